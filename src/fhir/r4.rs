@@ -1,0 +1,3 @@
+//! Placeholder until the table is generated.
+use super::Type;
+pub(super) static TYPES: &[Type] = &[];

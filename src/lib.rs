@@ -1,0 +1,6 @@
+//! FHIR bulk exports become de-identified tables.
+
+pub mod error;
+pub mod fhir;
+pub mod output;
+pub mod store;

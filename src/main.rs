@@ -1,0 +1,2 @@
+//! The `cumulus-etl` command.
+fn main() {}

@@ -1,0 +1,3 @@
+//! Writes de-identified rows as tables.
+
+pub mod rows;

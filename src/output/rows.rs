@@ -1,0 +1,156 @@
+//! What a run brings for one table: its rows, and their keys.
+//!
+//! The formats see a run through these traits only. Rows are numbered from 0 in input order
+//! (a row's *slot*), superseded ones included; a [`Bitmap`] tells which are still wanted.
+
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use sha2::{Digest, Sha256};
+
+use crate::error::Result;
+
+/// De-identified rows of one table, staged in memory or on disk, readable any number of times.
+pub trait RowSource: Send + Sync {
+    /// The table's schema after this run's shape: what every batch of [`RowSource::read`] has.
+    fn schema(&self) -> SchemaRef;
+
+    /// Number of slots: rows staged, the superseded ones too.
+    fn slots(&self) -> u64;
+
+    /// The batches that cover `slots`, in order and without gaps, trimmed to the range. Batches
+    /// hold some thousands of rows. Several threads may read different ranges at once.
+    fn read(&self, slots: Range<u64>) -> Result<Batches<'_>>;
+}
+
+/// An iterator over staged rows.
+pub type Batches<'a> = Box<dyn Iterator<Item = Result<SlottedBatch>> + Send + 'a>;
+
+/// Rows with consecutive slots.
+pub struct SlottedBatch {
+    /// The slot of the batch's first row.
+    pub first_slot: u64,
+    /// The rows.
+    pub batch: RecordBatch,
+}
+
+/// What identifies a row: 128 bits of a hash of its key columns.
+pub type Key = u128;
+
+/// What a run says of one key. A key occurs once: the last row of the run has won, and a delete
+/// wins over rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The run brings this row.
+    Row {
+        /// Where it is staged.
+        slot: u64,
+        /// `meta.lastUpdated` in microseconds since 1970 UTC; [`UNKNOWN_TIME`] where absent or
+        /// not a time.
+        last_updated: i64,
+    },
+    /// The run deletes the row.
+    Delete,
+}
+
+/// Stands for a `meta.lastUpdated` that is absent or cannot be understood.
+pub const UNKNOWN_TIME: i64 = i64::MIN;
+
+/// The keys of a run's rows and deletes, readable by range so that a table need not be held
+/// whole in memory.
+pub trait KeySource: Send + Sync {
+    /// How many keys there are in all.
+    fn count(&self) -> u64;
+
+    /// Gives every key whose uppermost byte is in `range` to `visit`, each once, in any order.
+    fn scan(&self, range: Range<u16>, visit: &mut dyn FnMut(Key, Change)) -> Result<()>;
+}
+
+/// One bit a slot.
+#[derive(Clone, Debug, Default)]
+pub struct Bitmap {
+    words: Vec<u64>,
+    len: u64,
+}
+
+impl Bitmap {
+    /// A bitmap of `len` bits, all set.
+    pub fn all_set(len: u64) -> Self {
+        let mut words = vec![u64::MAX; len.div_ceil(64) as usize];
+        if let (Some(last), rest @ 1..) = (words.last_mut(), len % 64) {
+            *last = (1 << rest) - 1;
+        }
+        Self { words, len }
+    }
+
+    /// A bitmap of `len` bits, none set.
+    pub fn none_set(len: u64) -> Self {
+        Self { words: vec![0; len.div_ceil(64) as usize], len }
+    }
+
+    /// Number of bits, set or not.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the bitmap has no bits at all.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether bit `index` is set.
+    pub fn get(&self, index: u64) -> bool {
+        self.words[(index / 64) as usize] >> (index % 64) & 1 == 1
+    }
+
+    /// Sets bit `index`.
+    pub fn set(&mut self, index: u64) {
+        self.words[(index / 64) as usize] |= 1 << (index % 64);
+    }
+
+    /// Clears bit `index`.
+    pub fn clear(&mut self, index: u64) {
+        self.words[(index / 64) as usize] &= !(1 << (index % 64));
+    }
+
+    /// Number of set bits.
+    pub fn count(&self) -> u64 {
+        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    /// Number of set bits in `range`.
+    pub fn count_in(&self, range: Range<u64>) -> u64 {
+        range.filter(|&index| self.get(index)).count() as u64
+    }
+}
+
+/// The key of a row, from the text of its key columns (for a FHIR table: its `id`).
+///
+/// Anonymous IDs are hashes already, so their own first 128 bits serve.
+pub fn key(columns: &[&str]) -> Key {
+    if let [id] = columns
+        && id.len() == 64
+        && let Some(key) = leading_hex(id.as_bytes())
+    {
+        return key;
+    }
+    let mut hash = Sha256::new();
+    for column in columns {
+        hash.update(column.as_bytes());
+        hash.update([0]);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    digest[..16].iter().fold(0, |key, byte| key << 8 | Key::from(*byte))
+}
+
+fn leading_hex(text: &[u8]) -> Option<Key> {
+    text[..32].iter().try_fold(0, |key, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some(key << 4 | Key::from(digit))
+    })
+}

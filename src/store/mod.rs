@@ -1,0 +1,256 @@
+//! Folders on any store: a URL or path becomes an [`ObjectStore`] and a prefix.
+//!
+//! Everything this program reads or writes goes through here, so that a bucket differs from a
+//! local path by its URL only. The callers are ordinary threads: the asynchronous stores run on
+//! one small runtime behind [`block_on`], which must not be called from asynchronous code.
+
+mod upload;
+
+use std::fmt;
+use std::future::Future;
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use tokio::runtime::{Builder, Runtime};
+use url::Url;
+
+use crate::error::{Context, Error, Exit, Result};
+pub use upload::Upload;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("store")
+        .enable_all()
+        .build()
+        .expect("the operating system starts threads")
+});
+
+/// Runs `future` to its end on the stores' runtime. Not from asynchronous code.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    RUNTIME.block_on(future)
+}
+
+/// A folder (or bucket prefix), and everything below it.
+#[derive(Clone)]
+pub struct Folder {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    url: Url,
+    local: Option<PathBuf>,
+}
+
+/// One object as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The path below the folder that was listed, with `/` between its parts.
+    pub name: String,
+    /// Bytes, as stored (compressed files: compressed).
+    pub size: u64,
+}
+
+impl Folder {
+    /// Opens a path (`/data/out`, `out`) or a URL (`file://`, `memory://`).
+    ///
+    /// A local folder need not exist yet; [`Folder::create`] makes it.
+    pub fn open(location: &str) -> Result<Self> {
+        let scheme = Url::parse(location).ok().filter(|url| url.scheme().len() > 1);
+        match scheme {
+            None => Self::open_local(FsPath::new(location)),
+            Some(url) if url.scheme() == "file" => {
+                let path = url.to_file_path().map_err(|()| {
+                    Error::new(Exit::ArgsInvalid, format!("'{location}' is not a local file URL"))
+                })?;
+                Self::open_local(&path)
+            }
+            Some(url) if url.scheme() == "memory" => Ok(Self {
+                store: Arc::new(InMemory::new()),
+                prefix: Path::default(),
+                url,
+                local: None,
+            }),
+            Some(url) => Err(Error::new(
+                Exit::ArgsInvalid,
+                format!(
+                    "'{location}': {}:// locations are not supported yet; use a local path",
+                    url.scheme()
+                ),
+            )),
+        }
+    }
+
+    fn open_local(path: &FsPath) -> Result<Self> {
+        let path = std::path::absolute(path)
+            .with_context(|| format!("cannot make '{}' an absolute path", path.display()))?;
+        let url = Url::from_directory_path(&path).map_err(|()| {
+            Error::new(Exit::ArgsInvalid, format!("'{}' is not a usable path", path.display()))
+        })?;
+        let prefix = Path::from_absolute_path(&path)
+            .with_context(|| format!("'{}' is not a usable path", path.display()))?;
+        let store = LocalFileSystem::new().with_automatic_cleanup(false);
+        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path) })
+    }
+
+    /// The folder `name` (which may have several parts) below this one.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Self {
+        let mut url = self.url.clone();
+        if let Ok(mut parts) = url.path_segments_mut() {
+            parts.pop_if_empty().extend(name.split('/')).push("");
+        }
+        Self {
+            store: self.store.clone(),
+            prefix: self.path(name),
+            url,
+            local: self.local.as_ref().map(|path| path.join(name)),
+        }
+    }
+
+    /// The store that holds this folder; its paths are what [`Folder::path`] gives.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// The store path of the object `name` below this folder.
+    pub fn path(&self, name: &str) -> Path {
+        name.split('/')
+            .filter(|part| !part.is_empty())
+            .fold(self.prefix.clone(), |path, part| path.join(part))
+    }
+
+    /// The folder's URL, with a `/` at its end.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The path, for a folder on the local disk.
+    pub fn local(&self) -> Option<&FsPath> {
+        self.local.as_deref()
+    }
+
+    /// Whether a local folder exists; buckets have no folders, so always true there.
+    pub fn exists(&self) -> bool {
+        self.local.as_ref().is_none_or(|path| path.is_dir())
+    }
+
+    /// Makes a local folder and its parents; does nothing in a bucket.
+    pub fn create(&self) -> Result<()> {
+        match &self.local {
+            Some(path) => std::fs::create_dir_all(path)
+                .with_context(|| format!("cannot make the folder '{}'", path.display())),
+            None => Ok(()),
+        }
+    }
+
+    /// Every object below the folder, at any depth, by name. Nothing, where it does not exist.
+    pub fn list(&self) -> Result<Vec<Entry>> {
+        let listed = block_on(self.store.list(Some(&self.prefix)).try_collect::<Vec<_>>());
+        let mut entries: Vec<Entry> = listed
+            .with_context(|| format!("cannot list '{self}'"))?
+            .into_iter()
+            .filter_map(|meta| {
+                let parts: Vec<_> = meta.location.prefix_match(&self.prefix)?.collect();
+                let name = parts.iter().map(|p| p.as_ref()).collect::<Vec<_>>().join("/");
+                Some(Entry { name, size: meta.size })
+            })
+            .collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    /// The names of the folders and of the objects directly below this one, sorted.
+    pub fn list_direct(&self) -> Result<(Vec<String>, Vec<String>)> {
+        let listed = block_on(self.store.list_with_delimiter(Some(&self.prefix)))
+            .with_context(|| format!("cannot list '{self}'"))?;
+        let last = |path: &Path| path.filename().unwrap_or_default().to_owned();
+        let mut folders: Vec<_> = listed.common_prefixes.iter().map(last).collect();
+        let mut objects: Vec<_> = listed.objects.iter().map(|meta| last(&meta.location)).collect();
+        folders.sort();
+        objects.sort();
+        Ok((folders, objects))
+    }
+
+    /// The whole of a small object, or `None` where there is none.
+    pub fn read(&self, name: &str) -> Result<Option<Bytes>> {
+        let result = block_on(async { self.store.get(&self.path(name)).await?.bytes().await });
+        match result {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read '{}'", self.show(name))),
+        }
+    }
+
+    /// Writes a small object, atomically; on a local disk it is durable on return.
+    pub fn write(&self, name: &str, bytes: impl Into<Bytes>) -> Result<()> {
+        self.put(name, bytes.into(), PutMode::Overwrite).map(|_| ())
+    }
+
+    /// Writes a small object if there is none of that name; false where there is one.
+    pub fn write_new(&self, name: &str, bytes: impl Into<Bytes>) -> Result<bool> {
+        self.put(name, bytes.into(), PutMode::Create)
+    }
+
+    fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
+        let options = PutOptions { mode, ..PutOptions::default() };
+        match block_on(self.store.put_opts(&self.path(name), bytes.into(), options)) {
+            Ok(_) => self.sync(name).map(|()| true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("cannot write '{}'", self.show(name))),
+        }
+    }
+
+    /// Begins to write an object of any size; it appears, whole, on [`Upload::finish`].
+    pub fn upload(&self, name: &str) -> Result<Upload> {
+        Upload::begin(self, name)
+    }
+
+    /// Removes an object; one that is not there is fine.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        match block_on(self.store.delete(&self.path(name))) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot remove '{}'", self.show(name)))
+            }
+        }
+    }
+
+    /// How messages name the object `name` below this folder.
+    pub fn show(&self, name: &str) -> String {
+        let folder = self.to_string();
+        format!("{}/{name}", folder.trim_end_matches('/'))
+    }
+
+    /// Makes a file and its folder's entry survive a power cut (local disks only).
+    fn sync(&self, name: &str) -> Result<()> {
+        let Some(folder) = &self.local else { return Ok(()) };
+        let path = folder.join(name);
+        let sync = |path: &FsPath| std::fs::File::open(path)?.sync_all();
+        sync(&path)
+            .and_then(|()| path.parent().map_or(Ok(()), sync))
+            .with_context(|| format!("cannot make '{}' durable", path.display()))
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.local {
+            Some(path) => write!(f, "{}", path.display()),
+            None => f.write_str(self.url.as_str()),
+        }
+    }
+}
+
+impl fmt::Debug for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Folder({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests;
