@@ -55,3 +55,10 @@ pub fn type_named(name: &str) -> Option<&'static Type> {
         LazyLock::new(|| r4::TYPES.iter().map(|t| (t.name, t)).collect());
     BY_NAME.get(name).copied()
 }
+
+/// Every resource type of R4, in alphabetical order, abstract ones left out.
+pub fn resource_types() -> impl Iterator<Item = &'static Type> {
+    r4::TYPES.iter().filter(|t| {
+        t.element("implicitRules").is_some() && !matches!(t.name, "Resource" | "DomainResource")
+    })
+}

@@ -4,6 +4,8 @@
 //! local path by its URL only. The callers are ordinary threads: the asynchronous stores run on
 //! one small runtime behind [`block_on`], which must not be called from asynchronous code.
 
+mod download;
+mod lock;
 mod upload;
 
 use std::fmt;
@@ -21,6 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
+pub use lock::Lock;
 pub use upload::Upload;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {

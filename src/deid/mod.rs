@@ -1,0 +1,21 @@
+//! De-identification: raw lines in, [`Deidentified`] rows out, and no other way to make one.
+
+mod anonymize;
+mod codebook;
+mod identities;
+pub mod policy;
+mod reject;
+mod report;
+mod row;
+mod scrub;
+
+pub use anonymize::Anonymizer;
+pub use codebook::Codebook;
+pub use identities::{Identities, Mapping};
+pub use reject::{Reason, Reject};
+pub use report::Report;
+pub use row::{Deidentified, Event};
+pub use scrub::Scrubber;
+
+#[cfg(test)]
+mod tests;
