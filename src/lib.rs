@@ -5,3 +5,4 @@ pub mod error;
 pub mod fhir;
 pub mod output;
 pub mod store;
+pub mod table;
