@@ -3,6 +3,7 @@
 pub mod deid;
 pub mod error;
 pub mod fhir;
+pub mod input;
 pub mod output;
 pub mod store;
 pub mod table;
