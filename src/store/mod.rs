@@ -7,6 +7,7 @@
 mod download;
 mod lock;
 mod upload;
+mod work;
 
 use std::fmt;
 use std::future::Future;
@@ -25,6 +26,7 @@ use url::Url;
 use crate::error::{Context, Error, Exit, Result};
 pub use lock::Lock;
 pub use upload::Upload;
+pub use work::WorkFolder;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()

@@ -1,0 +1,162 @@
+//! Rows of a run between de-identification and their table: as Arrow, as JSON lines, or both.
+
+use std::io::Cursor;
+use std::ops::Range;
+use std::sync::Mutex;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow::ipc::{CompressionType, MetadataVersion};
+
+use super::blocks::Blocks;
+use super::rows::{Batches, Bitmap, RowSource, SlottedBatch};
+use crate::error::{Context, Result};
+use crate::store::WorkFolder;
+use crate::table::{Misfits, adapt};
+
+/// Encodes a batch for [`Staged::push`]; done by the workers, since it compresses.
+pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+    let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)?
+        .try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+    let mut writer = StreamWriter::try_new_with_options(Vec::new(), batch.schema_ref(), options)?;
+    writer.write(batch)?;
+    writer.finish()?;
+    writer.into_inner()
+}
+
+/// Rows of one table, in blocks, each with the columns that its rows show.
+pub struct Staged {
+    blocks: Blocks,
+    /// The first slot of each block, and behind them the number of all slots.
+    starts: Vec<u64>,
+    schema: SchemaRef,
+    misfits: Mutex<Misfits>,
+}
+
+impl Staged {
+    /// No rows yet.
+    pub fn new(work: &WorkFolder, schema: SchemaRef) -> Self {
+        Self { blocks: Blocks::new(work), starts: vec![0], schema, misfits: Mutex::default() }
+    }
+
+    /// Adds a batch of `rows` rows, encoded.
+    pub fn push(&mut self, encoded: Vec<u8>, rows: u64) -> Result<()> {
+        self.blocks.push(encoded)?;
+        self.starts.push(self.slots() + rows);
+        Ok(())
+    }
+
+    /// Sets the schema that all batches are brought to.
+    pub fn set_schema(&mut self, schema: SchemaRef) {
+        self.schema = schema;
+    }
+
+    /// The values of contained resources that fitted no column, over all batches read so far.
+    /// Reading a batch twice counts its misfits twice.
+    pub fn take_misfits(&self) -> Misfits {
+        self.misfits.lock().map(|mut misfits| std::mem::take(&mut *misfits)).unwrap_or_default()
+    }
+
+    fn read_block(&self, index: usize) -> Result<RecordBatch> {
+        let damaged = || "the work folder's files have been damaged".to_owned();
+        let bytes = self.blocks.read(index)?;
+        let batch = StreamReader::try_new(Cursor::new(bytes), None)
+            .with_context(damaged)?
+            .next()
+            .transpose()
+            .with_context(damaged)?
+            .unwrap_or_else(|| RecordBatch::new_empty(self.schema.clone()));
+        let mut misfits = Misfits::new();
+        let batch = adapt(&batch, &self.schema, &mut misfits).with_context(damaged)?;
+        if !misfits.is_empty()
+            && let Ok(mut all) = self.misfits.lock()
+        {
+            for (key, count) in misfits {
+                *all.entry(key).or_default() += count;
+            }
+        }
+        Ok(batch)
+    }
+}
+
+impl RowSource for Staged {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn slots(&self) -> u64 {
+        self.starts.last().copied().unwrap_or_default()
+    }
+
+    fn read(&self, slots: Range<u64>) -> Result<Batches<'_>> {
+        let first = self.starts.partition_point(|start| *start <= slots.start).saturating_sub(1);
+        let blocks = (first..self.starts.len() - 1)
+            .take_while(move |index| self.starts[*index] < slots.end)
+            .filter(move |index| self.starts[*index + 1] > slots.start);
+        Ok(Box::new(blocks.map(move |index| {
+            let start = self.starts[index];
+            let batch = self.read_block(index)?;
+            let from = slots.start.saturating_sub(start);
+            let to = (slots.end - start).min(batch.num_rows() as u64);
+            let batch = batch.slice(from as usize, (to - from) as usize);
+            Ok(SlottedBatch { first_slot: start + from, batch })
+        })))
+    }
+}
+
+/// Rows of one table as lines of JSON.
+pub struct StagedLines {
+    blocks: Blocks,
+    starts: Vec<u64>,
+}
+
+impl StagedLines {
+    /// No lines yet.
+    pub fn new(work: &WorkFolder) -> Self {
+        Self { blocks: Blocks::new(work), starts: vec![0] }
+    }
+
+    /// Adds `rows` lines, each with its line end, packed by [`pack`].
+    pub fn push(&mut self, packed: Vec<u8>, rows: u64) -> Result<()> {
+        self.blocks.push(packed)?;
+        self.starts.push(self.slots() + rows);
+        Ok(())
+    }
+
+    /// Number of lines.
+    pub fn slots(&self) -> u64 {
+        self.starts.last().copied().unwrap_or_default()
+    }
+
+    /// Gives the lines that are `live` to `visit`, in order, in runs of whole lines with their
+    /// number.
+    pub fn read(
+        &self,
+        live: &Bitmap,
+        visit: &mut dyn FnMut(&[u8], u64) -> Result<()>,
+    ) -> Result<()> {
+        for (index, window) in self.starts.windows(2).enumerate() {
+            let packed = self.blocks.read(index)?;
+            let lines = lz4_flex::decompress_size_prepended(&packed)
+                .context("the work folder's files have been damaged")?;
+            if live.count_in(window[0]..window[1]) == window[1] - window[0] {
+                visit(&lines, window[1] - window[0])?;
+                continue;
+            }
+            for (line, slot) in lines.split_inclusive(|b| *b == b'\n').zip(window[0]..) {
+                if live.get(slot) {
+                    visit(line, 1)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Packs lines for [`StagedLines::push`]; done by the workers.
+pub fn pack(lines: &[u8]) -> Vec<u8> {
+    lz4_flex::compress_prepend_size(lines)
+}
