@@ -1,2 +1,16 @@
-//! The `cumulus-etl` command.
-fn main() {}
+//! The `cumulus-etl` command: parse, run, say what went wrong once, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cumulus_etl::cli::Cli;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cumulus-etl: {error}");
+            ExitCode::from(error.exit() as u8)
+        }
+    }
+}

@@ -10,7 +10,7 @@ mod row;
 mod scrub;
 
 pub use anonymize::Anonymizer;
-pub use codebook::Codebook;
+pub use codebook::{CODEBOOK, Codebook};
 pub use identities::{Identities, Mapping};
 pub use reject::{Reason, Reject};
 pub use report::Report;

@@ -1,5 +1,7 @@
 //! One walk over a parsed row: what the allow-list names goes to the output, nothing else.
 
+use std::collections::BTreeSet;
+
 use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait, Object, Value};
 
 use super::anonymize::{Anonymizer, zip};
@@ -7,7 +9,7 @@ use super::policy::{Action, Check, Disposition, Field, Policy, Rules, Scalar};
 use super::reject::{Reason, Reject};
 use super::report::{Left, Report, printable_url};
 use super::row::{Deidentified, Step};
-use crate::fhir::Kind;
+use crate::fhir::{self, Kind};
 
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 /// Epic's space for codes that each customer defines: free text and names turn up there.
@@ -23,8 +25,11 @@ pub struct Scrubber {
     text: String,
     id: Option<(u32, u32)>,
     last_updated: Option<(u32, u32)>,
-    /// Counts of the row under way; they are reported even if the row is rejected.
+    /// Counts are reported even of rows that are rejected.
     report: Report,
+    /// Types of the contained resources: of the row under way, and of the rows taken.
+    row_contained: Vec<&'static str>,
+    contained_types: BTreeSet<&'static str>,
 }
 
 /// Where in a row the walk is.
@@ -51,6 +56,8 @@ impl Scrubber {
             id: None,
             last_updated: None,
             report: Report::default(),
+            row_contained: Vec::new(),
+            contained_types: BTreeSet::new(),
         }
     }
 
@@ -64,6 +71,11 @@ impl Scrubber {
         self.anonymizer.take_identities()
     }
 
+    /// The types of the contained resources in rows taken since the last call.
+    pub fn take_contained_types(&mut self) -> BTreeSet<&'static str> {
+        std::mem::take(&mut self.contained_types)
+    }
+
     /// De-identifies one line, which must hold a resource of type `expected` (one of
     /// [`RESOURCE_TYPES`](super::policy::RESOURCE_TYPES)).
     pub fn scrub(&mut self, line: &[u8], expected: &'static str) -> Scrub<Deidentified<'_>> {
@@ -75,6 +87,7 @@ impl Scrubber {
         self.steps.clear();
         self.text.clear();
         (self.id, self.last_updated) = (None, None);
+        self.row_contained.clear();
         self.anonymizer.begin_row();
 
         let row = value.as_object().ok_or(Reject::new(Reason::NotAnObject))?;
@@ -86,6 +99,7 @@ impl Scrubber {
         self.object(row, self.policy.resource(expected), place, false)?;
         let id = self.id.ok_or(Reject::new(Reason::NoId))?;
         self.anonymizer.keep_row();
+        self.contained_types.extend(self.row_contained.drain(..));
         Ok(Deidentified {
             steps: &self.steps,
             text: &self.text,
@@ -280,6 +294,9 @@ impl Scrubber {
         };
         let resource_type = self.policy.type_name(name).unwrap_or("Resource");
         let rules = self.policy.resource(name);
+        if let Some(r4) = fhir::type_named(name) {
+            self.row_contained.push(r4.name);
+        }
         // At depth 1 the walk would take its id and meta for the row's own.
         let place = Place { resource_type, in_extension: false, in_meta: false, ..place };
         self.object(object, rules, place, false)

@@ -53,7 +53,7 @@ impl Shape {
 pub fn table_schema(
     r4: &'static Type,
     shape: &Shape,
-    contained_types: &BTreeSet<String>,
+    contained_types: &BTreeSet<&'static str>,
 ) -> SchemaRef {
     let mut fields = vec![text(RESOURCE_TYPE)];
     fields.extend(object_fields(r4, Some(shape), 0));
@@ -68,7 +68,7 @@ pub fn table_schema(
 
 /// All elements seen in contained resources, by name; the alphabetically last type that defines
 /// one wins.
-fn contained_fields(tagged: &Shape, types: &BTreeSet<String>) -> Vec<Field> {
+fn contained_fields(tagged: &Shape, types: &BTreeSet<&'static str>) -> Vec<Field> {
     let mut shape = Shape::default();
     for (name, child) in &tagged.children {
         if name != RESOURCE_TYPE {
@@ -76,8 +76,7 @@ fn contained_fields(tagged: &Shape, types: &BTreeSet<String>) -> Vec<Field> {
         }
     }
     let mut by_name: BTreeMap<String, Field> = BTreeMap::new();
-    let resource = "Resource".to_owned();
-    for name in std::iter::once(&resource).chain(types) {
+    for name in std::iter::once(&"Resource").chain(types) {
         for field in
             fhir::type_named(name).map_or(Vec::new(), |r4| object_fields(r4, Some(&shape), 2))
         {

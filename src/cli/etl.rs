@@ -1,0 +1,244 @@
+//! `cumulus-etl [etl] INPUT OUTPUT PHI`
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::Args;
+use figment::value::{Dict, Value};
+use tracing::Level;
+
+use crate::config::{EtlConfig, Layers};
+use crate::error::{Error, Exit, Result};
+use crate::ui::{self, LogFormat};
+
+/// Options of the main job. Each also works as an environment variable (CUMULUS_ETL_BATCH_SIZE)
+/// and in a TOML file (batch-size = 50000).
+#[derive(Args, Debug, Default)]
+pub struct EtlArgs {
+    /// Folder of FHIR NDJSON, read at any depth (.ndjson, .jsonl, also .gz and .zst)
+    #[arg(value_name = "INPUT")]
+    input: Option<String>,
+    /// Where de-identified tables go
+    #[arg(value_name = "OUTPUT")]
+    output: Option<String>,
+    /// Where secrets stay: the codebook, the ID mapping, rejected rows
+    #[arg(value_name = "PHI")]
+    phi: Option<String>,
+
+    /// TOML file with settings, keys as the flags without --
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Formats, with commas: deltalake, parquet, csv, ndjson [default: deltalake]
+    #[arg(long, value_name = "LIST")]
+    output_format: Vec<String>,
+    /// Only these tables, with commas or repeated; `help` lists them [default: all]
+    #[arg(long, value_name = "LIST")]
+    task: Vec<String>,
+    /// Leave these resource types out, and record that
+    #[arg(long, value_name = "LIST")]
+    exclude_resources: Vec<String>,
+    /// Also make (empty) tables of types that have no input
+    #[arg(long)]
+    allow_missing_resources: bool,
+    /// Rows per file at most [default: 100000]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<String>,
+    /// Also copy rejected rows here; must be empty
+    #[arg(long, value_name = "DIR")]
+    errors_to: Option<String>,
+    /// A remark for the run's record
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// The Group that was exported [default: from the export log]
+    #[arg(long, value_name = "NAME")]
+    export_group: Option<String>,
+    /// When it was exported [default: from the export log]
+    #[arg(long, value_name = "TIME")]
+    export_timestamp: Option<String>,
+    /// Region of s3:// locations
+    #[arg(long, value_name = "REGION")]
+    s3_region: Option<String>,
+    /// KMS key for s3:// locations
+    #[arg(long, value_name = "KEY")]
+    s3_kms_key: Option<String>,
+    /// Endpoint of s3:// locations
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+    /// Skip compaction and vacuum of Delta tables at the end
+    #[arg(long)]
+    no_table_optimization: bool,
+    /// Scrub free text (not available yet: refused)
+    #[arg(long)]
+    philter: bool,
+    /// ndjson or i2b2 (not available yet: refused) [default: ndjson]
+    #[arg(long, value_name = "FORMAT")]
+    input_format: Option<String>,
+    /// The FHIR server that the data came from: absolute references to it count as relative
+    #[arg(long, value_name = "URL")]
+    fhir_url: Option<String>,
+    /// Local folder for temporary files [default: below PHI if that is local]
+    #[arg(long, value_name = "DIR")]
+    work_dir: Option<String>,
+    /// Exit with 71 if any row was rejected
+    #[arg(long)]
+    strict: bool,
+    /// Worker threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<String>,
+    /// text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Say more
+    #[arg(short, long)]
+    verbose: bool,
+    /// Only say what needs attention
+    #[arg(short, long)]
+    quiet: bool,
+    /// Accepted for older scripts; has no effect
+    #[arg(long, hide = true)]
+    skip_init_checks: bool,
+}
+
+impl EtlArgs {
+    /// Runs the main job.
+    pub fn run(self) -> Result<()> {
+        let mut layers = Layers::new(self.flags(), self.config.as_deref())?;
+        let logging = Logging::from(&mut layers);
+        let config = self.config(&mut layers);
+        refuse_missing_parts(&mut layers)?;
+        layers.finish()?;
+        logging.init();
+        ui::signals::install()?;
+        crate::etl::run(&config?, logging.bars())
+    }
+
+    fn config(self, layers: &mut Layers) -> Result<EtlConfig> {
+        let task = layers.list("task");
+        let (Some(input), Some(output), Some(phi)) = (self.input, self.output, self.phi) else {
+            if task.iter().any(|task| task.eq_ignore_ascii_case("help")) {
+                let config = EtlConfig::for_tables(task);
+                return Ok(config);
+            }
+            return Err(Error::new(
+                Exit::Usage,
+                "INPUT, OUTPUT and PHI are needed: cumulus-etl [OPTIONS] INPUT OUTPUT PHI; \
+                 --help explains them",
+            ));
+        };
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        Ok(EtlConfig {
+            input,
+            output,
+            phi,
+            output_format: layers.output_formats(),
+            task,
+            exclude_resources: layers.list("exclude-resources"),
+            allow_missing_resources: layers.switch("allow-missing-resources"),
+            batch_size: layers.number("batch-size", 100_000),
+            errors_to: layers.text("errors-to"),
+            comment: layers.text("comment").unwrap_or_default(),
+            export_group: layers.text("export-group"),
+            export_timestamp: layers.text("export-timestamp"),
+            no_table_optimization: layers.switch("no-table-optimization"),
+            fhir_url: layers.text("fhir-url"),
+            work_dir: layers.text("work-dir"),
+            strict: layers.switch("strict"),
+            threads: layers.number("threads", cores).min(256) as usize,
+        })
+    }
+
+    /// The flags that were given, as the uppermost layer.
+    fn flags(&self) -> Dict {
+        let mut flags = Dict::new();
+        for (key, list) in [
+            ("output-format", &self.output_format),
+            ("task", &self.task),
+            ("exclude-resources", &self.exclude_resources),
+        ] {
+            if !list.is_empty() {
+                flags.insert(key.to_owned(), Value::from(list.clone()));
+            }
+        }
+        for (key, text) in [
+            ("batch-size", &self.batch_size),
+            ("errors-to", &self.errors_to),
+            ("comment", &self.comment),
+            ("export-group", &self.export_group),
+            ("export-timestamp", &self.export_timestamp),
+            ("s3-region", &self.s3_region),
+            ("s3-kms-key", &self.s3_kms_key),
+            ("s3-endpoint", &self.s3_endpoint),
+            ("input-format", &self.input_format),
+            ("fhir-url", &self.fhir_url),
+            ("work-dir", &self.work_dir),
+            ("threads", &self.threads),
+            ("log-format", &self.log_format),
+        ] {
+            if let Some(text) = text {
+                flags.insert(key.to_owned(), Value::from(text.clone()));
+            }
+        }
+        for (key, switch) in [
+            ("allow-missing-resources", self.allow_missing_resources),
+            ("no-table-optimization", self.no_table_optimization),
+            ("philter", self.philter),
+            ("strict", self.strict),
+            ("verbose", self.verbose),
+            ("quiet", self.quiet),
+        ] {
+            if switch {
+                flags.insert(key.to_owned(), Value::from(true));
+            }
+        }
+        flags
+    }
+}
+
+/// Says what is asked for but not there, rather than leaving it out.
+fn refuse_missing_parts(layers: &mut Layers) -> Result<()> {
+    if layers.switch("philter") {
+        return Err(Error::new(
+            Exit::ServiceMissing,
+            "--philter is not available yet, and free text would stay as it is: run without it \
+             only if that is acceptable (CodeableConcept.text and Coding.display are kept)",
+        ));
+    }
+    if layers.choice("input-format", &["ndjson", "i2b2"]) == "i2b2" {
+        let message = "--input-format i2b2 is not available yet; convert the data to FHIR NDJSON";
+        return Err(Error::new(Exit::ServiceMissing, message));
+    }
+    Ok(())
+}
+
+/// How much is said, and how.
+#[derive(Clone, Copy, Debug)]
+struct Logging {
+    format: LogFormat,
+    level: Level,
+}
+
+impl Logging {
+    fn from(layers: &mut Layers) -> Self {
+        let format = match layers.choice("log-format", &["text", "json"]) {
+            "json" => LogFormat::Json,
+            _ => LogFormat::Text,
+        };
+        let level = match (layers.switch("verbose"), layers.switch("quiet")) {
+            (_, true) => Level::WARN,
+            (true, false) => Level::DEBUG,
+            (false, false) => Level::INFO,
+        };
+        Self { format, level }
+    }
+
+    fn init(self) {
+        ui::init(self.format, self.level);
+    }
+
+    /// Bars are for people at a terminal.
+    fn bars(self) -> bool {
+        self.format == LogFormat::Text
+            && self.level >= Level::INFO
+            && std::io::stderr().is_terminal()
+    }
+}

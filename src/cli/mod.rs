@@ -1,0 +1,36 @@
+//! The command line: one file per subcommand.
+
+mod etl;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+/// FHIR bulk exports become de-identified tables.
+///
+/// Without a command, `etl` runs: cumulus-etl INPUT OUTPUT PHI
+#[derive(Debug, Parser)]
+#[command(name = "cumulus-etl", version, max_term_width = 100)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    etl: etl::EtlArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make de-identified tables of FHIR NDJSON (what runs without a command)
+    Etl(Box<etl::EtlArgs>),
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            None => self.etl.run(),
+            Some(Command::Etl(args)) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! SIGINT and SIGTERM: tidy up and go.
+//!
+//! Every table is published in one step (a Delta commit, a rename), so that a run may end at any
+//! moment; only the work folder has to be taken away.
+
+use std::sync::Mutex;
+use std::thread;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::{Context, Exit, Result};
+use crate::store::{self, WorkFolder};
+
+static WORK: Mutex<Option<WorkFolder>> = Mutex::new(None);
+
+/// Names the folder to remove when a signal ends the process; `None` when it is gone.
+pub fn remove_on_exit(work: Option<WorkFolder>) {
+    *WORK.lock().unwrap_or_else(|e| e.into_inner()) = work;
+}
+
+/// From now on the two signals end the process with exit code 130 or 143. As the first process
+/// of a container they would otherwise do nothing.
+pub fn install() -> Result<()> {
+    let (mut interrupt, mut terminate) = store::block_on(async {
+        std::io::Result::Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    })
+    .context("cannot listen for signals")?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let exit = store::block_on(async {
+                tokio::select! {
+                    _ = interrupt.recv() => Exit::Interrupted,
+                    _ = terminate.recv() => Exit::Terminated,
+                }
+            });
+            if let Some(work) = WORK.lock().unwrap_or_else(|e| e.into_inner()).take() {
+                work.remove();
+            }
+            eprintln!("cumulus-etl: stopped by a signal; the next run completes the work");
+            std::process::exit(exit as i32);
+        })
+        .context("cannot listen for signals")?;
+    Ok(())
+}
