@@ -57,9 +57,7 @@ pub fn type_named(name: &str) -> Option<&'static Type> {
     Some(&r4::TYPES[at])
 }
 
-/// Every resource type of R4, in alphabetical order, abstract ones left out.
+/// Every resource type of R4, in alphabetical order.
 pub fn resource_types() -> impl Iterator<Item = &'static Type> {
-    r4::TYPES.iter().filter(|t| {
-        t.element("implicitRules").is_some() && !matches!(t.name, "Resource" | "DomainResource")
-    })
+    r4::TYPES.iter().filter(|r4| r4.resource)
 }

@@ -11,14 +11,14 @@ mod work;
 
 use std::fmt;
 use std::future::Future;
-use std::path::{Path as FsPath, PathBuf};
+use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tokio::runtime::{Builder, Runtime};
 use url::Url;
@@ -91,7 +91,7 @@ impl Folder {
     }
 
     fn open_local(path: &FsPath) -> Result<Self> {
-        let path = std::path::absolute(path)
+        let path = absolute(path)
             .with_context(|| format!("cannot make '{}' an absolute path", path.display()))?;
         let url = Url::from_directory_path(&path).map_err(|()| {
             Error::new(Exit::ArgsInvalid, format!("'{}' is not a usable path", path.display()))
@@ -124,9 +124,12 @@ impl Folder {
 
     /// The store path of the object `name` below this folder.
     pub fn path(&self, name: &str) -> Path {
-        name.split('/')
-            .filter(|part| !part.is_empty())
-            .fold(self.prefix.clone(), |path, part| path.join(part))
+        let parts = name.split('/').filter(|part| !part.is_empty());
+        parts.fold(self.prefix.clone(), |path, part| match PathPart::parse(part) {
+            Ok(valid) => path.join(valid),
+            // `..` and control characters: encoded, they cannot lead out of the folder.
+            Err(_) => path.join(part),
+        })
     }
 
     /// The folder's URL, with a `/` at its end.
@@ -240,6 +243,22 @@ impl Folder {
             .and_then(|()| path.parent().map_or(Ok(()), sync))
             .with_context(|| format!("cannot make '{}' durable", path.display()))
     }
+}
+
+/// The path from the root, without `..`; symbolic links are followed as far as the path exists.
+fn absolute(path: &FsPath) -> std::io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&path);
+    let mut clean = existing.canonicalize()?;
+    for part in path.strip_prefix(existing).into_iter().flat_map(FsPath::components) {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    Ok(clean)
 }
 
 impl fmt::Display for Folder {

@@ -6,6 +6,7 @@ use tracing::Level;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -34,7 +35,13 @@ pub fn init(format: LogFormat, level: Level) {
             registry.with(layer.json().flatten_event(true).with_filter(ours)).try_init()
         }
         LogFormat::Text => {
-            let layer = layer.without_time().with_level(false).with_ansi(false).compact();
+            // People read the message; the fields are for machines.
+            let message = debug_fn(|out, field, value| match field.name() {
+                "message" => write!(out, "{value:?}"),
+                _ => Ok(()),
+            });
+            let layer = layer.without_time().with_level(false).with_ansi(false);
+            let layer = layer.fmt_fields(message);
             registry.with(layer.with_filter(ours)).try_init()
         }
     };
