@@ -22,7 +22,7 @@ use crate::store::Folder;
 /// Name of the mapping in the PHI folder.
 pub const MAPPING: &str = "codebook-cached-mappings.json";
 /// Pairs kept in memory before they go to the spill file; some 100 bytes each.
-const IN_MEMORY: usize = 100_000;
+const IN_MEMORY: usize = if cfg!(test) { 1_000 } else { 100_000 };
 
 /// The two kinds of resource that can be traced back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,17 @@
 //!
 //! [`run`] reads from top to bottom as the pipeline goes.
 
+mod convert;
+mod init;
 mod plan;
 mod publish;
 mod records;
 mod scrubbing;
 mod summary;
 mod worker;
+
+pub use convert::convert;
+pub use init::init;
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -17,14 +22,14 @@ use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
 use crate::config::{EtlConfig, OutputFormat};
-use crate::deid::{Codebook, Mapping};
+use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::{Error, Exit, Result};
 use crate::input::{self, Deletes, ExportLog, base_of};
 use crate::store::{Folder, WorkFolder};
 use crate::ui::{Progress, signals};
 use plan::{Export, TablePlan};
 use records::Records;
-use scrubbing::scrub_table;
+use scrubbing::{Source, scrub_table};
 use summary::{Summary, TableSummary};
 
 /// In which forms rows are staged: what the formats of the run need.
@@ -115,16 +120,39 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     summary.verdict(config.strict)
 }
 
+impl Run<'_> {
+    /// The anonymous IDs of rows to delete, sorted.
+    fn deletes_of(&self, resource_type: &str) -> Vec<String> {
+        let real = self.deletes.by_type.get(resource_type);
+        let fake = real.into_iter().flatten().map(|id| self.codebook.fake_id(resource_type, id));
+        let mut fake: Vec<_> = fake.collect();
+        fake.sort_unstable();
+        fake
+    }
+}
+
 /// Scrubs one table after the other; while one is being published, the next is scrubbed.
 fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<Summary> {
     let mut summary = Summary::default();
+    let scrubber = || Scrubber::new(Anonymizer::new(run.codebook.clone(), run.bases.clone()));
+    let source = Source {
+        input: &run.input,
+        work: &run.work,
+        forms: run.forms,
+        threads: run.config.threads,
+        scrubber: &scrubber,
+        mapping: Some(&run.mapping),
+        completion: Some(run.export.clone()),
+        rejects: std::iter::once(&run.rejected).chain(&run.errors_to).collect(),
+    };
     thread::scope(|scope| {
         let mut publishing: Option<thread::ScopedJoinHandle<'_, TableSummary>> = None;
         for plan in plans {
             let bytes = plan.files.iter().map(|file| file.bytes).sum();
             let progress = Progress::begin(&plan.name, bytes, run.bars);
             let clock = Instant::now();
-            let scrubbed = scrub_table(run, plan, &progress);
+            let scrubbed =
+                scrub_table(&source, plan, run.deletes_of(plan.resource_type), &progress);
             progress.finish();
             let scrubbing = clock.elapsed();
             // One at a time, in order: Encounter's completion rows before anything else, and

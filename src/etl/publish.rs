@@ -11,7 +11,7 @@ use super::summary::{OutputSummary, TableSummary};
 use crate::error::Result;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
-use crate::output::{Sinks, completion};
+use crate::output::{SinkOptions, Sinks, completion};
 use crate::ui::thousands;
 
 /// Publishes one table. A failure is part of the summary: the other tables go on.
@@ -45,7 +45,12 @@ fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) ->
         let mut mapping = run.mapping.lock().unwrap_or_else(|e| e.into_inner());
         mapping.persist(&run.codebook)?;
     }
-    let sinks = Sinks::new(run.config, &run.output);
+    let options = SinkOptions {
+        rows_per_file: run.config.batch_size,
+        threads: run.config.threads,
+        optimize: !run.config.no_table_optimization,
+    };
+    let sinks = Sinks::new(&run.output, &run.config.output_format, options);
     if let Some((rows, mut keys)) = table.completion.take() {
         let mut live = Bitmap::all_set(rows.slots());
         keys.resolve(&mut live)?;

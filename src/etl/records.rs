@@ -16,7 +16,8 @@ use crate::input::Inputs;
 use crate::store::Folder;
 use crate::ui::peak_memory;
 
-const JOB_CONFIG: &str = "JobConfig";
+/// The folder of all runs' records below OUTPUT.
+pub(super) const JOB_CONFIG: &str = "JobConfig";
 const CONTEXT: &str = "context.json";
 
 /// The folder of one run's records.
@@ -41,6 +42,24 @@ pub(super) fn check_codebook(output: &Folder, phi: &Folder) -> Result<()> {
                 config.get("dir_phi").and_then(Value::as_str).unwrap_or("unknown")
             ),
         )),
+    }
+}
+
+/// Refuses to put rows of one codebook into an output folder of another.
+pub(super) fn check_same_codebook(from: &Folder, target: &Folder) -> Result<()> {
+    let id = |folder: &Folder| -> Result<Option<String>> {
+        let config = newest_config(folder)?;
+        Ok(config.and_then(|c| Some(c.get("codebook_id")?.as_str()?.to_owned())))
+    };
+    match (id(from)?, id(target)?) {
+        (Some(one), Some(other)) if one != other => Err(Error::new(
+            Exit::WrongPhiFolder,
+            format!(
+                "'{from}' and '{target}' were made with different PHI folders: the same patient \
+                 has another anonymous ID in each. Convert into a folder of its own"
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 

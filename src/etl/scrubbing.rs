@@ -2,23 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 use serde_json::json;
 
-use super::plan::TablePlan;
+use super::Forms;
+use super::plan::{Export, TablePlan};
 use super::worker::{Reasons, Rejected, Scrubbed, Worker};
-use super::{Forms, Run};
-use crate::deid::{Anonymizer, Report};
+use crate::deid::{Mapping, Report, Scrubber};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::chunks::{Chunk, Chunks, decompress};
 use crate::output::keys::KeyIndex;
 use crate::output::rows::key;
 use crate::output::staged::{Staged, StagedLines};
-use crate::store::{Folder, Upload};
+use crate::store::{Folder, Upload, WorkFolder};
 use crate::table::{Shape, schema};
 use crate::ui::Progress;
 
@@ -53,29 +54,48 @@ pub(super) struct Counts {
     pub report: Report,
 }
 
+/// Where a table's rows come from, and what is needed to stage them.
+pub(super) struct Source<'a> {
+    pub input: &'a Folder,
+    pub work: &'a WorkFolder,
+    pub forms: Forms,
+    pub threads: usize,
+    /// Makes a worker's scrubber.
+    pub scrubber: &'a (dyn Fn() -> Scrubber + Sync),
+    /// Where the Patient and Encounter IDs go that are seen.
+    pub mapping: Option<&'a Mutex<Mapping>>,
+    /// What the completion rows of encounters say, if any are to be made.
+    pub completion: Option<Arc<Export>>,
+    /// Folders that rejected rows are written to.
+    pub rejects: Vec<&'a Folder>,
+}
+
 /// What travels from the reader to the workers: a chunk with its number and its file.
 type Job = (u64, usize, Chunk);
 /// What travels from there to the collector; an error ends the table.
 type Done = (u64, usize, Result<Scrubbed>);
 
 /// De-identifies all of a table's files.
+///
+/// `deletes` are the anonymous IDs of rows to delete.
 pub(super) fn scrub_table(
-    run: &Run<'_>,
+    source: &Source<'_>,
     plan: &TablePlan,
+    deletes: Vec<String>,
     progress: &Progress,
 ) -> Result<ScrubbedTable> {
-    let mut collector = Collector::new(run, plan)?;
-    let workers = run.config.threads.max(1);
+    let mut collector = Collector::new(source, plan);
+    let workers = source.threads.max(1);
     let (jobs_in, jobs_out) = bounded::<Job>(workers);
     let (done_in, done_out) = bounded::<Done>(workers);
     // Taken by the reader, given back by the collector.
     let (take, give_back) = bounded::<()>(workers * CHUNKS_PER_WORKER);
     thread::scope(|scope| {
         let reader_done = done_in.clone();
-        scope.spawn(|| read_files(run, plan, progress, jobs_in, reader_done, take));
+        scope.spawn(|| read_files(source.input, plan, progress, jobs_in, reader_done, take));
         for _ in 0..workers {
             let (jobs, done) = (jobs_out.clone(), done_in.clone());
-            scope.spawn(|| work(run, plan.resource_type, jobs, done));
+            scope.spawn(|| work(source, plan.resource_type, jobs, done));
         }
         drop((jobs_out, done_in));
         let result = collector.collect(&done_out, &give_back);
@@ -83,11 +103,11 @@ pub(super) fn scrub_table(
         drop((done_out, give_back));
         result
     })?;
-    collector.finish()
+    collector.finish(deletes)
 }
 
 fn read_files(
-    run: &Run<'_>,
+    input: &Folder,
     plan: &TablePlan,
     progress: &Progress,
     jobs: Sender<Job>,
@@ -96,8 +116,8 @@ fn read_files(
 ) {
     let mut number = 0;
     for (index, file) in plan.files.iter().enumerate() {
-        let failed = || format!("cannot read '{}'", run.input.show(&file.name));
-        let opened = run.input.reader(&file.name).and_then(|reader| {
+        let failed = || format!("cannot read '{}'", input.show(&file.name));
+        let opened = input.reader(&file.name).and_then(|reader| {
             let reader =
                 reader.ok_or_else(|| Error::failed(format!("{}: it is gone", failed())))?;
             let reader = progress.count(reader);
@@ -129,10 +149,9 @@ fn read_files(
     }
 }
 
-fn work(run: &Run<'_>, resource_type: &'static str, jobs: Receiver<Job>, done: Sender<Done>) {
-    let anonymizer = Anonymizer::new(run.codebook.clone(), run.bases.clone());
-    let completion = (resource_type == "Encounter").then(|| run.export.clone());
-    let mut worker = Worker::new(resource_type, anonymizer, run.forms, completion);
+fn work(source: &Source<'_>, resource_type: &'static str, jobs: Receiver<Job>, done: Sender<Done>) {
+    let completion = source.completion.clone().filter(|_| resource_type == "Encounter");
+    let mut worker = Worker::new(resource_type, (source.scrubber)(), source.forms, completion);
     for (number, file, chunk) in jobs {
         let result = match &mut worker {
             Ok(worker) => worker.scrub(chunk),
@@ -146,8 +165,8 @@ fn work(run: &Run<'_>, resource_type: &'static str, jobs: Receiver<Job>, done: S
 
 /// Puts the workers' results back in order and stages them.
 struct Collector<'a> {
-    run: &'a Run<'a>,
     plan: &'a TablePlan,
+    mapping: Option<&'a Mutex<Mapping>>,
     table: ScrubbedTable,
     shape: Shape,
     contained_types: BTreeSet<&'static str>,
@@ -155,34 +174,30 @@ struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    fn new(run: &'a Run<'a>, plan: &'a TablePlan) -> Result<Self> {
-        let work = &run.work;
-        let Forms { json, .. } = run.forms;
-        let completion = (plan.resource_type == "Encounter")
-            .then(|| (Staged::new(work, schema::completion_encounters()), KeyIndex::new(work)));
+    fn new(source: &Source<'a>, plan: &'a TablePlan) -> Self {
+        let work = source.work;
+        let completes = source.completion.is_some() && plan.resource_type == "Encounter";
         let table = ScrubbedTable {
             name: plan.name.clone(),
             resource_type: plan.resource_type,
             rows: Staged::new(work, schema::completion()),
-            lines: json.then(|| StagedLines::new(work)),
+            lines: source.forms.json.then(|| StagedLines::new(work)),
             keys: KeyIndex::new(work),
             deletes: Vec::new(),
-            completion,
+            completion: completes
+                .then(|| (Staged::new(work, schema::completion_encounters()), KeyIndex::new(work))),
             counts: Counts::default(),
         };
         let name = format!("{}.ndjson", plan.resource_type);
-        let mut rejects = vec![RejectFile::new(run.rejected.clone(), &name)];
-        if let Some(folder) = &run.errors_to {
-            rejects.push(RejectFile::new(folder.clone(), &name));
-        }
-        Ok(Self {
-            run,
+        let rejects = source.rejects.iter().map(|folder| RejectFile::new(folder, &name));
+        Self {
             plan,
+            mapping: source.mapping,
             table,
             shape: Shape::default(),
             contained_types: BTreeSet::new(),
-            rejects,
-        })
+            rejects: rejects.collect(),
+        }
     }
 
     fn collect(&mut self, done: &Receiver<Done>, give_back: &Receiver<()>) -> Result<()> {
@@ -233,23 +248,23 @@ impl<'a> Collector<'a> {
         *table.counts.file_rows.entry(name.to_owned()).or_default() += scrubbed.lines;
         table.counts.report.merge(&scrubbed.report);
         self.contained_types.extend(scrubbed.contained_types);
-        let mut mapping = self.run.mapping.lock().unwrap_or_else(|e| e.into_inner());
-        mapping.add(scrubbed.identities)
+        match self.mapping {
+            Some(mapping) => {
+                mapping.lock().unwrap_or_else(|e| e.into_inner()).add(scrubbed.identities)
+            }
+            None => Ok(()),
+        }
     }
 
-    fn finish(self) -> Result<ScrubbedTable> {
-        let Self { run, mut table, shape, contained_types, rejects, .. } = self;
+    fn finish(self, deletes: Vec<String>) -> Result<ScrubbedTable> {
+        let Self { mut table, shape, contained_types, rejects, .. } = self;
         for file in rejects {
             file.finish()?;
         }
-        if let Some(ids) = run.deletes.by_type.get(table.resource_type) {
-            for id in ids {
-                let fake = run.codebook.fake_id(table.resource_type, id);
-                table.keys.add_delete(key(&[&fake]))?;
-                table.deletes.push(fake);
-            }
-            table.deletes.sort_unstable();
+        for id in &deletes {
+            table.keys.add_delete(key(&[id]))?;
         }
+        table.deletes = deletes;
         let r4 = fhir::type_named(table.resource_type)
             .ok_or_else(|| Error::failed(format!("R4 has no type '{}'", table.resource_type)))?;
         table.rows.set_schema(schema::table_schema(r4, &shape, &contained_types));
@@ -265,8 +280,8 @@ struct RejectFile {
 }
 
 impl RejectFile {
-    fn new(folder: Folder, name: &str) -> Self {
-        Self { folder, name: name.to_owned(), upload: None }
+    fn new(folder: &Folder, name: &str) -> Self {
+        Self { folder: folder.clone(), name: name.to_owned(), upload: None }
     }
 
     fn write(&mut self, file: &str, rejected: &Rejected) -> Result<()> {

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::Forms;
 use super::plan::Export;
-use crate::deid::{Anonymizer, Identities, Reason, Reject, Report, Scrubber};
+use crate::deid::{Identities, Reason, Reject, Report, Scrubber};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::chunks::Chunk;
@@ -58,19 +58,13 @@ pub(super) struct Rejected {
 impl Worker {
     pub(super) fn new(
         resource_type: &'static str,
-        anonymizer: Anonymizer,
+        scrubber: Scrubber,
         forms: Forms,
         completion: Option<Arc<Export>>,
     ) -> Result<Self> {
         let r4 = fhir::type_named(resource_type)
             .ok_or_else(|| Error::failed(format!("R4 has no type '{resource_type}'")))?;
-        Ok(Self {
-            resource_type,
-            scrubber: Scrubber::new(anonymizer),
-            builder: TableBuilder::new(r4),
-            forms,
-            completion,
-        })
+        Ok(Self { resource_type, scrubber, builder: TableBuilder::new(r4), forms, completion })
     }
 
     pub(super) fn scrub(&mut self, chunk: Chunk) -> Result<Scrubbed> {

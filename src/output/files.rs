@@ -9,15 +9,17 @@ use std::ops::Range;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use serde_json::json;
 
+use super::keys::KeyIndex;
 use super::parallel;
 use super::parquet_file::{ParquetFile, Settings};
 use super::rows::{Bitmap, SlottedBatch};
+use super::staged::Staged;
 use super::table::{Merge, TableRun, Written};
 use crate::error::{Context, Error, Result};
-use crate::store::Folder;
+use crate::store::{Folder, WorkFolder};
 use crate::table::json;
 use replace::Replacement;
 
@@ -58,6 +60,31 @@ impl FileFormat {
             Merge::Upsert => self.replace(root, run, options),
             Merge::InsertOnly | Merge::Append => self.add(root, run, options),
         }
+    }
+
+    /// Makes an empty table, if there are no files of it.
+    pub fn create(
+        self,
+        root: &Folder,
+        table: &str,
+        schema: SchemaRef,
+        work: &WorkFolder,
+    ) -> Result<()> {
+        self.add(
+            root,
+            &TableRun {
+                name: table,
+                rows: &Staged::new(work, schema),
+                lines: None,
+                live: &Bitmap::none_set(0),
+                keys: &KeyIndex::new(work),
+                deletes: &[],
+                merge: Merge::Append,
+                key_columns: &[],
+            },
+            FileOptions { rows_per_file: 1, threads: 1 },
+        )
+        .map(|_| ())
     }
 
     fn replace(self, root: &Folder, run: &TableRun<'_>, options: FileOptions) -> Result<Written> {

@@ -12,4 +12,4 @@ mod sink;
 pub mod staged;
 pub mod table;
 
-pub use sink::{Sink, Sinks};
+pub use sink::{Sink, SinkOptions, Sinks};

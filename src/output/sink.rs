@@ -1,33 +1,43 @@
 //! The formats of a run, behind one type.
 
+use arrow::datatypes::SchemaRef;
+
 use super::files::{FileFormat, FileOptions};
 use super::table::{TableRun, Written};
-use crate::config::{EtlConfig, OutputFormat};
+use crate::config::OutputFormat;
 use crate::error::Result;
-use crate::store::Folder;
+use crate::store::{Folder, WorkFolder};
 
 /// One format and where its tables go.
 pub struct Sink {
     format: OutputFormat,
     root: Folder,
-    options: FileOptions,
-    optimize: bool,
+    options: SinkOptions,
+}
+
+/// How tables are written, whatever the format.
+#[derive(Clone, Copy, Debug)]
+pub struct SinkOptions {
+    /// Rows a plain file holds at most.
+    pub rows_per_file: u64,
+    /// Files written at once.
+    pub threads: usize,
+    /// Compact and vacuum Delta tables.
+    pub optimize: bool,
 }
 
 /// All formats of a run.
 pub struct Sinks(Vec<Sink>);
 
 impl Sinks {
-    /// The formats that `config` names: one right below `output`, several in a folder each.
-    pub fn new(config: &EtlConfig, output: &Folder) -> Self {
-        let several = config.output_format.len() > 1;
-        let sinks = config.output_format.iter().map(|format| Sink {
-            format: *format,
-            root: if several { output.child(format.name()) } else { output.clone() },
-            options: FileOptions { rows_per_file: config.batch_size, threads: config.threads },
-            optimize: !config.no_table_optimization,
-        });
-        Self(sinks.collect())
+    /// One format writes right below `output`, several in a folder each.
+    pub fn new(output: &Folder, formats: &[OutputFormat], options: SinkOptions) -> Self {
+        let root = |format: &OutputFormat| match formats.len() {
+            1 => output.clone(),
+            _ => output.child(format.name()),
+        };
+        let sink = |format: &OutputFormat| Sink { format: *format, root: root(format), options };
+        Self(formats.iter().map(sink).collect())
     }
 
     /// The formats, in the order given.
@@ -44,15 +54,28 @@ impl Sink {
 
     /// Writes what a run brings for one table.
     pub fn write(&self, run: &TableRun<'_>) -> Result<Written> {
-        let files = |format: FileFormat| format.write(&self.root, run, self.options);
+        let SinkOptions { rows_per_file, threads, .. } = self.options;
+        let options = FileOptions { rows_per_file, threads };
+        let files = |format: FileFormat| format.write(&self.root, run, options);
         match self.format {
             OutputFormat::Parquet => files(FileFormat::Parquet),
             OutputFormat::Csv => files(FileFormat::Csv),
             OutputFormat::Ndjson => files(FileFormat::Ndjson),
             OutputFormat::Deltalake => {
-                let _ = self.optimize;
+                let _ = self.options.optimize;
                 Err(crate::error::Error::failed("not yet"))
             }
         }
+    }
+
+    /// Makes an empty table of this schema, or widens the one that is there; rows stay.
+    pub fn create(&self, table: &str, schema: SchemaRef, work: &WorkFolder) -> Result<()> {
+        let file_format = match self.format {
+            OutputFormat::Deltalake => return Err(crate::error::Error::failed("not yet")),
+            OutputFormat::Parquet => FileFormat::Parquet,
+            OutputFormat::Csv => FileFormat::Csv,
+            OutputFormat::Ndjson => FileFormat::Ndjson,
+        };
+        file_format.create(&self.root, table, schema, work)
     }
 }
