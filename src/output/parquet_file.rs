@@ -1,0 +1,254 @@
+//! Parquet files, written within bounded memory.
+//!
+//! Shared by the Delta tables and the plain Parquet format. Row groups end by rows or by bytes,
+//! whichever comes first, so that wide rows cost small row groups rather than memory.
+
+use std::cmp::Ordering;
+use std::io::{self, Write};
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, LogicalType, Type, ZstdLevel};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::statistics::Statistics;
+use parquet::schema::types::{ColumnDescriptor, ColumnPath};
+
+use crate::error::{Context, Error, Result};
+use crate::store::{Folder, Upload};
+
+/// What is handed to the encoders at once: between two such pieces the row group may end.
+const PIECE: usize = 4 << 20;
+
+/// How a file is laid out.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Columns (`meta.lastUpdated` by its path) whose values hardly repeat: no dictionary is
+    /// tried for them.
+    pub unique_columns: Vec<String>,
+    /// Rows after which a row group ends.
+    pub row_group_rows: usize,
+    /// Bytes that a row group may hold in memory before it ends.
+    pub row_group_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { unique_columns: Vec::new(), row_group_rows: 128 << 10, row_group_bytes: 32 << 20 }
+    }
+}
+
+/// A Parquet file (zstd) that is being written. It appears on [`ParquetFile::finish`], durably
+/// on a local disk; dropped before that, nothing appears. Holds some 64 MiB at most: one row
+/// group and the parts under way.
+pub struct ParquetFile {
+    writer: ArrowWriter<Sink>,
+    shown: String,
+    rows: u64,
+    row_group_bytes: usize,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// Number of rows.
+    pub rows: u64,
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// Of every column, nested ones too, that is not within a list.
+    pub stats: Vec<ColumnStats>,
+}
+
+/// What a column of a file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnStats {
+    /// The column's name, after those of the structs around it.
+    pub path: Vec<String>,
+    /// Rows without a value.
+    pub nulls: u64,
+    /// A lower and an upper bound of the values; of long strings not the closest ones. `None`
+    /// where all are null, or where the type has no order that JSON shows.
+    pub bounds: Option<(Bound, Bound)>,
+}
+
+/// A bound of a column's values.
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
+pub enum Bound {
+    /// Of a boolean column.
+    Boolean(bool),
+    /// Of an integer column.
+    Integer(i64),
+    /// Of a decimal number column; finite.
+    Float(f64),
+    /// Of a text column.
+    Text(String),
+}
+
+impl ParquetFile {
+    /// Begins the file `name` below `folder`, for batches of this schema.
+    ///
+    /// # Errors
+    /// A type that Parquet has no place for; a store that refuses.
+    pub fn create(
+        folder: &Folder,
+        name: &str,
+        schema: SchemaRef,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let shown = folder.show(name);
+        let level = ZstdLevel::try_new(1).context("zstd has no level 1")?;
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_created_by(concat!("cumulus-etl ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_max_row_group_row_count(Some(settings.row_group_rows))
+            // Page indexes cost as much as the footer of a wide table, and IDs are not sorted.
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true);
+        for column in &settings.unique_columns {
+            let path = ColumnPath::new(column.split('.').map(str::to_owned).collect());
+            properties = properties.set_column_dictionary_enabled(path, false);
+        }
+        // Readers take a table's types from its own metadata; the Arrow schema that could be
+        // embedded would say the same again in every file.
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties.build())
+            .with_skip_arrow_metadata(true);
+        let sink = Sink(Some(folder.upload(name)?));
+        let writer = ArrowWriter::try_new_with_options(sink, schema, options)
+            .with_context(|| format!("cannot write '{shown}'"))?;
+        Ok(Self { writer, shown, rows: 0, row_group_bytes: settings.row_group_bytes })
+    }
+
+    /// Adds rows.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let step = piece_rows(batch);
+        for start in (0..batch.num_rows()).step_by(step) {
+            let piece = batch.slice(start, step.min(batch.num_rows() - start));
+            let written = self.writer.write(&piece).and_then(|()| {
+                let full = self.writer.memory_size() >= self.row_group_bytes;
+                if full { self.writer.flush() } else { Ok(()) }
+            });
+            written.with_context(|| format!("cannot write '{}'", self.shown))?;
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Rows written so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// About how many bytes the file has so far.
+    pub fn bytes(&self) -> u64 {
+        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+    }
+
+    /// Makes the file appear.
+    pub fn finish(mut self) -> Result<Written> {
+        let metadata =
+            self.writer.finish().with_context(|| format!("cannot write '{}'", self.shown))?;
+        let upload = self.writer.inner_mut().0.take();
+        let upload = upload.ok_or_else(|| Error::failed("the file was finished before"))?;
+        Ok(Written { rows: self.rows, bytes: upload.finish()?, stats: stats(&metadata) })
+    }
+}
+
+/// Rows of a batch that hold about [`PIECE`] bytes.
+fn piece_rows(batch: &RecordBatch) -> usize {
+    let rows = batch.num_rows().max(1);
+    let bytes: usize = batch
+        .columns()
+        .iter()
+        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(PIECE))
+        .sum();
+    (PIECE / (bytes / rows).max(1)).clamp(1, rows)
+}
+
+/// Lets the upload be taken back out of the Parquet writer.
+struct Sink(Option<Upload>);
+
+impl Write for Sink {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Some(upload) => upload.write(data),
+            None => Err(io::Error::other("the file has ended")),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn stats(metadata: &ParquetMetaData) -> Vec<ColumnStats> {
+    let columns = metadata.file_metadata().schema_descr().columns();
+    let flat = columns.iter().enumerate().filter(|(_, column)| column.max_rep_level() == 0);
+    flat.filter_map(|(index, column)| column_stats(metadata.row_groups(), index, column)).collect()
+}
+
+/// `None` where a row group says nothing of the column.
+fn column_stats(
+    groups: &[RowGroupMetaData],
+    index: usize,
+    column: &ColumnDescriptor,
+) -> Option<ColumnStats> {
+    let path = column.path().parts().to_vec();
+    let (mut nulls, mut bounds, mut known) = (0, None, true);
+    for group in groups {
+        let statistics = group.column(index).statistics()?;
+        let group_nulls = statistics.null_count_opt()?;
+        nulls += group_nulls;
+        if group_nulls == group.num_rows() as u64 {
+            continue;
+        }
+        match bounds_of(statistics, column) {
+            Some(of_group) => bounds = Some(widen(bounds, of_group)),
+            None => known = false,
+        }
+    }
+    Some(ColumnStats { path, nulls, bounds: bounds.filter(|_| known) })
+}
+
+fn widen(bounds: Option<(Bound, Bound)>, (min, max): (Bound, Bound)) -> (Bound, Bound) {
+    match bounds {
+        None => (min, max),
+        Some((low, high)) => (
+            if min.partial_cmp(&low) == Some(Ordering::Less) { min } else { low },
+            if max.partial_cmp(&high) == Some(Ordering::Greater) { max } else { high },
+        ),
+    }
+}
+
+fn bounds_of(statistics: &Statistics, column: &ColumnDescriptor) -> Option<(Bound, Bound)> {
+    let text = |bytes: &[u8]| Some(Bound::Text(std::str::from_utf8(bytes).ok()?.to_owned()));
+    let float = |value: f64| value.is_finite().then_some(Bound::Float(value));
+    // Dates, times and decimals are numbers too, but JSON shows them otherwise.
+    let plain = match column.physical_type() {
+        Type::BYTE_ARRAY => matches!(column.logical_type_ref(), Some(LogicalType::String)),
+        _ => column.logical_type_ref().is_none(),
+    };
+    match statistics {
+        _ if !plain => None,
+        Statistics::Boolean(s) => {
+            Some((Bound::Boolean(*s.min_opt()?), Bound::Boolean(*s.max_opt()?)))
+        }
+        Statistics::Int32(s) => {
+            Some((Bound::Integer((*s.min_opt()?).into()), Bound::Integer((*s.max_opt()?).into())))
+        }
+        Statistics::Int64(s) => {
+            Some((Bound::Integer(*s.min_opt()?), Bound::Integer(*s.max_opt()?)))
+        }
+        Statistics::Float(s) => {
+            Some((float((*s.min_opt()?).into())?, float((*s.max_opt()?).into())?))
+        }
+        Statistics::Double(s) => Some((float(*s.min_opt()?)?, float(*s.max_opt()?)?)),
+        Statistics::ByteArray(s) => Some((text(s.min_bytes_opt()?)?, text(s.max_bytes_opt()?)?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
