@@ -111,7 +111,7 @@ fn bins(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>> {
 }
 
 /// Removes what no version within the retention time needs, as seen at `now`; gives how many.
-fn vacuum(log: &Log, now: i64) -> Result<u64> {
+pub(super) fn vacuum(log: &Log, now: i64) -> Result<u64> {
     let context = || format!("cannot clean up the Delta table '{}'", log.folder);
     // Before the tombstones: a file that leaves the table in between counts as live still.
     let Some(table) = log.snapshot()? else { return Ok(0) };
@@ -119,7 +119,9 @@ fn vacuum(log: &Log, now: i64) -> Result<u64> {
     let state = block_on(DeltaTableState::try_new(log.store.as_ref(), None));
     let state = state.with_context(context)?;
     let retention = state.table_config().deleted_file_retention_duration().as_millis() as i64;
-    let tombstones = block_on(state.all_tombstones(log.store.as_ref()).try_collect::<Vec<_>>());
+    // The stream begins its work where it is made.
+    let tombstones =
+        block_on(async { state.all_tombstones(log.store.as_ref()).try_collect::<Vec<_>>().await });
     let removed: HashMap<String, i64> = tombstones
         .with_context(context)?
         .iter()

@@ -110,7 +110,9 @@ fn add_type(table: &mut Value, run: &DataType, path: &str) -> Result<()> {
     let kind = table.get("type").and_then(Value::as_str);
     match (kind, run) {
         (Some("struct"), DataType::Struct(fields)) => add_fields(table, fields, path),
-        (Some("array"), DataType::List(item) | DataType::LargeList(item)) => {
+        (Some("array"), DataType::List(item) | DataType::LargeList(item))
+            if item.data_type().is_nested() && table["elementType"].is_object() =>
+        {
             add_type(&mut table["elementType"], item.data_type(), path)
         }
         _ if *table == delta_type(run, path)? => Ok(()),
