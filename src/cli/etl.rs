@@ -1,15 +1,14 @@
 //! `cumulus-etl [etl] INPUT OUTPUT PHI`
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
 use figment::value::{Dict, Value};
-use tracing::Level;
 
+use super::logging::Logging;
 use crate::config::{EtlConfig, Layers};
 use crate::error::{Error, Exit, Result};
-use crate::ui::{self, LogFormat};
+use crate::ui;
 
 /// Options of the main job. Each also works as an environment variable (CUMULUS_ETL_BATCH_SIZE)
 /// and in a TOML file (batch-size = 50000).
@@ -103,13 +102,15 @@ impl EtlArgs {
     /// Runs the main job.
     pub fn run(self) -> Result<()> {
         let mut layers = Layers::new(self.flags(), self.config.as_deref())?;
-        let logging = Logging::from(&mut layers);
+        let json = layers.choice("log-format", &["text", "json"]) == "json";
+        let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let config = self.config(&mut layers);
         refuse_missing_parts(&mut layers)?;
         layers.finish()?;
-        logging.init();
+        let config = config?;
+        let bars = logging.init();
         ui::signals::install()?;
-        crate::etl::run(&config?, logging.bars())
+        crate::etl::run(&config, bars)
     }
 
     fn config(self, layers: &mut Layers) -> Result<EtlConfig> {
@@ -208,37 +209,4 @@ fn refuse_missing_parts(layers: &mut Layers) -> Result<()> {
         return Err(Error::new(Exit::ServiceMissing, message));
     }
     Ok(())
-}
-
-/// How much is said, and how.
-#[derive(Clone, Copy, Debug)]
-struct Logging {
-    format: LogFormat,
-    level: Level,
-}
-
-impl Logging {
-    fn from(layers: &mut Layers) -> Self {
-        let format = match layers.choice("log-format", &["text", "json"]) {
-            "json" => LogFormat::Json,
-            _ => LogFormat::Text,
-        };
-        let level = match (layers.switch("verbose"), layers.switch("quiet")) {
-            (_, true) => Level::WARN,
-            (true, false) => Level::DEBUG,
-            (false, false) => Level::INFO,
-        };
-        Self { format, level }
-    }
-
-    fn init(self) {
-        ui::init(self.format, self.level);
-    }
-
-    /// Bars are for people at a terminal.
-    fn bars(self) -> bool {
-        self.format == LogFormat::Text
-            && self.level >= Level::INFO
-            && std::io::stderr().is_terminal()
-    }
 }

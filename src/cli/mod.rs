@@ -1,6 +1,9 @@
 //! The command line: one file per subcommand.
 
+mod convert;
 mod etl;
+mod init;
+mod logging;
 
 use clap::{Parser, Subcommand};
 
@@ -23,6 +26,10 @@ pub struct Cli {
 enum Command {
     /// Make de-identified tables of FHIR NDJSON (what runs without a command)
     Etl(Box<etl::EtlArgs>),
+    /// Make empty tables of every type
+    Init(init::InitArgs),
+    /// Make Delta tables of a former output
+    Convert(convert::ConvertArgs),
 }
 
 impl Cli {
@@ -31,6 +38,8 @@ impl Cli {
         match self.command {
             None => self.etl.run(),
             Some(Command::Etl(args)) => args.run(),
+            Some(Command::Init(args)) => args.run(),
+            Some(Command::Convert(args)) => args.run(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 mod blocks;
 pub mod completion;
+pub mod delta;
 pub mod files;
-mod instant;
 pub mod keys;
 pub mod parallel;
 pub mod parquet_file;

@@ -249,3 +249,6 @@ fn bounds_of(statistics: &Statistics, column: &ColumnDescriptor) -> Option<(Boun
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
-pub use crate::output::instant::instant;
+pub use crate::output::delta::instant;
 
 /// De-identified rows of one table, staged in memory or on disk, readable any number of times.
 pub trait RowSource: Send + Sync {

@@ -2,8 +2,9 @@
 
 use arrow::datatypes::SchemaRef;
 
+use super::delta;
 use super::files::{FileFormat, FileOptions};
-use super::table::{TableRun, Written};
+use super::table::{Merge, TableRun, Written};
 use crate::config::OutputFormat;
 use crate::error::Result;
 use crate::store::{Folder, WorkFolder};
@@ -61,21 +62,45 @@ impl Sink {
             OutputFormat::Parquet => files(FileFormat::Parquet),
             OutputFormat::Csv => files(FileFormat::Csv),
             OutputFormat::Ndjson => files(FileFormat::Ndjson),
-            OutputFormat::Deltalake => {
-                let _ = self.options.optimize;
-                Err(crate::error::Error::failed("not yet"))
-            }
+            OutputFormat::Deltalake => self.write_delta(run),
         }
     }
 
     /// Makes an empty table of this schema, or widens the one that is there; rows stay.
     pub fn create(&self, table: &str, schema: SchemaRef, work: &WorkFolder) -> Result<()> {
         let file_format = match self.format {
-            OutputFormat::Deltalake => return Err(crate::error::Error::failed("not yet")),
+            OutputFormat::Deltalake => return delta::create(&self.root.child(table), schema),
             OutputFormat::Parquet => FileFormat::Parquet,
             OutputFormat::Csv => FileFormat::Csv,
             OutputFormat::Ndjson => FileFormat::Ndjson,
         };
         file_format.create(&self.root, table, schema, work)
+    }
+
+    fn write_delta(&self, run: &TableRun<'_>) -> Result<Written> {
+        let folder = self.root.child(run.name);
+        let options = delta::Options {
+            key_columns: run.key_columns.iter().map(|name| (*name).to_owned()).collect(),
+            last_updated: run.merge == Merge::Upsert,
+            threads: self.options.threads,
+            ..delta::Options::default()
+        };
+        let merged =
+            delta::merge(&folder, run.rows, run.live.clone(), Some(run.keys), run.merge, &options)?;
+        let mut written = Written {
+            files: merged.files,
+            rows: merged.rows,
+            bytes: merged.bytes,
+            version: Some(merged.version),
+            inserted: merged.inserted,
+            updated: merged.updated,
+            deleted: merged.deleted,
+            unchanged: merged.unchanged,
+        };
+        if self.options.optimize {
+            let optimized = delta::optimize(&folder, &options)?;
+            written.version = Some(optimized.version);
+        }
+        Ok(written)
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+pub use super::delta::Merge;
 use super::rows::{Bitmap, KeySource, RowSource};
 use super::staged::StagedLines;
 
@@ -23,18 +24,6 @@ pub struct TableRun<'a> {
     pub merge: Merge,
     /// The columns that identify a row.
     pub key_columns: &'static [&'static str],
-}
-
-/// What happens to rows that a table has already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Merge {
-    /// Resources: the run's row replaces the table's (Delta), or the run replaces the table
-    /// (files).
-    Upsert,
-    /// The table's rows stay; only rows with new keys are added.
-    InsertOnly,
-    /// All rows are added.
-    Append,
 }
 
 /// What became of a table.

@@ -1,0 +1,43 @@
+//! The symlink manifest: a list of a table's files for engines that don't read Delta's log, as
+//! Athena's Hive tables don't.
+
+use std::fmt::Write;
+
+use super::log::{Log, Snapshot};
+use crate::error::Result;
+use crate::store::Folder;
+
+const FOLDER: &str = "_symlink_format_manifest";
+const TRIES: usize = 3;
+
+/// Brings `_symlink_format_manifest/manifest` up to the newest version.
+pub(super) fn refresh(log: &Log) -> Result<Option<Snapshot>> {
+    let mut table = log.snapshot()?;
+    for _ in 0..TRIES {
+        let Some(now) = &table else { break };
+        log.folder.child(FOLDER).write("manifest", text(&log.folder, now))?;
+        // Another writer may have committed, and written its manifest, before ours was.
+        let newest = log.snapshot()?;
+        if newest.as_ref().is_none_or(|newest| newest.version == now.version) {
+            break;
+        }
+        table = newest;
+    }
+    Ok(table)
+}
+
+fn text(folder: &Folder, table: &Snapshot) -> String {
+    let mut text = String::new();
+    for file in &table.files {
+        // Hive takes these as they are: a space is a space, not `%20`.
+        let _ = match folder.local() {
+            Some(path) => writeln!(text, "{}", path.join(&file.name).display()),
+            None => {
+                let (scheme, host) = (folder.url().scheme(), folder.url().host_str());
+                let path = folder.path(&file.name);
+                writeln!(text, "{scheme}://{}/{path}", host.unwrap_or_default())
+            }
+        };
+    }
+    text
+}

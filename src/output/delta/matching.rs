@@ -1,0 +1,234 @@
+//! Which rows of a table a run replaces, deletes, or leaves as they are.
+//!
+//! The run's keys are held in a hash table, as many as the budget allows, and the key columns of
+//! every file are streamed past it; with more keys than that, once a range of keys. What is kept
+//! of a file is one bit a row, and only where rows leave it.
+
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use hashbrown::HashMap;
+
+use super::bits::Bits;
+use super::instant::instant;
+use super::log::{DataFile, Log};
+use super::{Merge, Options, pool, reader};
+use crate::error::{Error, Result};
+use crate::output::rows::{Bitmap, Change, Key, KeySource, UNKNOWN_TIME, key};
+
+const LAST_UPDATED: &str = "meta.lastUpdated";
+/// Keys are cut by their uppermost byte.
+const PARTS: u64 = 256;
+
+/// What a merge finds.
+pub(super) struct Matches {
+    /// The run's rows that are to be written.
+    pub live: Bits,
+    /// Per file of the table, the rows that leave it; `None` where none does.
+    pub leaving: Vec<Option<Bits>>,
+    /// Rows of the run that take the place of a table's row.
+    pub updated: u64,
+    /// Rows that leave the table because the run deletes them.
+    pub deleted: u64,
+    /// Rows of the run that give way to the table's.
+    pub unchanged: u64,
+}
+
+impl Matches {
+    /// Where nothing is compared: every live row is new.
+    pub fn none(live: &Bitmap, files: usize) -> Self {
+        let leaving = (0..files).map(|_| None).collect();
+        Self { live: Bits::copy_of(live), leaving, updated: 0, deleted: 0, unchanged: 0 }
+    }
+}
+
+/// Compares the run's keys with those of the table's files.
+pub(super) fn find(
+    log: &Log,
+    files: &[DataFile],
+    live: &Bitmap,
+    keys: &dyn KeySource,
+    merge: Merge,
+    options: &Options<'_>,
+) -> Result<Matches> {
+    let search = Search {
+        log,
+        files,
+        options,
+        merge,
+        live: Bits::copy_of(live),
+        matched: Bits::none_set(live.len()),
+        leaving: files.iter().map(|_| OnceLock::new()).collect(),
+        deleted: AtomicU64::new(0),
+    };
+    let wanted = search.live.count();
+    for range in ranges(keys.count(), options.key_budget) {
+        let table = search.load(keys, range.clone())?;
+        if !table.is_empty() {
+            pool::run(options.threads, files.len(), |index| search.scan(index, &table, &range))?;
+        }
+    }
+    let updated = search.matched.count_both(&search.live);
+    Ok(Matches {
+        updated,
+        deleted: search.deleted.into_inner(),
+        unchanged: wanted - search.live.count(),
+        live: search.live,
+        leaving: search.leaving.into_iter().map(OnceLock::into_inner).collect(),
+    })
+}
+
+/// The ranges of uppermost bytes that are compared at once, so that each fits the budget.
+pub(super) fn ranges(keys: u64, budget: usize) -> Vec<Range<u16>> {
+    // A hash table holds a power of two of entries, and is filled to seven eighths.
+    let slots = (budget / (size_of::<(Key, Entry)>() + 1)).max(16);
+    let fits = (1_u64 << slots.ilog2()) / 8 * 7;
+    // Some ranges hold more keys than others: a sixteenth of room is left for them.
+    let fits = fits - fits / 16;
+    let passes = keys.div_ceil(fits).clamp(1, PARTS);
+    let cut = |pass: u64| (PARTS * pass / passes) as u16;
+    (0..passes).map(|pass| cut(pass)..cut(pass + 1)).collect()
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    /// [`DELETE`], or where the run's row is.
+    slot: u64,
+    last_updated: i64,
+}
+
+const DELETE: u64 = u64::MAX;
+
+type Table = HashMap<Key, Entry, BuildHasherDefault<KeyHasher>>;
+
+/// Keys are hashes already.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
+    }
+}
+
+struct Search<'a> {
+    log: &'a Log,
+    files: &'a [DataFile],
+    options: &'a Options<'a>,
+    merge: Merge,
+    live: Bits,
+    matched: Bits,
+    leaving: Vec<OnceLock<Bits>>,
+    deleted: AtomicU64,
+}
+
+impl Search<'_> {
+    fn load(&self, keys: &dyn KeySource, range: Range<u16>) -> Result<Table> {
+        let share = keys.count() * u64::from(range.end - range.start) / PARTS;
+        let room = (share + share / 16 + 64) as usize;
+        let mut table = Table::with_capacity_and_hasher(room, Default::default());
+        keys.scan(range, &mut |key, change| {
+            let entry = match change {
+                Change::Row { slot, last_updated } if self.live.get(slot) => {
+                    Entry { slot, last_updated }
+                }
+                Change::Row { .. } => return,
+                Change::Delete => Entry { slot: DELETE, last_updated: UNKNOWN_TIME },
+            };
+            table.insert(key, entry);
+        })?;
+        Ok(table)
+    }
+
+    fn scan(&self, index: usize, table: &Table, range: &Range<u16>) -> Result<()> {
+        let file = &self.files[index];
+        let mut columns = self.options.key_columns.clone();
+        if self.options.last_updated {
+            columns.push(LAST_UPDATED.to_owned());
+        }
+        let rows = reader::open(&self.log.folder, file, Some(&columns))?;
+        let count = rows.count;
+        let mut first_row = 0;
+        for batch in rows {
+            let batch = batch?;
+            let (keys, times) = self.columns(file, &batch)?;
+            let Some(keys) = keys else { return Ok(()) };
+            let mut parts = vec![""; keys.len()];
+            for row in 0..batch.num_rows() {
+                // As in SQL, a null equals nothing.
+                if keys.iter().any(|column| column.is_null(row)) {
+                    continue;
+                }
+                parts.iter_mut().zip(&keys).for_each(|(part, column)| *part = column.value(row));
+                let key = key(&parts);
+                if !range.contains(&((key >> 120) as u16)) {
+                    continue;
+                }
+                let Some(entry) = table.get(&key) else { continue };
+                let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
+                if self.leaves(*entry, time) {
+                    self.leaving[index]
+                        .get_or_init(|| Bits::none_set(count))
+                        .set(first_row + row as u64);
+                }
+            }
+            first_row += batch.num_rows() as u64;
+        }
+        Ok(())
+    }
+
+    /// Whether the table's row gives way to what the run says of its key.
+    fn leaves(&self, entry: Entry, time: Option<&str>) -> bool {
+        if entry.slot == DELETE {
+            self.deleted.fetch_add(1, Relaxed);
+            return true;
+        }
+        let stays = match self.merge {
+            Merge::InsertOnly => true,
+            _ if !self.options.last_updated || entry.last_updated == UNKNOWN_TIME => false,
+            _ => time.map(instant).is_some_and(|time| {
+                // An unknown time is the smallest number there is.
+                entry.last_updated < time
+            }),
+        };
+        match stays {
+            true => self.live.clear(entry.slot),
+            false => self.matched.set(entry.slot),
+        }
+        !stays
+    }
+
+    /// The key columns, unless the file lacks one, and the times, if it has them.
+    #[allow(clippy::type_complexity)]
+    fn columns<'b>(
+        &self,
+        file: &DataFile,
+        batch: &'b RecordBatch,
+    ) -> Result<(Option<Vec<&'b StringArray>>, Option<&'b StringArray>)> {
+        let mut keys = Vec::with_capacity(self.options.key_columns.len());
+        for name in &self.options.key_columns {
+            let Some(column) = batch.column_by_name(name) else { return Ok((None, None)) };
+            let text = column.as_string_opt::<i32>().ok_or_else(|| {
+                let shown = self.log.folder.show(&file.name);
+                Error::failed(format!("the key column '{name}' of '{shown}' is not text"))
+            })?;
+            keys.push(text);
+        }
+        let times = batch.column_by_name("meta").and_then(|meta| meta.as_struct_opt());
+        let times = times.and_then(|meta| meta.column_by_name("lastUpdated"));
+        Ok((Some(keys), times.and_then(|times| times.as_string_opt::<i32>())))
+    }
+}

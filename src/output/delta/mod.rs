@@ -1,0 +1,405 @@
+//! Delta Lake tables: a run is merged into its table as one atomic version (spec "Tables").
+//!
+//! Copy-on-write through Delta's log. The run's keys are compared with the key columns of the
+//! table's files; a file that loses rows is rewritten without them, other files are not touched,
+//! the run's rows become files of their own, and one commit swaps the old files for the new.
+//! Cost is linear in table and run; memory is bounded by threads times one row group, and the
+//! budget for keys.
+//!
+//! The library's own merge serves neither end: with nested schema evolution it loses values of
+//! rows that it should leave alone, and it holds the run in memory.
+
+mod adapt;
+mod bits;
+mod instant;
+mod log;
+mod manifest;
+mod matching;
+mod optimize;
+mod pool;
+mod protocol;
+mod reader;
+mod schema;
+mod write;
+
+use arrow::array::RecordBatch;
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+use serde_json::{Value, json};
+
+use self::log::{DataFile, Log, Snapshot};
+use self::matching::Matches;
+use self::schema::TableSchema;
+use self::write::{FileWriter, NewFile};
+use crate::error::{Context, Error, Result};
+use crate::output::rows::{Bitmap, KeySource, RowSource};
+use crate::store::Folder;
+
+pub use self::instant::instant;
+pub use self::optimize::{Optimized, optimize};
+
+/// How often a merge is done anew because another writer was faster.
+const ATTEMPTS: usize = 10;
+/// Commits between two checkpoints where the table doesn't say.
+const CHECKPOINT_INTERVAL: u64 = 10;
+
+/// What happens where the table has a row of the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// The run's row takes its place, and deletes delete.
+    Upsert,
+    /// The table's row stays; deletes delete.
+    InsertOnly,
+    /// Keys are not compared.
+    Append,
+}
+
+/// Is told of rows as they are written: how many more, the table's own that are rewritten too.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+
+/// How a table is written.
+#[derive(Clone)]
+pub struct Options<'a> {
+    /// The top-level text columns that identify a row, in the order that [`KeySource`] hashes
+    /// them in.
+    pub key_columns: Vec<String>,
+    /// Whether an update whose `meta.lastUpdated` is older than the table's is skipped.
+    pub last_updated: bool,
+    /// Bytes that the run's keys may take at once. With more keys than that, the table's key
+    /// columns are read several times.
+    pub key_budget: usize,
+    /// Rows after which a new file begins. Files with less than half of it are small.
+    pub rows_per_file: u64,
+    /// Threads that read and write files.
+    pub threads: usize,
+    /// Told of rows written.
+    pub progress: Option<Progress<'a>>,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self {
+            key_columns: vec!["id".to_owned()],
+            last_updated: true,
+            key_budget: 64 << 20,
+            rows_per_file: 1 << 20,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            progress: None,
+        }
+    }
+}
+
+/// What a merge did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The table's version after it.
+    pub version: u64,
+    /// Rows that were new.
+    pub inserted: u64,
+    /// Rows that took the place of the table's.
+    pub updated: u64,
+    /// Rows of the table that were deleted.
+    pub deleted: u64,
+    /// Rows of the run that gave way to the table's: older ones, or all where existing rows win.
+    pub unchanged: u64,
+    /// Files of the table after it.
+    pub files: u64,
+    /// Rows of the table after it.
+    pub rows: u64,
+    /// Bytes of the table's files after it.
+    pub bytes: u64,
+}
+
+/// Merges a run into the table in `folder` as one atomic version, and makes the table if there
+/// is none. `live` tells which of the run's rows are wanted; without `keys` they are appended.
+///
+/// The table's schema becomes the union of what it has and what the run brings. Another writer's
+/// commit in between has the merge done anew on what that left. Nothing is committed where
+/// nothing changes.
+///
+/// # Errors
+/// A column with another type in the table than in the run; a table that asks of its writers
+/// what this program doesn't do; a store that refuses. The table is untouched then, unless the
+/// message says that the version is committed.
+pub fn merge(
+    folder: &Folder,
+    rows: &dyn RowSource,
+    live: Bitmap,
+    keys: Option<&dyn KeySource>,
+    merge: Merge,
+    options: &Options<'_>,
+) -> Result<Committed> {
+    let log = Log::open(folder)?;
+    let keys = keys.filter(|_| merge != Merge::Append);
+    let run = Run { rows, live: &live, keys, merge, options };
+    for _ in 0..ATTEMPTS {
+        if let Some(committed) = run.attempt(&log)? {
+            return Ok(committed);
+        }
+    }
+    Err(contended(folder))
+}
+
+/// Makes an empty table, or adds to an existing one the columns that it lacks.
+///
+/// # Errors
+/// As of [`merge`].
+pub fn create(folder: &Folder, schema: SchemaRef) -> Result<()> {
+    let log = Log::open(folder)?;
+    for _ in 0..ATTEMPTS {
+        let table = log.snapshot()?;
+        let wanted = table_schema(folder, table.as_ref(), &schema)?;
+        if table.as_ref().is_some_and(|table| table.schema == wanted) {
+            return Ok(());
+        }
+        if commit(&log, table.as_ref(), &wanted, "CREATE TABLE", json!({}), Vec::new())?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(contended(folder))
+}
+
+/// Whether there is a table in the folder.
+pub fn exists(folder: &Folder) -> Result<bool> {
+    Log::open(folder)?.exists()
+}
+
+/// The columns of the table in the folder, or `None` where there is none.
+pub fn schema(folder: &Folder) -> Result<Option<SchemaRef>> {
+    let table = Log::open(folder)?.snapshot()?;
+    Ok(table.map(|table| table.schema.arrow().clone()))
+}
+
+/// Gives a table's rows to `visit`, in its schema, in no particular order; nothing where there is
+/// no table. Rows marked as deleted are left out.
+///
+/// # Errors
+/// A table whose reader features are not understood; what `visit` gives.
+pub fn read(folder: &Folder, visit: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+    let log = Log::open(folder)?;
+    let Some(table) = log.snapshot()? else { return Ok(()) };
+    protocol::check_readable(folder, &table)?;
+    table.files.iter().try_for_each(|file| read_file(&log, &table, file, visit))
+}
+
+fn read_file(
+    log: &Log,
+    table: &Snapshot,
+    file: &DataFile,
+    visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let rows = reader::open(&log.folder, file, None)?;
+    let deleted = bits::Bits::none_set(rows.count);
+    log.deleted_rows(file)?.into_iter().for_each(|row| deleted.set(row));
+    let mut first_row = 0;
+    for batch in rows {
+        let batch = batch?;
+        let keep = deleted.filter(first_row, batch.num_rows(), false);
+        first_row += batch.num_rows() as u64;
+        let context = || format!("cannot read the data file '{}'", log.folder.show(&file.name));
+        let batch = filter_record_batch(&batch, &keep)
+            .and_then(|batch| adapt::adapt(&batch, table.schema.arrow()))
+            .and_then(|batch| adapt::fill(batch, &table.partition_columns(), &file.partition))
+            .with_context(context)?;
+        visit(batch)?;
+    }
+    Ok(())
+}
+
+/// A run, and how it goes into its table.
+struct Run<'a> {
+    rows: &'a dyn RowSource,
+    live: &'a Bitmap,
+    keys: Option<&'a dyn KeySource>,
+    merge: Merge,
+    options: &'a Options<'a>,
+}
+
+/// A piece of the work of writing.
+enum Job<'a> {
+    /// A file of the table, without the rows that leave it.
+    Rewrite(&'a DataFile, &'a bits::Bits),
+    /// Rows of the run.
+    Insert(std::ops::Range<u64>),
+}
+
+impl Run<'_> {
+    /// Merges into the newest version; `None` where another writer made a newer one meanwhile.
+    fn attempt(&self, log: &Log) -> Result<Option<Committed>> {
+        let table = log.snapshot()?;
+        let schema = table_schema(&log.folder, table.as_ref(), &self.rows.schema())?;
+        let files = table.as_ref().map_or(&[][..], |table| &table.files);
+        let found = match self.keys {
+            Some(keys) if !files.is_empty() => {
+                matching::find(log, files, self.live, keys, self.merge, self.options)?
+            }
+            _ => Matches::none(self.live, files.len()),
+        };
+        let rewrites = || files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_some());
+        if let Some(table) = &table {
+            protocol::check_writable(&log.folder, table, rewrites().next().is_some())?;
+        }
+        let inserts = found.live.count();
+        let known = table.as_ref().is_some_and(|table| table.schema == schema);
+        if known && inserts == 0 && rewrites().next().is_none() {
+            // A run that died after its commit may have left the manifest behind.
+            manifest::refresh(log)?;
+            return self.committed(log, table.as_ref(), &found, &[], files.iter()).map(Some);
+        }
+
+        let writer = FileWriter::new(&log.folder, &schema, table.as_ref(), self.options);
+        let new = self.write(log, &writer, files, &found)?;
+        let added = new.iter().map(|file| file.add(true));
+        let actions = rewrites().map(|(file, _)| log::remove(file, true)).chain(added).collect();
+        let metrics = json!({
+            "numTargetRowsInserted": inserts - found.updated,
+            "numTargetRowsUpdated": found.updated,
+            "numTargetRowsDeleted": found.deleted,
+            "numTargetFilesAdded": new.len(),
+            "numTargetFilesRemoved": rewrites().count(),
+        });
+        let operation = if self.keys.is_some() { "MERGE" } else { "WRITE" };
+        let submitted = writer.submit();
+        let Some(version) = commit(log, table.as_ref(), &schema, operation, metrics, actions)?
+        else {
+            submitted.withdraw();
+            return Ok(None);
+        };
+        let kept = files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_none());
+        let mut committed =
+            self.committed(log, table.as_ref(), &found, &new, kept.map(|(file, _)| file))?;
+        committed.version = version;
+        Ok(Some(committed))
+    }
+
+    /// Writes the files that lose rows anew, and the run's rows.
+    fn write(
+        &self,
+        log: &Log,
+        writer: &FileWriter<'_>,
+        files: &[DataFile],
+        found: &Matches,
+    ) -> Result<Vec<NewFile>> {
+        let leaving = files.iter().zip(&found.leaving);
+        let mut jobs: Vec<Job<'_>> = leaving
+            .filter_map(|(file, leaving)| Some(Job::Rewrite(file, leaving.as_ref()?)))
+            .collect();
+        let per_file = found
+            .live
+            .count()
+            .div_ceil(found.live.count().div_ceil(self.options.rows_per_file.max(1)).max(1));
+        jobs.extend(found.live.split(per_file.max(1)).into_iter().map(Job::Insert));
+        let new = pool::run(self.options.threads, jobs.len(), |index| {
+            let mut out = writer.begin();
+            match &jobs[index] {
+                Job::Rewrite(file, leaving) => {
+                    let mut first_row = 0;
+                    for batch in reader::open(&log.folder, file, None)? {
+                        let batch = batch?;
+                        let stay = leaving.filter(first_row, batch.num_rows(), false);
+                        first_row += batch.num_rows() as u64;
+                        out.write(&filter_record_batch(&batch, &stay).context("cannot filter")?)?;
+                    }
+                }
+                Job::Insert(slots) => {
+                    for staged in self.rows.read(slots.clone())? {
+                        let staged = staged?;
+                        let rows = staged.batch.num_rows();
+                        let live = found.live.filter(staged.first_slot, rows, true);
+                        let batch = filter_record_batch(&staged.batch, &live);
+                        out.write(&batch.context("cannot filter")?)?;
+                    }
+                }
+            }
+            out.finish()
+        })?;
+        Ok(new.into_iter().flatten().collect())
+    }
+
+    fn committed<'f>(
+        &self,
+        log: &Log,
+        table: Option<&Snapshot>,
+        found: &Matches,
+        new: &[NewFile],
+        kept: impl Iterator<Item = &'f DataFile>,
+    ) -> Result<Committed> {
+        let mut committed = Committed {
+            version: table.map_or(0, |table| table.version),
+            inserted: found.live.count() - found.updated,
+            updated: found.updated,
+            deleted: found.deleted,
+            unchanged: found.unchanged,
+            files: new.len() as u64,
+            rows: new.iter().map(|file| file.rows).sum(),
+            bytes: new.iter().map(|file| file.bytes).sum(),
+        };
+        for file in kept {
+            committed.files += 1;
+            committed.bytes += file.size;
+            committed.rows += match file.rows {
+                Some(rows) => rows,
+                None => reader::open(&log.folder, file, Some(&[]))?.count,
+            };
+        }
+        Ok(committed)
+    }
+}
+
+/// The union of what the table has and what is brought; checks first that the table may be
+/// written at all.
+fn table_schema(
+    folder: &Folder,
+    table: Option<&Snapshot>,
+    brought: &SchemaRef,
+) -> Result<TableSchema> {
+    let schema = match table {
+        None => TableSchema::new(brought),
+        Some(table) => {
+            protocol::check_writable(folder, table, false)?;
+            table.schema.union(brought)
+        }
+    };
+    schema.with_context(|| format!("cannot write the Delta table '{folder}'"))
+}
+
+/// Adds the version after `table`, then brings manifest and checkpoint up to it. Gives the
+/// version; `None` where another writer has added it.
+fn commit(
+    log: &Log,
+    table: Option<&Snapshot>,
+    schema: &TableSchema,
+    operation: &str,
+    metrics: Value,
+    changes: Vec<Value>,
+) -> Result<Option<u64>> {
+    let mut actions = vec![log::commit_info(operation, table.map(|t| t.version), metrics)];
+    match table {
+        None => actions.extend(log::creation(&log.folder, schema)),
+        Some(table) if table.schema != *schema => actions.push(table.with_schema(schema)),
+        Some(_) => {}
+    }
+    actions.extend(changes);
+    let version = table.map_or(0, |table| table.version + 1);
+    if !log.commit(version, &actions)? {
+        return Ok(None);
+    }
+    let late = || format!("version {version} of '{}' is committed, but", log.folder);
+    let newest = manifest::refresh(log).with_context(late)?;
+    let interval = newest.as_ref().and_then(|table| table.setting("delta.checkpointInterval"));
+    let interval = interval.and_then(|text| text.parse().ok()).unwrap_or(CHECKPOINT_INTERVAL);
+    if version > 0 && version % interval.max(1) == 0 {
+        log.checkpoint().with_context(late)?;
+    }
+    Ok(Some(version))
+}
+
+fn contended(folder: &Folder) -> Error {
+    Error::failed(format!(
+        "other writers kept changing the Delta table '{folder}'; nothing was changed. Run again \
+         when they are done"
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Housekeeping: small files become large ones, and what no version needs any more is removed.
+
+use std::collections::{HashMap, HashSet};
+
+use deltalake_core::checkpoints::cleanup_expired_logs_for;
+use deltalake_core::table::config::TablePropertiesExt;
+use deltalake_core::table::state::DeltaTableState;
+use futures::TryStreamExt;
+use object_store::ObjectMeta;
+use serde_json::json;
+
+use super::log::{self, DataFile, LOG_FOLDER, Log, Snapshot};
+use super::write::FileWriter;
+use super::{ATTEMPTS, Options, commit, pool, protocol, reader};
+use crate::error::{Context, Result};
+use crate::store::{Folder, block_on};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// Files beyond this are not small, however few rows they have.
+const SMALL_BYTES: u64 = 256 << 20;
+
+/// What housekeeping did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Optimized {
+    /// The table's version after it.
+    pub version: u64,
+    /// Small files that became part of larger ones.
+    pub compacted: u64,
+    /// Files that no version needs any more, removed.
+    pub vacuumed: u64,
+}
+
+/// Joins a table's small files, removes data files that left the table longer ago than it keeps
+/// them (`delta.deletedFileRetentionDuration`, 7 days) or never became part of it, and writes a
+/// checkpoint of the log. Does nothing where there is no table.
+///
+/// # Errors
+/// A table that asks of its writers what this program doesn't do; a store that refuses.
+pub fn optimize(folder: &Folder, options: &Options<'_>) -> Result<Optimized> {
+    let log = Log::open(folder)?;
+    let mut done = Optimized::default();
+    for _ in 0..ATTEMPTS {
+        let Some(table) = log.snapshot()? else { return Ok(done) };
+        protocol::check_writable(folder, &table, false)?;
+        done.version = table.version;
+        // Another writer's commit is no reason to fail: the next run tries again.
+        if let Some((version, compacted)) = compact(&log, &table, options)? {
+            (done.version, done.compacted) = (version, compacted);
+            break;
+        }
+    }
+    log.checkpoint()?;
+    done.vacuumed = vacuum(&log, log::now())?;
+    Ok(done)
+}
+
+/// Gives the version and how many files became part of larger ones; `None` where another writer
+/// was faster.
+fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<(u64, u64)>> {
+    let bins = bins(table, options.rows_per_file);
+    if bins.is_empty() {
+        return Ok(Some((table.version, 0)));
+    }
+    let writer = FileWriter::new(&log.folder, &table.schema, Some(table), options);
+    let new = pool::run(options.threads, bins.len(), |index| {
+        let mut out = writer.begin();
+        for file in &bins[index] {
+            for batch in reader::open(&log.folder, file, None)? {
+                out.write(&batch?)?;
+            }
+        }
+        out.finish()
+    })?;
+    let new: Vec<_> = new.into_iter().flatten().collect();
+    let removed = bins.iter().flatten().map(|file| log::remove(file, false));
+    let actions = removed.chain(new.iter().map(|file| file.add(false))).collect();
+    let files: usize = bins.iter().map(Vec::len).sum();
+    let metrics = json!({"numRemovedFiles": files, "numAddedFiles": new.len()});
+    let submitted = writer.submit();
+    let version = commit(log, Some(table), &table.schema, "OPTIMIZE", metrics, actions)?;
+    if version.is_none() {
+        submitted.withdraw();
+    }
+    Ok(version.map(|version| (version, files as u64)))
+}
+
+/// Groups of two and more small files, each with about as many rows as a file should have.
+fn bins(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>> {
+    let small = table.files.iter().filter_map(|file| {
+        let rows = file.rows?;
+        (rows < rows_per_file / 2 && file.size < SMALL_BYTES).then_some((rows, file))
+    });
+    let mut small: Vec<_> = small.collect();
+    small.sort_by(|(a, x), (b, y)| (a, &x.name).cmp(&(b, &y.name)));
+    let mut bins: Vec<Vec<&DataFile>> = Vec::new();
+    let mut held = u64::MAX;
+    for (rows, file) in small {
+        match bins.last_mut() {
+            Some(bin) if held + rows <= rows_per_file => {
+                bin.push(file);
+                held += rows;
+            }
+            _ => {
+                bins.push(vec![file]);
+                held = rows;
+            }
+        }
+    }
+    bins.retain(|bin| bin.len() > 1);
+    bins
+}
+
+/// Removes what no version within the retention time needs, as seen at `now`; gives how many.
+pub(super) fn vacuum(log: &Log, now: i64) -> Result<u64> {
+    let context = || format!("cannot clean up the Delta table '{}'", log.folder);
+    // Before the tombstones: a file that leaves the table in between counts as live still.
+    let Some(table) = log.snapshot()? else { return Ok(0) };
+    let live: HashSet<&str> = table.files.iter().map(|file| file.name.as_str()).collect();
+    let state = block_on(DeltaTableState::try_new(log.store.as_ref(), None));
+    let state = state.with_context(context)?;
+    let retention = state.table_config().deleted_file_retention_duration().as_millis() as i64;
+    // The stream begins its work where it is made.
+    let tombstones =
+        block_on(async { state.all_tombstones(log.store.as_ref()).try_collect::<Vec<_>>().await });
+    let removed: HashMap<String, i64> = tombstones
+        .with_context(context)?
+        .iter()
+        .map(|file| {
+            let path = file.path();
+            let name = log::name_below(&log.folder, &path).unwrap_or_else(|_| path.into_owned());
+            (name, file.deletion_timestamp().unwrap_or(0))
+        })
+        .collect();
+    let (store, root) = (log.folder.store(), log.folder.path(""));
+    let listed = block_on(store.list(Some(&root)).try_collect::<Vec<ObjectMeta>>());
+    let mut count = 0;
+    for object in listed.with_context(context)? {
+        let Some(parts) = object.location.prefix_match(&root) else { continue };
+        let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
+        let name = parts.join("/");
+        let old = |than: i64| object.last_modified.timestamp_millis() < now - than;
+        let gone = match removed.get(&name) {
+            _ if live.contains(name.as_str()) => false,
+            Some(when) => *when < now - retention && old(retention),
+            // Never part of the table: left by a merge that died, or about to be committed by
+            // one that runs. Other people's files may lie here too, but not under such a name.
+            None => {
+                let data = parts
+                    .last()
+                    .is_some_and(|last| last.starts_with("part-") && last.ends_with(".parquet"));
+                let hidden = parts.iter().any(|part| part.starts_with(['_', '.']));
+                let staged = parts.len() == 2
+                    && parts[0] == LOG_FOLDER
+                    && parts[1].starts_with('.')
+                    && parts[1].ends_with(".tmp");
+                (data && !hidden || staged) && old(retention.max(DAY))
+            }
+        };
+        if gone {
+            log.folder.remove(&name)?;
+            count += 1;
+        }
+    }
+    if state.table_config().enable_expired_log_cleanup() {
+        let cutoff = now - state.table_config().log_retention_duration().as_millis() as i64;
+        let cleaned = cleanup_expired_logs_for(table.version, log.store.as_ref(), cutoff, None);
+        block_on(cleaned).with_context(context)?;
+    }
+    Ok(count)
+}

@@ -1,0 +1,137 @@
+//! Which tables may be written.
+//!
+//! A table may ask of its writers more than to write rows: to keep row IDs, to check constraints,
+//! to log changes. What this program does not do, it refuses before it writes anything.
+
+use serde_json::Value;
+
+use super::log::Snapshot;
+use crate::error::{Error, Result};
+use crate::store::Folder;
+
+/// The features a table's protocol names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Protocol {
+    writer_version: u64,
+    features: Vec<String>,
+}
+
+impl Protocol {
+    /// From the `protocol` action.
+    pub fn read(action: &Value) -> Self {
+        let names = |key: &str| {
+            let names = action[key].as_array().map(Vec::as_slice).unwrap_or_default();
+            names.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let mut features = names("writerFeatures");
+        features.extend(names("readerFeatures"));
+        features.sort();
+        features.dedup();
+        Self { writer_version: action["minWriterVersion"].as_u64().unwrap_or(u64::MAX), features }
+    }
+
+    /// Whether the protocol names this feature.
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|name| name == feature)
+    }
+}
+
+/// Refuses a table that asks of its writers what this program does not do; `removes` tells
+/// whether rows or files are to be taken out of it.
+pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -> Result<()> {
+    let mut obstacles: Vec<&str> =
+        LEGACY.iter().filter(|(_, active)| active(table)).map(|(feature, _)| *feature).collect();
+    match table.protocol.writer_version {
+        0..=6 => {}
+        7 => obstacles.extend(
+            table.protocol.features.iter().map(String::as_str).filter(|name| !understood(name)),
+        ),
+        _ => obstacles.push("a newer writer version"),
+    }
+    if !table.partition_columns().is_empty() {
+        obstacles.push("partition columns");
+    }
+    if !clustering_has_stats(table) {
+        obstacles.push("clustering by a column without statistics");
+    }
+    if !obstacles.is_empty() {
+        obstacles.dedup();
+        return Err(Error::failed(format!(
+            "the Delta table '{folder}' uses what this program does not write: {}. Nothing was \
+             changed. Copy it with `cumulus-etl convert` and carry on with the copy",
+            obstacles.join(", ")
+        )));
+    }
+    if removes && table.setting("delta.appendOnly") == Some("true") {
+        return Err(Error::failed(format!(
+            "the Delta table '{folder}' is append-only (delta.appendOnly), so rows cannot be \
+             updated or deleted. Nothing was changed"
+        )));
+    }
+    Ok(())
+}
+
+/// Features that any writer version may imply or name, and whether a table makes use of them.
+/// One that is only named asks nothing of us.
+const LEGACY: [(&str, fn(&Snapshot) -> bool); 10] = [
+    ("invariants", |table| table.schema.has_metadata("delta.invariants")),
+    ("NOT NULL columns", |table| table.schema.has_not_null()),
+    ("checkConstraints", |table| table.has_setting_below("delta.constraints.")),
+    ("changeDataFeed", |table| table.setting("delta.enableChangeDataFeed") == Some("true")),
+    ("generatedColumns", |table| table.schema.has_metadata("delta.generationExpression")),
+    ("identityColumns", |table| table.schema.has_metadata("delta.identity.start")),
+    ("allowColumnDefaults", |table| table.schema.has_metadata("CURRENT_DEFAULT")),
+    ("columnMapping", |table| {
+        table.setting("delta.columnMapping.mode").is_some_and(|mode| mode != "none")
+    }),
+    ("deletionVectors", |table| {
+        table.setting("delta.enableDeletionVectors") == Some("true")
+            || table.files.iter().any(|file| file.has_deleted_rows())
+    }),
+    ("inCommitTimestamp", |table| table.setting("delta.enableInCommitTimestamps") == Some("true")),
+];
+
+/// Features of writer version 7 that a table may name: those above, which count only when made
+/// use of, and those that are honoured here.
+fn understood(feature: &str) -> bool {
+    // A clustered table wants statistics of its clustering columns on every file, and its
+    // domain metadata left alone; it does not want every writer to cluster.
+    matches!(
+        feature,
+        "appendOnly"
+            | "clustering"
+            | "domainMetadata"
+            | "timestampNtz"
+            | "v2Checkpoint"
+            | "vacuumProtocolCheck"
+    ) || LEGACY.iter().any(|(name, _)| *name == feature)
+}
+
+fn clustering_has_stats(table: &Snapshot) -> bool {
+    use arrow::datatypes::DataType as T;
+    table.clustering.iter().all(|path| {
+        let mut fields = table.schema.arrow().fields();
+        let (last, parents) = path.split_last().map_or((None, &[][..]), |(l, p)| (Some(l), p));
+        for parent in parents {
+            match fields.find(parent).map(|(_, field)| field.data_type()) {
+                Some(T::Struct(inner)) => fields = inner,
+                _ => return false,
+            }
+        }
+        let column = last.and_then(|name| fields.find(name));
+        column.is_some_and(|(_, field)| {
+            matches!(field.data_type(), T::Utf8 | T::Boolean | T::Int32 | T::Int64 | T::Float64)
+        })
+    })
+}
+
+/// Refuses a table whose files cannot be read as they are.
+pub(super) fn check_readable(folder: &Folder, table: &Snapshot) -> Result<()> {
+    match table.setting("delta.columnMapping.mode") {
+        None | Some("none") => Ok(()),
+        Some(_) => Err(Error::failed(format!(
+            "the Delta table '{folder}' maps its columns to other names (columnMapping), which \
+             this program does not read"
+        ))),
+    }
+}

@@ -1,0 +1,211 @@
+//! New data files of a table.
+
+use std::mem;
+use std::sync::{Mutex, MutexGuard};
+
+use arrow::array::RecordBatch;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::adapt::adapt;
+use super::log::{Snapshot, now};
+use super::schema::TableSchema;
+use super::{Options, Progress};
+use crate::error::{Context, Result};
+use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
+use crate::store::Folder;
+
+/// Files beyond this are cut, whatever their rows.
+const FILE_BYTES: u64 = 512 << 20;
+/// Columns of which the log tells the bounds.
+const STATS_COLUMNS: usize = 32;
+
+/// A file that is written, but no part of the table yet.
+pub(super) struct NewFile {
+    pub name: String,
+    pub rows: u64,
+    pub bytes: u64,
+    stats: String,
+}
+
+impl NewFile {
+    /// The action that makes it part of the table.
+    pub fn add(&self, data_change: bool) -> Value {
+        json!({"add": {
+            "path": self.name,
+            "partitionValues": {},
+            "size": self.bytes,
+            "modificationTime": now(),
+            "dataChange": data_change,
+            "stats": self.stats,
+        }})
+    }
+}
+
+/// Writes files for one version of a table. Unless they are submitted, they are removed again when
+/// this goes, so that a merge that fails leaves nothing behind.
+pub(super) struct FileWriter<'a> {
+    folder: &'a Folder,
+    schema: &'a TableSchema,
+    settings: Settings,
+    rows_per_file: u64,
+    progress: Option<Progress<'a>>,
+    /// Columns that are told of in any case: keys and clustering columns.
+    stats_columns: Vec<Vec<String>>,
+    written: Mutex<Vec<String>>,
+}
+
+impl<'a> FileWriter<'a> {
+    /// A writer for a table that will have this schema.
+    pub fn new(
+        folder: &'a Folder,
+        schema: &'a TableSchema,
+        table: Option<&Snapshot>,
+        options: &Options<'a>,
+    ) -> Self {
+        let mut stats_columns = table.map_or_else(Vec::new, |table| table.clustering.clone());
+        stats_columns.extend(options.key_columns.iter().map(|name| vec![name.clone()]));
+        Self {
+            folder,
+            schema,
+            settings: Settings {
+                unique_columns: options.key_columns.clone(),
+                ..Settings::default()
+            },
+            rows_per_file: options.rows_per_file.max(1),
+            progress: options.progress,
+            stats_columns,
+            written: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Begins to write rows; files are made as there are any.
+    pub fn begin(&self) -> Files<'_> {
+        Files { writer: self, current: None, done: Vec::new() }
+    }
+
+    /// Ends the writing: from now on the files may be part of the table, even where its commit
+    /// seems to fail. Gives what removes them where it is known that they are not.
+    pub fn submit(self) -> Submitted<'a> {
+        Submitted { folder: self.folder, names: mem::take(&mut *self.names()) }
+    }
+
+    fn names(&self) -> MutexGuard<'_, Vec<String>> {
+        self.written.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl Drop for FileWriter<'_> {
+    fn drop(&mut self) {
+        let names = mem::take(&mut *self.names());
+        Submitted { folder: self.folder, names }.withdraw();
+    }
+}
+
+/// Files that a commit names.
+pub(super) struct Submitted<'a> {
+    folder: &'a Folder,
+    names: Vec<String>,
+}
+
+impl Submitted<'_> {
+    /// Removes the files: the commit was not made.
+    pub fn withdraw(self) {
+        for name in self.names {
+            // What stays is no part of the table, and goes with a later vacuum.
+            let _ = self.folder.remove(&name);
+        }
+    }
+}
+
+/// Rows on their way into files.
+pub(super) struct Files<'a> {
+    writer: &'a FileWriter<'a>,
+    current: Option<(String, ParquetFile)>,
+    done: Vec<NewFile>,
+}
+
+impl Files<'_> {
+    /// Adds rows, in the table's schema or a part of it.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let schema = self.writer.schema.arrow();
+        let batch = adapt(batch, schema).context("rows do not fit the table's schema")?;
+        let (_, file) = match &mut self.current {
+            Some(current) => current,
+            none => {
+                let name = format!("part-00000-{}-c000.zstd.parquet", Uuid::new_v4());
+                let (folder, settings) = (self.writer.folder, &self.writer.settings);
+                let file = ParquetFile::create(folder, &name, schema.clone(), settings)?;
+                none.insert((name, file))
+            }
+        };
+        file.write(&batch)?;
+        let full = file.rows() >= self.writer.rows_per_file || file.bytes() >= FILE_BYTES;
+        if let Some(progress) = self.writer.progress {
+            progress(batch.num_rows() as u64);
+        }
+        if full { self.end_file() } else { Ok(()) }
+    }
+
+    /// Ends the last file; gives what was written.
+    pub fn finish(mut self) -> Result<Vec<NewFile>> {
+        self.end_file()?;
+        Ok(self.done)
+    }
+
+    fn end_file(&mut self) -> Result<()> {
+        let Some((name, file)) = self.current.take() else { return Ok(()) };
+        // Noted first: the file may have appeared even if this fails.
+        self.writer.names().push(name.clone());
+        let written = file.finish()?;
+        let stats = stats(&written, &self.writer.stats_columns);
+        self.done.push(NewFile { name, rows: written.rows, bytes: written.bytes, stats });
+        Ok(())
+    }
+}
+
+/// The `stats` of an `add` action.
+fn stats(written: &Written, always: &[Vec<String>]) -> String {
+    let (mut min, mut max, mut nulls) = (Map::new(), Map::new(), Map::new());
+    let top_level = written.stats.iter().filter(|column| column.path.len() == 1);
+    let top_level: Vec<&ColumnStats> = top_level.take(STATS_COLUMNS).collect();
+    let named = written.stats.iter().filter(|column| {
+        always.contains(&column.path) && !top_level.iter().any(|other| other.path == column.path)
+    });
+    for column in top_level.iter().copied().chain(named) {
+        put(&mut nulls, &column.path, column.nulls.into());
+        if let Some((low, high)) = &column.bounds {
+            put(&mut min, &column.path, bound(low));
+            put(&mut max, &column.path, bound(high));
+        }
+    }
+    json!({"numRecords": written.rows, "minValues": min, "maxValues": max, "nullCount": nulls})
+        .to_string()
+}
+
+fn put(into: &mut Map<String, Value>, path: &[String], value: Value) {
+    match path {
+        [] => {}
+        [name] => {
+            into.insert(name.clone(), value);
+        }
+        [name, rest @ ..] => {
+            let inner = into.entry(name.clone()).or_insert_with(|| json!({}));
+            if let Some(inner) = inner.as_object_mut() {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
+fn bound(bound: &Bound) -> Value {
+    match bound {
+        Bound::Boolean(value) => (*value).into(),
+        Bound::Integer(value) => (*value).into(),
+        Bound::Float(value) => (*value).into(),
+        Bound::Text(value) => value.as_str().into(),
+    }
+}
