@@ -127,6 +127,7 @@ impl Converter<'_> {
             merge: Merge::Upsert,
             key_columns: &["id"],
         })?;
+        sink.optimize(&name)?;
         info!("{name}: {} rows", thousands(written.rows));
         for (reason, count) in &table.counts.rejected {
             warn!("{name}: {} rows were rejected: {reason}", thousands(*count));
@@ -222,6 +223,7 @@ impl Copy {
             merge,
             key_columns,
         })?;
+        sink.optimize(name)?;
         info!("{name}: {} rows", thousands(written.rows));
         Ok(())
     }

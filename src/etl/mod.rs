@@ -25,6 +25,7 @@ use crate::config::{EtlConfig, OutputFormat};
 use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::{Error, Exit, Result};
 use crate::input::{self, Deletes, ExportLog, base_of};
+use crate::output::{SinkOptions, Sinks, completion};
 use crate::store::{Folder, WorkFolder};
 use crate::ui::{Progress, signals};
 use plan::{Export, TablePlan};
@@ -56,6 +57,7 @@ struct Run<'a> {
     export: Arc<Export>,
     deletes: Deletes,
     forms: Forms,
+    sinks: Sinks,
     /// Bytes of all files that will be read.
     input_bytes: u64,
     bars: bool,
@@ -90,6 +92,12 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let mapping = Mutex::new(Mapping::open(&phi, work.file()?)?);
     output.create()?;
 
+    let options = SinkOptions {
+        rows_per_file: config.batch_size,
+        threads: config.threads,
+        optimize: !config.no_table_optimization,
+    };
+    let sinks = Sinks::new(&output, &config.output_format, options);
     let stamp = started.format("%Y-%m-%d__%H.%M.%S").to_string();
     let bases = export.url.iter().chain(&config.fhir_url).map(|url| base_of(url).to_owned());
     let run = Run {
@@ -109,11 +117,17 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
             arrow: config.output_format.iter().any(|format| *format != OutputFormat::Ndjson),
             json: config.output_format.contains(&OutputFormat::Ndjson),
         },
+        sinks,
         input_bytes: tables.iter().flat_map(|t| &t.files).map(|file| file.bytes).sum(),
         bars,
     };
     let records = Records::begin(&run, &stamp, &tables)?;
     let summary = make_tables(&run, &tables, &records)?;
+    // These grow with every table; once a run is often enough for them.
+    for sink in run.sinks.iter() {
+        sink.optimize(completion::TABLE)?;
+        sink.optimize(completion::ENCOUNTERS)?;
+    }
     records.finish(&run, &phi, &inputs, &summary, clock.elapsed())?;
     signals::remove_on_exit(None);
     summary.print(&run, clock.elapsed());

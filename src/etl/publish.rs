@@ -9,9 +9,9 @@ use super::plan::TablePlan;
 use super::scrubbing::ScrubbedTable;
 use super::summary::{OutputSummary, TableSummary};
 use crate::error::Result;
+use crate::output::completion;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
-use crate::output::{SinkOptions, Sinks, completion};
 use crate::ui::thousands;
 
 /// Publishes one table. A failure is part of the summary: the other tables go on.
@@ -45,12 +45,6 @@ fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) ->
         let mut mapping = run.mapping.lock().unwrap_or_else(|e| e.into_inner());
         mapping.persist(&run.codebook)?;
     }
-    let options = SinkOptions {
-        rows_per_file: run.config.batch_size,
-        threads: run.config.threads,
-        optimize: !run.config.no_table_optimization,
-    };
-    let sinks = Sinks::new(&run.output, &run.config.output_format, options);
     if let Some((rows, mut keys)) = table.completion.take() {
         let mut live = Bitmap::all_set(rows.slots());
         keys.resolve(&mut live)?;
@@ -64,7 +58,7 @@ fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) ->
             merge: Merge::InsertOnly,
             key_columns: &["encounter_id", "group_name"],
         };
-        for sink in sinks.iter() {
+        for sink in run.sinks.iter() {
             sink.write(&completion)?;
         }
     }
@@ -84,8 +78,9 @@ fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) ->
         merge: Merge::Upsert,
         key_columns: &["id"],
     };
-    for sink in sinks.iter() {
-        let written = sink.write(&resource)?;
+    for sink in run.sinks.iter() {
+        let mut written = sink.write(&resource)?;
+        written.version = sink.optimize(&table.name)?.or(written.version);
         summary.outputs.push(OutputSummary { format: sink.format().name(), written });
         // Each sink has read the rows once more; they all lose the same values.
         let misfits = table.rows.take_misfits();
@@ -103,7 +98,7 @@ fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) ->
         etl_time: &run.started.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string(),
         excluded: &run.export.excluded,
     };
-    for sink in sinks.iter() {
+    for sink in run.sinks.iter() {
         completion::append(sink, &row, &run.work)?;
     }
     Ok(())

@@ -78,16 +78,15 @@ impl Sink {
     }
 
     fn write_delta(&self, run: &TableRun<'_>) -> Result<Written> {
-        let folder = self.root.child(run.name);
         let options = delta::Options {
             key_columns: run.key_columns.iter().map(|name| (*name).to_owned()).collect(),
             last_updated: run.merge == Merge::Upsert,
-            threads: self.options.threads,
-            ..delta::Options::default()
+            ..self.delta_options()
         };
+        let folder = self.root.child(run.name);
         let merged =
             delta::merge(&folder, run.rows, run.live.clone(), Some(run.keys), run.merge, &options)?;
-        let mut written = Written {
+        Ok(Written {
             files: merged.files,
             rows: merged.rows,
             bytes: merged.bytes,
@@ -96,11 +95,20 @@ impl Sink {
             updated: merged.updated,
             deleted: merged.deleted,
             unchanged: merged.unchanged,
-        };
-        if self.options.optimize {
-            let optimized = delta::optimize(&folder, &options)?;
-            written.version = Some(optimized.version);
+        })
+    }
+
+    /// Compacts and vacuums a Delta table, unless that is not wanted. Gives its version, if it
+    /// is one.
+    pub fn optimize(&self, table: &str) -> Result<Option<u64>> {
+        if self.format != OutputFormat::Deltalake || !self.options.optimize {
+            return Ok(None);
         }
-        Ok(written)
+        let optimized = delta::optimize(&self.root.child(table), &self.delta_options())?;
+        Ok(Some(optimized.version))
+    }
+
+    fn delta_options(&self) -> delta::Options<'static> {
+        delta::Options { threads: self.options.threads, ..delta::Options::default() }
     }
 }
