@@ -1,1 +1,4 @@
 //! Integration tests.
+
+mod container;
+mod env_example;
