@@ -79,14 +79,14 @@ pub struct EtlConfig {
 }
 
 impl EtlConfig {
-    /// A configuration with nothing but the tables to make: what `--task help` needs.
-    pub fn for_tables(task: Vec<String>) -> Self {
+    /// The defaults.
+    pub fn new(input: &str, output: &str, phi: &str) -> Self {
         Self {
-            input: String::new(),
-            output: String::new(),
-            phi: String::new(),
+            input: input.to_owned(),
+            output: output.to_owned(),
+            phi: phi.to_owned(),
             output_format: vec![OutputFormat::Deltalake],
-            task,
+            task: Vec::new(),
             exclude_resources: Vec::new(),
             allow_missing_resources: false,
             batch_size: 100_000,
@@ -98,7 +98,7 @@ impl EtlConfig {
             fhir_url: None,
             work_dir: None,
             strict: false,
-            threads: 1,
+            threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
         }
     }
 }

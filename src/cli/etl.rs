@@ -117,8 +117,7 @@ impl EtlArgs {
         let task = layers.list("task");
         let (Some(input), Some(output), Some(phi)) = (self.input, self.output, self.phi) else {
             if task.iter().any(|task| task.eq_ignore_ascii_case("help")) {
-                let config = EtlConfig::for_tables(task);
-                return Ok(config);
+                return Ok(EtlConfig { task, ..EtlConfig::new("", "", "") });
             }
             return Err(Error::new(
                 Exit::Usage,
@@ -126,16 +125,13 @@ impl EtlArgs {
                  --help explains them",
             ));
         };
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        let defaults = EtlConfig::new(&input, &output, &phi);
         Ok(EtlConfig {
-            input,
-            output,
-            phi,
             output_format: layers.output_formats(),
             task,
             exclude_resources: layers.list("exclude-resources"),
             allow_missing_resources: layers.switch("allow-missing-resources"),
-            batch_size: layers.number("batch-size", 100_000),
+            batch_size: layers.number("batch-size", defaults.batch_size),
             errors_to: layers.text("errors-to"),
             comment: layers.text("comment").unwrap_or_default(),
             export_group: layers.text("export-group"),
@@ -144,7 +140,8 @@ impl EtlArgs {
             fhir_url: layers.text("fhir-url"),
             work_dir: layers.text("work-dir"),
             strict: layers.switch("strict"),
-            threads: layers.number("threads", cores).min(256) as usize,
+            threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
+            ..defaults
         })
     }
 

@@ -54,13 +54,14 @@ impl Staged {
         self.schema = schema;
     }
 
-    /// The values of contained resources that fitted no column, over all batches read so far.
-    /// Reading a batch twice counts its misfits twice.
+    /// The values of contained resources that fitted no column, over all rows read so far.
+    /// Reading a row twice counts its misfits twice.
     pub fn take_misfits(&self) -> Misfits {
         self.misfits.lock().map(|mut misfits| std::mem::take(&mut *misfits)).unwrap_or_default()
     }
 
-    fn read_block(&self, index: usize) -> Result<RecordBatch> {
+    /// Some rows of a block, in the table's schema.
+    fn read_block(&self, index: usize, rows: Range<usize>) -> Result<RecordBatch> {
         let damaged = || "the work folder's files have been damaged".to_owned();
         let bytes = self.blocks.read(index)?;
         let batch = StreamReader::try_new(Cursor::new(bytes), None)
@@ -69,6 +70,8 @@ impl Staged {
             .transpose()
             .with_context(damaged)?
             .unwrap_or_else(|| RecordBatch::new_empty(self.schema.clone()));
+        let rows = rows.start..rows.end.min(batch.num_rows());
+        let batch = batch.slice(rows.start, rows.len());
         let mut misfits = Misfits::new();
         let batch = adapt(&batch, &self.schema, &mut misfits).with_context(damaged)?;
         if !misfits.is_empty()
@@ -95,13 +98,11 @@ impl RowSource for Staged {
         let first = self.starts.partition_point(|start| *start <= slots.start).saturating_sub(1);
         let blocks = (first..self.starts.len() - 1)
             .take_while(move |index| self.starts[*index] < slots.end)
-            .filter(move |index| self.starts[*index + 1] > slots.start);
+            .filter(move |index| !slots.is_empty() && self.starts[*index + 1] > slots.start);
         Ok(Box::new(blocks.map(move |index| {
             let start = self.starts[index];
-            let batch = self.read_block(index)?;
             let from = slots.start.saturating_sub(start);
-            let to = (slots.end - start).min(batch.num_rows() as u64);
-            let batch = batch.slice(from as usize, (to - from) as usize);
+            let batch = self.read_block(index, from as usize..(slots.end - start) as usize)?;
             Ok(SlottedBatch { first_slot: start + from, batch })
         })))
     }
@@ -160,3 +161,6 @@ impl StagedLines {
 pub fn pack(lines: &[u8]) -> Vec<u8> {
     lz4_flex::compress_prepend_size(lines)
 }
+
+#[cfg(test)]
+mod tests;
