@@ -98,7 +98,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
         optimize: !config.no_table_optimization,
     };
     let sinks = Sinks::new(&output, &config.output_format, options);
-    let stamp = started.format("%Y-%m-%d__%H.%M.%S").to_string();
+    let (started, stamp) = records::claim_stamp(&output, started)?;
     let bases = export.url.iter().chain(&config.fhir_url).map(|url| base_of(url).to_owned());
     let run = Run {
         config,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use tracing::warn;
 
@@ -68,11 +68,29 @@ pub(super) fn newest_config(output: &Folder) -> Result<Option<Map<String, Value>
     let root = output.child(JOB_CONFIG);
     let (runs, _) = root.list_direct()?;
     for run in runs.iter().rev() {
-        if let Some(bytes) = root.child(run).read("job_config.json")? {
-            return Ok(serde_json::from_slice(&bytes).ok());
+        // A run that died at once leaves a record without content.
+        let bytes = root.child(run).read("job_config.json")?.unwrap_or_default();
+        match serde_json::from_slice::<Map<String, Value>>(&bytes) {
+            Ok(config) if config.contains_key("codebook_id") => return Ok(Some(config)),
+            _ => {}
         }
     }
     Ok(None)
+}
+
+/// Names the folder of a run after the time it began; a second run within the same second
+/// counts as a second later, so that no record is overwritten.
+pub(super) fn claim_stamp(
+    output: &Folder,
+    mut started: DateTime<Utc>,
+) -> Result<(DateTime<Utc>, String)> {
+    loop {
+        let stamp = started.format("%Y-%m-%d__%H.%M.%S").to_string();
+        if output.child(JOB_CONFIG).child(&stamp).write_new("job_config.json", "{}")? {
+            return Ok((started, stamp));
+        }
+        started += Duration::from_secs(1);
+    }
 }
 
 impl Records {

@@ -95,10 +95,13 @@ impl RowSource for Staged {
     }
 
     fn read(&self, slots: Range<u64>) -> Result<Batches<'_>> {
+        if slots.is_empty() {
+            return Ok(Box::new(std::iter::empty()));
+        }
         let first = self.starts.partition_point(|start| *start <= slots.start).saturating_sub(1);
         let blocks = (first..self.starts.len() - 1)
             .take_while(move |index| self.starts[*index] < slots.end)
-            .filter(move |index| !slots.is_empty() && self.starts[*index + 1] > slots.start);
+            .filter(move |index| self.starts[*index + 1] > slots.start);
         Ok(Box::new(blocks.map(move |index| {
             let start = self.starts[index];
             let from = slots.start.saturating_sub(start);
