@@ -2,3 +2,5 @@
 
 mod container;
 mod env_example;
+mod goldens;
+mod lake;
