@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use cumulus_etl::config::ETL_KEYS;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Options of the main job that only the command line has.
@@ -103,17 +105,10 @@ fn the_reference_names_each_setting_by_its_three_names() {
 }
 
 #[test]
-fn env_example_names_the_settings_that_exist() {
-    let text = read("env.example");
-    let there = text.split("# ---- ").filter(|part| !part.contains("(not there yet) ---"));
-    let named: BTreeSet<_> = there
-        .flat_map(str::lines)
-        .filter_map(|line| line.strip_prefix("#CUMULUS_ETL_")?.split_once('='))
-        .map(|(name, _)| name.to_lowercase().replace('_', "-"))
-        .collect();
-    let settings: BTreeSet<_> =
-        options("etl").into_iter().filter(|name| !NO_SETTING.contains(&name.as_str())).collect();
-    assert_eq!(named, settings);
+fn the_reference_names_the_settings_that_layers_know() {
+    let settings: BTreeSet<_> = documented("etl").into_iter().map(|(name, _)| name).collect();
+    let known = ETL_KEYS.iter().chain(&NO_SETTING).map(|key| (*key).to_owned());
+    assert_eq!(settings, known.collect());
 }
 
 #[test]
