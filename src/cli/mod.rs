@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod convert;
+mod demo;
 mod etl;
 mod init;
 mod logging;
@@ -34,6 +35,8 @@ enum Command {
     Init(init::InitArgs),
     /// Make Delta tables of a former output
     Convert(convert::ConvertArgs),
+    /// Invent a bulk export and run the main job on it
+    Demo(demo::DemoArgs),
 }
 
 impl Cli {
@@ -44,6 +47,7 @@ impl Cli {
             Some(Command::Etl(args)) => args.run(),
             Some(Command::Init(args)) => args.run(),
             Some(Command::Convert(args)) => args.run(),
+            Some(Command::Demo(args)) => args.run(),
         }
     }
 }
