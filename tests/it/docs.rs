@@ -141,3 +141,32 @@ fn the_reference_names_the_types_that_have_tables() {
         listed.lines().filter_map(|line| line.strip_prefix("  ")).map(str::to_owned).collect();
     assert_eq!(documented, tables);
 }
+
+#[test]
+fn every_reason_to_reject_a_row_is_explained() {
+    let source = read("src/deid/reject.rs");
+    let (_, variants) = source.split_once("pub enum Reason {").unwrap();
+    let variants = variants.split("\n}").next().unwrap().lines();
+    let kebab = |name: &str| {
+        let mut kebab = String::new();
+        for c in name.chars() {
+            if c.is_ascii_uppercase() && !kebab.is_empty() {
+                kebab.push('-');
+            }
+            kebab.push(c.to_ascii_lowercase());
+        }
+        kebab
+    };
+    let reasons: BTreeSet<_> = variants
+        .map(str::trim)
+        .filter_map(|line| line.strip_suffix(','))
+        .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()))
+        .map(kebab)
+        .collect();
+    assert!(reasons.len() > 5, "{reasons:?}");
+    let text = section("## Rejected rows");
+    let (_, table) = text.split_once("| reason | the row |").unwrap();
+    let explained: BTreeSet<_> =
+        rows(table).into_iter().map(|row| row[0].clone()).filter(|name| name != "---").collect();
+    assert_eq!(explained, reasons);
+}
