@@ -12,7 +12,8 @@ use crate::error::Result;
 
 /// FHIR bulk exports become de-identified tables.
 ///
-/// Without a command, `etl` runs: cumulus-etl INPUT OUTPUT PHI
+/// Without a command, `etl` runs: cumulus-etl INPUT OUTPUT PHI. Its options also work as
+/// environment variables (CUMULUS_ETL_BATCH_SIZE for --batch-size) and in a TOML file (--config).
 #[derive(Debug, Parser)]
 #[command(name = "cumulus-etl", version, max_term_width = 100)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -26,6 +27,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make de-identified tables of FHIR NDJSON (what runs without a command)
+    ///
+    /// Options also work as environment variables (CUMULUS_ETL_BATCH_SIZE for --batch-size) and in a
+    /// TOML file (--config). A flag wins over a variable, and that over the file.
     Etl(Box<etl::EtlArgs>),
     /// Make empty tables of every type
     Init(init::InitArgs),

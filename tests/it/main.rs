@@ -1,4 +1,5 @@
 //! Integration tests.
 
 mod container;
+mod docs;
 mod env_example;
