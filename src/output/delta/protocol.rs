@@ -71,11 +71,11 @@ pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -
     Ok(())
 }
 
-/// Features that any writer version may imply or name, and whether a table makes use of them.
-/// One that is only named asks nothing of us.
 /// Whether a table asks for a feature.
 type Asks = fn(&Snapshot) -> bool;
 
+/// Features that any writer version may imply or name, and whether a table makes use of them.
+/// One that is only named asks nothing of us.
 const LEGACY: [(&str, Asks); 10] = [
     ("invariants", |table| table.schema.has_metadata("delta.invariants")),
     ("NOT NULL columns", |table| table.schema.has_not_null()),
