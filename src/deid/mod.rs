@@ -2,6 +2,7 @@
 
 mod anonymize;
 mod codebook;
+mod depth;
 mod identities;
 pub mod policy;
 mod reject;

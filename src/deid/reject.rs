@@ -27,6 +27,8 @@ pub enum Reason {
     UnknownModifierExtension,
     /// The line is longer than 64 MiB.
     TooLong,
+    /// More objects inside each other than any FHIR resource needs.
+    TooDeep,
 }
 
 impl fmt::Display for Reason {
@@ -41,6 +43,7 @@ impl fmt::Display for Reason {
             Self::DoesNotFit => "value does not fit its type",
             Self::UnknownModifierExtension => "unknown modifierExtension",
             Self::TooLong => "line over 64 MiB",
+            Self::TooDeep => "nested too deeply",
         })
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use hashbrown::{HashMap, HashSet};
 use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait, Object, Value};
 
 use super::anonymize::{Anonymizer, zip};
+use super::depth::too_deep;
 use super::policy::{Action, Check, Disposition, Field, Policy, Rules, Scalar};
 use super::reject::{Reason, Reject};
 use super::report::{Left, Report, printable_url};
@@ -14,6 +16,10 @@ use crate::fhir::{self, Kind};
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 /// Epic's space for codes that each customer defines: free text and names turn up there.
 const EPIC_CUSTOMER_SYSTEM: &str = "urn:oid:1.2.840.114350.";
+
+/// Objects that may be inside each other, the resource counted. FHIR needs some ten; what goes
+/// deeper would only wear out the stack, ours and that of whoever reads the tables.
+const DEEPEST: u32 = 32;
 
 type Scrub<T = ()> = Result<T, Reject>;
 
@@ -29,6 +35,10 @@ pub struct Scrubber {
     last_updated: Option<(u32, u32)>,
     /// Counts are reported even of rows that are rejected.
     report: Report,
+    /// What the row under way adds to the report.
+    row_left: Vec<(Left, &'static str, String)>,
+    /// Whether the row under way names an element twice, and is walked with care for that.
+    repeats: bool,
     /// Types of the contained resources: of the row under way, and of the rows taken.
     row_contained: Vec<&'static str>,
     contained_types: BTreeSet<&'static str>,
@@ -59,6 +69,8 @@ impl Scrubber {
             id: None,
             last_updated: None,
             report: Report::default(),
+            row_left: Vec::new(),
+            repeats: false,
             row_contained: Vec::new(),
             contained_types: BTreeSet::new(),
         }
@@ -88,24 +100,25 @@ impl Scrubber {
     /// De-identifies one line, which must hold a resource of type `expected` (one of
     /// [`RESOURCE_TYPES`](super::policy::RESOURCE_TYPES)).
     pub fn scrub(&mut self, line: &[u8], expected: &'static str) -> Scrub<Deidentified<'_>> {
+        if too_deep(line) {
+            return Err(Reject::new(Reason::TooDeep));
+        }
         let value: Value = sonic_rs::from_slice(line).map_err(|_| Reject::new(Reason::NotJson))?;
         self.scrub_value(&value, expected)
     }
 
     fn scrub_value(&mut self, value: &Value, expected: &'static str) -> Scrub<Deidentified<'_>> {
-        self.steps.clear();
-        self.text.clear();
-        (self.id, self.last_updated) = (None, None);
-        self.row_contained.clear();
-        self.anonymizer.begin_row();
-
-        let row = value.as_object().ok_or(Reject::new(Reason::NotAnObject))?;
-        if last(row, "resourceType").and_then(|v| v.as_str()) != Some(expected) {
-            return Err(Reject::new(Reason::WrongResourceType));
+        self.repeats = false;
+        let mut walked = self.walk(value, expected);
+        if self.repeats {
+            // Whatever was met before the repeated name was found has to be undone; once, at the
+            // top, or objects inside each other would each double the work.
+            walked = self.walk(value, expected);
         }
-        let place =
-            Place { resource_type: expected, in_extension: false, depth: 0, in_meta: false };
-        self.object(row, self.policy.resource(expected), place, false)?;
+        for (what, resource_type, name) in self.row_left.drain(..) {
+            self.report.count(what, resource_type, &name);
+        }
+        walked?;
         let id = self.id.ok_or(Reject::new(Reason::NoId))?;
         self.anonymizer.keep_row();
         self.contained_types.extend(self.row_contained.drain(..));
@@ -115,6 +128,23 @@ impl Scrubber {
             id,
             last_updated: self.last_updated,
         })
+    }
+
+    fn walk(&mut self, value: &Value, expected: &'static str) -> Scrub {
+        self.steps.clear();
+        self.text.clear();
+        (self.id, self.last_updated) = (None, None);
+        self.row_contained.clear();
+        self.row_left.clear();
+        self.anonymizer.begin_row();
+
+        let row = value.as_object().ok_or(Reject::new(Reason::NotAnObject))?;
+        if last(row, "resourceType").and_then(|v| v.as_str()) != Some(expected) {
+            return Err(Reject::new(Reason::WrongResourceType));
+        }
+        let place =
+            Place { resource_type: expected, in_extension: false, depth: 0, in_meta: false };
+        self.object(row, self.policy.resource(expected), place, false).map(|_| ())
     }
 
     /// Scrubs an object; false, and nothing written, if nothing of it is kept. With `mask`, a
@@ -127,23 +157,33 @@ impl Scrubber {
         mask: bool,
     ) -> Scrub<bool> {
         let place = Place { depth: place.depth + 1, ..place };
+        if place.depth > DEEPEST {
+            return Err(Reject::new(Reason::TooDeep));
+        }
+        let overridden = if self.repeats { overridden(object) } else { HashSet::new() };
         let start = self.mark();
         self.steps.push(Step::Object(rules));
         let begin = self.steps.len();
         let mut pending = Pending { mask_self: mask, ..Pending::default() };
         let mut seen = Seen::default();
-        for (name, value) in object.iter() {
+        for (index, (name, value)) in object.iter().enumerate() {
+            // JSON lets a name occur twice; as everywhere in FHIR software, the last one counts.
+            if overridden.contains(&index) {
+                continue;
+            }
             let Some(field) = rules.field(name) else {
                 self.count_unknown(rules, place);
                 continue;
             };
-            if matches!(field.action, Action::Drop) || value.is_null() {
+            if matches!(field.action, Action::Drop) {
                 continue;
             }
-            // JSON lets a name occur twice; as everywhere in FHIR software, the last one counts.
             if seen.again(field) {
-                self.reset(start);
-                return self.object_without_repeats(object, rules, place, mask);
+                self.repeats = true;
+                return Err(Reject::new(Reason::NotJson));
+            }
+            if value.is_null() {
+                continue;
             }
             self.field(object, rules, field, value, place, &mut pending)
                 .map_err(|reject| reject.within(field.name))?;
@@ -155,22 +195,6 @@ impl Scrubber {
         }
         self.steps.push(Step::End);
         Ok(true)
-    }
-
-    /// The rare slow path: an object that names an element more than once.
-    fn object_without_repeats(
-        &mut self,
-        object: &Object,
-        rules: &'static Rules,
-        place: Place,
-        mask: bool,
-    ) -> Scrub<bool> {
-        let mut unique = Object::new();
-        for (name, value) in object.iter() {
-            unique.insert(name, value.clone());
-        }
-        let place = Place { depth: place.depth - 1, ..place };
-        self.object(&unique, rules, place, mask)
     }
 
     fn field<'v>(
@@ -317,7 +341,7 @@ impl Scrubber {
             if modifier {
                 if !url.is_some_and(|url| self.policy.modifier_extension(url)) {
                     let url = printable_url(url);
-                    self.report.count(Left::Modifier, place.resource_type, url);
+                    self.count(Left::Modifier, place, url);
                     return Err(Reject::new(Reason::UnknownModifierExtension));
                 }
             } else {
@@ -326,7 +350,7 @@ impl Scrubber {
                     Disposition::DropSilently => return Ok(false),
                     Disposition::Unknown => {
                         let url = printable_url(url);
-                        self.report.count(Left::Extension, place.resource_type, url);
+                        self.count(Left::Extension, place, url);
                         return Ok(false);
                     }
                 }
@@ -375,7 +399,8 @@ impl Scrubber {
         let start = self.text.len();
         match then {
             Scalar::Keep => self.text.push_str(trimmed),
-            _ if self.again => self.text.push_str(trimmed),
+            // As it is: a year's four characters may end in white space.
+            _ if self.again => self.text.push_str(raw),
             Scalar::Year => self.text.extend(trimmed.chars().take(4)),
             Scalar::Zip => zip(trimmed, &mut self.text),
             Scalar::AnonId => {
@@ -529,8 +554,12 @@ impl Scrubber {
     /// the input and may be anything, a patient's included, so it isn't repeated.
     fn count_unknown(&mut self, rules: &Rules, place: Place) {
         if rules.r4.is_some() && rules.name != "Resource" {
-            self.report.count(Left::NonR4, place.resource_type, rules.name);
+            self.count(Left::NonR4, place, rules.name);
         }
+    }
+
+    fn count(&mut self, what: Left, place: Place, name: &str) {
+        self.row_left.push((what, place.resource_type, name.to_owned()));
     }
 
     fn mark(&self) -> (usize, usize) {
@@ -605,6 +634,13 @@ fn last<'v>(object: &'v Object, name: &str) -> Option<&'v Value> {
         }
     }
     found
+}
+
+/// The places of members that a later one of the same name replaces.
+fn overridden(object: &Object) -> HashSet<usize> {
+    let mut latest = HashMap::new();
+    let members = object.iter().enumerate();
+    members.filter_map(|(index, (name, _))| latest.insert(name, index)).collect()
 }
 
 fn sibling_of(rules: &'static Rules, name: &str) -> Option<&'static Field> {

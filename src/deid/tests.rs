@@ -8,6 +8,8 @@ use super::*;
 use crate::store::Folder;
 use crate::table::json::write_row;
 
+mod odd_rows;
+
 const SALT: &str = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20";
 
 fn phi(codebook: &str) -> Folder {

@@ -1,6 +1,7 @@
 //! Integration tests.
 
 mod container;
+mod docs;
 mod env_example;
 mod goldens;
 mod lake;
