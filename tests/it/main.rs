@@ -5,3 +5,5 @@ mod docs;
 mod env_example;
 mod goldens;
 mod lake;
+mod leak;
+mod readers;
