@@ -134,7 +134,7 @@ impl EtlArgs {
             batch_size: layers.number("batch-size", defaults.batch_size),
             errors_to: layers.text("errors-to"),
             comment: layers.text("comment").unwrap_or_default(),
-            export_group: layers.text("export-group"),
+            export_group: layers.maybe_empty("export-group"),
             export_timestamp: layers.text("export-timestamp"),
             no_table_optimization: layers.switch("no-table-optimization"),
             fhir_url: layers.text("fhir-url"),

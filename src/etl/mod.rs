@@ -70,7 +70,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let selected = plan::selected(config)?;
     let input = open_input(&config.input)?;
     let output = Folder::open(&config.output)?;
-    let phi = Folder::open(&config.phi)?;
+    let phi = Folder::open(&config.phi)?.private();
     let errors_to = config.errors_to.as_deref().map(empty_folder).transpose()?;
 
     info!("Looking through '{input}'");
@@ -124,14 +124,17 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let records = Records::begin(&run, &stamp, &tables)?;
     let summary = make_tables(&run, &tables, &records)?;
     // These grow with every table; once a run is often enough for them.
-    for sink in run.sinks.iter() {
+    let optimized = run.sinks.iter().try_for_each(|sink| {
         sink.optimize(completion::TABLE)?;
-        sink.optimize(completion::ENCOUNTERS)?;
-    }
-    records.finish(&run, &phi, &inputs, &summary, clock.elapsed())?;
+        sink.optimize(completion::ENCOUNTERS).map(|_| ())
+    });
+    let recorded =
+        optimized.and_then(|()| records.finish(&run, &phi, &inputs, &summary, clock.elapsed()));
     signals::remove_on_exit(None);
     summary.print(&run, clock.elapsed());
-    summary.verdict(config.strict)
+    // A table that failed says more than a record that could not be written because of it.
+    summary.verdict(config.strict)?;
+    recorded
 }
 
 impl Run<'_> {

@@ -10,7 +10,9 @@ mod upload;
 mod work;
 
 use std::fmt;
+use std::fs::{DirBuilder, Permissions};
 use std::future::Future;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -49,6 +51,8 @@ pub struct Folder {
     prefix: Path,
     url: Url,
     local: Option<PathBuf>,
+    /// Files are for their owner's eyes only.
+    private: bool,
 }
 
 /// One object as a listing shows it.
@@ -79,6 +83,7 @@ impl Folder {
                 prefix: Path::default(),
                 url,
                 local: None,
+                private: false,
             }),
             Some(url) => Err(Error::new(
                 Exit::ArgsInvalid,
@@ -99,7 +104,7 @@ impl Folder {
         let prefix = Path::from_absolute_path(&path)
             .with_context(|| format!("'{}' is not a usable path", path.display()))?;
         let store = LocalFileSystem::new().with_automatic_cleanup(false);
-        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path) })
+        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path), private: false })
     }
 
     /// The folder `name` (which may have several parts) below this one.
@@ -114,7 +119,14 @@ impl Folder {
             prefix: self.path(name),
             url,
             local: self.local.as_ref().map(|path| path.join(name)),
+            private: self.private,
         }
+    }
+
+    /// The same folder, with what is made in it readable by its owner only (local disks).
+    #[must_use]
+    pub fn private(self) -> Self {
+        Self { private: true, ..self }
     }
 
     /// The store that holds this folder; its paths are what [`Folder::path`] gives.
@@ -150,7 +162,10 @@ impl Folder {
     /// Makes a local folder and its parents; does nothing in a bucket.
     pub fn create(&self) -> Result<()> {
         match &self.local {
-            Some(path) => std::fs::create_dir_all(path)
+            Some(path) => DirBuilder::new()
+                .recursive(true)
+                .mode(if self.private { 0o700 } else { 0o777 })
+                .create(path)
                 .with_context(|| format!("cannot make the folder '{}'", path.display())),
             None => Ok(()),
         }
@@ -234,10 +249,15 @@ impl Folder {
         format!("{}/{name}", folder.trim_end_matches('/'))
     }
 
-    /// Makes a file and its folder's entry survive a power cut (local disks only).
+    /// Makes a file and its folder's entry survive a power cut, and private where that is wanted
+    /// (local disks only).
     fn sync(&self, name: &str) -> Result<()> {
         let Some(folder) = &self.local else { return Ok(()) };
         let path = folder.join(name);
+        if self.private {
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600))
+                .with_context(|| format!("cannot make '{}' private", path.display()))?;
+        }
         let sync = |path: &FsPath| std::fs::File::open(path)?.sync_all();
         sync(&path)
             .and_then(|()| path.parent().map_or(Ok(()), sync))
