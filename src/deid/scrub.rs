@@ -236,13 +236,10 @@ impl Scrubber {
     ) -> Scrub {
         let start = self.mark();
         self.steps.push(Step::Field(field));
-        let kept = match value.as_array() {
-            None => {
-                self.expect_list(field, false)?;
-                self.value(field, value, place, parent, pending)?
-            }
+        let items = value.as_array();
+        let kept = match items {
+            None => self.value(field, value, place, parent, pending)?,
             Some(items) => {
-                self.expect_list(field, true)?;
                 self.steps.push(Step::List);
                 let mut kept = false;
                 for item in items.iter() {
@@ -258,14 +255,11 @@ impl Scrubber {
         };
         if !kept {
             self.reset(start);
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// A list where R4 has one value, or one value where it has a list, fits no column.
-    fn expect_list(&self, field: &Field, list: bool) -> Scrub {
+        // A list where R4 has one value, or one value where it has a list, fits no column.
         match field.element {
-            Some(element) if element.list != list => Err(Reject::new(Reason::WrongKind)),
+            Some(element) if element.list != items.is_some() => Err(Reject::new(Reason::WrongKind)),
             _ => Ok(()),
         }
     }

@@ -366,6 +366,21 @@ fn rows_that_cannot_be_taken_say_why_and_where() {
 }
 
 #[test]
+fn a_list_too_many_or_too_few_matters_only_where_something_is_kept() {
+    for (element, nothing) in [
+        ("gender", json!([])),
+        ("gender", json!([" "])),
+        ("maritalStatus", json!([])),
+        ("maritalStatus", json!([{"invented": 1}])),
+        ("address", json!({})),
+        ("address", json!({"line": ["1 Elm St"]})),
+        ("_address", json!({"id": "a"})),
+    ] {
+        assert_eq!(patient(element, nothing.clone()), Value::Null, "{element}: {nothing}");
+    }
+}
+
+#[test]
 fn every_supported_type_has_rules_and_a_definition() {
     for name in RESOURCE_TYPES {
         let rules = Policy::get().resource(name);

@@ -222,6 +222,15 @@ fn contained(
         }
         columns.push(column);
     }
+    // What a contained resource contains itself, which FHIR forbids, has no column at all.
+    for (tag, resource) in tagged.fields().iter().zip(tagged.columns()) {
+        let Some(resource) = resource.as_struct_opt() else { continue };
+        for (element, values) in resource.fields().iter().zip(resource.columns()) {
+            if fields.find(element.name()).is_none() {
+                count(misfits, tag.name(), element.name(), leaves(values));
+            }
+        }
+    }
     let present = tagged.nulls().cloned();
     let items = StructArray::try_new_with_length(fields.clone(), columns, present, tagged.len())?;
     let offsets = list.offsets().clone();

@@ -119,6 +119,17 @@ fn contained_resources_share_columns_and_the_last_type_wins() {
 }
 
 #[test]
+fn what_a_contained_resource_contains_is_dropped_and_counted() {
+    let inner = json!([{"resourceType": "Organization", "id": "o", "name": "Clinic"}]);
+    let rows = [json!({"resourceType": "MedicationRequest", "id": "a", "contained": [
+        {"resourceType": "Medication", "id": "m", "contained": inner}]})];
+    let (batch, misfits) = table(&rows);
+    assert_eq!(members(&batch.schema(), &["contained"]), ["resourceType", "id"]);
+    let lost: Vec<_> = misfits.into_iter().collect();
+    assert_eq!(lost, [(("Medication".to_owned(), "contained".to_owned()), 3)]);
+}
+
+#[test]
 fn an_unseen_contained_has_three_columns() {
     let (batch, _) = table(&[json!({"resourceType": "Patient", "id": "a"})]);
     assert_eq!(members(&batch.schema(), &["contained"]), ["id", "implicitRules", "language"]);

@@ -3,3 +3,5 @@
 mod container;
 mod docs;
 mod env_example;
+mod goldens;
+mod lake;
