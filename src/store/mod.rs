@@ -6,11 +6,13 @@
 
 mod download;
 mod lock;
+mod staging;
 mod upload;
 mod work;
 
 use std::fmt;
 use std::future::Future;
+use std::io::Write;
 use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -25,6 +27,7 @@ use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
 pub use lock::Lock;
+use staging::Staging;
 pub use upload::Upload;
 pub use work::WorkFolder;
 
@@ -83,7 +86,8 @@ impl Folder {
             Some(url) => Err(Error::new(
                 Exit::ArgsInvalid,
                 format!(
-                    "'{location}': {}:// locations are not supported yet; use a local path",
+                    "'{}': {}:// locations are not supported yet; use a local path",
+                    without_secrets(&url),
                     url.scheme()
                 ),
             )),
@@ -140,6 +144,11 @@ impl Folder {
     /// The path, for a folder on the local disk.
     pub fn local(&self) -> Option<&FsPath> {
         self.local.as_deref()
+    }
+
+    /// Whether `other` is this folder or below it.
+    pub fn contains(&self, other: &Self) -> bool {
+        other.url.as_str().starts_with(self.url.as_str())
     }
 
     /// Whether a local folder exists; buckets have no folders, so always true there.
@@ -205,11 +214,20 @@ impl Folder {
     }
 
     fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
+        let failed = || format!("cannot write '{}'", self.show(name));
+        if let Some(folder) = &self.local {
+            let mut staging = Staging::begin(folder.join(name)).with_context(failed)?;
+            staging.write_all(&bytes).with_context(failed)?;
+            return match mode {
+                PutMode::Create => staging.create().with_context(failed),
+                _ => staging.replace().map(|()| true).with_context(failed),
+            };
+        }
         let options = PutOptions { mode, ..PutOptions::default() };
         match block_on(self.store.put_opts(&self.path(name), bytes.into(), options)) {
-            Ok(_) => self.sync(name).map(|()| true),
+            Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(error).with_context(|| format!("cannot write '{}'", self.show(name))),
+            Err(error) => Err(error).with_context(failed),
         }
     }
 
@@ -233,16 +251,6 @@ impl Folder {
         let folder = self.to_string();
         format!("{}/{name}", folder.trim_end_matches('/'))
     }
-
-    /// Makes a file and its folder's entry survive a power cut (local disks only).
-    fn sync(&self, name: &str) -> Result<()> {
-        let Some(folder) = &self.local else { return Ok(()) };
-        let path = folder.join(name);
-        let sync = |path: &FsPath| std::fs::File::open(path)?.sync_all();
-        sync(&path)
-            .and_then(|()| path.parent().map_or(Ok(()), sync))
-            .with_context(|| format!("cannot make '{}' durable", path.display()))
-    }
 }
 
 /// The path from the root, without `..`; symbolic links are followed as far as the path exists.
@@ -259,6 +267,11 @@ fn absolute(path: &FsPath) -> std::io::Result<PathBuf> {
         }
     }
     Ok(clean)
+}
+
+/// A URL as messages may show it: without user, password, query and fragment.
+fn without_secrets(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
 }
 
 impl fmt::Display for Folder {

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Context, Exit, Result};
 use crate::store::{self, WorkFolder};
+use crate::ui::last_words;
 
 static WORK: Mutex<Option<WorkFolder>> = Mutex::new(None);
 
@@ -37,7 +38,7 @@ pub fn install() -> Result<()> {
             if let Some(work) = WORK.lock().unwrap_or_else(|e| e.into_inner()).take() {
                 work.remove();
             }
-            eprintln!("cumulus-etl: stopped by a signal; the next run completes the work");
+            last_words("stopped by a signal; the next run completes the work", exit);
             std::process::exit(exit as i32);
         })
         .context("cannot listen for signals")?;

@@ -1,4 +1,13 @@
 //! Integration tests.
 
+mod cli;
 mod container;
+mod convert;
+mod crash;
 mod env_example;
+mod fuzz_corpus;
+mod input;
+mod line_to_row;
+mod places;
+mod reruns;
+mod support;
