@@ -7,6 +7,7 @@ use sonic_rs::JsonValueTrait;
 
 use super::chunks::{BYTE_ORDER_MARK, LONGEST_LINE, decompress};
 use crate::deid::policy::RESOURCE_TYPES;
+use crate::deid::too_deep;
 use crate::error::{Context, Result};
 use crate::store::Folder;
 
@@ -130,8 +131,8 @@ fn probe(folder: &Folder, name: &str) -> Result<Probed> {
         first = false;
         rows |= !text.trim_ascii().is_empty();
         // Of a line that is too long the beginning will do: its row is rejected later.
-        let value = sonic_rs::get(text, ["resourceType"]);
-        let Some(found) = value.ok().and_then(|value| value.as_str().map(str::to_owned)) else {
+        let value = if too_deep(text) { None } else { sonic_rs::get(text, ["resourceType"]).ok() };
+        let Some(found) = value.and_then(|value| value.as_str().map(str::to_owned)) else {
             continue;
         };
         resources = true;

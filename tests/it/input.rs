@@ -137,11 +137,11 @@ fn texts_of_any_kind_arrive_as_they_are() {
 #[test]
 fn numbers_keep_their_value() {
     let site = Site::new();
-    let low = |value: &str| format!(r#"{{"low":{{"value":{value}}}}}"#);
+    let low = |value: &str| format!(r#"{{"valueQuantity":{{"value":{value}}}}}"#);
     let values = ["1e300", "-0.1", "12345678901234567890", "0.30000000000000004", "5e-324", "1.0"];
     let ranges: Vec<_> = values.iter().map(|value| low(value)).collect();
     let row = format!(
-        r#"{{"resourceType":"Observation","id":"o","valueInteger":2147483647.0,"referenceRange":[{}]}}"#,
+        r#"{{"resourceType":"Observation","id":"o","valueInteger":2147483647.0,"component":[{}]}}"#,
         ranges.join(",")
     );
     site.input("o.ndjson", format!("{row}\n{{\"resourceType\":\"Observation\",\"id\":\"p\",\"valueQuantity\":{{\"value\":1e400}}}}"));
@@ -151,12 +151,14 @@ fn numbers_keep_their_value() {
         assert_eq!(rows.len(), 1, "{format}");
         let integer = &rows[0]["valueInteger"];
         assert!(*integer == 2_147_483_647 || *integer == "2147483647", "{format}: {integer}");
-        let found: Vec<_> = rows[0]["referenceRange"]
+        let found: Vec<_> = rows[0]["component"]
             .as_array()
             .unwrap()
             .iter()
             .map(|range| {
-                range["low"]["value"].as_f64().unwrap_or_else(|| panic!("{format}: {range}"))
+                range["valueQuantity"]["value"]
+                    .as_f64()
+                    .unwrap_or_else(|| panic!("{format}: {range}"))
             })
             .collect();
         let expected: Vec<f64> = values.iter().map(|value| value.parse().unwrap()).collect();
