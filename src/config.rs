@@ -188,6 +188,15 @@ impl Layers {
         }
     }
 
+    /// A text setting that may be empty, if a flag or a file says so.
+    pub fn maybe_empty(&mut self, key: &str) -> Option<String> {
+        let (value, shown) = self.find(key)?;
+        match scalar(&value) {
+            Some(text) if text.is_empty() && !shown.starts_with(ENV_PREFIX) => Some(text),
+            _ => self.text(key),
+        }
+    }
+
     /// A list setting: a list, or text with commas.
     pub fn list(&mut self, key: &str) -> Vec<String> {
         let Some((value, shown)) = self.find(key) else { return Vec::new() };

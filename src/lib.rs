@@ -15,6 +15,7 @@
 pub mod cli;
 pub mod config;
 pub mod deid;
+pub mod demo;
 pub mod error;
 pub mod etl;
 pub mod fhir;

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use cumulus_etl::cli::Cli;
 
+// Arrow and Parquet make many small allocations on all threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,

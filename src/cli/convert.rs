@@ -9,10 +9,10 @@ use crate::{etl, ui};
 /// Options of `convert`.
 #[derive(Args, Debug)]
 pub struct ConvertArgs {
-    /// A former output folder: NDJSON, or Delta tables made by Spark
+    /// A former output folder of this program or of Cumulus ETL: NDJSON or Delta tables
     #[arg(value_name = "ORIGINAL")]
     original: String,
-    /// The output folder with Delta tables to add to; made if it is not there
+    /// The folder of Delta tables to add to; made if it is not there
     #[arg(value_name = "TARGET")]
     target: String,
     /// Local folder for temporary files [default: below TARGET if that is local]

@@ -18,7 +18,7 @@ pub struct DemoArgs {
     /// Folder to make; must be empty or absent
     #[arg(value_name = "DIR", default_value = "cumulus-demo")]
     dir: PathBuf,
-    /// Patients to invent, some 250 kB of NDJSON each
+    /// Patients to invent, some 400 kB of NDJSON each
     #[arg(long, value_name = "N", default_value_t = 100)]
     patients: u64,
     /// The same seed gives the same data

@@ -20,7 +20,7 @@ pub struct EtlArgs {
     /// Where de-identified tables go
     #[arg(value_name = "OUTPUT")]
     output: Option<String>,
-    /// Where secrets stay: the codebook, the ID mapping, rejected rows
+    /// Where secrets stay (codebook, ID mapping, rejected rows): always the same one for an OUTPUT
     #[arg(value_name = "PHI")]
     phi: Option<String>,
 
@@ -33,16 +33,16 @@ pub struct EtlArgs {
     /// Only these tables, with commas or repeated; `help` lists them [default: all]
     #[arg(long, value_name = "LIST")]
     task: Vec<String>,
-    /// Leave these resource types out, and record that
+    /// Leave these resource types out, and record that; with commas or repeated
     #[arg(long, value_name = "LIST")]
     exclude_resources: Vec<String>,
     /// Also make (empty) tables of types that have no input
     #[arg(long)]
     allow_missing_resources: bool,
-    /// Rows per file at most [default: 100000]
+    /// Rows per Parquet, CSV or NDJSON file at most [default: 100000]
     #[arg(long, value_name = "N")]
     batch_size: Option<String>,
-    /// Also copy rejected rows here; must be empty
+    /// Also copy rejected rows, patients' data, to this folder; it must be empty
     #[arg(long, value_name = "DIR")]
     errors_to: Option<String>,
     /// A remark for the run's record
@@ -51,25 +51,25 @@ pub struct EtlArgs {
     /// The Group that was exported [default: from the export log]
     #[arg(long, value_name = "NAME")]
     export_group: Option<String>,
-    /// When it was exported [default: from the export log]
+    /// When it was exported, like 2024-08-06T18:12:57Z [default: from the export log]
     #[arg(long, value_name = "TIME")]
     export_timestamp: Option<String>,
-    /// Region of s3:// locations
+    /// Region of s3:// locations (no effect yet)
     #[arg(long, value_name = "REGION")]
     s3_region: Option<String>,
-    /// KMS key for s3:// locations
+    /// KMS key for s3:// locations (no effect yet)
     #[arg(long, value_name = "KEY")]
     s3_kms_key: Option<String>,
-    /// Endpoint of s3:// locations
+    /// Endpoint of s3:// locations (no effect yet)
     #[arg(long, value_name = "URL")]
     s3_endpoint: Option<String>,
     /// Skip compaction and vacuum of Delta tables at the end
     #[arg(long)]
     no_table_optimization: bool,
-    /// Scrub free text (not available yet: refused)
+    /// Scrub free text (not available yet, so it is refused)
     #[arg(long)]
     philter: bool,
-    /// ndjson or i2b2 (not available yet: refused) [default: ndjson]
+    /// ndjson; i2b2 is not available yet, so it is refused [default: ndjson]
     #[arg(long, value_name = "FORMAT")]
     input_format: Option<String>,
     /// The FHIR server that the data came from: absolute references to it count as relative
@@ -78,7 +78,7 @@ pub struct EtlArgs {
     /// Local folder for temporary files [default: below PHI if that is local]
     #[arg(long, value_name = "DIR")]
     work_dir: Option<String>,
-    /// Exit with 71 if any row was rejected
+    /// Exit with 71 if any row was rejected; tables are written all the same
     #[arg(long)]
     strict: bool,
     /// Worker threads [default: one per core]
@@ -134,7 +134,7 @@ impl EtlArgs {
             batch_size: layers.number("batch-size", defaults.batch_size),
             errors_to: layers.text("errors-to"),
             comment: layers.text("comment").unwrap_or_default(),
-            export_group: layers.text("export-group"),
+            export_group: layers.maybe_empty("export-group"),
             export_timestamp: layers.text("export-timestamp"),
             no_table_optimization: layers.switch("no-table-optimization"),
             fhir_url: layers.text("fhir-url"),

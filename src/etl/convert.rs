@@ -28,7 +28,7 @@ use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta};
 use crate::store::{Folder, WorkFolder};
 use crate::table::schema;
-use crate::ui::{Progress, thousands};
+use crate::ui::{Progress, signals, thousands};
 
 /// Converts `original` into Delta tables below `target`.
 pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool) -> Result<()> {
@@ -44,6 +44,12 @@ pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool)
             format!("'{original}' does not look like an output folder: it has no JobConfig folder"),
         ));
     }
+    // A run with several formats has its NDJSON tables a level deeper.
+    let tables = match folders.iter().any(|folder| folder == "ndjson") {
+        true => from.child("ndjson"),
+        false => from.clone(),
+    };
+    let (folders, _) = tables.list_direct()?;
     let target = Folder::open(target)?;
     records::check_same_codebook(&from, &target)?;
     target.create()?;
@@ -51,13 +57,22 @@ pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool)
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
     let sinks = Sinks::new(&target, &[OutputFormat::Deltalake], options);
-    let converter = Converter { from: &from, work: &work, threads, bars };
+    signals::remove_on_exit(Some(work.clone()));
+    let converter = Converter { from: &tables, work: &work, threads, bars };
+    let mut converted = 0;
     for sink in sinks.iter() {
         converter.completion(sink, completion::ENCOUNTERS, schema::completion_encounters())?;
         for resource_type in RESOURCE_TYPES {
-            converter.resource(sink, resource_type)?;
+            converted += u32::from(converter.resource(sink, resource_type)?);
         }
         converter.completion(sink, completion::TABLE, schema::completion())?;
+    }
+    signals::remove_on_exit(None);
+    if converted == 0 {
+        return Err(Error::new(
+            Exit::ResourcesMissing,
+            format!("'{original}' holds no table that can be converted: NDJSON or Delta Lake"),
+        ));
     }
     for folder in folders.iter().filter(|folder| !is_known(folder)) {
         warn!("'{folder}' is not a table of this program; it was not converted");
@@ -80,18 +95,22 @@ struct Converter<'a> {
 }
 
 impl Converter<'_> {
-    fn resource(&self, sink: &Sink, resource_type: &'static str) -> Result<()> {
+    /// Converts a resource's table; false if there is none.
+    fn resource(&self, sink: &Sink, resource_type: &'static str) -> Result<bool> {
         let name = resource_type.to_lowercase();
         let folder = self.from.child(&name);
         if delta::exists(&folder)? {
             let mut copy = Copy::new(self.work, &["id"]);
             delta::read(&folder, &mut |batch| copy.add(batch))?;
-            return copy.write(sink, &name, &["id"], Merge::Upsert);
+            if let Some(schema) = delta::schema(&folder)? {
+                sink.create(&name, schema, self.work)?;
+            }
+            return copy.write(sink, &name, &["id"], Merge::Upsert).map(|()| true);
         }
         let files = self.ndjson_files(&name)?;
         let deletes = deletes(&folder, &name)?;
         if files.is_empty() && deletes.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let bytes = files.iter().map(|(_, bytes)| bytes).sum();
         let files = files
@@ -132,7 +151,7 @@ impl Converter<'_> {
         for (reason, count) in &table.counts.rejected {
             warn!("{name}: {} rows were rejected: {reason}", thousands(*count));
         }
-        Ok(())
+        Ok(true)
     }
 
     fn completion(&self, sink: &Sink, name: &'static str, schema: SchemaRef) -> Result<()> {

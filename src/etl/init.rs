@@ -9,6 +9,7 @@ use crate::fhir;
 use crate::output::{SinkOptions, Sinks, completion};
 use crate::store::{Folder, WorkFolder};
 use crate::table::{Shape, schema};
+use crate::ui::signals;
 
 /// Makes the tables that `output` lacks; those that are there keep their rows.
 pub fn init(output: &str, formats: &[OutputFormat]) -> Result<()> {
@@ -17,6 +18,7 @@ pub fn init(output: &str, formats: &[OutputFormat]) -> Result<()> {
     // `convert` knows an output folder by it.
     output.child("JobConfig").create()?;
     let work = WorkFolder::create(None, &output)?;
+    signals::remove_on_exit(Some(work.clone()));
     let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
     let sinks = Sinks::new(&output, formats, options);
     for sink in sinks.iter() {
@@ -29,5 +31,6 @@ pub fn init(output: &str, formats: &[OutputFormat]) -> Result<()> {
         sink.create(completion::TABLE, schema::completion(), &work)?;
         sink.create(completion::ENCOUNTERS, schema::completion_encounters(), &work)?;
     }
+    signals::remove_on_exit(None);
     Ok(())
 }

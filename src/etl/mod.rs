@@ -73,7 +73,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let selected = plan::selected(config)?;
     let input = open_input(&config.input)?;
     let output = Folder::open(&config.output)?;
-    let phi = Folder::open(&config.phi)?;
+    let phi = Folder::open(&config.phi)?.private();
     let errors_to = config.errors_to.as_deref().map(empty_folder).transpose()?;
     refuse_overlaps(&input, &output, &phi, errors_to.as_ref())?;
 
@@ -134,14 +134,17 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let records = Records::begin(&run, &stamp, &tables)?;
     let summary = make_tables(&run, &tables, &records)?;
     // These grow with every table; once a run is often enough for them.
-    for sink in run.sinks.iter() {
+    let optimized = run.sinks.iter().try_for_each(|sink| {
         sink.optimize(completion::TABLE)?;
-        sink.optimize(completion::ENCOUNTERS)?;
-    }
-    records.finish(&run, &phi, &inputs, &summary, clock.elapsed())?;
+        sink.optimize(completion::ENCOUNTERS).map(|_| ())
+    });
+    let recorded =
+        optimized.and_then(|()| records.finish(&run, &phi, &inputs, &summary, clock.elapsed()));
     signals::remove_on_exit(None);
     summary.print(&run, clock.elapsed());
-    summary.verdict(config.strict)
+    // A table that failed says more than a record that could not be written because of it.
+    summary.verdict(config.strict)?;
+    recorded
 }
 
 impl Run<'_> {
@@ -220,7 +223,7 @@ fn open_input(location: &str) -> Result<Folder> {
 }
 
 fn empty_folder(location: &str) -> Result<Folder> {
-    let folder = Folder::open(location)?;
+    let folder = Folder::open(location)?.private();
     match folder.list_direct()? {
         (folders, files) if folders.is_empty() && files.is_empty() => Ok(folder),
         _ => Err(Error::new(

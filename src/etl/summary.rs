@@ -8,10 +8,13 @@ use tracing::{info, warn};
 
 use super::Run;
 use super::scrubbing::Counts;
-use crate::deid::Reason;
+use crate::deid::{Reason, Report};
 use crate::error::{Error, Exit, Result};
 use crate::output::table::Written;
 use crate::ui::{peak_memory, thousands};
+
+/// Lines of one kind that the closing summary shows at most.
+const SHOWN: usize = 8;
 
 /// One table.
 #[derive(Debug, Serialize)]
@@ -126,26 +129,29 @@ impl Summary {
         }
     }
 
+    /// Shows what was left out, the most frequent first; `manifest.json` has it all.
     fn print_left_out(&self) {
+        let mut all = Report::default();
         for table in &self.tables {
-            let report = &table.counts.report;
-            for (what, counts) in [
-                ("unknown extensions dropped", &report.dropped_extensions),
-                ("rows lost to unknown modifier extensions", &report.unknown_modifier_extensions),
-                ("elements unknown to R4 dropped", &report.non_r4_elements),
-                ("values of contained resources dropped", &report.contained_misfits),
-            ] {
-                for (resource_type, names) in counts {
-                    for (name, count) in names {
-                        info!(
-                            resource_type,
-                            name,
-                            count,
-                            "{resource_type}: {what}: {name} ({} times)",
-                            thousands(*count)
-                        );
-                    }
-                }
+            all.merge(&table.counts.report);
+        }
+        for (what, by_type) in [
+            ("unknown extension dropped", &all.dropped_extensions),
+            ("rows lost to an unknown modifier extension", &all.unknown_modifier_extensions),
+            ("elements unknown to R4 dropped", &all.non_r4_elements),
+            ("values dropped of contained resources' element", &all.contained_misfits),
+        ] {
+            let mut counts: Vec<(u64, &str, &str)> = by_type
+                .iter()
+                .flat_map(|(of, names)| names.iter().map(move |(n, c)| (*c, &**of, &**n)))
+                .collect();
+            counts.sort_unstable_by(|one, other| other.cmp(one));
+            for (count, of, name) in counts.iter().take(SHOWN) {
+                let times = thousands(*count);
+                info!(resource_type = of, name, count, "{of}: {what}: {name} ({times} times)");
+            }
+            if let Some(more) = counts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+                info!("{more} more of these ({what}) are in manifest.json");
             }
         }
     }

@@ -76,8 +76,8 @@ impl Worker {
         }
         let mut lines = Vec::new();
         let mut ids = StringBuilder::new();
-        let mut number = chunk.first_line;
-        for line in chunk.bytes.split_inclusive(|byte| *byte == b'\n') {
+        let texts = chunk.bytes.split_inclusive(|byte| *byte == b'\n');
+        for (number, line) in (chunk.first_line..).zip(texts) {
             let text = line.trim_ascii();
             if text.len() > LONGEST_LINE {
                 done.lines += 1;
@@ -107,7 +107,6 @@ impl Worker {
                     }
                 }
             }
-            number += 1;
         }
         let failed = "cannot encode rows";
         if self.forms.arrow && done.rows > 0 {

@@ -20,7 +20,7 @@ use crate::error::{Context, Error, Result};
 use crate::store::{Folder, Upload};
 
 /// What is handed to the encoders at once: between two such pieces the row group may end.
-const PIECE: usize = 4 << 20;
+const PIECE: usize = 32 << 20;
 
 /// How a file is laid out.
 #[derive(Clone, Debug)]
@@ -103,6 +103,8 @@ impl ParquetFile {
             .set_compression(Compression::ZSTD(level))
             .set_created_by(concat!("cumulus-etl ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_max_row_group_row_count(Some(settings.row_group_rows))
+            // Of a wide table, most columns have little in a batch: fewer, larger steps.
+            .set_write_batch_size(16 << 10)
             // Page indexes cost as much as the footer of a wide table, and IDs are not sorted.
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true);

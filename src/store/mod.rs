@@ -11,8 +11,10 @@ mod upload;
 mod work;
 
 use std::fmt;
+use std::fs::DirBuilder;
 use std::future::Future;
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -52,6 +54,8 @@ pub struct Folder {
     prefix: Path,
     url: Url,
     local: Option<PathBuf>,
+    /// Files are for their owner's eyes only.
+    private: bool,
 }
 
 /// One object as a listing shows it.
@@ -82,6 +86,7 @@ impl Folder {
                 prefix: Path::default(),
                 url,
                 local: None,
+                private: false,
             }),
             Some(url) => Err(Error::new(
                 Exit::ArgsInvalid,
@@ -103,7 +108,7 @@ impl Folder {
         let prefix = Path::from_absolute_path(&path)
             .with_context(|| format!("'{}' is not a usable path", path.display()))?;
         let store = LocalFileSystem::new().with_automatic_cleanup(false);
-        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path) })
+        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path), private: false })
     }
 
     /// The folder `name` (which may have several parts) below this one.
@@ -118,7 +123,14 @@ impl Folder {
             prefix: self.path(name),
             url,
             local: self.local.as_ref().map(|path| path.join(name)),
+            private: self.private,
         }
+    }
+
+    /// The same folder, with what is made in it readable by its owner only (local disks).
+    #[must_use]
+    pub fn private(self) -> Self {
+        Self { private: true, ..self }
     }
 
     /// The store that holds this folder; its paths are what [`Folder::path`] gives.
@@ -159,7 +171,10 @@ impl Folder {
     /// Makes a local folder and its parents; does nothing in a bucket.
     pub fn create(&self) -> Result<()> {
         match &self.local {
-            Some(path) => std::fs::create_dir_all(path)
+            Some(path) => DirBuilder::new()
+                .recursive(true)
+                .mode(if self.private { 0o700 } else { 0o777 })
+                .create(path)
                 .with_context(|| format!("cannot make the folder '{}'", path.display())),
             None => Ok(()),
         }
@@ -216,7 +231,8 @@ impl Folder {
     fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
         let failed = || format!("cannot write '{}'", self.show(name));
         if let Some(folder) = &self.local {
-            let mut staging = Staging::begin(folder.join(name)).with_context(failed)?;
+            let mut staging =
+                Staging::begin(folder.join(name), self.private).with_context(failed)?;
             staging.write_all(&bytes).with_context(failed)?;
             return match mode {
                 PutMode::Create => staging.create().with_context(failed),

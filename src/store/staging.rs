@@ -1,7 +1,8 @@
 //! Local files that appear whole and durable, or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -24,19 +25,24 @@ pub(super) struct Staging {
 }
 
 impl Staging {
-    /// Begins the file `target`; makes its folder if there is none.
-    pub(super) fn begin(target: PathBuf) -> io::Result<Self> {
+    /// Begins the file `target`; makes its folder if there is none. What is private only its
+    /// owner may read.
+    pub(super) fn begin(target: PathBuf, private: bool) -> io::Result<Self> {
+        let mode = |shared: u32| if private { shared & 0o700 } else { shared };
         loop {
             let number = random()?;
             let mut path = target.clone().into_os_string();
             path.push(format!("#{number:0DIGITS$}"));
             let path = PathBuf::from(path);
-            let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true).mode(mode(0o666));
+            let file = match options.open(&path) {
                 Ok(file) => file,
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
                 Err(e) if e.kind() == ErrorKind::NotFound => {
                     let folder = target.parent().filter(|folder| !folder.exists()).ok_or(e)?;
-                    make_folders(folder)?;
+                    DirBuilder::new().recursive(true).mode(mode(0o777)).create(folder)?;
+                    sync_folder(folder)?;
                     continue;
                 }
                 Err(e) => return Err(e),
@@ -120,12 +126,6 @@ fn is_dead(path: &Path) -> bool {
     }
     let modified = file.metadata().and_then(|metadata| metadata.modified());
     modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > DAY))
-}
-
-/// Makes folders, and their entries durable.
-fn make_folders(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    sync_folder(folder)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

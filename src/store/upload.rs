@@ -30,7 +30,10 @@ impl Upload {
     pub(super) fn begin(folder: &Folder, name: &str) -> Result<Self> {
         let failed = || format!("cannot write '{}'", folder.show(name));
         let target = match folder.local() {
-            Some(path) => Target::Local(Staging::begin(path.join(name)).with_context(failed)?),
+            Some(path) => {
+                let staging = Staging::begin(path.join(name), folder.private);
+                Target::Local(staging.with_context(failed)?)
+            }
             None => {
                 let upload = block_on(folder.store().put_multipart(&folder.path(name)));
                 let upload = upload.with_context(failed)?;

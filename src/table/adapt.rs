@@ -7,6 +7,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, ListArray, RecordBatch, RecordBatchOptions, StructArray,
     new_null_array,
 };
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::is_not_null;
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, Fields, SchemaRef};
@@ -26,15 +27,19 @@ pub fn adapt(
     misfits: &mut Misfits,
 ) -> Result<RecordBatch, ArrowError> {
     let rows = batch.num_rows();
+    let mut nulls = Nulls::default();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        columns.push(match batch.column_by_name(field.name()) {
-            None => new_null_array(field.data_type(), rows),
+        let fitted = match batch.column_by_name(field.name()) {
+            None => None,
             Some(array) => match contained_items(array) {
-                Some(list) => contained(list, field.data_type(), misfits)?,
-                None => fit(array, field.data_type())?
-                    .unwrap_or_else(|| new_null_array(field.data_type(), rows)),
+                Some(list) => Some(contained(list, field.data_type(), &mut nulls, misfits)?),
+                None => fit(array, field.data_type(), &mut nulls)?,
             },
+        };
+        columns.push(match fitted {
+            Some(array) => array,
+            None => nulls.array(field.data_type(), rows)?,
         });
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
@@ -42,37 +47,89 @@ pub fn adapt(
 }
 
 /// An array as `target`; `None` where the two have nothing in common.
-fn fit(array: &ArrayRef, target: &DataType) -> Result<Option<ArrayRef>, ArrowError> {
+fn fit(
+    array: &ArrayRef,
+    target: &DataType,
+    nulls: &mut Nulls,
+) -> Result<Option<ArrayRef>, ArrowError> {
     if array.data_type() == target {
         return Ok(Some(array.clone()));
     }
     match (array.data_type(), target) {
         (DataType::List(_), DataType::List(item)) => {
             let list = array.as_list::<i32>();
-            let Some(values) = fit(list.values(), item.data_type())? else { return Ok(None) };
+            let Some(values) = fit(list.values(), item.data_type(), nulls)? else {
+                return Ok(None);
+            };
             let offsets = list.offsets().clone();
             let list = ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned())?;
             Ok(Some(Arc::new(list)))
         }
         (DataType::Struct(_), DataType::Struct(fields)) => {
-            Ok(Some(Arc::new(fit_struct(array.as_struct(), fields)?)))
+            Ok(Some(Arc::new(fit_struct(array.as_struct(), fields, nulls)?)))
         }
         _ => Ok(None),
     }
 }
 
-fn fit_struct(array: &StructArray, fields: &Fields) -> Result<StructArray, ArrowError> {
+fn fit_struct(
+    array: &StructArray,
+    fields: &Fields,
+    nulls: &mut Nulls,
+) -> Result<StructArray, ArrowError> {
     let children = fields
         .iter()
         .map(|field| {
             let fitted = match array.column_by_name(field.name()) {
-                Some(child) => fit(child, field.data_type())?,
+                Some(child) => fit(child, field.data_type(), nulls)?,
                 None => None,
             };
-            Ok(fitted.unwrap_or_else(|| new_null_array(field.data_type(), array.len())))
+            match fitted {
+                Some(child) => Ok(child),
+                None => nulls.array(field.data_type(), array.len()),
+            }
         })
         .collect::<Result<Vec<_>, ArrowError>>()?;
     StructArray::try_new_with_length(fields.clone(), children, array.nulls().cloned(), array.len())
+}
+
+/// All-null arrays. A table has columns for all that any row shows, so most of most batches is
+/// null: columns of the same type share one array.
+#[derive(Default)]
+struct Nulls {
+    scalars: Vec<ArrayRef>,
+}
+
+impl Nulls {
+    fn array(&mut self, data_type: &DataType, len: usize) -> Result<ArrayRef, ArrowError> {
+        Ok(match data_type {
+            DataType::Struct(fields) => {
+                let children = fields
+                    .iter()
+                    .map(|field| self.array(field.data_type(), len))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let nulls = Some(NullBuffer::new_null(len));
+                Arc::new(StructArray::try_new_with_length(fields.clone(), children, nulls, len)?)
+            }
+            DataType::List(item) => {
+                let values = self.array(item.data_type(), 0)?;
+                let offsets = OffsetBuffer::new_zeroed(len);
+                let nulls = Some(NullBuffer::new_null(len));
+                Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?)
+            }
+            scalar => {
+                let known = self.scalars.iter().find(|a| a.len() == len && a.data_type() == scalar);
+                match known {
+                    Some(array) => array.clone(),
+                    None => {
+                        let array = new_null_array(scalar, len);
+                        self.scalars.push(array.clone());
+                        array
+                    }
+                }
+            }
+        })
+    }
 }
 
 /// The list of contained resources as the builder makes it: a struct per resource type.
@@ -89,6 +146,7 @@ fn contained_items(array: &ArrayRef) -> Option<&ListArray> {
 fn contained(
     list: &ListArray,
     target: &DataType,
+    nulls: &mut Nulls,
     misfits: &mut Misfits,
 ) -> Result<ArrayRef, ArrowError> {
     let DataType::List(item) = target else { return Ok(new_null_array(target, list.len())) };
@@ -105,7 +163,7 @@ fn contained(
                 false => resource.as_struct().column_by_name(field.name()),
             };
             let Some(from) = from else { continue };
-            match fit(from, field.data_type())? {
+            match fit(from, field.data_type(), nulls)? {
                 // Of the types, at most one has a value in a slot.
                 Some(fitted) => {
                     let lost = leaves(from).saturating_sub(leaves(&fitted));
@@ -120,8 +178,8 @@ fn contained(
         }
         columns.push(column);
     }
-    let nulls = tagged.nulls().cloned();
-    let items = StructArray::try_new_with_length(fields.clone(), columns, nulls, tagged.len())?;
+    let present = tagged.nulls().cloned();
+    let items = StructArray::try_new_with_length(fields.clone(), columns, present, tagged.len())?;
     let offsets = list.offsets().clone();
     let list = ListArray::try_new(item.clone(), offsets, Arc::new(items), list.nulls().cloned())?;
     Ok(Arc::new(list))

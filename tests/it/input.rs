@@ -192,7 +192,8 @@ fn lines_of_64_mib_are_taken_and_longer_ones_named() {
     site.run(&["--output-format=ndjson"]);
     let mut found: Vec<_> = site.by_id("out", "ndjson", "patient").into_keys().collect();
     let mut expected = vec![site.fake("Patient", "at"), site.fake("Patient", "small")];
-    (found.sort(), expected.sort());
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
     let rejected = site.rejected("Patient");
     let lines: Vec<_> = rejected.iter().map(|row| row["line"].as_u64().unwrap()).collect();

@@ -4,6 +4,7 @@ mod cli;
 mod container;
 mod convert;
 mod crash;
+mod docs;
 mod env_example;
 mod fuzz_corpus;
 mod input;

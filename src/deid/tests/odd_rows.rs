@@ -49,7 +49,7 @@ fn the_last_of_a_repeated_name_counts_wherever_it_stands() {
 
 #[test]
 fn repeated_names_on_every_level_cost_no_more_than_one_more_walk() {
-    let open = format!(r#"{{"url":"x","extension":["#).repeat(29);
+    let open = r#"{"url":"x","extension":["#.repeat(29);
     let close = format!(r#"],"url":"{KEPT}"}}"#).repeat(29);
     let row = format!(
         r#"{{"resourceType":"Patient","id":"p","extension":[{open}{{"url":"{KEPT}","valueCode":"x"}}{close}]}}"#
