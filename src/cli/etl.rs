@@ -25,7 +25,7 @@ pub struct EtlArgs {
     phi: Option<String>,
 
     /// TOML file with settings, keys as the flags without --
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
     /// Formats, with commas: deltalake, parquet, csv, ndjson [default: deltalake]
     #[arg(long, value_name = "LIST")]

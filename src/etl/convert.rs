@@ -57,7 +57,7 @@ pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool)
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
     let sinks = Sinks::new(&target, &[OutputFormat::Deltalake], options);
-    signals::remove_on_exit(Some(work.clone()));
+    signals::remove_on_exit(&work);
     let converter = Converter { from: &tables, work: &work, threads, bars };
     let mut converted = 0;
     for sink in sinks.iter() {
@@ -67,7 +67,6 @@ pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool)
         }
         converter.completion(sink, completion::TABLE, schema::completion())?;
     }
-    signals::remove_on_exit(None);
     if converted == 0 {
         return Err(Error::new(
             Exit::ResourcesMissing,

@@ -92,7 +92,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     phi.create()?;
     let codebook = Arc::new(Codebook::open(&phi)?);
     let work = WorkFolder::create(config.work_dir.as_deref(), &phi)?;
-    signals::remove_on_exit(Some(work.clone()));
+    signals::remove_on_exit(&work);
     let mapping = Mutex::new(Mapping::open(&phi, work.file()?)?);
     output.create()?;
     if let Some(folder) = &errors_to {
@@ -140,7 +140,6 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     });
     let recorded =
         optimized.and_then(|()| records.finish(&run, &phi, &inputs, &summary, clock.elapsed()));
-    signals::remove_on_exit(None);
     summary.print(&run, clock.elapsed());
     // A table that failed says more than a record that could not be written because of it.
     summary.verdict(config.strict)?;

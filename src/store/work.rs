@@ -79,9 +79,9 @@ impl WorkFolder {
         Ok(file)
     }
 
-    /// Removes the folder now; what a signal handler does before the process ends.
-    pub fn remove(&self) {
-        let _ = fs::remove_dir_all(&self.inner.path);
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
     }
 }
 

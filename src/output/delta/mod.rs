@@ -388,7 +388,7 @@ fn commit(
     let newest = manifest::refresh(log).with_context(late)?;
     let interval = newest.as_ref().and_then(|table| table.setting("delta.checkpointInterval"));
     let interval = interval.and_then(|text| text.parse().ok()).unwrap_or(CHECKPOINT_INTERVAL);
-    if version > 0 && version % interval.max(1) == 0 {
+    if version > 0 && version.is_multiple_of(interval.max(1)) {
         log.checkpoint().with_context(late)?;
     }
     Ok(Some(version))

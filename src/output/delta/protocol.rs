@@ -71,9 +71,12 @@ pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -
     Ok(())
 }
 
+/// Whether a table asks for a feature.
+type Asks = fn(&Snapshot) -> bool;
+
 /// Features that any writer version may imply or name, and whether a table makes use of them.
 /// One that is only named asks nothing of us.
-const LEGACY: [(&str, fn(&Snapshot) -> bool); 10] = [
+const LEGACY: [(&str, Asks); 10] = [
     ("invariants", |table| table.schema.has_metadata("delta.invariants")),
     ("NOT NULL columns", |table| table.schema.has_not_null()),
     ("checkConstraints", |table| table.has_setting_below("delta.constraints.")),
