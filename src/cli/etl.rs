@@ -105,10 +105,10 @@ impl EtlArgs {
         let json = layers.choice("log-format", &["text", "json"]) == "json";
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let config = self.config(&mut layers);
+        let bars = logging.init();
         refuse_missing_parts(&mut layers)?;
         layers.finish()?;
         let config = config?;
-        let bars = logging.init();
         ui::signals::install()?;
         crate::etl::run(&config, bars)
     }

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Context, Exit, Result};
 use crate::store::{self, WorkFolder};
+use crate::ui::last_words;
 
 static WORK: Mutex<Option<PathBuf>> = Mutex::new(None);
 
@@ -40,7 +41,7 @@ pub fn install() -> Result<()> {
                 // Gone already, if the run was just ending.
                 let _ = fs::remove_dir_all(work);
             }
-            eprintln!("cumulus-etl: stopped by a signal; the next run completes the work");
+            last_words("stopped by a signal; the next run completes the work", exit);
             std::process::exit(exit as i32);
         })
         .context("cannot listen for signals")?;
