@@ -49,7 +49,8 @@ pub fn check(data: &[u8]) {
     let mut reader = StreamReader::try_new(Cursor::new(bytes), None).expect("and read back");
     let batch = reader.next().expect("there is a batch").expect("it is whole");
     let mut misfits = Misfits::new();
-    let batch = adapt(&batch, &table, &mut misfits).expect("it fits the table's schema");
+    let batch = adapt(std::slice::from_ref(&batch), &table, &mut misfits)
+        .expect("it fits the table's schema");
     assert_eq!(batch.num_rows(), rows.len());
     let batch = StructArray::from(batch);
     for (index, row) in rows.iter().enumerate() {
