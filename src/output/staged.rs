@@ -18,7 +18,7 @@ use crate::store::WorkFolder;
 use crate::table::{Misfits, adapt};
 
 /// Rows that are read at once: the columns of a wide table cost more per batch than per row.
-const ROWS_AT_ONCE: u64 = 8 << 10;
+const ROWS_AT_ONCE: u64 = 4 << 10;
 const DAMAGED: &str = "the work folder's files have been damaged";
 
 /// Encodes a batch for [`Staged::push`]; done by the workers, since it compresses.
