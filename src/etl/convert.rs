@@ -144,6 +144,9 @@ impl Converter<'_> {
         let mut table = table?;
         let mut live = Bitmap::all_set(table.counts.rows);
         table.keys.resolve(&mut live)?;
+        if table.contains {
+            sink.fit(&name, &mut table.rows)?;
+        }
         let written = sink.write(&TableRun {
             name: &name,
             rows: &table.rows,
