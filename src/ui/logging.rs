@@ -31,7 +31,8 @@ static JSON: AtomicBool = AtomicBool::new(false);
 pub fn last_words(message: &str, exit: Exit) {
     match JSON.load(Ordering::Relaxed) {
         true => error!(exit = exit as u8, "{message}"),
-        false => eprintln!("cumulus-etl: {message}"),
+        // Nobody may be listening any more: no reason to end otherwise than meant.
+        false => drop(writeln!(io::stderr(), "cumulus-etl: {message}")),
     }
 }
 

@@ -274,6 +274,17 @@ fn text_is_plain_where_no_terminal_is_and_quiet_where_wanted() {
 }
 
 #[test]
+fn nobody_listening_is_no_reason_to_end_otherwise() {
+    let site = site();
+    for (option, code) in [("--task=help", 35), ("--task=patient", 0)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = site.job(&[option]).stderr(writer).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{option}");
+    }
+}
+
+#[test]
 fn records_have_the_keys_that_cumulus_etl_reads() {
     let site = site();
     site.file("phi/context.json", r#"{"last_successful_datetime": "old", "of_others": 7}"#);

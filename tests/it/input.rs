@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 
 use serde_json::{Value, json};
 
@@ -376,4 +377,26 @@ fn names_of_files_may_be_odd() {
     expected.sort();
     assert_eq!(read, expected);
     assert!(children(&site.path("tmp")).is_empty());
+}
+
+#[test]
+fn names_that_nobody_can_write_down_and_links_in_circles_are_said_so() {
+    for circle in [true, false] {
+        let site = Site::new();
+        site.rows("p.ndjson", &[patient("a", "x")]);
+        let name = match circle {
+            true => {
+                std::os::unix::fs::symlink(".", site.path("in/circle")).unwrap();
+                "in/circle"
+            }
+            false => {
+                let name = std::ffi::OsStr::from_bytes(b"\xff.ndjson");
+                fs::write(site.path("in").join(name), "").unwrap();
+                "in/%FF.ndjson"
+            }
+        };
+        let ended = site.fails(&[], 70);
+        assert!(ended.err.contains("cannot list '") && ended.err.contains(name), "{}", ended.err);
+        assert!(!site.path("out").exists());
+    }
 }

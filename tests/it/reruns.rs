@@ -240,6 +240,37 @@ fn twenty_runs_add_up() {
 }
 
 #[test]
+fn runs_at_the_same_time_all_count() {
+    let site = Site::new();
+    site.rows("p.ndjson", &[patient("first", "x")]);
+    site.run(&[]);
+    let runs: Vec<_> = (0..4)
+        .map(|n| {
+            let rows = [
+                patient(&format!("p{n}"), "x"),
+                resource("Encounter", &format!("e{n}"), json!({})),
+            ];
+            site.rows(&format!("../in{n}/p.ndjson"), &rows[..1]);
+            site.rows(&format!("../in{n}/e.ndjson"), &rows[1..]);
+            let mut job = site.command();
+            job.args([&format!("in{n}"), "out", "phi", "--export-group=g"]);
+            job.args(["--export-timestamp=2024-08-07", "--threads=1", "-q"]).spawn().unwrap()
+        })
+        .collect();
+    for mut run in runs {
+        assert_eq!(run.wait().unwrap().code(), Some(0));
+    }
+    assert_eq!(site.by_id("out", "deltalake", "patient").len(), 5);
+    assert_eq!(site.by_id("out", "deltalake", "encounter").len(), 4);
+    assert_eq!(site.table("out", "deltalake", "etl__completion").len(), 9);
+    assert_eq!(site.table("out", "deltalake", "etl__completion_encounters").len(), 4);
+    assert_eq!(children(&site.path("out/JobConfig")).len(), 5);
+    let mapping = json_file(&site.path("phi/codebook-cached-mappings.json"));
+    assert_eq!(mapping["Patient"].as_object().unwrap().len(), 5);
+    assert_eq!(mapping["Encounter"].as_object().unwrap().len(), 4);
+}
+
+#[test]
 fn deletes_reach_tables_that_have_no_other_input() {
     let site = Site::new();
     site.rows("p.ndjson", &[patient("p", "x")]);
