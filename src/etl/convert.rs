@@ -51,6 +51,15 @@ pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool)
     };
     let (folders, _) = tables.list_direct()?;
     let target = Folder::open(target)?;
+    if from.contains(&target) || target.contains(&from) {
+        return Err(Error::new(
+            Exit::ArgsConflict,
+            format!(
+                "ORIGINAL '{from}' and TARGET '{target}' must not be the same folder, nor one \
+                 inside the other: name a new folder, or an output folder with Delta tables"
+            ),
+        ));
+    }
     records::check_same_codebook(&from, &target)?;
     target.create()?;
     let work = WorkFolder::create(work_dir, &target)?;
@@ -135,6 +144,9 @@ impl Converter<'_> {
         let mut table = table?;
         let mut live = Bitmap::all_set(table.counts.rows);
         table.keys.resolve(&mut live)?;
+        if table.contains {
+            sink.fit(&name, &mut table.rows)?;
+        }
         let written = sink.write(&TableRun {
             name: &name,
             rows: &table.rows,

@@ -81,8 +81,10 @@ fn join(
             Ok(Arc::new(array))
         }
         DataType::List(item) => {
+            // Of a list whose items have no place nothing is left, rather than as many nulls.
+            let fits = |list: &&ListArray| same_kind(list.values().data_type(), item.data_type());
             let parts: Vec<Option<&ListArray>> =
-                parts.iter().map(|part| part.as_ref()?.as_list_opt::<i32>()).collect();
+                parts.iter().map(|part| part.as_ref()?.as_list_opt::<i32>().filter(fits)).collect();
             if parts.iter().all(Option::is_none) {
                 return nulls.array(target, total);
             }
@@ -122,6 +124,15 @@ fn join(
             let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
             concat(&arrays)
         }
+    }
+}
+
+/// Whether values of one type can be brought to the other.
+fn same_kind(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Struct(_), DataType::Struct(_)) => true,
+        (DataType::List(from), DataType::List(to)) => same_kind(from.data_type(), to.data_type()),
+        (from, to) => from == to,
     }
 }
 

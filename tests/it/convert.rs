@@ -88,6 +88,14 @@ fn only_output_folders_are_converted() {
     assert_eq!(ended.code, Some(23), "{}", ended.err);
     assert!(ended.err.contains("JobConfig"), "{}", ended.err);
     assert!(!site.path("to").exists());
+    site.rows("p.ndjson", &[patient("p", "x")]);
+    site.run(&["--output-format=ndjson"]);
+    let before = site.listing("out");
+    for target in ["out", "out/delta", "."] {
+        let ended = convert(&site, "out", target);
+        assert_eq!(ended.code, Some(22), "{}", ended.err);
+    }
+    assert_eq!(site.listing("out"), before);
 }
 
 #[test]

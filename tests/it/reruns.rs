@@ -182,6 +182,33 @@ fn contained_resources_of_types_that_clash_lose_what_does_not_fit() {
 }
 
 #[test]
+fn contained_resources_that_clash_with_those_of_an_earlier_run_lose_too() {
+    let site = Site::new();
+    let request = |id: &str, kind: &str, more: Value| {
+        let mut inner = resource(kind, "c", more);
+        inner["language"] = "en".into();
+        resource("MedicationRequest", id, json!({"contained": [inner]}))
+    };
+    let allergy = request("a", "AllergyIntolerance", json!({"category": ["food"]}));
+    site.rows("m.ndjson", &[allergy]);
+    site.run(&[]);
+    let category = json!([{"text": "x"}]);
+    let observation = request("o", "Observation", json!({"category": category, "status": "final"}));
+    site.rows("m.ndjson", &[observation]);
+    site.run(&[]);
+    let rows = site.by_id("out", "deltalake", "medicationrequest");
+    let contained = |id: &str| rows[&site.fake("", id)]["contained"][0].clone();
+    assert_eq!(contained("a")["category"], json!(["food"]));
+    let id = site.fake("", "c");
+    let expected =
+        json!({"resourceType": "Observation", "id": id, "language": "en", "status": "final"});
+    assert_eq!(contained("o"), expected);
+    let manifest = site.manifest();
+    let misfits = &manifest["tables"][0]["counts"]["report"]["contained_misfits"];
+    assert_eq!(*misfits, json!({"Observation": {"category": 1}}));
+}
+
+#[test]
 fn twenty_runs_add_up() {
     let site = Site::new();
     let mut expected = BTreeMap::new();
