@@ -497,10 +497,10 @@ impl Scrubber {
         mask: bool,
         place: Place,
     ) -> Scrub {
-        let items = match value.as_array() {
-            Some(items) => items.as_slice(),
-            None if value.is_null() => &[],
-            None => return Err(Reject::new(Reason::WrongKind)),
+        let (items, list) = match value.as_array() {
+            Some(items) => (items.as_slice(), true),
+            None if value.is_null() => (&[][..], true),
+            None => (std::slice::from_ref(value), false),
         };
         let absent = |item: &Value| {
             item.as_object()
@@ -518,6 +518,9 @@ impl Scrubber {
                 None => return Err(Reject::new(Reason::WrongKind)),
             };
             kept |= self.extension(object, false, place)?;
+        }
+        if kept && !list {
+            return Err(Reject::new(Reason::WrongKind));
         }
         if mask && !items.iter().any(absent) {
             self.masked_extension();

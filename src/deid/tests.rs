@@ -375,9 +375,15 @@ fn a_list_too_many_or_too_few_matters_only_where_something_is_kept() {
         ("address", json!({})),
         ("address", json!({"line": ["1 Elm St"]})),
         ("_address", json!({"id": "a"})),
+        ("extension", json!({"url": "http://x/unknown"})),
+        ("maritalStatus", json!({"coding": [{"extension": {"url": "http://x/unknown"}}]})),
     ] {
         assert_eq!(patient(element, nothing.clone()), Value::Null, "{element}: {nothing}");
     }
+    let coding = json!({"extension": {"url": masked()[0]["url"], "valueCode": "unknown"}});
+    let row = json!({"resourceType": "Patient", "id": "p", "maritalStatus": {"coding": [coding]}});
+    let at = "maritalStatus.coding.extension".to_owned();
+    assert_eq!(scrub(row), Err((Reason::WrongKind, at)));
 }
 
 #[test]

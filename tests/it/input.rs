@@ -41,7 +41,7 @@ fn bad_lines() -> Vec<(Vec<u8>, &'static str, &'static str)> {
         (row(r#""maritalStatus":"M""#), "wrong-kind", "maritalStatus"),
         (row(r#""maritalStatus":[{"text":"M"}]"#), "wrong-kind", "maritalStatus"),
         (row(r#""gender":{"code":"x"}"#), "wrong-kind", "gender"),
-        (row(r#""address":{"city":"x"}"#), "wrong-kind", "address"),
+        (row(r#""address":{"state":"x"}"#), "wrong-kind", "address"),
         (row(r#""address":["x"]"#), "wrong-kind", "address"),
         (row(r#""meta":{"tag":{"code":"x"}}"#), "wrong-kind", "meta.tag"),
         (row(r#""contact":[{"period":7}]"#), "wrong-kind", "contact.period"),
