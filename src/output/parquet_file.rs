@@ -20,7 +20,7 @@ use crate::error::{Context, Error, Result};
 use crate::store::{Folder, Upload};
 
 /// What is handed to the encoders at once: between two such pieces the row group may end.
-const PIECE: usize = 32 << 20;
+const PIECE: usize = 16 << 20;
 
 /// How a file is laid out.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ impl ParquetFile {
 
     /// Adds rows.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let step = piece_rows(batch);
+        let step = piece_rows(batch, PIECE.min(self.row_group_bytes / 2));
         for start in (0..batch.num_rows()).step_by(step) {
             let piece = batch.slice(start, step.min(batch.num_rows() - start));
             let written = self.writer.write(&piece).and_then(|()| {
@@ -179,15 +179,15 @@ fn shallow_columns(schema: &SchemaRef) -> Vec<Vec<String>> {
     paths
 }
 
-/// Rows of a batch that hold about [`PIECE`] bytes.
-fn piece_rows(batch: &RecordBatch) -> usize {
+/// Rows of a batch that hold about `limit` bytes.
+fn piece_rows(batch: &RecordBatch, limit: usize) -> usize {
     let rows = batch.num_rows().max(1);
     let bytes: usize = batch
         .columns()
         .iter()
-        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(PIECE))
+        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(limit))
         .sum();
-    (PIECE / (bytes / rows).max(1)).clamp(1, rows)
+    (limit / (bytes / rows).max(1)).clamp(1, rows)
 }
 
 /// Lets the upload be taken back out of the Parquet writer.
