@@ -259,15 +259,15 @@ impl Run<'_> {
             "numTargetFilesRemoved": rewrites().count(),
         });
         let operation = if self.keys.is_some() { "MERGE" } else { "WRITE" };
+        let kept = files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_none());
+        let kept = kept.map(|(file, _)| file);
+        let mut committed = self.committed(log, table.as_ref(), &found, &new, kept)?;
         let submitted = writer.submit();
         let Some(version) = commit(log, table.as_ref(), &schema, operation, metrics, actions)?
         else {
             submitted.withdraw();
             return Ok(None);
         };
-        let kept = files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_none());
-        let mut committed =
-            self.committed(log, table.as_ref(), &found, &new, kept.map(|(file, _)| file))?;
         committed.version = version;
         Ok(Some(committed))
     }
@@ -316,6 +316,7 @@ impl Run<'_> {
         Ok(new.into_iter().flatten().collect())
     }
 
+    /// What there will be, apart from the version.
     fn committed<'f>(
         &self,
         log: &Log,
@@ -384,12 +385,17 @@ fn commit(
     if !log.commit(version, &actions)? {
         return Ok(None);
     }
-    let late = || format!("version {version} of '{}' is committed, but", log.folder);
-    let newest = manifest::refresh(log).with_context(late)?;
+    let newest = manifest::refresh(log).with_context(|| {
+        format!("version {version} of '{}' is committed, but not its manifest", log.folder)
+    })?;
     let interval = newest.as_ref().and_then(|table| table.setting("delta.checkpointInterval"));
     let interval = interval.and_then(|text| text.parse().ok()).unwrap_or(CHECKPOINT_INTERVAL);
-    if version > 0 && version.is_multiple_of(interval.max(1)) {
-        log.checkpoint().with_context(late)?;
+    if version > 0
+        && version.is_multiple_of(interval.max(1))
+        && let Err(error) = log.checkpoint()
+    {
+        // Readers do without; the next one may succeed.
+        tracing::warn!("{error}");
     }
     Ok(Some(version))
 }
