@@ -16,7 +16,6 @@ mod log;
 mod manifest;
 mod matching;
 mod optimize;
-mod pool;
 mod protocol;
 mod reader;
 mod schema;
@@ -32,6 +31,7 @@ use self::matching::Matches;
 use self::schema::TableSchema;
 use self::write::{FileWriter, NewFile};
 use crate::error::{Context, Error, Result};
+use crate::output::parallel;
 use crate::output::rows::{Bitmap, KeySource, RowSource};
 use crate::store::Folder;
 
@@ -289,7 +289,7 @@ impl Run<'_> {
             .count()
             .div_ceil(found.live.count().div_ceil(self.options.rows_per_file.max(1)).max(1));
         jobs.extend(found.live.split(per_file.max(1)).into_iter().map(Job::Insert));
-        let new = pool::run(self.options.threads, jobs.len(), |index| {
+        let new = parallel::run(self.options.threads, jobs.len(), |index| {
             let mut out = writer.begin();
             match &jobs[index] {
                 Job::Rewrite(file, leaving) => {
