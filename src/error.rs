@@ -73,14 +73,19 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
+        let mut text = self.message.clone();
         let mut cause = self.source.as_deref().map(|e| e as &dyn StdError);
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            // Many libraries repeat their causes in their own words.
+            let words = error.to_string();
+            if !text.ends_with(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
             // Our own errors print their causes themselves.
             cause = if error.is::<Error>() { None } else { error.source() };
         }
-        Ok(())
+        f.write_str(&text)
     }
 }
 

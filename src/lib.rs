@@ -1,6 +1,26 @@
 //! FHIR bulk exports become de-identified tables.
+//!
+//! A record flows one way, and each folder is one stage:
+//!
+//! ```text
+//!  INPUT ──► input ──► deid ──► table ──► output ──► OUTPUT (tables + manifests)
+//!            lines     scrub    Arrow     commit │
+//!                        │                       │
+//!                PHI ◄───┴─ codebook, mapping, rejected rows
+//! ```
+//!
+//! `etl` is the recipe that joins them; `cli` turns command lines into calls of it.
+//! Only [`deid`] can make a [`deid::Deidentified`], and only that reaches `table` and `output`.
 
+pub mod cli;
+pub mod config;
+pub mod deid;
+pub mod demo;
 pub mod error;
+pub mod etl;
 pub mod fhir;
+pub mod input;
 pub mod output;
 pub mod store;
+pub mod table;
+pub mod ui;

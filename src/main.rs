@@ -1,2 +1,20 @@
-//! The `cumulus-etl` command.
-fn main() {}
+//! The `cumulus-etl` command: parse, run, say what went wrong once, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cumulus_etl::cli::Cli;
+
+// Arrow and Parquet make many small allocations on all threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cumulus_etl::ui::last_words(&error.to_string(), error.exit());
+            ExitCode::from(error.exit() as u8)
+        }
+    }
+}

@@ -1,9 +1,8 @@
 //! What FHIR R4 says of its types: elements, their types, and which are lists.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
 mod r4;
+#[cfg(test)]
+mod tests;
 
 /// One element of a type, as it is spelled in JSON (`valueQuantity`, not `value[x]`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +36,11 @@ pub enum Kind {
 pub struct Type {
     /// `Patient`, `Period`, `Patient.contact`.
     pub name: &'static str,
-    /// Its elements in the order of the specification, inherited ones included; `resourceType`
-    /// is not among them.
+    /// Whether this can be a `resourceType`: `Patient`, not the abstract `DomainResource`.
+    pub resource: bool,
+    /// Its elements in the order of the specification, inherited ones included; a resource's
+    /// `resourceType` is not among them. A `Quantity` narrowed to `Age`, `Count`, `Distance` or
+    /// `Duration` is a type of its own with the same elements.
     pub elements: &'static [Element],
 }
 
@@ -49,9 +51,13 @@ impl Type {
     }
 }
 
-/// The R4 type of this name, if there is one.
+/// The R4 type of this name, if there is one. Primitive types have no entry: see [`Kind`].
 pub fn type_named(name: &str) -> Option<&'static Type> {
-    static BY_NAME: LazyLock<HashMap<&str, &Type>> =
-        LazyLock::new(|| r4::TYPES.iter().map(|t| (t.name, t)).collect());
-    BY_NAME.get(name).copied()
+    let at = r4::TYPES.binary_search_by_key(&name, |t| t.name).ok()?;
+    Some(&r4::TYPES[at])
+}
+
+/// Every resource type of R4, in alphabetical order.
+pub fn resource_types() -> impl Iterator<Item = &'static Type> {
+    r4::TYPES.iter().filter(|r4| r4.resource)
 }

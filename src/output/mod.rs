@@ -1,5 +1,15 @@
 //! Writes de-identified rows as tables.
 
+mod blocks;
+pub mod completion;
 pub mod delta;
+pub mod files;
+pub mod keys;
+pub mod parallel;
 pub mod parquet_file;
 pub mod rows;
+mod sink;
+pub mod staged;
+pub mod table;
+
+pub use sink::{Sink, SinkOptions, Sinks};

@@ -10,6 +10,7 @@ use arrow::datatypes::SchemaRef;
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
+pub use crate::output::delta::instant;
 
 /// De-identified rows of one table, staged in memory or on disk, readable any number of times.
 pub trait RowSource: Send + Sync {
@@ -121,7 +122,21 @@ impl Bitmap {
 
     /// Number of set bits in `range`.
     pub fn count_in(&self, range: Range<u64>) -> u64 {
-        range.filter(|&index| self.get(index)).count() as u64
+        if range.is_empty() {
+            return 0;
+        }
+        let (first, last) = (range.start / 64, (range.end - 1) / 64);
+        let count = |word: u64| -> u64 {
+            let mut bits = self.words[word as usize];
+            if word == first {
+                bits &= u64::MAX << (range.start % 64);
+            }
+            if word == last {
+                bits &= u64::MAX >> (63 - (range.end - 1) % 64);
+            }
+            bits.count_ones().into()
+        };
+        (first..=last).map(count).sum()
     }
 }
 
@@ -154,3 +169,6 @@ fn leading_hex(text: &[u8]) -> Option<Key> {
         Some(key << 4 | Key::from(digit))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,24 +4,34 @@
 //! local path by its URL only. The callers are ordinary threads: the asynchronous stores run on
 //! one small runtime behind [`block_on`], which must not be called from asynchronous code.
 
+mod download;
+mod lock;
+mod staging;
 mod upload;
+mod work;
 
 use std::fmt;
+use std::fs::DirBuilder;
 use std::future::Future;
-use std::path::{Path as FsPath, PathBuf};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
+pub use lock::Lock;
+use staging::Staging;
 pub use upload::Upload;
+pub use work::WorkFolder;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
@@ -44,6 +54,8 @@ pub struct Folder {
     prefix: Path,
     url: Url,
     local: Option<PathBuf>,
+    /// Files are for their owner's eyes only.
+    private: bool,
 }
 
 /// One object as a listing shows it.
@@ -74,11 +86,13 @@ impl Folder {
                 prefix: Path::default(),
                 url,
                 local: None,
+                private: false,
             }),
             Some(url) => Err(Error::new(
                 Exit::ArgsInvalid,
                 format!(
-                    "'{location}': {}:// locations are not supported yet; use a local path",
+                    "'{}': {}:// locations are not supported yet; use a local path",
+                    without_secrets(&url),
                     url.scheme()
                 ),
             )),
@@ -86,7 +100,7 @@ impl Folder {
     }
 
     fn open_local(path: &FsPath) -> Result<Self> {
-        let path = std::path::absolute(path)
+        let path = absolute(path)
             .with_context(|| format!("cannot make '{}' an absolute path", path.display()))?;
         let url = Url::from_directory_path(&path).map_err(|()| {
             Error::new(Exit::ArgsInvalid, format!("'{}' is not a usable path", path.display()))
@@ -94,7 +108,7 @@ impl Folder {
         let prefix = Path::from_absolute_path(&path)
             .with_context(|| format!("'{}' is not a usable path", path.display()))?;
         let store = LocalFileSystem::new().with_automatic_cleanup(false);
-        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path) })
+        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path), private: false })
     }
 
     /// The folder `name` (which may have several parts) below this one.
@@ -109,7 +123,14 @@ impl Folder {
             prefix: self.path(name),
             url,
             local: self.local.as_ref().map(|path| path.join(name)),
+            private: self.private,
         }
+    }
+
+    /// The same folder, with what is made in it readable by its owner only (local disks).
+    #[must_use]
+    pub fn private(self) -> Self {
+        Self { private: true, ..self }
     }
 
     /// The store that holds this folder; its paths are what [`Folder::path`] gives.
@@ -119,9 +140,12 @@ impl Folder {
 
     /// The store path of the object `name` below this folder.
     pub fn path(&self, name: &str) -> Path {
-        name.split('/')
-            .filter(|part| !part.is_empty())
-            .fold(self.prefix.clone(), |path, part| path.join(part))
+        let parts = name.split('/').filter(|part| !part.is_empty());
+        parts.fold(self.prefix.clone(), |path, part| match PathPart::parse(part) {
+            Ok(valid) => path.join(valid),
+            // `..` and control characters: encoded, they cannot lead out of the folder.
+            Err(_) => path.join(part),
+        })
     }
 
     /// The folder's URL, with a `/` at its end.
@@ -134,6 +158,11 @@ impl Folder {
         self.local.as_deref()
     }
 
+    /// Whether `other` is this folder or below it.
+    pub fn contains(&self, other: &Self) -> bool {
+        other.url.as_str().starts_with(self.url.as_str())
+    }
+
     /// Whether a local folder exists; buckets have no folders, so always true there.
     pub fn exists(&self) -> bool {
         self.local.as_ref().is_none_or(|path| path.is_dir())
@@ -142,7 +171,10 @@ impl Folder {
     /// Makes a local folder and its parents; does nothing in a bucket.
     pub fn create(&self) -> Result<()> {
         match &self.local {
-            Some(path) => std::fs::create_dir_all(path)
+            Some(path) => DirBuilder::new()
+                .recursive(true)
+                .mode(if self.private { 0o700 } else { 0o777 })
+                .create(path)
                 .with_context(|| format!("cannot make the folder '{}'", path.display())),
             None => Ok(()),
         }
@@ -197,11 +229,21 @@ impl Folder {
     }
 
     fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
+        let failed = || format!("cannot write '{}'", self.show(name));
+        if let Some(folder) = &self.local {
+            let mut staging =
+                Staging::begin(folder.join(name), self.private).with_context(failed)?;
+            staging.write_all(&bytes).with_context(failed)?;
+            return match mode {
+                PutMode::Create => staging.create().with_context(failed),
+                _ => staging.replace().map(|()| true).with_context(failed),
+            };
+        }
         let options = PutOptions { mode, ..PutOptions::default() };
         match block_on(self.store.put_opts(&self.path(name), bytes.into(), options)) {
-            Ok(_) => self.sync(name).map(|()| true),
+            Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(error).with_context(|| format!("cannot write '{}'", self.show(name))),
+            Err(error) => Err(error).with_context(failed),
         }
     }
 
@@ -225,16 +267,27 @@ impl Folder {
         let folder = self.to_string();
         format!("{}/{name}", folder.trim_end_matches('/'))
     }
+}
 
-    /// Makes a file and its folder's entry survive a power cut (local disks only).
-    fn sync(&self, name: &str) -> Result<()> {
-        let Some(folder) = &self.local else { return Ok(()) };
-        let path = folder.join(name);
-        let sync = |path: &FsPath| std::fs::File::open(path)?.sync_all();
-        sync(&path)
-            .and_then(|()| path.parent().map_or(Ok(()), sync))
-            .with_context(|| format!("cannot make '{}' durable", path.display()))
+/// The path from the root, without `..`; symbolic links are followed as far as the path exists.
+fn absolute(path: &FsPath) -> std::io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&path);
+    let mut clean = existing.canonicalize()?;
+    for part in path.strip_prefix(existing).into_iter().flat_map(FsPath::components) {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
     }
+    Ok(clean)
+}
+
+/// A URL as messages may show it: without user, password, query and fragment.
+fn without_secrets(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
 }
 
 impl fmt::Display for Folder {

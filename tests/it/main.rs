@@ -1,1 +1,16 @@
 //! Integration tests.
+
+mod cli;
+mod container;
+mod convert;
+mod crash;
+mod docs;
+mod env_example;
+mod fuzz_corpus;
+mod goldens;
+mod input;
+mod lake;
+mod line_to_row;
+mod places;
+mod reruns;
+mod support;

@@ -391,7 +391,7 @@ fn commit(
     let interval = newest.as_ref().and_then(|table| table.setting("delta.checkpointInterval"));
     let interval = interval.and_then(|text| text.parse().ok()).unwrap_or(CHECKPOINT_INTERVAL);
     if version > 0
-        && version % interval.max(1) == 0
+        && version.is_multiple_of(interval.max(1))
         && let Err(error) = log.checkpoint()
     {
         // Readers do without; the next one may succeed.

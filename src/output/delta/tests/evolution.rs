@@ -65,7 +65,7 @@ fn columns_that_a_run_lacks_are_kept() {
     let narrow = schema_with(vec![text("title"), coding(vec![])]);
     let update =
         json!({"id": "b", "status": "2", "title": "t", "code": {"coding": [{"system": "s"}]}});
-    TestRun::new(&narrow, &[update.clone()]).merge(&folder).unwrap();
+    TestRun::new(&narrow, std::slice::from_ref(&update)).merge(&folder).unwrap();
     let rows = rows(&folder);
     assert_eq!((&rows["a"], &rows["b"]), (&full, &update));
     let schema = schema(&folder).unwrap().unwrap();

@@ -1,0 +1,32 @@
+//! `cumulus-etl convert ORIGINAL TARGET`
+
+use clap::Args;
+
+use super::logging::LoggingArgs;
+use crate::error::Result;
+use crate::{etl, ui};
+
+/// Options of `convert`.
+#[derive(Args, Debug)]
+pub struct ConvertArgs {
+    /// A former output folder of this program or of Cumulus ETL: NDJSON or Delta tables
+    #[arg(value_name = "ORIGINAL")]
+    original: String,
+    /// The folder of Delta tables to add to; made if it is not there
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// Local folder for temporary files [default: below TARGET if that is local]
+    #[arg(long, value_name = "DIR")]
+    work_dir: Option<String>,
+    #[command(flatten)]
+    logging: LoggingArgs,
+}
+
+impl ConvertArgs {
+    /// Converts.
+    pub fn run(self) -> Result<()> {
+        let bars = self.logging.init();
+        ui::signals::install()?;
+        etl::convert(&self.original, &self.target, self.work_dir.as_deref(), bars)
+    }
+}

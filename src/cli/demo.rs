@@ -1,0 +1,97 @@
+//! `cumulus-etl demo [DIR]`
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::logging::LoggingArgs;
+use crate::config::EtlConfig;
+use crate::demo::{self, Summary};
+use crate::error::Result;
+use crate::ui::{Progress, thousands};
+use crate::{etl, ui};
+
+/// Options of `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Folder to make; must be empty or absent
+    #[arg(value_name = "DIR", default_value = "cumulus-demo")]
+    dir: PathBuf,
+    /// Patients to invent, some 400 kB of NDJSON each
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    patients: u64,
+    /// The same seed gives the same data
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Only make the export, right in DIR
+    #[arg(long)]
+    data_only: bool,
+    /// Make an export without duplicates and broken rows
+    #[arg(long)]
+    no_flaws: bool,
+    /// Compress the export's files
+    #[arg(long)]
+    gzip: bool,
+    #[command(flatten)]
+    logging: LoggingArgs,
+}
+
+impl DemoArgs {
+    /// Makes the data, runs the main job on it, and says how to look at the result.
+    pub fn run(self) -> Result<()> {
+        let bars = self.logging.init();
+        ui::signals::install()?;
+        let export = if self.data_only { self.dir.clone() } else { self.dir.join("export") };
+        let options = demo::Options {
+            patients: self.patients,
+            seed: self.seed,
+            flaws: !self.no_flaws,
+            gzip: self.gzip,
+            ..demo::Options::default()
+        };
+        let clock = Instant::now();
+        let progress = Progress::begin("sample data", 0, bars);
+        let summary = demo::generate(&export, &options, &|_| {})?;
+        progress.finish();
+        println!("{}", describe(&summary, &export.display().to_string(), clock));
+        if self.data_only {
+            return Ok(());
+        }
+        let text = |name: &str| self.dir.join(name).display().to_string();
+        let (input, output, phi) = (text("export"), text("output"), text("phi"));
+        println!("\nNow the main job, as you would run it on real data:");
+        println!("  cumulus-etl {input} {output} {phi}\n");
+        etl::run(&EtlConfig::new(&input, &output, &phi), bars)?;
+        println!("{}", look(&output, &phi));
+        Ok(())
+    }
+}
+
+fn describe(summary: &Summary, dir: &str, clock: Instant) -> String {
+    let rows: u64 = summary.rows.values().sum();
+    let seconds = clock.elapsed().as_secs_f64();
+    format!(
+        "Made a synthetic bulk export in '{dir}': {} rows of {} types in {} files, {:.1} MB in \
+         {seconds:.1} s ({:.0} MB/s); {} duplicates, {} broken rows, {} deletes",
+        thousands(rows),
+        summary.rows.len(),
+        summary.files,
+        summary.bytes as f64 / 1e6,
+        summary.bytes as f64 / 1e6 / seconds.max(1e-9),
+        thousands(summary.duplicates),
+        thousands(summary.broken),
+        thousands(summary.deleted),
+    )
+}
+
+fn look(output: &str, phi: &str) -> String {
+    format!(
+        "
+The de-identified tables are Delta Lake tables below '{output}', a folder each. To look at one:
+  pip install deltalake pyarrow
+  python3 -c \"from deltalake import DeltaTable; print(DeltaTable('{output}/patient').to_pyarrow_table().to_pylist()[0])\"
+What was done stands in '{output}/JobConfig/'. The codebook, the ID mapping and the rejected rows
+are in '{phi}': in earnest, that folder never leaves the institution."
+    )
+}

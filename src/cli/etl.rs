@@ -1,0 +1,209 @@
+//! `cumulus-etl [etl] INPUT OUTPUT PHI`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use figment::value::{Dict, Value};
+
+use super::logging::Logging;
+use crate::config::{EtlConfig, Layers};
+use crate::error::{Error, Exit, Result};
+use crate::ui;
+
+/// Options of the main job. Each also works as an environment variable (CUMULUS_ETL_BATCH_SIZE)
+/// and in a TOML file (batch-size = 50000).
+#[derive(Args, Debug, Default)]
+pub struct EtlArgs {
+    /// Folder of FHIR NDJSON, read at any depth (.ndjson, .jsonl, also .gz and .zst)
+    #[arg(value_name = "INPUT")]
+    input: Option<String>,
+    /// Where de-identified tables go
+    #[arg(value_name = "OUTPUT")]
+    output: Option<String>,
+    /// Where secrets stay (codebook, ID mapping, rejected rows): always the same one for an OUTPUT
+    #[arg(value_name = "PHI")]
+    phi: Option<String>,
+
+    /// TOML file with settings, keys as the flags without --
+    #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
+    /// Formats, with commas: deltalake, parquet, csv, ndjson [default: deltalake]
+    #[arg(long, value_name = "LIST")]
+    output_format: Vec<String>,
+    /// Only these tables, with commas or repeated; `help` lists them [default: all]
+    #[arg(long, value_name = "LIST")]
+    task: Vec<String>,
+    /// Leave these resource types out, and record that; with commas or repeated
+    #[arg(long, value_name = "LIST")]
+    exclude_resources: Vec<String>,
+    /// Also make (empty) tables of types that have no input
+    #[arg(long)]
+    allow_missing_resources: bool,
+    /// Rows per Parquet, CSV or NDJSON file at most [default: 100000]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<String>,
+    /// Also copy rejected rows, patients' data, to this folder; it must be empty
+    #[arg(long, value_name = "DIR")]
+    errors_to: Option<String>,
+    /// A remark for the run's record
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// The Group that was exported [default: from the export log]
+    #[arg(long, value_name = "NAME")]
+    export_group: Option<String>,
+    /// When it was exported, like 2024-08-06T18:12:57Z [default: from the export log]
+    #[arg(long, value_name = "TIME")]
+    export_timestamp: Option<String>,
+    /// Region of s3:// locations (no effect yet)
+    #[arg(long, value_name = "REGION")]
+    s3_region: Option<String>,
+    /// KMS key for s3:// locations (no effect yet)
+    #[arg(long, value_name = "KEY")]
+    s3_kms_key: Option<String>,
+    /// Endpoint of s3:// locations (no effect yet)
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+    /// Skip compaction and vacuum of Delta tables at the end
+    #[arg(long)]
+    no_table_optimization: bool,
+    /// Scrub free text (not available yet, so it is refused)
+    #[arg(long)]
+    philter: bool,
+    /// ndjson; i2b2 is not available yet, so it is refused [default: ndjson]
+    #[arg(long, value_name = "FORMAT")]
+    input_format: Option<String>,
+    /// The FHIR server that the data came from: absolute references to it count as relative
+    #[arg(long, value_name = "URL")]
+    fhir_url: Option<String>,
+    /// Local folder for temporary files [default: below PHI if that is local]
+    #[arg(long, value_name = "DIR")]
+    work_dir: Option<String>,
+    /// Exit with 71 if any row was rejected; tables are written all the same
+    #[arg(long)]
+    strict: bool,
+    /// Worker threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<String>,
+    /// text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Say more
+    #[arg(short, long)]
+    verbose: bool,
+    /// Only say what needs attention
+    #[arg(short, long)]
+    quiet: bool,
+    /// Accepted for older scripts; has no effect
+    #[arg(long, hide = true)]
+    skip_init_checks: bool,
+}
+
+impl EtlArgs {
+    /// Runs the main job.
+    pub fn run(self) -> Result<()> {
+        let mut layers = Layers::new(self.flags(), self.config.as_deref())?;
+        let json = layers.choice("log-format", &["text", "json"]) == "json";
+        let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
+        let config = self.config(&mut layers);
+        let bars = logging.init();
+        refuse_missing_parts(&mut layers)?;
+        layers.finish()?;
+        let config = config?;
+        ui::signals::install()?;
+        crate::etl::run(&config, bars)
+    }
+
+    fn config(self, layers: &mut Layers) -> Result<EtlConfig> {
+        let task = layers.list("task");
+        let (Some(input), Some(output), Some(phi)) = (self.input, self.output, self.phi) else {
+            if task.iter().any(|task| task.eq_ignore_ascii_case("help")) {
+                return Ok(EtlConfig { task, ..EtlConfig::new("", "", "") });
+            }
+            return Err(Error::new(
+                Exit::Usage,
+                "INPUT, OUTPUT and PHI are needed: cumulus-etl [OPTIONS] INPUT OUTPUT PHI; \
+                 --help explains them",
+            ));
+        };
+        let defaults = EtlConfig::new(&input, &output, &phi);
+        Ok(EtlConfig {
+            output_format: layers.output_formats(),
+            task,
+            exclude_resources: layers.list("exclude-resources"),
+            allow_missing_resources: layers.switch("allow-missing-resources"),
+            batch_size: layers.number("batch-size", defaults.batch_size),
+            errors_to: layers.text("errors-to"),
+            comment: layers.text("comment").unwrap_or_default(),
+            export_group: layers.maybe_empty("export-group"),
+            export_timestamp: layers.text("export-timestamp"),
+            no_table_optimization: layers.switch("no-table-optimization"),
+            fhir_url: layers.text("fhir-url"),
+            work_dir: layers.text("work-dir"),
+            strict: layers.switch("strict"),
+            threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
+            ..defaults
+        })
+    }
+
+    /// The flags that were given, as the uppermost layer.
+    fn flags(&self) -> Dict {
+        let mut flags = Dict::new();
+        for (key, list) in [
+            ("output-format", &self.output_format),
+            ("task", &self.task),
+            ("exclude-resources", &self.exclude_resources),
+        ] {
+            if !list.is_empty() {
+                flags.insert(key.to_owned(), Value::from(list.clone()));
+            }
+        }
+        for (key, text) in [
+            ("batch-size", &self.batch_size),
+            ("errors-to", &self.errors_to),
+            ("comment", &self.comment),
+            ("export-group", &self.export_group),
+            ("export-timestamp", &self.export_timestamp),
+            ("s3-region", &self.s3_region),
+            ("s3-kms-key", &self.s3_kms_key),
+            ("s3-endpoint", &self.s3_endpoint),
+            ("input-format", &self.input_format),
+            ("fhir-url", &self.fhir_url),
+            ("work-dir", &self.work_dir),
+            ("threads", &self.threads),
+            ("log-format", &self.log_format),
+        ] {
+            if let Some(text) = text {
+                flags.insert(key.to_owned(), Value::from(text.clone()));
+            }
+        }
+        for (key, switch) in [
+            ("allow-missing-resources", self.allow_missing_resources),
+            ("no-table-optimization", self.no_table_optimization),
+            ("philter", self.philter),
+            ("strict", self.strict),
+            ("verbose", self.verbose),
+            ("quiet", self.quiet),
+        ] {
+            if switch {
+                flags.insert(key.to_owned(), Value::from(true));
+            }
+        }
+        flags
+    }
+}
+
+/// Says what is asked for but not there, rather than leaving it out.
+fn refuse_missing_parts(layers: &mut Layers) -> Result<()> {
+    if layers.switch("philter") {
+        return Err(Error::new(
+            Exit::ServiceMissing,
+            "--philter is not available yet, and free text would stay as it is: run without it \
+             only if that is acceptable (CodeableConcept.text and Coding.display are kept)",
+        ));
+    }
+    if layers.choice("input-format", &["ndjson", "i2b2"]) == "i2b2" {
+        let message = "--input-format i2b2 is not available yet; convert the data to FHIR NDJSON";
+        return Err(Error::new(Exit::ServiceMissing, message));
+    }
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! Settings in layers: flags, then `CUMULUS_ETL_*` variables, then a TOML file, then defaults.
+
+use std::path::Path;
+
+use figment::Figment;
+use figment::providers::{Format as _, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Metadata, Profile, Provider};
+
+use crate::error::{Error, Exit, Result};
+
+/// What every variable's name begins with; the rest is the flag in upper snake case.
+pub const ENV_PREFIX: &str = "CUMULUS_ETL_";
+
+/// How tables are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OutputFormat {
+    /// A Delta Lake table.
+    Deltalake,
+    /// Parquet files.
+    Parquet,
+    /// CSV files.
+    Csv,
+    /// NDJSON files.
+    Ndjson,
+}
+
+impl OutputFormat {
+    /// All formats.
+    pub const ALL: [Self; 4] = [Self::Deltalake, Self::Parquet, Self::Csv, Self::Ndjson];
+
+    /// The name that `--output-format` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deltalake => "deltalake",
+            Self::Parquet => "parquet",
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+}
+
+/// Settings of the main job (spec: "Options").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EtlConfig {
+    /// INPUT, OUTPUT and PHI, as the user wrote them.
+    pub input: String,
+    /// Where tables go.
+    pub output: String,
+    /// Where secrets stay.
+    pub phi: String,
+    /// Each at most once, in the order given.
+    pub output_format: Vec<OutputFormat>,
+    /// Empty: all.
+    pub task: Vec<String>,
+    /// Resource types left out.
+    pub exclude_resources: Vec<String>,
+    /// Make empty tables of types without input.
+    pub allow_missing_resources: bool,
+    /// Rows per file.
+    pub batch_size: u64,
+    /// Second place for rejected rows.
+    pub errors_to: Option<String>,
+    /// Kept in the run's record.
+    pub comment: String,
+    /// Overrides the log's Group.
+    pub export_group: Option<String>,
+    /// Overrides the log's time.
+    pub export_timestamp: Option<String>,
+    /// Skip compaction and vacuum.
+    pub no_table_optimization: bool,
+    /// The server that the data came from.
+    pub fhir_url: Option<String>,
+    /// Where temporary files go.
+    pub work_dir: Option<String>,
+    /// Rejected rows fail the run.
+    pub strict: bool,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+impl EtlConfig {
+    /// The defaults.
+    pub fn new(input: &str, output: &str, phi: &str) -> Self {
+        Self {
+            input: input.to_owned(),
+            output: output.to_owned(),
+            phi: phi.to_owned(),
+            output_format: vec![OutputFormat::Deltalake],
+            task: Vec::new(),
+            exclude_resources: Vec::new(),
+            allow_missing_resources: false,
+            batch_size: 100_000,
+            errors_to: None,
+            comment: String::new(),
+            export_group: None,
+            export_timestamp: None,
+            no_table_optimization: false,
+            fhir_url: None,
+            work_dir: None,
+            strict: false,
+            threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
+        }
+    }
+}
+
+/// Every setting of the main job, by the name it has in TOML files.
+pub const ETL_KEYS: [&str; 22] = [
+    "output-format",
+    "task",
+    "exclude-resources",
+    "allow-missing-resources",
+    "batch-size",
+    "errors-to",
+    "comment",
+    "export-group",
+    "export-timestamp",
+    "s3-region",
+    "s3-kms-key",
+    "s3-endpoint",
+    "no-table-optimization",
+    "philter",
+    "input-format",
+    "fhir-url",
+    "work-dir",
+    "strict",
+    "threads",
+    "log-format",
+    "verbose",
+    "quiet",
+];
+
+/// The merged layers, with every complaint about them.
+pub struct Layers {
+    figment: Figment,
+    problems: Vec<String>,
+}
+
+impl Layers {
+    /// Merges the flags over the environment over `file`.
+    pub fn new(flags: Dict, file: Option<&Path>) -> Result<Self> {
+        let mut figment = Figment::new();
+        let mut problems = Vec::new();
+        if let Some(path) = file {
+            if !path.is_file() {
+                let message = format!("--config: there is no file '{}'", path.display());
+                return Err(Error::new(Exit::ArgsInvalid, message));
+            }
+            let toml = Figment::from(Toml::file_exact(path));
+            match toml.extract::<Dict>() {
+                Ok(dict) => {
+                    for key in dict.keys().filter(|key| !ETL_KEYS.contains(&key.as_str())) {
+                        problems.push(format!("'{key}' in '{}': no such setting", path.display()));
+                    }
+                }
+                Err(error) => {
+                    let message = format!("--config '{}': {error}", path.display());
+                    return Err(Error::new(Exit::ArgsInvalid, message));
+                }
+            }
+            figment = figment.merge(toml);
+        }
+        let figment = figment.merge(Environment).merge(Serialized::globals(flags));
+        Ok(Self { figment, problems })
+    }
+
+    /// The value of a setting, with how to name it in a complaint.
+    fn find(&self, key: &str) -> Option<(Value, String)> {
+        let value = self.figment.find_value(key).ok()?;
+        let source = self.figment.get_metadata(value.tag()).map(|m| m.name.to_string());
+        let shown = match source {
+            Some(name) if name.contains("environment") => variable(key),
+            Some(name) if name.contains("TOML") => format!("'{key}' in the configuration file"),
+            _ => format!("--{key}"),
+        };
+        Some((value, shown))
+    }
+
+    /// A text setting; empty text counts as not set, as compose files pass unset variables.
+    pub fn text(&mut self, key: &str) -> Option<String> {
+        let (value, shown) = self.find(key)?;
+        match scalar(&value) {
+            Some(text) => Some(text).filter(|text| !text.is_empty()),
+            None => {
+                self.problems.push(format!("{shown} must be a text"));
+                None
+            }
+        }
+    }
+
+    /// A text setting that may be empty, if a flag or a file says so.
+    pub fn maybe_empty(&mut self, key: &str) -> Option<String> {
+        let (value, shown) = self.find(key)?;
+        match scalar(&value) {
+            Some(text) if text.is_empty() && !shown.starts_with(ENV_PREFIX) => Some(text),
+            _ => self.text(key),
+        }
+    }
+
+    /// A list setting: a list, or text with commas.
+    pub fn list(&mut self, key: &str) -> Vec<String> {
+        let Some((value, shown)) = self.find(key) else { return Vec::new() };
+        let texts = match &value {
+            Value::Array(_, items) => items.iter().map(scalar).collect(),
+            other => scalar(other).map(|text| vec![text]),
+        };
+        let Some(texts) = texts else {
+            self.problems.push(format!("{shown} must be a list of names"));
+            return Vec::new();
+        };
+        let names = texts.iter().flat_map(|text| text.split(','));
+        names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// A switch.
+    pub fn switch(&mut self, key: &str) -> bool {
+        let Some((value, shown)) = self.find(key) else { return false };
+        match scalar(&value).map(|text| text.to_ascii_lowercase()).as_deref() {
+            Some("true" | "1" | "yes" | "on") => true,
+            Some("false" | "0" | "no" | "off" | "") => false,
+            _ => {
+                self.problems.push(format!("{shown} must be true or false"));
+                false
+            }
+        }
+    }
+
+    /// A whole number of at least 1.
+    pub fn number(&mut self, key: &str, default: u64) -> u64 {
+        let Some((value, shown)) = self.find(key) else { return default };
+        match scalar(&value).as_deref() {
+            Some("") => default,
+            text => match text.and_then(|text| text.parse().ok()).filter(|n| *n >= 1) {
+                Some(number) => number,
+                None => {
+                    self.problems.push(format!("{shown} must be a whole number of at least 1"));
+                    default
+                }
+            },
+        }
+    }
+
+    /// A text setting with a few possible values; the first is the default.
+    pub fn choice(&mut self, key: &str, choices: &[&'static str]) -> &'static str {
+        let default = choices.first().copied().unwrap_or_default();
+        let Some(text) = self.text(key) else { return default };
+        match choices.iter().find(|choice| **choice == text) {
+            Some(choice) => choice,
+            None => {
+                let shown = self.find(key).map_or_else(|| format!("--{key}"), |(_, shown)| shown);
+                self.problems.push(format!("{shown} must be one of {}", choices.join(", ")));
+                default
+            }
+        }
+    }
+
+    /// `--output-format`: each format once.
+    pub fn output_formats(&mut self) -> Vec<OutputFormat> {
+        let mut formats = Vec::new();
+        for name in self.list("output-format") {
+            match OutputFormat::ALL.into_iter().find(|format| format.name() == name) {
+                Some(format) if !formats.contains(&format) => formats.push(format),
+                Some(_) => {}
+                None => self.problems.push(format!(
+                    "--output-format: there is no format '{name}'; there are {}",
+                    OutputFormat::ALL.map(OutputFormat::name).join(", ")
+                )),
+            }
+        }
+        if formats.is_empty() {
+            formats.push(OutputFormat::Deltalake);
+        }
+        formats
+    }
+
+    /// Adds a complaint.
+    pub fn complain(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
+    /// One error that lists every bad value, if there is any.
+    pub fn finish(self) -> Result<()> {
+        match self.problems.as_slice() {
+            [] => Ok(()),
+            [one] => Err(Error::new(Exit::ArgsInvalid, one.clone())),
+            many => Err(Error::new(
+                Exit::ArgsInvalid,
+                format!("{} settings can't be used:\n  {}", many.len(), many.join("\n  ")),
+            )),
+        }
+    }
+}
+
+/// The variables, each as the text it is: figment's own provider makes a number of a Group named
+/// `007` and a list of a comment in brackets.
+struct Environment;
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment variables")
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        let settings = ETL_KEYS.iter().filter_map(|key| {
+            let text = std::env::var(variable(key)).ok()?;
+            Some(((*key).to_owned(), Value::from(text)))
+        });
+        Ok(Map::from([(Profile::Global, settings.collect())]))
+    }
+}
+
+fn variable(key: &str) -> String {
+    format!("{ENV_PREFIX}{}", key.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// A scalar as text: in TOML a number may stand where a text is meant.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(_, text) => Some(text.clone()),
+        Value::Char(_, c) => Some(c.to_string()),
+        Value::Bool(_, value) => Some(value.to_string()),
+        Value::Num(_, number) => {
+            let integer = number.to_i128().map(|n| n.to_string());
+            integer
+                .or_else(|| number.to_u128().map(|n| n.to_string()))
+                .or_else(|| number.to_f64().map(|n| n.to_string()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,191 @@
+//! `PHI/codebook.json`: the salt that all anonymous IDs depend on (spec: "IDs").
+
+use std::collections::HashMap;
+
+use hmac::{Hmac, Mac};
+use serde_json::{Map, Value, json};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use super::anonymize::{Fake, hash};
+use super::identities::Kind;
+use crate::error::{Context, Error, Exit, Result};
+use crate::store::Folder;
+
+/// Name of the codebook in the PHI folder.
+pub const CODEBOOK: &str = "codebook.json";
+
+/// The salt, and the IDs that earlier versions handed out at random.
+pub struct Codebook {
+    id: String,
+    salt: [u8; 32],
+    patients: HashMap<String, String>,
+    encounters: HashMap<String, String>,
+}
+
+impl Codebook {
+    /// Reads the codebook in `phi`, making or completing it first where needed. Of two runs
+    /// that make it at once, both use the one that was there first.
+    pub fn open(phi: &Folder) -> Result<Self> {
+        let show = phi.show(CODEBOOK);
+        let Some(bytes) = phi.read(CODEBOOK)? else {
+            let mut fresh = Map::from_iter([("version".to_owned(), json!(1))]);
+            complete(&mut fresh)?;
+            // Losing a race is fine: then the winner's is read.
+            phi.write_new(CODEBOOK, render(&fresh)?)?;
+            let bytes = phi.read(CODEBOOK)?;
+            let bytes = bytes.ok_or_else(|| Error::failed(format!("'{show}' has vanished")))?;
+            return Self::parse(&decode(&bytes, &show)?, &show);
+        };
+        let mut settings = decode(&bytes, &show)?;
+        let upgraded = upgrade(&mut settings, &show)?;
+        if complete(&mut settings)? || upgraded {
+            phi.write(CODEBOOK, render(&settings)?)?;
+        }
+        Self::parse(&settings, &show)
+    }
+
+    /// The ID of the codebook in `phi`, if there is one and it has one; nothing is written.
+    pub fn id_in(phi: &Folder) -> Result<Option<String>> {
+        let Some(bytes) = phi.read(CODEBOOK)? else { return Ok(None) };
+        let settings = decode(&bytes, &phi.show(CODEBOOK))?;
+        Ok(settings.get("codebook_id").and_then(Value::as_str).map(str::to_owned))
+    }
+
+    /// A codebook that hashes nothing worth keeping: for rows that have been de-identified.
+    pub fn throwaway() -> Self {
+        Self {
+            id: String::new(),
+            salt: [0; 32],
+            patients: HashMap::new(),
+            encounters: HashMap::new(),
+        }
+    }
+
+    fn parse(settings: &Map<String, Value>, show: &str) -> Result<Self> {
+        let text = |name| settings.get(name).and_then(Value::as_str);
+        let damaged = |what| {
+            let help = "restore it from a backup; a new one would change every anonymous ID";
+            Error::failed(format!("'{show}': {what}; {help}"))
+        };
+        let salt = text("id_salt").and_then(parse_salt);
+        let map = |name| -> Result<HashMap<String, String>> {
+            let Some(map) = settings.get(name) else { return Ok(HashMap::new()) };
+            let map = map.as_object().ok_or_else(|| damaged("an ID map is not an object"))?;
+            map.iter()
+                .map(|(real, fake)| Some((real.clone(), fake.as_str()?.to_owned())))
+                .collect::<Option<_>>()
+                .ok_or_else(|| damaged("an ID map holds something other than text"))
+        };
+        Ok(Self {
+            id: text("codebook_id").ok_or_else(|| damaged("'codebook_id' is not text"))?.to_owned(),
+            salt: salt.ok_or_else(|| damaged("'id_salt' is not 64 hex digits"))?,
+            patients: map("Patient")?,
+            encounters: map("Encounter")?,
+        })
+    }
+
+    /// What OUTPUT remembers the codebook by; not a secret.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The keyed hash, ready to be cloned.
+    pub(super) fn mac(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(&self.salt).expect("HMAC takes keys of any length")
+    }
+
+    /// The ID that an earlier version handed out for this real one.
+    pub(super) fn legacy(&self, kind: Kind, real: &str) -> Option<&str> {
+        let map = match kind {
+            Kind::Patient => &self.patients,
+            Kind::Encounter => &self.encounters,
+        };
+        map.get(real).map(String::as_str).filter(|fake| !fake.is_empty())
+    }
+
+    /// The anonymous form of one ID: what `deleted/` bundles need outside a row.
+    pub fn fake_id(&self, resource_type: &str, real: &str) -> String {
+        let legacy = Kind::of(resource_type).and_then(|kind| self.legacy(kind, real));
+        legacy.map_or_else(
+            || self.hash(real).iter().map(|digit| char::from(*digit)).collect(),
+            str::to_owned,
+        )
+    }
+
+    pub(super) fn hash(&self, real: &str) -> Fake {
+        hash(&self.mac(), real)
+    }
+}
+
+fn decode(bytes: &[u8], show: &str) -> Result<Map<String, Value>> {
+    // serde_json's message may quote the text, and the text is a secret.
+    serde_json::from_slice(bytes).map_err(|_| {
+        Error::failed(format!("'{show}' is not a JSON object; restore it from a backup"))
+    })
+}
+
+fn render(settings: &Map<String, Value>) -> Result<String> {
+    serde_json::to_string(settings).context("cannot write the codebook as JSON")
+}
+
+/// Turns version 0 into version 1; true if there was something to do.
+fn upgrade(settings: &mut Map<String, Value>, show: &str) -> Result<bool> {
+    match settings.get("version").map(Value::as_u64) {
+        Some(Some(1)) => return Ok(false),
+        None | Some(Some(0)) => {}
+        Some(_) => {
+            return Err(Error::new(
+                Exit::Failed,
+                format!("'{show}' has a version that this program does not know; update it"),
+            ));
+        }
+    }
+    let odd = || Error::failed(format!("'{show}' is of version 0, but not as version 0 was"));
+    let (mut patients, mut encounters) = (Map::new(), Map::new());
+    let mrns = settings.get("mrn").and_then(Value::as_object).ok_or_else(odd)?;
+    for (real, patient) in mrns {
+        let fake = patient.get("deid").filter(|fake| fake.is_string()).ok_or_else(odd)?;
+        patients.insert(real.clone(), fake.clone());
+        let visits = patient.get("encounter").and_then(Value::as_object);
+        for (real, encounter) in visits.into_iter().flatten() {
+            let fake = encounter.get("deid").filter(|fake| fake.is_string()).ok_or_else(odd)?;
+            encounters.insert(real.clone(), fake.clone());
+        }
+    }
+    *settings = Map::from_iter([
+        ("version".to_owned(), json!(1)),
+        ("Patient".to_owned(), patients.into()),
+        ("Encounter".to_owned(), encounters.into()),
+    ]);
+    Ok(true)
+}
+
+/// Adds an ID and a salt where they are missing; true if there was something to do.
+fn complete(settings: &mut Map<String, Value>) -> Result<bool> {
+    let mut changed = false;
+    if !settings.contains_key("codebook_id") {
+        settings.insert("codebook_id".to_owned(), json!(Uuid::new_v4().to_string()));
+        changed = true;
+    }
+    if !settings.contains_key("id_salt") {
+        let mut salt = [0; 32];
+        getrandom::fill(&mut salt)
+            .map_err(|e| Error::failed(format!("the system gives no random numbers: {e}")))?;
+        let hex: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
+        settings.insert("id_salt".to_owned(), json!(hex));
+        changed = true;
+    }
+    Ok(changed)
+}
+
+fn parse_salt(hex: &str) -> Option<[u8; 32]> {
+    let mut salt = [0; 32];
+    if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in salt.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(salt)
+}

@@ -1,0 +1,63 @@
+//! How deeply a line is nested, before a parser finds out with its stack.
+
+/// JSON objects and lists that may be inside each other, whatever becomes of them. The parser
+/// goes a stack frame deeper with each.
+const DEEPEST: usize = 512;
+
+/// Whether the parser had better not see this line.
+pub fn too_deep(line: &[u8]) -> bool {
+    // No deeper than there are opening brackets: that many only long rows have. The two differ
+    // in one bit.
+    let brackets = line.iter().filter(|byte| **byte | 0x20 == b'{').count();
+    brackets > DEEPEST && depth(line) > DEEPEST
+}
+
+/// Of text that is not JSON, the depth up to where it goes wrong is what matters.
+fn depth(line: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = line.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_of_text() {
+        assert_eq!(depth(br#"{"a":[[]],"b":{"[[[[\"[[[":1},"c":["]]",{}]}"#), 3);
+        assert_eq!(depth(br#"[["\\",[["#), 4);
+    }
+
+    #[test]
+    fn long_rows_are_not_deep() {
+        let wide = "[{}],".repeat(10_000);
+        assert!(!too_deep(wide.as_bytes()));
+        assert!(!too_deep(format!("[\"{}\"", "[".repeat(10_000)).as_bytes()));
+        assert!(too_deep("[".repeat(513).as_bytes()));
+        assert!(!too_deep("[".repeat(512).as_bytes()));
+    }
+}

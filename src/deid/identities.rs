@@ -1,0 +1,412 @@
+//! `PHI/codebook-cached-mappings.json`: which real Patient or Encounter an anonymous ID stands
+//! for, so that the institution, and only it, can trace a finding back (spec: "IDs").
+//!
+//! The mapping may be larger than memory: it is merged as a stream, and what a run adds waits
+//! encrypted on disk once it is many.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use hashbrown::HashSet;
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::anonymize::Fake;
+use super::codebook::Codebook;
+use crate::error::{Context, Error, Result};
+use crate::output::rows::{Key, key};
+use crate::store::Folder;
+
+/// Name of the mapping in the PHI folder.
+pub const MAPPING: &str = "codebook-cached-mappings.json";
+/// Pairs kept in memory before they go to the spill file; some 100 bytes each.
+const IN_MEMORY: usize = if cfg!(test) { 1_000 } else { 100_000 };
+
+/// The two kinds of resource that can be traced back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `Patient`.
+    Patient,
+    /// `Encounter`.
+    Encounter,
+}
+
+impl Kind {
+    /// The kind of this resource type, if its IDs are kept.
+    pub fn of(resource_type: &str) -> Option<Self> {
+        match resource_type {
+            "Patient" => Some(Self::Patient),
+            "Encounter" => Some(Self::Encounter),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Patient => "Patient",
+            Self::Encounter => "Encounter",
+        }
+    }
+
+    fn key(self, fake: &str) -> Key {
+        key(&[fake]) ^ (self as Key)
+    }
+}
+
+/// Real and anonymous IDs of a part of the input, each pair once.
+#[derive(Default)]
+pub struct Identities {
+    seen: HashSet<Key>,
+    pairs: Vec<Pair>,
+}
+
+struct Pair {
+    kind: Kind,
+    real: Box<str>,
+    fake: Fake,
+}
+
+impl Identities {
+    pub(super) fn add(&mut self, kind: Kind, real: &str, fake: &Fake) {
+        let text = std::str::from_utf8(fake).unwrap_or_default();
+        if self.seen.insert(kind.key(text)) {
+            self.pairs.push(Pair { kind, real: real.into(), fake: *fake });
+        }
+    }
+}
+
+/// The mapping of a run: what the PHI folder has, and what the run adds.
+pub struct Mapping {
+    phi: Folder,
+    seen: HashSet<Key>,
+    /// Keys of the pairs that wait to be written.
+    waiting: HashSet<Key>,
+    pairs: Vec<Pair>,
+    spill: Option<Spill>,
+    scratch: File,
+}
+
+impl Mapping {
+    /// Reads which pairs `phi` has already. `scratch` is an empty file for what doesn't fit in
+    /// memory; it is written encrypted.
+    pub fn open(phi: &Folder, scratch: File) -> Result<Self> {
+        let mut seen = HashSet::new();
+        read(phi, &mut |entry| {
+            if let Entry::Pair(kind, _, fake) = entry {
+                seen.insert(kind.key(fake));
+            }
+            Ok(())
+        })?;
+        let phi = phi.clone();
+        let (waiting, pairs) = (HashSet::new(), Vec::new());
+        Ok(Self { phi, seen, waiting, pairs, spill: None, scratch })
+    }
+
+    /// Takes over what a part of the input has brought.
+    pub fn add(&mut self, identities: Identities) -> Result<()> {
+        for pair in identities.pairs {
+            let key = pair.kind.key(std::str::from_utf8(&pair.fake).unwrap_or_default());
+            if self.seen.insert(key) {
+                self.waiting.insert(key);
+                self.pairs.push(pair);
+            }
+        }
+        if self.pairs.len() > IN_MEMORY {
+            let spill = match &mut self.spill {
+                Some(spill) => spill,
+                none => none.insert(Spill::begin(&self.scratch)?),
+            };
+            spill.write(&self.pairs).context("cannot keep new IDs in the work folder")?;
+            self.pairs.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes what is new to the PHI folder; it is durable on return. Data that uses these IDs
+    /// may be committed only then.
+    ///
+    /// The file is read again first, under a lock: another run may have added to it.
+    pub fn persist(&mut self, codebook: &Codebook) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let _lock = self.phi.lock(".codebook.lock")?;
+        let mut out = BufWriter::new(self.phi.upload(MAPPING)?);
+        let show = self.phi.show(MAPPING);
+        let failed = || format!("cannot write '{show}'");
+        let mut sections = [(Kind::Patient, false), (Kind::Encounter, false)];
+        let mut current: Option<Kind> = None;
+        let mut first_section = true;
+        let mut first_entry = true;
+        out.write_all(b"{").with_context(failed)?;
+        let (waiting, pairs, spill) = (&mut self.waiting, &self.pairs, &mut self.spill);
+        read(&self.phi, &mut |entry| {
+            match entry {
+                Entry::Begin(kind) => {
+                    current = Some(kind);
+                    for section in &mut sections {
+                        section.1 |= section.0 == kind;
+                    }
+                    begin(&mut out, kind, &mut first_section)?;
+                    first_entry = true;
+                }
+                Entry::Pair(kind, real, _) => {
+                    let fake = codebook.hash(real);
+                    let fake = std::str::from_utf8(&fake).unwrap_or_default();
+                    waiting.remove(&kind.key(fake));
+                    pair(&mut out, real, fake, &mut first_entry)?;
+                }
+                Entry::End => {
+                    if let Some(kind) = current.take() {
+                        add_new(&mut out, kind, waiting, pairs, spill, &mut first_entry)?;
+                    }
+                    out.write_all(b"}")?;
+                }
+                Entry::Other(name, value) => {
+                    if !std::mem::take(&mut first_section) {
+                        out.write_all(b",")?;
+                    }
+                    serde_json::to_writer(&mut out, name)?;
+                    out.write_all(b":")?;
+                    serde_json::to_writer(&mut out, value)?;
+                }
+            }
+            Ok(())
+        })?;
+        for (kind, done) in sections {
+            if !done {
+                first_entry = true;
+                begin(&mut out, kind, &mut first_section)
+                    .and_then(|()| add_new(&mut out, kind, waiting, pairs, spill, &mut first_entry))
+                    .and_then(|()| out.write_all(b"}"))
+                    .with_context(failed)?;
+            }
+        }
+        out.write_all(b"}").with_context(failed)?;
+        let upload = out.into_inner().map_err(|e| e.into_error()).with_context(failed)?;
+        upload.finish()?;
+        self.waiting.clear();
+        self.pairs.clear();
+        self.spill = None;
+        Ok(())
+    }
+}
+
+fn begin(out: &mut impl Write, kind: Kind, first: &mut bool) -> io::Result<()> {
+    if !std::mem::take(first) {
+        out.write_all(b",")?;
+    }
+    write!(out, "\"{}\":{{", kind.name())
+}
+
+fn pair(out: &mut impl Write, real: &str, fake: &str, first: &mut bool) -> io::Result<()> {
+    if !std::mem::take(first) {
+        out.write_all(b",")?;
+    }
+    serde_json::to_writer(&mut *out, real)?;
+    out.write_all(b":")?;
+    serde_json::to_writer(&mut *out, fake)?;
+    Ok(())
+}
+
+/// Writes the waiting pairs of one kind.
+fn add_new(
+    out: &mut impl Write,
+    kind: Kind,
+    waiting: &mut HashSet<Key>,
+    pairs: &[Pair],
+    spill: &mut Option<Spill>,
+    first: &mut bool,
+) -> io::Result<()> {
+    let mut write = |real: &str, fake: &Fake| {
+        let fake = std::str::from_utf8(fake).unwrap_or_default();
+        match waiting.remove(&kind.key(fake)) {
+            true => pair(out, real, fake, first),
+            false => Ok(()),
+        }
+    };
+    if let Some(spill) = spill {
+        spill.read(&mut |of, real, fake| if of == kind { write(real, fake) } else { Ok(()) })?;
+    }
+    pairs.iter().filter(|pair| pair.kind == kind).try_for_each(|p| write(&p.real, &p.fake))
+}
+
+/// New pairs on disk, readable only by this process: the key never leaves its memory.
+struct Spill {
+    file: File,
+    key: [u8; 32],
+    cipher: ChaCha20,
+    len: u64,
+}
+
+impl Spill {
+    fn begin(file: &File) -> Result<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)
+            .map_err(|e| Error::failed(format!("the system gives no random numbers: {e}")))?;
+        let mut file = file.try_clone().context("cannot use the work folder")?;
+        file.set_len(0).and_then(|()| file.rewind()).context("cannot use the work folder")?;
+        Ok(Self { file, key, cipher: ChaCha20::new(&key.into(), &[0; 12].into()), len: 0 })
+    }
+
+    fn write(&mut self, pairs: &[Pair]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for pair in pairs {
+            bytes.push(pair.kind as u8);
+            bytes.extend((pair.real.len() as u32).to_le_bytes());
+            bytes.extend(pair.real.as_bytes());
+            bytes.extend(pair.fake);
+        }
+        self.cipher
+            .try_apply_keystream(&mut bytes)
+            .map_err(|_| io::Error::other("too many new IDs for one run"))?;
+        self.len += bytes.len() as u64;
+        self.file.write_all(&bytes)
+    }
+
+    fn read(
+        &mut self,
+        visit: &mut dyn FnMut(Kind, &str, &Fake) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.file.rewind()?;
+        let mut cipher = ChaCha20::new(&self.key.into(), &[0; 12].into());
+        cipher.seek(0_u64);
+        let file = BufReader::with_capacity(1 << 16, (&self.file).take(self.len));
+        let mut input = Decrypt { file, cipher };
+        let mut left = self.len;
+        while left > 0 {
+            let mut head = [0; 5];
+            input.read_exact(&mut head)?;
+            let len = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
+            let mut real = vec![0; len as usize];
+            let mut fake = [0; 64];
+            input.read_exact(&mut real)?;
+            input.read_exact(&mut fake)?;
+            let kind = if head[0] == 0 { Kind::Patient } else { Kind::Encounter };
+            let real = String::from_utf8(real).map_err(io::Error::other)?;
+            visit(kind, &real, &fake)?;
+            left -= 5 + u64::from(len) + 64;
+        }
+        // Later writes go on at the end.
+        self.file.seek(io::SeekFrom::End(0)).map(|_| ())
+    }
+}
+
+struct Decrypt<R> {
+    file: R,
+    cipher: ChaCha20,
+}
+
+impl<R: Read> Read for Decrypt<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.cipher.apply_keystream(&mut buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// What a mapping file holds, in order.
+enum Entry<'a> {
+    Begin(Kind),
+    Pair(Kind, &'a str, &'a str),
+    End,
+    Other(&'a str, &'a Value),
+}
+
+type Visit<'v> = &'v mut dyn FnMut(Entry<'_>) -> io::Result<()>;
+
+/// Streams the mapping in `phi`; nothing if there is none.
+fn read(phi: &Folder, visit: Visit<'_>) -> Result<()> {
+    let Some(reader) = phi.reader(MAPPING)? else { return Ok(()) };
+    let mut parser =
+        serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, reader));
+    // What goes wrong with an entry, such as writing it elsewhere, is no fault of the file's.
+    let mut failed = None;
+    let mut visit = |entry: Entry<'_>| {
+        visit(entry).map_err(|error| {
+            failed = Some(error);
+            io::Error::other("see `failed`")
+        })
+    };
+    let parsed = Top(&mut visit).deserialize(&mut parser).and_then(|()| parser.end());
+    // The parser's message would quote real IDs.
+    parsed.map_err(|e| {
+        let show = phi.show(MAPPING);
+        if let Some(error) = failed.take() {
+            return Error::failed(format!("cannot carry on '{show}': {error}"));
+        }
+        match e.is_io() {
+            true => Error::failed(format!("cannot carry on '{show}': {e}")),
+            false => Error::failed(format!(
+                "'{show}' is damaged (line {}); restore it from a backup, or move it away to \
+                 begin a new one",
+                e.line()
+            )),
+        }
+    })
+}
+
+struct Top<'v>(Visit<'v>);
+
+impl<'de> DeserializeSeed<'de> for Top<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Top<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object of ID maps")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        use serde::de::Error as _;
+        while let Some(name) = map.next_key::<String>()? {
+            match Kind::of(&name) {
+                Some(kind) => {
+                    (self.0)(Entry::Begin(kind)).map_err(A::Error::custom)?;
+                    map.next_value_seed(Section(kind, self.0))?;
+                    (self.0)(Entry::End).map_err(A::Error::custom)?;
+                }
+                None => {
+                    let value = map.next_value::<Value>()?;
+                    (self.0)(Entry::Other(&name, &value)).map_err(A::Error::custom)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Section<'v>(Kind, Visit<'v>);
+
+impl<'de> DeserializeSeed<'de> for Section<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Section<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object from real to anonymous IDs")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        use serde::de::Error as _;
+        while let Some(real) = map.next_key::<String>()? {
+            let fake = map.next_value::<String>()?;
+            (self.1)(Entry::Pair(self.0, &real, &fake)).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! De-identification: raw lines in, [`Deidentified`] rows out, and no other way to make one.
+
+mod anonymize;
+mod codebook;
+mod depth;
+mod identities;
+pub mod policy;
+mod reject;
+mod report;
+mod row;
+mod scrub;
+
+pub use anonymize::Anonymizer;
+pub use codebook::{CODEBOOK, Codebook};
+pub use depth::too_deep;
+pub use identities::{Identities, Mapping};
+pub use reject::{Reason, Reject};
+pub use report::Report;
+pub use row::{Deidentified, Event};
+pub use scrub::Scrubber;
+
+#[cfg(test)]
+mod tests;

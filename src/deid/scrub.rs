@@ -1,0 +1,669 @@
+//! One walk over a parsed row: what the allow-list names goes to the output, nothing else.
+
+use std::collections::BTreeSet;
+
+use hashbrown::{HashMap, HashSet};
+use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait, Object, Value};
+
+use super::anonymize::{Anonymizer, zip};
+use super::depth::too_deep;
+use super::policy::{Action, Check, Disposition, Field, Policy, Rules, Scalar};
+use super::reject::{Reason, Reject};
+use super::report::{Left, Report, printable_url};
+use super::row::{Deidentified, Step};
+use crate::fhir::{self, Kind};
+
+const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+/// Epic's space for codes that each customer defines: free text and names turn up there.
+const EPIC_CUSTOMER_SYSTEM: &str = "urn:oid:1.2.840.114350.";
+
+/// Objects that may be inside each other, the resource counted. FHIR needs some ten; what goes
+/// deeper would only wear out the stack, ours and that of whoever reads the tables.
+const DEEPEST: u32 = 32;
+
+type Scrub<T = ()> = Result<T, Reject>;
+
+/// Makes rows safe. Each worker has its own; buffers are reused from row to row.
+pub struct Scrubber {
+    policy: &'static Policy,
+    anonymizer: Anonymizer,
+    /// The rows have been de-identified before: IDs and what is shortened stay as they are.
+    again: bool,
+    steps: Vec<Step>,
+    text: String,
+    id: Option<(u32, u32)>,
+    last_updated: Option<(u32, u32)>,
+    /// Counts are reported even of rows that are rejected.
+    report: Report,
+    /// What the row under way adds to the report.
+    row_left: Vec<(Left, &'static str, String)>,
+    /// Whether the row under way names an element twice, and is walked with care for that.
+    repeats: bool,
+    /// Types of the contained resources: of the row under way, and of the rows taken.
+    row_contained: Vec<&'static str>,
+    contained_types: BTreeSet<&'static str>,
+}
+
+/// Where in a row the walk is.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The resource's type, or the contained one's: what reports and the ID mapping go by.
+    resource_type: &'static str,
+    /// Inside an extension that is kept: what it nests is not checked again.
+    in_extension: bool,
+    /// Objects entered: 1 in the resource itself.
+    depth: u32,
+    /// Directly in the resource's own `meta`.
+    in_meta: bool,
+}
+
+impl Scrubber {
+    /// A scrubber that hashes with `anonymizer`.
+    pub fn new(anonymizer: Anonymizer) -> Self {
+        Self {
+            policy: Policy::get(),
+            anonymizer,
+            again: false,
+            steps: Vec::new(),
+            text: String::new(),
+            id: None,
+            last_updated: None,
+            report: Report::default(),
+            row_left: Vec::new(),
+            repeats: false,
+            row_contained: Vec::new(),
+            contained_types: BTreeSet::new(),
+        }
+    }
+
+    /// A scrubber for rows that this program or Cumulus ETL has written. The allow-list is
+    /// applied once more, but IDs, references, years and postal codes are taken as they are.
+    pub fn again(anonymizer: Anonymizer) -> Self {
+        Self { again: true, ..Self::new(anonymizer) }
+    }
+
+    /// What was left out since the last call.
+    pub fn take_report(&mut self) -> Report {
+        std::mem::take(&mut self.report)
+    }
+
+    /// The Patient and Encounter IDs of the rows taken since the last call.
+    pub fn take_identities(&mut self) -> super::Identities {
+        self.anonymizer.take_identities()
+    }
+
+    /// The types of the contained resources in rows taken since the last call.
+    pub fn take_contained_types(&mut self) -> BTreeSet<&'static str> {
+        std::mem::take(&mut self.contained_types)
+    }
+
+    /// De-identifies one line, which must hold a resource of type `expected` (one of
+    /// [`RESOURCE_TYPES`](super::policy::RESOURCE_TYPES)).
+    pub fn scrub(&mut self, line: &[u8], expected: &'static str) -> Scrub<Deidentified<'_>> {
+        if too_deep(line) {
+            return Err(Reject::new(Reason::TooDeep));
+        }
+        let value: Value = sonic_rs::from_slice(line).map_err(|_| Reject::new(Reason::NotJson))?;
+        self.scrub_value(&value, expected)
+    }
+
+    fn scrub_value(&mut self, value: &Value, expected: &'static str) -> Scrub<Deidentified<'_>> {
+        self.repeats = false;
+        let mut walked = self.walk(value, expected);
+        if self.repeats {
+            // Whatever was met before the repeated name was found has to be undone; once, at the
+            // top, or objects inside each other would each double the work.
+            walked = self.walk(value, expected);
+        }
+        for (what, resource_type, name) in self.row_left.drain(..) {
+            self.report.count(what, resource_type, &name);
+        }
+        walked?;
+        let id = self.id.ok_or(Reject::new(Reason::NoId))?;
+        self.anonymizer.keep_row();
+        self.contained_types.extend(self.row_contained.drain(..));
+        Ok(Deidentified {
+            steps: &self.steps,
+            text: &self.text,
+            id,
+            last_updated: self.last_updated,
+        })
+    }
+
+    fn walk(&mut self, value: &Value, expected: &'static str) -> Scrub {
+        self.steps.clear();
+        self.text.clear();
+        (self.id, self.last_updated) = (None, None);
+        self.row_contained.clear();
+        self.row_left.clear();
+        self.anonymizer.begin_row();
+
+        let row = value.as_object().ok_or(Reject::new(Reason::NotAnObject))?;
+        if last(row, "resourceType").and_then(|v| v.as_str()) != Some(expected) {
+            return Err(Reject::new(Reason::WrongResourceType));
+        }
+        let place =
+            Place { resource_type: expected, in_extension: false, depth: 0, in_meta: false };
+        self.object(row, self.policy.resource(expected), place, false).map(|_| ())
+    }
+
+    /// Scrubs an object; false, and nothing written, if nothing of it is kept. With `mask`, a
+    /// data-absent-reason is added to its extensions.
+    fn object(
+        &mut self,
+        object: &Object,
+        rules: &'static Rules,
+        place: Place,
+        mask: bool,
+    ) -> Scrub<bool> {
+        let place = Place { depth: place.depth + 1, ..place };
+        if place.depth > DEEPEST {
+            return Err(Reject::new(Reason::TooDeep));
+        }
+        let overridden = if self.repeats { overridden(object) } else { HashSet::new() };
+        let start = self.mark();
+        self.steps.push(Step::Object(rules));
+        let begin = self.steps.len();
+        let mut pending = Pending { mask_self: mask, ..Pending::default() };
+        let mut seen = Seen::default();
+        for (index, (name, value)) in object.iter().enumerate() {
+            // JSON lets a name occur twice; as everywhere in FHIR software, the last one counts.
+            if overridden.contains(&index) {
+                continue;
+            }
+            let Some(field) = rules.field(name) else {
+                self.count_unknown(rules, place);
+                continue;
+            };
+            if matches!(field.action, Action::Drop) {
+                continue;
+            }
+            if seen.again(field) {
+                self.repeats = true;
+                return Err(Reject::new(Reason::NotJson));
+            }
+            if value.is_null() {
+                continue;
+            }
+            self.field(object, rules, field, value, place, &mut pending)
+                .map_err(|reject| reject.within(field.name))?;
+        }
+        self.settle(rules, place, &pending)?;
+        if self.steps.len() == begin {
+            self.reset(start);
+            return Ok(false);
+        }
+        self.steps.push(Step::End);
+        Ok(true)
+    }
+
+    fn field<'v>(
+        &mut self,
+        object: &'v Object,
+        rules: &'static Rules,
+        field: &'static Field,
+        value: &'v Value,
+        place: Place,
+        pending: &mut Pending<'v>,
+    ) -> Scrub {
+        if field.sibling {
+            return match rules.masks && pending.wants_sibling(rules, field) {
+                true => {
+                    pending.siblings.push((field, Some(value)));
+                    Ok(())
+                }
+                false => self.values(field, value, place, object, pending),
+            };
+        }
+        match &field.action {
+            // Whether it grows a masked entry is known only when the siblings have been seen.
+            Action::Extension { modifier: false } if rules.checks_system || pending.mask_self => {
+                pending.extension = Some((field, value));
+                Ok(())
+            }
+            _ => self.values(field, value, place, object, pending),
+        }
+    }
+
+    /// Writes an element with its value, or its list of values.
+    fn values<'v>(
+        &mut self,
+        field: &'static Field,
+        value: &'v Value,
+        place: Place,
+        parent: &'v Object,
+        pending: &mut Pending<'v>,
+    ) -> Scrub {
+        let start = self.mark();
+        self.steps.push(Step::Field(field));
+        let items = value.as_array();
+        let kept = match items {
+            None => self.value(field, value, place, parent, pending)?,
+            Some(items) => {
+                self.steps.push(Step::List);
+                let mut kept = false;
+                for item in items.iter() {
+                    kept |= match item.get_type() {
+                        JsonType::Array => return Err(Reject::new(Reason::ListInList)),
+                        JsonType::Null => self.null_item(field)?,
+                        _ => self.value(field, item, place, parent, pending)?,
+                    };
+                }
+                self.steps.push(Step::End);
+                kept
+            }
+        };
+        if !kept {
+            self.reset(start);
+            return Ok(());
+        }
+        // A list where R4 has one value, or one value where it has a list, fits no column.
+        match field.element {
+            Some(element) if element.list != items.is_some() => Err(Reject::new(Reason::WrongKind)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nulls hold a place in lists of primitives, and in the `_name` lists aligned with them.
+    fn null_item(&mut self, field: &Field) -> Scrub<bool> {
+        match (field.sibling, &field.action) {
+            (false, Action::Scalar { .. }) | (true, _) => {
+                self.steps.push(Step::Null);
+                Ok(true)
+            }
+            _ => Err(Reject::new(Reason::WrongKind)),
+        }
+    }
+
+    /// Writes one value; false, and nothing written, if it is not kept.
+    fn value<'v>(
+        &mut self,
+        field: &'static Field,
+        value: &'v Value,
+        place: Place,
+        parent: &'v Object,
+        pending: &mut Pending<'v>,
+    ) -> Scrub<bool> {
+        let wrong = || Reject::new(Reason::WrongKind);
+        match &field.action {
+            Action::Drop => Ok(false),
+            Action::Object { rules, systems } => {
+                let object = value.as_object().ok_or_else(wrong)?;
+                if !systems.is_empty() {
+                    let system = last(object, "system").and_then(|v| v.as_str());
+                    if !system.is_some_and(|system| systems.contains(&system)) {
+                        return Ok(false);
+                    }
+                }
+                let in_meta = place.depth == 1 && field.name == "meta";
+                self.object(object, self.policy.rules(*rules), Place { in_meta, ..place }, false)
+            }
+            Action::Resource => {
+                let object = value.as_object().ok_or_else(wrong)?;
+                self.contained(object, place)
+            }
+            Action::Extension { modifier } => {
+                let object = value.as_object().ok_or_else(wrong)?;
+                self.extension(object, *modifier, place)
+            }
+            Action::Scalar { check, then } => {
+                if value.is_object() {
+                    return Err(wrong());
+                }
+                self.scalar(field, value, *check, *then, place, parent, pending)
+            }
+        }
+    }
+
+    fn contained(&mut self, object: &Object, place: Place) -> Scrub<bool> {
+        let Some(name) = last(object, "resourceType").and_then(|v| v.as_str()) else {
+            return Ok(false);
+        };
+        let resource_type = self.policy.type_name(name).unwrap_or("Resource");
+        let rules = self.policy.resource(name);
+        if let Some(r4) = fhir::type_named(name) {
+            self.row_contained.push(r4.name);
+        }
+        // At depth 1 the walk would take its id and meta for the row's own.
+        let place = Place { resource_type, in_extension: false, in_meta: false, ..place };
+        self.object(object, rules, place, false)
+    }
+
+    fn extension(&mut self, object: &Object, modifier: bool, place: Place) -> Scrub<bool> {
+        if !place.in_extension {
+            let url = last(object, "url").and_then(|v| v.as_str());
+            if modifier {
+                if !url.is_some_and(|url| self.policy.modifier_extension(url)) {
+                    let url = printable_url(url);
+                    self.count(Left::Modifier, place, url);
+                    return Err(Reject::new(Reason::UnknownModifierExtension));
+                }
+            } else {
+                match url.map_or(Disposition::Unknown, |url| self.policy.extension(url)) {
+                    Disposition::Keep => {}
+                    Disposition::DropSilently => return Ok(false),
+                    Disposition::Unknown => {
+                        let url = printable_url(url);
+                        self.count(Left::Extension, place, url);
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        let place = Place { in_extension: true, in_meta: false, ..place };
+        self.object(object, self.policy.extension_rules(), place, false)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the siblings decide over a scalar")]
+    fn scalar<'v>(
+        &mut self,
+        field: &'static Field,
+        value: &'v Value,
+        check: Option<Check>,
+        then: Scalar,
+        place: Place,
+        parent: &'v Object,
+        pending: &mut Pending<'v>,
+    ) -> Scrub<bool> {
+        let text = value.as_str();
+        let trimmed = text.map(trim);
+        if trimmed == Some("") {
+            return Ok(false);
+        }
+        if let Some(check) = check
+            && !system_allows(parent, check)
+        {
+            pending.mask_self = true;
+            return Ok(false);
+        }
+        if then == Scalar::Mask {
+            pending.mask(field);
+            return Ok(false);
+        }
+        let Some((trimmed, raw)) = trimmed.zip(text) else {
+            // Only `Keep` has a use for numbers and booleans.
+            return match then {
+                Scalar::Keep => self.number(field, value),
+                _ => Err(Reject::new(Reason::DoesNotFit)),
+            };
+        };
+        if field.element.is_some_and(|element| element.kind != Kind::Text) {
+            return Err(Reject::new(Reason::DoesNotFit));
+        }
+        let start = self.text.len();
+        match then {
+            Scalar::Keep => self.text.push_str(trimmed),
+            // As it is: a year's four characters may end in white space.
+            _ if self.again => self.text.push_str(raw),
+            Scalar::Year => self.text.extend(trimmed.chars().take(4)),
+            Scalar::Zip => zip(trimmed, &mut self.text),
+            Scalar::AnonId => {
+                let text = &mut self.text;
+                self.anonymizer.id(place.resource_type, trimmed, text);
+            }
+            Scalar::AnonRef => {
+                let sibling = last(parent, "type").and_then(|v| v.as_str());
+                self.anonymizer.reference(raw, sibling, &mut self.text);
+            }
+            Scalar::Mask => {}
+        }
+        let span = (start as u32, (self.text.len() - start) as u32);
+        self.steps.push(Step::Text { start: span.0, len: span.1 });
+        if place.depth == 1 && field.name == "id" {
+            self.id = Some(span);
+        }
+        if place.in_meta && field.name == "lastUpdated" {
+            self.last_updated = Some(span);
+        }
+        Ok(true)
+    }
+
+    fn number(&mut self, field: &Field, value: &Value) -> Scrub<bool> {
+        let unfit = Reject::new(Reason::DoesNotFit);
+        let kind = field.element.map(|element| element.kind);
+        let step = if let Some(value) = value.as_bool() {
+            match kind {
+                None | Some(Kind::Boolean) => Step::Boolean(value),
+                _ => return Err(unfit),
+            }
+        } else {
+            let decimal = value.as_f64().filter(|n| n.is_finite()).ok_or(unfit.clone())?;
+            let integer =
+                value.as_i64().or((decimal.fract() == 0.0 && decimal.abs() < (1_i64 << 53) as f64)
+                    .then_some(decimal as i64));
+            match (kind, integer) {
+                (Some(Kind::Integer), Some(n)) if i32::try_from(n).is_ok() => Step::Integer(n),
+                (None | Some(Kind::Decimal), Some(n)) => Step::Integer(n),
+                (None | Some(Kind::Decimal), None) => Step::Decimal(decimal),
+                _ => return Err(unfit),
+            }
+        };
+        self.steps.push(step);
+        Ok(true)
+    }
+
+    /// Writes what had to wait until the whole object was seen.
+    fn settle(&mut self, rules: &'static Rules, place: Place, pending: &Pending<'_>) -> Scrub {
+        for (field, value) in &pending.siblings {
+            let mask = pending.masked.iter().any(|name| field.name[1..] == **name);
+            self.sibling(field, *value, mask, place).map_err(|r| r.within(field.name))?;
+        }
+        for name in &pending.masked {
+            let done = pending.siblings.iter().any(|(field, _)| field.name[1..] == **name);
+            if !done && let Some(field) = sibling_of(rules, name) {
+                self.sibling(field, None, true, place)?;
+            }
+        }
+        let extension = pending.extension.or_else(|| {
+            let field = rules.field("extension")?;
+            pending.mask_self.then_some((field, &NULL))
+        });
+        if let Some((field, value)) = extension {
+            self.extensions(field, value, pending.mask_self, place)
+                .map_err(|r| r.within(field.name))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a `_name` sibling, with a data-absent-reason if its element was masked.
+    fn sibling(
+        &mut self,
+        field: &'static Field,
+        value: Option<&Value>,
+        mask: bool,
+        place: Place,
+    ) -> Scrub {
+        let empty = Object::new();
+        let object = match value {
+            None => &empty,
+            Some(value) => value.as_object().ok_or_else(|| Reject::new(Reason::WrongKind))?,
+        };
+        let Action::Object { rules, .. } = field.action else { return Ok(()) };
+        let start = self.mark();
+        self.steps.push(Step::Field(field));
+        let place = Place { in_meta: false, ..place };
+        if !self.object(object, self.policy.rules(rules), place, mask)? {
+            self.reset(start);
+        }
+        Ok(())
+    }
+
+    /// Writes an `extension` list, with a data-absent-reason at its end if one is wanted and
+    /// the raw list has none.
+    fn extensions(
+        &mut self,
+        field: &'static Field,
+        value: &Value,
+        mask: bool,
+        place: Place,
+    ) -> Scrub {
+        let (items, list) = match value.as_array() {
+            Some(items) => (items.as_slice(), true),
+            None if value.is_null() => (&[][..], true),
+            None => (std::slice::from_ref(value), false),
+        };
+        let absent = |item: &Value| {
+            item.as_object()
+                .and_then(|item| last(item, "url"))
+                .and_then(|url| url.as_str())
+                .is_some_and(|url| url == DATA_ABSENT_REASON)
+        };
+        let start = self.mark();
+        self.steps.extend([Step::Field(field), Step::List]);
+        let mut kept = false;
+        for item in items {
+            let object = match item.as_object() {
+                Some(object) => object,
+                None if item.is_array() => return Err(Reject::new(Reason::ListInList)),
+                None => return Err(Reject::new(Reason::WrongKind)),
+            };
+            kept |= self.extension(object, false, place)?;
+        }
+        if kept && !list {
+            return Err(Reject::new(Reason::WrongKind));
+        }
+        if mask && !items.iter().any(absent) {
+            self.masked_extension();
+            kept = true;
+        }
+        match kept {
+            true => self.steps.push(Step::End),
+            false => self.reset(start),
+        }
+        Ok(())
+    }
+
+    fn masked_extension(&mut self) {
+        let rules = self.policy.extension_rules();
+        self.steps.push(Step::Object(rules));
+        for (name, text) in [("url", DATA_ABSENT_REASON), ("valueCode", "masked")] {
+            if let Some(field) = rules.field(name) {
+                let start = self.text.len() as u32;
+                self.text.push_str(text);
+                self.steps.push(Step::Field(field));
+                self.steps.push(Step::Text { start, len: text.len() as u32 });
+            }
+        }
+        self.steps.push(Step::End);
+    }
+
+    /// Counts an element that R4 does not know, by the type it was found in: its name comes from
+    /// the input and may be anything, a patient's included, so it isn't repeated.
+    fn count_unknown(&mut self, rules: &Rules, place: Place) {
+        if rules.r4.is_some() && rules.name != "Resource" {
+            self.count(Left::NonR4, place, rules.name);
+        }
+    }
+
+    fn count(&mut self, what: Left, place: Place, name: &str) {
+        self.row_left.push((what, place.resource_type, name.to_owned()));
+    }
+
+    fn mark(&self) -> (usize, usize) {
+        (self.steps.len(), self.text.len())
+    }
+
+    fn reset(&mut self, (steps, text): (usize, usize)) {
+        self.steps.truncate(steps);
+        self.text.truncate(text);
+    }
+}
+
+/// What an object's elements leave to be done at its end.
+#[derive(Default)]
+struct Pending<'v> {
+    /// Elements masked so far.
+    masked: Vec<&'static str>,
+    /// `_name` siblings of elements that may be masked.
+    siblings: Vec<(&'static Field, Option<&'v Value>)>,
+    /// The `extension` list of an object that may be masked itself.
+    extension: Option<(&'static Field, &'v Value)>,
+    mask_self: bool,
+}
+
+impl Pending<'_> {
+    fn mask(&mut self, field: &'static Field) {
+        if !self.masked.contains(&field.name) {
+            self.masked.push(field.name);
+        }
+    }
+
+    fn wants_sibling(&self, rules: &Rules, field: &Field) -> bool {
+        let of = rules.field(&field.name[1..]);
+        of.is_some_and(|of| matches!(of.action, Action::Scalar { then: Scalar::Mask, .. }))
+    }
+}
+
+/// Which elements of an object have occurred.
+#[derive(Default)]
+struct Seen {
+    columns: [u64; 4],
+    others: Vec<&'static str>,
+}
+
+impl Seen {
+    fn again(&mut self, field: &'static Field) -> bool {
+        match field.column {
+            Some(column) if column < 256 => {
+                let bit = 1 << (column % 64);
+                let word = &mut self.columns[column / 64];
+                let again = *word & bit != 0;
+                *word |= bit;
+                again
+            }
+            _ => {
+                let again = self.others.contains(&field.name);
+                self.others.push(field.name);
+                again
+            }
+        }
+    }
+}
+
+static NULL: Value = Value::new();
+
+/// The last value of this name: the one that counts where a name occurs twice.
+fn last<'v>(object: &'v Object, name: &str) -> Option<&'v Value> {
+    let mut found = None;
+    for (key, value) in object.iter() {
+        if key == name {
+            found = Some(value);
+        }
+    }
+    found
+}
+
+/// The places of members that a later one of the same name replaces.
+fn overridden(object: &Object) -> HashSet<usize> {
+    let mut latest = HashMap::new();
+    let members = object.iter().enumerate();
+    members.filter_map(|(index, (name, _))| latest.insert(name, index)).collect()
+}
+
+fn sibling_of(rules: &'static Rules, name: &str) -> Option<&'static Field> {
+    rules.field(&format!("_{name}"))
+}
+
+/// White space as Unicode has it, and the four separators of ASCII.
+fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
+}
+
+/// `check-system`: whether a Coding's or Quantity's `code` or `display` may be kept.
+fn system_allows(parent: &Object, check: Check) -> bool {
+    let text = |name| last(parent, name).and_then(|v| v.as_str());
+    if !text("system").is_some_and(|system| trim(system).starts_with(EPIC_CUSTOMER_SYSTEM)) {
+        return true;
+    }
+    match (text("code").map(trim).unwrap_or_default(), check) {
+        ("", Check::Display) => false,
+        ("0", Check::Display) => false,
+        ("", Check::Code) => true,
+        (code, _) => is_integer(code),
+    }
+}
+
+fn is_integer(code: &str) -> bool {
+    let digits = code.strip_prefix(['+', '-']).unwrap_or(code);
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}

@@ -1,0 +1,69 @@
+//! Rows that no server should send.
+
+use super::*;
+
+const KEPT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+
+/// A Patient with extensions inside each other, `levels` deep.
+fn nested(levels: usize) -> String {
+    let open = format!(r#"{{"url":"{KEPT}","extension":["#).repeat(levels);
+    let close = "]}".repeat(levels);
+    format!(
+        r#"{{"resourceType":"Patient","id":"p","extension":[{open}{{"url":"{KEPT}","valueCode":"x"}}{close}]}}"#
+    )
+}
+
+#[test]
+fn rows_nested_beyond_reason_are_rejected_at_any_depth() {
+    assert!(scrub_text(&nested(30), "Patient").is_ok());
+    for levels in [31, 1_000, 100_000] {
+        let (reason, _) = scrub_text(&nested(levels), "Patient").unwrap_err();
+        assert_eq!(reason, Reason::TooDeep, "{levels}");
+    }
+}
+
+#[test]
+fn depth_in_what_is_dropped_does_not_matter() {
+    let deep = "[".repeat(500) + &"]".repeat(500);
+    let row =
+        scrub_text(&format!(r#"{{"resourceType":"Patient","id":"p","x":{deep}}}"#), "Patient");
+    assert_eq!(row.unwrap(), json!({"resourceType": "Patient", "id": hash("p")}));
+    // The parser would run out of stack.
+    for text in ["[".repeat(1_000_000), "{\"a\":".repeat(1_000_000)] {
+        assert_eq!(scrub_text(&text, "Patient").unwrap_err().0, Reason::TooDeep);
+    }
+}
+
+#[test]
+fn the_last_of_a_repeated_name_counts_wherever_it_stands() {
+    let row = r#"{"id":"a","resourceType":"Claim","gender":"male","maritalStatus":{"text":"x"},
+        "active":true,"active":null,"id":"b","resourceType":"Patient","gender":"female",
+        "maritalStatus":{"coding":[{"code":"1","code":"2"}]},"x":1,"x":2}"#;
+    let kept = scrub_text(row, "Patient").unwrap();
+    let expected = json!({
+        "resourceType": "Patient", "id": hash("b"), "gender": "female",
+        "maritalStatus": {"coding": [{"code": "2"}]},
+    });
+    assert_eq!(kept, expected);
+}
+
+#[test]
+fn repeated_names_on_every_level_cost_no_more_than_one_more_walk() {
+    let open = r#"{"url":"x","extension":["#.repeat(29);
+    let close = format!(r#"],"url":"{KEPT}"}}"#).repeat(29);
+    let row = format!(
+        r#"{{"resourceType":"Patient","id":"p","extension":[{open}{{"url":"{KEPT}","valueCode":"x"}}{close}]}}"#
+    );
+    // Twice the work at each of 29 levels would take hours.
+    let kept = scrub_text(&row, "Patient").unwrap();
+    assert!(kept.to_string().contains("valueCode"));
+}
+
+#[test]
+fn what_is_counted_of_a_row_with_repeated_names_is_counted_once() {
+    let row = r#"{"resourceType":"Patient","id":"p","extension":[{"url":"http://x/unknown"}],
+        "gender":"male","gender":"female"}"#;
+    let mut scrubber = scrubber();
+    scrubber.scrub(row.as_bytes(), "Patient").unwrap();
+    assert_eq!(scrubber.take_report().dropped_extensions["Patient"]["http://x/unknown"], 1);
+}

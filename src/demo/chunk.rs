@@ -1,0 +1,275 @@
+//! The rows of a few patients, by type: what one thread makes at a time.
+
+use super::codes::orders::TAGS;
+use super::dates::{EXPORTED, Spelling, WriteTime};
+use super::flaws::{self, Flaw};
+use super::json::Json;
+use super::rng::{Id, Rng};
+use super::row::{Revision, Row};
+use super::world::{Person, World};
+use super::{
+    Kind, conditions, documents, encounters, medications, observations, orders, people, procedures,
+};
+
+/// Patients per chunk: some 4 MB of rows.
+pub(super) const PATIENTS: u64 = 16;
+
+/// Lines of one file, and where each ends.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub bytes: Vec<u8>,
+    pub ends: Vec<usize>,
+}
+
+impl Lines {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// The line that began where the last one ended is complete.
+    pub fn end(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+}
+
+/// What was made.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub rows: [u64; Kind::ALL.len()],
+    pub duplicates: u64,
+    pub broken: u64,
+    pub deleted: u64,
+    pub deleted_here: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Self) {
+        for (sum, rows) in self.rows.iter_mut().zip(other.rows) {
+            *sum += rows;
+        }
+        self.duplicates += other.duplicates;
+        self.broken += other.broken;
+        self.deleted += other.deleted;
+        self.deleted_here += other.deleted_here;
+    }
+}
+
+/// A chunk; its buffers are used again for the next one.
+#[derive(Default)]
+pub(super) struct Chunk {
+    pub lines: [Lines; Kind::ALL.len()],
+    pub deleted: Lines,
+    pub counts: Counts,
+    /// Rows to come again at the end: patient, type, index.
+    again: Vec<(u64, Kind, u64)>,
+}
+
+impl Chunk {
+    /// Makes chunk `number` of `chunks`.
+    pub fn fill(&mut self, world: &World, number: u64, chunks: u64) {
+        self.lines.iter_mut().for_each(Lines::clear);
+        self.deleted.clear();
+        self.again.clear();
+        self.counts = Counts::default();
+        let mut rng = Rng::of(&[world.seed, number, 0x63_68]);
+        let first = number * PATIENTS;
+        let patients = first..(first + PATIENTS).min(world.patients);
+        let host = Person::new(world, first);
+
+        if world.flaws && number == 0 {
+            // A server's complaint where the first row should be.
+            for kind in [Kind::Observation, Kind::DiagnosticReport] {
+                self.break_row(world, &host, kind, Flaw::Outcome, 0);
+            }
+        }
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_shared()) {
+            let count = world.shared(kind);
+            for index in number * count / chunks..(number + 1) * count / chunks {
+                self.row(world, &host, kind, index, &mut rng);
+            }
+        }
+        for patient in patients.clone() {
+            let person = Person::new(world, patient);
+            for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_shared()) {
+                for index in 0..person.count(kind) {
+                    self.row(world, &person, kind, index, &mut rng);
+                }
+            }
+            if world.flaws && patient == first {
+                self.break_some(world, &person, number, &mut rng);
+            }
+        }
+        if world.flaws {
+            self.repeat(world, number, &mut rng);
+        }
+        if !patients.is_empty() {
+            self.delete(world, &host, number, &mut rng);
+        }
+        if world.flaws && number + 1 == chunks {
+            // The last line of a file need not end.
+            self.lines[Kind::Specimen as usize].bytes.pop();
+        }
+    }
+
+    /// Writes a row.
+    fn row(&mut self, world: &World, person: &Person, kind: Kind, index: u64, rng: &mut Rng) {
+        let lines = &mut self.lines[kind as usize];
+        write(&mut lines.bytes, world, person, kind, index, Revision::First);
+        if world.flaws {
+            let bits = rng.bits();
+            flaws::line_end(&mut lines.bytes, bits);
+            if bits >> 32 & 0x1ff == 0 {
+                self.again.push((person.number, kind, index));
+            }
+        }
+        lines.end();
+        self.counts.rows[kind as usize] += 1;
+    }
+
+    /// Writes rows whose ids were there before: of this chunk, and of one that is long past.
+    fn repeat(&mut self, world: &World, number: u64, rng: &mut Rng) {
+        let mut again = std::mem::take(&mut self.again);
+        if number == 0 && world.patients > 0 {
+            // Even a tiny export has one.
+            again.push((0, Kind::Observation, 0));
+        } else if number > 0 {
+            let patient = number / 2 * PATIENTS;
+            let person = Person::new(world, patient);
+            for kind in Kind::ALL {
+                let rows = if kind.is_shared() {
+                    // Those of the first chunk's first patient are surely past.
+                    u64::from(rng.one_in(8))
+                } else {
+                    person.count(kind) * u64::from(rng.one_in(2))
+                };
+                if rows > 0 {
+                    again.push((patient, kind, rng.below(rows)));
+                }
+            }
+        }
+        for (patient, kind, index) in again.drain(..) {
+            let revision = if rng.one_in(3) { Revision::Older } else { Revision::Newer };
+            let lines = &mut self.lines[kind as usize];
+            write(&mut lines.bytes, world, &Person::new(world, patient), kind, index, revision);
+            lines.end();
+            self.counts.rows[kind as usize] += 1;
+            self.counts.duplicates += 1;
+        }
+        self.again = again;
+    }
+
+    /// Writes broken rows: of each type several in the first chunk, some in the later ones.
+    fn break_some(&mut self, world: &World, person: &Person, number: u64, rng: &mut Rng) {
+        for kind in Kind::ALL {
+            if number == 0 {
+                for at in 0..4 {
+                    let flaw = Flaw::ALL[(kind as usize * 3 + at) % Flaw::ALL.len()];
+                    self.break_row(world, person, kind, flaw, at as u64 + 1);
+                }
+            } else if rng.one_in(12) {
+                let flaw = *rng.pick(Flaw::ALL);
+                self.break_row(world, person, kind, flaw, number);
+            }
+        }
+    }
+
+    fn break_row(&mut self, world: &World, person: &Person, kind: Kind, flaw: Flaw, at: u64) {
+        // An index that no row has, and so an id.
+        let index = (1 << 32) + at;
+        let lines = &mut self.lines[kind as usize];
+        flaws::write(&mut lines.bytes, world, person, kind, index, flaw);
+        lines.end();
+        self.counts.broken += 1;
+    }
+
+    /// Writes a Bundle of deletions.
+    fn delete(&mut self, world: &World, person: &Person, number: u64, rng: &mut Rng) {
+        const KINDS: [Kind; 6] = [
+            Kind::Observation,
+            Kind::Condition,
+            Kind::DocumentReference,
+            Kind::MedicationRequest,
+            Kind::Procedure,
+            Kind::Immunization,
+        ];
+        let here = if number == 0 { 3 } else { rng.below(2) };
+        let mut urls: Vec<(Kind, Id)> = Vec::new();
+        for at in 0..here {
+            let kind = KINDS[(number + at) as usize % KINDS.len()];
+            if person.count(kind) > 0 {
+                urls.push((kind, world.id(kind, person.number, 0)));
+            }
+        }
+        self.counts.deleted_here += urls.len() as u64;
+        for at in 0..=rng.below(6) {
+            let kind = *rng.pick(&Kind::ALL);
+            urls.push((kind, world.id(kind, person.number, (1 << 33) + at)));
+        }
+        self.counts.deleted += urls.len() as u64;
+
+        let id = Id::of(&[world.seed, number, 0x62_75_6e]);
+        let buf = &mut self.deleted.bytes;
+        buf.item(|w| {
+            w.str("resourceType", "Bundle");
+            w.bytes("id", id.bytes());
+            w.obj("meta", |w| {
+                w.time("lastUpdated", EXPORTED, Spelling::Millis);
+                w.list("tag", |w| w.item(|w| w.str("code", TAGS[1].code)));
+            });
+            w.str("type", "transaction");
+            w.list("entry", |w| {
+                for (kind, id) in &urls {
+                    w.item(|w| {
+                        w.obj("request", |w| {
+                            w.str("method", "DELETE");
+                            w.str_of("url", |w| {
+                                w.raw(kind.name());
+                                w.raw("/");
+                                w.extend_from_slice(id.bytes());
+                            });
+                        });
+                    });
+                }
+            });
+        });
+        buf.push(b'\n');
+        self.deleted.end();
+    }
+}
+
+/// Writes one row and its line's end.
+pub(super) fn write(
+    buf: &mut Vec<u8>,
+    world: &World,
+    person: &Person,
+    kind: Kind,
+    index: u64,
+    revision: Revision,
+) {
+    let mut row = Row::new(buf, world, person, kind, index, revision);
+    let members = match kind {
+        Kind::AllergyIntolerance => conditions::allergy_intolerance,
+        Kind::Condition => conditions::condition,
+        Kind::Device => procedures::device,
+        Kind::DiagnosticReport => documents::diagnostic_report,
+        Kind::DocumentReference => documents::document_reference,
+        Kind::Encounter => encounters::encounter,
+        Kind::EpisodeOfCare => encounters::episode_of_care,
+        Kind::Immunization => procedures::immunization,
+        Kind::Location => people::location,
+        Kind::Medication => medications::medication,
+        Kind::MedicationDispense => medications::medication_dispense,
+        Kind::MedicationRequest => medications::medication_request,
+        Kind::Observation => observations::observation,
+        Kind::Organization => people::organization,
+        Kind::Patient => people::patient,
+        Kind::Practitioner => people::practitioner,
+        Kind::PractitionerRole => people::practitioner_role,
+        Kind::Procedure => procedures::procedure,
+        Kind::ServiceRequest => orders::service_request,
+        Kind::Specimen => orders::specimen,
+    };
+    members(&mut row);
+    row.end();
+}

@@ -1,0 +1,103 @@
+//! Resources inside resources: people and places that exist in one row only.
+
+use super::codes::Concept;
+use super::codes::drugs::{FORMS, INGREDIENTS};
+use super::codes::staff::{ORGANIZATION_TYPES, ROLES};
+use super::codes::{MILLIGRAM, NPI, TABLET};
+use super::json::Json;
+use super::row::Row;
+
+impl Row<'_> {
+    /// `"contained":[…]`: some of a practitioner, an organization, a patient, and a type that has
+    /// no rules of its own.
+    pub fn contained(&mut self) {
+        let choice = self.rng.bits();
+        let clash = self.world.flaws && choice & 7 == 0;
+        self.holds_practitioner = choice >> 8 & 1 == 0;
+        self.holds_organization = choice >> 9 & 1 == 0 || !self.holds_practitioner;
+        let (practitioner, organization) = (self.holds_practitioner, self.holds_organization);
+        self.list("contained", |w| {
+            if practitioner {
+                w.item(Self::contained_practitioner);
+            }
+            if organization {
+                w.item(Self::contained_organization);
+            }
+            if choice >> 10 & 1 == 0 {
+                w.item(Self::contained_patient);
+            }
+            if choice >> 11 & 3 == 0 {
+                w.item(Self::contained_relative);
+            }
+            if clash {
+                w.item(Self::contained_role);
+            }
+        });
+    }
+
+    /// `"contained":[…]`: the medicine `#medication`, of a site's own making.
+    pub fn contained_medication(&mut self, drug: &Concept) {
+        self.list("contained", |w| {
+            w.item(|w| {
+                w.str("resourceType", "Medication");
+                w.str("id", "medication");
+                w.concept("code", drug);
+                w.one_of("form", FORMS);
+                w.list("ingredient", |w| {
+                    w.item(|w| {
+                        w.one_of("itemCodeableConcept", INGREDIENTS);
+                        w.ratio("strength", (500, MILLIGRAM), (1, TABLET));
+                    });
+                });
+            });
+        });
+    }
+
+    fn contained_practitioner(&mut self) {
+        let who = self.some_name();
+        self.str("resourceType", "Practitioner");
+        self.str("id", "practitioner");
+        self.list("identifier", |w| {
+            w.item(|w| w.identifier(NPI, |w| who.provider_number(w)));
+        });
+        self.list("name", |w| w.item(|w| w.human_name(&who)));
+        self.telecom(&who);
+    }
+
+    fn contained_organization(&mut self) {
+        let who = self.some_name();
+        self.str("resourceType", "Organization");
+        self.str("id", "organization");
+        self.list_of("type", ORGANIZATION_TYPES);
+        self.str("name", "Westbrook Laboratories");
+        self.telecom(&who);
+        self.list("address", |w| w.item(|w| w.address(&who)));
+    }
+
+    fn contained_patient(&mut self) {
+        let who = self.person.name;
+        self.str("id", "patient");
+        self.str("resourceType", "Patient");
+        self.list("name", |w| w.item(|w| w.human_name(&who)));
+        self.str("gender", if self.person.female { "female" } else { "male" });
+        let birth = self.person.birth;
+        self.day("birthDate", birth);
+    }
+
+    /// No rules are known for this type: little of it may stay.
+    fn contained_relative(&mut self) {
+        let who = super::names::Name::relative(self.person.number);
+        self.str("resourceType", "RelatedPerson");
+        self.str("id", "relative");
+        self.str("language", "en");
+        self.list("name", |w| w.item(|w| w.human_name(&who)));
+        self.about("patient");
+    }
+
+    /// Its `code` is a list, a Medication's or a Device's is not.
+    fn contained_role(&mut self) {
+        self.str("resourceType", "PractitionerRole");
+        self.str("id", "role");
+        self.list_of("code", ROLES);
+    }
+}

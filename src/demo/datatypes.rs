@@ -1,0 +1,393 @@
+//! FHIR's datatypes as EHRs fill them: nearly regular, and full of names.
+
+use super::codes::{Code, Concept, EPIC, UCUM, Unit, code, concept};
+use super::dates::Time;
+use super::json::Json;
+use super::names::{Name, REGIONS};
+use super::row::Row;
+
+/// A rarity's odds: what is odd in some of the many datatypes of a row.
+const ODD: u64 = 0x3f;
+
+const IDENTIFIER_TYPE: Concept = concept(
+    "National provider identifier",
+    &[code("http://terminology.hl7.org/CodeSystem/v2-0203", "NPI", "NPI")],
+);
+
+impl Row<'_> {
+    /// A practitioner's name, any.
+    pub fn some_name(&mut self) -> Name {
+        let count = self.world.shared(super::Kind::Practitioner);
+        Name::practitioner(self.rng.below(count))
+    }
+
+    /// Some free text that names the patient and a doctor.
+    pub fn free_text(&mut self, name: &str) {
+        const TEXTS: &[&str] = &[
+            " doesn\\u2019t feel better after a week, \\\"worse\\\" even; wrote to Dr. ",
+            " called and was told to come back if it gets worse; seen by Dr. ",
+            " was doing well today, labs reviewed together with ",
+            " asked for a copy; please fax it to ",
+            " – “not convinced”, wants a second opinion from Dr. ",
+        ];
+        let (who, doctor) = (self.person.name, self.some_name());
+        let text = *self.rng.pick(TEXTS);
+        self.str_of(name, |w| {
+            who.full(w);
+            w.raw(text);
+            doctor.full(w);
+        });
+    }
+
+    /// `"note":[…]`, which never survives.
+    pub fn note(&mut self) {
+        let (author, time) = (self.some_name(), self.time);
+        self.list("note", |w| {
+            w.item(|w| {
+                w.note_extension();
+                w.str_of("authorString", |w| author.full(w));
+                w.instant("time", time);
+                w.free_text("text");
+            });
+        });
+    }
+
+    /// `"identifier":[…]` of every other row: the record's number in another system.
+    pub fn identifiers(&mut self) {
+        let who = self.person.name;
+        let bits = self.rng.bits();
+        if bits & 1 == 0 {
+            return;
+        }
+        self.list("identifier", |w| {
+            w.item(|w| {
+                w.str("use", "usual");
+                w.str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.3.698084.8");
+                w.str_of("value", |w| {
+                    who.record_number(w);
+                    w.raw("-");
+                    w.digits((bits >> 40) as i64);
+                });
+            });
+        });
+    }
+
+    /// `"name":{…}`
+    pub fn concept(&mut self, name: &str, concept: &Concept) {
+        self.obj(name, |w| w.concept_members(concept));
+    }
+
+    /// `"name":[{…}]`
+    pub fn concepts(&mut self, name: &str, concepts: &[Concept]) {
+        self.list(name, |w| {
+            for concept in concepts {
+                w.item(|w| w.concept_members(concept));
+            }
+        });
+    }
+
+    /// `"name":{…}`, one of a list.
+    pub fn one_of(&mut self, name: &str, concepts: &[Concept]) {
+        let concept = *self.rng.pick(concepts);
+        self.concept(name, &concept);
+    }
+
+    /// `"name":[{…}]`, one of a list.
+    pub fn list_of(&mut self, name: &str, concepts: &[Concept]) {
+        let concept = *self.rng.pick(concepts);
+        self.concepts(name, &[concept]);
+    }
+
+    /// What is in a CodeableConcept.
+    pub fn concept_members(&mut self, concept: &Concept) {
+        let bits = self.rng.bits();
+        self.oddities(bits);
+        self.list("coding", |w| {
+            for code in concept.codings {
+                w.item(|w| w.coding(code));
+            }
+            if bits >> 8 & 15 == 0 {
+                w.item(|w| w.local_coding(bits >> 12));
+            }
+        });
+        match bits >> 20 & ODD {
+            0 => self.str("text", ""),
+            1..6 => {}
+            6..12 => self.str_of("text", |w| {
+                w.raw(concept.text);
+                w.raw("  ");
+            }),
+            _ => self.str("text", concept.text),
+        }
+    }
+
+    /// What is in a Coding.
+    pub fn coding(&mut self, code: &Code) {
+        let bits = self.rng.bits();
+        self.oddities(bits);
+        if bits >> 8 & 0xff != 0 {
+            self.str("system", code.system);
+        }
+        // Small tables show all of a Coding, too.
+        let turn = self.kind.is_shared() && self.turn(3, 1);
+        if bits >> 16 & 15 == 0 || turn {
+            self.str("version", "2024-09");
+        }
+        self.str("code", code.code);
+        match bits >> 20 & ODD {
+            0 => self.str("display", ""),
+            1..6 => {}
+            6..10 => self.str_of("display", |w| {
+                w.raw(code.display);
+                w.raw(" ");
+            }),
+            10 => {
+                self.str("display", code.display);
+                self.primitive_extension("display");
+            }
+            _ => self.str("display", code.display),
+        }
+        if bits >> 26 & 7 < 2 || turn {
+            self.bool("userSelected", bits >> 26 & 1 == 0);
+        }
+    }
+
+    /// A code of the site's own, with whatever someone typed in.
+    fn local_coding(&mut self, bits: u64) {
+        let code = self.rng.pick(EPIC);
+        let name = self.some_name();
+        self.str("system", code.system);
+        match bits & 7 {
+            // "Other": the display says what, in anyone's words.
+            0 => {
+                self.str("code", "0");
+                self.str_of("display", |w| {
+                    w.raw("as per ");
+                    name.full(w);
+                });
+            }
+            1 => self.str_of("display", |w| name.full(w)),
+            2 => {
+                self.str_of("code", |w| {
+                    w.raw("PEND-");
+                    name.family(w);
+                });
+                self.str_of("display", |w| name.full(w));
+            }
+            3 => self.str("code", "0"),
+            4 => {
+                self.str_of("code", |w| {
+                    w.raw("12.");
+                    name.family(w);
+                });
+                self.absent("asked-unknown");
+                self.str_of("display", |w| name.full(w));
+            }
+            _ => {
+                self.str("code", code.code);
+                self.str("display", code.display);
+            }
+        }
+    }
+
+    /// `"name":{…}`: a Quantity of `value` units of `10^-places`.
+    pub fn quantity(&mut self, name: &str, value: i64, places: u32, unit: Unit) {
+        self.obj(name, |w| w.quantity_members(value, places, unit));
+    }
+
+    /// What is in a Quantity.
+    pub fn quantity_members(&mut self, value: i64, places: u32, unit: Unit) {
+        let bits = self.rng.bits();
+        self.quantity_extensions(bits, value, places);
+        if bits >> 8 & 0x7f == 0 {
+            // The value is missing, and says why.
+            self.obj("_value", |w| w.absent("unknown"));
+        } else {
+            self.decimal("value", value, places);
+        }
+        if bits >> 15 & 31 == 0 {
+            self.str("comparator", if bits >> 20 & 1 == 0 { "<" } else { ">=" });
+        }
+        self.str("unit", unit.unit);
+        match bits >> 24 & 0x7f {
+            0 => {}
+            1 => {
+                self.str("system", EPIC[1].system);
+                self.str("code", "17");
+            }
+            2 => {
+                let name = self.some_name();
+                self.str("system", EPIC[1].system);
+                self.str_of("code", |w| {
+                    w.raw("per ");
+                    name.family(w);
+                });
+            }
+            _ => {
+                self.str("system", UCUM);
+                self.str("code", unit.code);
+            }
+        }
+    }
+
+    /// `"name":{"start":…,"end":…}`
+    pub fn period(&mut self, name: &str, start: Time, end: Time) {
+        self.obj(name, |w| {
+            let bits = w.rng.bits();
+            w.oddities(bits);
+            w.when("start", start);
+            if bits >> 8 & 15 != 0 {
+                w.when("end", end);
+            }
+        });
+    }
+
+    /// `"name":{"low":…,"high":…}`
+    pub fn range(&mut self, name: &str, low: i64, high: i64, unit: Unit) {
+        self.obj(name, |w| {
+            let bits = w.rng.bits();
+            w.oddities(bits);
+            w.quantity("low", low, 0, unit);
+            w.quantity("high", high, 0, unit);
+        });
+    }
+
+    /// `"name":{"numerator":…,"denominator":…}`
+    pub fn ratio(
+        &mut self,
+        name: &str,
+        (over, over_unit): (i64, Unit),
+        (under, under_unit): (i64, Unit),
+    ) {
+        self.obj(name, |w| {
+            let bits = w.rng.bits();
+            w.oddities(bits);
+            w.quantity("numerator", over, 0, over_unit);
+            w.quantity("denominator", under, 0, under_unit);
+        });
+    }
+
+    /// `"name":{…}`: a curve.
+    pub fn sampled_data(&mut self, name: &str) {
+        self.obj(name, |w| {
+            let bits = w.rng.bits();
+            w.oddities(bits & 3);
+            w.quantity("origin", 2_048, 0, super::codes::labs::MILLIVOLT);
+            w.decimal("period", 100, 1);
+            w.decimal("factor", 1_612, 3);
+            w.decimal("lowerLimit", -3_300, 0);
+            w.decimal("upperLimit", 3_300, 0);
+            w.int("dimensions", 1);
+            w.str_of("data", |w| {
+                for sample in 0..60 {
+                    w.digits(2_040 + (bits >> (sample % 48) & 31) as i64);
+                    w.raw(" ");
+                }
+                w.raw("E U L");
+            });
+        });
+    }
+
+    /// What is in an Address: `number` tells apart those of one person.
+    pub fn address(&mut self, who: &Name) {
+        let bits = self.rng.bits();
+        let (state, zip, country) = *self.rng.pick(REGIONS);
+        match bits >> 8 & 3 {
+            0 => self.geolocation(),
+            _ => self.oddities(bits),
+        }
+        self.str("use", "home");
+        self.str("type", "both");
+        self.list("line", |w| {
+            w.separate();
+            w.raw("\"");
+            who.street(w);
+            w.raw("\"");
+        });
+        self.str("city", who.city());
+        self.str("district", who.city());
+        self.str("state", state);
+        self.str("postalCode", zip);
+        self.str("country", country);
+        let start = self.person.birth;
+        self.period("period", start, start.plus(400 * super::dates::DAY));
+        self.str_of("text", |w| {
+            who.street(w);
+            w.raw(", ");
+            w.raw(who.city());
+        });
+        if bits >> 16 & 31 == 0 {
+            self.primitive_extension("postalCode");
+        }
+    }
+
+    /// `"telecom":[…]`
+    pub fn telecom(&mut self, who: &Name) {
+        self.list("telecom", |w| {
+            w.item(|w| {
+                w.str("system", "phone");
+                w.str_of("value", |w| who.phone(w));
+                w.str("use", "home");
+                w.list("extension", |w| {
+                    w.item(|w| {
+                        w.str(
+                            "url",
+                            "http://hl7.org/fhir/StructureDefinition/iso21090-TEL-address",
+                        );
+                        w.str_of("valueString", |w| who.phone(w));
+                    });
+                });
+            });
+            w.item(|w| {
+                w.list("extension", |w| {
+                    w.item(|w| {
+                        w.str(
+                            "url",
+                            "http://hl7.org/fhir/us/core/StructureDefinition/us-core-direct",
+                        );
+                        w.bool("valueBoolean", true);
+                    });
+                });
+                w.str("system", "email");
+                w.str_of("value", |w| who.email(w));
+            });
+        });
+    }
+
+    /// What is in a HumanName.
+    pub fn human_name(&mut self, who: &Name) {
+        self.str("use", "official");
+        self.str_of("text", |w| who.full(w));
+        self.str_of("family", |w| who.family(w));
+        self.strs("given", &[who.given(), who.middle()]);
+        self.list("_given", |w| {
+            w.raw("null");
+            w.item(|w| {
+                w.list("extension", |w| {
+                    w.item(|w| {
+                        w.str(
+                            "url",
+                            "http://hl7.org/fhir/StructureDefinition/iso21090-EN-qualifier",
+                        );
+                        w.str("valueCode", "CL");
+                    });
+                });
+            });
+        });
+        self.strs("suffix", &["Jr."]);
+    }
+
+    /// What is in an Identifier that may be kept.
+    pub fn identifier(&mut self, system: &str, value: impl FnOnce(&mut Self)) {
+        let bits = self.rng.bits();
+        self.oddities(bits);
+        self.str("use", "official");
+        self.concept("type", &IDENTIFIER_TYPE);
+        self.str("system", system);
+        self.str_of("value", value);
+        let start = self.time;
+        self.period("period", start, start.plus(700 * super::dates::DAY));
+        let assigner = self.organization();
+        self.refer("assigner", assigner);
+    }
+}

@@ -1,0 +1,125 @@
+//! Dates and times as FHIR writes them, at every precision an EHR uses.
+
+use super::json::Json;
+
+/// A moment by the clock of the hospital's wall: seconds since 1970-01-01T00:00.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Time(pub(super) i64);
+
+/// Seconds in a day.
+pub(super) const DAY: i64 = 86_400;
+
+/// When the export was made; nothing in it is later.
+pub(super) const EXPORTED: Time = Time(1_751_287_500); // 2025-06-30T12:45:00
+
+/// How a time is spelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// `2019`
+    Year,
+    /// `2019-03`
+    Month,
+    /// `2019-03-02`
+    Date,
+    /// `2019-03-02T14:05:11-05:00`
+    Seconds,
+    /// `2019-03-02T14:05:11.123-05:00`
+    Millis,
+    /// `2019-03-02T19:05:11Z`
+    Utc,
+    /// `2019-03-02T19:05:11.123456+00:00`
+    Micros,
+    /// `14:05:11`
+    Clock,
+}
+
+impl Time {
+    /// The moment `seconds` later.
+    pub(super) fn plus(self, seconds: i64) -> Self {
+        Self(self.0 + seconds)
+    }
+
+    /// Year, month, and day of the month (Gregorian).
+    pub(super) fn date(self) -> (i64, i64, i64) {
+        // Days are counted in years that begin in March, so that a leap day is the last one.
+        let days = self.0.div_euclid(DAY) + 719_468;
+        let era = days.div_euclid(146_097);
+        let of_era = days.rem_euclid(146_097);
+        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        let march = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * march + 2) / 5 + 1;
+        let month = if march < 10 { march + 3 } else { march - 9 };
+        (era * 400 + year + i64::from(month <= 2), month, day)
+    }
+
+    /// Hours from UTC to the wall clock: New York's, summer time by whole months.
+    fn offset(self) -> i64 {
+        if (4..=10).contains(&self.date().1) { -4 } else { -5 }
+    }
+}
+
+/// Writing times.
+pub(super) trait WriteTime: Json {
+    /// `"name":"…"`
+    fn time(&mut self, name: &str, time: Time, spelling: Spelling) {
+        self.str_of(name, |w| w.spell(time, spelling));
+    }
+
+    /// The time alone.
+    fn spell(&mut self, time: Time, spelling: Spelling) {
+        let offset = time.offset();
+        let shown = match spelling {
+            Spelling::Utc | Spelling::Micros => time.plus(-offset * 3_600),
+            _ => time,
+        };
+        if spelling == Spelling::Clock {
+            return self.clock(shown);
+        }
+        let (year, month, day) = shown.date();
+        self.padded(year, 4);
+        if spelling == Spelling::Year {
+            return;
+        }
+        self.raw("-");
+        self.padded(month, 2);
+        if spelling == Spelling::Month {
+            return;
+        }
+        self.raw("-");
+        self.padded(day, 2);
+        if spelling == Spelling::Date {
+            return;
+        }
+        self.raw("T");
+        self.clock(shown);
+        // The fraction has to come from somewhere: any number that differs from row to row will do.
+        let fraction = shown.0.wrapping_mul(7_919).rem_euclid(1_000_000);
+        match spelling {
+            Spelling::Utc => return self.raw("Z"),
+            Spelling::Micros => {
+                self.raw(".");
+                self.padded(fraction, 6);
+                return self.raw("+00:00");
+            }
+            Spelling::Millis => {
+                self.raw(".");
+                self.padded(fraction / 1_000, 3);
+            }
+            _ => {}
+        }
+        self.raw(if offset == -4 { "-04:00" } else { "-05:00" });
+    }
+
+    /// `14:05:11`
+    fn clock(&mut self, time: Time) {
+        let of_day = time.0.rem_euclid(DAY);
+        self.padded(of_day / 3_600, 2);
+        self.raw(":");
+        self.padded(of_day / 60 % 60, 2);
+        self.raw(":");
+        self.padded(of_day % 60, 2);
+    }
+}
+
+impl<W: Json> WriteTime for W {}

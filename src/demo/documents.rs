@@ -1,0 +1,191 @@
+//! Notes and reports.
+
+use super::Kind;
+use super::codes::Concept;
+use super::codes::admin::{EVENT, NOTE_CATEGORIES, NOTE_FORMATS, NOTE_TYPES, SECURITY_LABELS};
+use super::codes::orders::{ORDERS, REPORT_CATEGORIES};
+use super::codes::problems::CONDITIONS;
+use super::codes::staff::{LOCATION_TYPES, SPECIALTIES};
+use super::dates::DAY;
+use super::json::{Json, base64};
+use super::observations::PER_REPORT;
+use super::row::Row;
+
+const CONTENT_TYPES: &[&str] =
+    &["text/html", "text/plain; charset=utf-8", "text/rtf", "application/pdf", "application/xml"];
+
+pub(super) fn diagnostic_report(w: &mut Row) {
+    w.begin();
+    let (case, index, time) = (w.case(), w.index, w.time);
+    w.identifiers();
+    let order = w.own(Kind::ServiceRequest, index);
+    w.refer_list("basedOn", &[order]);
+    let statuses = ["final", "final", "amended"];
+    let status = if case % 70 == 3 { "entered-in-error" } else { w.by_turn(&statuses) };
+    w.str("status", status);
+    w.concepts("category", &[*w.by_turn(REPORT_CATEGORIES)]);
+    w.one_of("code", ORDERS);
+    w.about("subject");
+    w.during("encounter");
+    if case % 9 == 4 {
+        w.period("effectivePeriod", time, time.plus(DAY));
+    } else {
+        w.when("effectiveDateTime", time);
+    }
+    w.instant("issued", time.plus(7_200));
+    let (performer, reader) = (w.organization(), w.practitioner());
+    w.refer_list("performer", &[Some(performer)]);
+    if case % 3 == 1 {
+        w.refer_list("resultsInterpreter", &[Some(reader)]);
+    }
+    let specimen = w.own(Kind::Specimen, index);
+    w.refer_list("specimen", &[specimen]);
+    let results = w.person.count(Kind::Observation);
+    let mut found = [None; PER_REPORT as usize];
+    for (at, slot) in found.iter_mut().enumerate() {
+        let number = index * PER_REPORT + at as u64;
+        if number < results {
+            *slot = w.own(Kind::Observation, number);
+        }
+    }
+    w.refer_list("result", &found);
+    if case % 8 == 1 {
+        let (study, media) = (w.elsewhere("ImagingStudy"), w.elsewhere("Media"));
+        w.refer_list("imagingStudy", &[Some(study)]);
+        w.list("media", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.free_text("comment");
+                w.refer("link", media);
+            });
+        });
+    }
+    w.free_text("conclusion");
+    if case % 4 == 0 {
+        w.list_of("conclusionCode", CONDITIONS);
+    }
+    if case % 5 < 2 {
+        let code = *w.by_turn(ORDERS);
+        w.list("presentedForm", |w| w.item(|w| note_attachment(w, &code)));
+    }
+}
+
+pub(super) fn document_reference(w: &mut Row) {
+    w.begin();
+    let (case, index, time) = (w.case(), w.index, w.time);
+    let kind = *w.by_turn(NOTE_TYPES);
+    let (author, signer, owner) = (w.practitioner(), w.practitioner(), w.organization());
+    w.obj("masterIdentifier", |w| w.str_of("value", |w| w.uuid(case)));
+    w.identifiers();
+    w.str("status", if case % 60 == 9 { "entered-in-error" } else { "current" });
+    w.str_by_turn("docStatus", &["final", "amended", "preliminary"]);
+    w.concept("type", &kind);
+    w.concepts("category", NOTE_CATEGORIES);
+    w.about("subject");
+    w.instant("date", time);
+    w.refer_list("author", &[Some(author)]);
+    if case % 2 == 0 {
+        w.refer("authenticator", signer);
+    }
+    w.refer("custodian", owner);
+    if case % 8 == 3 {
+        let earlier = w.own(Kind::DocumentReference, index + 1);
+        w.list("relatesTo", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.str("code", "appends");
+                w.refer_to("target", earlier);
+            });
+        });
+    }
+    w.free_text("description");
+    if case % 6 == 1 {
+        w.concepts("securityLabel", SECURITY_LABELS);
+    }
+    w.list("content", |w| {
+        w.item(|w| content(w, &kind));
+        if case % 9 == 2 {
+            w.item(|w| content(w, &kind));
+        }
+    });
+    w.obj("context", context);
+}
+
+fn content(w: &mut Row, kind: &Concept) {
+    w.backbone();
+    w.obj("attachment", |w| note_attachment(w, kind));
+    let format = *w.rng.pick(NOTE_FORMATS);
+    w.obj("format", |w| w.coding(&format));
+}
+
+fn context(w: &mut Row) {
+    let (visit, index, case) = (w.visit(), w.index, w.case());
+    w.backbone();
+    let encounter = w.encounter();
+    w.list("encounter", |w| w.item(|w| w.reference_members(encounter, 3)));
+    if case % 5 == 0 {
+        w.concepts("event", &[EVENT]);
+    }
+    w.period("period", visit.start, visit.end());
+    if case % 4 == 1 {
+        w.one_of("facilityType", LOCATION_TYPES);
+    }
+    if case % 3 == 1 {
+        w.one_of("practiceSetting", SPECIALTIES);
+    }
+    if case % 7 == 2 {
+        let (patient, order) = (w.subject(), w.own(Kind::ServiceRequest, index));
+        w.refer("sourcePatientInfo", patient);
+        w.refer_list("related", &[order]);
+    }
+}
+
+/// A note: linked in most rows, inside the row in one of four.
+fn note_attachment(w: &mut Row, kind: &Concept) {
+    let content_type = *w.rng.pick(CONTENT_TYPES);
+    let inline = w.rng.one_in(4);
+    w.attachment(content_type, |w| {
+        if inline {
+            let note = note_text(w, kind, content_type == "text/html");
+            w.str_of("data", |w| base64(w.buf(), &note));
+        }
+    });
+}
+
+/// One to six kilobytes of what a clinician writes, the patient's name all over it.
+fn note_text(w: &mut Row, kind: &Concept, html: bool) -> Vec<u8> {
+    const SENTENCES: &[&str] = &[
+        "Presents today for follow-up; denies chest pain, shortness of breath, fever or chills.",
+        "Blood pressure is well controlled on the current regimen, no change for now.",
+        "Lungs clear to auscultation bilaterally. Heart regular, no murmur.",
+        "Abdomen soft, nontender, no organomegaly. Extremities without edema.",
+        "Labs were reviewed: hemoglobin stable, creatinine at baseline, A1c slightly up.",
+        "Plan: continue medication, repeat labs in three months, return sooner if symptoms worsen.",
+        "Counseled on diet, exercise and tobacco cessation for more than ten minutes.",
+        "Imaging shows no acute cardiopulmonary process; degenerative changes of the spine.",
+        "Allergies and medication list were reconciled with the patient at this visit.",
+    ];
+    let (who, doctor) = (w.person.name, w.some_name());
+    let mut note = Vec::with_capacity(6_000);
+    let (open, close) = if html { ("<p>", "</p>") } else { ("", "\n\n") };
+    note.raw(if html { "<html><body><h1>" } else { "" });
+    note.raw(kind.text);
+    note.raw(if html { "</h1>" } else { "\n" });
+    for _ in 0..w.rng.between(2, 12) {
+        note.raw(open);
+        who.full(&mut note);
+        note.raw(" (");
+        who.record_number(&mut note);
+        note.raw("): ");
+        for _ in 0..w.rng.between(2, 6) {
+            let sentence = *w.rng.pick(SENTENCES);
+            note.raw(sentence);
+            note.raw(" ");
+        }
+        note.raw(close);
+    }
+    note.raw("Electronically signed by Dr. ");
+    doctor.full(&mut note);
+    note.raw(if html { "</body></html>" } else { "\n" });
+    note
+}

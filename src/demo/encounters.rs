@@ -1,0 +1,189 @@
+//! Visits, and the episodes they belong to.
+
+use super::Kind;
+use super::codes::HOUR;
+use super::codes::admin::{
+    ADMIT_SOURCE, ARRANGEMENT, CLASSES, COURTESY, DIAGNOSIS_ROLES, DIET, DISCHARGES,
+    ENCOUNTER_TYPES, EPISODE_TYPES, PARTICIPANTS, PRIORITIES, READMISSION, SERVICE_TYPES,
+};
+use super::codes::problems::{CERNER_REASON, CONDITIONS};
+use super::codes::staff::PHYSICAL_TYPES;
+use super::dates::{DAY, EXPORTED};
+use super::json::Json;
+use super::row::Row;
+
+pub(super) fn encounter(w: &mut Row) {
+    w.begin();
+    let visit = w.visit();
+    let (start, end, inpatient) = (visit.start, visit.end(), visit.inpatient);
+    w.identifiers();
+    w.str(
+        "status",
+        match w.case() % 97 {
+            1 => "entered-in-error",
+            2..6 => "cancelled",
+            6..9 => "in-progress",
+            _ => "finished",
+        },
+    );
+    if w.turn(11, 2) {
+        w.list("statusHistory", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.str("status", "arrived");
+                w.period("period", start, end);
+            });
+        });
+    }
+    w.obj("class", |w| w.coding(visit.class));
+    if w.turn(13, 2) {
+        w.list("classHistory", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.obj("class", |w| w.coding(&CLASSES[1]));
+                w.period("period", start, end);
+            });
+        });
+    }
+    let kind = *w.by_turn(ENCOUNTER_TYPES);
+    if w.turn(5, 1) {
+        w.concepts("type", &[kind, ENCOUNTER_TYPES[0]]);
+    } else {
+        w.concepts("type", &[kind]);
+    }
+    if w.turn(3, 1) {
+        w.one_of("serviceType", SERVICE_TYPES);
+    }
+    if w.turn(3, 2) {
+        w.one_of("priority", PRIORITIES);
+    }
+    w.about("subject");
+    let (case, index) = (w.case(), w.index);
+    let episode = w.own(Kind::EpisodeOfCare, index);
+    if case % 3 == 0 {
+        w.refer_list("episodeOfCare", &[episode]);
+    }
+    if case % 4 == 1 {
+        let order = w.own(Kind::ServiceRequest, index);
+        w.refer_list("basedOn", &[order]);
+    }
+    w.list("participant", |w| {
+        w.item(|w| participant(w, 0));
+        if case % 3 == 0 {
+            w.item(|w| participant(w, 1));
+        }
+    });
+    if case % 7 == 1 {
+        let appointment = w.elsewhere("Appointment");
+        w.refer_list("appointment", &[Some(appointment)]);
+    }
+    w.period("period", start, end);
+    if case % 5 == 2 {
+        w.minutes("length", (end.0 - start.0) / 60);
+    } else if case % 5 == 3 {
+        w.quantity("length", (end.0 - start.0) / 36, 2, HOUR);
+    }
+    match case % 6 {
+        0 => w.concepts("reasonCode", &[CERNER_REASON]),
+        1..4 => w.list_of("reasonCode", CONDITIONS),
+        _ => {}
+    }
+    let condition = w.own(Kind::Condition, index * 3 / 2);
+    if case % 4 == 2 {
+        w.refer_list("reasonReference", &[condition]);
+    }
+    if let Some(condition) = condition {
+        w.list("diagnosis", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.refer("condition", condition);
+                w.one_of("use", DIAGNOSIS_ROLES);
+                w.int("rank", 1);
+            });
+        });
+    }
+    if case % 9 == 1 {
+        let account = w.elsewhere("Account");
+        w.refer_list("account", &[Some(account)]);
+    }
+    if inpatient || case % 29 == 3 {
+        w.obj("hospitalization", hospitalization);
+    }
+    w.list("location", |w| {
+        w.item(|w| {
+            let place = w.location();
+            w.backbone();
+            w.refer("location", place);
+            w.str("status", "completed");
+            w.one_of("physicalType", PHYSICAL_TYPES);
+            w.period("period", start, end);
+        });
+    });
+    let provider = w.organization();
+    w.refer("serviceProvider", provider);
+    if inpatient && index > 0 {
+        let before = w.own(Kind::Encounter, index - 1);
+        w.refer_to("partOf", before);
+    }
+}
+
+fn participant(w: &mut Row, at: usize) {
+    let (visit, who) = (w.visit(), w.practitioner());
+    w.backbone();
+    w.concepts("type", &[PARTICIPANTS[at]]);
+    w.period("period", visit.start, visit.end());
+    w.refer("individual", who);
+}
+
+fn hospitalization(w: &mut Row) {
+    let (origin, destination) = (w.location(), w.location());
+    w.oddities(w.case() % 64);
+    w.obj("preAdmissionIdentifier", |w| {
+        let who = w.person.name;
+        w.str_of("value", |w| who.record_number(w));
+    });
+    w.refer("origin", origin);
+    w.concept("admitSource", &ADMIT_SOURCE);
+    w.concept("reAdmission", &READMISSION);
+    w.concepts("dietPreference", &[DIET]);
+    w.concepts("specialCourtesy", &[COURTESY]);
+    w.concepts("specialArrangement", &[ARRANGEMENT]);
+    w.refer("destination", destination);
+    w.one_of("dischargeDisposition", DISCHARGES);
+}
+
+pub(super) fn episode_of_care(w: &mut Row) {
+    w.begin();
+    let (start, index) = (w.time, w.index);
+    w.identifiers();
+    w.str_by_turn("status", &["active", "finished", "planned"]);
+    w.list("statusHistory", |w| {
+        w.item(|w| {
+            w.backbone();
+            w.str("status", "planned");
+            w.period("period", start, start.plus(DAY));
+        });
+    });
+    w.list_of("type", EPISODE_TYPES);
+    if let Some(condition) = w.own(Kind::Condition, index) {
+        w.list("diagnosis", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.refer("condition", condition);
+                w.one_of("role", DIAGNOSIS_ROLES);
+                w.int("rank", 1);
+            });
+        });
+    }
+    w.about("patient");
+    let organization = w.organization();
+    w.refer("managingOrganization", organization);
+    w.period("period", start, EXPORTED);
+    let order = w.own(Kind::ServiceRequest, index);
+    w.refer_list("referralRequest", &[order]);
+    let manager = w.practitioner();
+    w.refer("careManager", manager);
+    let (team, account) = (w.elsewhere("CareTeam"), w.elsewhere("Account"));
+    w.refer_list("team", &[Some(team)]);
+    w.refer_list("account", &[Some(account)]);
+}

@@ -1,0 +1,427 @@
+//! Extensions: those that are kept, those that are dropped (silently or not), and where an EHR
+//! puts them.
+
+use super::Kind;
+use super::codes::admin::{ENCOUNTER_TYPES, EPISODE_TYPES};
+use super::codes::labs::METHODS;
+use super::codes::problems::{BODY_SITES, PROCEDURES};
+use super::codes::staff::{SEXES, SPECIALTIES};
+use super::json::Json;
+use super::row::Row;
+
+macro_rules! epic {
+    ($name:literal) => {
+        concat!("http://open.epic.com/FHIR/StructureDefinition/extension/", $name)
+    };
+}
+macro_rules! fhir {
+    ($name:literal) => {
+        concat!("http://hl7.org/fhir/StructureDefinition/", $name)
+    };
+}
+macro_rules! us_core {
+    ($name:literal) => {
+        concat!("http://hl7.org/fhir/us/core/StructureDefinition/us-core-", $name)
+    };
+}
+macro_rules! cerner {
+    ($name:literal) => {
+        concat!("https://fhir-ehr.cerner.com/r4/StructureDefinition/", $name)
+    };
+}
+macro_rules! synthea {
+    ($name:literal) => {
+        concat!("http://synthetichealth.github.io/synthea/", $name)
+    };
+}
+
+pub(super) const DATA_ABSENT: &str = fhir!("data-absent-reason");
+const SMARTDATA: &str = epic!("smartdata");
+const NLP_SOURCE: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/nlp-source";
+const NLP_POLARITY: &str =
+    "http://fhir-registry.smarthealthit.org/StructureDefinition/nlp-polarity";
+
+/// What an extension holds.
+#[derive(Clone, Copy)]
+enum Holds {
+    Bool,
+    Code(&'static str),
+    Concept,
+    Site,
+    DateTime,
+    Decimal,
+    Instant,
+    Int,
+    Text(&'static str),
+    Practitioner,
+    Patient,
+    /// A name, which makes the extension one that must go.
+    Name,
+}
+use Holds::{Bool, Code, Concept, DateTime, Decimal, Instant, Int, Patient, Practitioner, Text};
+
+/// Those that stand on a resource itself, and are kept.
+fn known(kind: Kind) -> &'static [(&'static str, Holds)] {
+    match kind {
+        Kind::Patient => &[
+            (epic!("legal-sex"), Concept),
+            (epic!("sex-for-clinical-use"), Concept),
+            (epic!("calculated-pronouns-to-use-for-text"), Concept),
+            (epic!("historical-fhir-id"), Text("eHist.0")),
+            (fhir!("patient-genderIdentity"), Concept),
+            (fhir!("individual-pronouns"), Concept),
+            (us_core!("sex"), Code("248153007")),
+            (us_core!("tribal-affiliation"), Concept),
+            (
+                "http://open.epic.com/FHIR/STU3/StructureDefinition/patient-preferred-provider-language",
+                Concept,
+            ),
+            (
+                "http://open.epic.com/FHIR/STU3/StructureDefinition/patient-preferred-provider-sex",
+                Code("female"),
+            ),
+            (
+                "http://open.epic.com/FHIR/R4/StructureDefinition/patient-preferred-provider-sex",
+                Concept,
+            ),
+            (
+                "https://open.epic.com/FHIR/StructureDefinition/patient-merge-target-reference",
+                Patient,
+            ),
+            (
+                "https://open.epic.com/FHIR/StructureDefinition/patient-merge-unmerge-instant",
+                Instant,
+            ),
+            ("https://open.epic.com/FHIR/StructureDefinition/patient-unmerge-source", Patient),
+            ("https://open.epic.com/FHIR/StructureDefinition/patient-unmerge-target", Patient),
+            (synthea!("disability-adjusted-life-years"), Decimal),
+            (synthea!("quality-adjusted-life-years"), Decimal),
+            ("http://hl7.org/fhir/Profile/us-core#race", Concept),
+            ("http://hl7.org/fhir/Profile/us-core#ethnicity", Concept),
+        ],
+        Kind::Encounter => &[
+            (epic!("accidentrelated"), Bool),
+            (epic!("ip-admit-datetime"), DateTime),
+            (epic!("patient-type"), Concept),
+            (epic!("observation-datetime"), DateTime),
+            (epic!("specialty"), Concept),
+            (cerner!("client-organization"), Text("client-11")),
+        ],
+        Kind::EpisodeOfCare => &[
+            (epic!("transplant-center"), Text("Northfield Transplant Center")),
+            (epic!("transplant-donor-or-recipient"), Concept),
+            (epic!("transplant-event-admission-date"), DateTime),
+            (epic!("transplant-event-center-waitlist-date"), DateTime),
+            (epic!("transplant-event-committee-review-date"), DateTime),
+            (epic!("transplant-event-discharge-date"), DateTime),
+            (epic!("transplant-event-donated-date"), DateTime),
+            (epic!("transplant-event-evaluation"), DateTime),
+            (epic!("transplant-event-referral-date"), DateTime),
+            (epic!("transplant-event-transplanted-date"), DateTime),
+            (epic!("transplant-event-waitlist-date"), DateTime),
+            (epic!("transplant-organ"), Concept),
+            (epic!("transplant-organ-coordinator"), Practitioner),
+            (epic!("transplant-phase-status"), Concept),
+            (epic!("transplant-waitlist-score"), Decimal),
+        ],
+        Kind::Observation => &[
+            (
+                "http://open.epic.com/FHIR/STU3/StructureDefinition/temperature-in-fahrenheit",
+                Decimal,
+            ),
+            (epic!("basis-at-begin-exam"), Concept),
+            (epic!("edd-at-begin-exam"), DateTime),
+            (fhir!("derivation-reference"), Patient),
+            (fhir!("workflow-supportingInfo"), Practitioner),
+            (fhir!("event-performerFunction"), Concept),
+            ("http://terminology.hl7.org/CodeSystem/data-absent-reason", Code("unknown")),
+        ],
+        Kind::DocumentReference => &[
+            (epic!("clinical-note-attached-media"), Text("none")),
+            (epic!("clinical-note-authentication-instant"), Instant),
+            (epic!("clinical-note-author-provider-type"), Concept),
+            (epic!("clinical-note-interval-update"), Bool),
+            (epic!("clinical-note-interval-update-source"), Practitioner),
+            (epic!("clinical-note-post-procedure-diagnosis"), Concept),
+            (epic!("clinical-note-pre-procedure-diagnosis"), Concept),
+            (epic!("clinical-note-service"), Concept),
+            (
+                "http://hl7.org/fhir/5.0/StructureDefinition/extension-DocumentReference.attester",
+                Practitioner,
+            ),
+        ],
+        Kind::Condition => &[
+            (fhir!("condition-assertedDate"), DateTime),
+            (epic!("template-id"), Int),
+            ("http://nictiz.nl/fhir/StructureDefinition/BodySite-Qualifier", Holds::Site),
+        ],
+        Kind::Procedure => &[
+            (epic!("surgical-history-laterality"), Concept),
+            (epic!("surgical-history-source"), Concept),
+            (epic!("log-level-procedure-codes"), Concept),
+        ],
+        Kind::MedicationRequest => &[
+            (us_core!("medication-adherence"), Concept),
+            (cerner!("pharmacy-verification-status"), Code("verified")),
+            (
+                "http://electronichealth.se/fhir/StructureDefinition/NLLPrescriptionFormat",
+                Code("1"),
+            ),
+            ("http://electronichealth.se/fhir/StructureDefinition/NLLRegistrationBasis", Code("2")),
+        ],
+        Kind::MedicationDispense => &[
+            ("http://electronichealth.se/fhir/StructureDefinition/NLLDosePackaging", Bool),
+            (epic!("data-conversion-warning"), Text("unit mapped")),
+        ],
+        Kind::Practitioner | Kind::PractitionerRole => &[
+            ("https://open.epic.com/fhir/extensions/specialty", Concept),
+            (us_core!("jurisdiction"), Concept),
+            (epic!("specialty"), Concept),
+        ],
+        Kind::Organization => &[
+            (synthea!("utilization-encounters-extension"), Int),
+            (synthea!("utilization-labs-extension"), Int),
+            (synthea!("utilization-prescriptions-extension"), Int),
+            (synthea!("utilization-procedures-extension"), Int),
+            (synthea!("bed-count-extension"), Int),
+        ],
+        _ => &[(epic!("data-conversion-warning"), Text("converted")), (epic!("template-id"), Int)],
+    }
+}
+
+/// Those that are known to be useless or worse.
+const SILENT: &[(&str, Holds)] = &[
+    (fhir!("patient-birthPlace"), Holds::Name),
+    (fhir!("patient-birthTime"), DateTime),
+    (fhir!("patient-mothersMaidenName"), Holds::Name),
+    (cerner!("clinical-instruction"), Holds::Name),
+    (cerner!("custom-attribute"), Holds::Name),
+    (cerner!("estimated-financial-responsibility-amount"), Decimal),
+    (epic!("birth-location"), Holds::Name),
+    (epic!("ce-encounter-id"), Int),
+    (epic!("episode-comments"), Holds::Name),
+    (epic!("episode-name"), Holds::Name),
+    (epic!("lab-e-signature"), Holds::Name),
+    (epic!("team-name"), Holds::Name),
+    (epic!("technical-details"), Holds::Name),
+];
+
+/// Those that nobody expects.
+const UNKNOWN: &[&str] = &[
+    "https://ehr.example.com/fhir/StructureDefinition/registration-clerk",
+    "http://hl7.org/fhir/StructureDefinition/translation",
+    "urn:example:site:free-text-comment",
+    "https://vendor.example.net/ext/chat-transcript",
+];
+
+impl Row<'_> {
+    /// The resource's own `extension` and `modifierExtension`.
+    pub fn resource_extensions(&mut self) {
+        let bits = self.rng.bits();
+        let (shared, case) = (self.kind.is_shared(), self.case());
+        let known = known(self.kind);
+        let often = self.kind.per_patient() <= 1;
+        let due = if often { Some(case) } else { (case % 5 == 0).then_some(case / 5) };
+        let silent = bits & 15 == 0 || self.kind == Kind::Patient;
+        let unknown = bits >> 4 & 15 == 0;
+        let smartdata = bits >> 8 & 31 == 0 && !shared;
+        let person = self.kind == Kind::Patient;
+        if due.is_some() || silent || unknown || smartdata {
+            self.list("extension", |w| {
+                if person {
+                    w.demographics();
+                }
+                if let Some(due) = due {
+                    let (url, holds) = known[due as usize % known.len()];
+                    w.item(|w| w.within_kept(|w| w.extension(url, holds)));
+                }
+                if silent {
+                    let (url, holds) = SILENT[w.index as usize % SILENT.len()];
+                    let (url, holds) =
+                        if person { SILENT[case as usize % SILENT.len()] } else { (url, holds) };
+                    w.item(|w| w.extension(url, holds));
+                }
+                if unknown {
+                    w.item(Self::unknown_extension);
+                }
+                if smartdata {
+                    w.item(|w| w.within_kept(Self::smartdata));
+                }
+            });
+        }
+        if self.turn(43, 5) {
+            self.modifier();
+        }
+    }
+
+    /// A `modifierExtension` that is understood.
+    pub fn modifier(&mut self) {
+        self.list("modifierExtension", |w| {
+            w.item(|w| {
+                w.list("extension", |w| {
+                    w.item(|w| {
+                        w.str("url", "algorithm");
+                        w.str("valueString", "ctakes");
+                    });
+                });
+                w.str("url", NLP_SOURCE);
+            });
+            w.item(|w| {
+                w.str("url", NLP_POLARITY);
+                w.bool("valueBoolean", false);
+            });
+        });
+    }
+
+    fn extension(&mut self, url: &str, holds: Holds) {
+        self.str("url", url);
+        let time = self.time;
+        match holds {
+            Bool => self.bool("valueBoolean", true),
+            Code(code) => self.str("valueCode", code),
+            Concept => {
+                let concepts = match self.kind {
+                    Kind::Patient => SEXES,
+                    Kind::Encounter => ENCOUNTER_TYPES,
+                    Kind::EpisodeOfCare => EPISODE_TYPES,
+                    Kind::Observation => METHODS,
+                    Kind::Practitioner | Kind::PractitionerRole => SPECIALTIES,
+                    _ => PROCEDURES,
+                };
+                self.one_of("valueCodeableConcept", concepts);
+            }
+            Holds::Site => self.one_of("valueCodeableConcept", BODY_SITES),
+            DateTime => self.when("valueDateTime", time),
+            Decimal => self.decimal("valueDecimal", time.0 / 300 % 10_000, 2),
+            Instant => self.instant("valueInstant", time),
+            Int => self.int("valueInteger", time.0 / 60 % 10_000),
+            Text(text) => self.str("valueString", text),
+            Practitioner => {
+                let who = self.practitioner();
+                self.refer("valueReference", who);
+            }
+            Patient => {
+                let who = self.subject();
+                self.refer("valueReference", who);
+            }
+            Holds::Name => self.free_text("valueString"),
+        }
+    }
+
+    fn unknown_extension(&mut self) {
+        let url = *self.rng.pick(UNKNOWN);
+        if self.rng.one_in(2) {
+            self.str("url", url);
+            self.free_text("valueString");
+        } else {
+            self.list("extension", |w| {
+                w.item(|w| {
+                    w.str("url", "clerk");
+                    w.free_text("valueString");
+                });
+            });
+            self.str("url", url);
+        }
+    }
+
+    /// Epic's catch-all: an extension of extensions of any datatype.
+    fn smartdata(&mut self) {
+        let bits = self.rng.bits();
+        self.list("extension", |w| {
+            w.item(|w| {
+                w.str("url", "element-id");
+                w.str_of("valueString", |w| {
+                    w.raw("EPIC#31000");
+                    w.digits((bits & 0xffff) as i64);
+                });
+            });
+            for shift in [16, 32] {
+                w.item(|w| {
+                    w.str("url", "element-value");
+                    w.any_value(bits >> shift & 0xffff);
+                });
+            }
+        });
+        self.str("url", SMARTDATA);
+    }
+
+    /// Race, ethnicity, birth sex and gender identity as US Core has them.
+    fn demographics(&mut self) {
+        const RACES: &[(&str, &str)] = &[
+            ("2106-3", "White"),
+            ("2054-5", "Black or African American"),
+            ("2028-9", "Asian"),
+            ("1002-5", "American Indian or Alaska Native"),
+        ];
+        const DETAILED: &[(&str, &str)] = &[("2108-9", "European"), ("2058-6", "African American")];
+        let (female, turn) = (self.person.female, self.case());
+        let race = *self.rng.pick(RACES);
+        if turn % 19 != 1 {
+            self.item(|w| {
+                w.list("extension", |w| {
+                    w.omb("ombCategory", race);
+                    if turn % 11 == 1 {
+                        w.omb("ombCategory", RACES[2]);
+                    }
+                    if turn % 7 == 1 {
+                        w.omb("detailed", DETAILED[turn as usize % 2]);
+                    }
+                    w.item(|w| {
+                        w.str("url", "text");
+                        w.str("valueString", race.1);
+                    });
+                });
+                w.str("url", us_core!("race"));
+            });
+        }
+        self.item(|w| {
+            let hispanic = w.rng.one_in(5);
+            let ethnicity = if hispanic {
+                ("2135-2", "Hispanic or Latino")
+            } else {
+                ("2186-5", "Not Hispanic or Latino")
+            };
+            w.list("extension", |w| {
+                w.omb("ombCategory", ethnicity);
+                if turn % 5 == 1 {
+                    w.omb("detailed", ("2148-5", "Mexican"));
+                }
+                w.item(|w| {
+                    w.str("url", "text");
+                    w.str("valueString", ethnicity.1);
+                });
+            });
+            w.str("url", us_core!("ethnicity"));
+        });
+        self.item(|w| {
+            w.str("url", us_core!("birthsex"));
+            w.str("valueCode", if female { "F" } else { "M" });
+        });
+        self.item(|w| {
+            w.str("url", us_core!("genderIdentity"));
+            w.obj("valueCodeableConcept", |w| {
+                w.list("coding", |w| {
+                    w.item(|w| {
+                        w.str("system", "http://snomed.info/sct");
+                        w.str("code", if female { "446141000124107" } else { "446151000124109" });
+                    });
+                });
+            });
+        });
+    }
+
+    fn omb(&mut self, url: &str, (code, display): (&str, &str)) {
+        self.item(|w| {
+            w.str("url", url);
+            w.obj("valueCoding", |w| {
+                w.str("system", "urn:oid:2.16.840.1.113883.6.238");
+                w.str("code", code);
+                w.str("display", display);
+                if w.turn(23, 7) {
+                    w.str("version", "1.2");
+                    w.bool("userSelected", false);
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,194 @@
+//! Rows that have to be rejected, each for another reason.
+
+use super::Kind;
+use super::chunk;
+use super::json::Json;
+use super::row::Revision;
+use super::world::{Person, World};
+
+/// What is wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// Not JSON at all.
+    Text,
+    /// Half a row.
+    Truncated,
+    /// Two objects on one line.
+    Twice,
+    /// A list of rows.
+    Array,
+    /// A string.
+    Scalar,
+    /// A type that is none of the file's.
+    OtherType,
+    /// The server's complaint in place of a row.
+    Outcome,
+    NoId,
+    NullId,
+    /// A string where an object belongs.
+    StringForObject,
+    /// An object where a scalar belongs.
+    ObjectForScalar,
+    /// A string where an integer belongs.
+    StringForInteger,
+    /// A string where a decimal belongs.
+    StringForDecimal,
+    /// An integer that needs more than 32 bits.
+    Overflow,
+    /// A list inside a list.
+    Nested,
+    /// A modifierExtension that no one knows.
+    Modifier,
+}
+
+impl Flaw {
+    pub const ALL: &[Self] = &[
+        Self::Text,
+        Self::Truncated,
+        Self::Twice,
+        Self::Array,
+        Self::Scalar,
+        Self::OtherType,
+        Self::Outcome,
+        Self::NoId,
+        Self::NullId,
+        Self::StringForObject,
+        Self::ObjectForScalar,
+        Self::StringForInteger,
+        Self::StringForDecimal,
+        Self::Overflow,
+        Self::Nested,
+        Self::Modifier,
+    ];
+}
+
+/// Ends some usable lines as Windows does, and puts blank lines after others.
+pub(super) fn line_end(buf: &mut Vec<u8>, bits: u64) {
+    match bits & 0xff {
+        0 => {
+            buf.pop();
+            buf.extend_from_slice(b"\r\n");
+        }
+        1 => buf.push(b'\n'),
+        2 => buf.extend_from_slice(b"  \t\n"),
+        _ => {}
+    }
+}
+
+/// Writes a broken line.
+pub(super) fn write(
+    buf: &mut Vec<u8>,
+    world: &World,
+    person: &Person,
+    kind: Kind,
+    index: u64,
+    flaw: Flaw,
+) {
+    let start = buf.len();
+    match flaw {
+        Flaw::Text => buf.raw("upstream request timeout"),
+        Flaw::Truncated => {
+            chunk::write(buf, world, person, kind, index, Revision::First);
+            let length = buf.len() - start;
+            // Not inside a character: what is left is text, only not JSON.
+            let mut end = start + length / 2;
+            while !buf[end].is_ascii() {
+                end += 1;
+            }
+            buf.truncate(end);
+        }
+        Flaw::Twice => {
+            for _ in 0..2 {
+                chunk::write(buf, world, person, kind, index, Revision::First);
+                buf.pop();
+            }
+        }
+        Flaw::Array => {
+            buf.raw("[");
+            chunk::write(buf, world, person, kind, index, Revision::First);
+            buf.pop();
+            buf.raw("]");
+        }
+        Flaw::Scalar => buf.raw("\"no more results\""),
+        Flaw::OtherType => object(buf, world, person, "Basic", kind, index, |_| {}),
+        Flaw::Outcome => {
+            buf.raw(r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"#);
+            buf.raw(r#""processing","diagnostics":"Internal error while reading the resource"}]}"#);
+        }
+        _ => object(buf, world, person, kind.name(), kind, index, |w| wrong(w, flaw)),
+    }
+    if flaw == Flaw::NoId || flaw == Flaw::NullId {
+        without_id(buf, start, flaw == Flaw::NullId);
+    }
+    buf.push(b'\n');
+}
+
+/// A short row, with whatever `members` adds.
+fn object(
+    buf: &mut Vec<u8>,
+    world: &World,
+    person: &Person,
+    kind_name: &str,
+    kind: Kind,
+    index: u64,
+    members: impl FnOnce(&mut Vec<u8>),
+) {
+    let id = world.id(kind, person.number, index);
+    buf.item(|w| {
+        w.str("resourceType", kind_name);
+        w.bytes("id", id.bytes());
+        members(w);
+        w.obj("text", |w| {
+            w.str("status", "generated");
+            w.str_of("div", |w| {
+                w.raw("<div>");
+                person.name.full(w);
+                w.raw("</div>");
+            });
+        });
+    });
+}
+
+fn wrong(w: &mut Vec<u8>, flaw: Flaw) {
+    const KNOWN: &str = "http://open.epic.com/FHIR/StructureDefinition/extension/template-id";
+    let extension = |w: &mut Vec<u8>, value: &dyn Fn(&mut Vec<u8>)| {
+        w.list("extension", |w| {
+            w.item(|w| {
+                w.str("url", KNOWN);
+                value(w);
+            });
+        });
+    };
+    match flaw {
+        Flaw::StringForObject => w.str("meta", "2024-05-05T10:00:00Z"),
+        Flaw::ObjectForScalar => w.obj("language", |w| w.str("value", "en")),
+        Flaw::StringForInteger => extension(w, &|w| w.str("valueInteger", "seven")),
+        Flaw::StringForDecimal => extension(w, &|w| w.str("valueDecimal", "<0.5")),
+        Flaw::Overflow => extension(w, &|w| w.int("valueInteger", 5_000_000_000)),
+        Flaw::Nested => w.obj("meta", |w| {
+            w.list("profile", |w| w.raw("[\"http://example.com/profile\"]"));
+        }),
+        Flaw::Modifier => w.list("modifierExtension", |w| {
+            w.item(|w| {
+                w.str("url", "https://ehr.example.com/fhir/StructureDefinition/not-really");
+                w.bool("valueBoolean", true);
+            });
+        }),
+        _ => {}
+    }
+}
+
+/// Takes the id out of the row that begins at `start`, or puts `null` in its place.
+fn without_id(buf: &mut Vec<u8>, start: usize, null: bool) {
+    let name = b",\"id\":";
+    let row = &buf[start..];
+    let Some(at) = row.windows(name.len()).position(|window| window == name) else { return };
+    let value = start + at + name.len();
+    // An opening quote, 23 characters, a closing quote.
+    let end = (value + 25).min(buf.len());
+    if null {
+        buf.splice(value..end, *b"null");
+    } else {
+        buf.drain(start + at..end);
+    }
+}

@@ -1,0 +1,305 @@
+//! Medicines: what they are, who was prescribed which, and what was handed out.
+
+use super::Kind;
+use super::codes::drugs::{
+    COURSES, DISPENSE_CATEGORIES, DISPENSE_TYPES, DRUGS, FORMS, INGREDIENTS, NOT_DISPENSED,
+    PACKAGER, REQUEST_CATEGORIES, STOPPED, SUBSTITUTION_REASONS, SUBSTITUTIONS,
+};
+use super::codes::problems::CONDITIONS;
+use super::codes::staff::{PERFORMER_ROLES, ROLES};
+use super::codes::{Concept, DAYS, MILLIGRAM, TABLET};
+use super::dates::{DAY, EXPORTED};
+use super::json::Json;
+use super::rng::mix;
+use super::row::Row;
+
+/// How a row says which medicine it is about.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Inline,
+    /// `#medication`
+    Contained,
+    /// A Medication of the export.
+    Shared(u64),
+}
+
+/// The medicine of the patient's prescription `request`, and how it is told: a dispense says the
+/// same as the prescription it fills.
+fn prescribed(w: &Row, request: u64) -> (&'static Concept, Way) {
+    let bits = mix(&[w.world.seed, w.person.number, request, 0x72_78]);
+    let medication = bits >> 8 & 0xffff;
+    match bits & 7 {
+        0 => (&DRUGS[(bits >> 32) as usize % DRUGS.len()], Way::Contained),
+        1..4 => {
+            let at = medication % w.world.shared(Kind::Medication);
+            (&DRUGS[at as usize % DRUGS.len()], Way::Shared(at))
+        }
+        _ => (&DRUGS[(bits >> 32) as usize % DRUGS.len()], Way::Inline),
+    }
+}
+
+/// Starts a row about a medicine.
+fn begin(w: &mut Row, drug: &Concept, way: Way) {
+    w.begin_with(|w| {
+        let contains = way == Way::Contained;
+        if contains {
+            w.contained_medication(drug);
+        }
+        contains
+    });
+}
+
+/// `medicationCodeableConcept` or `medicationReference`.
+fn medicine(w: &mut Row, drug: &Concept, way: Way) {
+    match way {
+        Way::Inline => w.concept("medicationCodeableConcept", drug),
+        Way::Contained => {
+            let target = w.inside("#medication");
+            w.refer_plainly("medicationReference", target);
+        }
+        Way::Shared(at) => {
+            let target = w.shared(Kind::Medication, at);
+            w.refer_plainly("medicationReference", target);
+        }
+    }
+}
+
+pub(super) fn medication(w: &mut Row) {
+    w.begin();
+    let (maker, time) = (w.organization(), w.time);
+    w.list("identifier", |w| {
+        w.item(|w| {
+            w.str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.2.698288");
+            w.str_of("value", |w| {
+                w.raw("MRN-Q-ERX");
+                w.digits(w.index as i64);
+            });
+        });
+    });
+    w.concept("code", &DRUGS[w.index as usize % DRUGS.len()]);
+    w.str("status", "active");
+    w.refer("manufacturer", maker);
+    w.one_of("form", FORMS);
+    w.ratio("amount", (30, TABLET), (1, TABLET));
+    w.list("ingredient", |w| {
+        w.item(|w| {
+            w.backbone();
+            if w.turn(3, 0) {
+                let substance = w.elsewhere("Substance");
+                w.refer("itemReference", substance);
+            } else {
+                w.one_of("itemCodeableConcept", INGREDIENTS);
+            }
+            w.bool("isActive", true);
+            w.ratio("strength", (10, MILLIGRAM), (1, TABLET));
+        });
+    });
+    w.obj("batch", |w| {
+        w.backbone();
+        w.str("lotNumber", "9494788");
+        w.when("expirationDate", time.plus(500 * DAY));
+    });
+}
+
+pub(super) fn medication_request(w: &mut Row) {
+    let (drug, way) = prescribed(w, w.index);
+    begin(w, drug, way);
+    let (case, index, time) = (w.case(), w.index, w.time);
+    w.identifiers();
+    let status = if case % 75 == 2 {
+        "entered-in-error"
+    } else {
+        w.by_turn(&["active", "completed", "stopped"])
+    };
+    w.str("status", status);
+    if status == "stopped" {
+        w.one_of("statusReason", STOPPED);
+    }
+    w.str_by_turn("intent", &["order", "order", "plan", "instance-order"]);
+    w.list_of("category", REQUEST_CATEGORIES);
+    if case % 3 == 0 {
+        w.str("priority", "routine");
+    }
+    if case % 20 == 1 {
+        w.bool("doNotPerform", false);
+    }
+    match case % 10 {
+        0..4 => w.bool("reportedBoolean", case % 10 == 0),
+        4 => {
+            let who = w.subject();
+            w.refer("reportedReference", who);
+        }
+        _ => {}
+    }
+    medicine(w, drug, way);
+    w.about("subject");
+    w.during("encounter");
+    if case % 15 == 1 {
+        let fact = w.own(Kind::Observation, index);
+        w.refer_list("supportingInformation", &[fact]);
+    }
+    w.when("authoredOn", time);
+    let (requester, performer, recorder) = (w.practitioner(), w.organization(), w.practitioner());
+    w.refer("requester", requester);
+    if case % 12 == 1 {
+        w.refer("performer", performer);
+        w.one_of("performerType", ROLES);
+    }
+    if case % 2 == 0 {
+        w.refer("recorder", recorder);
+    }
+    if case % 3 == 1 {
+        w.list_of("reasonCode", CONDITIONS);
+    } else {
+        let reason = w.own(Kind::Condition, index);
+        w.refer_list("reasonReference", &[reason]);
+    }
+    if case % 18 == 1 {
+        w.gappy("instantiatesCanonical", "http://example.com/fhir/PlanDefinition/bp");
+        w.strs("instantiatesUri", &["https://example.com/protocols/9"]);
+    }
+    if case % 14 == 1 {
+        let order = w.own(Kind::ServiceRequest, index);
+        w.refer_list("basedOn", &[order]);
+    }
+    if case % 4 == 0 {
+        w.obj("groupIdentifier", |w| w.str_of("value", |w| w.uuid(case)));
+        w.one_of("courseOfTherapyType", COURSES);
+    }
+    if case % 7 == 1 {
+        let coverage = w.elsewhere("Coverage");
+        w.refer_list("insurance", &[Some(coverage)]);
+    }
+    if case % 3 == 0 {
+        w.note();
+    }
+    w.dosages();
+    if case % 5 < 3 {
+        w.obj("dispenseRequest", |w| dispense_request(w, case));
+    }
+    if case % 4 == 1 {
+        w.obj("substitution", |w| {
+            w.backbone();
+            match case % 3 {
+                0 => w.one_of("allowedCodeableConcept", SUBSTITUTIONS),
+                _ => w.bool("allowedBoolean", true),
+            }
+            w.one_of("reason", SUBSTITUTION_REASONS);
+        });
+    }
+    if case % 9 == 1 {
+        let prior = w.own(Kind::MedicationRequest, index + 1);
+        w.refer_to("priorPrescription", prior);
+    }
+    if case % 22 == 1 {
+        let (issue, history) = (w.elsewhere("DetectedIssue"), w.elsewhere("Provenance"));
+        w.refer_list("detectedIssue", &[Some(issue)]);
+        w.refer_list("eventHistory", &[Some(history)]);
+    }
+}
+
+fn dispense_request(w: &mut Row, case: u64) {
+    let time = w.time;
+    w.backbone();
+    if case % 6 == 1 {
+        w.obj("initialFill", |w| {
+            w.backbone();
+            w.quantity("quantity", 10, 0, TABLET);
+            w.quantity("duration", 10, 0, DAYS);
+        });
+        w.quantity("dispenseInterval", 30, 0, DAYS);
+    }
+    w.period("validityPeriod", time, EXPORTED);
+    w.int("numberOfRepeatsAllowed", (case / 5 % 5) as i64);
+    w.quantity("quantity", 30 * (1 + case as i64 / 5 % 3), 0, TABLET);
+    w.quantity("expectedSupplyDuration", 30, 0, DAYS);
+    if case % 4 == 1 {
+        let pharmacy = w.organization();
+        w.refer("performer", pharmacy);
+    }
+}
+
+pub(super) fn medication_dispense(w: &mut Row) {
+    let request = w.index * 2 % w.person.count(Kind::MedicationRequest).max(1);
+    let (drug, way) = prescribed(w, request);
+    begin(w, drug, way);
+    let (case, index, time) = (w.case(), w.index, w.time);
+    w.identifiers();
+    if case % 10 == 1 {
+        let procedure = w.own(Kind::Procedure, index);
+        w.refer_list("partOf", &[procedure]);
+    }
+    let declined = case % 20 == 3;
+    w.str(
+        "status",
+        if declined {
+            "declined"
+        } else if case % 55 == 4 {
+            "entered-in-error"
+        } else {
+            "completed"
+        },
+    );
+    if declined {
+        match case % 3 {
+            0 => {
+                let issue = w.elsewhere("DetectedIssue");
+                w.refer("statusReasonReference", issue);
+            }
+            _ => w.one_of("statusReasonCodeableConcept", NOT_DISPENSED),
+        }
+    }
+    w.one_of("category", DISPENSE_CATEGORIES);
+    medicine(w, drug, way);
+    w.about("subject");
+    w.during("context");
+    if case % 12 == 1 {
+        let fact = w.own(Kind::Observation, index);
+        w.refer_list("supportingInformation", &[fact]);
+    }
+    w.list("performer", |w| {
+        w.item(|w| {
+            let actor = w.practitioner();
+            w.backbone();
+            if case % 2 == 0 {
+                w.concept("function", &PACKAGER);
+            } else {
+                w.one_of("function", PERFORMER_ROLES);
+            }
+            w.refer("actor", actor);
+        });
+    });
+    let place = w.location();
+    w.refer("location", place);
+    let prescription = w.own(Kind::MedicationRequest, request);
+    w.refer_list("authorizingPrescription", &[prescription]);
+    w.one_of("type", DISPENSE_TYPES);
+    w.quantity("quantity", 30, 0, TABLET);
+    w.quantity("daysSupply", 30, 0, DAYS);
+    w.when("whenPrepared", time);
+    w.when("whenHandedOver", time.plus(3_600));
+    if case % 8 == 1 {
+        let (to, receiver) = (w.location(), w.subject());
+        w.refer("destination", to);
+        w.refer_list("receiver", &[Some(receiver)]);
+    }
+    if case % 3 == 0 {
+        w.note();
+    }
+    w.dosages();
+    if case % 5 == 1 {
+        let responsible = w.practitioner();
+        w.obj("substitution", |w| {
+            w.backbone();
+            w.bool("wasSubstituted", case % 2 == 0);
+            w.one_of("type", SUBSTITUTIONS);
+            w.list_of("reason", SUBSTITUTION_REASONS);
+            w.refer_list("responsibleParty", &[Some(responsible)]);
+        });
+    }
+    if case % 16 == 1 {
+        let (issue, history) = (w.elsewhere("DetectedIssue"), w.elsewhere("Provenance"));
+        w.refer_list("detectedIssue", &[Some(issue)]);
+        w.refer_list("eventHistory", &[Some(history)]);
+    }
+}

@@ -1,0 +1,181 @@
+//! A synthetic bulk export that looks like an EHR's: for trying the program, testing and measuring.
+//!
+//! Everything follows from the seed: the same options give the same bytes, however many threads
+//! write them. Patients are independent of each other, so memory does not grow with their number.
+//!
+//! What it holds: all 20 types, linked to each other; every element that de-identification
+//! keeps, and much that it must not (names, numbers, narratives, notes); the ways in which real
+//! servers depart from the book. With [`Options::flaws`] there are rows, too, that no one can
+//! use.
+//!
+//! The stages: `world` says who and what there is, a `chunk` holds the rows of a few patients,
+//! and `files` puts the chunks in order into files.
+
+mod chunk;
+mod codes;
+mod conditions;
+mod contained;
+mod datatypes;
+mod dates;
+mod documents;
+mod encounters;
+mod export_log;
+mod extensions;
+mod files;
+mod flaws;
+mod json;
+mod kind;
+mod medications;
+mod names;
+mod observations;
+mod odd;
+mod orders;
+mod people;
+mod procedures;
+mod references;
+mod rng;
+mod row;
+mod timing;
+mod values;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fs, io, thread};
+
+use crate::error::{Context, Error, Exit, Result};
+use chunk::Chunk;
+use files::Files;
+use kind::Kind;
+pub use names::{identifying_strings, identifying_words};
+use world::World;
+
+/// What to generate.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many patients; on average some 170 rows and 0.4 MB each.
+    pub patients: u64,
+    /// What everything follows from.
+    pub seed: u64,
+    /// When a file has this many rows, the next one is begun (`Type.001.ndjson`).
+    pub rows_per_file: u64,
+    /// Some rows come twice, some are broken, some are right but spelled in ways that Cumulus ETL 4
+    /// rejects. Without flaws it takes every row.
+    pub flaws: bool,
+    /// `Type.000.ndjson.gz` instead of `Type.000.ndjson`.
+    pub gzip: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { patients: 1_000, seed: 1, rows_per_file: 250_000, flaws: true, gzip: false }
+    }
+}
+
+/// What was generated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Files, the log included.
+    pub files: u64,
+    /// Their bytes, as stored.
+    pub bytes: u64,
+    /// Usable rows per type, duplicates included.
+    pub rows: BTreeMap<&'static str, u64>,
+    /// Usable rows whose id another row of the type has, too: `rows` less these are distinct ids.
+    pub duplicates: u64,
+    /// Rows that have to be rejected; they are in no other count.
+    pub broken: u64,
+    /// Entries in `deleted/`.
+    pub deleted: u64,
+    /// Those of them that name a row of this export.
+    pub deleted_here: u64,
+}
+
+/// Writes an export into `dir`, which must be absent or empty (exit 26 otherwise).
+///
+/// `Type.000.ndjson` … for all types, `deleted/`, `error/` and `log.ndjson`. Uses all processors;
+/// `progress` is told the bytes written so far, by any of the threads.
+pub fn generate(dir: &Path, options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Summary> {
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    generate_with(dir, options, threads, progress)
+}
+
+fn generate_with(
+    dir: &Path,
+    options: &Options,
+    threads: usize,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Summary> {
+    claim(dir)?;
+    let world = World::new(options);
+    let files = Files::new(dir, options)?;
+    let chunks = options.patients.div_ceil(chunk::PATIENTS).max(1);
+    let next = AtomicU64::new(0);
+
+    let work = || -> Result<chunk::Counts> {
+        let _guard = files.stop_on_panic();
+        let mut chunk = Chunk::default();
+        let mut counts = chunk::Counts::default();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= chunks {
+                return Ok(counts);
+            }
+            chunk.fill(&world, number, chunks);
+            files.write(number, &chunk)?;
+            counts.add(&chunk.counts);
+            progress(files.bytes());
+        }
+    };
+    let counts = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.clamp(1, 64)).map(|_| scope.spawn(work)).collect();
+        let mut total = chunk::Counts::default();
+        for worker in workers {
+            match worker.join() {
+                Ok(counts) => total.add(&counts?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok::<_, Error>(total)
+    })?;
+
+    let mut written = files.finish()?;
+    written.push(export_log::write_warnings(dir, options)?);
+    let log_bytes = export_log::write(dir, options, &written)?;
+    progress(written.iter().map(|file| file.bytes).sum::<u64>() + log_bytes);
+    Ok(Summary {
+        files: written.len() as u64 + 1,
+        bytes: written.iter().map(|file| file.bytes).sum::<u64>() + log_bytes,
+        rows: Kind::ALL
+            .into_iter()
+            .filter(|kind| counts.rows[*kind as usize] > 0)
+            .map(|kind| (kind.name(), counts.rows[kind as usize]))
+            .collect(),
+        duplicates: counts.duplicates,
+        broken: counts.broken,
+        deleted: counts.deleted,
+        deleted_here: counts.deleted_here,
+    })
+}
+
+/// Makes the folder; one that holds anything is left alone.
+fn claim(dir: &Path) -> Result<()> {
+    match fs::read_dir(dir) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(Error::new(
+                Exit::FolderNotEmpty,
+                format!("the folder '{}' is not empty; name a new or an empty one", dir.display()),
+            )),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(dir)
+            .with_context(|| format!("cannot make the folder '{}'", dir.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot use the folder '{}'", dir.display()))
+        }
+    }
+}

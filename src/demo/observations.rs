@@ -1,0 +1,206 @@
+//! Vital signs, laboratory results, answers.
+
+use super::Kind;
+use super::codes::admin::ABSENT;
+use super::codes::labs::{
+    ANSWERS, BLOOD_PRESSURE, CATEGORIES, DIASTOLIC, INTERPRETATIONS, LABS, METHODS, MM_HG, Measure,
+    SURVEY, SYSTOLIC, VITALS,
+};
+use super::codes::problems::BODY_SITES;
+use super::codes::{Concept, unit};
+use super::dates::DAY;
+use super::json::Json;
+use super::row::Row;
+
+/// Results per report: report `n` has the observations from `n * PER_REPORT` on.
+pub(super) const PER_REPORT: u64 = 5;
+
+pub(super) fn observation(w: &mut Row) {
+    w.begin();
+    let (case, index) = (w.case(), w.index);
+    w.identifiers();
+    if case % 4 == 0 {
+        let order = w.own(Kind::ServiceRequest, index / PER_REPORT);
+        w.refer_list("basedOn", &[order]);
+    }
+    if case % 9 == 0 {
+        let procedure = w.own(Kind::Procedure, index);
+        w.refer_list("partOf", &[procedure]);
+    }
+    let status = match case % 90 {
+        1 => "entered-in-error",
+        2..6 => "amended",
+        6..8 => "preliminary",
+        _ => "final",
+    };
+    w.str("status", status);
+    match w.rng.below(20) {
+        0..5 => {
+            category(w, 1);
+            blood_pressure(w);
+        }
+        5..9 => {
+            category(w, 1);
+            let measure = w.rng.pick(VITALS);
+            head(w, &measure.concept);
+            measured(w, measure);
+        }
+        9..16 => {
+            category(w, 0);
+            let measure = w.rng.pick(LABS);
+            head(w, &measure.concept);
+            measured(w, measure);
+        }
+        _ => {
+            category(w, 2 + case as usize % 2);
+            let asked = *w.by_turn(SURVEY);
+            head(w, &asked);
+            answer(w, case / SURVEY.len() as u64);
+        }
+    }
+    tail(w);
+}
+
+fn category(w: &mut Row, at: usize) {
+    if w.rng.one_in(9) {
+        w.concepts("category", &[CATEGORIES[at], CATEGORIES[0]]);
+    } else {
+        w.concepts("category", &[CATEGORIES[at]]);
+    }
+}
+
+/// What was observed, of whom, when.
+fn head(w: &mut Row, concept: &Concept) {
+    let (case, time) = (w.case(), w.time);
+    w.concept("code", concept);
+    w.about("subject");
+    if case % 37 == 0 {
+        let focus = w.subject();
+        w.refer_list("focus", &[Some(focus)]);
+    }
+    w.during("encounter");
+    match case % 43 {
+        0 => w.period("effectivePeriod", time, time.plus(DAY)),
+        1 => w.timing("effectiveTiming"),
+        2 => w.instant("effectiveInstant", time),
+        _ => w.when("effectiveDateTime", time),
+    }
+    w.instant("issued", time.plus(5_400));
+    let performer = w.practitioner();
+    w.refer_list("performer", &[Some(performer)]);
+}
+
+fn measured(w: &mut Row, measure: &Measure) {
+    if w.rng.one_in(40) {
+        w.one_of("dataAbsentReason", ABSENT);
+        return;
+    }
+    let value = w.rng.between(measure.low, measure.high);
+    w.quantity("valueQuantity", value, measure.places, measure.unit);
+    let middle = (measure.low + measure.high) / 2;
+    if w.rng.one_in(2) {
+        w.concepts("interpretation", &[INTERPRETATIONS[usize::from(value > middle)]]);
+    }
+    w.list("referenceRange", |w| {
+        w.item(|w| {
+            w.quantity("low", measure.low, measure.places, measure.unit);
+            w.quantity("high", middle, measure.places, measure.unit);
+            w.str("text", "see manual");
+        });
+    });
+}
+
+fn blood_pressure(w: &mut Row) {
+    head(w, &BLOOD_PRESSURE);
+    let case = w.case();
+    w.list("component", |w| {
+        w.item(|w| {
+            w.backbone();
+            w.concept("code", &SYSTOLIC);
+            let value = w.rng.between(92, 178);
+            w.quantity("valueQuantity", value, 0, MM_HG);
+            if case.is_multiple_of(3) {
+                w.list_of("interpretation", INTERPRETATIONS);
+            }
+        });
+        w.item(|w| {
+            w.backbone();
+            w.concept("code", &DIASTOLIC);
+            if case.is_multiple_of(19) {
+                w.one_of("dataAbsentReason", ABSENT);
+            } else {
+                let value = w.rng.between(51, 109);
+                w.quantity("valueQuantity", value, 0, MM_HG);
+            }
+        });
+    });
+}
+
+/// A value of any type, by turns; a panel of answers now and then.
+fn answer(w: &mut Row, turn: u64) {
+    value(w, turn);
+    if turn.is_multiple_of(3) {
+        w.list("component", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.one_of("code", SURVEY);
+                value(w, turn / 3);
+            });
+        });
+    }
+}
+
+fn value(w: &mut Row, turn: u64) {
+    let time = w.time;
+    match turn % 13 {
+        0 | 1 => w.one_of("valueCodeableConcept", ANSWERS),
+        2 | 3 => {
+            w.free_text("valueString");
+            if turn % 26 == 2 {
+                w.primitive_extension("valueString");
+            }
+        }
+        4 => w.bool("valueBoolean", turn.is_multiple_of(2)),
+        5 => {
+            let score = w.rng.between(0, 27);
+            w.int("valueInteger", score);
+        }
+        6 => w.range("valueRange", 2, 5, unit("/[HPF]", "/[HPF]")),
+        7 => w.ratio("valueRatio", (1, unit("titer", "{titer}")), (160, unit("titer", "{titer}"))),
+        8 => w.sampled_data("valueSampledData"),
+        9 => w.clock_time("valueTime"),
+        10 => w.when("valueDateTime", time.plus(200 * DAY)),
+        11 => w.period("valuePeriod", time, time.plus(5 * DAY)),
+        _ => w.quantity("valueQuantity", 4 + turn as i64 % 6, 0, unit("{score}", "{score}")),
+    }
+}
+
+/// How it was done, and what it belongs to.
+fn tail(w: &mut Row) {
+    let (case, index) = (w.case(), w.index);
+    if case % 3 == 1 {
+        w.note();
+    }
+    if case % 8 == 1 {
+        w.one_of("bodySite", BODY_SITES);
+    }
+    if case % 8 == 2 {
+        w.one_of("method", METHODS);
+    }
+    if case % 3 == 0 {
+        let specimen = w.own(Kind::Specimen, index / 8);
+        w.refer_to("specimen", specimen);
+    }
+    if case % 10 == 3 {
+        let device = w.own(Kind::Device, index);
+        w.refer_to("device", device);
+    }
+    if case % 21 == 4 {
+        let members = [w.own(Kind::Observation, index + 1), w.own(Kind::Observation, index + 2)];
+        w.refer_list("hasMember", &members);
+    }
+    if case % 27 == 5 {
+        let source = w.own(Kind::Observation, index + 3);
+        w.refer_list("derivedFrom", &[source]);
+    }
+}

@@ -1,0 +1,179 @@
+//! What stands on any element, now and then: ids, extensions, gaps in lists.
+
+use super::codes::MINUTE;
+use super::dates::{Spelling, WriteTime};
+use super::extensions::DATA_ABSENT;
+use super::json::Json;
+use super::row::Row;
+
+impl Row<'_> {
+    /// An element's own id or an extension, in few of its occurrences.
+    ///
+    /// The six lowest bits of `bits` decide: 0 to 2 of 64 get something.
+    pub fn oddities(&mut self, bits: u64) {
+        match bits & 63 {
+            0 => self.str("id", "el-1"),
+            1 => self.absent("unknown"),
+            2 => self.list("extension", |w| {
+                w.item(|w| {
+                    w.str("url", "https://ehr.example.com/fhir/StructureDefinition/entered-by");
+                    w.remark("valueString");
+                });
+            }),
+            _ => {}
+        }
+    }
+
+    /// Free text in an unknown extension.
+    fn remark(&mut self, name: &str) {
+        if self.inside_kept {
+            self.str(name, "entered by hand");
+        } else {
+            self.free_text(name);
+        }
+    }
+
+    /// Writes what stands inside an extension that is kept.
+    pub fn within_kept(&mut self, write: impl FnOnce(&mut Self)) {
+        self.inside_kept = true;
+        write(self);
+        self.inside_kept = false;
+    }
+
+    /// [`Row::oddities`] of a backbone element, which may have a modifier too.
+    pub fn backbone(&mut self) {
+        let bits = self.rng.bits();
+        self.oddities(bits);
+        if bits >> 6 & 0x7f == 0 {
+            self.modifier();
+        }
+    }
+
+    /// An extension that says why there is no value.
+    pub fn absent(&mut self, reason: &str) {
+        self.list("extension", |w| {
+            w.item(|w| {
+                w.str("url", DATA_ABSENT);
+                w.str("valueCode", reason);
+            });
+        });
+    }
+
+    /// `"_name":{…}` with something known, unknown, or both.
+    pub fn primitive_extension(&mut self, name: &str) {
+        let unknown = self.rng.one_in(2);
+        self.sibling(name);
+        self.raw("{");
+        self.list("extension", |w| {
+            w.item(|w| {
+                w.str("url", DATA_ABSENT);
+                w.str("valueCode", "as-text");
+            });
+            if unknown {
+                w.item(|w| {
+                    w.str("url", "http://hl7.org/fhir/StructureDefinition/rendered-value");
+                    w.remark("valueString");
+                });
+            }
+        });
+        self.raw("}");
+    }
+
+    /// `"_name":`
+    fn sibling(&mut self, name: &str) {
+        self.separate();
+        self.raw("\"_");
+        self.raw(name);
+        self.raw("\":");
+    }
+
+    /// A list of strings with a gap, and its sibling that tells why.
+    ///
+    /// A sibling list that has nulls itself is right, too, but Cumulus ETL 4 rejects such rows:
+    /// those come with the flaws only.
+    pub fn gappy(&mut self, name: &str, value: &str) {
+        self.list(name, |w| {
+            w.separate();
+            w.raw("\"");
+            w.raw(value);
+            w.raw("\"");
+            w.raw(",null");
+        });
+        let nulls = self.world.flaws && self.rng.one_in(3);
+        self.sibling(name);
+        self.raw("[");
+        if nulls {
+            self.raw("null");
+        } else {
+            self.item(|w| w.absent("as-text"));
+        }
+        self.item(|w| w.absent("unknown"));
+        self.raw("]");
+    }
+
+    /// What stands on a Quantity: a translation, its precision, or what may stand anywhere.
+    pub fn quantity_extensions(&mut self, bits: u64, value: i64, places: u32) {
+        match bits & 63 {
+            5 => self.list("extension", |w| {
+                w.item(|w| {
+                    w.str("url", "http://hl7.org/fhir/StructureDefinition/iso21090-PQ-translation");
+                    w.obj("valueQuantity", |w| {
+                        w.decimal("value", value * 3, places);
+                        w.str("unit", MINUTE.unit);
+                    });
+                });
+            }),
+            6 => self.list("extension", |w| {
+                w.item(|w| {
+                    w.str("url", "https://fhir-ehr.cerner.com/r4/StructureDefinition/precision");
+                    w.int("valueInteger", i64::from(places));
+                });
+            }),
+            _ => self.oddities(bits),
+        }
+    }
+
+    /// Where an address is, to the meter.
+    pub fn geolocation(&mut self) {
+        let bits = self.rng.bits();
+        self.list("extension", |w| {
+            w.item(|w| {
+                w.list("extension", |w| {
+                    w.item(|w| {
+                        w.str("url", "latitude");
+                        w.decimal("valueDecimal", 42_000_000 + (bits & 0xf_ffff) as i64, 6);
+                    });
+                    w.item(|w| {
+                        w.str("url", "longitude");
+                        w.decimal("valueDecimal", -71_000_000 - (bits >> 32 & 0xf_ffff) as i64, 6);
+                    });
+                });
+                w.str("url", "http://hl7.org/fhir/StructureDefinition/geolocation");
+            });
+            if bits >> 60 == 0 {
+                w.item(|w| {
+                    w.str("url", DATA_ABSENT);
+                    w.str("valueCode", "masked");
+                });
+            }
+        });
+    }
+
+    /// What kind of note this is, on some of them.
+    pub fn note_extension(&mut self) {
+        if self.rng.one_in(8) {
+            self.list("extension", |w| {
+                w.item(|w| {
+                    w.str("url", "http://hl7.org/fhir/StructureDefinition/annotationType");
+                    w.obj("valueCodeableConcept", |w| w.free_text("text"));
+                });
+            });
+        }
+    }
+
+    /// `"name":"14:05:11"`
+    pub fn clock_time(&mut self, name: &str) {
+        let time = self.time;
+        self.time(name, time, Spelling::Clock);
+    }
+}

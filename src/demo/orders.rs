@@ -1,0 +1,178 @@
+//! What is ordered, and the specimens taken for it.
+
+use super::Kind;
+use super::codes::drugs::AS_NEEDED;
+use super::codes::orders::{
+    ADDITIVE, COLLECTION, FASTING, ORDER_CATEGORIES, ORDER_DETAILS, ORDERS, PROCESSING,
+    SERVICE_SITES, SPECIMEN_STATE, SPECIMENS, TUBE,
+};
+use super::codes::problems::{BODY_SITES, CONDITIONS};
+use super::codes::staff::ROLES;
+use super::codes::{DAYS, HOUR, MILLILITER, MINUTE, unit};
+use super::dates::DAY;
+use super::json::Json;
+use super::row::Row;
+
+pub(super) fn service_request(w: &mut Row) {
+    w.begin();
+    let (case, index, time) = (w.case(), w.index, w.time);
+    w.identifiers();
+    if case % 12 == 1 {
+        w.strs("instantiatesCanonical", &["http://example.com/fhir/PlanDefinition/lab-order|2"]);
+        w.gappy("instantiatesUri", "https://example.com/protocols/17");
+    }
+    if case % 9 == 1 {
+        let earlier = w.own(Kind::ServiceRequest, index + 1);
+        w.refer_list("basedOn", &[earlier]);
+        w.refer_list("replaces", &[earlier]);
+    }
+    w.obj("requisition", |w| w.str_of("value", |w| w.uuid(case)));
+    w.str_by_turn("status", &["completed", "active", "completed", "revoked", "completed"]);
+    w.str_by_turn("intent", &["order", "order", "original-order", "plan"]);
+    w.list_of("category", ORDER_CATEGORIES);
+    w.str_by_turn("priority", &["routine", "urgent", "stat"]);
+    if case % 6 == 1 {
+        w.bool("doNotPerform", false);
+    }
+    w.concept("code", w.by_turn(ORDERS));
+    if case % 5 == 1 {
+        w.list_of("orderDetail", ORDER_DETAILS);
+    }
+    match case % 30 {
+        1 => w.quantity("quantityQuantity", 2, 0, unit("1", "1")),
+        2 => w.ratio("quantityRatio", (1, unit("1", "1")), (1, DAYS)),
+        3 => w.range("quantityRange", 1, 3, unit("1", "1")),
+        _ => {}
+    }
+    w.about("subject");
+    w.during("encounter");
+    match case % 24 {
+        0..5 => w.period("occurrencePeriod", time, time.plus(7 * DAY)),
+        5 | 6 => w.timing("occurrenceTiming"),
+        7..10 => {}
+        _ => w.when("occurrenceDateTime", time),
+    }
+    match case % 20 {
+        1 => w.bool("asNeededBoolean", true),
+        2 => w.one_of("asNeededCodeableConcept", AS_NEEDED),
+        _ => {}
+    }
+    w.when("authoredOn", time);
+    let (requester, performer) = (w.practitioner(), w.organization());
+    w.refer("requester", requester);
+    if case % 4 == 1 {
+        w.one_of("performerType", ROLES);
+    }
+    w.refer_list("performer", &[Some(performer)]);
+    if case % 7 == 1 {
+        let place = w.location();
+        w.list_of("locationCode", SERVICE_SITES);
+        w.refer_list("locationReference", &[Some(place)]);
+    }
+    if case % 3 == 1 {
+        w.list_of("reasonCode", CONDITIONS);
+    } else if case % 3 == 2 {
+        let reason = w.own(Kind::Condition, index);
+        w.refer_list("reasonReference", &[reason]);
+    }
+    if case % 6 == 2 {
+        let coverage = w.elsewhere("Coverage");
+        w.refer_list("insurance", &[Some(coverage)]);
+    }
+    if case % 8 == 3 {
+        let (fact, history) = (w.own(Kind::Observation, index), w.elsewhere("Provenance"));
+        w.refer_list("supportingInfo", &[fact]);
+        w.refer_list("relevantHistory", &[Some(history)]);
+    }
+    if case % 2 == 0 {
+        let specimen = w.own(Kind::Specimen, index);
+        w.refer_list("specimen", &[specimen]);
+    }
+    if case % 9 == 2 {
+        w.list_of("bodySite", BODY_SITES);
+    }
+    if case % 3 == 0 {
+        w.note();
+    }
+    w.free_text("patientInstruction");
+}
+
+pub(super) fn specimen(w: &mut Row) {
+    w.begin();
+    let (case, index, time) = (w.case(), w.index, w.time);
+    w.identifiers();
+    w.obj("accessionIdentifier", |w| {
+        let who = w.person.name;
+        w.str_of("value", |w| who.record_number(w));
+    });
+    w.str_by_turn("status", &["available", "available", "unavailable"]);
+    w.concept("type", w.by_turn(SPECIMENS));
+    w.about("subject");
+    w.when("receivedTime", time.plus(3_600));
+    if case % 9 == 1 {
+        let parent = w.own(Kind::Specimen, index + 1);
+        w.refer_list("parent", &[parent]);
+    }
+    let order = w.own(Kind::ServiceRequest, index);
+    w.refer_list("request", &[order]);
+    w.obj("collection", |w| {
+        let collector = w.practitioner();
+        w.backbone();
+        w.refer("collector", collector);
+        match case % 5 {
+            0 => w.period("collectedPeriod", time, time.plus(600)),
+            _ => w.when("collectedDateTime", time),
+        }
+        if case % 4 == 1 {
+            w.quantity("duration", 5, 0, MINUTE);
+        }
+        w.quantity("quantity", 6, 0, MILLILITER);
+        w.concept("method", &COLLECTION);
+        if case % 3 == 1 {
+            w.one_of("bodySite", BODY_SITES);
+        }
+        match case % 8 {
+            0..3 => w.concept("fastingStatusCodeableConcept", &FASTING),
+            3 => w.quantity("fastingStatusDuration", 10, 0, HOUR),
+            _ => {}
+        }
+    });
+    if case % 3 == 2 {
+        let additive = w.elsewhere("Substance");
+        w.list("processing", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.free_text("description");
+                w.concept("procedure", &PROCESSING);
+                w.refer_list("additive", &[Some(additive)]);
+                match case % 2 {
+                    0 => w.when("timeDateTime", time),
+                    _ => w.period("timePeriod", time, time.plus(900)),
+                }
+            });
+        });
+    }
+    w.list("container", |w| {
+        w.item(|w| {
+            w.backbone();
+            w.free_text("description");
+            w.concept("type", &TUBE);
+            w.quantity("capacity", 10, 0, MILLILITER);
+            w.quantity("specimenQuantity", 55, 1, MILLILITER);
+            match case % 4 {
+                0 => w.concept("additiveCodeableConcept", &ADDITIVE),
+                1 => {
+                    let additive = w.elsewhere("Substance");
+                    w.refer("additiveReference", additive);
+                }
+                _ => {}
+            }
+        });
+    });
+    if case % 10 == 3 {
+        w.concepts("condition", &[SPECIMEN_STATE]);
+    }
+    if case % 4 == 0 {
+        w.note();
+    }
+}

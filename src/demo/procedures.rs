@@ -1,0 +1,291 @@
+//! What was done to a patient: procedures, vaccines, devices.
+
+use super::Kind;
+use super::codes::drugs::{
+    ELIGIBLE, FUNDING, NOT_GIVEN, REPORT_ORIGINS, ROUTES, SUBPOTENT, TARGET_DISEASES, VACCINATORS,
+    VACCINES,
+};
+use super::codes::problems::{
+    BODY_SITES, COMPLICATIONS, CONDITIONS, DEVICE_ACTIONS, DEVICE_STATES, DEVICES, FOLLOW_UPS,
+    NOT_DONE, OUTCOMES, PROCEDURE_CATEGORIES, PROCEDURES,
+};
+use super::codes::staff::PERFORMER_ROLES;
+use super::codes::{MILLILITER, YEAR, unit};
+use super::dates::DAY;
+use super::json::Json;
+use super::row::Row;
+
+pub(super) fn procedure(w: &mut Row) {
+    w.begin();
+    let (case, index, time) = (w.case(), w.index, w.time);
+    w.identifiers();
+    if case % 14 == 1 {
+        w.strs("instantiatesCanonical", &["http://example.com/fhir/PlanDefinition/colonoscopy"]);
+        w.strs("instantiatesUri", &["https://example.com/protocols/3", ""]);
+    }
+    let order = w.own(Kind::ServiceRequest, index);
+    w.refer_list("basedOn", &[order]);
+    if case % 11 == 1 {
+        let whole = w.own(Kind::Procedure, index + 1);
+        w.refer_list("partOf", &[whole]);
+    }
+    let not_done = case % 25 == 3;
+    w.str(
+        "status",
+        if not_done {
+            "not-done"
+        } else if case % 65 == 4 {
+            "entered-in-error"
+        } else {
+            "completed"
+        },
+    );
+    if not_done {
+        w.one_of("statusReason", NOT_DONE);
+    }
+    w.one_of("category", PROCEDURE_CATEGORIES);
+    w.concept("code", w.by_turn(PROCEDURES));
+    w.about("subject");
+    w.during("encounter");
+    match case % 32 {
+        0..6 => w.period("performedPeriod", time, time.plus(2_700)),
+        6 => w.quantity("performedAge", 44, 0, YEAR),
+        7 => w.range("performedRange", 40, 45, YEAR),
+        8 => w.free_text("performedString"),
+        _ => w.when("performedDateTime", time),
+    }
+    let (recorder, asserter) = (w.practitioner(), w.practitioner());
+    if case % 3 == 0 {
+        w.refer("recorder", recorder);
+        w.refer("asserter", asserter);
+    }
+    w.list("performer", |w| {
+        w.item(|w| {
+            let (actor, employer) = (w.practitioner(), w.organization());
+            w.backbone();
+            w.one_of("function", PERFORMER_ROLES);
+            w.refer("actor", actor);
+            if case % 4 == 0 {
+                w.refer("onBehalfOf", employer);
+            }
+        });
+    });
+    let place = w.location();
+    w.refer("location", place);
+    if case % 3 == 1 {
+        w.list_of("reasonCode", CONDITIONS);
+    } else {
+        let reason = w.own(Kind::Condition, index);
+        w.refer_list("reasonReference", &[reason]);
+    }
+    if case % 5 == 1 {
+        w.list_of("bodySite", BODY_SITES);
+        w.one_of("outcome", OUTCOMES);
+        let report = w.own(Kind::DiagnosticReport, index);
+        w.refer_list("report", &[report]);
+    }
+    if case % 18 == 2 {
+        w.list_of("complication", COMPLICATIONS);
+        let detail = w.own(Kind::Condition, index + 1);
+        w.refer_list("complicationDetail", &[detail]);
+        w.list_of("followUp", FOLLOW_UPS);
+    }
+    if case % 3 == 2 {
+        w.note();
+    }
+    let device = w.own(Kind::Device, index);
+    if let (0, Some(device)) = (case % 13, device) {
+        w.list("focalDevice", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.one_of("action", DEVICE_ACTIONS);
+                w.refer("manipulated", device);
+            });
+        });
+    }
+    if case % 10 == 5 {
+        w.refer_list("usedReference", &[device]);
+        w.list_of("usedCode", DEVICES);
+    }
+}
+
+pub(super) fn immunization(w: &mut Row) {
+    w.begin();
+    let (case, index, time) = (w.case(), w.index, w.time);
+    let not_done = case % 20 == 1;
+    w.identifiers();
+    w.str("status", if not_done { "not-done" } else { "completed" });
+    if not_done {
+        w.one_of("statusReason", NOT_GIVEN);
+    }
+    w.concept("vaccineCode", w.by_turn(VACCINES));
+    w.about("patient");
+    w.during("encounter");
+    if case % 40 == 2 {
+        w.free_text("occurrenceString");
+    } else {
+        w.when("occurrenceDateTime", time);
+    }
+    w.when("recorded", time);
+    w.bool("primarySource", case % 5 != 0);
+    if case % 5 == 0 {
+        w.one_of("reportOrigin", REPORT_ORIGINS);
+    }
+    let (place, maker) = (w.location(), w.organization());
+    w.refer("location", place);
+    w.refer("manufacturer", maker);
+    w.str("lotNumber", "L-2207B");
+    w.day("expirationDate", time.plus(300 * DAY));
+    w.one_of("site", BODY_SITES);
+    w.one_of("route", ROUTES);
+    w.quantity("doseQuantity", 5, 1, MILLILITER);
+    w.list("performer", |w| {
+        w.item(|w| {
+            let actor = w.practitioner();
+            w.backbone();
+            w.list_function();
+            w.refer("actor", actor);
+        });
+    });
+    if case % 3 == 0 {
+        w.note();
+    }
+    match case % 4 {
+        0 => w.list_of("reasonCode", CONDITIONS),
+        1 => {
+            let reason = w.own(Kind::Condition, index);
+            w.refer_list("reasonReference", &[reason]);
+        }
+        _ => {}
+    }
+    w.bool("isSubpotent", case % 30 == 3);
+    if case % 30 == 3 {
+        w.list_of("subpotentReason", SUBPOTENT);
+    }
+    w.list("education", |w| {
+        w.item(|w| {
+            w.backbone();
+            w.str("documentType", "253088698300010311120702");
+            w.when("publicationDate", time);
+            w.when("presentationDate", time);
+        });
+    });
+    if case % 4 == 2 {
+        w.list_of("programEligibility", ELIGIBLE);
+        w.one_of("fundingSource", FUNDING);
+    }
+    if case % 15 == 4 {
+        let detail = w.own(Kind::Observation, index);
+        w.list("reaction", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.when("date", time);
+                w.refer_to("detail", detail);
+                w.bool("reported", true);
+            });
+        });
+    }
+    if case % 3 == 1 {
+        let authority = w.organization();
+        w.list("protocolApplied", |w| {
+            w.item(|w| {
+                w.backbone();
+                w.str("series", "2-dose");
+                w.refer("authority", authority);
+                w.list_of("targetDisease", TARGET_DISEASES);
+                if case % 2 == 0 {
+                    w.int("doseNumberPositiveInt", 1);
+                    w.int("seriesDosesPositiveInt", 2);
+                } else {
+                    w.str("doseNumberString", "booster");
+                    w.str("seriesDosesString", "2 + booster");
+                }
+            });
+        });
+    }
+}
+
+impl Row<'_> {
+    fn list_function(&mut self) {
+        self.one_of("function", VACCINATORS);
+    }
+}
+
+pub(super) fn device(w: &mut Row) {
+    w.begin();
+    let (case, time) = (w.case(), w.time);
+    let kind = *w.by_turn(DEVICES);
+    w.identifiers();
+    let definition = w.elsewhere("DeviceDefinition");
+    w.refer("definition", definition);
+    w.list("udiCarrier", |w| {
+        w.item(|w| {
+            w.backbone();
+            w.str("deviceIdentifier", "00844588003288");
+            w.str("issuer", "http://hl7.org/fhir/NamingSystem/gs1-di");
+            w.str("jurisdiction", "http://hl7.org/fhir/NamingSystem/fda-udi");
+            w.str("carrierAIDC", "KDAxKTAwODQ0NTg4MDAzMjg4");
+            w.str("carrierHRF", "(01)00844588003288(17)141120(10)7654321D(21)10987654d321");
+            w.str("entryType", "barcode");
+        });
+    });
+    w.str_by_turn("status", &["active", "inactive", "active"]);
+    if case % 4 == 1 {
+        w.list_of("statusReason", DEVICE_STATES);
+    }
+    w.str("distinctIdentifier", "A9999XYZ100T0474");
+    w.str("manufacturer", "Acme Devices, Inc");
+    w.when("manufactureDate", time);
+    w.when("expirationDate", time.plus(900 * DAY));
+    w.str("lotNumber", "7654321D");
+    w.str("serialNumber", "10987654d321");
+    w.list("deviceName", |w| {
+        w.item(|w| {
+            w.backbone();
+            w.str("name", kind.text);
+            w.str("type", "user-friendly-name");
+        });
+    });
+    w.str("modelNumber", "PM/Octane 2014");
+    w.str("partNumber", "65-0001");
+    w.concept("type", &kind);
+    w.list("specialization", |w| {
+        w.item(|w| {
+            w.backbone();
+            w.concept("systemType", &kind);
+            w.str("version", "1.4");
+        });
+    });
+    w.list("version", |w| {
+        w.item(|w| {
+            w.concept("type", &kind);
+            w.obj("component", |w| w.identifier("urn:example:device-parts", |w| w.raw("K-77")));
+            w.str("value", "3.1.2-rc1");
+        });
+    });
+    w.list("property", |w| {
+        w.item(|w| {
+            w.concept("type", &kind);
+            w.list("valueQuantity", |w| {
+                w.item(|w| w.quantity_members(70, 0, unit("/min", "/min")));
+            });
+            w.list_of("valueCode", OUTCOMES);
+        });
+    });
+    w.about("patient");
+    let (owner, place, parent) = (w.organization(), w.location(), w.own(Kind::Device, w.index + 1));
+    w.refer("owner", owner);
+    let who = w.some_name();
+    w.list("contact", |w| {
+        w.item(|w| {
+            w.str("system", "phone");
+            w.str_of("value", |w| who.phone(w));
+        });
+    });
+    w.refer("location", place);
+    w.note();
+    w.list_of("safety", super::codes::problems::SEVERITIES);
+    if case % 6 == 1 {
+        w.refer_to("parent", parent);
+    }
+}

@@ -1,0 +1,237 @@
+//! References to other resources, in all the ways that servers spell them.
+
+use super::Kind;
+use super::json::Json;
+use super::names::Name;
+use super::rng::Id;
+use super::row::Row;
+
+/// The FHIR server that the export comes from.
+pub(super) const BASE: &str = "https://ehr.example.com/fhir";
+
+/// What is shown beside a reference.
+#[derive(Clone, Copy)]
+enum Shown {
+    Nothing,
+    Person(Name),
+    Text(&'static str),
+}
+
+/// What a reference points at.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    kind: &'static str,
+    to: To,
+    shown: Shown,
+}
+
+#[derive(Clone, Copy)]
+enum To {
+    Id(Id),
+    /// A contained resource.
+    Inside(&'static str),
+    /// A practitioner by provider number.
+    Number(Name),
+}
+
+impl Row<'_> {
+    /// The row `index` (modulo their count) of the patient's rows of a type, if there is any.
+    pub fn own(&self, kind: Kind, index: u64) -> Option<Target> {
+        let count = self.person.count(kind);
+        (count > 0).then(|| self.target(kind, self.person.number, index % count, Shown::Nothing))
+    }
+
+    /// The patient.
+    pub fn subject(&self) -> Target {
+        self.target(Kind::Patient, self.person.number, 0, Shown::Person(self.person.name))
+    }
+
+    /// The visit.
+    pub fn encounter(&self) -> Target {
+        let index = self.person.visit_of(self.kind, self.index) as u64;
+        self.target(Kind::Encounter, self.person.number, index, Shown::Nothing)
+    }
+
+    /// Some practitioner.
+    pub fn practitioner(&mut self) -> Target {
+        let index = self.rng.below(self.world.shared(Kind::Practitioner));
+        self.practitioner_of(index)
+    }
+
+    /// The practitioner of this number, at times by other means than the id.
+    pub fn practitioner_of(&mut self, index: u64) -> Target {
+        let name = Name::practitioner(index);
+        let mut target = self.target(Kind::Practitioner, 0, index, Shown::Person(name));
+        if self.holds_practitioner && self.rng.one_in(2) {
+            target.to = To::Inside("#practitioner");
+        } else if self.rng.one_in(12) {
+            target.to = To::Number(name);
+        }
+        target
+    }
+
+    /// Some organization.
+    pub fn organization(&mut self) -> Target {
+        let index = self.rng.below(self.world.shared(Kind::Organization));
+        let mut target = self.shared(Kind::Organization, index);
+        if self.holds_organization && self.rng.one_in(2) {
+            target.to = To::Inside("#organization");
+        }
+        target.shown = Shown::Text("Northfield General Hospital");
+        target
+    }
+
+    /// Some location.
+    pub fn location(&mut self) -> Target {
+        let index = self.rng.below(self.world.shared(Kind::Location));
+        self.shared(Kind::Location, index)
+    }
+
+    /// The shared row `index` of a type (modulo their count).
+    pub fn shared(&self, kind: Kind, index: u64) -> Target {
+        self.target(kind, 0, index % self.world.shared(kind), Shown::Nothing)
+    }
+
+    /// A resource of a type that is not exported.
+    pub fn elsewhere(&self, kind: &'static str) -> Target {
+        let id = Id::of(&[self.world.seed, kind.len() as u64, self.person.number, self.index % 3]);
+        Target { kind, to: To::Id(id), shown: Shown::Nothing }
+    }
+
+    /// The contained resource `#name`.
+    pub fn inside(&self, name: &'static str) -> Target {
+        Target { kind: "", to: To::Inside(name), shown: Shown::Nothing }
+    }
+
+    fn target(&self, kind: Kind, patient: u64, index: u64, shown: Shown) -> Target {
+        Target { kind: kind.name(), to: To::Id(self.world.id(kind, patient, index)), shown }
+    }
+
+    /// `"name":{"reference":…}`, spelled in one of many ways.
+    pub fn refer(&mut self, name: &str, target: Target) {
+        self.obj(name, |w| w.reference_members(target, 0));
+    }
+
+    /// The same, if there is something to refer to.
+    pub fn refer_to(&mut self, name: &str, target: Option<Target>) {
+        if let Some(target) = target {
+            self.refer(name, target);
+        }
+    }
+
+    /// `"name":[{"reference":…}]`
+    pub fn refer_list(&mut self, name: &str, targets: &[Option<Target>]) {
+        if targets.iter().any(Option::is_some) {
+            self.list(name, |w| {
+                for target in targets.iter().flatten() {
+                    w.item(|w| w.reference_members(*target, 0));
+                }
+            });
+        }
+    }
+
+    /// `"name":{…}` for what tables are joined by: nearly always spelled the plain way.
+    pub fn refer_plainly(&mut self, name: &str, target: Target) {
+        self.obj(name, |w| w.reference_members(target, 3));
+    }
+
+    /// `"subject":{…}` (or `patient`).
+    pub fn about(&mut self, name: &str) {
+        let subject = self.subject();
+        self.refer_plainly(name, subject);
+    }
+
+    /// `"encounter":{…}` (or `context`), in most rows.
+    pub fn during(&mut self, name: &str) {
+        if !self.rng.one_in(30) {
+            let encounter = self.encounter();
+            self.refer_plainly(name, encounter);
+        }
+    }
+
+    /// What is in a Reference; each step of `plain` halves the odds of an odd one.
+    pub fn reference_members(&mut self, target: Target, plain: u32) {
+        let bits = self.rng.bits();
+        let style = if bits >> 40 & ((1 << plain) - 1) == 0 { bits & 63 } else { 63 };
+        if style == 0 {
+            self.oddities(1 + (bits >> 6 & 1));
+        }
+        let with_type = matches!(style, 1..4) && !target.kind.is_empty();
+        match target.to {
+            To::Inside(name) => self.str("reference", name),
+            To::Number(name) => self.str_of("reference", |w| {
+                w.raw("Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|");
+                name.provider_number(w);
+            }),
+            To::Id(id) => self.str_of("reference", |w| w.url(target.kind, &id, style, bits)),
+        }
+        if with_type || style == 4 && bits >> 12 & 1 == 0 && matches!(target.to, To::Id(_)) {
+            self.str("type", target.kind);
+        }
+        if matches!(style, 6 | 7) {
+            let who = self.person.name;
+            self.obj("identifier", |w| {
+                w.str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.5.737384.14");
+                w.str_of("value", |w| who.record_number(w));
+            });
+        }
+        match target.shown {
+            Shown::Nothing => {}
+            Shown::Person(name) if bits >> 16 & 3 != 0 => {
+                self.str_of("display", |w| name.full(w));
+            }
+            Shown::Text(text) if bits >> 16 & 1 == 0 => self.str("display", text),
+            Shown::Person(_) | Shown::Text(_) => {}
+        }
+    }
+
+    /// A reference's text: relative, but for a few styles.
+    fn url(&mut self, kind: &str, id: &Id, style: u64, bits: u64) {
+        let relative = |w: &mut Self| {
+            w.raw(kind);
+            w.raw("/");
+            w.buf().extend_from_slice(id.bytes());
+        };
+        match style {
+            // Under the export's own base. Cumulus ETL 4 takes these with a type beside them only.
+            1 => {
+                self.raw(BASE);
+                self.raw("/");
+                relative(self);
+            }
+            2 => self.buf().extend_from_slice(id.bytes()),
+            4 if self.world.flaws => {
+                match bits >> 13 & 3 {
+                    0 => return self.uuid(bits),
+                    1 => self.raw(BASE),
+                    _ => self.raw("https://other.example.org/R4"),
+                }
+                self.raw("/");
+                relative(self);
+            }
+            5 => {
+                relative(self);
+                self.raw("/_history/2");
+            }
+            8 => {
+                relative(self);
+                self.raw(" ");
+            }
+            _ => relative(self),
+        }
+    }
+
+    /// `urn:uuid:…`
+    pub fn uuid(&mut self, bits: u64) {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        self.raw("urn:uuid:");
+        let mut rest = bits ^ bits.rotate_left(29);
+        for at in 0..32 {
+            if matches!(at, 8 | 12 | 16 | 20) {
+                self.raw("-");
+            }
+            self.buf().push(HEX[(rest & 15) as usize]);
+            rest = rest.rotate_right(5).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! One row: where it is written to, whom it is about, and what every resource begins with.
+
+use super::Kind;
+use super::codes::admin::CONFIDENTIALITY;
+use super::codes::orders::TAGS;
+use super::dates::{DAY, EXPORTED, Spelling, Time, WriteTime};
+use super::json::Json;
+use super::rng::Rng;
+use super::world::{Person, Visit, World};
+
+/// Which version of a row is written. All but the first are duplicates: the same id with other
+/// content.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Revision {
+    First,
+    /// A later `meta.lastUpdated` than the first's.
+    Newer,
+    /// An earlier one.
+    Older,
+}
+
+/// A row being written.
+pub(super) struct Row<'a> {
+    buf: &'a mut Vec<u8>,
+    pub rng: Rng,
+    pub world: &'a World,
+    pub person: &'a Person,
+    pub kind: Kind,
+    /// Which one of the patient's rows of this type, or of the shared ones.
+    pub index: u64,
+    /// When it happened.
+    pub time: Time,
+    /// Whether a practitioner, an organization are contained, for references to them.
+    pub holds_practitioner: bool,
+    pub holds_organization: bool,
+    /// Whether what is written stands inside an extension that is kept: extensions in it are, too,
+    /// whatever they say, so they must name no one.
+    pub inside_kept: bool,
+    /// Counts on through the rows of a type: what is rare comes by turns, not by chance, so that
+    /// a few hundred patients suffice to see all of it.
+    case: u64,
+    revision: Revision,
+    type_last: bool,
+}
+
+impl Json for Row<'_> {
+    fn buf(&mut self) -> &mut Vec<u8> {
+        self.buf
+    }
+}
+
+impl<'a> Row<'a> {
+    pub fn new(
+        buf: &'a mut Vec<u8>,
+        world: &'a World,
+        person: &'a Person,
+        kind: Kind,
+        index: u64,
+        revision: Revision,
+    ) -> Self {
+        let owner = if kind.is_shared() { 0 } else { person.number };
+        let rng = Rng::of(&[world.seed, kind as u64, owner, index, revision as u64, 0x72_6f_77]);
+        let visit = &person.visits[person.visit_of(kind, index)];
+        let mut row = Self {
+            buf,
+            rng,
+            world,
+            person,
+            kind,
+            index,
+            time: visit.start,
+            holds_practitioner: false,
+            holds_organization: false,
+            inside_kept: false,
+            // 61 is prime and no period in use, so each turn comes round for each type.
+            case: if kind.per_patient() == 1 { owner + index } else { owner * 61 + index },
+            revision,
+            type_last: false,
+        };
+        row.time = row.time.plus(row.rng.between(0, visit.minutes) * 60);
+        row
+    }
+
+    /// Whether it is this row's turn: once in `period` rows of a type (more often in small tables).
+    pub fn turn(&self, period: u64, at: u64) -> bool {
+        let period = if self.kind.is_shared() { period.min(6) } else { period };
+        self.case % period == at % period
+    }
+
+    /// One of `list` by turns.
+    pub fn by_turn<'l, T>(&self, list: &'l [T]) -> &'l T {
+        &list[(self.case % list.len() as u64) as usize]
+    }
+
+    /// `"name":"…"`, one of `values` by turns.
+    pub fn str_by_turn(&mut self, name: &str, values: &[&str]) {
+        let value = *self.by_turn(values);
+        self.str(name, value);
+    }
+
+    /// The number that turns go by.
+    pub fn case(&self) -> u64 {
+        self.case
+    }
+
+    /// The visit that this row belongs to.
+    pub fn visit(&self) -> &'a Visit {
+        &self.person.visits[self.person.visit_of(self.kind, self.index)]
+    }
+
+    /// Starts the resource: type, id, meta, narrative, contained resources, extensions.
+    pub fn begin(&mut self) {
+        self.begin_with(|_| false);
+    }
+
+    /// [`Row::begin`], where `contain` may write contained resources of its own, and tells whether
+    /// it did.
+    pub fn begin_with(&mut self, contain: impl FnOnce(&mut Self) -> bool) {
+        // Members of an object have no order: a few rows show their type last.
+        self.type_last = self.rng.one_in(50);
+        self.buf.push(b'{');
+        if !self.type_last {
+            self.str("resourceType", self.kind.name());
+        }
+        let id = self.world.id(self.kind, self.owner(), self.index);
+        self.bytes("id", id.bytes());
+        self.obj("meta", Self::meta);
+        if self.turn(53, 7) {
+            self.str("implicitRules", "https://ehr.example.com/fhir/rules/v2");
+        }
+        if self.turn(29, 3) {
+            self.str("language", "en-US");
+        }
+        if self.rng.one_in(6) {
+            self.narrative();
+        }
+        if !contain(self) && self.turn(31, 11) {
+            self.contained();
+        }
+        self.resource_extensions();
+    }
+
+    /// Ends the resource and its line.
+    pub fn end(mut self) {
+        if self.type_last {
+            self.str("resourceType", self.kind.name());
+        }
+        self.buf.extend_from_slice(b"}\n");
+    }
+
+    fn owner(&self) -> u64 {
+        if self.kind.is_shared() { 0 } else { self.person.number }
+    }
+
+    fn meta(&mut self) {
+        let (version, shift) = match self.revision {
+            Revision::First => ("1", 0),
+            Revision::Newer => ("2", self.rng.between(60, DAY)),
+            Revision::Older => ("1", -self.rng.between(60, DAY)),
+        };
+        self.str("versionId", version);
+        // Not by this row's own numbers: they differ between its versions.
+        let delay = Rng::of(&[self.world.seed, self.owner(), self.index]).between(DAY, 9 * DAY);
+        let updated = self.visit().end().0 + delay;
+        let updated = Time(updated.min(EXPORTED.0 - 2 * DAY) + shift);
+        let spelling =
+            *self.rng.pick(&[Spelling::Millis, Spelling::Utc, Spelling::Micros, Spelling::Seconds]);
+        self.time("lastUpdated", updated, spelling);
+        let bits = self.rng.bits();
+        if bits & 1 == 0 {
+            self.str_of("source", |w| {
+                w.raw("urn:demo:interface:");
+                w.digits((bits >> 8 & 0xffff) as i64);
+            });
+        }
+        if bits & 2 == 0 {
+            self.strs("profile", &[self.kind.profile()]);
+        }
+        if bits & 0x7c == 0 {
+            self.list("security", |w| w.item(|w| w.coding(&CONFIDENTIALITY[1])));
+        }
+        if bits & 0xf80 == 0 {
+            self.list("tag", |w| w.item(|w| w.coding(&TAGS[(bits >> 32 & 1) as usize])));
+        }
+        if bits >> 58 == 0 {
+            self.absent("unsupported");
+        }
+    }
+
+    /// The text a person would read: full of names.
+    fn narrative(&mut self) {
+        let (who, kind, shared) = (self.person.name, self.kind.name(), self.kind.is_shared());
+        let practitioner = self.some_name();
+        self.obj("text", |w| {
+            w.str("status", "generated");
+            w.str_of("div", |w| {
+                w.raw(r#"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p><b>"#);
+                w.raw(kind);
+                w.raw("</b>");
+                if !shared {
+                    w.raw(" of ");
+                    who.full(w);
+                    w.raw(" (");
+                    who.record_number(w);
+                    w.raw(")");
+                }
+                w.raw(
+                    r#"</p><table class=\"hapiPropertyTable\"><tbody><tr><td>Recorded by</td><td>"#,
+                );
+                practitioner.full(w);
+                w.raw("</td></tr><tr><td>Phone</td><td>");
+                practitioner.phone(w);
+                w.raw("</td></tr></tbody></table></div>");
+            });
+        });
+    }
+
+    /// `"name":"…"`: a dateTime of any precision.
+    pub fn when(&mut self, name: &str, time: Time) {
+        let spelling = match self.rng.below(24) {
+            0 => Spelling::Year,
+            1 => Spelling::Month,
+            2..6 => Spelling::Date,
+            6..8 => Spelling::Millis,
+            8..10 => Spelling::Utc,
+            10 => Spelling::Micros,
+            _ => Spelling::Seconds,
+        };
+        self.time(name, time, spelling);
+        if self.rng.one_in(200) {
+            self.primitive_extension(name);
+        }
+    }
+
+    /// `"name":"…"`: an instant or a time of the day with its offset.
+    pub fn instant(&mut self, name: &str, time: Time) {
+        let spelling = *self.rng.pick(&[Spelling::Millis, Spelling::Utc, Spelling::Micros]);
+        self.time(name, time, spelling);
+    }
+
+    /// `"name":"2019-03-02"`
+    pub fn day(&mut self, name: &str, time: Time) {
+        self.time(name, time, Spelling::Date);
+    }
+}

@@ -1,0 +1,138 @@
+//! When something is done, and how much of a medicine is taken.
+
+use super::codes::drugs::{AS_NEEDED, DOSE_TYPES, GIVING, INSTRUCTIONS, ROUTES, TIMES};
+use super::codes::problems::BODY_SITES;
+use super::codes::{DAYS, HOUR, MILLIGRAM, MILLILITER, TABLET};
+use super::dates::DAY;
+use super::json::Json;
+use super::row::Row;
+
+impl Row<'_> {
+    /// `"name":{…}`: a Timing.
+    pub fn timing(&mut self, name: &str) {
+        let bits = self.rng.bits();
+        self.obj(name, |w| {
+            w.backbone();
+            match bits & 15 {
+                0 => w.gappy("event", "2024-05-01T08:00:00-04:00"),
+                1 => w.strs("event", &["2024-05-01", "2024-06"]),
+                _ => w.obj("repeat", |w| w.repeat(bits >> 4)),
+            }
+            if bits >> 30 & 3 == 0 {
+                w.one_of("code", TIMES);
+            }
+        });
+    }
+
+    fn repeat(&mut self, bits: u64) {
+        let time = self.time;
+        let bit = |at: u32, of: u64| bits >> at & of == 0;
+        self.oddities(bits >> 32);
+        match bits & 15 {
+            0 => self.quantity("boundsDuration", 10, 0, DAYS),
+            1 => self.range("boundsRange", 5, 10, DAYS),
+            2..8 => self.period("boundsPeriod", time, time.plus(30 * DAY)),
+            _ => {}
+        }
+        if bit(4, 7) {
+            self.int("count", 10);
+            if bit(7, 1) {
+                self.int("countMax", 14);
+            }
+        }
+        if bit(8, 15) {
+            self.decimal("duration", 30, 1);
+            self.decimal("durationMax", 450, 2);
+            self.str("durationUnit", "min");
+        }
+        self.int("frequency", 1 + (bits >> 12 & 3) as i64);
+        if bit(14, 15) {
+            self.int("frequencyMax", 6);
+        }
+        // Servers differ in how they write a decimal that is whole.
+        self.decimal("period", if bit(18, 1) { 10 } else { 1 }, u32::from(bit(18, 1)));
+        if bit(19, 15) {
+            self.decimal("periodMax", 85, 1);
+        }
+        self.str("periodUnit", if bit(23, 1) { "d" } else { "h" });
+        if bit(24, 7) {
+            self.strs("dayOfWeek", &["mon", "wed", "fri"]);
+        }
+        match bits >> 27 & 15 {
+            0 => self.strs("timeOfDay", &["08:00:00", "20:00:00"]),
+            1 => {
+                self.strs("when", &["AC", "HS"]);
+                self.int("offset", 30);
+            }
+            2 => self.gappy("timeOfDay", "08:00:00"),
+            _ => {}
+        }
+    }
+
+    /// `"dosageInstruction":[…]`
+    pub fn dosages(&mut self) {
+        let several = self.rng.one_in(10);
+        self.list("dosageInstruction", |w| {
+            w.item(Self::dosage);
+            if several {
+                w.item(Self::dosage);
+            }
+        });
+    }
+
+    /// What is in a Dosage.
+    pub fn dosage(&mut self) {
+        let bits = self.rng.bits();
+        let bit = |at: u32, of: u64| bits >> at & of == 0;
+        let who = self.person.name;
+        self.backbone();
+        self.int("sequence", 1 + (bits & 1) as i64);
+        self.str_of("text", |w| {
+            w.raw("Take 1 tablet by mouth, ");
+            who.full(w);
+        });
+        if bit(1, 7) {
+            self.list_of("additionalInstruction", INSTRUCTIONS);
+        }
+        if bit(4, 3) {
+            self.free_text("patientInstruction");
+        }
+        if !bit(6, 3) {
+            self.timing("timing");
+        }
+        match bits >> 8 & 7 {
+            0 => self.one_of("asNeededCodeableConcept", AS_NEEDED),
+            1..5 => self.bool("asNeededBoolean", bit(11, 3)),
+            _ => {}
+        }
+        if bit(13, 15) {
+            self.one_of("site", BODY_SITES);
+        }
+        self.one_of("route", ROUTES);
+        if bit(17, 7) {
+            self.one_of("method", GIVING);
+        }
+        self.list("doseAndRate", |w| {
+            w.item(|w| {
+                w.oddities(bits >> 20);
+                w.one_of("type", DOSE_TYPES);
+                match bits >> 26 & 7 {
+                    0 => w.range("doseRange", 1, 2, TABLET),
+                    _ => w.quantity("doseQuantity", 1 + (bits >> 30 & 3) as i64, 0, TABLET),
+                }
+                match bits >> 32 & 31 {
+                    0 => w.ratio("rateRatio", (100, MILLILITER), (1, HOUR)),
+                    1 => w.range("rateRange", 50, 125, MILLILITER),
+                    2 => w.quantity("rateQuantity", 75, 0, MILLILITER),
+                    _ => {}
+                }
+            });
+        });
+        match bits >> 37 & 31 {
+            0 => self.ratio("maxDosePerPeriod", (8, TABLET), (1, DAYS)),
+            1 => self.quantity("maxDosePerAdministration", 2, 0, TABLET),
+            2 => self.quantity("maxDosePerLifetime", 550, 0, MILLIGRAM),
+            _ => {}
+        }
+    }
+}

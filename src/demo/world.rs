@@ -1,0 +1,133 @@
+//! Who and what there is: the counts of everything, and each patient's visits.
+
+use super::codes::Code;
+use super::codes::admin::{CLASSES, EPIC_CLASSES};
+use super::dates::{DAY, EXPORTED, Time};
+use super::names::Name;
+use super::rng::{Id, Rng};
+use super::{Kind, Options};
+
+/// What belongs to the whole export.
+pub(super) struct World {
+    pub seed: u64,
+    pub flaws: bool,
+    pub patients: u64,
+}
+
+impl World {
+    pub fn new(options: &Options) -> Self {
+        Self { seed: options.seed, flaws: options.flaws, patients: options.patients }
+    }
+
+    /// How many rows of a type there are that belong to no patient.
+    pub fn shared(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Organization => 12 + self.patients / 1_000,
+            Kind::Location => 24 + self.patients / 200,
+            Kind::Practitioner => 40 + self.patients / 20,
+            Kind::PractitionerRole => 50 + self.patients / 16,
+            Kind::Medication => 60 + self.patients / 20,
+            _ => 0,
+        }
+    }
+
+    /// The id of the row `index` of a type: of a patient's, or of the shared ones (patient 0).
+    pub fn id(&self, kind: Kind, patient: u64, index: u64) -> Id {
+        Id::of(&[self.seed, kind as u64, patient, index])
+    }
+}
+
+/// A patient's visit.
+pub(super) struct Visit {
+    pub start: Time,
+    pub minutes: i64,
+    pub class: &'static Code,
+    pub inpatient: bool,
+}
+
+/// What all of a patient's rows agree on.
+pub(super) struct Person {
+    pub number: u64,
+    pub name: Name,
+    pub female: bool,
+    pub birth: Time,
+    pub death: Option<Time>,
+    /// Never empty; by time.
+    pub visits: Vec<Visit>,
+    counts: [u64; Kind::ALL.len()],
+}
+
+impl Person {
+    pub fn new(world: &World, number: u64) -> Self {
+        let mut rng = Rng::of(&[world.seed, 0x70_65_72, number]);
+        // Few people need much care: most rows of an export belong to them.
+        let tenths = match rng.below(10) {
+            0..6 => 5,
+            6..9 => 12,
+            _ => 34,
+        };
+        let mut counts = [0; Kind::ALL.len()];
+        for kind in Kind::ALL {
+            let average = kind.per_patient();
+            if average > 0 && kind != Kind::Patient {
+                let share = average * tenths * (600 + rng.below(801));
+                counts[kind as usize] = (share + rng.below(10_000)) / 10_000;
+                // The first patient has everything, so that even a tiny export shows every table.
+                if number == 0 || kind == Kind::Encounter {
+                    counts[kind as usize] = counts[kind as usize].max(1);
+                }
+            }
+        }
+        counts[Kind::Patient as usize] = 1;
+
+        let birth = Time(EXPORTED.0 - DAY * rng.between(40, 95 * 365));
+        let since = birth.0.max(EXPORTED.0 - 8 * 365 * DAY);
+        let mut starts: Vec<i64> = (0..counts[Kind::Encounter as usize])
+            .map(|_| rng.between(since, EXPORTED.0 - 20 * DAY) / 300 * 300)
+            .collect();
+        starts.sort_unstable();
+        let last = starts.last().copied().unwrap_or(since);
+        let visits = starts.into_iter().map(|start| Visit::new(&mut rng, Time(start))).collect();
+        let death = rng.one_in(16).then(|| Time(rng.between(last, EXPORTED.0)));
+        Self {
+            number,
+            name: Name::patient(number),
+            female: rng.one_in(2),
+            birth,
+            death,
+            visits,
+            counts,
+        }
+    }
+
+    /// How many rows of a type the patient has.
+    pub fn count(&self, kind: Kind) -> u64 {
+        self.counts[kind as usize]
+    }
+
+    /// The visit that row `index` of a type belongs to.
+    pub fn visit_of(&self, kind: Kind, index: u64) -> usize {
+        let visits = self.visits.len() as u64;
+        (index * visits / self.count(kind).max(1)).min(visits - 1) as usize
+    }
+}
+
+impl Visit {
+    fn new(rng: &mut Rng, start: Time) -> Self {
+        let (at, minutes) = match rng.below(20) {
+            0..13 => (0, rng.between(10, 60)),
+            13..15 => (1, rng.between(60, 600)),
+            15..17 => (2, rng.between(1_440, 14_400)),
+            17 => (3, rng.between(10, 40)),
+            18 => (4, rng.between(400, 2_000)),
+            _ => (5, rng.between(30, 90)),
+        };
+        let epic = rng.one_in(4);
+        let class = if epic { &EPIC_CLASSES[at % EPIC_CLASSES.len()] } else { &CLASSES[at] };
+        Self { start, minutes, class, inpatient: at == 2 }
+    }
+
+    pub fn end(&self) -> Time {
+        self.start.plus(self.minutes * 60)
+    }
+}

@@ -1,0 +1,320 @@
+//! `convert`: a former output of this program or of Cumulus ETL becomes Delta tables.
+//!
+//! NDJSON goes through the allow-list once more, so that nothing but de-identified rows can
+//! reach a table, whatever stands in the files. Delta tables that other engines manage (liquid
+//! clustering) are copied.
+
+use std::io::{BufRead, BufReader};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder};
+use arrow::datatypes::{Schema, SchemaRef};
+use serde_json::Value;
+use tracing::{info, warn};
+
+use super::Forms;
+use super::plan::TablePlan;
+use super::records;
+use super::scrubbing::{Source, scrub_table};
+use crate::config::OutputFormat;
+use crate::deid::policy::RESOURCE_TYPES;
+use crate::deid::{Anonymizer, Codebook, Scrubber};
+use crate::error::{Context, Error, Exit, Result};
+use crate::input::InputFile;
+use crate::output::keys::KeyIndex;
+use crate::output::rows::{Bitmap, RowSource, UNKNOWN_TIME, instant, key};
+use crate::output::staged::{Staged, encode};
+use crate::output::table::{Merge, TableRun};
+use crate::output::{Sink, SinkOptions, Sinks, completion, delta};
+use crate::store::{Folder, WorkFolder};
+use crate::table::schema;
+use crate::ui::{Progress, signals, thousands};
+
+/// Converts `original` into Delta tables below `target`.
+pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool) -> Result<()> {
+    let from = Folder::open(original)?;
+    if !from.exists() {
+        let message = format!("The original folder '{original}' does not exist");
+        return Err(Error::new(Exit::FolderMissing, message));
+    }
+    let (folders, _) = from.list_direct()?;
+    if !folders.iter().any(|folder| folder == records::JOB_CONFIG) {
+        return Err(Error::new(
+            Exit::ArgsInvalid,
+            format!("'{original}' does not look like an output folder: it has no JobConfig folder"),
+        ));
+    }
+    // A run with several formats has its NDJSON tables a level deeper.
+    let tables = match folders.iter().any(|folder| folder == "ndjson") {
+        true => from.child("ndjson"),
+        false => from.clone(),
+    };
+    let (folders, _) = tables.list_direct()?;
+    let target = Folder::open(target)?;
+    if from.contains(&target) || target.contains(&from) {
+        return Err(Error::new(
+            Exit::ArgsConflict,
+            format!(
+                "ORIGINAL '{from}' and TARGET '{target}' must not be the same folder, nor one \
+                 inside the other: name a new folder, or an output folder with Delta tables"
+            ),
+        ));
+    }
+    records::check_same_codebook(&from, &target)?;
+    target.create()?;
+    let work = WorkFolder::create(work_dir, &target)?;
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
+    let sinks = Sinks::new(&target, &[OutputFormat::Deltalake], options);
+    signals::remove_on_exit(&work);
+    let converter = Converter { from: &tables, work: &work, threads, bars };
+    let mut converted = 0;
+    for sink in sinks.iter() {
+        converter.completion(sink, completion::ENCOUNTERS, schema::completion_encounters())?;
+        for resource_type in RESOURCE_TYPES {
+            converted += u32::from(converter.resource(sink, resource_type)?);
+        }
+        converter.completion(sink, completion::TABLE, schema::completion())?;
+    }
+    if converted == 0 {
+        return Err(Error::new(
+            Exit::ResourcesMissing,
+            format!("'{original}' holds no table that can be converted: NDJSON or Delta Lake"),
+        ));
+    }
+    for folder in folders.iter().filter(|folder| !is_known(folder)) {
+        warn!("'{folder}' is not a table of this program; it was not converted");
+    }
+    copy_records(&from, &target)
+}
+
+fn is_known(folder: &str) -> bool {
+    folder == records::JOB_CONFIG
+        || [completion::TABLE, completion::ENCOUNTERS].contains(&folder)
+        || RESOURCE_TYPES.iter().any(|name| name.to_lowercase() == folder)
+}
+
+/// What all tables of a conversion share.
+struct Converter<'a> {
+    from: &'a Folder,
+    work: &'a WorkFolder,
+    threads: usize,
+    bars: bool,
+}
+
+impl Converter<'_> {
+    /// Converts a resource's table; false if there is none.
+    fn resource(&self, sink: &Sink, resource_type: &'static str) -> Result<bool> {
+        let name = resource_type.to_lowercase();
+        let folder = self.from.child(&name);
+        if delta::exists(&folder)? {
+            let mut copy = Copy::new(self.work, &["id"]);
+            delta::read(&folder, &mut |batch| copy.add(batch))?;
+            if let Some(schema) = delta::schema(&folder)? {
+                sink.create(&name, schema, self.work)?;
+            }
+            return copy.write(sink, &name, &["id"], Merge::Upsert).map(|()| true);
+        }
+        let files = self.ndjson_files(&name)?;
+        let deletes = deletes(&folder, &name)?;
+        if files.is_empty() && deletes.is_empty() {
+            return Ok(false);
+        }
+        let bytes = files.iter().map(|(_, bytes)| bytes).sum();
+        let files = files
+            .into_iter()
+            .map(|(name, bytes)| InputFile { name, resource_type, bytes })
+            .collect();
+        let plan = TablePlan { resource_type, name: name.clone(), files };
+        let codebook = Arc::new(Codebook::throwaway());
+        let scrubber = || Scrubber::again(Anonymizer::new(codebook.clone(), Arc::from(Vec::new())));
+        let source = Source {
+            input: self.from,
+            work: self.work,
+            forms: Forms { arrow: true, json: false },
+            threads: self.threads,
+            scrubber: &scrubber,
+            mapping: None,
+            completion: None,
+            rejects: Vec::new(),
+        };
+        let progress = Progress::begin(&name, bytes, self.bars);
+        let table = scrub_table(&source, &plan, deletes, &progress);
+        progress.finish();
+        let mut table = table?;
+        let mut live = Bitmap::all_set(table.counts.rows);
+        table.keys.resolve(&mut live)?;
+        if table.contains {
+            sink.fit(&name, &mut table.rows)?;
+        }
+        let written = sink.write(&TableRun {
+            name: &name,
+            rows: &table.rows,
+            lines: None,
+            live: &live,
+            keys: &table.keys,
+            deletes: &table.deletes,
+            merge: Merge::Upsert,
+            key_columns: &["id"],
+        })?;
+        sink.optimize(&name)?;
+        info!("{name}: {} rows", thousands(written.rows));
+        for (reason, count) in &table.counts.rejected {
+            warn!("{name}: {} rows were rejected: {reason}", thousands(*count));
+        }
+        Ok(true)
+    }
+
+    fn completion(&self, sink: &Sink, name: &'static str, schema: SchemaRef) -> Result<()> {
+        let columns: &'static [&'static str] = match name {
+            completion::TABLE => &["table_name", "group_name", "export_time", "etl_time"],
+            _ => &["encounter_id", "group_name"],
+        };
+        let folder = self.from.child(name);
+        let mut copy = Copy::new(self.work, columns);
+        if delta::exists(&folder)? {
+            delta::read(&folder, &mut |batch| copy.add(batch))?;
+        } else {
+            for (file, _) in self.ndjson_files(name)? {
+                text_rows(self.from, &file, &schema, &mut |batch| copy.add(batch))?;
+            }
+        }
+        copy.write(sink, name, columns, Merge::InsertOnly)
+    }
+
+    /// The files of a table, by their names below the original folder.
+    fn ndjson_files(&self, table: &str) -> Result<Vec<(String, u64)>> {
+        let entries = self.from.child(table).list()?;
+        Ok(entries
+            .into_iter()
+            .filter(|entry| !entry.name.contains('/') && entry.name.ends_with(".ndjson"))
+            .map(|entry| (format!("{table}/{}", entry.name), entry.size))
+            .collect())
+    }
+}
+
+/// Rows that are tables already, on their way into another one.
+struct Copy {
+    work: WorkFolder,
+    key_columns: &'static [&'static str],
+    staged: Option<Staged>,
+    keys: KeyIndex,
+}
+
+impl Copy {
+    fn new(work: &WorkFolder, key_columns: &'static [&'static str]) -> Self {
+        let keys = KeyIndex::new(work);
+        Self { work: work.clone(), key_columns, staged: None, keys }
+    }
+
+    fn add(&mut self, batch: RecordBatch) -> Result<()> {
+        let staged = match &mut self.staged {
+            Some(staged) => staged,
+            none => none.insert(Staged::new(&self.work, batch.schema())),
+        };
+        let odd = || Error::failed("a table lacks the columns that identify its rows");
+        let columns: Vec<_> = self
+            .key_columns
+            .iter()
+            .map(|name| batch.column_by_name(name)?.as_string_opt::<i32>())
+            .collect::<Option<_>>()
+            .ok_or_else(odd)?;
+        let times = batch
+            .column_by_name("meta")
+            .and_then(|meta| meta.as_struct_opt())
+            .and_then(|meta| meta.column_by_name("lastUpdated")?.as_string_opt::<i32>().cloned());
+        let first = staged.slots();
+        for row in 0..batch.num_rows() {
+            let text: Vec<_> = columns.iter().map(|column| column.value(row)).collect();
+            let time = times.as_ref().filter(|times| times.is_valid(row));
+            let time = time.map_or(UNKNOWN_TIME, |times| instant(times.value(row)));
+            self.keys.add(key(&text), first + row as u64, time)?;
+        }
+        staged.push(encode(&batch).context("cannot encode rows")?, batch.num_rows() as u64)
+    }
+
+    fn write(
+        mut self,
+        sink: &Sink,
+        name: &str,
+        key_columns: &'static [&'static str],
+        merge: Merge,
+    ) -> Result<()> {
+        let Some(rows) = self.staged else { return Ok(()) };
+        let mut live = Bitmap::all_set(rows.slots());
+        self.keys.resolve(&mut live)?;
+        let written = sink.write(&TableRun {
+            name,
+            rows: &rows,
+            lines: None,
+            live: &live,
+            keys: &self.keys,
+            deletes: &[],
+            merge,
+            key_columns,
+        })?;
+        sink.optimize(name)?;
+        info!("{name}: {} rows", thousands(written.rows));
+        Ok(())
+    }
+}
+
+/// The anonymous IDs that an NDJSON table's `.meta` says are deleted.
+fn deletes(folder: &Folder, name: &str) -> Result<Vec<String>> {
+    let file = format!("{name}.meta");
+    let Some(bytes) = folder.read(&file)? else { return Ok(Vec::new()) };
+    let meta: Value = serde_json::from_slice(&bytes)
+        .with_context(|| format!("'{}' is not JSON", folder.show(&file)))?;
+    let ids = meta.get("deleted").and_then(Value::as_array).into_iter().flatten();
+    let mut ids: Vec<_> = ids.filter_map(|id| id.as_str().map(str::to_owned)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Reads a completion table's NDJSON, some thousand rows at a time.
+fn text_rows(
+    folder: &Folder,
+    name: &str,
+    schema: &SchemaRef,
+    visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
+) -> Result<()> {
+    const ROWS: usize = 50_000;
+    let failed = || format!("cannot read '{}'", folder.show(name));
+    let Some(reader) = folder.reader(name)? else { return Ok(()) };
+    let mut builders = builders(schema);
+    let mut rows = 0;
+    for line in BufReader::with_capacity(1 << 16, reader).lines() {
+        let row: Value = serde_json::from_str(&line.with_context(failed)?).with_context(failed)?;
+        for (builder, field) in builders.iter_mut().zip(schema.fields()) {
+            builder.append_option(row.get(field.name()).and_then(Value::as_str));
+        }
+        rows += 1;
+        if rows == ROWS {
+            visit(finish(&mut builders, schema)?)?;
+            rows = 0;
+        }
+    }
+    if rows > 0 { visit(finish(&mut builders, schema)?) } else { Ok(()) }
+}
+
+fn builders(schema: &Schema) -> Vec<StringBuilder> {
+    schema.fields().iter().map(|_| StringBuilder::new()).collect()
+}
+
+fn finish(builders: &mut [StringBuilder], schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef);
+    RecordBatch::try_new(schema.clone(), columns.collect()).context("cannot make completion rows")
+}
+
+/// The records of former runs come along: they hold the codebook's ID.
+fn copy_records(from: &Folder, target: &Folder) -> Result<()> {
+    let (from, target) = (from.child(records::JOB_CONFIG), target.child(records::JOB_CONFIG));
+    target.create()?;
+    for entry in from.list()? {
+        if let Some(bytes) = from.read(&entry.name)? {
+            target.write(&entry.name, bytes)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! `init`: empty tables of every type, so that studies can be set up before any data comes.
+
+use std::collections::BTreeSet;
+
+use crate::config::OutputFormat;
+use crate::deid::policy::RESOURCE_TYPES;
+use crate::error::Result;
+use crate::fhir;
+use crate::output::{SinkOptions, Sinks, completion};
+use crate::store::{Folder, WorkFolder};
+use crate::table::{Shape, schema};
+use crate::ui::signals;
+
+/// Makes the tables that `output` lacks; those that are there keep their rows.
+pub fn init(output: &str, formats: &[OutputFormat]) -> Result<()> {
+    let output = Folder::open(output)?;
+    output.create()?;
+    // `convert` knows an output folder by it.
+    output.child("JobConfig").create()?;
+    let work = WorkFolder::create(None, &output)?;
+    signals::remove_on_exit(&work);
+    let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
+    let sinks = Sinks::new(&output, formats, options);
+    for sink in sinks.iter() {
+        for name in RESOURCE_TYPES {
+            if let Some(r4) = fhir::type_named(name) {
+                let schema = schema::table_schema(r4, &Shape::default(), &BTreeSet::new());
+                sink.create(&name.to_lowercase(), schema, &work)?;
+            }
+        }
+        sink.create(completion::TABLE, schema::completion(), &work)?;
+        sink.create(completion::ENCOUNTERS, schema::completion_encounters(), &work)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! The main job: a folder of FHIR NDJSON becomes de-identified tables.
+//!
+//! [`run`] reads from top to bottom as the pipeline goes.
+
+mod convert;
+mod init;
+mod plan;
+mod publish;
+mod records;
+mod scrubbing;
+mod summary;
+mod worker;
+
+pub use convert::convert;
+pub use init::init;
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use tracing::{info, warn};
+
+use crate::config::{EtlConfig, OutputFormat};
+use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
+use crate::error::{Error, Exit, Result};
+use crate::input::{self, Deletes, ExportLog, base_of};
+use crate::output::{SinkOptions, Sinks, completion};
+use crate::store::{Folder, WorkFolder};
+use crate::ui::{Progress, signals};
+use plan::{Export, TablePlan};
+use records::Records;
+use scrubbing::{Source, scrub_table};
+use summary::{Summary, TableSummary};
+
+/// The folder of all runs' rejected rows below PHI.
+const REJECTED: &str = "rejected";
+
+/// In which forms rows are staged: what the formats of the run need.
+#[derive(Clone, Copy, Debug)]
+struct Forms {
+    arrow: bool,
+    json: bool,
+}
+
+/// What all steps of a run share.
+struct Run<'a> {
+    config: &'a EtlConfig,
+    started: DateTime<Utc>,
+    input: Folder,
+    output: Folder,
+    /// Rejected rows of this run: below PHI.
+    rejected: Folder,
+    errors_to: Option<Folder>,
+    work: WorkFolder,
+    codebook: Arc<Codebook>,
+    mapping: Mutex<Mapping>,
+    /// The FHIR server's own base URLs.
+    bases: Arc<[String]>,
+    export: Arc<Export>,
+    deletes: Deletes,
+    forms: Forms,
+    sinks: Sinks,
+    /// Bytes of all files that will be read.
+    input_bytes: u64,
+    bars: bool,
+}
+
+/// Runs the main job. `bars`: draw progress bars.
+pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
+    let clock = Instant::now();
+    let started = Utc::now();
+    let selected = plan::selected(config)?;
+    let input = open_input(&config.input)?;
+    let output = Folder::open(&config.output)?;
+    let phi = Folder::open(&config.phi)?.private();
+    let errors_to = config.errors_to.as_deref().map(empty_folder).transpose()?;
+    refuse_overlaps(&input, &output, &phi, errors_to.as_ref())?;
+
+    info!("Looking through '{input}'");
+    let inputs = input::find(&input)?;
+    let log = match &inputs.log {
+        Some(name) => input::read_export_log(&input, name)?,
+        None => ExportLog::default(),
+    };
+    let deletes = input::read_deletes(&input, &inputs.deleted)?;
+    let tables = plan::tables(config, &selected, &inputs, &deletes)?;
+    let export = plan::export(config, &log)?;
+    report_oddities(&inputs, &deletes);
+
+    records::check_codebook(&output, &phi)?;
+    phi.create()?;
+    let codebook = Arc::new(Codebook::open(&phi)?);
+    let work = WorkFolder::create(config.work_dir.as_deref(), &phi)?;
+    signals::remove_on_exit(&work);
+    let mapping = Mutex::new(Mapping::open(&phi, work.file()?)?);
+    output.create()?;
+    if let Some(folder) = &errors_to {
+        folder.create()?;
+    }
+    for folder in [&phi, &output] {
+        folder.remove_unfinished();
+    }
+
+    let options = SinkOptions {
+        rows_per_file: config.batch_size,
+        threads: config.threads,
+        optimize: !config.no_table_optimization,
+    };
+    let sinks = Sinks::new(&output, &config.output_format, options);
+    let (started, stamp) = records::claim_stamp(&output, &phi.child(REJECTED), started)?;
+    let bases = export.url.iter().chain(&config.fhir_url).map(|url| base_of(url).to_owned());
+    let run = Run {
+        config,
+        started,
+        input,
+        output,
+        rejected: phi.child(REJECTED).child(&stamp),
+        errors_to,
+        work,
+        codebook,
+        mapping,
+        bases: bases.filter(|base| !base.is_empty()).collect(),
+        export: Arc::new(export),
+        deletes,
+        forms: Forms {
+            arrow: config.output_format.iter().any(|format| *format != OutputFormat::Ndjson),
+            json: config.output_format.contains(&OutputFormat::Ndjson),
+        },
+        sinks,
+        input_bytes: tables.iter().flat_map(|t| &t.files).map(|file| file.bytes).sum(),
+        bars,
+    };
+    let records = Records::begin(&run, &stamp, &tables)?;
+    let summary = make_tables(&run, &tables, &records)?;
+    // These grow with every table; once a run is often enough for them.
+    let optimized = run.sinks.iter().try_for_each(|sink| {
+        sink.optimize(completion::TABLE)?;
+        sink.optimize(completion::ENCOUNTERS).map(|_| ())
+    });
+    let recorded =
+        optimized.and_then(|()| records.finish(&run, &phi, &inputs, &summary, clock.elapsed()));
+    summary.print(&run, clock.elapsed());
+    // A table that failed says more than a record that could not be written because of it.
+    summary.verdict(config.strict)?;
+    recorded
+}
+
+impl Run<'_> {
+    /// The anonymous IDs of rows to delete, sorted.
+    fn deletes_of(&self, resource_type: &str) -> Vec<String> {
+        let real = self.deletes.by_type.get(resource_type);
+        let fake = real.into_iter().flatten().map(|id| self.codebook.fake_id(resource_type, id));
+        let mut fake: Vec<_> = fake.collect();
+        fake.sort_unstable();
+        fake
+    }
+}
+
+/// Scrubs one table after the other; while one is being published, the next is scrubbed.
+fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<Summary> {
+    let mut summary = Summary::default();
+    let scrubber = || Scrubber::new(Anonymizer::new(run.codebook.clone(), run.bases.clone()));
+    let source = Source {
+        input: &run.input,
+        work: &run.work,
+        forms: run.forms,
+        threads: run.config.threads,
+        scrubber: &scrubber,
+        mapping: Some(&run.mapping),
+        completion: Some(run.export.clone()),
+        rejects: std::iter::once(&run.rejected).chain(&run.errors_to).collect(),
+    };
+    thread::scope(|scope| {
+        let mut publishing: Option<thread::ScopedJoinHandle<'_, TableSummary>> = None;
+        for plan in plans {
+            let bytes = plan.files.iter().map(|file| file.bytes).sum();
+            let progress = Progress::begin(&plan.name, bytes, run.bars);
+            let clock = Instant::now();
+            let scrubbed =
+                scrub_table(&source, plan, run.deletes_of(plan.resource_type), &progress);
+            progress.finish();
+            let scrubbing = clock.elapsed();
+            // One at a time, in order: Encounter's completion rows before anything else, and
+            // no more than one table's row groups in memory.
+            if let Some(handle) = publishing.take() {
+                summary.add(join(handle)?);
+            }
+            publishing = Some(scope.spawn(move || {
+                let table = publish::publish(run, plan, scrubbed, scrubbing);
+                records.table(&table);
+                table
+            }));
+        }
+        if let Some(handle) = publishing.take() {
+            summary.add(join(handle)?);
+        }
+        Ok(summary)
+    })
+}
+
+fn join(handle: thread::ScopedJoinHandle<'_, TableSummary>) -> Result<TableSummary> {
+    handle.join().map_err(|_| Error::failed("writing a table has failed unexpectedly"))
+}
+
+fn open_input(location: &str) -> Result<Folder> {
+    if location.starts_with("http://") || location.starts_with("https://") {
+        return Err(Error::new(
+            Exit::ServiceMissing,
+            "Exporting from a FHIR server is not there yet: export to a folder first, and give \
+             that folder as INPUT",
+        ));
+    }
+    let input = Folder::open(location)?;
+    match input.exists() {
+        true => Ok(input),
+        false => Err(Error::new(
+            Exit::FolderMissing,
+            format!("The input folder '{location}' does not exist"),
+        )),
+    }
+}
+
+fn empty_folder(location: &str) -> Result<Folder> {
+    let folder = Folder::open(location)?.private();
+    match folder.list_direct()? {
+        (folders, files) if folders.is_empty() && files.is_empty() => Ok(folder),
+        _ => Err(Error::new(
+            Exit::FolderNotEmpty,
+            format!("--errors-to: '{location}' is not empty; name an empty or a new folder"),
+        )),
+    }
+}
+
+/// Refuses folders inside each other where one of them would end up in the wrong hands.
+fn refuse_overlaps(
+    input: &Folder,
+    output: &Folder,
+    phi: &Folder,
+    errors_to: Option<&Folder>,
+) -> Result<()> {
+    let refused = |message: String| Err(Error::new(Exit::ArgsConflict, message));
+    if output.contains(phi) || phi.contains(output) {
+        return refused(format!(
+            "OUTPUT '{output}' and PHI '{phi}' must not be the same folder, nor one inside the \
+             other: OUTPUT is there to be shared, and PHI holds what turns its anonymous IDs \
+             back into patients. Name two folders side by side"
+        ));
+    }
+    if output.contains(input) || input.contains(output) {
+        return refused(format!(
+            "INPUT '{input}' and OUTPUT '{output}' must not be the same folder, nor one inside \
+             the other: patients' data would lie among the tables, or the tables be read as \
+             input. Name two folders side by side"
+        ));
+    }
+    match errors_to.filter(|folder| output.contains(folder)) {
+        None => Ok(()),
+        Some(folder) => refused(format!(
+            "--errors-to '{folder}' must not be inside OUTPUT '{output}': rejected rows are \
+             patients' data. Name a folder that is not shared"
+        )),
+    }
+}
+
+fn report_oddities(inputs: &input::Inputs, deletes: &Deletes) {
+    for name in &inputs.skipped {
+        match inputs.no_resources.contains(name) {
+            true => warn!("'{name}' holds no FHIR resources, one a line; nothing of it is used"),
+            false => info!("'{name}' holds no resources of a supported type; it is left alone"),
+        }
+    }
+    if deletes.not_understood > 0 {
+        warn!(
+            count = deletes.not_understood,
+            "{} entries below deleted/ could not be understood and delete nothing",
+            deletes.not_understood
+        );
+    }
+}

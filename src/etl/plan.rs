@@ -1,0 +1,143 @@
+//! What a run will do: which tables, from which files, for which export.
+
+use std::collections::BTreeSet;
+
+use crate::config::EtlConfig;
+use crate::deid::policy::RESOURCE_TYPES;
+use crate::error::{Error, Exit, Result};
+use crate::input::{Deletes, ExportLog, InputFile, Inputs, parse_time};
+
+/// One table to make.
+#[derive(Debug)]
+pub(super) struct TablePlan {
+    pub resource_type: &'static str,
+    /// The table's name.
+    pub name: String,
+    pub files: Vec<InputFile>,
+}
+
+/// The export that the data came from, as the completion tables tell it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Export {
+    /// The Group's name; empty for an export of everything.
+    pub group: String,
+    /// `2024-08-06T18:12:57+00:00`.
+    pub time: String,
+    pub url: Option<String>,
+    /// Excluded resources, as the user named them, with commas.
+    pub excluded: String,
+}
+
+/// The tables that `--task` and `--exclude-resources` leave, in the order of running.
+pub(super) fn selected(config: &EtlConfig) -> Result<Vec<&'static str>> {
+    let lower = |names: &[String]| -> Vec<String> {
+        names.iter().map(|name| name.trim().to_lowercase()).filter(|n| !n.is_empty()).collect()
+    };
+    let (tasks, excluded) = (lower(&config.task), lower(&config.exclude_resources));
+    let known: BTreeSet<String> = RESOURCE_TYPES.iter().map(|name| name.to_lowercase()).collect();
+    let listing = || known.iter().map(|name| format!("  {name}")).collect::<Vec<_>>().join("\n");
+    if tasks.iter().any(|task| task == "help") {
+        return Err(Error::new(Exit::TaskHelp, format!("Valid task names:\n{}", listing())));
+    }
+    let unknown = |names: &[String]| names.iter().find(|name| !known.contains(*name)).cloned();
+    if let Some(name) = unknown(&tasks) {
+        let message = format!("Unknown task '{name}' requested.\nValid task names:\n{}", listing());
+        return Err(Error::new(Exit::TaskUnknown, message));
+    }
+    if let Some(name) = unknown(&excluded) {
+        let message = format!(
+            "Unknown task '{name}' requested for exclusion.\nValid task names:\n{}",
+            listing()
+        );
+        return Err(Error::new(Exit::TaskUnknown, message));
+    }
+    let wanted = |name: &&str| {
+        let name = name.to_lowercase();
+        (tasks.is_empty() || tasks.contains(&name)) && !excluded.contains(&name)
+    };
+    Ok(RESOURCE_TYPES.iter().filter(|name| wanted(name)).copied().collect())
+}
+
+/// The tables to make of `inputs`: those with input or deletes, or all that were selected where
+/// the user allows for missing ones.
+pub(super) fn tables(
+    config: &EtlConfig,
+    selected: &[&'static str],
+    inputs: &Inputs,
+    deletes: &Deletes,
+) -> Result<Vec<TablePlan>> {
+    let mut plans = Vec::new();
+    let mut missing = Vec::new();
+    for resource_type in selected {
+        let files = inputs.of(resource_type);
+        let present = !files.is_empty() || deletes.by_type.contains_key(*resource_type);
+        if present || config.allow_missing_resources {
+            let name = resource_type.to_lowercase();
+            plans.push(TablePlan { resource_type, name, files });
+        } else {
+            missing.push(*resource_type);
+        }
+    }
+    if !config.task.is_empty() && !missing.is_empty() {
+        return Err(Error::new(
+            Exit::ResourcesMissing,
+            format!(
+                "Required resources not found in '{}': {}.\nAdd --allow-missing-resources to make \
+                 their tables anyway, empty.",
+                config.input,
+                missing.join(", ")
+            ),
+        ));
+    }
+    if plans.is_empty() {
+        return Err(Error::new(
+            Exit::ResourcesMissing,
+            format!(
+                "No supported resources found in '{}'. Expected are files like Patient.000.ndjson \
+                 (.ndjson or .jsonl, also .gz or .zst) with one FHIR resource a line; --task help \
+                 lists the types.",
+                config.input
+            ),
+        ));
+    }
+    Ok(plans)
+}
+
+/// The export's group and time, from the flags or else from the log.
+pub(super) fn export(config: &EtlConfig, log: &ExportLog) -> Result<Export> {
+    let group = config.export_group.clone().or_else(|| log.group.clone());
+    let time = match &config.export_timestamp {
+        Some(text) => Some(parse_time(text).ok_or_else(|| {
+            let message = format!(
+                "--export-timestamp '{text}' is not a time; write it like 2024-08-06T18:12:57Z"
+            );
+            Error::new(Exit::ArgsInvalid, message)
+        })?),
+        None => log.time,
+    };
+    let missing = |what: &str, flags: &str| {
+        Error::new(
+            Exit::CompletionArgMissing,
+            format!(
+                "It is not known {what}, which decides whether a patient's data is complete. An \
+                 export log (log.ndjson) in '{}' would tell; without one, give {flags}.",
+                config.input
+            ),
+        )
+    };
+    let (group, time) = match (group, time) {
+        (Some(group), Some(time)) => (group, time),
+        (None, None) => {
+            let flags = "--export-group NAME and --export-timestamp TIME";
+            return Err(missing("which Group was exported, and when", flags));
+        }
+        (None, _) => return Err(missing("which Group was exported", "--export-group NAME")),
+        (_, None) => return Err(missing("when the data was exported", "--export-timestamp TIME")),
+    };
+    Ok(Export {
+        group,
+        time: time.format("%Y-%m-%dT%H:%M:%S%.f%:z").to_string(),
+        url: log.export_url.clone(),
+        excluded: config.exclude_resources.join(","),
+    })
+}

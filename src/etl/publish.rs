@@ -1,0 +1,128 @@
+//! A scrubbed table becomes visible: the ID mapping first, then the rows, then their completion.
+
+use std::time::{Duration, Instant};
+
+use tracing::{error, info};
+
+use super::Run;
+use super::plan::TablePlan;
+use super::scrubbing::ScrubbedTable;
+use super::summary::{OutputSummary, TableSummary};
+use crate::error::Result;
+use crate::output::completion;
+use crate::output::rows::{Bitmap, RowSource};
+use crate::output::table::{Merge, TableRun};
+use crate::ui::thousands;
+
+/// Publishes one table. A failure is part of the summary: the other tables go on.
+pub(super) fn publish(
+    run: &Run<'_>,
+    plan: &TablePlan,
+    scrubbed: Result<ScrubbedTable>,
+    scrubbing: Duration,
+) -> TableSummary {
+    let clock = Instant::now();
+    let mut summary = TableSummary::new(&plan.name, plan.resource_type);
+    summary.scrub_seconds = scrubbing.as_secs_f64();
+    let result = scrubbed.and_then(|mut table| {
+        summary.counts = std::mem::take(&mut table.counts);
+        write(run, table, &mut summary)
+    });
+    summary.write_seconds = clock.elapsed().as_secs_f64();
+    match result {
+        Ok(()) => info!(table = summary.name, rows = summary.live_rows, "{}", line(&summary)),
+        Err(error) => {
+            error!(table = summary.name, "{}: {error}", summary.name);
+            summary.error = Some(error);
+        }
+    }
+    summary
+}
+
+fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) -> Result<()> {
+    {
+        // What can be traced back must be traceable before anyone sees it.
+        let mut mapping = run.mapping.lock().unwrap_or_else(|e| e.into_inner());
+        mapping.persist(&run.codebook)?;
+    }
+    if let Some((rows, mut keys)) = table.completion.take() {
+        let mut live = Bitmap::all_set(rows.slots());
+        keys.resolve(&mut live)?;
+        let completion = TableRun {
+            name: completion::ENCOUNTERS,
+            rows: &rows,
+            lines: None,
+            live: &live,
+            keys: &keys,
+            deletes: &[],
+            merge: Merge::InsertOnly,
+            key_columns: &["encounter_id", "group_name"],
+        };
+        for sink in run.sinks.iter() {
+            sink.write(&completion)?;
+        }
+    }
+    let slots = summary.counts.rows;
+    let mut live = Bitmap::all_set(slots);
+    let (duplicates, deleted) = table.keys.resolve(&mut live)?;
+    summary.duplicates = duplicates;
+    summary.deleted_within_run = deleted;
+    summary.live_rows = live.count();
+    for sink in run.sinks.iter().filter(|_| table.contains) {
+        sink.fit(&table.name, &mut table.rows)?;
+    }
+    let resource = TableRun {
+        name: &table.name,
+        rows: &table.rows,
+        lines: table.lines.as_ref(),
+        live: &live,
+        keys: &table.keys,
+        deletes: &table.deletes,
+        merge: Merge::Upsert,
+        key_columns: &["id"],
+    };
+    for sink in run.sinks.iter() {
+        let mut written = sink.write(&resource)?;
+        written.version = sink.optimize(&table.name)?.or(written.version);
+        summary.outputs.push(OutputSummary { format: sink.format().name(), written });
+        // Each sink has read the rows once more; they all lose the same values.
+        let misfits = table.rows.take_misfits();
+        if summary.outputs.len() == 1 {
+            for ((resource_type, element), count) in misfits {
+                summary.counts.report.count_misfits(&resource_type, &element, count);
+            }
+        }
+    }
+    let row = completion::Row {
+        table: &table.name,
+        group: &run.export.group,
+        export_time: &run.export.time,
+        export_url: run.export.url.as_deref(),
+        etl_time: &run.started.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string(),
+        excluded: &run.export.excluded,
+    };
+    for sink in run.sinks.iter() {
+        completion::append(sink, &row, &run.work)?;
+    }
+    Ok(())
+}
+
+fn line(summary: &TableSummary) -> String {
+    let mut line = format!("{}: {} rows", summary.name, thousands(summary.live_rows));
+    if let Some(output) = summary.outputs.first()
+        && output.format == "deltalake"
+    {
+        let written = &output.written;
+        line += &format!(
+            " ({} new, {} updated, {} deleted)",
+            thousands(written.inserted),
+            thousands(written.updated),
+            thousands(written.deleted)
+        );
+    }
+    let rejected: u64 = summary.counts.rejected.values().sum();
+    if rejected > 0 {
+        line += &format!(", {} rejected", thousands(rejected));
+    }
+    line
+}

@@ -1,0 +1,129 @@
+//! Files as chunks of whole lines, a few megabytes each.
+
+use std::io::{self, BufReader, Read};
+
+use flate2::read::MultiGzDecoder;
+
+/// Bytes a chunk aims at.
+const CHUNK: usize = 2 << 20;
+/// The longest line that is taken (spec: "Rows").
+pub const LONGEST_LINE: usize = 64 << 20;
+/// What some programs begin text files with; not part of the first line.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Some whole lines of a file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// The lines, each with its line end; the file's last may lack it.
+    pub bytes: Vec<u8>,
+    /// The number of the first one, counted from 1.
+    pub first_line: u64,
+    /// Numbers of lines before the first one that were too long to be read.
+    pub too_long: Vec<u64>,
+}
+
+/// Undoes gzip or Zstandard, told by the content.
+pub fn decompress(mut reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+    let mut magic = [0; 4];
+    let mut len = 0;
+    while len < magic.len() {
+        match reader.read(&mut magic[len..])? {
+            0 => break,
+            count => len += count,
+        }
+    }
+    let whole = io::Cursor::new(magic[..len].to_vec()).chain(reader);
+    Ok(match magic[..len] {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 17, whole))),
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::new(whole)?),
+        _ => Box::new(whole),
+    })
+}
+
+/// Cuts a stream of lines into chunks.
+pub struct Chunks<R> {
+    reader: R,
+    rest: Vec<u8>,
+    line: u64,
+    end: bool,
+}
+
+impl<R: Read> Chunks<R> {
+    /// The chunks of what `reader` gives. A byte order mark at its start is left out.
+    pub fn new(reader: R) -> Self {
+        Self { reader, rest: Vec::new(), line: 1, end: false }
+    }
+
+    /// Reads until `buffer` has `len` bytes or the stream ends.
+    fn fill(&mut self, buffer: &mut Vec<u8>, len: usize) -> io::Result<()> {
+        if let Some(more) = len.checked_sub(buffer.len()) {
+            let read = (&mut self.reader).take(more as u64).read_to_end(buffer)?;
+            self.end = read < more;
+        }
+        Ok(())
+    }
+
+    fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+        let mut bytes = Vec::with_capacity(CHUNK + self.rest.len());
+        bytes.append(&mut self.rest);
+        let mut too_long = Vec::new();
+        let mut size = CHUNK;
+        loop {
+            self.fill(&mut bytes, size)?;
+            if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+                bytes.drain(..3);
+            }
+            if self.end {
+                break;
+            }
+            match memchr::memrchr(b'\n', &bytes) {
+                Some(last) => {
+                    self.rest = bytes.split_off(last + 1);
+                    break;
+                }
+                None if bytes.len() <= LONGEST_LINE => size = bytes.len() * 2,
+                None => {
+                    too_long.push(self.line);
+                    self.line += 1;
+                    self.skip_line(&mut bytes)?;
+                    size = CHUNK;
+                }
+            }
+        }
+        if bytes.is_empty() && too_long.is_empty() {
+            return Ok(None);
+        }
+        let first_line = self.line;
+        self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        Ok(Some(Chunk { bytes, first_line, too_long }))
+    }
+
+    /// Passes over the rest of a line; leaves in `bytes` what follows it.
+    fn skip_line(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        while !self.end {
+            bytes.clear();
+            self.fill(bytes, CHUNK)?;
+            if let Some(end) = memchr::memchr(b'\n', bytes) {
+                bytes.drain(..=end);
+                return Ok(());
+            }
+        }
+        bytes.clear();
+        Ok(())
+    }
+}
+
+impl<R: Read> Iterator for Chunks<R> {
+    type Item = io::Result<Chunk>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.next_chunk() {
+            Ok(chunk) => chunk.map(Ok),
+            Err(error) => {
+                self.end = true;
+                self.rest.clear();
+                Some(Err(error))
+            }
+        }
+    }
+}

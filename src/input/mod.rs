@@ -1,0 +1,13 @@
+//! Finds what an input folder holds, and reads it as chunks of lines.
+
+pub mod chunks;
+mod deletes;
+mod export_log;
+mod files;
+
+pub use deletes::{Deletes, read_deletes};
+pub use export_log::{ExportLog, base_of, parse_time, read_export_log};
+pub use files::{InputFile, Inputs, find};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! Blocks of bytes that stay in memory while they are few and go to the work folder after that.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use crate::error::{Context, Result};
+use crate::store::WorkFolder;
+
+/// Bytes kept in memory per table before the rest goes to disk.
+const IN_MEMORY: usize = 24 << 20;
+
+/// Blocks in the order they were pushed. They hold de-identified data only.
+pub struct Blocks {
+    work: WorkFolder,
+    file: Option<File>,
+    places: Vec<Place>,
+    in_memory: usize,
+    on_disk: u64,
+}
+
+enum Place {
+    Memory(Vec<u8>),
+    Disk { offset: u64, len: usize },
+}
+
+impl Blocks {
+    /// No blocks yet; `work` is where they go if they are many.
+    pub fn new(work: &WorkFolder) -> Self {
+        Self { work: work.clone(), file: None, places: Vec::new(), in_memory: 0, on_disk: 0 }
+    }
+
+    /// Adds a block.
+    pub fn push(&mut self, bytes: Vec<u8>) -> Result<()> {
+        if self.in_memory + bytes.len() <= IN_MEMORY {
+            self.in_memory += bytes.len();
+            self.places.push(Place::Memory(bytes));
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(self.work.file()?),
+        };
+        file.write_all_at(&bytes, self.on_disk)
+            .with_context(|| format!("cannot write to the work folder '{}'", self.work))?;
+        self.places.push(Place::Disk { offset: self.on_disk, len: bytes.len() });
+        self.on_disk += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// The block with this index.
+    pub fn read(&self, index: usize) -> Result<Vec<u8>> {
+        match (&self.places[index], &self.file) {
+            (Place::Memory(bytes), _) => Ok(bytes.clone()),
+            (Place::Disk { offset, len }, Some(file)) => {
+                let mut bytes = vec![0; *len];
+                file.read_exact_at(&mut bytes, *offset)
+                    .with_context(|| format!("cannot read the work folder '{}'", self.work))?;
+                Ok(bytes)
+            }
+            (Place::Disk { .. }, None) => Ok(Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Jobs on a few threads.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+
+use crate::error::Result;
+
+/// Does the jobs `0..jobs` on up to `threads` threads, begun in order; gives their results in
+/// order. After a failure no further job begins.
+pub fn run<T: Send>(
+    threads: usize,
+    jobs: usize,
+    job: impl Fn(usize) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    if threads <= 1 || jobs <= 1 {
+        return (0..jobs).map(job).collect();
+    }
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let results = Mutex::new(Vec::with_capacity(jobs));
+    thread::scope(|scope| {
+        for _ in 0..threads.min(jobs) {
+            scope.spawn(|| {
+                while !failed.load(Relaxed) {
+                    let index = next.fetch_add(1, Relaxed);
+                    if index >= jobs {
+                        break;
+                    }
+                    let result = job(index);
+                    failed.fetch_or(result.is_err(), Relaxed);
+                    results.lock().unwrap_or_else(|e| e.into_inner()).push((index, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(|e| e.into_inner());
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}

@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, Int32Array, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+
+use super::*;
+use crate::store::Folder;
+
+fn work() -> (tempfile::TempDir, WorkFolder) {
+    let dir = tempfile::tempdir().unwrap();
+    let phi = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    let work = WorkFolder::create(None, &phi).unwrap();
+    (dir, work)
+}
+
+#[test]
+fn ranges_of_slots_come_back_in_the_tables_schema() {
+    let (_dir, work) = work();
+    let text = Field::new("text", DataType::Utf8, true);
+    let number = Field::new("number", DataType::Int32, true);
+    let schema = Arc::new(Schema::new(vec![number.clone(), text.clone()]));
+    let mut staged = Staged::new(&work, schema.clone());
+    let first = Schema::new(vec![text]);
+    let array = StringArray::from(vec!["a", "b", "c"]);
+    let batch = RecordBatch::try_new(Arc::new(first), vec![Arc::new(array)]).unwrap();
+    staged.push(encode(&batch).unwrap(), 3).unwrap();
+    let second = Schema::new(vec![number]);
+    let array = Int32Array::from(vec![4, 5]);
+    let batch = RecordBatch::try_new(Arc::new(second), vec![Arc::new(array)]).unwrap();
+    staged.push(encode(&batch).unwrap(), 2).unwrap();
+
+    let read = |range: Range<u64>| -> Vec<(u64, usize)> {
+        let batches = staged.read(range).unwrap().map(Result::unwrap);
+        batches
+            .map(|found| {
+                assert_eq!(found.batch.schema(), schema);
+                (found.first_slot, found.batch.num_rows())
+            })
+            .collect()
+    };
+    assert_eq!(read(0..5), [(0, 5)]);
+    assert_eq!(read(1..4), [(1, 3)]);
+    assert_eq!(read(3..5), [(3, 2)]);
+    assert_eq!(read(2..2), []);
+    let found = staged.read(2..4).unwrap().next().unwrap().unwrap().batch;
+    assert_eq!(found.column(1).as_string::<i32>().value(0), "c");
+    assert!(found.column(0).is_null(0));
+}
+
+#[test]
+fn only_live_lines_are_read() {
+    let (_dir, work) = work();
+    let mut lines = StagedLines::new(&work);
+    lines.push(pack(b"{\"a\":1}\n{\"a\":2}\n"), 2).unwrap();
+    lines.push(pack(b"{\"a\":3}\n"), 1).unwrap();
+    let mut live = Bitmap::all_set(3);
+    live.clear(0);
+    let mut all = Vec::new();
+    lines
+        .read(&live, &mut |text, rows| {
+            assert_eq!(memchr::memchr_iter(b'\n', text).count() as u64, rows);
+            all.extend_from_slice(text);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(all, b"{\"a\":2}\n{\"a\":3}\n");
+}
+
+#[test]
+fn many_blocks_go_to_a_folder_that_is_gone_afterwards() {
+    let (dir, work) = work();
+    let mut lines = StagedLines::new(&work);
+    let mut state = 1_u64;
+    // Bytes that don't compress, so that the blocks outgrow memory.
+    let mut block = || -> Vec<u8> {
+        let mut bytes: Vec<u8> = (0..8 << 20)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56) as u8 | 0x80
+            })
+            .collect();
+        bytes.push(b'\n');
+        bytes
+    };
+    let blocks: Vec<_> = (0..5).map(|_| block()).collect();
+    for block in &blocks {
+        lines.push(pack(block), 1).unwrap();
+    }
+    let mut next = 0;
+    lines
+        .read(&Bitmap::all_set(5), &mut |text, _| {
+            assert!(text == blocks[next]);
+            next += 1;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(next, 5);
+    drop((lines, work));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}

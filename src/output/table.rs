@@ -1,0 +1,49 @@
+//! What a format is given to write, and what it says of it.
+
+use serde::Serialize;
+
+pub use super::delta::Merge;
+use super::rows::{Bitmap, KeySource, RowSource};
+use super::staged::StagedLines;
+
+/// What a run brings for one table.
+pub struct TableRun<'a> {
+    /// The table's name: its folder.
+    pub name: &'a str,
+    /// The rows as Arrow.
+    pub rows: &'a dyn RowSource,
+    /// The rows as JSON lines, where a format wants them; slots as in `rows`.
+    pub lines: Option<&'a StagedLines>,
+    /// Which slots have won within the run.
+    pub live: &'a Bitmap,
+    /// The keys of rows and deletes.
+    pub keys: &'a dyn KeySource,
+    /// Anonymous IDs of deleted rows.
+    pub deletes: &'a [String],
+    /// What happens to rows that the table has already.
+    pub merge: Merge,
+    /// The columns that identify a row.
+    pub key_columns: &'static [&'static str],
+}
+
+/// What became of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Written {
+    /// Live data files after the run.
+    pub files: u64,
+    /// Rows after the run, where the format knows.
+    pub rows: u64,
+    /// Bytes of the live files.
+    pub bytes: u64,
+    /// The Delta version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Rows added.
+    pub inserted: u64,
+    /// Rows that replaced an earlier one.
+    pub updated: u64,
+    /// Rows of the table that a delete took.
+    pub deleted: u64,
+    /// Rows of the run that are older than the table's, and were left out.
+    pub unchanged: u64,
+}

@@ -1,0 +1,14 @@
+//! De-identified rows become Arrow: columns by R4's definitions and the shape seen.
+
+mod adapt;
+mod builder;
+mod column;
+pub mod json;
+pub mod schema;
+
+pub use adapt::{Misfits, adapt};
+pub use builder::TableBuilder;
+pub use schema::Shape;
+
+#[cfg(test)]
+mod tests;

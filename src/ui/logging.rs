@@ -1,0 +1,87 @@
+//! Messages on standard error: text for people, JSON for machines.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::{Level, error};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::debug_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::progress::bars;
+use crate::error::Exit;
+
+/// How messages look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Plain lines.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Whether messages are JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Says why the process ends: in the form of all other messages.
+pub fn last_words(message: &str, exit: Exit) {
+    match JSON.load(Ordering::Relaxed) {
+        true => error!(exit = exit as u8, "{message}"),
+        // Nobody may be listening any more: no reason to end otherwise than meant.
+        false => drop(writeln!(io::stderr(), "cumulus-etl: {message}")),
+    }
+}
+
+/// Sends this program's messages of `level` and above to standard error. Call once.
+pub fn init(format: LogFormat, level: Level) {
+    // The libraries below speak of things that a user can't act on, object paths among them.
+    let ours = filter_fn(move |metadata| {
+        metadata.target().starts_with("cumulus_etl") && *metadata.level() <= level
+    });
+    JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+    let registry = tracing_subscriber::registry();
+    let layer = tracing_subscriber::fmt::layer().with_writer(BesideBars).with_target(false);
+    let result = match format {
+        LogFormat::Json => {
+            registry.with(layer.json().flatten_event(true).with_filter(ours)).try_init()
+        }
+        LogFormat::Text => {
+            // People read the message; the fields are for machines.
+            let message = debug_fn(|out, field, value| match field.name() {
+                "message" => write!(out, "{value:?}"),
+                _ => Ok(()),
+            });
+            let layer = layer.without_time().with_level(false).with_ansi(false);
+            let layer = layer.fmt_fields(message);
+            registry.with(layer.with_filter(ours)).try_init()
+        }
+    };
+    // A second call, as tests make it, leaves the first one's choice.
+    let _ = result;
+}
+
+/// Writes to standard error without tearing progress bars apart.
+struct BesideBars;
+
+impl<'a> MakeWriter<'a> for BesideBars {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}
+
+impl Write for BesideBars {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        bars().suspend(|| io::stderr().write_all(data))?;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

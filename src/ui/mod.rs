@@ -1,0 +1,30 @@
+//! What the user sees: messages, progress, the closing summary.
+
+mod logging;
+mod progress;
+pub mod signals;
+
+pub use logging::{LogFormat, init, last_words};
+pub use progress::Progress;
+
+/// A count with thousands separated, as the summaries show it.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The largest amount of memory this process has held, in bytes; `None` where the system
+/// doesn't tell.
+pub fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}

@@ -1,0 +1,94 @@
+//! How far a long step is: a bar on a terminal, else a line every ten seconds.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tracing::info;
+
+/// Time between two lines in a log.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// All bars of the process.
+pub(super) fn bars() -> &'static MultiProgress {
+    static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+    &BARS
+}
+
+/// Progress of one table through its input, in bytes. Clones count together.
+#[derive(Clone)]
+pub struct Progress {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: String,
+    total: u64,
+    done: AtomicU64,
+    bar: Option<ProgressBar>,
+    last_line: Mutex<Instant>,
+}
+
+impl Progress {
+    /// Begins a step over `total` bytes. `bar`: draw a bar (on a terminal), else log lines.
+    pub fn begin(name: &str, total: u64, bar: bool) -> Self {
+        let bar = bar.then(|| {
+            let template =
+                "{prefix:22} {bar:30} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4}";
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::new(total).with_style(style).with_prefix(name.to_owned());
+            bars().add(bar)
+        });
+        let inner = Inner {
+            name: name.to_owned(),
+            total,
+            done: AtomicU64::new(0),
+            bar,
+            last_line: Mutex::new(Instant::now()),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Counts what is read from `reader`.
+    pub fn count<R: Read>(&self, reader: R) -> impl Read + use<R> {
+        Counted { reader, progress: self.clone() }
+    }
+
+    /// More bytes are done.
+    pub fn add(&self, bytes: u64) {
+        let inner = &self.inner;
+        let done = inner.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if let Some(bar) = &inner.bar {
+            bar.set_position(done);
+        } else if let Ok(mut last) = inner.last_line.try_lock()
+            && last.elapsed() >= INTERVAL
+        {
+            *last = Instant::now();
+            let percent = done * 100 / inner.total.max(1);
+            info!(table = inner.name, percent, "{}: {percent} % read", inner.name);
+        }
+    }
+
+    /// The step is over: takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.inner.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+struct Counted<R> {
+    reader: R,
+    progress: Progress,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.progress.add(count as u64);
+        Ok(count)
+    }
+}

@@ -1,0 +1,172 @@
+//! The documentation against the program.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use cumulus_etl::config::ETL_KEYS;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Options of the main job that only the command line has.
+const NO_SETTING: [&str; 1] = ["config"];
+
+fn help(arguments: &[&str]) -> String {
+    let program = env!("CARGO_BIN_EXE_cumulus-etl");
+    let output = Command::new(program).args(arguments).arg("--help").output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The commands that `--help` lists, but `help` itself.
+fn commands() -> BTreeSet<String> {
+    let help = help(&[]);
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    list.lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The options that a command's `--help` lists: lines that begin with one.
+fn options(command: &str) -> BTreeSet<String> {
+    help(&[command])
+        .lines()
+        .filter_map(|line| {
+            let line = line.trim_start();
+            let line = if line.starts_with("--") { line } else { line.split_once(", ")?.1 };
+            let name = line.strip_prefix("--")?;
+            Some(name.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next()?.to_owned())
+        })
+        .filter(|name| name != "help" && name != "version")
+        .collect()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap()
+}
+
+/// A part of the reference, from its heading to the next one.
+fn section(heading: &str) -> String {
+    let text = read("docs/reference.md");
+    let start = text.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no '{heading}'"));
+    let body = &text[start + heading.len() + 2..];
+    body[..body.find("\n#").unwrap_or(body.len())].to_owned()
+}
+
+/// The rows of the tables in a text, as cells.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|line| line.split(" | ").map(|cell| cell.replace('`', "")).collect())
+        .collect()
+}
+
+/// The rows of a command's options: the option's name without `--`, then its cells.
+fn documented(command: &str) -> Vec<(String, Vec<String>)> {
+    let option = |row: Vec<String>| {
+        let name = row[0].strip_prefix("--")?.split(' ').next()?.to_owned();
+        // The line below a table's head begins like an option.
+        (!name.starts_with('-')).then_some((name, row))
+    };
+    rows(&section(&format!("### `{command}`"))).into_iter().filter_map(option).collect()
+}
+
+#[test]
+fn the_reference_names_the_commands_and_options_that_exist() {
+    let (_, text) = read("docs/reference.md").split_once("\n## Commands\n").map_or_else(
+        || panic!("no list of commands"),
+        |(before, after)| (before.to_owned(), after.split("\n## ").next().unwrap().to_owned()),
+    );
+    let headings = text.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
+    assert_eq!(headings.map(str::to_owned).collect::<BTreeSet<_>>(), commands());
+    for command in commands() {
+        let listed = documented(&command);
+        let names: BTreeSet<_> = listed.iter().map(|(name, _)| name.clone()).collect();
+        assert_eq!(names.len(), listed.len(), "{command}: an option is there twice");
+        assert_eq!(names, options(&command), "{command}");
+    }
+}
+
+#[test]
+fn the_reference_names_each_setting_by_its_three_names() {
+    for (name, row) in documented("etl") {
+        let expected = match NO_SETTING.contains(&name.as_str()) {
+            true => ["—".to_owned(), "—".to_owned()],
+            false => {
+                let upper = name.to_uppercase().replace('-', "_");
+                [format!("CUMULUS_ETL_{upper}"), name.clone()]
+            }
+        };
+        assert_eq!(row[2..4], expected, "--{name}");
+    }
+}
+
+#[test]
+fn the_reference_names_the_settings_that_layers_know() {
+    let settings: BTreeSet<_> = documented("etl").into_iter().map(|(name, _)| name).collect();
+    let known = ETL_KEYS.iter().chain(&NO_SETTING).map(|key| (*key).to_owned());
+    assert_eq!(settings, known.collect());
+}
+
+#[test]
+fn every_exit_code_is_explained() {
+    let source = read("src/error.rs");
+    let (_, variants) = source.split_once("pub enum Exit {").unwrap();
+    let codes = variants.split("\n}").next().unwrap().lines();
+    let mut codes: BTreeSet<u8> = codes
+        .filter_map(|line| line.split_once(" = ")?.1.trim_end_matches(',').parse().ok())
+        .collect();
+    assert!(codes.len() > 10, "{codes:?}");
+    codes.insert(0);
+    let first_cells = |text: &str| -> BTreeSet<u8> {
+        rows(text).iter().filter_map(|row| row[0].parse().ok()).collect()
+    };
+    assert_eq!(first_cells(&section("## Exit codes")), codes);
+}
+
+#[test]
+fn the_reference_names_the_types_that_have_tables() {
+    let (_, types) = section("## Input").split_once("become tables: ").map_or_else(
+        || panic!("no list of types"),
+        |(before, after)| (before.to_owned(), after.split('.').next().unwrap().to_owned()),
+    );
+    let documented: BTreeSet<_> = types.split(',').map(|name| name.trim().to_lowercase()).collect();
+    let program = env!("CARGO_BIN_EXE_cumulus-etl");
+    let output = Command::new(program).args(["--task", "help"]).output().unwrap();
+    let listed = String::from_utf8(output.stderr).unwrap();
+    let tables: BTreeSet<_> =
+        listed.lines().filter_map(|line| line.strip_prefix("  ")).map(str::to_owned).collect();
+    assert_eq!(documented, tables);
+}
+
+#[test]
+fn every_reason_to_reject_a_row_is_explained() {
+    let source = read("src/deid/reject.rs");
+    let (_, variants) = source.split_once("pub enum Reason {").unwrap();
+    let variants = variants.split("\n}").next().unwrap().lines();
+    let kebab = |name: &str| {
+        let mut kebab = String::new();
+        for c in name.chars() {
+            if c.is_ascii_uppercase() && !kebab.is_empty() {
+                kebab.push('-');
+            }
+            kebab.push(c.to_ascii_lowercase());
+        }
+        kebab
+    };
+    let reasons: BTreeSet<_> = variants
+        .map(str::trim)
+        .filter_map(|line| line.strip_suffix(','))
+        .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()))
+        .map(kebab)
+        .collect();
+    assert!(reasons.len() > 5, "{reasons:?}");
+    let text = section("## Rejected rows");
+    let (_, table) = text.split_once("| reason | the row |").unwrap();
+    let explained: BTreeSet<_> =
+        rows(table).into_iter().map(|row| row[0].clone()).filter(|name| name != "---").collect();
+    assert_eq!(explained, reasons);
+}
