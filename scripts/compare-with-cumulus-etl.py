@@ -54,7 +54,7 @@ ROWS_ONLY_OURS = [
      "three AllergyIntolerance.onset* entries corrected: Cumulus ETL treats them as scalars"),
     (r"action \{'extension': 'Extension'.*\}, key _",
      "Nulls are dropped, except in lists of primitives, where they stay to align with _name"),
-    (r"ends its run: TypeError: unhashable", "Rejected rows never stop the run"),
+    (r"ends its run: (TypeError|AttributeError: 'NoneType')", "Rejected rows never stop the run"),
     (r"modifier extension in a sibling", "_name siblings follow Element's rules"),
 ]
 # Rows only there, by our reason:
@@ -71,6 +71,12 @@ MASKED = {
     "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}
 
 
+def is_r4(name):
+    from cumulus_fhir_support import resource_info
+
+    return name in resource_info.ALL_RESOURCES
+
+
 def allowed_value(path, ours, theirs):
     """Why a value may differ: what, and the specification's sentence; None if it may not."""
     name, text = path.rpartition(".")[2], theirs if isinstance(theirs, str) else ""
@@ -82,10 +88,10 @@ def allowed_value(path, ours, theirs):
             return "references after a space", "with no type in the string, a sibling type gives it"
         if re.fullmatch(rf"\s*{re.escape(ours.partition('/')[0])}\s*/{HASH}", text):
             return "types with spaces", "First of all a string is trimmed"
-        if re.fullmatch(rf"[A-Za-z0-9]+/{HASH}", text) and re.fullmatch(HASH, ours):
+        if re.fullmatch(rf"[A-Za-z0-9]+/{HASH}", text) and not is_r4(text.partition("/")[0]):
             return "references to unknown types", "where no type is known, the bare hash"
-        if text == "#None":
-            return "references to #", "#id → #hash(id)"
+        if text.endswith("None"):
+            return "references to an empty id", "#id → #hash(id)"
     if name == "postalCode" and not text.isascii():
         return "digits other than 0 to 9", "zero every later digit"
     if re.search(r"\._\w+(\[\])?\.modifierExtension$", f".{path}") and ours is MISSING:

@@ -12,5 +12,6 @@ mod input;
 mod lake;
 mod line_to_row;
 mod places;
+mod readers;
 mod reruns;
 mod support;

@@ -106,9 +106,13 @@ fn bounds_hold_over_row_groups_and_for_long_text() {
 #[test]
 fn row_groups_end_by_rows_and_by_bytes() {
     let (_dir, folder) = local();
-    let unlike =
-        |n: u64| format!("{:064x}", u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c));
-    let column: StringArray = (0..20_000).map(|n| Some(unlike(n).repeat(8))).collect();
+    let mut state = 1_u64;
+    let mut unlike = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        format!("{:016x}", state ^ state >> 29)
+    };
+    let column: StringArray =
+        (0..20_000).map(|_| Some((0..32).map(|_| unlike()).collect::<String>())).collect();
     let rows = batch(vec![("id", Arc::new(column))]);
     let settings = Settings {
         unique_columns: vec!["id".to_owned()],
