@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use figment::Figment;
-use figment::providers::{Env, Format as _, Serialized, Toml};
-use figment::value::{Dict, Value};
+use figment::providers::{Format as _, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Metadata, Profile, Provider};
 
 use crate::error::{Error, Exit, Result};
 
@@ -159,10 +160,7 @@ impl Layers {
             }
             figment = figment.merge(toml);
         }
-        let env = Env::prefixed(ENV_PREFIX)
-            .map(|key| key.as_str().to_ascii_lowercase().replace('_', "-").into())
-            .only(&ETL_KEYS);
-        let figment = figment.merge(env).merge(Serialized::globals(flags));
+        let figment = figment.merge(Environment).merge(Serialized::globals(flags));
         Ok(Self { figment, problems })
     }
 
@@ -171,9 +169,7 @@ impl Layers {
         let value = self.figment.find_value(key).ok()?;
         let source = self.figment.get_metadata(value.tag()).map(|m| m.name.to_string());
         let shown = match source {
-            Some(name) if name.contains("environment") => {
-                format!("{ENV_PREFIX}{}", key.to_ascii_uppercase().replace('-', "_"))
-            }
+            Some(name) if name.contains("environment") => variable(key),
             Some(name) if name.contains("TOML") => format!("'{key}' in the configuration file"),
             _ => format!("--{key}"),
         };
@@ -295,7 +291,29 @@ impl Layers {
     }
 }
 
-/// A scalar as text: the environment's provider turns `123` and `true` into other types.
+/// The variables, each as the text it is: figment's own provider makes a number of a Group named
+/// `007` and a list of a comment in brackets.
+struct Environment;
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment variables")
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        let settings = ETL_KEYS.iter().filter_map(|key| {
+            let text = std::env::var(variable(key)).ok()?;
+            Some(((*key).to_owned(), Value::from(text)))
+        });
+        Ok(Map::from([(Profile::Global, settings.collect())]))
+    }
+}
+
+fn variable(key: &str) -> String {
+    format!("{ENV_PREFIX}{}", key.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// A scalar as text: in TOML a number may stand where a text is meant.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text.clone()),

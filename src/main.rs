@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cumulus-etl: {error}");
+            cumulus_etl::ui::last_words(&error.to_string(), error.exit());
             ExitCode::from(error.exit() as u8)
         }
     }

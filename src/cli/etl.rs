@@ -25,7 +25,7 @@ pub struct EtlArgs {
     phi: Option<String>,
 
     /// TOML file with settings, keys as the flags without --
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
     /// Formats, with commas: deltalake, parquet, csv, ndjson [default: deltalake]
     #[arg(long, value_name = "LIST")]
@@ -105,10 +105,10 @@ impl EtlArgs {
         let json = layers.choice("log-format", &["text", "json"]) == "json";
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let config = self.config(&mut layers);
+        let bars = logging.init();
         refuse_missing_parts(&mut layers)?;
         layers.finish()?;
         let config = config?;
-        let bars = logging.init();
         ui::signals::install()?;
         crate::etl::run(&config, bars)
     }

@@ -45,6 +45,13 @@ impl Codebook {
         Self::parse(&settings, &show)
     }
 
+    /// The ID of the codebook in `phi`, if there is one and it has one; nothing is written.
+    pub fn id_in(phi: &Folder) -> Result<Option<String>> {
+        let Some(bytes) = phi.read(CODEBOOK)? else { return Ok(None) };
+        let settings = decode(&bytes, &phi.show(CODEBOOK))?;
+        Ok(settings.get("codebook_id").and_then(Value::as_str).map(str::to_owned))
+    }
+
     /// A codebook that hashes nothing worth keeping: for rows that have been de-identified.
     pub fn throwaway() -> Self {
         Self {

@@ -5,7 +5,7 @@
 const DEEPEST: usize = 512;
 
 /// Whether the parser had better not see this line.
-pub(super) fn too_deep(line: &[u8]) -> bool {
+pub fn too_deep(line: &[u8]) -> bool {
     // No deeper than there are opening brackets: that many only long rows have. The two differ
     // in one bit.
     let brackets = line.iter().filter(|byte| **byte | 0x20 == b'{').count();

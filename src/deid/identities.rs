@@ -322,9 +322,21 @@ fn read(phi: &Folder, visit: Visit<'_>) -> Result<()> {
     let Some(reader) = phi.reader(MAPPING)? else { return Ok(()) };
     let mut parser =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, reader));
+    // What goes wrong with an entry, such as writing it elsewhere, is no fault of the file's.
+    let mut failed = None;
+    let mut visit = |entry: Entry<'_>| {
+        visit(entry).map_err(|error| {
+            failed = Some(error);
+            io::Error::other("see `failed`")
+        })
+    };
+    let parsed = Top(&mut visit).deserialize(&mut parser).and_then(|()| parser.end());
     // The parser's message would quote real IDs.
-    Top(visit).deserialize(&mut parser).and_then(|()| parser.end()).map_err(|e| {
+    parsed.map_err(|e| {
         let show = phi.show(MAPPING);
+        if let Some(error) = failed.take() {
+            return Error::failed(format!("cannot carry on '{show}': {error}"));
+        }
         match e.is_io() {
             true => Error::failed(format!("cannot carry on '{show}': {e}")),
             false => Error::failed(format!(

@@ -12,6 +12,7 @@ mod scrub;
 
 pub use anonymize::Anonymizer;
 pub use codebook::{CODEBOOK, Codebook};
+pub use depth::too_deep;
 pub use identities::{Identities, Mapping};
 pub use reject::{Reason, Reject};
 pub use report::Report;

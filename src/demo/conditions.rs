@@ -129,7 +129,7 @@ pub(super) fn allergy_intolerance(w: &mut Row) {
 fn reaction(w: &mut Row, case: u64) {
     let time = w.time;
     w.backbone();
-    if case % 2 == 0 {
+    if case.is_multiple_of(2) {
         w.one_of("substance", ALLERGENS);
     }
     w.concepts("manifestation", &[SYMPTOMS[case as usize % SYMPTOMS.len()], SYMPTOMS[2]]);
@@ -137,7 +137,7 @@ fn reaction(w: &mut Row, case: u64) {
     w.when("onset", time);
     w.str("severity", ["mild", "moderate", "severe"][case as usize % 3]);
     w.one_of("exposureRoute", ROUTES);
-    if case % 6 == 0 {
+    if case.is_multiple_of(6) {
         w.note();
     }
 }

@@ -1,8 +1,8 @@
 //! Resources inside resources: people and places that exist in one row only.
 
 use super::codes::Concept;
-use super::codes::admin::{ORGANIZATION_TYPES, ROLES};
 use super::codes::drugs::{FORMS, INGREDIENTS};
+use super::codes::staff::{ORGANIZATION_TYPES, ROLES};
 use super::codes::{MILLIGRAM, NPI, TABLET};
 use super::json::Json;
 use super::row::Row;

@@ -24,6 +24,7 @@ impl Row<'_> {
     /// Some free text that names the patient and a doctor.
     pub fn free_text(&mut self, name: &str) {
         const TEXTS: &[&str] = &[
+            " doesn\\u2019t feel better after a week, \\\"worse\\\" even; wrote to Dr. ",
             " called and was told to come back if it gets worse; seen by Dr. ",
             " was doing well today, labs reviewed together with ",
             " asked for a copy; please fax it to ",
@@ -373,7 +374,7 @@ impl Row<'_> {
                 });
             });
         });
-        self.strs("prefix", &["Dr."]);
+        self.strs("suffix", &["Jr."]);
     }
 
     /// What is in an Identifier that may be kept.

@@ -2,11 +2,10 @@
 
 use super::Kind;
 use super::codes::Concept;
-use super::codes::admin::{
-    EVENT, LOCATION_TYPES, NOTE_CATEGORIES, NOTE_FORMATS, NOTE_TYPES, SECURITY_LABELS, SPECIALTIES,
-};
-use super::codes::labs::{ORDERS, REPORT_CATEGORIES};
+use super::codes::admin::{EVENT, NOTE_CATEGORIES, NOTE_FORMATS, NOTE_TYPES, SECURITY_LABELS};
+use super::codes::orders::{ORDERS, REPORT_CATEGORIES};
 use super::codes::problems::CONDITIONS;
+use super::codes::staff::{LOCATION_TYPES, SPECIALTIES};
 use super::dates::DAY;
 use super::json::{Json, base64};
 use super::observations::PER_REPORT;
@@ -22,7 +21,8 @@ pub(super) fn diagnostic_report(w: &mut Row) {
     let order = w.own(Kind::ServiceRequest, index);
     w.refer_list("basedOn", &[order]);
     let statuses = ["final", "final", "amended"];
-    w.str("status", if case % 70 == 3 { "entered-in-error" } else { *w.by_turn(&statuses) });
+    let status = if case % 70 == 3 { "entered-in-error" } else { w.by_turn(&statuses) };
+    w.str("status", status);
     w.concepts("category", &[*w.by_turn(REPORT_CATEGORIES)]);
     w.one_of("code", ORDERS);
     w.about("subject");

@@ -4,10 +4,10 @@ use super::Kind;
 use super::codes::HOUR;
 use super::codes::admin::{
     ADMIT_SOURCE, ARRANGEMENT, CLASSES, COURTESY, DIAGNOSIS_ROLES, DIET, DISCHARGES,
-    ENCOUNTER_TYPES, EPISODE_TYPES, PARTICIPANTS, PHYSICAL_TYPES, PRIORITIES, READMISSION,
-    SERVICE_TYPES,
+    ENCOUNTER_TYPES, EPISODE_TYPES, PARTICIPANTS, PRIORITIES, READMISSION, SERVICE_TYPES,
 };
 use super::codes::problems::{CERNER_REASON, CONDITIONS};
+use super::codes::staff::PHYSICAL_TYPES;
 use super::dates::{DAY, EXPORTED};
 use super::json::Json;
 use super::row::Row;
@@ -17,9 +17,15 @@ pub(super) fn encounter(w: &mut Row) {
     let visit = w.visit();
     let (start, end, inpatient) = (visit.start, visit.end(), visit.inpatient);
     w.identifiers();
-    let statuses = ["finished", "finished", "finished", "in-progress", "cancelled"];
-    let status = if w.turn(97, 1) { "entered-in-error" } else { w.rng.pick(&statuses) };
-    w.str("status", status);
+    w.str(
+        "status",
+        match w.case() % 97 {
+            1 => "entered-in-error",
+            2..6 => "cancelled",
+            6..9 => "in-progress",
+            _ => "finished",
+        },
+    );
     if w.turn(11, 2) {
         w.list("statusHistory", |w| {
             w.item(|w| {

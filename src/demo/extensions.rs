@@ -2,7 +2,10 @@
 //! puts them.
 
 use super::Kind;
+use super::codes::admin::{ENCOUNTER_TYPES, EPISODE_TYPES};
+use super::codes::labs::METHODS;
 use super::codes::problems::{BODY_SITES, PROCEDURES};
+use super::codes::staff::{SEXES, SPECIALTIES};
 use super::json::Json;
 use super::row::Row;
 
@@ -276,7 +279,17 @@ impl Row<'_> {
         match holds {
             Bool => self.bool("valueBoolean", true),
             Code(code) => self.str("valueCode", code),
-            Concept => self.one_of("valueCodeableConcept", PROCEDURES),
+            Concept => {
+                let concepts = match self.kind {
+                    Kind::Patient => SEXES,
+                    Kind::Encounter => ENCOUNTER_TYPES,
+                    Kind::EpisodeOfCare => EPISODE_TYPES,
+                    Kind::Observation => METHODS,
+                    Kind::Practitioner | Kind::PractitionerRole => SPECIALTIES,
+                    _ => PROCEDURES,
+                };
+                self.one_of("valueCodeableConcept", concepts);
+            }
             Holds::Site => self.one_of("valueCodeableConcept", BODY_SITES),
             DateTime => self.when("valueDateTime", time),
             Decimal => self.decimal("valueDecimal", time.0 / 300 % 10_000, 2),

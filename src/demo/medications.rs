@@ -1,12 +1,12 @@
 //! Medicines: what they are, who was prescribed which, and what was handed out.
 
 use super::Kind;
-use super::codes::admin::{PERFORMER_ROLES, ROLES};
 use super::codes::drugs::{
     COURSES, DISPENSE_CATEGORIES, DISPENSE_TYPES, DRUGS, FORMS, INGREDIENTS, NOT_DISPENSED,
     PACKAGER, REQUEST_CATEGORIES, STOPPED, SUBSTITUTION_REASONS, SUBSTITUTIONS,
 };
 use super::codes::problems::CONDITIONS;
+use super::codes::staff::{PERFORMER_ROLES, ROLES};
 use super::codes::{Concept, DAYS, MILLIGRAM, TABLET};
 use super::dates::{DAY, EXPORTED};
 use super::json::Json;

@@ -8,8 +8,8 @@
 //! servers depart from the book. With [`Options::flaws`] there are rows, too, that no one can
 //! use.
 //!
-//! The stages: [`world`] says who and what there is, a [`chunk`] holds the rows of a few patients,
-//! and [`files`] puts the chunks in order into files.
+//! The stages: `world` says who and what there is, a `chunk` holds the rows of a few patients,
+//! and `files` puts the chunks in order into files.
 
 mod chunk;
 mod codes;
@@ -24,6 +24,7 @@ mod extensions;
 mod files;
 mod flaws;
 mod json;
+mod kind;
 mod medications;
 mod names;
 mod observations;
@@ -49,13 +50,14 @@ use std::{fs, io, thread};
 use crate::error::{Context, Error, Exit, Result};
 use chunk::Chunk;
 use files::Files;
+use kind::Kind;
 pub use names::{identifying_strings, identifying_words};
 use world::World;
 
 /// What to generate.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many patients; some 170 rows each, on average.
+    /// How many patients; on average some 170 rows and 0.4 MB each.
     pub patients: u64,
     /// What everything follows from.
     pub seed: u64,
@@ -91,126 +93,6 @@ pub struct Summary {
     pub deleted: u64,
     /// Those of them that name a row of this export.
     pub deleted_here: u64,
-}
-
-/// The types of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    AllergyIntolerance,
-    Condition,
-    Device,
-    DiagnosticReport,
-    DocumentReference,
-    Encounter,
-    EpisodeOfCare,
-    Immunization,
-    Location,
-    Medication,
-    MedicationDispense,
-    MedicationRequest,
-    Observation,
-    Organization,
-    Patient,
-    Practitioner,
-    PractitionerRole,
-    Procedure,
-    ServiceRequest,
-    Specimen,
-}
-
-impl Kind {
-    const ALL: [Self; 20] = [
-        Self::AllergyIntolerance,
-        Self::Condition,
-        Self::Device,
-        Self::DiagnosticReport,
-        Self::DocumentReference,
-        Self::Encounter,
-        Self::EpisodeOfCare,
-        Self::Immunization,
-        Self::Location,
-        Self::Medication,
-        Self::MedicationDispense,
-        Self::MedicationRequest,
-        Self::Observation,
-        Self::Organization,
-        Self::Patient,
-        Self::Practitioner,
-        Self::PractitionerRole,
-        Self::Procedure,
-        Self::ServiceRequest,
-        Self::Specimen,
-    ];
-
-    /// `Patient`
-    const fn name(self) -> &'static str {
-        match self {
-            Self::AllergyIntolerance => "AllergyIntolerance",
-            Self::Condition => "Condition",
-            Self::Device => "Device",
-            Self::DiagnosticReport => "DiagnosticReport",
-            Self::DocumentReference => "DocumentReference",
-            Self::Encounter => "Encounter",
-            Self::EpisodeOfCare => "EpisodeOfCare",
-            Self::Immunization => "Immunization",
-            Self::Location => "Location",
-            Self::Medication => "Medication",
-            Self::MedicationDispense => "MedicationDispense",
-            Self::MedicationRequest => "MedicationRequest",
-            Self::Observation => "Observation",
-            Self::Organization => "Organization",
-            Self::Patient => "Patient",
-            Self::Practitioner => "Practitioner",
-            Self::PractitionerRole => "PractitionerRole",
-            Self::Procedure => "Procedure",
-            Self::ServiceRequest => "ServiceRequest",
-            Self::Specimen => "Specimen",
-        }
-    }
-
-    /// Rows per patient, on average; 0 for types whose rows belong to no one patient.
-    const fn per_patient(self) -> u64 {
-        match self {
-            Self::Location
-            | Self::Medication
-            | Self::Organization
-            | Self::Practitioner
-            | Self::PractitionerRole => 0,
-            Self::Device | Self::EpisodeOfCare | Self::Patient => 1,
-            Self::AllergyIntolerance => 2,
-            Self::Specimen => 4,
-            Self::Immunization => 6,
-            Self::MedicationDispense => 8,
-            Self::DiagnosticReport
-            | Self::DocumentReference
-            | Self::Encounter
-            | Self::ServiceRequest => 10,
-            Self::Procedure => 12,
-            Self::Condition => 15,
-            Self::MedicationRequest => 20,
-            Self::Observation => 60,
-        }
-    }
-
-    /// Whether the rows belong to no one patient.
-    const fn is_shared(self) -> bool {
-        self.per_patient() == 0
-    }
-
-    /// The profile that rows claim in `meta`.
-    const fn profile(self) -> &'static str {
-        match self {
-            Self::Patient => "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient",
-            Self::Condition => {
-                "http://hl7.org/fhir/us/core/StructureDefinition/us-core-condition-encounter-diagnosis"
-            }
-            Self::Encounter => "http://hl7.org/fhir/us/core/StructureDefinition/us-core-encounter",
-            Self::Observation => {
-                "http://hl7.org/fhir/us/core/StructureDefinition/us-core-observation-lab|6.1.0"
-            }
-            _ => "http://hl7.org/fhir/us/core/StructureDefinition/us-core-resource",
-        }
-    }
 }
 
 /// Writes an export into `dir`, which must be absent or empty (exit 26 otherwise).

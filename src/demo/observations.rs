@@ -119,14 +119,14 @@ fn blood_pressure(w: &mut Row) {
             w.concept("code", &SYSTOLIC);
             let value = w.rng.between(92, 178);
             w.quantity("valueQuantity", value, 0, MM_HG);
-            if case % 3 == 0 {
+            if case.is_multiple_of(3) {
                 w.list_of("interpretation", INTERPRETATIONS);
             }
         });
         w.item(|w| {
             w.backbone();
             w.concept("code", &DIASTOLIC);
-            if case % 19 == 0 {
+            if case.is_multiple_of(19) {
                 w.one_of("dataAbsentReason", ABSENT);
             } else {
                 let value = w.rng.between(51, 109);
@@ -139,7 +139,7 @@ fn blood_pressure(w: &mut Row) {
 /// A value of any type, by turns; a panel of answers now and then.
 fn answer(w: &mut Row, turn: u64) {
     value(w, turn);
-    if turn % 3 == 0 {
+    if turn.is_multiple_of(3) {
         w.list("component", |w| {
             w.item(|w| {
                 w.backbone();
@@ -160,7 +160,7 @@ fn value(w: &mut Row, turn: u64) {
                 w.primitive_extension("valueString");
             }
         }
-        4 => w.bool("valueBoolean", turn % 2 == 0),
+        4 => w.bool("valueBoolean", turn.is_multiple_of(2)),
         5 => {
             let score = w.rng.between(0, 27);
             w.int("valueInteger", score);

@@ -1,13 +1,13 @@
 //! What is ordered, and the specimens taken for it.
 
 use super::Kind;
-use super::codes::admin::ROLES;
 use super::codes::drugs::AS_NEEDED;
-use super::codes::labs::{
+use super::codes::orders::{
     ADDITIVE, COLLECTION, FASTING, ORDER_CATEGORIES, ORDER_DETAILS, ORDERS, PROCESSING,
     SERVICE_SITES, SPECIMEN_STATE, SPECIMENS, TUBE,
 };
 use super::codes::problems::{BODY_SITES, CONDITIONS};
+use super::codes::staff::ROLES;
 use super::codes::{DAYS, HOUR, MILLILITER, MINUTE, unit};
 use super::dates::DAY;
 use super::json::Json;

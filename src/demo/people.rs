@@ -2,7 +2,7 @@
 
 use super::Kind;
 use super::codes::NPI;
-use super::codes::admin::{DEGREES, LANGUAGES, MARITAL, RELATIONSHIPS, ROLES, SPECIALTIES};
+use super::codes::staff::{DEGREES, LANGUAGES, MARITAL, RELATIONSHIPS, ROLES, SPECIALTIES};
 use super::dates::{DAY, EXPORTED};
 use super::json::Json;
 use super::names::Name;
@@ -253,7 +253,7 @@ pub(super) fn organization(w: &mut Row) {
         &[NPI, "urn:oid:2.16.840.1.113883.4.7", "urn:oid:2.16.840.1.113883.6.300"],
     );
     w.bool("active", true);
-    w.list_of("type", super::codes::admin::ORGANIZATION_TYPES);
+    w.list_of("type", super::codes::staff::ORGANIZATION_TYPES);
     w.str_by_turn("name", NAMES);
     if w.turn(3, 1) {
         w.gappy("alias", "NGH");
@@ -270,7 +270,7 @@ pub(super) fn organization(w: &mut Row) {
     w.list("contact", |w| {
         w.item(|w| {
             w.backbone();
-            w.one_of("purpose", super::codes::admin::CONTACT_PURPOSES);
+            w.one_of("purpose", super::codes::staff::CONTACT_PURPOSES);
             w.obj("name", |w| w.human_name(&who));
             w.telecom(&who);
             w.obj("address", |w| w.address(&who));
@@ -302,10 +302,10 @@ pub(super) fn location(w: &mut Row) {
     }
     w.free_text("description");
     w.str("mode", "instance");
-    w.list_of("type", super::codes::admin::LOCATION_TYPES);
+    w.list_of("type", super::codes::staff::LOCATION_TYPES);
     w.telecom(&who);
     w.obj("address", |w| w.address(&who));
-    w.one_of("physicalType", super::codes::admin::PHYSICAL_TYPES);
+    w.one_of("physicalType", super::codes::staff::PHYSICAL_TYPES);
     w.obj("position", |w| {
         w.decimal("longitude", -71_059_773, 6);
         w.decimal("latitude", 42_358_431, 6);

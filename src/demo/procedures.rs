@@ -1,7 +1,6 @@
 //! What was done to a patient: procedures, vaccines, devices.
 
 use super::Kind;
-use super::codes::admin::PERFORMER_ROLES;
 use super::codes::drugs::{
     ELIGIBLE, FUNDING, NOT_GIVEN, REPORT_ORIGINS, ROUTES, SUBPOTENT, TARGET_DISEASES, VACCINATORS,
     VACCINES,
@@ -10,6 +9,7 @@ use super::codes::problems::{
     BODY_SITES, COMPLICATIONS, CONDITIONS, DEVICE_ACTIONS, DEVICE_STATES, DEVICES, FOLLOW_UPS,
     NOT_DONE, OUTCOMES, PROCEDURE_CATEGORIES, PROCEDURES,
 };
+use super::codes::staff::PERFORMER_ROLES;
 use super::codes::{MILLILITER, YEAR, unit};
 use super::dates::DAY;
 use super::json::Json;

@@ -2,7 +2,7 @@
 
 use super::Kind;
 use super::codes::admin::CONFIDENTIALITY;
-use super::codes::labs::TAGS;
+use super::codes::orders::TAGS;
 use super::dates::{DAY, EXPORTED, Spelling, Time, WriteTime};
 use super::json::Json;
 use super::rng::Rng;

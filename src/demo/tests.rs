@@ -58,6 +58,11 @@ impl Export {
             .collect()
     }
 
+    /// The lines of all types, one after the other.
+    fn all_lines(&self) -> String {
+        Kind::ALL.iter().flat_map(|kind| self.lines(*kind)).collect()
+    }
+
     /// The rows of a type that can be used.
     fn rows(&self, kind: Kind) -> Vec<Value> {
         self.lines(kind).iter().filter_map(|line| usable(line, kind)).collect()
@@ -264,10 +269,17 @@ fn without_flaws_rows_are_unique_whole_and_linked() {
         text.extend(lines);
     }
     assert_eq!((export.summary.broken, export.summary.duplicates), (0, 0));
-    for never in ["\"urn:uuid:", "https://other.example.org", "onsetAge\":{\"value\":12,"] {
-        let found = text.contains(&format!("\"reference\":{never}"));
-        assert!(!found, "{never} is a flaw");
+    let flawed: String = Export::new(&options(60, true)).all_lines();
+    for flaw in [
+        "\"reference\":\"urn:uuid:",
+        "\"reference\":\"https://other.example.org",
+        "\"resourceType\":\"PractitionerRole\",\"id\":\"role\"",
+        "\"_alias\":[null,",
+    ] {
+        assert!(flawed.contains(flaw) && !text.contains(flaw), "{flaw}");
     }
+    let allergies: String = export.lines(Kind::AllergyIntolerance).concat();
+    assert!(!allergies.contains("\"onsetAge\"") && !allergies.contains("\"onsetPeriod\""));
 
     let (mut found, mut ways) = (0, BTreeMap::<&str, u64>::new());
     for rest in text.split("\"reference\":\"").skip(1) {
@@ -371,28 +383,40 @@ fn each_patient_can_be_searched_for() {
             assert!(seen.insert(secret), "two patients share an identifier");
         }
     }
-    let mut text = String::new();
-    Kind::ALL.iter().for_each(|kind| text.extend(export.lines(*kind)));
+    let text = export.all_lines();
     let absent: Vec<_> =
         identifying_words().into_iter().filter(|word| !text.contains(word)).collect();
     assert!(absent.is_empty(), "{absent:?}");
 }
 
 #[test]
-fn a_disk_that_fails_ends_all_threads() {
+fn a_file_that_cannot_be_written_ends_all_threads() {
     let dir = tempfile::tempdir().unwrap();
-    let small = Options { rows_per_file: 5, ..options(200, true) };
+    let small = Options { rows_per_file: 5, ..options(300, true) };
+    let (world, files) = (World::new(&small), Files::new(dir.path(), &small).unwrap());
     // A folder stands where a later file has to go.
-    let stop = dir.path().join("e");
-    let done = std::sync::atomic::AtomicBool::new(false);
-    let blocked = generate_with(&stop, &small, 3, &|_| {
-        if !done.swap(true, Ordering::Relaxed) {
-            fs::create_dir(stop.join("Patient.030.ndjson")).unwrap();
+    fs::create_dir(dir.path().join("Patient.012.ndjson")).unwrap();
+    let next = AtomicU64::new(0);
+    let work = || -> Result<u64> {
+        let mut chunk = Chunk::default();
+        for done in 0.. {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= 18 {
+                return Ok(done);
+            }
+            chunk.fill(&world, number, 18);
+            files.write(number, &chunk)?;
         }
+        Ok(0)
+    };
+    let results: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..3).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
     });
-    let error = blocked.unwrap_err();
-    assert_eq!(error.exit(), Exit::Failed);
-    assert!(error.to_string().contains("Patient.030.ndjson"), "{error}");
+    let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0].exit(), Exit::Failed);
+    assert!(errors[0].to_string().contains("Patient.012.ndjson"), "{}", errors[0]);
 }
 
 /// The text of a file of facts: the project's own, else the shared reference's.

@@ -1,8 +1,8 @@
 //! The values an extension can have: every datatype there is.
 
 use super::Kind;
-use super::codes::admin::{LANGUAGES, SPECIALTIES};
 use super::codes::problems::SEVERITIES;
+use super::codes::staff::{LANGUAGES, SPECIALTIES};
 use super::codes::{EPIC, HOUR, MILLIGRAM, MINUTE, NPI, YEAR, unit};
 use super::dates::{DAY, Spelling, WriteTime};
 use super::json::Json;
@@ -19,6 +19,10 @@ impl Row<'_> {
             3 => self.str("valueCode", "left"),
             4 => self.day("valueDate", time),
             5 => self.when("valueDateTime", time),
+            6 if number >> 6 & 7 == 0 => {
+                self.name("valueDecimal");
+                self.raw("1.25e-3");
+            }
             6 => self.decimal("valueDecimal", (number >> 6) as i64, 3),
             7 => {
                 let id = self.world.id(Kind::Patient, self.person.number, 0);

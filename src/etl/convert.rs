@@ -51,13 +51,22 @@ pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool)
     };
     let (folders, _) = tables.list_direct()?;
     let target = Folder::open(target)?;
+    if from.contains(&target) || target.contains(&from) {
+        return Err(Error::new(
+            Exit::ArgsConflict,
+            format!(
+                "ORIGINAL '{from}' and TARGET '{target}' must not be the same folder, nor one \
+                 inside the other: name a new folder, or an output folder with Delta tables"
+            ),
+        ));
+    }
     records::check_same_codebook(&from, &target)?;
     target.create()?;
     let work = WorkFolder::create(work_dir, &target)?;
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
     let sinks = Sinks::new(&target, &[OutputFormat::Deltalake], options);
-    signals::remove_on_exit(Some(work.clone()));
+    signals::remove_on_exit(&work);
     let converter = Converter { from: &tables, work: &work, threads, bars };
     let mut converted = 0;
     for sink in sinks.iter() {
@@ -67,7 +76,6 @@ pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool)
         }
         converter.completion(sink, completion::TABLE, schema::completion())?;
     }
-    signals::remove_on_exit(None);
     if converted == 0 {
         return Err(Error::new(
             Exit::ResourcesMissing,
@@ -136,6 +144,9 @@ impl Converter<'_> {
         let mut table = table?;
         let mut live = Bitmap::all_set(table.counts.rows);
         table.keys.resolve(&mut live)?;
+        if table.contains {
+            sink.fit(&name, &mut table.rows)?;
+        }
         let written = sink.write(&TableRun {
             name: &name,
             rows: &table.rows,

@@ -18,7 +18,7 @@ pub fn init(output: &str, formats: &[OutputFormat]) -> Result<()> {
     // `convert` knows an output folder by it.
     output.child("JobConfig").create()?;
     let work = WorkFolder::create(None, &output)?;
-    signals::remove_on_exit(Some(work.clone()));
+    signals::remove_on_exit(&work);
     let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
     let sinks = Sinks::new(&output, formats, options);
     for sink in sinks.iter() {
@@ -31,6 +31,5 @@ pub fn init(output: &str, formats: &[OutputFormat]) -> Result<()> {
         sink.create(completion::TABLE, schema::completion(), &work)?;
         sink.create(completion::ENCOUNTERS, schema::completion_encounters(), &work)?;
     }
-    signals::remove_on_exit(None);
     Ok(())
 }

@@ -33,6 +33,9 @@ use records::Records;
 use scrubbing::{Source, scrub_table};
 use summary::{Summary, TableSummary};
 
+/// The folder of all runs' rejected rows below PHI.
+const REJECTED: &str = "rejected";
+
 /// In which forms rows are staged: what the formats of the run need.
 #[derive(Clone, Copy, Debug)]
 struct Forms {
@@ -72,6 +75,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let output = Folder::open(&config.output)?;
     let phi = Folder::open(&config.phi)?.private();
     let errors_to = config.errors_to.as_deref().map(empty_folder).transpose()?;
+    refuse_overlaps(&input, &output, &phi, errors_to.as_ref())?;
 
     info!("Looking through '{input}'");
     let inputs = input::find(&input)?;
@@ -88,9 +92,15 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     phi.create()?;
     let codebook = Arc::new(Codebook::open(&phi)?);
     let work = WorkFolder::create(config.work_dir.as_deref(), &phi)?;
-    signals::remove_on_exit(Some(work.clone()));
+    signals::remove_on_exit(&work);
     let mapping = Mutex::new(Mapping::open(&phi, work.file()?)?);
     output.create()?;
+    if let Some(folder) = &errors_to {
+        folder.create()?;
+    }
+    for folder in [&phi, &output] {
+        folder.remove_unfinished();
+    }
 
     let options = SinkOptions {
         rows_per_file: config.batch_size,
@@ -98,14 +108,14 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
         optimize: !config.no_table_optimization,
     };
     let sinks = Sinks::new(&output, &config.output_format, options);
-    let (started, stamp) = records::claim_stamp(&output, started)?;
+    let (started, stamp) = records::claim_stamp(&output, &phi.child(REJECTED), started)?;
     let bases = export.url.iter().chain(&config.fhir_url).map(|url| base_of(url).to_owned());
     let run = Run {
         config,
         started,
         input,
         output,
-        rejected: phi.child("rejected").child(&stamp),
+        rejected: phi.child(REJECTED).child(&stamp),
         errors_to,
         work,
         codebook,
@@ -130,7 +140,6 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     });
     let recorded =
         optimized.and_then(|()| records.finish(&run, &phi, &inputs, &summary, clock.elapsed()));
-    signals::remove_on_exit(None);
     summary.print(&run, clock.elapsed());
     // A table that failed says more than a record that could not be written because of it.
     summary.verdict(config.strict)?;
@@ -213,8 +222,7 @@ fn open_input(location: &str) -> Result<Folder> {
 }
 
 fn empty_folder(location: &str) -> Result<Folder> {
-    let folder = Folder::open(location)?;
-    folder.create()?;
+    let folder = Folder::open(location)?.private();
     match folder.list_direct()? {
         (folders, files) if folders.is_empty() && files.is_empty() => Ok(folder),
         _ => Err(Error::new(
@@ -224,9 +232,43 @@ fn empty_folder(location: &str) -> Result<Folder> {
     }
 }
 
+/// Refuses folders inside each other where one of them would end up in the wrong hands.
+fn refuse_overlaps(
+    input: &Folder,
+    output: &Folder,
+    phi: &Folder,
+    errors_to: Option<&Folder>,
+) -> Result<()> {
+    let refused = |message: String| Err(Error::new(Exit::ArgsConflict, message));
+    if output.contains(phi) || phi.contains(output) {
+        return refused(format!(
+            "OUTPUT '{output}' and PHI '{phi}' must not be the same folder, nor one inside the \
+             other: OUTPUT is there to be shared, and PHI holds what turns its anonymous IDs \
+             back into patients. Name two folders side by side"
+        ));
+    }
+    if output.contains(input) || input.contains(output) {
+        return refused(format!(
+            "INPUT '{input}' and OUTPUT '{output}' must not be the same folder, nor one inside \
+             the other: patients' data would lie among the tables, or the tables be read as \
+             input. Name two folders side by side"
+        ));
+    }
+    match errors_to.filter(|folder| output.contains(folder)) {
+        None => Ok(()),
+        Some(folder) => refused(format!(
+            "--errors-to '{folder}' must not be inside OUTPUT '{output}': rejected rows are \
+             patients' data. Name a folder that is not shared"
+        )),
+    }
+}
+
 fn report_oddities(inputs: &input::Inputs, deletes: &Deletes) {
     for name in &inputs.skipped {
-        info!("'{name}' holds no resources of a supported type; it is left alone");
+        match inputs.no_resources.contains(name) {
+            true => warn!("'{name}' holds no FHIR resources, one a line; nothing of it is used"),
+            false => info!("'{name}' holds no resources of a supported type; it is left alone"),
+        }
     }
     if deletes.not_understood > 0 {
         warn!(

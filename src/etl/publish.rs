@@ -68,6 +68,9 @@ fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) ->
     summary.duplicates = duplicates;
     summary.deleted_within_run = deleted;
     summary.live_rows = live.count();
+    for sink in run.sinks.iter().filter(|_| table.contains) {
+        sink.fit(&table.name, &mut table.rows)?;
+    }
     let resource = TableRun {
         name: &table.name,
         rows: &table.rows,

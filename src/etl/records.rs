@@ -10,7 +10,7 @@ use tracing::warn;
 use super::Run;
 use super::plan::TablePlan;
 use super::summary::{Summary, TableSummary};
-use crate::deid::{CODEBOOK, Codebook};
+use crate::deid::Codebook;
 use crate::error::{Context, Error, Exit, Result};
 use crate::input::Inputs;
 use crate::store::Folder;
@@ -30,7 +30,7 @@ pub(super) fn check_codebook(output: &Folder, phi: &Folder) -> Result<()> {
     let Some(config) = newest_config(output)? else { return Ok(()) };
     let Some(expected) = config.get("codebook_id").and_then(Value::as_str) else { return Ok(()) };
     // A PHI folder without a codebook is another one; don't begin one there.
-    let same = phi.read(CODEBOOK)?.is_some() && Codebook::open(phi)?.id() == expected;
+    let same = Codebook::id_in(phi)?.is_some_and(|id| id == expected);
     match same {
         true => Ok(()),
         false => Err(Error::new(
@@ -82,11 +82,14 @@ pub(super) fn newest_config(output: &Folder) -> Result<Option<Map<String, Value>
 /// counts as a second later, so that no record is overwritten.
 pub(super) fn claim_stamp(
     output: &Folder,
+    rejected: &Folder,
     mut started: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, String)> {
     loop {
         let stamp = started.format("%Y-%m-%d__%H.%M.%S").to_string();
-        if output.child(JOB_CONFIG).child(&stamp).write_new("job_config.json", "{}")? {
+        // The PHI folder may serve several output folders.
+        let free = rejected.child(&stamp).list()?.is_empty();
+        if free && output.child(JOB_CONFIG).child(&stamp).write_new("job_config.json", "{}")? {
             return Ok((started, stamp));
         }
         started += Duration::from_secs(1);

@@ -38,6 +38,8 @@ pub(super) struct ScrubbedTable {
     /// For encounters: the rows of `etl__completion_encounters` with their keys.
     pub completion: Option<(Staged, KeyIndex)>,
     pub counts: Counts,
+    /// Whether any row has contained resources.
+    pub contains: bool,
 }
 
 /// What was found in a table's input.
@@ -187,6 +189,7 @@ impl<'a> Collector<'a> {
             completion: completes
                 .then(|| (Staged::new(work, schema::completion_encounters()), KeyIndex::new(work))),
             counts: Counts::default(),
+            contains: false,
         };
         let name = format!("{}.ndjson", plan.resource_type);
         let rejects = source.rejects.iter().map(|folder| RejectFile::new(folder, &name));
@@ -265,6 +268,7 @@ impl<'a> Collector<'a> {
             table.keys.add_delete(key(&[id]))?;
         }
         table.deletes = deletes;
+        table.contains = !contained_types.is_empty();
         let r4 = fhir::type_named(table.resource_type)
             .ok_or_else(|| Error::failed(format!("R4 has no type '{}'", table.resource_type)))?;
         table.rows.set_schema(schema::table_schema(r4, &shape, &contained_types));

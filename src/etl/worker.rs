@@ -11,7 +11,7 @@ use super::plan::Export;
 use crate::deid::{Identities, Reason, Reject, Report, Scrubber};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
-use crate::input::chunks::Chunk;
+use crate::input::chunks::{Chunk, LONGEST_LINE};
 use crate::output::rows::{Key, instant, key};
 use crate::output::staged::{encode, pack};
 use crate::table::{TableBuilder, json, schema};
@@ -76,10 +76,14 @@ impl Worker {
         }
         let mut lines = Vec::new();
         let mut ids = StringBuilder::new();
-        let text = chunk.bytes.split_inclusive(|byte| *byte == b'\n');
-        for (number, line) in (chunk.first_line..).zip(text) {
+        let texts = chunk.bytes.split_inclusive(|byte| *byte == b'\n');
+        for (number, line) in (chunk.first_line..).zip(texts) {
             let text = line.trim_ascii();
-            if !text.is_empty() {
+            if text.len() > LONGEST_LINE {
+                done.lines += 1;
+                let reject = Reject::new(Reason::TooLong);
+                done.rejects.push(Rejected { line: number, reject, text: Vec::new() });
+            } else if !text.is_empty() {
                 done.lines += 1;
                 match self.scrubber.scrub(text, self.resource_type) {
                     Ok(row) => {

@@ -8,6 +8,8 @@ use flate2::read::MultiGzDecoder;
 const CHUNK: usize = 2 << 20;
 /// The longest line that is taken (spec: "Rows").
 pub const LONGEST_LINE: usize = 64 << 20;
+/// What some programs begin text files with; not part of the first line.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Some whole lines of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -68,7 +70,7 @@ impl<R: Read> Chunks<R> {
         let mut size = CHUNK;
         loop {
             self.fill(&mut bytes, size)?;
-            if self.line == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
+            if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
                 bytes.drain(..3);
             }
             if self.end {

@@ -67,7 +67,8 @@ pub fn read_deletes(folder: &Folder, files: &[String]) -> Result<Deletes> {
 
 impl Deletes {
     fn add(&mut self, line: &[u8]) {
-        let bundle = sonic_rs::from_slice::<Bundle>(line)
+        // This parser, unlike the faster one, bounds how deep it goes.
+        let bundle = serde_json::from_slice::<Bundle>(line)
             .ok()
             .filter(|bundle| bundle.resource_type == "Bundle" && bundle.kind == "transaction");
         let Some(bundle) = bundle else {

@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader, Read};
 use serde::Serialize;
 use sonic_rs::JsonValueTrait;
 
-use super::chunks::decompress;
+use super::chunks::{BYTE_ORDER_MARK, LONGEST_LINE, decompress};
 use crate::deid::policy::RESOURCE_TYPES;
+use crate::deid::too_deep;
 use crate::error::{Context, Result};
 use crate::store::Folder;
 
@@ -36,6 +37,8 @@ pub struct Inputs {
     pub log: Option<String>,
     /// Files that look like data, but begin with no supported type.
     pub skipped: Vec<String>,
+    /// Those of them that have rows, but none that is a resource.
+    pub no_resources: Vec<String>,
 }
 
 impl Inputs {
@@ -60,12 +63,16 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
             inputs.deleted.push(entry.name);
         } else {
             match probe(folder, &entry.name)? {
-                Some(resource_type) => inputs.files.push(InputFile {
+                Probed::Supported(resource_type) => inputs.files.push(InputFile {
                     name: entry.name,
                     resource_type,
                     bytes: entry.size,
                 }),
-                None => inputs.skipped.push(entry.name),
+                Probed::Other => inputs.skipped.push(entry.name),
+                Probed::NoResources => {
+                    inputs.no_resources.push(entry.name.clone());
+                    inputs.skipped.push(entry.name);
+                }
             }
         }
     }
@@ -86,27 +93,52 @@ fn is_data(file: &str) -> bool {
     plain.ends_with(".ndjson") || plain.ends_with(".jsonl")
 }
 
-fn probe(folder: &Folder, name: &str) -> Result<Option<&'static str>> {
-    let Some(reader) = folder.reader(name)? else { return Ok(None) };
-    let show = || format!("cannot read '{}'", folder.show(name));
-    let reader = decompress(reader).with_context(show)?;
-    let mut lines = BufReader::with_capacity(1 << 16, reader.take(PROBE_BYTES));
+/// What a file's first rows show.
+enum Probed {
+    Supported(&'static str),
+    /// Resources of other types only, or no rows at all.
+    Other,
+    /// Rows, and none of them a resource.
+    NoResources,
+}
+
+/// An error is one of reading: a damaged file. Its type can't be known, nor so which table would
+/// lack its rows.
+fn probe(folder: &Folder, name: &str) -> Result<Probed> {
+    let Some(reader) = folder.reader(name)? else { return Ok(Probed::Other) };
+    let damaged = || {
+        let show = folder.show(name);
+        format!("cannot read '{show}' (copy it once more, or take it out of the input)")
+    };
+    let reader = decompress(reader).with_context(damaged)?;
+    let mut lines = BufReader::with_capacity(1 << 16, reader);
     let mut line = Vec::new();
+    let (mut first, mut rows, mut resources, mut left) = (true, false, false, PROBE_BYTES);
     loop {
         line.clear();
-        match lines.read_until(b'\n', &mut line) {
-            Ok(0) => return Ok(None),
-            Ok(_) => {}
-            // A damaged file is reported when it is read for good.
-            Err(_) => return Ok(None),
+        let limit = LONGEST_LINE as u64 + 1;
+        let count = (&mut lines).take(limit).read_until(b'\n', &mut line).with_context(damaged)?;
+        if count == 0 || left == 0 {
+            break;
         }
-        let value = sonic_rs::get(line.as_slice(), ["resourceType"]);
-        let found = value.ok().and_then(|value| {
-            let name = value.as_str()?.to_owned();
-            RESOURCE_TYPES.into_iter().find(|known| *known == name)
-        });
-        if found.is_some() {
-            return Ok(found);
+        let too_long = count as u64 == limit && !line.ends_with(b"\n");
+        if too_long {
+            lines.skip_until(b'\n').with_context(damaged)?;
+        } else {
+            left = left.saturating_sub(count as u64);
+        }
+        let text = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| first).unwrap_or(&line);
+        first = false;
+        rows |= !text.trim_ascii().is_empty();
+        // Of a line that is too long the beginning will do: its row is rejected later.
+        let value = if too_deep(text) { None } else { sonic_rs::get(text, ["resourceType"]).ok() };
+        let Some(found) = value.and_then(|value| value.as_str().map(str::to_owned)) else {
+            continue;
+        };
+        resources = true;
+        if let Some(known) = RESOURCE_TYPES.into_iter().find(|known| *known == found) {
+            return Ok(Probed::Supported(known));
         }
     }
+    Ok(if rows && !resources { Probed::NoResources } else { Probed::Other })
 }

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::io::{self, Write};
 
 use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, LogicalType, Type, ZstdLevel};
@@ -20,7 +20,7 @@ use crate::error::{Context, Error, Result};
 use crate::store::{Folder, Upload};
 
 /// What is handed to the encoders at once: between two such pieces the row group may end.
-const PIECE: usize = 32 << 20;
+const PIECE: usize = 16 << 20;
 
 /// How a file is laid out.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub struct Written {
     pub rows: u64,
     /// Size of the file in bytes.
     pub bytes: u64,
-    /// Of every column, nested ones too, that is not within a list.
+    /// Of scalar columns, and of those right inside a struct.
     pub stats: Vec<ColumnStats>,
 }
 
@@ -106,11 +106,15 @@ impl ParquetFile {
             // Of a wide table, most columns have little in a batch: fewer, larger steps.
             .set_write_batch_size(16 << 10)
             // Page indexes cost as much as the footer of a wide table, and IDs are not sorted.
-            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_statistics_enabled(EnabledStatistics::None)
             .set_offset_index_disabled(true);
         for column in &settings.unique_columns {
             let path = ColumnPath::new(column.split('.').map(str::to_owned).collect());
             properties = properties.set_column_dictionary_enabled(path, false);
+        }
+        for path in shallow_columns(&schema) {
+            let path = ColumnPath::new(path);
+            properties = properties.set_column_statistics_enabled(path, EnabledStatistics::Chunk);
         }
         // Readers take a table's types from its own metadata; the Arrow schema that could be
         // embedded would say the same again in every file.
@@ -125,7 +129,7 @@ impl ParquetFile {
 
     /// Adds rows.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let step = piece_rows(batch);
+        let step = piece_rows(batch, PIECE.min(self.row_group_bytes / 2));
         for start in (0..batch.num_rows()).step_by(step) {
             let piece = batch.slice(start, step.min(batch.num_rows() - start));
             let written = self.writer.write(&piece).and_then(|()| {
@@ -158,15 +162,32 @@ impl ParquetFile {
     }
 }
 
-/// Rows of a batch that hold about [`PIECE`] bytes.
-fn piece_rows(batch: &RecordBatch) -> usize {
+/// Scalar columns, and those right inside a struct: what queries filter by. A wide table has a
+/// thousand others, for which statistics would cost more than the values.
+fn shallow_columns(schema: &SchemaRef) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    for field in schema.fields() {
+        match field.data_type() {
+            DataType::Struct(members) => {
+                let scalars = members.iter().filter(|member| !member.data_type().is_nested());
+                paths.extend(scalars.map(|s| vec![field.name().clone(), s.name().clone()]));
+            }
+            nested if nested.is_nested() => {}
+            _ => paths.push(vec![field.name().clone()]),
+        }
+    }
+    paths
+}
+
+/// Rows of a batch that hold about `limit` bytes.
+fn piece_rows(batch: &RecordBatch, limit: usize) -> usize {
     let rows = batch.num_rows().max(1);
     let bytes: usize = batch
         .columns()
         .iter()
-        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(PIECE))
+        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(limit))
         .sum();
-    (PIECE / (bytes / rows).max(1)).clamp(1, rows)
+    (limit / (bytes / rows).max(1)).clamp(1, rows)
 }
 
 /// Lets the upload be taken back out of the Parquet writer.

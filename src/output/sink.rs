@@ -4,10 +4,13 @@ use arrow::datatypes::SchemaRef;
 
 use super::delta;
 use super::files::{FileFormat, FileOptions};
+use super::rows::RowSource;
+use super::staged::Staged;
 use super::table::{Merge, TableRun, Written};
 use crate::config::OutputFormat;
 use crate::error::Result;
 use crate::store::{Folder, WorkFolder};
+use crate::table::schema::keep_contained;
 
 /// One format and where its tables go.
 pub struct Sink {
@@ -51,6 +54,17 @@ impl Sink {
     /// The format.
     pub fn format(&self) -> OutputFormat {
         self.format
+    }
+
+    /// Makes rows fit the table that is there, where contained resources of other types than
+    /// before would clash with its columns.
+    pub fn fit(&self, table: &str, rows: &mut Staged) -> Result<()> {
+        if self.format == OutputFormat::Deltalake
+            && let Some(there) = delta::schema(&self.root.child(table))?
+        {
+            rows.set_schema(keep_contained(&rows.schema(), &there));
+        }
+        Ok(())
     }
 
     /// Writes what a run brings for one table.

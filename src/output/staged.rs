@@ -17,6 +17,10 @@ use crate::error::{Context, Result};
 use crate::store::WorkFolder;
 use crate::table::{Misfits, adapt};
 
+/// Rows that are read at once: the columns of a wide table cost more per batch than per row.
+const ROWS_AT_ONCE: u64 = 4 << 10;
+const DAMAGED: &str = "the work folder's files have been damaged";
+
 /// Encodes a batch for [`Staged::push`]; done by the workers, since it compresses.
 pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)?
@@ -60,20 +64,31 @@ impl Staged {
         self.misfits.lock().map(|mut misfits| std::mem::take(&mut *misfits)).unwrap_or_default()
     }
 
-    /// Some rows of a block, in the table's schema.
+    /// Some rows of a block, as they were pushed.
     fn read_block(&self, index: usize, rows: Range<usize>) -> Result<RecordBatch> {
-        let damaged = || "the work folder's files have been damaged".to_owned();
         let bytes = self.blocks.read(index)?;
         let batch = StreamReader::try_new(Cursor::new(bytes), None)
-            .with_context(damaged)?
+            .context(DAMAGED)?
             .next()
             .transpose()
-            .with_context(damaged)?
+            .context(DAMAGED)?
             .unwrap_or_else(|| RecordBatch::new_empty(self.schema.clone()));
         let rows = rows.start..rows.end.min(batch.num_rows());
-        let batch = batch.slice(rows.start, rows.len());
+        Ok(batch.slice(rows.start, rows.len()))
+    }
+
+    /// Blocks `group`, as far as they are within `slots`, as one batch in the table's schema.
+    fn read_group(&self, group: Range<usize>, slots: &Range<u64>) -> Result<SlottedBatch> {
+        let first_slot = self.starts[group.start].max(slots.start);
+        let batches = group
+            .map(|index| {
+                let start = self.starts[index];
+                let from = slots.start.saturating_sub(start) as usize;
+                self.read_block(index, from..slots.end.saturating_sub(start) as usize)
+            })
+            .collect::<Result<Vec<_>>>()?;
         let mut misfits = Misfits::new();
-        let batch = adapt(&batch, &self.schema, &mut misfits).with_context(damaged)?;
+        let batch = adapt(&batches, &self.schema, &mut misfits).context(DAMAGED)?;
         if !misfits.is_empty()
             && let Ok(mut all) = self.misfits.lock()
         {
@@ -81,7 +96,7 @@ impl Staged {
                 *all.entry(key).or_default() += count;
             }
         }
-        Ok(batch)
+        Ok(SlottedBatch { first_slot, batch })
     }
 }
 
@@ -99,15 +114,16 @@ impl RowSource for Staged {
             return Ok(Box::new(std::iter::empty()));
         }
         let first = self.starts.partition_point(|start| *start <= slots.start).saturating_sub(1);
-        let blocks = (first..self.starts.len() - 1)
-            .take_while(move |index| self.starts[*index] < slots.end)
-            .filter(move |index| self.starts[*index + 1] > slots.start);
-        Ok(Box::new(blocks.map(move |index| {
-            let start = self.starts[index];
-            let from = slots.start.saturating_sub(start);
-            let batch = self.read_block(index, from as usize..(slots.end - start) as usize)?;
-            Ok(SlottedBatch { first_slot: start + from, batch })
-        })))
+        let end = self.starts.partition_point(|start| *start < slots.end);
+        let mut next = first;
+        let groups = std::iter::from_fn(move || {
+            let start = next;
+            while next < end && self.starts[next] - self.starts[start] < ROWS_AT_ONCE {
+                next += 1;
+            }
+            (start < next).then_some(start..next)
+        });
+        Ok(Box::new(groups.map(move |group| self.read_group(group, &slots))))
     }
 }
 
@@ -144,8 +160,7 @@ impl StagedLines {
     ) -> Result<()> {
         for (index, window) in self.starts.windows(2).enumerate() {
             let packed = self.blocks.read(index)?;
-            let lines = lz4_flex::decompress_size_prepended(&packed)
-                .context("the work folder's files have been damaged")?;
+            let lines = lz4_flex::decompress_size_prepended(&packed).context(DAMAGED)?;
             if live.count_in(window[0]..window[1]) == window[1] - window[0] {
                 visit(&lines, window[1] - window[0])?;
                 continue;

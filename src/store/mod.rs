@@ -6,13 +6,15 @@
 
 mod download;
 mod lock;
+mod staging;
 mod upload;
 mod work;
 
 use std::fmt;
-use std::fs::{DirBuilder, Permissions};
+use std::fs::DirBuilder;
 use std::future::Future;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -27,6 +29,7 @@ use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
 pub use lock::Lock;
+use staging::Staging;
 pub use upload::Upload;
 pub use work::WorkFolder;
 
@@ -88,7 +91,8 @@ impl Folder {
             Some(url) => Err(Error::new(
                 Exit::ArgsInvalid,
                 format!(
-                    "'{location}': {}:// locations are not supported yet; use a local path",
+                    "'{}': {}:// locations are not supported yet; use a local path",
+                    without_secrets(&url),
                     url.scheme()
                 ),
             )),
@@ -152,6 +156,11 @@ impl Folder {
     /// The path, for a folder on the local disk.
     pub fn local(&self) -> Option<&FsPath> {
         self.local.as_deref()
+    }
+
+    /// Whether `other` is this folder or below it.
+    pub fn contains(&self, other: &Self) -> bool {
+        other.url.as_str().starts_with(self.url.as_str())
     }
 
     /// Whether a local folder exists; buckets have no folders, so always true there.
@@ -220,11 +229,21 @@ impl Folder {
     }
 
     fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
+        let failed = || format!("cannot write '{}'", self.show(name));
+        if let Some(folder) = &self.local {
+            let mut staging =
+                Staging::begin(folder.join(name), self.private).with_context(failed)?;
+            staging.write_all(&bytes).with_context(failed)?;
+            return match mode {
+                PutMode::Create => staging.create().with_context(failed),
+                _ => staging.replace().map(|()| true).with_context(failed),
+            };
+        }
         let options = PutOptions { mode, ..PutOptions::default() };
         match block_on(self.store.put_opts(&self.path(name), bytes.into(), options)) {
-            Ok(_) => self.sync(name).map(|()| true),
+            Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(error).with_context(|| format!("cannot write '{}'", self.show(name))),
+            Err(error) => Err(error).with_context(failed),
         }
     }
 
@@ -248,21 +267,6 @@ impl Folder {
         let folder = self.to_string();
         format!("{}/{name}", folder.trim_end_matches('/'))
     }
-
-    /// Makes a file and its folder's entry survive a power cut, and private where that is wanted
-    /// (local disks only).
-    fn sync(&self, name: &str) -> Result<()> {
-        let Some(folder) = &self.local else { return Ok(()) };
-        let path = folder.join(name);
-        if self.private {
-            std::fs::set_permissions(&path, Permissions::from_mode(0o600))
-                .with_context(|| format!("cannot make '{}' private", path.display()))?;
-        }
-        let sync = |path: &FsPath| std::fs::File::open(path)?.sync_all();
-        sync(&path)
-            .and_then(|()| path.parent().map_or(Ok(()), sync))
-            .with_context(|| format!("cannot make '{}' durable", path.display()))
-    }
 }
 
 /// The path from the root, without `..`; symbolic links are followed as far as the path exists.
@@ -279,6 +283,11 @@ fn absolute(path: &FsPath) -> std::io::Result<PathBuf> {
         }
     }
     Ok(clean)
+}
+
+/// A URL as messages may show it: without user, password, query and fragment.
+fn without_secrets(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
 }
 
 impl fmt::Display for Folder {

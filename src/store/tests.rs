@@ -26,3 +26,48 @@ fn write_new_leaves_what_is_there() {
     assert_eq!(folder.read("one").unwrap().unwrap(), "first");
     assert_eq!(folder.list().unwrap(), [Entry { name: "one".into(), size: 5 }]);
 }
+
+#[test]
+fn a_file_that_cannot_be_finished_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    std::fs::create_dir(dir.path().join("taken")).unwrap();
+    assert!(folder.write("taken", "a folder has this name").is_err());
+    assert!(folder.write_new("taken", "x").is_ok_and(|written| !written));
+    drop(folder.upload("half").unwrap());
+    let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap()).collect();
+    assert_eq!(names.len(), 1);
+}
+
+#[test]
+fn only_files_of_dead_writers_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    let dead = dir.path().join("a/b/x.json#00000000000000000001");
+    let others = ["y.json#1", "no.1#", "page#two", "x#0000000000000000001x"];
+    std::fs::create_dir_all(dead.parent().unwrap()).unwrap();
+    std::fs::write(&dead, "half").unwrap();
+    for name in others {
+        std::fs::write(dir.path().join(name), "other").unwrap();
+    }
+    let mut alive = folder.upload("a/alive").unwrap();
+    alive.write_all(b"whole").unwrap();
+    folder.remove_unfinished();
+    assert!(!dead.exists());
+    for name in others {
+        assert!(dir.path().join(name).exists(), "{name}");
+    }
+    alive.finish().unwrap();
+    assert_eq!(folder.read("a/alive").unwrap().unwrap(), "whole");
+}
+
+#[test]
+fn old_files_under_way_of_other_programs_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("y.json#1");
+    let file = std::fs::File::create(&path).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(200_000);
+    file.set_modified(long_ago).unwrap();
+    Folder::open(dir.path().to_str().unwrap()).unwrap().remove_unfinished();
+    assert!(!path.exists());
+}

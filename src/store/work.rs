@@ -31,7 +31,7 @@ struct Inner {
 
 impl WorkFolder {
     /// Makes a work folder below `wanted`; without one, below PHI if that is local, else below
-    /// the system's temporary folder. Removes what dead runs left there.
+    /// the system's temporary folder. Removes what dead runs left in either.
     pub fn create(wanted: Option<&str>, phi: &Folder) -> Result<Self> {
         if let Some(wanted) = wanted {
             let folder = Folder::open(wanted)?;
@@ -42,6 +42,8 @@ impl WorkFolder {
             return Self::below(path);
         }
         let temporary = std::env::temp_dir();
+        // A run whose PHI folder could not be written may have been there.
+        remove_stale(&temporary);
         let mut failed = Vec::new();
         for path in phi.local().into_iter().chain([temporary.as_path()]) {
             match Self::below(path) {
@@ -77,9 +79,9 @@ impl WorkFolder {
         Ok(file)
     }
 
-    /// Removes the folder now; what a signal handler does before the process ends.
-    pub fn remove(&self) {
-        let _ = fs::remove_dir_all(&self.inner.path);
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, RecordBatch, RecordBatchOptions, StructArray,
-    new_null_array,
+    Array, ArrayRef, AsArray, ListArray, NullBufferBuilder, RecordBatch, RecordBatchOptions,
+    StructArray, new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::is_not_null;
 use arrow::compute::kernels::zip::zip;
-use arrow::datatypes::{DataType, Fields, SchemaRef};
+use arrow::compute::{concat, is_not_null};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::schema::RESOURCE_TYPE;
@@ -18,79 +18,140 @@ use super::schema::RESOURCE_TYPE;
 /// How many values of contained resources fitted no column, by resource type and element.
 pub type Misfits = BTreeMap<(String, String), u64>;
 
-/// Brings a batch to `schema`: columns in its order, nulls for those the batch lacks, at every
-/// depth. What the schema doesn't have is left out; a non-null value of a contained resource
-/// that is lost this way is counted in `misfits`.
+/// Joins batches and brings them to `schema`: columns in its order, nulls for those that a batch
+/// lacks, at every depth. What the schema doesn't have is left out; a non-null value of a
+/// contained resource that is lost this way is counted in `misfits`.
 pub fn adapt(
-    batch: &RecordBatch,
+    batches: &[RecordBatch],
     schema: &SchemaRef,
     misfits: &mut Misfits,
 ) -> Result<RecordBatch, ArrowError> {
-    let rows = batch.num_rows();
+    let lens: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
     let mut nulls = Nulls::default();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        let fitted = match batch.column_by_name(field.name()) {
-            None => None,
-            Some(array) => match contained_items(array) {
-                Some(list) => Some(contained(list, field.data_type(), &mut nulls, misfits)?),
-                None => fit(array, field.data_type(), &mut nulls)?,
-            },
-        };
-        columns.push(match fitted {
-            Some(array) => array,
-            None => nulls.array(field.data_type(), rows)?,
-        });
+        let mut parts = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let part = batch.column_by_name(field.name());
+            let part = match part.and_then(|array| Some((array, contained_items(array)?))) {
+                Some((_, list)) => Some(contained(list, field.data_type(), &mut nulls, misfits)?),
+                None => part.cloned(),
+            };
+            parts.push(part);
+        }
+        columns.push(join(&parts, &lens, field.data_type(), &mut nulls)?);
     }
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let options = RecordBatchOptions::new().with_row_count(Some(lens.iter().sum()));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options)
 }
 
-/// An array as `target`; `None` where the two have nothing in common.
-fn fit(
-    array: &ArrayRef,
+/// Parts of one column, one after the other, as `target`. A part of a type that has nothing in
+/// common with it counts as missing; a missing part is null.
+fn join(
+    parts: &[Option<ArrayRef>],
+    lens: &[usize],
     target: &DataType,
     nulls: &mut Nulls,
-) -> Result<Option<ArrayRef>, ArrowError> {
-    if array.data_type() == target {
-        return Ok(Some(array.clone()));
+) -> Result<ArrayRef, ArrowError> {
+    let total = lens.iter().sum();
+    if let [Some(only)] = parts
+        && only.data_type() == target
+    {
+        return Ok(only.clone());
     }
-    match (array.data_type(), target) {
-        (DataType::List(_), DataType::List(item)) => {
-            let list = array.as_list::<i32>();
-            let Some(values) = fit(list.values(), item.data_type(), nulls)? else {
-                return Ok(None);
-            };
-            let offsets = list.offsets().clone();
-            let list = ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned())?;
-            Ok(Some(Arc::new(list)))
+    match target {
+        DataType::Struct(fields) => {
+            let parts: Vec<Option<&StructArray>> =
+                parts.iter().map(|part| part.as_ref()?.as_struct_opt()).collect();
+            if parts.iter().all(Option::is_none) {
+                return nulls.array(target, total);
+            }
+            let children = fields
+                .iter()
+                .map(|field| {
+                    let child = |part: &Option<&StructArray>| {
+                        (*part)?.column_by_name(field.name()).cloned()
+                    };
+                    let children: Vec<_> = parts.iter().map(child).collect();
+                    join(&children, lens, field.data_type(), nulls)
+                })
+                .collect::<Result<Vec<_>, ArrowError>>()?;
+            let valid = validity(parts.iter().map(|part| part.map(|p| p as &dyn Array)), lens);
+            let array = StructArray::try_new_with_length(fields.clone(), children, valid, total)?;
+            Ok(Arc::new(array))
         }
-        (DataType::Struct(_), DataType::Struct(fields)) => {
-            Ok(Some(Arc::new(fit_struct(array.as_struct(), fields, nulls)?)))
+        DataType::List(item) => {
+            // Of a list whose items have no place nothing is left, rather than as many nulls.
+            let fits = |list: &&ListArray| same_kind(list.values().data_type(), item.data_type());
+            let parts: Vec<Option<&ListArray>> =
+                parts.iter().map(|part| part.as_ref()?.as_list_opt::<i32>().filter(fits)).collect();
+            if parts.iter().all(Option::is_none) {
+                return nulls.array(target, total);
+            }
+            let mut offsets = Vec::with_capacity(total + 1);
+            offsets.push(0);
+            let (mut values, mut value_lens) = (Vec::new(), Vec::new());
+            for (part, len) in parts.iter().zip(lens) {
+                let end = offsets.last().copied().unwrap_or_default();
+                let Some(list) = part else {
+                    offsets.resize(offsets.len() + len, end);
+                    continue;
+                };
+                let first = list.value_offsets().first().copied().unwrap_or_default();
+                let own = list.value_offsets().iter().skip(1);
+                offsets.extend(own.map(|offset| offset - first + end));
+                let count = offsets.last().copied().unwrap_or_default() - end;
+                values.push(Some(list.values().slice(first as usize, count as usize)));
+                value_lens.push(count as usize);
+            }
+            let values = join(&values, &value_lens, item.data_type(), nulls)?;
+            let valid = validity(parts.iter().map(|part| part.map(|p| p as &dyn Array)), lens);
+            let offsets = OffsetBuffer::new(offsets.into());
+            Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, valid)?))
         }
-        _ => Ok(None),
+        scalar => {
+            let fits =
+                |part: &Option<ArrayRef>| part.clone().filter(|array| array.data_type() == scalar);
+            let fitting: Vec<Option<ArrayRef>> = parts.iter().map(fits).collect();
+            if fitting.iter().all(Option::is_none) {
+                return nulls.array(target, total);
+            }
+            let arrays = fitting
+                .into_iter()
+                .zip(lens)
+                .map(|(part, len)| part.map_or_else(|| nulls.array(scalar, *len), Ok))
+                .collect::<Result<Vec<_>, _>>()?;
+            let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+            concat(&arrays)
+        }
     }
 }
 
-fn fit_struct(
-    array: &StructArray,
-    fields: &Fields,
-    nulls: &mut Nulls,
-) -> Result<StructArray, ArrowError> {
-    let children = fields
-        .iter()
-        .map(|field| {
-            let fitted = match array.column_by_name(field.name()) {
-                Some(child) => fit(child, field.data_type(), nulls)?,
-                None => None,
-            };
-            match fitted {
-                Some(child) => Ok(child),
-                None => nulls.array(field.data_type(), array.len()),
-            }
-        })
-        .collect::<Result<Vec<_>, ArrowError>>()?;
-    StructArray::try_new_with_length(fields.clone(), children, array.nulls().cloned(), array.len())
+/// Whether values of one type can be brought to the other.
+fn same_kind(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Struct(_), DataType::Struct(_)) => true,
+        (DataType::List(from), DataType::List(to)) => same_kind(from.data_type(), to.data_type()),
+        (from, to) => from == to,
+    }
+}
+
+/// Which slots of joined parts are there; `None` where all are.
+fn validity<'a>(
+    parts: impl Iterator<Item = Option<&'a dyn Array>>,
+    lens: &[usize],
+) -> Option<NullBuffer> {
+    let mut valid = NullBufferBuilder::new(lens.iter().sum());
+    for (part, len) in parts.zip(lens) {
+        match part {
+            None => valid.append_n_nulls(*len),
+            Some(array) => match array.nulls() {
+                Some(nulls) => valid.append_buffer(nulls),
+                None => valid.append_n_non_nulls(*len),
+            },
+        }
+    }
+    valid.finish()
 }
 
 /// All-null arrays. A table has columns for all that any row shows, so most of most batches is
@@ -163,18 +224,12 @@ fn contained(
                 false => resource.as_struct().column_by_name(field.name()),
             };
             let Some(from) = from else { continue };
-            match fit(from, field.data_type(), nulls)? {
-                // Of the types, at most one has a value in a slot.
-                Some(fitted) => {
-                    let lost = leaves(from).saturating_sub(leaves(&fitted));
-                    count(misfits, tag.name(), field.name(), lost);
-                    column = zip(&is_not_null(&fitted)?, &fitted, &column)?;
-                }
-                None => {
-                    let lost = (from.len() - from.null_count()) as u64;
-                    count(misfits, tag.name(), field.name(), lost);
-                }
-            }
+            let part = Some(from.clone());
+            let fitted = join(&[part], &[from.len()], field.data_type(), nulls)?;
+            let lost = leaves(from).saturating_sub(leaves(&fitted));
+            count(misfits, tag.name(), field.name(), lost);
+            // Of the types, at most one has a value in a slot.
+            column = zip(&is_not_null(&fitted)?, &fitted, &column)?;
         }
         columns.push(column);
     }

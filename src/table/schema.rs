@@ -11,6 +11,8 @@ use crate::fhir::{self, Kind, Type};
 pub const LIST_ITEM: &str = "element";
 /// The column that R4 does not count among a resource's elements.
 pub const RESOURCE_TYPE: &str = "resourceType";
+/// The element that holds resources of any type.
+const CONTAINED: &str = "contained";
 /// Types that are complete wherever they are present, so that SQL finds all of their columns.
 const COMPLETE: [&str; 4] = ["CodeableConcept", "Coding", "Period", "Reference"];
 
@@ -84,6 +86,38 @@ fn contained_fields(tagged: &Shape, types: &BTreeSet<&'static str>) -> Vec<Field
         }
     }
     std::iter::once(text(RESOURCE_TYPE)).chain(by_name.into_values()).collect()
+}
+
+/// The schema of a run whose contained resources meet those of a table that is there: where the
+/// two clash, because other types were contained then, the table's columns stay as they are.
+pub fn keep_contained(run: &SchemaRef, table: &Schema) -> SchemaRef {
+    let Some((_, there)) = table.fields().find(CONTAINED) else { return run.clone() };
+    let fields = run.fields().iter().map(|field| match field.name() == CONTAINED {
+        true => Arc::new(field.as_ref().clone().with_data_type(keep(field.data_type(), there))),
+        false => field.clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Fields>()))
+}
+
+/// `wanted`, but with what `there` has a different type for as it is there.
+fn keep(wanted: &DataType, there: &Field) -> DataType {
+    match (wanted, there.data_type()) {
+        (DataType::Struct(wanted), DataType::Struct(there)) => {
+            let fields = wanted.iter().map(|field| match there.find(field.name()) {
+                Some((_, there)) => {
+                    let data_type = keep(field.data_type(), there);
+                    Arc::new(field.as_ref().clone().with_data_type(data_type))
+                }
+                None => field.clone(),
+            });
+            DataType::Struct(fields.collect())
+        }
+        (DataType::List(wanted), DataType::List(there)) => {
+            let item = wanted.as_ref().clone();
+            DataType::List(Arc::new(item.with_data_type(keep(wanted.data_type(), there))))
+        }
+        (_, there) => there.clone(),
+    }
 }
 
 fn merge(into: &mut Shape, from: &Shape) {

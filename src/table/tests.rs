@@ -10,7 +10,8 @@ use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::{Anonymizer, Codebook, Scrubber};
 use crate::fhir;
 
-/// Rows through de-identification (with IDs left as they are) into a batch of the table.
+/// Rows through de-identification (with IDs left as they are), each in a batch of its own, into
+/// a batch of the table.
 fn table(rows: &[Value]) -> (RecordBatch, Misfits) {
     let name = rows[0]["resourceType"].as_str().unwrap();
     let name = RESOURCE_TYPES.into_iter().find(|known| *known == name).unwrap();
@@ -18,15 +19,16 @@ fn table(rows: &[Value]) -> (RecordBatch, Misfits) {
     let mut scrubber = Scrubber::again(Anonymizer::new(codebook, Arc::from(Vec::new())));
     let r4 = fhir::type_named(name).unwrap();
     let mut builder = TableBuilder::new(r4);
+    let mut shape = Shape::default();
+    let mut batches = Vec::new();
     for row in rows {
         builder.append(&scrubber.scrub(row.to_string().as_bytes(), name).unwrap());
+        batches.push(builder.finish().unwrap());
     }
-    let batch = builder.finish().unwrap();
-    let mut shape = Shape::default();
-    shape.add(batch.schema_ref());
+    batches.iter().for_each(|batch| shape.add(batch.schema_ref()));
     let schema = schema::table_schema(r4, &shape, &scrubber.take_contained_types());
     let mut misfits = Misfits::new();
-    (adapt(&batch, &schema, &mut misfits).unwrap(), misfits)
+    (adapt(&batches, &schema, &mut misfits).unwrap(), misfits)
 }
 
 fn json(batch: RecordBatch) -> Vec<Value> {

@@ -1,8 +1,9 @@
 //! Messages on standard error: text for people, JSON for machines.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracing::Level;
+use tracing::{Level, error};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
@@ -11,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::progress::bars;
+use crate::error::Exit;
 
 /// How messages look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,12 +24,25 @@ pub enum LogFormat {
     Json,
 }
 
+/// Whether messages are JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Says why the process ends: in the form of all other messages.
+pub fn last_words(message: &str, exit: Exit) {
+    match JSON.load(Ordering::Relaxed) {
+        true => error!(exit = exit as u8, "{message}"),
+        // Nobody may be listening any more: no reason to end otherwise than meant.
+        false => drop(writeln!(io::stderr(), "cumulus-etl: {message}")),
+    }
+}
+
 /// Sends this program's messages of `level` and above to standard error. Call once.
 pub fn init(format: LogFormat, level: Level) {
     // The libraries below speak of things that a user can't act on, object paths among them.
     let ours = filter_fn(move |metadata| {
         metadata.target().starts_with("cumulus_etl") && *metadata.level() <= level
     });
+    JSON.store(format == LogFormat::Json, Ordering::Relaxed);
     let registry = tracing_subscriber::registry();
     let layer = tracing_subscriber::fmt::layer().with_writer(BesideBars).with_target(false);
     let result = match format {

@@ -4,7 +4,7 @@ mod logging;
 mod progress;
 pub mod signals;
 
-pub use logging::{LogFormat, init};
+pub use logging::{LogFormat, init, last_words};
 pub use progress::Progress;
 
 /// A count with thousands separated, as the summaries show it.

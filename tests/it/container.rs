@@ -302,7 +302,6 @@ fn rows_added(table: &Path) -> u64 {
 }
 
 #[test]
-#[ignore = "needs the demo data"]
 fn tables_appear_in_the_mounted_folders() {
     if !engine() {
         return;
@@ -315,7 +314,6 @@ fn tables_appear_in_the_mounted_folders() {
 }
 
 #[test]
-#[ignore = "needs the demo data"]
 fn any_user_owns_what_the_job_writes() {
     if !engine() {
         return;
@@ -329,7 +327,6 @@ fn any_user_owns_what_the_job_writes() {
 }
 
 #[test]
-#[ignore = "needs the demo data"]
 fn a_read_only_root_is_enough() {
     if !engine() {
         return;
@@ -392,7 +389,6 @@ fn assert_stops(job: &Job, container: &str, mut run: Command) {
 const SLOWLY: [&str; 2] = ["--cpus", "0.1"];
 
 #[test]
-#[ignore = "needs the demo data"]
 fn a_stopped_container_ends_with_143() {
     if !engine() {
         return;
@@ -406,7 +402,6 @@ fn a_stopped_container_ends_with_143() {
 }
 
 #[test]
-#[ignore = "needs the demo data"]
 fn a_stopped_compose_run_ends_with_143() {
     if !engine() {
         return;

@@ -1,9 +1,18 @@
 //! Integration tests.
 
+mod cli;
 mod container;
+mod convert;
+mod crash;
 mod docs;
 mod env_example;
+mod fuzz_corpus;
 mod goldens;
+mod input;
 mod lake;
 mod leak;
+mod line_to_row;
+mod places;
 mod readers;
+mod reruns;
+mod support;

@@ -3,7 +3,9 @@
 pub(super) mod admin;
 pub(super) mod drugs;
 pub(super) mod labs;
+pub(super) mod orders;
 pub(super) mod problems;
+pub(super) mod staff;
 
 /// A code of one system.
 #[derive(Clone, Copy)]

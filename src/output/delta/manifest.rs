@@ -33,9 +33,8 @@ fn text(folder: &Folder, table: &Snapshot) -> String {
         let _ = match folder.local() {
             Some(path) => writeln!(text, "{}", path.join(&file.name).display()),
             None => {
-                let (scheme, host) = (folder.url().scheme(), folder.url().host_str());
-                let path = folder.path(&file.name);
-                writeln!(text, "{scheme}://{}/{path}", host.unwrap_or_default())
+                let (url, path) = (folder.url(), folder.path(&file.name));
+                writeln!(text, "{}://{}/{path}", url.scheme(), url.authority())
             }
         };
     }

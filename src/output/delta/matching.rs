@@ -15,8 +15,9 @@ use hashbrown::HashMap;
 use super::bits::Bits;
 use super::instant::instant;
 use super::log::{DataFile, Log};
-use super::{Merge, Options, pool, reader};
+use super::{Merge, Options, reader};
 use crate::error::{Error, Result};
+use crate::output::parallel;
 use crate::output::rows::{Bitmap, Change, Key, KeySource, UNKNOWN_TIME, key};
 
 const LAST_UPDATED: &str = "meta.lastUpdated";
@@ -68,7 +69,9 @@ pub(super) fn find(
     for range in ranges(keys.count(), options.key_budget) {
         let table = search.load(keys, range.clone())?;
         if !table.is_empty() {
-            pool::run(options.threads, files.len(), |index| search.scan(index, &table, &range))?;
+            parallel::run(options.threads, files.len(), |index| {
+                search.scan(index, &table, &range)
+            })?;
         }
     }
     let updated = search.matched.count_both(&search.live);

@@ -16,7 +16,6 @@ mod log;
 mod manifest;
 mod matching;
 mod optimize;
-mod pool;
 mod protocol;
 mod reader;
 mod schema;
@@ -32,6 +31,7 @@ use self::matching::Matches;
 use self::schema::TableSchema;
 use self::write::{FileWriter, NewFile};
 use crate::error::{Context, Error, Result};
+use crate::output::parallel;
 use crate::output::rows::{Bitmap, KeySource, RowSource};
 use crate::store::Folder;
 
@@ -259,15 +259,15 @@ impl Run<'_> {
             "numTargetFilesRemoved": rewrites().count(),
         });
         let operation = if self.keys.is_some() { "MERGE" } else { "WRITE" };
+        let kept = files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_none());
+        let kept = kept.map(|(file, _)| file);
+        let mut committed = self.committed(log, table.as_ref(), &found, &new, kept)?;
         let submitted = writer.submit();
         let Some(version) = commit(log, table.as_ref(), &schema, operation, metrics, actions)?
         else {
             submitted.withdraw();
             return Ok(None);
         };
-        let kept = files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_none());
-        let mut committed =
-            self.committed(log, table.as_ref(), &found, &new, kept.map(|(file, _)| file))?;
         committed.version = version;
         Ok(Some(committed))
     }
@@ -289,7 +289,7 @@ impl Run<'_> {
             .count()
             .div_ceil(found.live.count().div_ceil(self.options.rows_per_file.max(1)).max(1));
         jobs.extend(found.live.split(per_file.max(1)).into_iter().map(Job::Insert));
-        let new = pool::run(self.options.threads, jobs.len(), |index| {
+        let new = parallel::run(self.options.threads, jobs.len(), |index| {
             let mut out = writer.begin();
             match &jobs[index] {
                 Job::Rewrite(file, leaving) => {
@@ -316,6 +316,7 @@ impl Run<'_> {
         Ok(new.into_iter().flatten().collect())
     }
 
+    /// What there will be, apart from the version.
     fn committed<'f>(
         &self,
         log: &Log,
@@ -384,12 +385,17 @@ fn commit(
     if !log.commit(version, &actions)? {
         return Ok(None);
     }
-    let late = || format!("version {version} of '{}' is committed, but", log.folder);
-    let newest = manifest::refresh(log).with_context(late)?;
+    let newest = manifest::refresh(log).with_context(|| {
+        format!("version {version} of '{}' is committed, but not its manifest", log.folder)
+    })?;
     let interval = newest.as_ref().and_then(|table| table.setting("delta.checkpointInterval"));
     let interval = interval.and_then(|text| text.parse().ok()).unwrap_or(CHECKPOINT_INTERVAL);
-    if version > 0 && version.is_multiple_of(interval.max(1)) {
-        log.checkpoint().with_context(late)?;
+    if version > 0
+        && version.is_multiple_of(interval.max(1))
+        && let Err(error) = log.checkpoint()
+    {
+        // Readers do without; the next one may succeed.
+        tracing::warn!("{error}");
     }
     Ok(Some(version))
 }

@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::log::{self, DataFile, LOG_FOLDER, Log, Snapshot};
 use super::write::FileWriter;
-use super::{ATTEMPTS, Options, commit, pool, protocol, reader};
+use super::{ATTEMPTS, Options, commit, protocol, reader};
 use crate::error::{Context, Result};
+use crate::output::parallel;
 use crate::store::{Folder, block_on};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -62,7 +63,7 @@ fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<
         return Ok(Some((table.version, 0)));
     }
     let writer = FileWriter::new(&log.folder, &table.schema, Some(table), options);
-    let new = pool::run(options.threads, bins.len(), |index| {
+    let new = parallel::run(options.threads, bins.len(), |index| {
         let mut out = writer.begin();
         for file in &bins[index] {
             for batch in reader::open(&log.folder, file, None)? {

@@ -3,6 +3,7 @@
 //! A table may ask of its writers more than to write rows: to keep row IDs, to check constraints,
 //! to log changes. What this program does not do, it refuses before it writes anything.
 
+use arrow::datatypes::{DataType, Fields};
 use serde_json::Value;
 
 use super::log::Snapshot;
@@ -110,20 +111,23 @@ fn understood(feature: &str) -> bool {
     ) || LEGACY.iter().any(|(name, _)| *name == feature)
 }
 
+/// Files are written with statistics of scalar columns, and of those right inside a struct.
 fn clustering_has_stats(table: &Snapshot) -> bool {
-    use arrow::datatypes::DataType as T;
+    let inside = |fields: &Fields, name: &str| fields.find(name).map(|(_, field)| field.clone());
+    let columns = table.schema.arrow().fields();
     table.clustering.iter().all(|path| {
-        let mut fields = table.schema.arrow().fields();
-        let (last, parents) = path.split_last().map_or((None, &[][..]), |(l, p)| (Some(l), p));
-        for parent in parents {
-            match fields.find(parent).map(|(_, field)| field.data_type()) {
-                Some(T::Struct(inner)) => fields = inner,
-                _ => return false,
-            }
-        }
-        let column = last.and_then(|name| fields.find(name));
-        column.is_some_and(|(_, field)| {
-            matches!(field.data_type(), T::Utf8 | T::Boolean | T::Int32 | T::Int64 | T::Float64)
+        let column = match path.as_slice() {
+            [name] => inside(columns, name),
+            [parent, name] => match inside(columns, parent).as_ref().map(|f| f.data_type()) {
+                Some(DataType::Struct(members)) => inside(members, name),
+                _ => None,
+            },
+            _ => None,
+        };
+        // The types whose bounds are known as JSON shows them.
+        column.is_some_and(|column| {
+            use DataType::{Boolean, Float64, Int32, Int64, Utf8};
+            matches!(column.data_type(), Utf8 | Boolean | Int32 | Int64 | Float64)
         })
     })
 }

@@ -84,13 +84,22 @@ fn prepare<T>(
     let metadata = builder.metadata();
     let count = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
     let Some(columns) = columns else {
-        let bytes: i64 = metadata.row_groups().iter().map(|group| group.total_byte_size()).sum();
-        let row_bytes = (bytes.max(0) as u64 / count.max(1)).max(1) as usize;
+        let row_bytes = (decoded_bytes(metadata) / count.max(1)).max(1) as usize;
         return (count, builder.with_batch_size((BATCH_BYTES / row_bytes).clamp(64, BATCH_ROWS)));
     };
     let names = columns.iter().map(String::as_str);
     let mask = ProjectionMask::columns(builder.parquet_schema(), names);
     (count, builder.with_projection(mask).with_batch_size(BATCH_ROWS))
+}
+
+/// About what the file's rows take as Arrow arrays: where the writer noted it, with the values of
+/// dictionaries at every row.
+fn decoded_bytes(metadata: &ParquetMetaData) -> u64 {
+    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let bytes = columns.map(|column| {
+        column.uncompressed_size().max(column.unencoded_byte_array_data_bytes().unwrap_or(0))
+    });
+    bytes.map(|bytes| bytes.max(0) as u64).sum()
 }
 
 impl Iterator for Rows {

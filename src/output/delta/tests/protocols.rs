@@ -57,11 +57,12 @@ fn commit_all(folder: &Folder, actions: &[Value]) {
 }
 
 /// What Cumulus ETL makes through Spark.
-fn clustered(folder: &Folder) {
+fn clustered(folder: &Folder, columns: Value) {
     let file = put_file(folder, "part-00000-0a.c000.snappy.parquet", &["a", "b"]);
+    let configuration = json!({"clusteringColumns": columns, "domainName": "delta.clustering"});
     let domain = json!({"domainMetadata": {
         "domain": "delta.clustering",
-        "configuration": "{\"clusteringColumns\":[[\"id\"]],\"domainName\":\"delta.clustering\"}",
+        "configuration": configuration.to_string(),
         "removed": false,
     }});
     commit_all(
@@ -78,7 +79,7 @@ fn clustered(folder: &Folder) {
 #[test]
 fn a_clustered_table_is_carried_on() {
     let folder = memory();
-    clustered(&folder);
+    clustered(&folder, json!([["id"]]));
     let run = TestRun::new(&plain(), &[row("b", "run"), row("c", "run")]);
     let done = run.merge(&folder).unwrap();
     assert_eq!((done.inserted, done.updated, done.rows), (1, 1, 3));
@@ -99,6 +100,17 @@ fn a_clustered_table_is_carried_on() {
     let table = Log::open(&folder).unwrap().snapshot().unwrap().unwrap();
     assert_eq!(table.clustering, [["id"]]);
     assert_eq!(statuses(&folder), "a=spark b=run c=run");
+}
+
+#[test]
+fn a_table_clustered_by_what_has_no_statistics_is_refused() {
+    for columns in [json!([["id"], ["missing"]]), json!([["a", "b", "c"]]), json!([["id", "x"]])] {
+        let folder = memory();
+        clustered(&folder, columns);
+        let run = TestRun::new(&plain(), &[row("b", "run")]);
+        let error = run.merge(&folder).unwrap_err().to_string();
+        assert!(error.contains("clustering by a column without statistics"), "{error}");
+    }
 }
 
 #[test]

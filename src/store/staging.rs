@@ -1,0 +1,137 @@
+//! Local files that appear whole and durable, or not at all.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::Folder;
+
+/// Digits behind the `#` in names of files under way. Listings don't show such names.
+const DIGITS: usize = 20;
+/// The age at which other programs' files under way are taken for dead.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A file under way: beside its target, under a name of its own, locked while its writer lives.
+pub(super) struct Staging {
+    file: File,
+    path: PathBuf,
+    target: PathBuf,
+    done: bool,
+}
+
+impl Staging {
+    /// Begins the file `target`; makes its folder if there is none. What is private only its
+    /// owner may read.
+    pub(super) fn begin(target: PathBuf, private: bool) -> io::Result<Self> {
+        let mode = |shared: u32| if private { shared & 0o700 } else { shared };
+        loop {
+            let number = random()?;
+            let mut path = target.clone().into_os_string();
+            path.push(format!("#{number:0DIGITS$}"));
+            let path = PathBuf::from(path);
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true).mode(mode(0o666));
+            let file = match options.open(&path) {
+                Ok(file) => file,
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
+                Err(e) if e.kind() == ErrorKind::NotFound => {
+                    let folder = target.parent().filter(|folder| !folder.exists()).ok_or(e)?;
+                    DirBuilder::new().recursive(true).mode(mode(0o777)).create(folder)?;
+                    sync_folder(folder)?;
+                    continue;
+                }
+                Err(e) => return Err(e),
+            };
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                // Another run has just taken it for a dead one's.
+                Err(Errno::WOULDBLOCK) => continue,
+                // Without locks nobody can take it for dead either.
+                _ => return Ok(Self { file, path, target, done: false }),
+            }
+        }
+    }
+
+    /// Makes it durable and shows it in place of what was there.
+    pub(super) fn replace(mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.path, &self.target)?;
+        self.done = true;
+        sync_folder(&self.target)
+    }
+
+    /// Makes it durable and shows it, unless there is one already: then false.
+    pub(super) fn create(self) -> io::Result<bool> {
+        self.file.sync_all()?;
+        match fs::hard_link(&self.path, &self.target) {
+            Ok(()) => sync_folder(&self.target).map(|()| true),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+impl Write for Staging {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.file.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Folder {
+    /// Removes files that runs left half written, here and at any depth below; does nothing in
+    /// a bucket, where nothing appears before it is whole.
+    pub fn remove_unfinished(&self) {
+        if let Some(path) = self.local() {
+            remove_unfinished(path);
+        }
+    }
+}
+
+fn remove_unfinished(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_unfinished(&path);
+        } else if is_dead(&path) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+fn is_dead(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Some((_, number)) = name.rsplit_once('#') else { return false };
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let Ok(file) = File::open(path) else { return false };
+    if number.len() == DIGITS {
+        return flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    }
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > DAY))
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+fn random() -> io::Result<u64> {
+    getrandom::u64().map_err(io::Error::other)
+}

@@ -1,0 +1,202 @@
+//! `convert`: former outputs become Delta tables.
+
+use std::fs;
+use std::process::Command;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, StructArray};
+use arrow::datatypes::{DataType, Field};
+use cumulus_etl::output::delta;
+use cumulus_etl::store::Folder;
+use parquet::arrow::ArrowWriter;
+use serde_json::json;
+
+use crate::support::{Ended, Site, dated, deletes, end, patient, resource};
+
+fn convert(site: &Site, from: &str, to: &str) -> Ended {
+    let mut command: Command = site.command();
+    end(command.args(["convert", from, to]))
+}
+
+/// Two exports, the second with updates, deletes and new elements; runs both.
+fn two_runs(site: &Site, between: impl Fn()) {
+    let encounter = |id: &str| resource("Encounter", id, json!({"status": "finished"}));
+    site.rows(
+        "p.ndjson",
+        &[dated("a", "1", "2020-01-01T00:00:00Z"), patient("b", "1"), patient("c", "1")],
+    );
+    site.rows("e.ndjson", &[encounter("e"), encounter("f")]);
+    between();
+    site.clear_input();
+    let mut nested = dated("b", "2", "2020-01-01T00:00:00Z");
+    nested["communication"] = json!([{"language": {"coding": [{"code": "en"}]}}]);
+    nested["birthDate"] = "1970-05-05".into();
+    nested["address"] = json!([{"postalCode": "12345", "_city": null}]);
+    site.rows("p.ndjson", &[dated("a", "2", "2019-01-01T00:00:00Z"), nested]);
+    site.rows("e.ndjson", &[encounter("f"), encounter("g")]);
+    site.rows("deleted/d.ndjson", &[deletes(&["Patient/c", "Condition/x"])]);
+    between();
+}
+
+#[test]
+fn ndjson_converted_run_by_run_equals_delta() {
+    let site = Site::new();
+    two_runs(&site, || {
+        site.run(&[]);
+        // The same data as NDJSON, and that converted into a Delta output of its own.
+        let mut job = site.command();
+        job.args(["in", "lines", "phi", "--export-group=g", "--output-format=ndjson"]);
+        job.arg("--export-timestamp=2024-08-06T14:12:57-04:00");
+        let ended = end(&mut job);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let ended = convert(&site, "lines", "converted");
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+    });
+    for table in ["patient", "encounter", "condition"] {
+        let expected = site.by_id("out", "deltalake", table);
+        assert_eq!(site.by_id("converted", "deltalake", table), expected, "{table}");
+    }
+    assert_eq!(site.by_id("out", "deltalake", "patient").len(), 2);
+    let completed = |root: &str| {
+        let rows = site.table(root, "deltalake", "etl__completion");
+        let mut tables: Vec<_> = rows.iter().map(|row| row["table_name"].to_string()).collect();
+        tables.sort();
+        tables
+    };
+    assert_eq!(completed("converted"), completed("out"));
+    let encounters = |root: &str| site.table(root, "deltalake", "etl__completion_encounters").len();
+    assert_eq!((encounters("converted"), encounters("out")), (3, 3));
+    // Once more changes nothing.
+    let before = site.by_id("converted", "deltalake", "patient");
+    assert_eq!(convert(&site, "lines", "converted").code, Some(0));
+    assert_eq!(site.by_id("converted", "deltalake", "patient"), before);
+    assert_eq!(completed("converted"), completed("out"));
+    // The target is an output folder from now on.
+    site.rows("p.ndjson", &[patient("z", "3")]);
+    let mut job = site.command();
+    job.args(["in", "converted", "phi", "--export-group=g", "--export-timestamp=2024-08-07"]);
+    assert_eq!(end(&mut job).code, Some(0));
+    assert_eq!(site.by_id("converted", "deltalake", "patient").len(), 3);
+}
+
+#[test]
+fn only_output_folders_are_converted() {
+    let site = Site::new();
+    let ended = convert(&site, "nothing", "to");
+    assert_eq!(ended.code, Some(54), "{}", ended.err);
+    let ended = convert(&site, "in", "to");
+    assert_eq!(ended.code, Some(23), "{}", ended.err);
+    assert!(ended.err.contains("JobConfig"), "{}", ended.err);
+    assert!(!site.path("to").exists());
+    site.rows("p.ndjson", &[patient("p", "x")]);
+    site.run(&["--output-format=ndjson"]);
+    let before = site.listing("out");
+    for target in ["out", "out/delta", "."] {
+        let ended = convert(&site, "out", target);
+        assert_eq!(ended.code, Some(22), "{}", ended.err);
+    }
+    assert_eq!(site.listing("out"), before);
+}
+
+#[test]
+fn outputs_of_different_phi_folders_do_not_mix() {
+    let site = Site::new();
+    site.rows("p.ndjson", &[patient("a", "1")]);
+    for (out, phi, format) in [("one", "phi1", "ndjson"), ("two", "phi2", "deltalake")] {
+        let mut job = site.command();
+        job.args(["in", out, phi, "--export-group=g", "--export-timestamp=2024-08-07"]);
+        job.arg(format!("--output-format={format}"));
+        assert_eq!(end(&mut job).code, Some(0));
+    }
+    let before = site.listing("two");
+    let ended = convert(&site, "one", "two");
+    assert_eq!(ended.code, Some(41), "{}", ended.err);
+    assert_eq!(site.listing("two"), before);
+}
+
+/// What Cumulus ETL makes through Spark: a clustered table, snappy files, `item`-less lists.
+fn spark_table(site: &Site, root: &str) {
+    let text = |values: [&str; 2]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
+    let meta = StructArray::from(vec![(
+        Arc::new(Field::new("lastUpdated", DataType::Utf8, true)),
+        text(["2020-01-01T00:00:00Z", "2022-01-01T00:00:00Z"]),
+    )]);
+    let batch = RecordBatch::try_from_iter([
+        ("resourceType", text(["Patient", "Patient"])),
+        ("id", text(["spark-a", "spark-b"])),
+        ("gender", text(["male", "female"])),
+        ("meta", Arc::new(meta) as ArrayRef),
+    ])
+    .unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let name = "part-00000-11111111-2222-3333-4444-555555555555-c000.snappy.parquet";
+    site.file(&format!("{root}/patient/{name}"), &bytes);
+    let column = |name: &str, kind: serde_json::Value| json!({"name": name, "type": kind, "nullable": true, "metadata": {}});
+    let schema = json!({"type": "struct", "fields": [
+        column("resourceType", "string".into()),
+        column("id", "string".into()),
+        column("gender", "string".into()),
+        column("meta", json!({"type": "struct", "fields": [column("lastUpdated", "string".into())]})),
+    ]});
+    let actions = [
+        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 7,
+            "writerFeatures": ["clustering", "domainMetadata", "appendOnly", "invariants"]}}),
+        json!({"metaData": {
+            "id": "11111111-2222-3333-4444-555555555555",
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": schema.to_string(),
+            "partitionColumns": [],
+            "configuration": {},
+            "createdTime": 1_700_000_000_000_i64,
+        }}),
+        json!({"domainMetadata": {
+            "domain": "delta.clustering",
+            "configuration": "{\"clusteringColumns\":[[\"id\"]],\"domainName\":\"delta.clustering\"}",
+            "removed": false,
+        }}),
+        json!({"add": {"path": name, "partitionValues": {}, "size": bytes.len(),
+            "modificationTime": 1, "dataChange": true, "clusteringProvider": "liquid"}}),
+    ];
+    let lines: Vec<_> = actions.iter().map(ToString::to_string).collect();
+    site.file(&format!("{root}/patient/_delta_log/00000000000000000000.json"), lines.join("\n"));
+    site.file(
+        &format!("{root}/JobConfig/2024-01-01__00.00.00/job_config.json"),
+        r#"{"codebook_id": "of-spark", "dir_phi": "phi"}"#,
+    );
+    let salt = "00".repeat(32);
+    let codebook = format!(r#"{{"version":1,"codebook_id":"of-spark","id_salt":"{salt}"}}"#);
+    site.file("phi/codebook.json", codebook);
+}
+
+#[test]
+fn tables_of_cumulus_etl_are_carried_on_or_converted() {
+    let site = Site::new();
+    spark_table(&site, "out");
+    let ended = convert(&site, "out", "converted");
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let expected = json!({
+        "resourceType": "Patient", "id": "spark-a", "gender": "male",
+        "meta": {"lastUpdated": "2020-01-01T00:00:00Z"},
+    });
+    site.rows("p.ndjson", &[patient("new", "other")]);
+    for root in ["converted", "out"] {
+        let mut job = site.command();
+        job.args(["in", root, "phi", "--export-group=g", "--export-timestamp=2024-08-07"]);
+        let ended = end(&mut job);
+        assert_eq!(ended.code, Some(0), "{root}: {}", ended.err);
+        let rows = site.by_id(root, "deltalake", "patient");
+        assert_eq!(rows.len(), 3, "{root}");
+        assert_eq!(rows["spark-a"], expected, "{root}");
+    }
+    // What was clustered still is; what was converted is a plain table.
+    let log = |root: &str| {
+        let folder = Folder::open(&site.arg(&format!("{root}/patient"))).unwrap();
+        assert!(delta::exists(&folder).unwrap());
+        let first = site.path(&format!("{root}/patient/_delta_log/00000000000000000000.json"));
+        fs::read_to_string(first).unwrap().contains("delta.clustering")
+    };
+    assert!(log("out") && !log("converted"));
+}
