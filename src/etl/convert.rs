@@ -28,7 +28,7 @@ use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta};
 use crate::store::{Folder, WorkFolder};
 use crate::table::schema;
-use crate::ui::{Progress, signals, thousands};
+use crate::ui::{Progress, thousands};
 
 /// Converts `original` into Delta tables below `target`.
 pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool) -> Result<()> {
@@ -66,7 +66,6 @@ pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool)
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
     let sinks = Sinks::new(&target, &[OutputFormat::Deltalake], options);
-    signals::remove_on_exit(&work);
     let converter = Converter { from: &tables, work: &work, threads, bars };
     let mut converted = 0;
     for sink in sinks.iter() {

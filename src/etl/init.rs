@@ -9,7 +9,6 @@ use crate::fhir;
 use crate::output::{SinkOptions, Sinks, completion};
 use crate::store::{Folder, WorkFolder};
 use crate::table::{Shape, schema};
-use crate::ui::signals;
 
 /// Makes the tables that `output` lacks; those that are there keep their rows.
 pub fn init(output: &str, formats: &[OutputFormat]) -> Result<()> {
@@ -18,7 +17,6 @@ pub fn init(output: &str, formats: &[OutputFormat]) -> Result<()> {
     // `convert` knows an output folder by it.
     output.child("JobConfig").create()?;
     let work = WorkFolder::create(None, &output)?;
-    signals::remove_on_exit(&work);
     let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
     let sinks = Sinks::new(&output, formats, options);
     for sink in sinks.iter() {

@@ -27,7 +27,7 @@ use crate::error::{Error, Exit, Result};
 use crate::input::{self, Deletes, ExportLog, base_of};
 use crate::output::{SinkOptions, Sinks, completion};
 use crate::store::{Folder, WorkFolder};
-use crate::ui::{Progress, signals};
+use crate::ui::Progress;
 use plan::{Export, TablePlan};
 use records::Records;
 use scrubbing::{Source, scrub_table};
@@ -92,7 +92,6 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     phi.create()?;
     let codebook = Arc::new(Codebook::open(&phi)?);
     let work = WorkFolder::create(config.work_dir.as_deref(), &phi)?;
-    signals::remove_on_exit(&work);
     let mapping = Mutex::new(Mapping::open(&phi, work.file()?)?);
     output.create()?;
     if let Some(folder) = &errors_to {

@@ -31,7 +31,7 @@ use crate::error::{Context, Error, Exit, Result};
 pub use lock::Lock;
 use staging::Staging;
 pub use upload::Upload;
-pub use work::WorkFolder;
+pub use work::{WorkFolder, remove_work_folders};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()

@@ -4,8 +4,8 @@ use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::fs::{FlockOperation, flock};
 use uuid::Uuid;
@@ -62,7 +62,12 @@ impl WorkFolder {
         fs::create_dir_all(parent).with_context(failed)?;
         remove_stale(parent);
         let path = parent.join(format!("{PREFIX}{}", Uuid::new_v4().simple()));
-        DirBuilder::new().mode(0o700).create(&path).with_context(failed)?;
+        {
+            // In one step with being known: a signal may come at any moment.
+            let mut live = live();
+            DirBuilder::new().mode(0o700).create(&path).with_context(failed)?;
+            live.push(path.clone());
+        }
         let lock = open(&path.join(LOCK)).with_context(failed)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).with_context(failed)?;
         Ok(Self { inner: Arc::new(Inner { path, next: AtomicU64::new(0), _lock: lock }) })
@@ -78,11 +83,6 @@ impl WorkFolder {
         let _ = fs::remove_file(&path);
         Ok(file)
     }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.inner.path
-    }
 }
 
 impl fmt::Display for WorkFolder {
@@ -94,7 +94,26 @@ impl fmt::Display for WorkFolder {
 impl Drop for Inner {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
+        live().retain(|path| *path != self.path);
     }
+}
+
+/// The work folders of this process.
+fn live() -> MutexGuard<'static, Vec<PathBuf>> {
+    static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    LIVE.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// Removes all work folders of this process, which is about to end.
+pub fn remove_work_folders() {
+    let live = live();
+    for path in live.iter() {
+        // Other threads go on until the process ends: a file may come in between.
+        let gone = |_: &u32| fs::remove_dir_all(path).is_ok() || !path.exists();
+        let _ = (0..10).find(gone);
+    }
+    // None may come after.
+    std::mem::forget(live);
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
