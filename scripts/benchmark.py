@@ -2,7 +2,7 @@
 """Measures the main job: throughput by format, upserts into a large table, peak memory.
 
     scripts/benchmark.py target/release/cumulus-etl [--megabytes 1000] [--work /tmp/bench]
-                         [--runs 3] [--only to-parquet,upsert]
+                         [--runs 3] [--only to-parquet,upsert] [--every-element]
 
 Standard library only. Data is generated once per size below --work and kept. Each scenario
 prints a line: the best wall time of --runs runs, MB of input per second, and the largest
@@ -36,17 +36,17 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*.ndjson"))
 
 
-def demo_data(binary: str, work: Path, megabytes: int) -> Path:
+def demo_data(binary: str, work: Path, megabytes: int, options: list[str]) -> Path:
     """Generated data of about this size."""
-    folder = work / f"demo-{megabytes}mb"
+    folder = work / "".join([f"demo-{megabytes}mb", *options])
     if not folder.exists():
         probe = work / "probe"
         shutil.rmtree(probe, ignore_errors=True)
-        subprocess.run([binary, "demo", "--data-only", "--patients", "200", probe], check=True)
+        command = [binary, "demo", "--data-only", *options, "--patients"]
+        subprocess.run([*command, "200", probe], check=True)
         patients = max(1, megabytes * 1_000_000 * 200 // size_of(probe))
         shutil.rmtree(probe)
-        command = [binary, "demo", "--data-only", "--patients", str(patients), folder]
-        subprocess.run(command, check=True)
+        subprocess.run([*command, str(patients), folder], check=True)
     return folder
 
 
@@ -113,12 +113,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("binary")
     parser.add_argument("--megabytes", type=int, default=1000)
+    parser.add_argument("--every-element", action="store_true", help="very wide tables")
     parser.add_argument("--rows", type=int, default=5_000_000, help="of the table for upserts")
     parser.add_argument("--work", type=Path, default=Path("/tmp/cumulus-etl-benchmark"))
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", default="", help="scenarios, with commas")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
+    options = ["--every-element"] if args.every_element else []
     only = [name for name in args.only.split(",") if name]
 
     def wanted(name: str) -> bool:
@@ -130,7 +132,7 @@ def main() -> None:
     for name in ["ndjson", "parquet", "deltalake", "csv"]:
         if not wanted(f"to-{name}"):
             continue
-        data = demo_data(args.binary, args.work, args.megabytes)
+        data = demo_data(args.binary, args.work, args.megabytes, options)
         results = []
         for _ in range(args.runs):
             output, phi = args.work / "out", args.work / "phi"

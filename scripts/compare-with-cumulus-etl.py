@@ -167,7 +167,7 @@ def compare(args, work):
     export = Path(args.input) if args.input else work / "export"
     if not args.input:
         run([args.program, "demo", export, "--patients", args.patients, "--seed", args.seed,
-             "--data-only"], work)
+             "--data-only", "--every-element"], work)
     for name in ("ours", "theirs"):
         (work / name / "phi").mkdir(parents=True)
         (work / name / "phi/codebook.json").write_text(json.dumps(CODEBOOK))

@@ -30,6 +30,10 @@ pub struct DemoArgs {
     /// Make an export without duplicates and broken rows
     #[arg(long)]
     no_flaws: bool,
+    /// Also write every element that de-identification keeps, wherever it may stand: for tests;
+    /// the tables get several times as wide as a hospital's
+    #[arg(long)]
+    every_element: bool,
     /// Compress the export's files
     #[arg(long)]
     gzip: bool,
@@ -47,6 +51,7 @@ impl DemoArgs {
             patients: self.patients,
             seed: self.seed,
             flaws: !self.no_flaws,
+            every_element: self.every_element,
             gzip: self.gzip,
             ..demo::Options::default()
         };

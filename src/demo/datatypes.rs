@@ -180,7 +180,9 @@ impl Row<'_> {
                     w.raw("12.");
                     name.family(w);
                 });
-                self.absent("asked-unknown");
+                if self.world.every_element {
+                    self.absent("asked-unknown");
+                }
                 self.str_of("display", |w| name.full(w));
             }
             _ => {
@@ -201,7 +203,9 @@ impl Row<'_> {
         self.quantity_extensions(bits, value, places);
         if bits >> 8 & 0x7f == 0 {
             // The value is missing, and says why.
-            self.obj("_value", |w| w.absent("unknown"));
+            if self.world.every_element {
+                self.obj("_value", |w| w.absent("unknown"));
+            }
         } else {
             self.decimal("value", value, places);
         }

@@ -256,6 +256,9 @@ impl Row<'_> {
 
     /// A `modifierExtension` that is understood.
     pub fn modifier(&mut self) {
+        if !self.world.every_element {
+            return;
+        }
         self.list("modifierExtension", |w| {
             w.item(|w| {
                 w.list("extension", |w| {
@@ -338,7 +341,7 @@ impl Row<'_> {
             for shift in [16, 32] {
                 w.item(|w| {
                     w.str("url", "element-value");
-                    w.any_value(bits >> shift & 0xffff);
+                    w.form_value(bits >> shift & 0xffff);
                 });
             }
         });

@@ -3,10 +3,10 @@
 //! Everything follows from the seed: the same options give the same bytes, however many threads
 //! write them. Patients are independent of each other, so memory does not grow with their number.
 //!
-//! What it holds: all 20 types, linked to each other; every element that de-identification
-//! keeps, and much that it must not (names, numbers, narratives, notes); the ways in which real
-//! servers depart from the book. With [`Options::flaws`] there are rows, too, that no one can
-//! use.
+//! What it holds: all 20 types, linked to each other; the elements, extensions and code systems
+//! that EHRs fill in, and much that must not be kept (names, numbers, narratives, notes); the ways
+//! in which real servers depart from the book. With [`Options::flaws`] there are rows, too, that
+//! no one can use. With [`Options::every_element`] there is all that de-identification keeps.
 //!
 //! The stages: `world` says who and what there is, a `chunk` holds the rows of a few patients,
 //! and `files` puts the chunks in order into files.
@@ -66,13 +66,23 @@ pub struct Options {
     /// Some rows come twice, some are broken, some are right but spelled in ways that Cumulus ETL 4
     /// rejects. Without flaws it takes every row.
     pub flaws: bool,
+    /// Every element that de-identification keeps occurs in some row, in all the places that it
+    /// may stand in. No hospital has all of it: the tables get several times as wide.
+    pub every_element: bool,
     /// `Type.000.ndjson.gz` instead of `Type.000.ndjson`.
     pub gzip: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { patients: 1_000, seed: 1, rows_per_file: 250_000, flaws: true, gzip: false }
+        Self {
+            patients: 1_000,
+            seed: 1,
+            rows_per_file: 250_000,
+            flaws: true,
+            every_element: false,
+            gzip: false,
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What stands on any element, now and then: ids, extensions, gaps in lists.
+//! What may stand on any element, but hardly does: ids, extensions, gaps in lists. Written where
+//! every element is asked for.
 
 use super::codes::MINUTE;
 use super::dates::{Spelling, WriteTime};
@@ -11,6 +12,9 @@ impl Row<'_> {
     ///
     /// The six lowest bits of `bits` decide: 0 to 2 of 64 get something.
     pub fn oddities(&mut self, bits: u64) {
+        if !self.world.every_element {
+            return;
+        }
         match bits & 63 {
             0 => self.str("id", "el-1"),
             1 => self.absent("unknown"),
@@ -61,6 +65,9 @@ impl Row<'_> {
 
     /// `"_name":{…}` with something known, unknown, or both.
     pub fn primitive_extension(&mut self, name: &str) {
+        if !self.world.every_element {
+            return;
+        }
         let unknown = self.rng.one_in(2);
         self.sibling(name);
         self.raw("{");
@@ -92,6 +99,9 @@ impl Row<'_> {
     /// A sibling list that has nulls itself is right, too, but Cumulus ETL 4 rejects such rows:
     /// those come with the flaws only.
     pub fn gappy(&mut self, name: &str, value: &str) {
+        if !self.world.every_element {
+            return self.strs(name, &[value]);
+        }
         self.list(name, |w| {
             w.separate();
             w.raw("\"");
@@ -113,6 +123,9 @@ impl Row<'_> {
 
     /// What stands on a Quantity: a translation, its precision, or what may stand anywhere.
     pub fn quantity_extensions(&mut self, bits: u64, value: i64, places: u32) {
+        if !self.world.every_element {
+            return;
+        }
         match bits & 63 {
             5 => self.list("extension", |w| {
                 w.item(|w| {

@@ -125,7 +125,7 @@ impl<'a> Row<'a> {
         let id = self.world.id(self.kind, self.owner(), self.index);
         self.bytes("id", id.bytes());
         self.obj("meta", Self::meta);
-        if self.turn(53, 7) {
+        if self.world.every_element && self.turn(53, 7) {
             self.str("implicitRules", "https://ehr.example.com/fhir/rules/v2");
         }
         if self.turn(29, 3) {
@@ -134,7 +134,7 @@ impl<'a> Row<'a> {
         if self.rng.one_in(6) {
             self.narrative();
         }
-        if !contain(self) && self.turn(31, 11) {
+        if !contain(self) && self.world.every_element && self.turn(31, 11) {
             self.contained();
         }
         self.resource_extensions();
@@ -182,7 +182,7 @@ impl<'a> Row<'a> {
         if bits & 0xf80 == 0 {
             self.list("tag", |w| w.item(|w| w.coding(&TAGS[(bits >> 32 & 1) as usize])));
         }
-        if bits >> 58 == 0 {
+        if self.world.every_element && bits >> 58 == 0 {
             self.absent("unsupported");
         }
     }

@@ -70,7 +70,7 @@ impl Export {
 }
 
 fn options(patients: u64, flaws: bool) -> Options {
-    Options { patients, flaws, ..Options::default() }
+    Options { patients, flaws, every_element: true, ..Options::default() }
 }
 
 /// The row, unless it has to be rejected (spec: "Input").
@@ -310,6 +310,20 @@ fn without_flaws_rows_are_unique_whole_and_linked() {
     assert_eq!(ways.len(), 6, "{ways:?}");
     // All but a few links to patients of another institution.
     assert!(found * 1_000 > ways["relative"] * 900, "{found} of {ways:?} lead to a row");
+}
+
+#[test]
+fn what_no_ehr_fills_in_comes_on_request_only() {
+    let usual = Options { every_element: false, ..options(60, true) };
+    let (usual, all) = (Export::new(&usual), Export::new(&options(60, true)));
+    assert_eq!(usual.summary.rows, all.summary.rows);
+    let (usual, all) = (usual.all_lines(), all.all_lines());
+    for rare in ["\"id\":\"el-1\"", "\"implicitRules\"", "\"valueUsageContext\"", "\"_alias\":["] {
+        assert!(all.contains(rare) && !usual.contains(rare), "{rare}");
+    }
+    for common in ["us-core-race", "\"contained\":[", "\"component\":[", "\"userSelected\""] {
+        assert!(usual.contains(common), "{common}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The values an extension can have: every datatype there is.
+//! The values an extension can have.
 
 use super::Kind;
 use super::codes::problems::SEVERITIES;
@@ -9,10 +9,20 @@ use super::json::Json;
 use super::row::Row;
 
 impl Row<'_> {
-    /// `"value…":…` of the datatype that `number` says; those after the fortieth have to go.
-    pub fn any_value(&mut self, number: u64) {
+    /// `"value…":…` as a site's own form fields have it.
+    pub fn form_value(&mut self, number: u64) {
+        // Positions in the list of all datatypes: decimal, string, concept, quantity.
+        const USUAL: [u64; 4] = [6, 12, 21, 29];
+        let choice =
+            if self.world.every_element { number % 46 } else { USUAL[(number % 4) as usize] };
+        self.any_value(choice, number);
+    }
+
+    /// `"value…":…` of the datatype `choice`: of all that FHIR has. Those after the fortieth have
+    /// to go.
+    fn any_value(&mut self, choice: u64, number: u64) {
         let time = self.time;
-        match number % 46 {
+        match choice {
             0 => self.str("valueBase64Binary", "c21hcnRkYXRh"),
             1 => self.bool("valueBoolean", number & 64 == 0),
             2 => self.str("valueCanonical", "http://example.com/fhir/Questionnaire/phq-9|2.1"),

@@ -11,12 +11,14 @@ use super::{Kind, Options};
 pub(super) struct World {
     pub seed: u64,
     pub flaws: bool,
+    pub every_element: bool,
     pub patients: u64,
 }
 
 impl World {
     pub fn new(options: &Options) -> Self {
-        Self { seed: options.seed, flaws: options.flaws, patients: options.patients }
+        let Options { patients, seed, flaws, every_element, .. } = *options;
+        Self { seed, flaws, every_element, patients }
     }
 
     /// How many rows of a type there are that belong to no patient.

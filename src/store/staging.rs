@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 
 use super::Folder;
@@ -65,9 +65,17 @@ impl Staging {
     }
 
     /// Makes it durable and shows it, unless there is one already: then false.
-    pub(super) fn create(self) -> io::Result<bool> {
+    pub(super) fn create(mut self) -> io::Result<bool> {
         self.file.sync_all()?;
-        match fs::hard_link(&self.path, &self.target) {
+        let mut shown = fs::hard_link(&self.path, &self.target);
+        if matches!(&shown, Err(e) if !matches!(e.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound))
+        {
+            // Not every network file system has hard links.
+            let flags = RenameFlags::NOREPLACE;
+            shown = renameat_with(CWD, &self.path, CWD, &self.target, flags).map_err(Into::into);
+            self.done = shown.is_ok();
+        }
+        match shown {
             Ok(()) => sync_folder(&self.target).map(|()| true),
             Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(e) => Err(e),

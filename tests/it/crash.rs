@@ -158,8 +158,7 @@ fn is_leftover(name: &str) -> bool {
         || last.starts_with(".cumulus-etl-work")
         || last.ends_with(".new")
         || last.ends_with(".old")
-        // Vacuum takes these after a day: another writer may be about to publish them.
-        || (last.ends_with(".tmp") && !name.contains("_delta_log/."))
+        || last.ends_with(".tmp")
 }
 
 fn mapping(site: &Site) -> Value {

@@ -298,7 +298,11 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 fn nothing_that_identifies_anyone_leaves_the_phi_folder() {
     let root = tempfile::tempdir().unwrap();
     let path = |name: &str| root.path().join(name);
-    lake::succeed(program().args(["demo", "--data-only", "--patients", "10"]).arg(path("export")));
+    lake::succeed(
+        program()
+            .args(["demo", "--data-only", "--every-element", "--patients", "10"])
+            .arg(path("export")),
+    );
     let secrets = Secrets::of(&path("export"));
     let search = Search::new(&secrets);
 

@@ -40,7 +40,9 @@ fn other_readers_find_the_same_rows_in_every_format() {
     let Some(mut python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (export, output) = (folder.path().join("export"), folder.path().join("output"));
-    succeed(program().args(["demo", "--data-only", "--patients", "20"]).arg(&export));
+    succeed(
+        program().args(["demo", "--data-only", "--every-element", "--patients", "20"]).arg(&export),
+    );
     let formats = ["--output-format", &FORMATS.join(","), "--batch-size", "700"];
     succeed(program().args(formats).args([&export, &output, &folder.path().join("phi")]));
     for format in ["ndjson", "parquet", "csv"] {

@@ -1,8 +1,7 @@
 //! A table's transaction log: what the newest version holds, and how the next one is added.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
-use std::path::Path as FsPath;
+use std::io;
 use std::sync::Arc;
 use std::{fs, mem};
 
@@ -85,16 +84,15 @@ impl Log {
     }
 
     /// Adds `version` with these actions, durably; false where another writer has added it.
+    ///
+    /// Not by the library's store, which on a disk shows a file before it is durable: a power cut
+    /// in between would leave an empty commit, and with it an unreadable table.
     pub fn commit(&self, version: u64, actions: &[Value]) -> Result<bool> {
         let name = format!("{version:020}.json");
         let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
         let bytes = lines.join("\n");
         let folder = self.folder.child(LOG_FOLDER);
-        let added = match folder.local() {
-            Some(path) => publish(path, &name, bytes.as_bytes())
-                .with_context(|| format!("cannot write '{}'", folder.show(&name)))?,
-            None => folder.write_new(&name, bytes.clone())?,
-        };
+        let added = folder.write_new(&name, bytes.clone())?;
         // A store that lost our answer to its own retry finds there what we wrote.
         Ok(added || folder.read(&name)?.is_some_and(|there| there == bytes))
     }
@@ -118,33 +116,6 @@ impl Log {
         };
         sync().with_context(|| format!("cannot make '{}' durable", log.display()))
     }
-}
-
-/// Makes a file appear whole and durable, unless there is one of its name. The store's own way
-/// shows it first and makes it durable then: a power cut in between would leave an empty commit,
-/// and with it an unreadable table.
-fn publish(folder: &FsPath, name: &str, bytes: &[u8]) -> io::Result<bool> {
-    let sync = |path: &FsPath| fs::File::open(path)?.sync_all();
-    let new = !folder.exists();
-    fs::create_dir_all(folder)?;
-    let staged = folder.join(format!(".{name}.{}.tmp", Uuid::new_v4()));
-    let mut file = fs::File::create_new(&staged)?;
-    let linked = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::hard_link(&staged, folder.join(name)));
-    // Should this fail, the file that stays is invisible to readers.
-    let _ = fs::remove_file(&staged);
-    match linked {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-        Err(error) => return Err(error),
-    }
-    sync(folder)?;
-    if new {
-        folder.ancestors().skip(1).take(2).try_for_each(sync)?;
-    }
-    Ok(true)
 }
 
 /// A version of a table.
@@ -267,7 +238,7 @@ pub(super) fn name_below(folder: &Folder, path: &str) -> Result<String> {
     let relative = match Url::parse(path) {
         Ok(_) => path.strip_prefix(folder.url().as_str()).ok_or_else(elsewhere)?,
         Err(_) if path.starts_with('/') => {
-            let root = folder.local().and_then(FsPath::to_str).ok_or_else(elsewhere)?;
+            let root = folder.local().and_then(std::path::Path::to_str).ok_or_else(elsewhere)?;
             let below = path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/'));
             below.ok_or_else(elsewhere)?
         }

@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use object_store::ObjectMeta;
 use serde_json::json;
 
-use super::log::{self, DataFile, LOG_FOLDER, Log, Snapshot};
+use super::log::{self, DataFile, Log, Snapshot};
 use super::write::FileWriter;
 use super::{ATTEMPTS, Options, commit, protocol, reader};
 use crate::error::{Context, Result};
@@ -150,11 +150,7 @@ pub(super) fn vacuum(log: &Log, now: i64) -> Result<u64> {
                     .last()
                     .is_some_and(|last| last.starts_with("part-") && last.ends_with(".parquet"));
                 let hidden = parts.iter().any(|part| part.starts_with(['_', '.']));
-                let staged = parts.len() == 2
-                    && parts[0] == LOG_FOLDER
-                    && parts[1].starts_with('.')
-                    && parts[1].ends_with(".tmp");
-                (data && !hidden || staged) && old(retention.max(DAY))
+                data && !hidden && old(retention.max(DAY))
             }
         };
         if gone {
