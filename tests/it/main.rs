@@ -1,9 +1,11 @@
 //! Integration tests.
 
+mod auth;
 mod cli;
 mod container;
 mod convert;
 mod crash;
+mod credentials;
 mod docs;
 mod env_example;
 mod fuzz_corpus;
@@ -16,5 +18,6 @@ mod line_to_row;
 mod loopback;
 mod places;
 mod readers;
+mod requests;
 mod reruns;
 mod support;
