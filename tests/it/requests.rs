@@ -124,7 +124,10 @@ fn epic_is_told_the_client_id_and_nobody_else() {
 #[test]
 fn an_error_has_the_servers_words_but_no_secret() {
     let server = ehr(|asked| {
-        let said = format!("{} {}", asked.headers["authorization"], asked.target);
+        let mut said = format!("{} {}", asked.headers["authorization"], asked.target);
+        if said.starts_with("Basic") {
+            said.push_str(", which is geheim");
+        }
         let issue = json!([{"severity": "error", "diagnostics": format!("you said {said}")}]);
         let body = json!({"resourceType": "OperationOutcome", "issue": issue});
         Answer::json(422, &body).header("X-Said", &said).header("Set-Cookie", "s=cookie-monster")
