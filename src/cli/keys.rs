@@ -80,6 +80,10 @@ impl KeysArgs {
 
 fn make(dir: &str, algorithm: Algorithm) -> Result<()> {
     let folder = Folder::open(dir)?.private();
+    if folder.local().is_none() {
+        let message = format!("'{folder}' is no local folder; keys are made where they are used");
+        return Err(Error::new(Exit::ArgsInvalid, message));
+    }
     let taken = |name: &str| {
         let message = format!(
             "'{}' is there already, and is not overwritten: a server may know that key. Name \

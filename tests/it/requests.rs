@@ -255,3 +255,20 @@ fn a_base_url_must_be_one_without_credentials() {
         assert!(!error.to_string().contains("geheim"), "{error}");
     }
 }
+
+#[test]
+fn a_server_that_falls_silent_is_given_up() {
+    // The server's threads wait until the test has ended.
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let server = ehr(move |_| {
+        let _ = held.lock().unwrap().recv();
+        Answer::new(200, "")
+    });
+    let options =
+        Options { read_timeout: std::time::Duration::from_millis(50), ..Options::default() };
+    let client = Client::new(&server.url, Auth::none(), &options).unwrap();
+    let error = get(&client, client.url("a")).unwrap_err();
+    assert!(error.retryable() && error.to_string().contains("took too long"), "{error}");
+    drop(hold);
+}
