@@ -15,6 +15,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Exit {
     /// The command line could not be understood.
     Usage = 2,
+    /// A client ID without its key, or a key without its client ID.
+    SmartCredentialsMissing = 15,
     /// `--task` named a table that does not exist.
     TaskUnknown = 17,
     /// A table could not be written; the others were.
@@ -23,8 +25,12 @@ pub enum Exit {
     ArgsConflict = 22,
     /// An argument's value cannot be used.
     ArgsInvalid = 23,
+    /// A user without a password, or a password without its user.
+    BasicCredentialsMissing = 25,
     /// A folder that must be empty is not.
     FolderNotEmpty = 26,
+    /// The FHIR server does not accept the credentials.
+    AuthFailed = 32,
     /// A service or a part of this program that was asked for is not available.
     ServiceMissing = 33,
     /// The export's group or time is not known.
@@ -33,6 +39,10 @@ pub enum Exit {
     TaskHelp = 35,
     /// The input holds none of the resource types that were asked for.
     ResourcesMissing = 36,
+    /// More than one kind of credentials.
+    TooManyCredentials = 37,
+    /// A key, a password or a token that can't be read.
+    BadCredential = 38,
     /// OUTPUT belongs to another PHI folder.
     WrongPhiFolder = 41,
     /// A folder that must exist does not.

@@ -19,6 +19,7 @@ pub mod demo;
 pub mod error;
 pub mod etl;
 pub mod fhir;
+pub mod http;
 pub mod input;
 pub mod output;
 pub mod store;

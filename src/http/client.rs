@@ -1,0 +1,196 @@
+//! The client of one FHIR server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Method, redirect};
+use tokio::sync::OnceCell;
+use tracing::warn;
+use url::{Host, Url};
+
+use super::auth::{Auth, Authorizer};
+use super::{Capabilities, Redactor, Request, Result, TokenUse, roots};
+use crate::error::{self, Exit};
+
+/// The longest CapabilityStatement, in bytes. Epic's has a few megabytes.
+const LONGEST_STATEMENT: usize = 64 << 20;
+
+/// How a client behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Ask for compressed answers, and decompress them.
+    pub gzip: bool,
+    /// The longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// The longest wait for the next bytes of an answer; the whole may take any time.
+    pub read_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            gzip: true,
+            connect_timeout: Duration::from_secs(30),
+            read_timeout: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+/// A client of one FHIR server. Clones share connections and access token.
+///
+/// Proxies are those of `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    http: reqwest::Client,
+    base: Url,
+    authorizer: Authorizer,
+    redactor: Redactor,
+    capabilities: OnceCell<Capabilities>,
+    /// Done once the server was asked whether it is Epic, whatever came of it.
+    met: OnceCell<()>,
+}
+
+impl Client {
+    /// A client of the FHIR server with this base URL (`https://ehr.example/fhir`).
+    pub fn new(base: &Url, auth: Auth, options: &Options) -> error::Result<Self> {
+        let invalid = |message: String| error::Error::new(Exit::ArgsInvalid, message);
+        if !["http", "https"].contains(&base.scheme()) || base.host().is_none() {
+            return Err(invalid(format!("'{}' is not an HTTP URL", super::show_url(base))));
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(invalid(format!(
+                "the URL of {} must not hold credentials: give --basic-user and --basic-passwd",
+                super::show_url(base)
+            )));
+        }
+        if base.scheme() == "http" && !auth.is_none() && !is_this_machine(base) {
+            warn!("{} is not encrypted: credentials can be read on the way", super::show_url(base));
+        }
+        let mut base = base.clone();
+        base.set_query(None);
+        base.set_fragment(None);
+        let path = base.path().trim_end_matches('/').to_owned();
+        base.set_path(&path);
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("cumulus-etl/", env!("CARGO_PKG_VERSION")))
+            .gzip(options.gzip)
+            .connect_timeout(options.connect_timeout)
+            .read_timeout(options.read_timeout)
+            .tcp_keepalive(Duration::from_secs(60))
+            .http2_adaptive_window(true)
+            // Who may see the credentials is decided at each step of the way.
+            .redirect(redirect::Policy::none());
+        let http = roots::trust(builder)?.build().map_err(|error| {
+            let message = format!("cannot set up HTTPS: {}", super::request::causes(&error));
+            error::Error::failed(message)
+        })?;
+        let (authorizer, redactor) = (Authorizer::new(auth), Redactor::default());
+        authorizer.hide(&redactor);
+        let (capabilities, met) = (OnceCell::new(), OnceCell::new());
+        Ok(Self { inner: Arc::new(Inner { http, base, authorizer, redactor, capabilities, met }) })
+    }
+
+    /// The server's base URL.
+    pub fn base(&self) -> &Url {
+        &self.inner.base
+    }
+
+    /// The URL of what stands below the base: `Patient/$export`, `metadata`. A query is kept.
+    pub fn url(&self, below: &str) -> Url {
+        let mut url = self.inner.base.clone();
+        let (path, query) = match below.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (below, None),
+        };
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}/{}", path.trim_start_matches('/')));
+        url.set_query(query);
+        url
+    }
+
+    /// A request, to this server or to wherever it points; [`Request::send`] sends it.
+    pub fn request(&self, method: Method, url: Url) -> Request {
+        Request::new(self.clone(), method, url)
+    }
+
+    /// What keeps secrets out of texts; it knows this client's tokens.
+    pub fn redactor(&self) -> &Redactor {
+        &self.inner.redactor
+    }
+
+    /// How requests are authenticated.
+    pub fn auth(&self) -> &Auth {
+        self.inner.authorizer.auth()
+    }
+
+    /// Gets the access token, if there is one to get, so that wrong credentials show early.
+    pub async fn authorize(&self) -> Result<()> {
+        self.inner.authorizer.credential(self).await.map(drop)
+    }
+
+    /// The server's CapabilityStatement, asked for once.
+    pub async fn capabilities(&self) -> Result<&Capabilities> {
+        self.inner.capabilities.get_or_try_init(|| Box::pin(self.ask_for_capabilities())).await
+    }
+
+    async fn ask_for_capabilities(&self) -> Result<Capabilities> {
+        // It is public by the standard, but some servers guard it. Where it may be needed to get
+        // a token it can't wait for one.
+        let get = |token| {
+            let request = self.request(Method::GET, self.url("metadata")).token(token);
+            request.accept("application/fhir+json").unmet()
+        };
+        let response = match get(TokenUse::Never).send().await {
+            Err(error) if matches!(error.status(), Some(401 | 403)) && !self.auth().is_none() => {
+                get(TokenUse::SameOrigin).send().await?
+            }
+            result => result?,
+        };
+        let url = super::show_url(response.url());
+        let statement = response.json(LONGEST_STATEMENT).await?;
+        Capabilities::read(&statement).ok_or_else(|| {
+            let what = "it is no CapabilityStatement; is this the base URL of a FHIR server?";
+            super::Error::Unusable { url, what: what.to_owned() }
+        })
+    }
+
+    /// The header that Epic wants, if this is Epic and the client's ID is known.
+    pub(super) async fn epic_header(&self) -> Option<(HeaderName, HeaderValue)> {
+        let client_id = self.auth().client_id()?;
+        self.inner
+            .met
+            .get_or_init(|| async {
+                // Not to know is no reason to fail.
+                let _ = self.capabilities().await;
+            })
+            .await;
+        if !self.inner.capabilities.get()?.is_epic() {
+            return None;
+        }
+        let value = HeaderValue::from_str(client_id).ok()?;
+        Some((HeaderName::from_static("epic-client-id"), value))
+    }
+
+    pub(super) fn http(&self) -> &reqwest::Client {
+        &self.inner.http
+    }
+
+    pub(super) fn authorizer(&self) -> &Authorizer {
+        &self.inner.authorizer
+    }
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

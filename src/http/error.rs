@@ -1,0 +1,147 @@
+//! How a request fails.
+
+use std::fmt;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+
+use crate::error::{self, Exit};
+
+/// Result of a request.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request had no usable answer. All texts in it are free of secrets already.
+#[derive(Debug)]
+pub enum Error {
+    /// There was no answer, or not all of it: name look-up, connection, TLS, time-out, a body
+    /// that broke off.
+    Transport {
+        /// What was asked for, as [`show_url`](super::show_url) shows it.
+        url: String,
+        /// What happened.
+        what: String,
+        /// Whether it may go better the next time. Not so for an untrusted certificate.
+        retryable: bool,
+    },
+    /// The server said no: a status of 400 or more.
+    Status(Box<StatusError>),
+    /// The answer is not what was asked for: not JSON, too long, a redirect to nowhere.
+    Unusable {
+        /// What was asked for, as [`show_url`](super::show_url) shows it.
+        url: String,
+        /// What is wrong with the answer.
+        what: String,
+    },
+    /// There is no access token. `cause` is the token endpoint's answer, if it was asked.
+    Token {
+        /// What to tell the user.
+        what: String,
+        /// The failed request to the token endpoint or to the server's description of itself.
+        cause: Option<Box<Error>>,
+    },
+}
+
+/// An answer with a status of 400 or more.
+#[derive(Debug)]
+pub struct StatusError {
+    /// `GET`, `POST`, `DELETE`.
+    pub method: String,
+    /// What was asked for, as [`show_url`](super::show_url) shows it.
+    pub url: String,
+    /// The status.
+    pub status: StatusCode,
+    /// The answer's headers but those that hold secrets.
+    pub headers: HeaderMap,
+    /// The answer's body, its first 64 KiB at most.
+    pub body: String,
+    /// What the body says, if it is an OperationOutcome or an OAuth error.
+    pub text: Option<String>,
+    /// Whether the server has seen credentials.
+    pub authorized: bool,
+}
+
+impl Error {
+    /// Whether the same request may go well later: no answer, 408, 429, or 5xx.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Transport { retryable, .. } => *retryable,
+            Self::Status(answer) => match answer.status.as_u16() {
+                408 | 429 => true,
+                501 | 505 => false,
+                code => code >= 500,
+            },
+            Self::Unusable { .. } => false,
+            Self::Token { cause, .. } => cause.as_ref().is_some_and(|cause| cause.retryable()),
+        }
+    }
+
+    /// The answer's status, where the server itself (not its token endpoint) answered.
+    pub fn status(&self) -> Option<u16> {
+        self.answer().map(|answer| answer.status.as_u16())
+    }
+
+    /// The answer, where the server itself (not its token endpoint) answered.
+    pub fn answer(&self) -> Option<&StatusError> {
+        match self {
+            Self::Status(answer) => Some(answer),
+            _ => None,
+        }
+    }
+
+    /// Whether it is for want of credentials that the server accepts.
+    pub fn is_auth(&self) -> bool {
+        match self {
+            Self::Token { .. } => !self.retryable(),
+            Self::Status(answer) => answer.status == StatusCode::UNAUTHORIZED,
+            _ => false,
+        }
+    }
+
+    /// What ends the program: exit 32 for want of credentials, else `exit`.
+    pub fn into_error(self, exit: Exit) -> error::Error {
+        let exit = if self.is_auth() { Exit::AuthFailed } else { exit };
+        error::Error::new(exit, self.to_string())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transport { url, what, .. } => write!(f, "no answer from {url}: {what}"),
+            Self::Unusable { url, what } => write!(f, "the answer of {url} can't be used: {what}"),
+            Self::Token { what, cause: None } => f.write_str(what),
+            Self::Token { what, cause: Some(cause) } => write!(f, "{what}: {cause}"),
+            Self::Status(answer) => answer.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for StatusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.method, self.url, self.status)?;
+        match &self.text {
+            Some(text) => write!(f, ": {text}")?,
+            // HTML of a proxy is no use to anyone, a plain sentence is.
+            None if !self.body.trim_start().starts_with(['<', '{', '[']) => {
+                let line = self.body.split_whitespace().collect::<Vec<_>>().join(" ");
+                if !line.is_empty() {
+                    write!(f, ": {}", line.chars().take(300).collect::<String>())?;
+                }
+            }
+            None => {}
+        }
+        match self.status.as_u16() {
+            401 if self.authorized => {
+                f.write_str(" (the server does not accept these credentials)")
+            }
+            401 => f.write_str(
+                " (the server wants credentials: --smart-client-id with --smart-key, \
+                 --basic-user with --basic-passwd, or --bearer-token)",
+            ),
+            403 => f.write_str(" (is the client registered for this, and with these scopes?)"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,34 @@
+//! Talking to FHIR servers: requests with credentials, and failures that can be told apart.
+//!
+//! A [`Client`] belongs to one FHIR server. It adds the credentials where they belong and nowhere
+//! else, renews an access token that has run out, and follows redirects. Waiting and trying again
+//! are the caller's: an [`Error`] says whether that may help, a [`Pace`] how long to wait.
+//!
+//! Nothing that is made here for people to read holds a secret: see [`Redactor`].
+
+mod auth;
+mod capability;
+mod client;
+mod error;
+mod outcome;
+mod redact;
+mod request;
+mod response;
+mod retry;
+mod roots;
+mod secret;
+pub mod smart;
+
+pub use auth::Auth;
+pub use capability::Capabilities;
+pub use client::{Client, Options};
+pub use error::{Error, Result, StatusError};
+pub use outcome::outcome_text;
+pub use redact::{Redactor, show_url};
+pub use request::{Request, TokenUse};
+pub use response::Response;
+pub use retry::{DEFAULT_WAIT, LONGEST_WAIT, Pace, retry_after};
+pub use secret::Secret;
+
+pub use reqwest::header;
+pub use reqwest::{Method, StatusCode};

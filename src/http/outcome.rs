@@ -1,0 +1,87 @@
+//! What an error's body says.
+
+use serde_json::Value;
+
+/// The longest text that is taken from a body, in characters.
+const LONGEST: usize = 1000;
+
+/// The texts of an OperationOutcome's issues, or of an OAuth 2.0 error (RFC 6749, 5.2); `None`
+/// for any other body.
+pub fn outcome_text(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = match body["resourceType"].as_str() {
+        Some("OperationOutcome") => {
+            let issues = body["issue"].as_array()?;
+            issues.iter().filter_map(issue_text).collect::<Vec<_>>().join("; ")
+        }
+        _ => oauth_text(&body)?,
+    };
+    Some(text.chars().take(LONGEST).collect()).filter(|text: &String| !text.is_empty())
+}
+
+fn issue_text(issue: &Value) -> Option<String> {
+    let details = &issue["details"];
+    let coded = details["coding"].as_array().and_then(|codings| codings.first());
+    let words = [
+        issue["diagnostics"].as_str(),
+        details["text"].as_str(),
+        coded.and_then(|coding| coding["display"].as_str()),
+        coded.and_then(|coding| coding["code"].as_str()),
+        issue["code"].as_str(),
+    ];
+    let mut words = words.into_iter().flatten().map(str::trim).filter(|text| !text.is_empty());
+    let first = words.next()?;
+    // Diagnostics of some servers are a number, the sentence is in the details.
+    let sentence = [Some(first), issue["details"]["text"].as_str().map(str::trim)];
+    let [diagnostics, details] = sentence.map(Option::unwrap_or_default);
+    Some(match details.is_empty() || diagnostics.contains(details) {
+        true => diagnostics.to_owned(),
+        false => format!("{details} ({diagnostics})"),
+    })
+}
+
+fn oauth_text(body: &Value) -> Option<String> {
+    let code = body["error"].as_str()?;
+    let mut text = code.to_owned();
+    if let Some(description) = body["error_description"].as_str() {
+        text = format!("{text}: {description}");
+    }
+    // Cerner's sentences are behind this link.
+    if let Some(uri) = body["error_uri"].as_str() {
+        text = format!("{text} (see {uri})");
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentences_of_an_operation_outcome_are_found() {
+        let text = outcome_text(
+            br#"{"resourceType":"OperationOutcome","issue":[
+                {"severity":"error","code":"processing","diagnostics":"Group/1 is unknown"},
+                {"severity":"fatal","code":"exception","details":{"text":"Try again"},"diagnostics":"E-17"},
+                {"severity":"warning","code":"too-costly"},
+                {"details":{"coding":[{"code":"4113","display":"Queue full"}]}}]}"#,
+        );
+        let expected = "Group/1 is unknown; Try again (E-17); too-costly; Queue full";
+        assert_eq!(text.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn an_oauth_error_is_understood() {
+        let text = outcome_text(
+            br#"{"error":"invalid_client","error_description":"no such key","error_uri":"https://x/1"}"#,
+        );
+        assert_eq!(text.as_deref(), Some("invalid_client: no such key (see https://x/1)"));
+    }
+
+    #[test]
+    fn other_bodies_have_no_text() {
+        for body in ["", "<html>", "{}", r#"{"resourceType":"OperationOutcome"}"#, "[1]", "null"] {
+            assert_eq!(outcome_text(body.as_bytes()), None, "{body}");
+        }
+    }
+}

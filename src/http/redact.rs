@@ -1,0 +1,197 @@
+//! Keeping secrets out of what people read.
+
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
+use regex::{Captures, Regex};
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use url::Url;
+
+use super::Secret;
+
+/// What stands in a secret's place.
+const HIDDEN: &str = "***";
+
+/// Names of parameters whose values are secrets or patients.
+const NAMES: &str = r"(?:[\w.-]*(?:token|secret|passw(?:or)?d|assertion|credential|signature|api[-_]?key|subscription-key)|sig|key|patient(?:[:.][\w.:-]*)?|subject(?:[:.][\w.:-]*)?)";
+
+/// `name=value` in URLs, forms, and messages about them.
+static PAIR: LazyLock<Regex> = LazyLock::new(|| {
+    regex(&format!(r#"(?i)(^|[?&;\s"'(]|%3F|%26)({NAMES})(=|%3D)([^&\s"'<>)]*)"#))
+});
+/// `"name": "value"` in JSON, escaped or not, whose values are never of use to a reader.
+static MEMBER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r#"(?i)(\\?"(?:[\w-]*token|client_assertion|client_secret|password|passwd|assertion)\\?"\s*:\s*\\?")([^"\\]*)"#,
+    )
+});
+/// An Authorization header's value.
+static HEADER: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)\b(bearer|basic)(\s+|%20)([A-Za-z0-9._~+/-]{20,}=*)"));
+/// A JSON Web Token.
+static JWT: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"));
+/// User and password of a URL.
+static USERINFO: LazyLock<Regex> = LazyLock::new(|| regex(r#"://[^/?#@\s"']*@"#));
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the patterns above are valid")
+}
+
+/// Takes secrets out of texts: those it was told, and whatever looks like one.
+#[derive(Clone, Debug, Default)]
+pub struct Redactor {
+    values: Arc<RwLock<Vec<Secret>>>,
+}
+
+impl Redactor {
+    /// From now on, `value` is not shown: a token, or a patient that was asked for.
+    pub fn hide(&self, value: &str) {
+        if value.is_empty() {
+            return;
+        }
+        let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        if !values.iter().any(|known| known.expose() == value) {
+            values.push(Secret::new(value));
+        }
+    }
+
+    /// The text without secrets.
+    pub fn clean(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for value in self.values.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            text = without_word(&text, value.expose());
+        }
+        without_patterns(&text)
+    }
+
+    /// The headers without cookies and credentials.
+    pub fn clean_headers(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut clean = HeaderMap::with_capacity(headers.len());
+        for (name, value) in headers {
+            if [header::SET_COOKIE, header::COOKIE, header::AUTHORIZATION].contains(name) {
+                continue;
+            }
+            let text = self.clean(&String::from_utf8_lossy(value.as_bytes()));
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                clean.append(name.clone(), value);
+            }
+        }
+        clean
+    }
+}
+
+/// Replaces `word` where it stands alone: the patient `1` is no part of the status `410`.
+fn without_word(text: &str, word: &str) -> String {
+    let inner = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(word) {
+        let (before, after) = (&rest[..start], &rest[start + word.len()..]);
+        clean.push_str(before);
+        // Both ends matter only where the word's own end is a part of words.
+        let joined = inner(word.chars().next()) && inner(clean.chars().next_back())
+            || inner(word.chars().next_back()) && inner(after.chars().next());
+        clean.push_str(if joined { word } else { HIDDEN });
+        rest = after;
+    }
+    clean.push_str(rest);
+    clean
+}
+
+fn without_patterns(text: &str) -> String {
+    let text = USERINFO.replace_all(text, "://");
+    let text = PAIR.replace_all(&text, |found: &Captures| {
+        format!("{}{}{}{HIDDEN}", &found[1], &found[2], &found[3])
+    });
+    let text = MEMBER.replace_all(&text, |found: &Captures| format!("{}{HIDDEN}", &found[1]));
+    let text = HEADER.replace_all(&text, |found: &Captures| format!("{} {HIDDEN}", &found[1]));
+    JWT.replace_all(&text, HIDDEN).into_owned()
+}
+
+/// A URL as messages and logs may show it: without user and password, without the values of
+/// parameters that are secrets (`X-Amz-Signature`, `token`) or patients, without fragment.
+pub fn show_url(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_fragment(None);
+    // Fails only for URLs that can't have them.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    without_patterns(url.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(url: &str) -> String {
+        show_url(&Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn urls_are_shown_without_secrets_and_patients() {
+        let pairs = [
+            (
+                "https://u:pw@ehr/fhir/$export?_type=Patient#x",
+                "https://ehr/fhir/$export?_type=Patient",
+            ),
+            (
+                "https://ehr/$export?_since=2020&patient=Patient/1,Patient/2",
+                "https://ehr/$export?_since=2020&patient=***",
+            ),
+            ("https://ehr/poll?_jobId=5b1f&page=2", "https://ehr/poll?_jobId=5b1f&page=2"),
+            (
+                "https://s3/f?X-Amz-Credential=AK%2F1&X-Amz-Signature=ab&X-Amz-Expires=60",
+                "https://s3/f?X-Amz-Credential=***&X-Amz-Signature=***&X-Amz-Expires=60",
+            ),
+            ("https://blob/f?sv=1&sig=a%2Bb", "https://blob/f?sv=1&sig=***"),
+            (
+                "https://ehr/$export?_typeFilter=Observation%3Fpatient%3D17%26code%3Dx",
+                "https://ehr/$export?_typeFilter=Observation%3Fpatient%3D***",
+            ),
+        ];
+        for (url, expected) in pairs {
+            assert_eq!(shown(url), expected);
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_taken_out_of_texts() {
+        let redactor = Redactor::default();
+        let pairs = [
+            ("bad header 'Bearer abcdefghijklmnopqrstuvwxyz'", "bad header 'Bearer ***'"),
+            ("Basic authentication is required", "Basic authentication is required"),
+            ("got eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0.c2ln here", "got *** here"),
+            (r#"{"access_token":"tiny","scope":"s"}"#, r#"{"access_token":"***","scope":"s"}"#),
+            (
+                "grant_type=x&client_assertion=abc&scope=y",
+                "grant_type=x&client_assertion=***&scope=y",
+            ),
+            ("proxy http://me:word@proxy:3128 refused", "proxy http://proxy:3128 refused"),
+            ("the token endpoint, as it stands", "the token endpoint, as it stands"),
+        ];
+        for (text, expected) in pairs {
+            assert_eq!(redactor.clean(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_it_was_told_is_taken_out_where_it_stands_alone() {
+        let redactor = Redactor::default();
+        redactor.hide("Patient/1");
+        redactor.hide("s3cr+t=");
+        redactor.hide("");
+        assert_eq!(redactor.clean("no Patient/1, but Patient/17"), "no ***, but Patient/17");
+        assert_eq!(redactor.clean("password 's3cr+t='"), "password '***'");
+    }
+
+    #[test]
+    fn headers_lose_cookies_and_secrets() {
+        let redactor = Redactor::default();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::SET_COOKIE, HeaderValue::from_static("session=1"));
+        headers.insert(header::LOCATION, HeaderValue::from_static("https://x/?token=1&a=2"));
+        let clean = redactor.clean_headers(&headers);
+        assert_eq!(clean.len(), 1);
+        assert_eq!(clean[header::LOCATION], "https://x/?token=***&a=2");
+    }
+}

@@ -1,0 +1,217 @@
+//! One request: credentials, redirects, and a new token where the old one has run out.
+
+use bytes::Bytes;
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use super::auth::Credential;
+use super::{Client, Error, Response, Result, show_url};
+
+/// As many redirects are followed.
+const REDIRECTS: usize = 10;
+
+/// Who gets the credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenUse {
+    /// The FHIR server's own origin (scheme, host and port) only.
+    #[default]
+    SameOrigin,
+    /// Also another origin, as the server has said so: `requiresAccessToken` of a bulk manifest.
+    Always,
+    /// Nobody.
+    Never,
+}
+
+/// A request that is being put together.
+#[derive(Clone, Debug)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct Request {
+    client: Client,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    token: TokenUse,
+    /// Sent before it is known what the server is.
+    unmet: bool,
+}
+
+impl Request {
+    pub(super) fn new(client: Client, method: Method, url: Url) -> Self {
+        let (headers, token) = (HeaderMap::new(), TokenUse::default());
+        Self { client, method, url, headers, body: None, token, unmet: false }
+    }
+
+    /// Sets a header; a value that no header can carry is left out.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Sets `Accept`.
+    pub fn accept(self, media_type: &str) -> Self {
+        self.header(header::ACCEPT, media_type)
+    }
+
+    /// Asks for the answer as it is stored, uncompressed: for `Range`.
+    pub fn identity(self) -> Self {
+        self.header(header::ACCEPT_ENCODING, "identity")
+    }
+
+    /// Says who gets the credentials.
+    pub fn token(self, token: TokenUse) -> Self {
+        Self { token, ..self }
+    }
+
+    /// Sets the body and its `Content-Type`.
+    pub fn body(self, body: impl Into<Bytes>, content_type: &str) -> Self {
+        let body = Some(body.into());
+        Self { body, ..self.header(header::CONTENT_TYPE, content_type) }
+    }
+
+    pub(super) fn unmet(self) -> Self {
+        Self { unmet: true, ..self }
+    }
+
+    /// Sends it. A status of 400 or more is an error, [`Error::Status`].
+    ///
+    /// After a 401 the access token is renewed and the request sent once more.
+    pub async fn send(self) -> Result<Response> {
+        let (response, serial) = self.follow().await?;
+        let (Some(serial), StatusCode::UNAUTHORIZED) = (serial, response.status()) else {
+            return response.checked(&self.method).await;
+        };
+        self.client.authorizer().forget(serial).await;
+        let (response, _) = self.follow().await?;
+        response.checked(&self.method).await
+    }
+
+    /// The answer at the end of all redirects, and the number of the access token that its
+    /// server was shown.
+    async fn follow(&self) -> Result<(Response, Option<u64>)> {
+        let (mut url, mut method, mut body) =
+            (self.url.clone(), self.method.clone(), self.body.clone());
+        // What is dropped on the way stays dropped.
+        let mut trusted = match self.token {
+            TokenUse::Never => false,
+            TokenUse::Always => true,
+            TokenUse::SameOrigin => url.origin() == self.client.base().origin(),
+        };
+        for _ in 0..=REDIRECTS {
+            let credential = self.credential(trusted).await?;
+            let serial = credential.as_ref().and_then(|credential| credential.serial);
+            let authorized = credential.is_some();
+            let answer = self.step(&url, &method, body.clone(), credential).await?;
+            let Some(target) = redirect(&answer, &url)? else {
+                let response = Response::new(answer, url, self.client.clone(), authorized);
+                return Ok((response, serial));
+            };
+            let status = answer.status();
+            if target.origin() != url.origin() {
+                trusted = false;
+                let keeps_body = !matches!(status.as_u16(), 301..=303);
+                if body.is_some() && keeps_body {
+                    let what = format!("it sends the request's body on to {}", show_url(&target));
+                    return Err(Error::Unusable { url: show_url(&url), what });
+                }
+            }
+            let turns_into_get = match status.as_u16() {
+                303 => method != Method::HEAD,
+                301 | 302 => method == Method::POST,
+                _ => false,
+            };
+            if turns_into_get {
+                (method, body) = (Method::GET, None);
+            }
+            url = target;
+        }
+        let what = format!("there are more than {REDIRECTS} redirects");
+        Err(Error::Unusable { url: show_url(&self.url), what })
+    }
+
+    async fn credential(&self, trusted: bool) -> Result<Option<Credential>> {
+        if !trusted {
+            return Ok(None);
+        }
+        // To get a token is to send requests, which is why this one is boxed.
+        Box::pin(self.client.authorizer().credential(&self.client)).await
+    }
+
+    async fn step(
+        &self,
+        url: &Url,
+        method: &Method,
+        body: Option<Bytes>,
+        credential: Option<Credential>,
+    ) -> Result<reqwest::Response> {
+        let mut headers = self.headers.clone();
+        if url.origin() == self.client.base().origin()
+            && !self.unmet
+            && let Some((name, value)) = Box::pin(self.client.epic_header()).await
+        {
+            headers.insert(name, value);
+        }
+        if let Some(credential) = credential {
+            headers.insert(header::AUTHORIZATION, credential.header);
+        }
+        let mut request = self.client.http().request(method.clone(), url.clone());
+        if let Some(body) = body {
+            request = request.body(body);
+        } else {
+            headers.remove(header::CONTENT_TYPE);
+        }
+        let sent = request.headers(headers).send().await;
+        sent.map_err(|error| transport(&self.client, url, error))
+    }
+}
+
+/// Where an answer sends us, if it does.
+fn redirect(answer: &reqwest::Response, url: &Url) -> Result<Option<Url>> {
+    if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let unusable = |what: &str| {
+        Err(Error::Unusable { url: show_url(url), what: format!("it is a redirect {what}") })
+    };
+    let location = answer.headers().get(header::LOCATION).map(HeaderValue::to_str);
+    let Some(Ok(location)) = location else { return unusable("to nowhere") };
+    match url.join(location) {
+        Ok(target) if url.scheme() == "https" && target.scheme() == "http" => {
+            unusable("to a URL that is not encrypted")
+        }
+        Ok(target) if ["http", "https"].contains(&target.scheme()) => Ok(Some(target)),
+        _ => unusable("to what is no HTTP URL"),
+    }
+}
+
+/// The error of a request that had no, or no whole, answer.
+pub(super) fn transport(client: &Client, url: &Url, error: reqwest::Error) -> Error {
+    let error = error.without_url();
+    let untrusted = causes(&error).contains("invalid peer certificate");
+    let mut what = client.redactor().clean(&causes(&error));
+    if error.is_timeout() {
+        what = format!("it took too long ({what})");
+    }
+    if untrusted {
+        what.push_str(" (name the authority that signed the server's certificate: SSL_CERT_FILE)");
+    }
+    let retryable = !untrusted && !error.is_builder();
+    Error::Transport { url: show_url(url), what, retryable }
+}
+
+/// An error and its causes in a line.
+pub(super) fn causes(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,103 @@
+//! An answer.
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+use super::request::transport;
+use super::{Client, Error, Result, StatusError, outcome_text, show_url};
+
+/// As much of an error's body is kept, in bytes.
+const ERROR_BODY: usize = 64 << 10;
+
+/// An answer with a status below 400, whose body has yet to come.
+#[derive(Debug)]
+pub struct Response {
+    answer: reqwest::Response,
+    url: Url,
+    client: Client,
+    authorized: bool,
+}
+
+impl Response {
+    pub(super) fn new(
+        answer: reqwest::Response,
+        url: Url,
+        client: Client,
+        authorized: bool,
+    ) -> Self {
+        Self { answer, url, client, authorized }
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.answer.status()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.answer.headers()
+    }
+
+    /// Where the answer came from, after all redirects.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The next bytes of the body, decompressed; `None` at its end. A body that breaks off is an
+    /// error.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let chunk = self.answer.chunk().await;
+        chunk.map_err(|error| transport(&self.client, &self.url, error))
+    }
+
+    /// The whole body, which must have at most `limit` bytes.
+    pub async fn bytes(mut self, limit: usize) -> Result<Bytes> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            if body.len() + chunk.len() > limit {
+                let what = format!("it is longer than {limit} bytes");
+                return Err(Error::Unusable { url: show_url(&self.url), what });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    /// The whole body as JSON, which must have at most `limit` bytes.
+    pub async fn json(self, limit: usize) -> Result<Value> {
+        let url = show_url(&self.url);
+        let body = self.bytes(limit).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            // Its words are of JSON's grammar and have no values.
+            let what = format!("it is not JSON ({error})");
+            Error::Unusable { url, what }
+        })
+    }
+
+    /// Makes an error of a status of 400 or more.
+    pub(super) async fn checked(mut self, method: &Method) -> Result<Self> {
+        if self.status().as_u16() < 400 {
+            return Ok(self);
+        }
+        let mut body = BytesMut::new();
+        while body.len() < ERROR_BODY {
+            // What came before it broke off may say enough.
+            let Ok(Some(chunk)) = self.chunk().await else { break };
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(ERROR_BODY);
+        let redactor = self.client.redactor();
+        Err(Error::Status(Box::new(StatusError {
+            method: method.to_string(),
+            url: show_url(&self.url),
+            status: self.status(),
+            headers: redactor.clean_headers(self.headers()),
+            body: redactor.clean(&String::from_utf8_lossy(&body)),
+            text: outcome_text(&body).map(|text| redactor.clean(&text)),
+            authorized: self.authorized,
+        })))
+    }
+}

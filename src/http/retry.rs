@@ -1,0 +1,118 @@
+//! How long to wait.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+/// The wait where the server names none that can be understood.
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+
+/// The longest wait, whatever the server asks for.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// Waits after the first, second, … failure in a row, in minutes.
+const BACKOFF: [u64; 4] = [1, 2, 4, 8];
+
+/// What `Retry-After` asks for: seconds, or an HTTP date (none has passed: 0). `None` without the
+/// header; [`DEFAULT_WAIT`] if it can't be understood; [`LONGEST_WAIT`] at most.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?;
+    let text = value.to_str().unwrap_or_default().trim();
+    Some(wait(text, SystemTime::now()).min(LONGEST_WAIT))
+}
+
+fn wait(text: &str, now: SystemTime) -> Duration {
+    // Fractions are no standard, but are sent.
+    if let Ok(seconds) = text.parse::<f64>()
+        && !seconds.is_nan()
+    {
+        let seconds = seconds.clamp(0.0, LONGEST_WAIT.as_secs_f64());
+        return Duration::from_secs_f64(seconds);
+    }
+    match httpdate::parse_http_date(text) {
+        Ok(date) => date.duration_since(now).unwrap_or_default(),
+        Err(_) => DEFAULT_WAIT,
+    }
+}
+
+/// Turns waits into real time. Tests run quicker than hospitals do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    scale: f64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { scale: 1.0 }
+    }
+}
+
+impl Pace {
+    /// Waits `scale` times as long as usual; 1 is real life, 0 never waits.
+    pub fn scaled(scale: f64) -> Self {
+        Self { scale: if scale.is_finite() { scale.max(0.0) } else { 1.0 } }
+    }
+
+    /// A wait that was worked out otherwise, in this pace.
+    pub fn of(self, wait: Duration) -> Duration {
+        Duration::try_from_secs_f64(wait.as_secs_f64() * self.scale).unwrap_or(LONGEST_WAIT)
+    }
+
+    /// The wait until the next poll, by an answer's headers.
+    pub fn poll(self, headers: &HeaderMap) -> Duration {
+        self.of(retry_after(headers).unwrap_or(DEFAULT_WAIT))
+    }
+
+    /// The wait after the `failures`-th failure in a row: 1, 2, 4, 8 minutes, then `None`.
+    pub fn backoff(self, failures: usize) -> Option<Duration> {
+        let minutes = BACKOFF.get(failures.checked_sub(1)?)?;
+        Some(self.of(Duration::from_secs(minutes * 60)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(value: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, value.parse().unwrap());
+        retry_after(&headers)
+    }
+
+    #[test]
+    fn seconds_and_dates_are_understood() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let seconds = |text: &str| wait(text, now).as_secs();
+        assert_eq!(seconds("120"), 120);
+        assert_eq!(seconds("0.5"), 0);
+        assert_eq!(seconds("-5"), 0);
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:51:37 GMT"), 120);
+        assert_eq!(seconds("Sunday, 06-Nov-94 08:51:37 GMT"), 120);
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:00:00 GMT"), 0);
+    }
+
+    #[test]
+    fn nothing_makes_it_sleep_for_long() {
+        for value in
+            ["1763700000", "1763700000000", "Tue, 01 Jan 2999 00:00:00 GMT", "inf", "1e300"]
+        {
+            assert_eq!(header(value), Some(LONGEST_WAIT), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_understood_is_the_default() {
+        for value in ["", "soon", "NaN", "2024-01-01T00:00:00Z", "10 s"] {
+            assert_eq!(header(value), Some(DEFAULT_WAIT), "{value}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_backoff_doubles_and_ends() {
+        let waits = (1..=5).map(|failures| Pace::default().backoff(failures).map(|w| w.as_secs()));
+        assert_eq!(waits.collect::<Vec<_>>(), [Some(60), Some(120), Some(240), Some(480), None]);
+        assert_eq!(Pace::scaled(0.001).backoff(1), Some(Duration::from_millis(60)));
+    }
+}
