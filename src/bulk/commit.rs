@@ -28,7 +28,9 @@ pub(super) struct Arrived {
     pub done: Done,
     /// Its name as stored: with `.gz` perhaps.
     pub stored: String,
-    /// The OperationOutcomes that stood among its rows, to go to `error/`, as stored.
+    /// The OperationOutcomes that stood among its rows, to go to `error/`, as stored. The rows
+    /// without them are in a file of their own then: the `.part` stays as it came in, so that a
+    /// run that is killed now can go on from it.
     pub outcomes: Option<String>,
     /// The URL as it may be shown.
     pub url: String,
@@ -58,23 +60,37 @@ pub(super) fn commit_all(
 
 fn commit(site: &Site, batch: &[Arrived]) -> std::io::Result<()> {
     let folder = site.path();
-    let names = || batch.iter().flat_map(|arrived| [Some(&arrived.stored), arrived.outcomes.as_ref()]);
-    let names: Vec<&String> = names().flatten().collect();
-    if names.len() <= FEW {
-        for name in &names {
-            File::open(part_of(folder, name))?.sync_data()?;
+    let mut moves = Vec::with_capacity(batch.len());
+    for Arrived { stored, outcomes, .. } in batch {
+        match outcomes {
+            None => moves.push((part_of(folder, stored), folder.join(stored))),
+            // Once the data has its name, nobody looks for them again.
+            Some(name) => moves.extend([
+                (part_of(folder, name), folder.join(name)),
+                (clean_of(folder, stored), folder.join(stored)),
+            ]),
         }
+    }
+    if moves.len() <= FEW {
+        moves.iter().try_for_each(|(from, _)| File::open(from)?.sync_data())?;
     } else {
         syncfs(File::open(folder)?)?;
     }
     let mut folders = BTreeSet::from([folder.to_owned()]);
-    // OperationOutcomes first: once the data has its name, nobody looks for them again.
-    for name in batch.iter().filter_map(|a| a.outcomes.as_ref()).chain(batch.iter().map(|a| &a.stored)) {
-        let path = folder.join(name);
-        fs::rename(part_of(folder, name), &path)?;
-        folders.extend(path.parent().map(Path::to_owned));
+    for (from, to) in &moves {
+        fs::rename(from, to)?;
+        folders.extend(to.parent().map(Path::to_owned));
     }
-    folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())
+    folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())?;
+    for Arrived { stored, .. } in batch.iter().filter(|arrived| arrived.outcomes.is_some()) {
+        fs::remove_file(part_of(folder, stored))?;
+    }
+    Ok(())
+}
+
+/// Where a file's rows are without the OperationOutcomes among them, until it is whole.
+pub(super) fn clean_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.clean"))
 }
 
 /// Where a file is until it is whole.

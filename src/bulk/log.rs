@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use tracing::warn;
+use url::Url;
 
 use crate::error::{Context, Result};
 use crate::http::Client;
-use crate::http::header::{AUTHORIZATION, COOKIE, HeaderMap, SET_COOKIE};
+use crate::http::header::HeaderMap;
 
 /// Its name in the folder.
 pub(super) const NAME: &str = "log.ndjson";
@@ -46,11 +47,6 @@ impl Log {
         Ok(Self { file: Arc::new(Mutex::new(file)), export_id: export_id.to_owned() })
     }
 
-    /// The same log, for the export of this ID.
-    pub(super) fn of(&self, export_id: &str) -> Self {
-        Self { file: self.file.clone(), export_id: export_id.to_owned() }
-    }
-
     /// Appends an event. That it can't be written is no reason to lose an export.
     pub(super) fn event(&self, event_id: &str, detail: Value) {
         let line = json!({
@@ -70,11 +66,45 @@ impl Log {
 /// Headers as an object, without credentials and cookies.
 pub(super) fn headers(client: &Client, headers: &HeaderMap) -> Value {
     let mut shown = Map::new();
-    for (name, value) in headers {
-        if ![AUTHORIZATION, COOKIE, SET_COOKIE].contains(name) {
-            let value = client.redact(&String::from_utf8_lossy(value.as_bytes()));
-            shown.insert(name.to_string(), json!(value));
-        }
+    for (name, value) in &client.redactor().clean_headers(headers) {
+        shown.insert(name.to_string(), json!(String::from_utf8_lossy(value.as_bytes())));
     }
     Value::Object(shown)
+}
+
+/// The transaction time of the last export of `export_url` (without its parameters) that the
+/// folder's log has to its end.
+pub(super) fn last_time(folder: &Path, export_url: &Url) -> Option<String> {
+    let text = std::fs::read(folder.join(NAME)).ok()?;
+    let lines = text.split(|byte| *byte == b'\n');
+    let (mut ours, mut time, mut last) = (None, None, None);
+    for event in lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
+        let (id, detail) = (&event["exportId"], &event["eventDetail"]);
+        match event["eventId"].as_str() {
+            Some("kickoff") => {
+                let url = detail["exportUrl"].as_str().and_then(|url| Url::parse(url).ok());
+                let same = url.is_some_and(|mut url| {
+                    url.set_query(None);
+                    url == *export_url
+                });
+                (ours, time) = (same.then(|| id.clone()), None);
+            }
+            Some("status_complete") if ours.as_ref() == Some(id) => {
+                time = detail["transactionTime"].as_str().map(str::to_owned);
+            }
+            Some("export_complete") if ours.as_ref() == Some(id) && time.is_some() => {
+                last = time.take();
+            }
+            _ => {}
+        }
+    }
+    last
+}
+
+/// Whether the folder's log says how the export of this ID began.
+pub(super) fn has_kickoff(folder: &Path, export_id: &str) -> bool {
+    let Ok(text) = std::fs::read(folder.join(NAME)) else { return false };
+    let lines = text.split(|byte| *byte == b'\n');
+    let mut events = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    events.any(|event| event["exportId"] == export_id && event["eventId"] == "kickoff")
 }

@@ -60,7 +60,8 @@ pub(super) struct Done {
 /// The folder that an export goes to, locked for this run.
 pub(super) struct Site {
     path: PathBuf,
-    done: Mutex<File>,
+    /// Opened when first needed: a folder that is refused stays as it is.
+    done: Mutex<Option<File>>,
     _lock: File,
 }
 
@@ -74,11 +75,7 @@ impl Site {
             let message = format!("another run is exporting to '{}'; let it end", path.display());
             return Err(Error::new(Exit::FolderNotEmpty, message));
         }
-        let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o600);
-        // Opened before it is needed: the first file that is done must not fail for it.
-        let done = options.open(path.join(DONE)).with_context(shown)?;
-        Ok(Self { path: path.to_owned(), done: Mutex::new(done), _lock: lock })
+        Ok(Self { path: path.to_owned(), done: Mutex::new(None), _lock: lock })
     }
 
     /// The folder.
@@ -141,7 +138,14 @@ impl Site {
     pub(super) fn add_done(&self, done: &Done) -> std::io::Result<()> {
         let line = serde_json::to_string(done)?;
         let mut file = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(format!("{line}\n").as_bytes())
+        if file.is_none() {
+            let mut options = OpenOptions::new();
+            options.append(true).create(true).mode(0o600);
+            *file = Some(options.open(self.path.join(DONE))?);
+            // After half a line of a run that was killed.
+            file.iter_mut().try_for_each(|file| file.write_all(b"\n"))?;
+        }
+        file.iter_mut().try_for_each(|file| file.write_all(format!("{line}\n").as_bytes()))
     }
 
     /// The files that were whole, as far as is remembered.
@@ -178,14 +182,19 @@ impl Site {
                 fs::remove_file(entry.path()).with_context(shown)?;
             }
         }
-        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.set_len(0).with_context(shown)
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        match fs::remove_file(self.path.join(DONE)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(shown)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-/// Whether a name is one that a download gives: `Type.000.ndjson`, with `.gz` and `.part` perhaps.
+/// Whether a name is one that a download gives: `Type.000.ndjson`, with `.gz` and `.part` or `.clean` perhaps.
 fn is_ours(name: &str) -> bool {
-    let name = name.strip_suffix(".part").unwrap_or(name);
+    let name = [".part", ".clean"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let Some(stem) = name.strip_suffix(".ndjson") else { return false };
     stem.split_once('.').is_some_and(|(kind, number)| {
@@ -243,6 +252,6 @@ mod tests {
         let left = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name());
         let mut left: Vec<_> = left.map(|name| name.into_string().unwrap()).collect();
         left.sort();
-        assert_eq!(left, [DONE, "log.2023.ndjson", "log.ndjson", "notes.txt"]);
+        assert_eq!(left, ["log.2023.ndjson", "log.ndjson", "notes.txt"]);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::commit::{Arrived, part_of};
+use super::commit::{Arrived, clean_of, part_of};
 use super::download::Shared;
 use super::log::headers;
 use super::manifest::{Entry, Kind};
@@ -53,7 +53,7 @@ pub(super) async fn transfer(shared: &Shared, entry: &Entry) -> Result<Arrived, 
     let stored = shared.stored(&entry.name);
     let path = part_of(shared.site.path(), &stored);
     let written = || format!("cannot write '{}'", path.display());
-    let url = shared.client.redact(&show_url(&entry.url));
+    let url = shared.client.redactor().clean(&show_url(&entry.url));
     shared.log.event(
         "download_request",
         json!({
@@ -87,7 +87,7 @@ pub(super) async fn transfer(shared: &Shared, entry: &Entry) -> Result<Arrived, 
                             .with_context(written)?);
                     }
                     Problem::Outcome(text) if looks >= LOOKS => {
-                        let text = shared.client.redact(&text);
+                        let text = shared.client.redactor().clean(&text);
                         let message =
                             format!("in place of the file came an OperationOutcome: {text}");
                         shared.failed(&url, &message, None);
@@ -205,7 +205,7 @@ fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
             if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&text)
                 && value["resourceType"] == "OperationOutcome"
             {
-                let text = outcome_text(&value).unwrap_or_else(|| "it says nothing".to_owned());
+                let text = outcome_text(&text).unwrap_or_else(|| "it says nothing".to_owned());
                 return Ok(Problem::Outcome(text));
             }
         }
@@ -256,9 +256,8 @@ fn arrived(
         let (path, other) = (part_of(folder, &stored), part_of(folder, &name));
         let is_outcome = |line: &[u8]| look(line, "") == Row::Outcome;
         write_lines(&path, &other, shared.compress, is_outcome)?;
-        let clean = path.with_extension("clean");
+        let clean = clean_of(folder, &stored);
         write_lines(&path, &clean, shared.compress, |line| !is_outcome(line))?;
-        fs::rename(clean, path)?;
         done.rows -= part.rows.outcomes;
         outcomes = Some(name);
     }
