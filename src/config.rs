@@ -8,6 +8,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
 use crate::error::{Error, Exit, Result};
+use crate::http::Credentials;
 
 /// What every variable's name begins with; the rest is the flag in upper snake case.
 pub const ENV_PREFIX: &str = "CUMULUS_ETL_";
@@ -77,6 +78,8 @@ pub struct EtlConfig {
     pub strict: bool,
     /// Worker threads.
     pub threads: usize,
+    /// Credentials for the FHIR server that INPUT is.
+    pub credentials: Credentials,
 }
 
 impl EtlConfig {
@@ -100,12 +103,13 @@ impl EtlConfig {
             work_dir: None,
             strict: false,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            credentials: Credentials::default(),
         }
     }
 }
 
 /// Every setting of the main job, by the name it has in TOML files.
-pub const ETL_KEYS: [&str; 22] = [
+pub const ETL_KEYS: [&str; 30] = [
     "output-format",
     "task",
     "exclude-resources",
@@ -128,6 +132,14 @@ pub const ETL_KEYS: [&str; 22] = [
     "log-format",
     "verbose",
     "quiet",
+    "smart-client-id",
+    "smart-key",
+    "smart-jwks",
+    "basic-user",
+    "basic-passwd",
+    "bearer-token",
+    "token-url",
+    "scope",
 ];
 
 /// The merged layers, with every complaint about them.
@@ -185,6 +197,24 @@ impl Layers {
                 self.problems.push(format!("{shown} must be a text"));
                 None
             }
+        }
+    }
+
+    /// A text setting with two names; the higher layer wins, in a layer `key`.
+    pub fn either(&mut self, key: &str, other: &str) -> Option<String> {
+        let rank = |layers: &Self, key: &str| {
+            let (value, shown) = layers.find(key)?;
+            let rank = match shown {
+                _ if scalar(&value).is_some_and(|text| text.is_empty()) => return None,
+                shown if shown.starts_with("--") => 2,
+                shown if shown.starts_with(ENV_PREFIX) => 1,
+                _ => 0,
+            };
+            Some(rank)
+        };
+        match rank(self, key) >= rank(self, other) {
+            true => self.text(key),
+            false => self.text(other),
         }
     }
 

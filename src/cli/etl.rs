@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use figment::value::{Dict, Value};
 
+use super::credentials::CredentialArgs;
 use super::logging::Logging;
 use crate::config::{EtlConfig, Layers};
 use crate::error::{Error, Exit, Result};
@@ -96,6 +97,8 @@ pub struct EtlArgs {
     /// Accepted for older scripts; has no effect
     #[arg(long, hide = true)]
     skip_init_checks: bool,
+    #[command(flatten)]
+    credentials: CredentialArgs,
 }
 
 impl EtlArgs {
@@ -109,6 +112,7 @@ impl EtlArgs {
         refuse_missing_parts(&mut layers)?;
         layers.finish()?;
         let config = config?;
+        config.credentials.check()?;
         ui::signals::install()?;
         crate::etl::run(&config, bars)
     }
@@ -141,6 +145,7 @@ impl EtlArgs {
             work_dir: layers.text("work-dir"),
             strict: layers.switch("strict"),
             threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
+            credentials: CredentialArgs::credentials(layers),
             ..defaults
         })
     }
@@ -188,6 +193,7 @@ impl EtlArgs {
                 flags.insert(key.to_owned(), Value::from(true));
             }
         }
+        self.credentials.add_to(&mut flags);
         flags
     }
 }

@@ -1,9 +1,11 @@
 //! The command line: one file per subcommand.
 
 mod convert;
+mod credentials;
 mod demo;
 mod etl;
 mod init;
+mod keys;
 mod logging;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +37,8 @@ enum Command {
     Init(init::InitArgs),
     /// Make Delta tables of a former output
     Convert(convert::ConvertArgs),
+    /// Make and show keys for SMART Backend Services
+    Keys(keys::KeysArgs),
     /// Invent a bulk export and run the main job on it
     Demo(demo::DemoArgs),
 }
@@ -47,6 +51,7 @@ impl Cli {
             Some(Command::Etl(args)) => args.run(),
             Some(Command::Init(args)) => args.run(),
             Some(Command::Convert(args)) => args.run(),
+            Some(Command::Keys(args)) => args.run(),
             Some(Command::Demo(args)) => args.run(),
         }
     }

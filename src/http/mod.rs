@@ -9,6 +9,7 @@
 mod auth;
 mod capability;
 mod client;
+mod credentials;
 mod error;
 mod outcome;
 mod redact;
@@ -22,6 +23,7 @@ pub mod smart;
 pub use auth::Auth;
 pub use capability::Capabilities;
 pub use client::{Client, Options};
+pub use credentials::Credentials;
 pub use error::{Error, Result, StatusError};
 pub use outcome::outcome_text;
 pub use redact::{Redactor, show_url};

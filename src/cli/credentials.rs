@@ -1,0 +1,70 @@
+//! Credentials for a FHIR server, as options of several commands.
+
+use clap::Args;
+use figment::value::{Dict, Value};
+
+use crate::config::Layers;
+use crate::http::{Credentials, Secret};
+
+/// Options that say who this program is to a FHIR server.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Credentials for a FHIR server")]
+pub(super) struct CredentialArgs {
+    /// The ID that this client is registered by (SMART Backend Services), or a file with it
+    #[arg(long, value_name = "ID")]
+    smart_client_id: Option<String>,
+    /// The client's private key: a file with a JWK Set, JWK or PEM, or its text
+    #[arg(long, value_name = "KEY")]
+    smart_key: Option<Secret>,
+    /// Another name of --smart-key
+    #[arg(long, value_name = "KEY", conflicts_with = "smart_key")]
+    smart_jwks: Option<Secret>,
+    /// The user of Basic authentication
+    #[arg(long, value_name = "USER")]
+    basic_user: Option<String>,
+    /// The user's password: a file with it (better), or the password itself
+    #[arg(long, value_name = "PASSWORD")]
+    basic_passwd: Option<Secret>,
+    /// An access token: a file with it (better), or the token itself
+    #[arg(long, value_name = "TOKEN")]
+    bearer_token: Option<Secret>,
+    /// Where access tokens are [default: where the server says]
+    #[arg(long, value_name = "URL")]
+    token_url: Option<String>,
+    /// The scopes to ask for [default: to read the resource types that are wanted]
+    #[arg(long, value_name = "SCOPES")]
+    scope: Option<String>,
+}
+
+impl CredentialArgs {
+    /// Adds the flags that were given to the uppermost layer.
+    pub(super) fn add_to(&self, flags: &mut Dict) {
+        let secret = |secret: &Option<Secret>| secret.as_ref().map(|s| s.expose().to_owned());
+        for (key, text) in [
+            ("smart-client-id", self.smart_client_id.clone()),
+            ("smart-key", secret(&self.smart_key).or_else(|| secret(&self.smart_jwks))),
+            ("basic-user", self.basic_user.clone()),
+            ("basic-passwd", secret(&self.basic_passwd)),
+            ("bearer-token", secret(&self.bearer_token)),
+            ("token-url", self.token_url.clone()),
+            ("scope", self.scope.clone()),
+        ] {
+            if let Some(text) = text {
+                flags.insert(key.to_owned(), Value::from(text));
+            }
+        }
+    }
+
+    /// What all layers come to.
+    pub(super) fn credentials(layers: &mut Layers) -> Credentials {
+        Credentials {
+            smart_client_id: layers.text("smart-client-id"),
+            smart_key: layers.either("smart-key", "smart-jwks").map(Secret::new),
+            basic_user: layers.text("basic-user"),
+            basic_passwd: layers.text("basic-passwd").map(Secret::new),
+            bearer_token: layers.text("bearer-token").map(Secret::new),
+            token_url: layers.text("token-url"),
+            scope: layers.text("scope"),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `cumulus-etl keys new DIR`, `cumulus-etl keys show KEY`
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+
+use clap::{Args, Subcommand, ValueEnum};
+use tracing::info;
+
+use super::logging::LoggingArgs;
+use crate::error::{Context, Error, Exit, Result};
+use crate::http::Secret;
+use crate::http::smart::{Algorithm, PrivateKey};
+use crate::store::Folder;
+use crate::ui;
+
+/// The file that stays.
+const PRIVATE: &str = "private.jwks";
+/// The file that the server gets.
+const PUBLIC: &str = "public.jwks";
+
+/// Options of `keys`.
+#[derive(Args, Debug)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Make a new key pair: private.jwks for --smart-key, public.jwks for the server
+    New {
+        /// Folder for the two files; made if it is not there
+        #[arg(value_name = "DIR")]
+        dir: String,
+        /// RS384 (RSA, which all servers take) or ES384 (elliptic curve)
+        #[arg(long, value_name = "ALG", default_value = "RS384", ignore_case = true)]
+        alg: Alg,
+        #[command(flatten)]
+        logging: LoggingArgs,
+    },
+    /// Print the public half of a key, as a JWK Set for the server
+    Show {
+        /// A file with a JWK Set, JWK or PEM private key
+        #[arg(value_name = "KEY")]
+        key: Secret,
+        #[command(flatten)]
+        logging: LoggingArgs,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Alg {
+    #[value(name = "RS384")]
+    Rs384,
+    #[value(name = "ES384")]
+    Es384,
+}
+
+impl KeysArgs {
+    /// Does what the command line says.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            KeysCommand::New { dir, alg, logging } => {
+                logging.init();
+                ui::signals::install()?;
+                let algorithm = match alg {
+                    Alg::Rs384 => Algorithm::Rs384,
+                    Alg::Es384 => Algorithm::Es384,
+                };
+                make(&dir, algorithm)
+            }
+            KeysCommand::Show { key, logging } => {
+                logging.init();
+                show(key.expose())
+            }
+        }
+    }
+}
+
+fn make(dir: &str, algorithm: Algorithm) -> Result<()> {
+    let folder = Folder::open(dir)?.private();
+    let taken = |name: &str| {
+        let message = format!(
+            "'{}' is there already, and is not overwritten: a server may know that key. Name \
+             another folder",
+            folder.show(name)
+        );
+        Error::new(Exit::FolderNotEmpty, message)
+    };
+    let path = |name: &str| folder.local().map(|local| local.join(name));
+    if let Some(name) = [PRIVATE, PUBLIC]
+        .into_iter()
+        .find(|n| path(n).is_some_and(|p| p.symlink_metadata().is_ok()))
+    {
+        return Err(taken(name));
+    }
+    folder.create()?;
+    let key = PrivateKey::generate(algorithm)?;
+    let public = format!("{:#}\n", key.public_jwks());
+    let private = key.private_jwks()?;
+    for (name, text) in [(PRIVATE, private.as_str()), (PUBLIC, &public)] {
+        if !folder.write_new(name, text.to_owned())? {
+            return Err(taken(name));
+        }
+        if let Some(path) = path(name) {
+            // Whatever the umask has left of it.
+            fs::set_permissions(&path, Permissions::from_mode(0o600))
+                .with_context(|| format!("cannot set the rights of '{}'", path.display()))?;
+        }
+    }
+    info!(
+        "made a key for {} in '{folder}': register {PUBLIC} with the server, keep {PRIVATE} to \
+         yourself and name it with --smart-key",
+        algorithm.name(),
+    );
+    Ok(())
+}
+
+fn show(key: &str) -> Result<()> {
+    let key = PrivateKey::read("KEY", key)?;
+    // A pipe that nobody reads any more is no reason to panic.
+    writeln!(std::io::stdout(), "{:#}", key.public_jwks()).context("cannot write the key")
+}
