@@ -12,6 +12,7 @@
 //! `etl` is the recipe that joins them; `cli` turns command lines into calls of it.
 //! Only [`deid`] can make a [`deid::Deidentified`], and only that reaches `table` and `output`.
 
+pub mod bulk;
 pub mod cli;
 pub mod config;
 pub mod deid;

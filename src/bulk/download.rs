@@ -70,9 +70,12 @@ pub(super) async fn download(shared: Arc<Shared>, entries: Arc<[Entry]>) -> Resu
             let mut missing = Vec::new();
             while let Some(&index) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
                 match transfer(&shared, &entries[index]).await {
-                    // A committer that is gone says why itself.
-                    Ok(arrived) if sender.send(arrived).await.is_err() => break,
-                    Ok(_) => {}
+                    Ok(arrived) => {
+                        // A committer that is gone says why itself.
+                        if sender.send(arrived).await.is_err() {
+                            break;
+                        }
+                    }
                     Err(Failure::Server(message, status)) => {
                         missing.push(Missing { index, message, status });
                     }

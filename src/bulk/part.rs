@@ -106,7 +106,7 @@ impl Part {
 }
 
 /// Opens a file of rows; one that is compressed is so by its first bytes.
-pub(super) fn open_text(path: &Path) -> io::Result<Box<dyn BufRead>> {
+pub(super) fn open_text(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
     let gzip = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
     Ok(match gzip {

@@ -1,7 +1,7 @@
 //! How far the downloads are, and what to say about them at the end.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tracing::info;
@@ -24,7 +24,6 @@ pub(super) struct Tally {
     /// Bytes that have come in in this run, of unfinished files too.
     received: AtomicU64,
     retries: AtomicU64,
-    problems: Mutex<Vec<String>>,
     bar: Option<Bar>,
     last_line: Mutex<Instant>,
 }
@@ -42,7 +41,6 @@ impl Tally {
             bytes: zero(),
             received: zero(),
             retries: zero(),
-            problems: Mutex::default(),
             bar: bar.then(|| Bar::files("download", total as u64)),
             last_line: Mutex::new(Instant::now()),
         }
@@ -59,10 +57,6 @@ impl Tally {
         self.files.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(done.rows, Ordering::Relaxed);
         self.bytes.fetch_add(done.bytes, Ordering::Relaxed);
-        if let Some(problem) = &done.problem {
-            let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-            problems.push(format!("{}: {problem}", done.name));
-        }
         self.show();
     }
 
@@ -81,11 +75,6 @@ impl Tally {
     pub(super) fn totals(&self) -> (u64, u64, u64) {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
         (get(&self.files), get(&self.rows), get(&self.bytes))
-    }
-
-    /// What is wrong with files that are there.
-    pub(super) fn problems(&self) -> Vec<String> {
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn show(&self) {
@@ -119,11 +108,16 @@ impl Tally {
         text
     }
 
-    /// Takes the bar away and sums up.
-    pub(super) fn finish(&self) {
+    /// Takes the bar away.
+    pub(super) fn hide(&self) {
         if let Some(bar) = &self.bar {
             bar.finish();
         }
+    }
+
+    /// Takes the bar away and sums up.
+    pub(super) fn finish(&self) {
+        self.hide();
         let (files, rows, bytes) = self.totals();
         let kept = self.kept.load(Ordering::Relaxed);
         let retries = self.retries.load(Ordering::Relaxed);

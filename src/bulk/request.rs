@@ -76,6 +76,7 @@ pub enum Since {
     /// An instant.
     Time(String),
     /// The transaction time of the last successful export of the same thing.
+    /// See [`Narrowing`] for what it came to.
     Auto,
 }
 
