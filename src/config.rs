@@ -166,7 +166,8 @@ impl Layers {
                     }
                 }
                 Err(error) => {
-                    let message = format!("--config '{}': {error}", path.display());
+                    let message =
+                        format!("--config '{}': {}", path.display(), without_source(&error));
                     return Err(Error::new(Exit::ArgsInvalid, message));
                 }
             }
@@ -337,6 +338,16 @@ impl Provider for Environment {
         });
         Ok(Map::from([(Profile::Global, settings.collect())]))
     }
+}
+
+/// A parser's message without the lines of the file that it shows: there may be a password in them.
+fn without_source(error: &figment::Error) -> String {
+    let text = error.to_string();
+    let source = |line: &&str| {
+        let line = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
+        line.trim_start().starts_with('|')
+    };
+    text.lines().filter(|line| !source(line)).map(str::trim).collect::<Vec<_>>().join(", ")
 }
 
 fn variable(key: &str) -> String {

@@ -20,19 +20,28 @@ fn help(arguments: &[&str]) -> String {
 
 /// The commands that `--help` lists, but `help` itself.
 fn commands() -> BTreeSet<String> {
-    let help = help(&[]);
-    let (_, list) = help.split_once("Commands:\n").unwrap();
-    list.lines()
+    commands_below(&[]).unwrap()
+}
+
+/// The commands below one, as `keys new`, if it has any.
+fn commands_below(parents: &[&str]) -> Option<BTreeSet<String>> {
+    let help = help(parents);
+    let (_, list) = help.split_once("Commands:\n")?;
+    let names = list
+        .lines()
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
-        .filter(|name| *name != "help")
-        .map(str::to_owned)
-        .collect()
+        .filter(|name| *name != "help");
+    let all = names.flat_map(|name| {
+        let path = [parents, &[name]].concat();
+        commands_below(&path).unwrap_or_else(|| BTreeSet::from([path.join(" ")]))
+    });
+    Some(all.collect())
 }
 
 /// The options that a command's `--help` lists: lines that begin with one.
 fn options(command: &str) -> BTreeSet<String> {
-    help(&[command])
+    help(&command.split(' ').collect::<Vec<_>>())
         .lines()
         .filter_map(|line| {
             let line = line.trim_start();

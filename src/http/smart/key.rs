@@ -177,7 +177,9 @@ impl PrivateKey {
 
     /// The public half as a JWK Set, which is what servers are given.
     pub fn public_jwks(&self) -> Value {
-        json!({"keys": [self.public_jwk()]})
+        let mut jwk = self.public_jwk();
+        jwk["use"] = json!("sig");
+        json!({"keys": [jwk]})
     }
 
     fn public_jwk(&self) -> Value {
@@ -199,8 +201,6 @@ impl PrivateKey {
             }
         };
         jwk["alg"] = json!(self.algorithm.name());
-        jwk["use"] = json!("sig");
-        jwk["key_ops"] = json!(["verify"]);
         if let Some(kid) = &self.kid {
             jwk["kid"] = json!(kid);
         }
@@ -211,6 +211,7 @@ impl PrivateKey {
     pub fn private_jwks(&self) -> Result<Zeroizing<String>> {
         let odd = || Error::failed("cannot write the new key down");
         let mut jwk = self.public_jwk();
+        // What Cumulus ETL looks for. Beside it there should be no `use` (RFC 7517, 4.3).
         jwk["key_ops"] = json!(["sign"]);
         match &self.pair {
             Pair::Ec(pair) => {
