@@ -17,6 +17,7 @@ mod poll;
 mod progress;
 mod request;
 mod rows;
+mod settings;
 mod state;
 mod transfer;
 
@@ -39,6 +40,7 @@ use log::Log;
 use manifest::Entry;
 use outcomes::Reported;
 use progress::Tally;
+pub use settings::{Settings, pace, parse_span};
 pub use request::{Narrowing, Since, Target, instant, split_filters};
 use request::KickOff;
 use state::{Phase, Site, State};
@@ -374,6 +376,21 @@ fn warn_of_times(narrowing: &Narrowing) {
              last change; see that the result is what you expect"
         );
     }
+}
+
+/// The same for exports of the same thing, whatever `_since` they have. It tells nothing about it.
+pub fn identity(options: &Options) -> String {
+    let narrowing = Narrowing { since: None, ..options.narrowing.clone() };
+    KickOff::new(&options.target, &narrowing, options.post).fingerprint
+}
+
+/// The resource types that an access token must be good for.
+pub fn scope_types(options: &Options) -> Vec<String> {
+    let mut types = options.narrowing.types.clone();
+    if options.inline.is_some() {
+        types.push("Binary".to_owned());
+    }
+    types
 }
 
 /// Of the request as the user has it: what is worked out may be another the next time.
