@@ -55,9 +55,9 @@ pub(super) async fn download(shared: Arc<Shared>, entries: Arc<[Entry]>) -> Resu
     let (sender, arrivals) = mpsc::channel(WAITING);
     let committer = {
         let shared = shared.clone();
-        std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
-            commit_all(&shared.site, &shared.log, &shared.tally, arrivals)
-        })
+        std::thread::Builder::new()
+            .name("commit".to_owned())
+            .spawn(move || commit_all(&shared.site, &shared.log, &shared.tally, arrivals))
     }
     .context("cannot begin to write files")?;
 

@@ -108,7 +108,8 @@ fn detail(
             (answer.map(|answer| headers(client, &answer.headers)), Some(error.to_string()))
         }
     };
-    let of = |part: fn(&Capabilities) -> &Option<String>| capabilities.and_then(|c| part(c).clone());
+    let of =
+        |part: fn(&Capabilities) -> &Option<String>| capabilities.and_then(|c| part(c).clone());
     json!({
         "exportUrl": client.redactor().clean(&show_url(&kickoff.url)),
         "softwareName": of(|c| &c.software_name),
@@ -140,7 +141,9 @@ pub(super) async fn release(client: &Client, status_url: &Url, quiet: bool) {
         Ok(_) => {}
         // A former run has done it, or the server is quicker than we.
         Err(error) if quiet && matches!(error.status(), Some(404 | 410)) => {}
-        Err(error) => warn!("could not tell the server that its files are no longer needed: {error}"),
+        Err(error) => {
+            warn!("could not tell the server that its files are no longer needed: {error}")
+        }
     }
 }
 

@@ -40,9 +40,9 @@ use log::Log;
 use manifest::Entry;
 use outcomes::Reported;
 use progress::Tally;
-pub use settings::{Settings, pace, parse_span};
-pub use request::{Narrowing, Since, Target, instant, split_filters};
 use request::KickOff;
+pub use request::{Narrowing, Since, Target, instant, split_filters};
+pub use settings::{Settings, pace, parse_span};
 use state::{Phase, Site, State};
 
 /// Files that are missing, or wrong, of which the names are shown.
@@ -459,8 +459,10 @@ fn verdict(client: &Client, options: &Options, site: &Site) -> Result<()> {
         warn!("The server says: {}", client.redactor().clean(line));
     }
     let done = site.done();
-    let wrong: Vec<_> =
-        done.values().filter_map(|d| Some(format!("{}: {}", d.name, d.problem.as_ref()?))).collect();
+    let wrong: Vec<_> = done
+        .values()
+        .filter_map(|d| Some(format!("{}: {}", d.name, d.problem.as_ref()?)))
+        .collect();
     for line in wrong.iter().take(SHOWN) {
         warn!("{line}");
     }

@@ -85,7 +85,7 @@ pub(super) async fn wait(job: &Job<'_>, status_url: &Url) -> Result<Manifest, Fa
 
 /// Waits for one page.
 async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
-    let mut failures = 0;
+    let (mut failures, mut lost) = (0, 0);
     let mut said = String::new();
     loop {
         let (error, wait) = match ask(job, url).await {
@@ -96,7 +96,7 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
                 return Ok(*page);
             }
             Ok(Asked::NotYet { headers, body }) => {
-                failures = 0;
+                (failures, lost) = (0, 0);
                 progress(job, &headers, &body, &mut said);
                 (None, job.options.pace.poll(&headers))
             }
@@ -118,10 +118,10 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
                         let wait = job.options.pace.poll(&headers.unwrap_or_default());
                         (Some(error), wait)
                     }
-                    Some(404 | 410) if failures > 0 => return Err(Failure::Gone(failed(error))),
+                    Some(404 | 410) if lost > 0 => return Err(Failure::Gone(failed(error))),
                     Some(404 | 410) => {
                         // Where several machines answer, one may not have heard of it yet.
-                        failures += 1;
+                        lost += 1;
                         (Some(error), job.options.pace.of(Duration::from_secs(5)))
                     }
                     _ if is_passing(&error) => {

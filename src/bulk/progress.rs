@@ -1,7 +1,7 @@
 //! How far the downloads are, and what to say about them at the end.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tracing::info;

@@ -158,7 +158,9 @@ mod tests {
 
     #[test]
     fn spans_have_units() {
-        for (text, seconds) in [("90", 90), ("90s", 90), ("15m", 900), ("2 h", 7200), ("30d", 2_592_000)] {
+        for (text, seconds) in
+            [("90", 90), ("90s", 90), ("15m", 900), ("2 h", 7200), ("30d", 2_592_000)]
+        {
             assert_eq!(parse_span(text), Some(Duration::from_secs(seconds)), "{text}");
         }
         for text in ["", "d", "-1", "1w", "0", "99999999999999999d"] {

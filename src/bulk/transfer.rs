@@ -21,6 +21,8 @@ use crate::http::{self, Method, TokenUse, outcome_text, retry_after, show_url};
 const WAITS: [u64; 5] = [1, 4, 15, 60, 60];
 /// A broken transfer that brought so much is no failed attempt.
 const PROGRESS: u64 = 1 << 20;
+/// To be told to wait is no failure, but must not go on for ever either.
+const TOLD_TO_WAIT: usize = 50;
 /// Rows that are wrong are mostly a broken transfer; if they come again, they are the server's.
 const LOOKS: usize = 3;
 /// Answers of this size at most can be an OperationOutcome in place of the file.
@@ -64,7 +66,7 @@ pub(super) async fn transfer(shared: &Shared, entry: &Entry) -> Result<Arrived, 
     );
     let mut part =
         Part::open(&path, &entry.resource_type, shared.compress).with_context(written)?;
-    let (mut failures, mut looks) = (0, 0);
+    let (mut failures, mut looks, mut told) = (0, 0, 0);
     loop {
         let before = part.bytes;
         let ended = {
@@ -109,9 +111,13 @@ pub(super) async fn transfer(shared: &Shared, entry: &Entry) -> Result<Arrived, 
             }
             Ended::Broken(error) => error,
         };
-        failures = if part.bytes >= before + PROGRESS { 1 } else { failures + 1 };
+        match error.status() {
+            Some(429) => told += 1,
+            _ if part.bytes >= before + PROGRESS => failures = 1,
+            _ => failures += 1,
+        }
         shared.failed(&url, &error.to_string(), Some(&error));
-        if failures > WAITS.len() {
+        if failures > WAITS.len() || told > TOLD_TO_WAIT {
             return Err(Failure::Server(error.to_string(), error.status()));
         }
         shared.tally.retry();
@@ -243,12 +249,8 @@ fn arrived(
     url: String,
     problem: Option<String>,
 ) -> io::Result<Arrived> {
-    let mut done = Done {
-        name: entry.name.clone(),
-        rows: part.rows.rows,
-        bytes: part.bytes,
-        problem,
-    };
+    let mut done =
+        Done { name: entry.name.clone(), rows: part.rows.rows, bytes: part.bytes, problem };
     let mut outcomes = None;
     if entry.kind == Kind::Output && part.rows.outcomes > 0 {
         let folder = shared.site.path();

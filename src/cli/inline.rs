@@ -64,7 +64,8 @@ impl InlineArgs {
             return Err(Error::new(Exit::FolderMissing, message));
         }
         ui::signals::install()?;
-        let types: Vec<_> = selection.resources.iter().cloned().chain(["Binary".to_owned()]).collect();
+        let types: Vec<_> =
+            selection.resources.iter().cloned().chain(["Binary".to_owned()]).collect();
         let auth = credentials.auth(&types)?;
         let client = Client::new(&target.base, auth, &http::Options::default())?;
         let summary =

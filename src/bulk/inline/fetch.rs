@@ -94,8 +94,7 @@ impl Fetcher {
             Some(kind) => kind.to_owned(),
             None => self.mimetypes.join(", "),
         };
-        let response =
-            self.client.request(Method::GET, url.clone()).accept(&accept).send().await?;
+        let response = self.client.request(Method::GET, url.clone()).accept(&accept).send().await?;
         let answered = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let answered = answered.map(str::to_owned);
         Ok((response.bytes(LONGEST * 4 / 3 + 4096).await?.to_vec(), answered))

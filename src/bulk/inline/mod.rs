@@ -3,8 +3,8 @@
 //! A file is replaced in one step when all of its rows have been seen. What was done until then
 //! stands in a hidden file beside it, so that a run that is killed does not begin it anew.
 
-mod fields;
 mod fetch;
+mod fields;
 mod row;
 
 use std::fs::{self, File, OpenOptions};

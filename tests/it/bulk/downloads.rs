@@ -42,7 +42,10 @@ fn files_come_in_manifest_order_with_the_log_of_it() {
     assert_eq!(*asked, json!({"fileUrl": url, "itemType": "output", "resourceType": "Patient"}));
     let came = events(&site, "download_complete");
     let first = came.iter().find(|event| event["fileUrl"] == url).unwrap();
-    assert_eq!((&first["resourceCount"], &first["fileSize"]), (&json!(3), &json!(rows(0..3).len())));
+    assert_eq!(
+        (&first["resourceCount"], &first["fileSize"]),
+        (&json!(3), &json!(rows(0..3).len()))
+    );
     let complete = &events(&site, "export_complete")[0];
     assert_eq!((&complete["files"], &complete["resources"]), (&json!(4), &json!(8)));
     assert!(complete["attachments"].is_null() && complete["duration"].as_u64().is_some());
@@ -233,7 +236,8 @@ fn errors_that_the_server_reports_fail_the_export_at_its_end() {
 #[test]
 fn a_busy_server_gets_fewer_downloads() {
     let mut content = Content::default();
-    (0..60).for_each(|n| content = std::mem::take(&mut content).file("Patient", &patients(n..n + 1)));
+    (0..60)
+        .for_each(|n| content = std::mem::take(&mut content).file("Patient", &patients(n..n + 1)));
     let (site, server) = (Site::new(), Server::start(content));
     server.fault("GET", "/files/", 20, Fault::later(429, "1"));
     ends(&site, &server, &["--max-connections=8"], 0);

@@ -167,7 +167,8 @@ fn manifest(shared: &Shared, content: &Content, fhir: &str, page: usize, size: u
 }
 
 fn file(shared: &Shared, content: &Content, request: &Recorded, index: &str) -> Response<Body> {
-    let found = index.parse().ok().and_then(|index: usize| Some((index, content.files.get(index)?)));
+    let found =
+        index.parse().ok().and_then(|index: usize| Some((index, content.files.get(index)?)));
     let Some((index, file)) = found else { return outcome(404, "no such file") };
     let kind = "application/fhir+ndjson";
     let body = &file.body;

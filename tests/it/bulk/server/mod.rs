@@ -6,7 +6,7 @@
 mod answers;
 mod faults;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -238,11 +238,6 @@ impl Server {
     /// How many exports were begun.
     pub fn kickoffs(&self) -> usize {
         lock(&self.shared.jobs).len()
-    }
-
-    /// The distinct values of a header over all requests.
-    pub fn headers(&self, name: &str) -> BTreeSet<String> {
-        self.requests().iter().map(|request| request.header(name).to_owned()).collect()
     }
 
     /// Forgets what was asked so far.
