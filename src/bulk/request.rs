@@ -47,6 +47,9 @@ impl Target {
         url.set_fragment(None);
         let path = url.path().trim_end_matches('/').to_owned();
         let path = path.strip_suffix("$export").unwrap_or(&path).trim_end_matches('/');
+        if path.ends_with("/Group") {
+            return Err(refused("names no Group after /Group/"));
+        }
         let (base, scope) = match path.rsplit_once("/Group/") {
             Some((_, id)) if id.is_empty() || id.contains('/') => {
                 return Err(refused("names no Group after /Group/"));

@@ -1,6 +1,6 @@
 //! Checks rows as they come in: one JSON object a line, of the promised type.
 
-use sonic_rs::{JsonValueTrait, to_object_iter};
+use sonic_rs::{JsonValueTrait, LazyValue};
 
 use crate::deid::too_deep;
 
@@ -25,14 +25,14 @@ pub(super) fn look(line: &[u8], resource_type: &str) -> Row {
     if too_deep(line) {
         return Row::Bad;
     }
-    let mut found = None;
-    for member in to_object_iter(line) {
-        let Ok((key, value)) = member else { return Row::Bad };
-        if key == "resourceType" {
-            found = value.as_str().map(str::to_owned);
-        }
+    // The whole line is checked, with what may stand behind the object.
+    match sonic_rs::from_slice::<LazyValue<'_>>(line) {
+        Ok(value) if value.is_object() => {}
+        _ => return Row::Bad,
     }
-    match found.as_deref() {
+    let found = sonic_rs::get(line, ["resourceType"]).ok();
+    let found = found.as_ref().and_then(|value| value.as_str());
+    match found {
         Some(name) if name == resource_type => Row::Right,
         Some("OperationOutcome") => Row::Outcome,
         _ => Row::WrongType,

@@ -198,7 +198,8 @@ fn is_ours(name: &str) -> bool {
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let Some(stem) = name.strip_suffix(".ndjson") else { return false };
     stem.split_once('.').is_some_and(|(kind, number)| {
-        kind.chars().all(|c| c.is_ascii_alphanumeric())
+        kind.starts_with(|c: char| c.is_ascii_uppercase())
+            && kind.chars().all(|c| c.is_ascii_alphanumeric())
             && number.chars().all(|c| c.is_ascii_digit())
     })
 }

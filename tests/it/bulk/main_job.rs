@@ -55,7 +55,7 @@ fn a_job_that_fails_after_the_export_does_not_export_again() {
     site.file("out/patient", "in the way");
     let ended = end(&mut job(&site, &server.base(), &["--export-to=dir"]));
     assert_eq!(ended.code, Some(19), "{}", ended.err);
-    fs::remove_file(site.path("out/patient")).unwrap();
+    fs::remove_dir_all(site.path("out")).unwrap();
     let ended = end(&mut job(&site, &server.base(), &["--export-to=dir"]));
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!((server.kickoffs(), site.table("out", "ndjson", "patient").len()), (1, 5));
