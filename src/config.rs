@@ -403,3 +403,26 @@ fn scalar(value: &Value) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_names_the_higher_layer_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        for (flag, file, expected) in [
+            (Some("token-url"), "scope = 'file'", "flag"),
+            (Some("scope"), "token-url = 'file'", "flag"),
+            (None, "scope = 'file'", "file"),
+            (None, "token-url = 'file'\nscope = 'other'", "file"),
+            (None, "token-url = ''\nscope = 'other'", "other"),
+        ] {
+            std::fs::write(&path, file).unwrap();
+            let flags = flag.map(|key| (key.to_owned(), Value::from("flag")));
+            let mut layers = Layers::new(flags.into_iter().collect(), Some(&path)).unwrap();
+            assert_eq!(layers.either("token-url", "scope").as_deref(), Some(expected), "{file}");
+        }
+    }
+}

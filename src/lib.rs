@@ -9,7 +9,8 @@
 //!                PHI ◄───┴─ codebook, mapping, rejected rows
 //! ```
 //!
-//! `etl` is the recipe that joins them; `cli` turns command lines into calls of it.
+//! `etl` is the recipe that joins them; `cli` turns command lines into calls of it. `http` talks to
+//! FHIR servers.
 //! Only [`deid`] can make a [`deid::Deidentified`], and only that reaches `table` and `output`.
 
 pub mod bulk;

@@ -80,6 +80,10 @@ impl KeysArgs {
 
 fn make(dir: &str, algorithm: Algorithm) -> Result<()> {
     let folder = Folder::open(dir)?.private();
+    if folder.local().is_none() {
+        let message = format!("'{folder}' is no local folder; keys are made where they are used");
+        return Err(Error::new(Exit::ArgsInvalid, message));
+    }
     let taken = |name: &str| {
         let message = format!(
             "'{}' is there already, and is not overwritten: a server may know that key. Name \
@@ -97,7 +101,7 @@ fn make(dir: &str, algorithm: Algorithm) -> Result<()> {
     }
     folder.create()?;
     let key = PrivateKey::generate(algorithm)?;
-    let public = format!("{:#}\n", key.public_jwks());
+    let public = format!("{:#}\n", key.public_jwks()?);
     let private = key.private_jwks()?;
     for (name, text) in [(PRIVATE, private.as_str()), (PUBLIC, &public)] {
         if !folder.write_new(name, text.to_owned())? {
@@ -120,5 +124,5 @@ fn make(dir: &str, algorithm: Algorithm) -> Result<()> {
 fn show(key: &str) -> Result<()> {
     let key = PrivateKey::read("KEY", key)?;
     // A pipe that nobody reads any more is no reason to panic.
-    writeln!(std::io::stdout(), "{:#}", key.public_jwks()).context("cannot write the key")
+    writeln!(std::io::stdout(), "{:#}", key.public_jwks()?).context("cannot write the key")
 }

@@ -160,7 +160,7 @@ impl Scrubber {
         if place.depth > DEEPEST {
             return Err(Reject::new(Reason::TooDeep));
         }
-        let overridden = if self.repeats { overridden(object) } else { HashSet::new() };
+        let overridden = self.repeats.then(|| overridden(object));
         let start = self.mark();
         self.steps.push(Step::Object(rules));
         let begin = self.steps.len();
@@ -168,7 +168,7 @@ impl Scrubber {
         let mut seen = Seen::default();
         for (index, (name, value)) in object.iter().enumerate() {
             // JSON lets a name occur twice; as everywhere in FHIR software, the last one counts.
-            if overridden.contains(&index) {
+            if overridden.as_ref().is_some_and(|overridden| overridden.contains(&index)) {
                 continue;
             }
             let Some(field) = rules.field(name) else {

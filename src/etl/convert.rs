@@ -23,7 +23,7 @@ use crate::error::{Context, Error, Exit, Result};
 use crate::input::InputFile;
 use crate::output::keys::KeyIndex;
 use crate::output::rows::{Bitmap, RowSource, UNKNOWN_TIME, instant, key};
-use crate::output::staged::{Staged, encode};
+use crate::output::staged::{Scratch, Staged, encode};
 use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta};
 use crate::store::{Folder, WorkFolder};
@@ -197,13 +197,14 @@ struct Copy {
     work: WorkFolder,
     key_columns: &'static [&'static str],
     staged: Option<Staged>,
+    scratch: Scratch,
     keys: KeyIndex,
 }
 
 impl Copy {
     fn new(work: &WorkFolder, key_columns: &'static [&'static str]) -> Self {
         let keys = KeyIndex::new(work);
-        Self { work: work.clone(), key_columns, staged: None, keys }
+        Self { work: work.clone(), key_columns, staged: None, scratch: Scratch::default(), keys }
     }
 
     fn add(&mut self, batch: RecordBatch) -> Result<()> {
@@ -229,7 +230,7 @@ impl Copy {
             let time = time.map_or(UNKNOWN_TIME, |times| instant(times.value(row)));
             self.keys.add(key(&text), first + row as u64, time)?;
         }
-        staged.push(encode(&batch).context("cannot encode rows")?, batch.num_rows() as u64)
+        staged.push(encode(&batch, &mut self.scratch)?, batch.num_rows() as u64)
     }
 
     fn write(

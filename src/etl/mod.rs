@@ -20,6 +20,7 @@ use std::thread;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use crossbeam_channel::bounded;
 use tracing::{info, warn};
 use url::Url;
 
@@ -35,7 +36,7 @@ use exported::Exported;
 use plan::{Export, TablePlan};
 use records::Records;
 use scrubbing::{Source, scrub_table};
-use summary::{Summary, TableSummary};
+use summary::Summary;
 
 /// The folder of all runs' rejected rows below PHI.
 const REJECTED: &str = "rejected";
@@ -183,9 +184,8 @@ impl Run<'_> {
     }
 }
 
-/// Scrubs one table after the other; while one is being published, the next is scrubbed.
+/// Scrubs one table after the other; meanwhile those that are scrubbed are published.
 fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<Summary> {
-    let mut summary = Summary::default();
     let scrubber = || Scrubber::new(Anonymizer::new(run.codebook.clone(), run.bases.clone()));
     let source = Source {
         input: &run.input,
@@ -198,7 +198,19 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
         rejects: std::iter::once(&run.rejected).chain(&run.errors_to).collect(),
     };
     thread::scope(|scope| {
-        let mut publishing: Option<thread::ScopedJoinHandle<'_, TableSummary>> = None;
+        // One waits while another is published, so that neither side often waits for the other.
+        let (scrubbed_in, scrubbed_out) = bounded(1);
+        // One at a time, in order: Encounter's completion rows before anything else, and no more
+        // than one table's row groups in memory.
+        let publisher = scope.spawn(move || {
+            let mut summary = Summary::default();
+            for (plan, scrubbed, scrubbing) in scrubbed_out {
+                let table = publish::publish(run, plan, scrubbed, scrubbing);
+                records.table(&table);
+                summary.add(table);
+            }
+            summary
+        });
         for plan in plans {
             let bytes = plan.files.iter().map(|file| file.bytes).sum();
             let progress = Progress::begin(&plan.name, bytes, run.bars);
@@ -206,27 +218,13 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
             let scrubbed =
                 scrub_table(&source, plan, run.deletes_of(plan.resource_type), &progress);
             progress.finish();
-            let scrubbing = clock.elapsed();
-            // One at a time, in order: Encounter's completion rows before anything else, and
-            // no more than one table's row groups in memory.
-            if let Some(handle) = publishing.take() {
-                summary.add(join(handle)?);
+            if scrubbed_in.send((plan, scrubbed, clock.elapsed())).is_err() {
+                break;
             }
-            publishing = Some(scope.spawn(move || {
-                let table = publish::publish(run, plan, scrubbed, scrubbing);
-                records.table(&table);
-                table
-            }));
         }
-        if let Some(handle) = publishing.take() {
-            summary.add(join(handle)?);
-        }
-        Ok(summary)
+        drop(scrubbed_in);
+        publisher.join().map_err(|_| Error::failed("writing a table has failed unexpectedly"))
     })
-}
-
-fn join(handle: thread::ScopedJoinHandle<'_, TableSummary>) -> Result<TableSummary> {
-    handle.join().map_err(|_| Error::failed("writing a table has failed unexpectedly"))
 }
 
 /// A server's URL as records may show it.

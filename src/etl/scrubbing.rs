@@ -94,7 +94,7 @@ pub(super) fn scrub_table(
     let (take, give_back) = bounded::<()>(workers * CHUNKS_PER_WORKER);
     thread::scope(|scope| {
         let reader_done = done_in.clone();
-        scope.spawn(|| read_files(source.input, plan, progress, jobs_in, reader_done, take));
+        scope.spawn(|| read_files(source, plan, progress, jobs_in, reader_done, take));
         for _ in 0..workers {
             let (jobs, done) = (jobs_out.clone(), done_in.clone());
             scope.spawn(|| work(source, plan.resource_type, jobs, done));
@@ -109,13 +109,15 @@ pub(super) fn scrub_table(
 }
 
 fn read_files(
-    input: &Folder,
+    source: &Source<'_>,
     plan: &TablePlan,
     progress: &Progress,
     jobs: Sender<Job>,
     done: Sender<Done>,
     take: Sender<()>,
 ) {
+    let (input, workers) = (source.input, source.threads);
+    let bytes = plan.files.iter().map(|file| file.bytes).sum();
     let mut number = 0;
     for (index, file) in plan.files.iter().enumerate() {
         let failed = || format!("cannot read '{}'", input.show(&file.name));
@@ -132,7 +134,7 @@ fn read_files(
                 return;
             }
         };
-        for chunk in Chunks::new(reader) {
+        for chunk in Chunks::new(reader).for_workers(bytes, workers) {
             if take.send(()).is_err() {
                 return;
             }

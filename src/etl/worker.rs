@@ -13,7 +13,7 @@ use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::chunks::{Chunk, LONGEST_LINE};
 use crate::output::rows::{Key, instant, key};
-use crate::output::staged::{encode, pack};
+use crate::output::staged::{Scratch, encode, pack_lines};
 use crate::table::{TableBuilder, json, schema};
 
 /// De-identifies chunks of one table's input. Each thread has its own.
@@ -24,6 +24,8 @@ pub(super) struct Worker {
     forms: Forms,
     /// For encounters: what their completion rows say.
     completion: Option<Arc<Export>>,
+    /// Room for encoding.
+    scratch: Scratch,
 }
 
 /// What a chunk became. Everything in it is de-identified but `rejects` and `identities`.
@@ -64,7 +66,8 @@ impl Worker {
     ) -> Result<Self> {
         let r4 = fhir::type_named(resource_type)
             .ok_or_else(|| Error::failed(format!("R4 has no type '{resource_type}'")))?;
-        Ok(Self { resource_type, scrubber, builder: TableBuilder::new(r4), forms, completion })
+        let (builder, scratch) = (TableBuilder::new(r4), Scratch::default());
+        Ok(Self { resource_type, scrubber, builder, forms, completion, scratch })
     }
 
     pub(super) fn scrub(&mut self, chunk: Chunk) -> Result<Scrubbed> {
@@ -111,16 +114,17 @@ impl Worker {
         let failed = "cannot encode rows";
         if self.forms.arrow && done.rows > 0 {
             let batch = self.builder.finish().context(failed)?;
-            done.arrow = Some((encode(&batch).context(failed)?, batch.schema()));
+            let encoded = encode(&batch, &mut self.scratch)?;
+            done.arrow = Some((encoded, batch.schema()));
         }
         if self.forms.json && done.rows > 0 {
-            done.json = Some(pack(&lines));
+            done.json = Some(pack_lines(&lines, &mut self.scratch)?);
         }
         if let Some(export) = &self.completion
             && done.rows > 0
         {
             let (batch, keys) = completion_rows(ids, export).context(failed)?;
-            done.completion = Some((encode(&batch).context(failed)?, keys));
+            done.completion = Some((encode(&batch, &mut self.scratch)?, keys));
         }
         done.report = self.scrubber.take_report();
         done.identities = self.scrubber.take_identities();

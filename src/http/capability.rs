@@ -64,7 +64,8 @@ fn token_url(security: &Value) -> Option<String> {
     let uris = named(&security["extension"], OAUTH_URIS);
     uris.iter()
         .flat_map(|uris| named(&uris["extension"], "token"))
-        .find_map(|token| token["valueUri"].as_str().map(str::to_owned))
+        .filter_map(|token| token["valueUri"].as_str().map(str::to_owned))
+        .find(|url| !url.is_empty())
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {

@@ -140,18 +140,19 @@ impl Client {
     }
 
     async fn ask_for_capabilities(&self) -> Result<Capabilities> {
-        // It is public by the standard, but some servers guard it. Where it may be needed to get
-        // a token it can't wait for one.
-        let get = |token| {
-            let request = self.request(Method::GET, self.url("metadata")).token(token);
-            request.accept("application/fhir+json").unmet()
-        };
-        let response = match get(TokenUse::Never).send().await {
+        // It is public by the standard, but some servers guard it.
+        match self.statement(TokenUse::Never).await {
             Err(error) if matches!(error.status(), Some(401 | 403)) && !self.auth().is_none() => {
-                get(TokenUse::SameOrigin).send().await?
+                self.statement(TokenUse::SameOrigin).await
             }
-            result => result?,
-        };
+            result => result,
+        }
+    }
+
+    /// Asks for the CapabilityStatement. On the way to a token only without one.
+    pub(super) async fn statement(&self, token: TokenUse) -> Result<Capabilities> {
+        let request = self.request(Method::GET, self.url("metadata")).token(token).unmet();
+        let response = request.accept("application/fhir+json").send().await?;
         let url = super::show_url(response.url());
         let statement = response.json(LONGEST_STATEMENT).await?;
         Capabilities::read(&statement).ok_or_else(|| {

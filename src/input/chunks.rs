@@ -6,6 +6,8 @@ use flate2::read::MultiGzDecoder;
 
 /// Bytes a chunk aims at.
 const CHUNK: usize = 2 << 20;
+/// Bytes that make a chunk worth its while.
+const SMALL_CHUNK: usize = 256 << 10;
 /// The longest line that is taken (spec: "Rows").
 pub const LONGEST_LINE: usize = 64 << 20;
 /// What some programs begin text files with; not part of the first line.
@@ -43,6 +45,8 @@ pub fn decompress(mut reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read +
 /// Cuts a stream of lines into chunks.
 pub struct Chunks<R> {
     reader: R,
+    /// Bytes that a chunk aims at.
+    size: usize,
     rest: Vec<u8>,
     line: u64,
     end: bool,
@@ -51,7 +55,14 @@ pub struct Chunks<R> {
 impl<R: Read> Chunks<R> {
     /// The chunks of what `reader` gives. A byte order mark at its start is left out.
     pub fn new(reader: R) -> Self {
-        Self { reader, rest: Vec::new(), line: 1, end: false }
+        Self { reader, size: CHUNK, rest: Vec::new(), line: 1, end: false }
+    }
+
+    /// Makes chunks so small that a table of `bytes` bytes keeps `workers` busy to its end.
+    pub fn for_workers(self, bytes: u64, workers: usize) -> Self {
+        let share = bytes / (workers as u64 * 16).max(1);
+        let size = usize::try_from(share).unwrap_or(CHUNK).clamp(SMALL_CHUNK, CHUNK);
+        Self { size, ..self }
     }
 
     /// Reads until `buffer` has `len` bytes or the stream ends.
@@ -64,10 +75,10 @@ impl<R: Read> Chunks<R> {
     }
 
     fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
-        let mut bytes = Vec::with_capacity(CHUNK + self.rest.len());
+        let mut bytes = Vec::with_capacity(self.size + self.rest.len());
         bytes.append(&mut self.rest);
         let mut too_long = Vec::new();
-        let mut size = CHUNK;
+        let mut size = self.size;
         loop {
             self.fill(&mut bytes, size)?;
             if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
@@ -86,7 +97,7 @@ impl<R: Read> Chunks<R> {
                     too_long.push(self.line);
                     self.line += 1;
                     self.skip_line(&mut bytes)?;
-                    size = CHUNK;
+                    size = self.size;
                 }
             }
         }

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use super::Sink;
 use super::keys::KeyIndex;
 use super::rows::Bitmap;
-use super::staged::{Staged, encode};
+use super::staged::{Scratch, Staged, encode};
 use super::table::{Merge, TableRun};
 use crate::error::{Context, Result};
 use crate::store::WorkFolder;
@@ -50,7 +50,7 @@ pub fn append(sink: &Sink, row: &Row<'_>, work: &WorkFolder) -> Result<()> {
     let failed = "cannot make a completion row";
     let batch = RecordBatch::try_new(schema::completion(), columns).context(failed)?;
     let mut rows = Staged::new(work, schema::completion());
-    rows.push(encode(&batch).context(failed)?, 1)?;
+    rows.push(encode(&batch, &mut Scratch::default())?, 1)?;
     sink.write(&TableRun {
         name: TABLE,
         rows: &rows,

@@ -7,15 +7,14 @@ use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
 use std::ops::Range;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use serde_json::json;
 
 use super::keys::KeyIndex;
 use super::parallel;
 use super::parquet_file::{ParquetFile, Settings};
-use super::rows::{Bitmap, SlottedBatch};
+use super::rows::Bitmap;
 use super::staged::Staged;
 use super::table::{Merge, TableRun, Written};
 use crate::error::{Context, Error, Result};
@@ -144,10 +143,11 @@ impl FileFormat {
         let slots = run.rows.slots();
         let step = options.rows_per_file.max(1);
         let parts = (slots.div_ceil(step) as usize).max(1);
+        let of_each = options.threads.div_ceil(parts);
         let written = parallel::run(options.threads, parts, |part| {
             let name = self.name(run.name, first + part);
             let range = part as u64 * step..((part as u64 + 1) * step).min(slots);
-            let written = self.write_part(folder, &name, run, live, range)?;
+            let written = self.write_part(folder, &name, run, live, range, of_each)?;
             Ok((name, written))
         })?;
         let mut all = Written::default();
@@ -167,12 +167,13 @@ impl FileFormat {
         run: &TableRun<'_>,
         live: &Bitmap,
         range: Range<u64>,
+        threads: usize,
     ) -> Result<(u64, u64)> {
-        let batches = run.rows.read(range)?.map(|batch| keep_live(batch?, live));
+        let batches = run.rows.read(range, live)?;
         match self {
             Self::Parquet => {
                 let unique_columns = run.key_columns.iter().map(|s| (*s).to_owned()).collect();
-                let settings = Settings { unique_columns, ..Settings::default() };
+                let settings = Settings { unique_columns, threads, ..Settings::default() };
                 let mut file = ParquetFile::create(folder, name, run.rows.schema(), &settings)?;
                 for batch in batches {
                     file.write(&batch?)?;
@@ -260,17 +261,6 @@ fn split_lines(text: &[u8], rows: u64, room: u64) -> (&[u8], u64) {
     }
     let end = memchr::memchr_iter(b'\n', text).nth(room.saturating_sub(1) as usize);
     (&text[..end.map_or(text.len(), |end| end + 1)], room)
-}
-
-/// A batch without the rows that have lost.
-pub(super) fn keep_live(batch: SlottedBatch, live: &Bitmap) -> Result<RecordBatch> {
-    let SlottedBatch { first_slot, batch } = batch;
-    let slots = first_slot..first_slot + batch.num_rows() as u64;
-    if live.count_in(slots.clone()) == slots.end - slots.start {
-        return Ok(batch);
-    }
-    let keep: BooleanArray = slots.map(|slot| Some(live.get(slot))).collect();
-    filter_record_batch(&batch, &keep).context("cannot filter rows")
 }
 
 fn write_csv(

@@ -1,21 +1,27 @@
 //! Parquet files, written within bounded memory.
 //!
 //! Shared by the Delta tables and the plain Parquet format. Row groups end by rows or by bytes,
-//! whichever comes first, so that wide rows cost small row groups rather than memory.
+//! whichever comes first, so that wide rows cost small row groups rather than memory. Columns
+//! are encoded on several threads: most tables have one file, and hundreds of columns.
+
+mod row_group;
 
 use std::cmp::Ordering;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Compression, LogicalType, Type, ZstdLevel};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::Statistics;
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescriptor, ColumnPath};
 
+use self::row_group::RowGroup;
 use crate::error::{Context, Error, Result};
 use crate::store::{Folder, Upload};
 
@@ -32,11 +38,18 @@ pub struct Settings {
     pub row_group_rows: usize,
     /// Bytes that a row group may hold in memory before it ends.
     pub row_group_bytes: usize,
+    /// Columns encoded at once.
+    pub threads: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { unique_columns: Vec::new(), row_group_rows: 128 << 10, row_group_bytes: 32 << 20 }
+        Self {
+            unique_columns: Vec::new(),
+            row_group_rows: 128 << 10,
+            row_group_bytes: 32 << 20,
+            threads: 1,
+        }
     }
 }
 
@@ -44,10 +57,16 @@ impl Default for Settings {
 /// on a local disk; dropped before that, nothing appears. Holds some 64 MiB at most: one row
 /// group and the parts under way.
 pub struct ParquetFile {
-    writer: ArrowWriter<Sink>,
+    writer: SerializedFileWriter<Sink>,
+    groups: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+    /// The row group under way.
+    group: Option<RowGroup>,
     shown: String,
     rows: u64,
+    row_group_rows: usize,
     row_group_bytes: usize,
+    threads: usize,
 }
 
 /// What was written.
@@ -118,28 +137,59 @@ impl ParquetFile {
         }
         // Readers take a table's types from its own metadata; the Arrow schema that could be
         // embedded would say the same again in every file.
-        let options = ArrowWriterOptions::new()
-            .with_properties(properties.build())
-            .with_skip_arrow_metadata(true);
+        let failed = || format!("cannot write '{shown}'");
+        let root = ArrowSchemaConverter::new().convert(&schema).with_context(failed)?;
         let sink = Sink(Some(folder.upload(name)?));
-        let writer = ArrowWriter::try_new_with_options(sink, schema, options)
-            .with_context(|| format!("cannot write '{shown}'"))?;
-        Ok(Self { writer, shown, rows: 0, row_group_bytes: settings.row_group_bytes })
+        let properties = Arc::new(properties.build());
+        let writer = SerializedFileWriter::new(sink, root.root_schema_ptr(), properties);
+        let writer = writer.with_context(failed)?;
+        Ok(Self {
+            groups: ArrowRowGroupWriterFactory::new(&writer, schema.clone()),
+            writer,
+            schema,
+            group: None,
+            shown,
+            rows: 0,
+            row_group_rows: settings.row_group_rows.max(1),
+            row_group_bytes: settings.row_group_bytes,
+            threads: settings.threads,
+        })
     }
 
     /// Adds rows.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let step = piece_rows(batch, PIECE.min(self.row_group_bytes / 2));
-        for start in (0..batch.num_rows()).step_by(step) {
-            let piece = batch.slice(start, step.min(batch.num_rows() - start));
-            let written = self.writer.write(&piece).and_then(|()| {
-                let full = self.writer.memory_size() >= self.row_group_bytes;
-                if full { self.writer.flush() } else { Ok(()) }
-            });
-            written.with_context(|| format!("cannot write '{}'", self.shown))?;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let group = match &mut self.group {
+                Some(group) => group,
+                none => none.insert(
+                    RowGroup::new(
+                        &self.groups,
+                        &self.schema,
+                        self.writer.flushed_row_groups().len(),
+                    )
+                    .with_context(|| format!("cannot write '{}'", self.shown))?,
+                ),
+            };
+            let rows = step.min(batch.num_rows() - start).min(self.row_group_rows - group.rows());
+            group
+                .write(&batch.slice(start, rows), self.threads)
+                .with_context(|| format!("cannot write '{}'", self.shown))?;
+            start += rows;
+            self.rows += rows as u64;
+            if group.rows() >= self.row_group_rows || group.memory() >= self.row_group_bytes {
+                self.end_group()?;
+            }
         }
-        self.rows += batch.num_rows() as u64;
         Ok(())
+    }
+
+    fn end_group(&mut self) -> Result<()> {
+        let Some(group) = self.group.take() else { return Ok(()) };
+        group
+            .finish(&mut self.writer, self.threads)
+            .with_context(|| format!("cannot write '{}'", self.shown))
     }
 
     /// Rows written so far.
@@ -149,11 +199,12 @@ impl ParquetFile {
 
     /// About how many bytes the file has so far.
     pub fn bytes(&self) -> u64 {
-        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+        (self.writer.bytes_written() + self.group.as_ref().map_or(0, RowGroup::bytes)) as u64
     }
 
     /// Makes the file appear.
     pub fn finish(mut self) -> Result<Written> {
+        self.end_group()?;
         let metadata =
             self.writer.finish().with_context(|| format!("cannot write '{}'", self.shown))?;
         let upload = self.writer.inner_mut().0.take();

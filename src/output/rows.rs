@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use arrow::array::RecordBatch;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
 use sha2::{Digest, Sha256};
 
@@ -20,20 +21,25 @@ pub trait RowSource: Send + Sync {
     /// Number of slots: rows staged, the superseded ones too.
     fn slots(&self) -> u64;
 
-    /// The batches that cover `slots`, in order and without gaps, trimmed to the range. Batches
-    /// hold some thousands of rows. Several threads may read different ranges at once.
-    fn read(&self, slots: Range<u64>) -> Result<Batches<'_>>;
+    /// The rows of `slots` that are `live`, in order, in batches of some thousands. Several
+    /// threads may read different ranges at once.
+    fn read<'a>(&'a self, slots: Range<u64>, live: &'a dyn Live) -> Result<Batches<'a>>;
 }
 
 /// An iterator over staged rows.
-pub type Batches<'a> = Box<dyn Iterator<Item = Result<SlottedBatch>> + Send + 'a>;
+pub type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + Send + 'a>;
 
-/// Rows with consecutive slots.
-pub struct SlottedBatch {
-    /// The slot of the batch's first row.
-    pub first_slot: u64,
-    /// The rows.
-    pub batch: RecordBatch,
+/// Which slots are wanted.
+pub trait Live: Send + Sync {
+    /// Whether this one is.
+    fn is_live(&self, slot: u64) -> bool;
+
+    /// A filter that keeps what is wanted; `None` where that is all.
+    fn filter(&self, slots: Range<u64>) -> Option<BooleanArray> {
+        let rows = slots.end.saturating_sub(slots.start) as usize;
+        let keep = BooleanBuffer::collect_bool(rows, |row| self.is_live(slots.start + row as u64));
+        (keep.count_set_bits() < rows).then(|| keep.into())
+    }
 }
 
 /// What identifies a row: 128 bits of a hash of its key columns.
@@ -137,6 +143,12 @@ impl Bitmap {
             bits.count_ones().into()
         };
         (first..=last).map(count).sum()
+    }
+}
+
+impl Live for Bitmap {
+    fn is_live(&self, slot: u64) -> bool {
+        self.get(slot)
     }
 }
 

@@ -1,18 +1,17 @@
 //! Rows of a run between de-identification and their table: as Arrow, as JSON lines, or both.
 
-use std::io::Cursor;
 use std::ops::Range;
 use std::sync::Mutex;
 
 use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
-use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
-use arrow::ipc::{CompressionType, MetadataVersion};
+use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::writer::StreamWriter;
 
 use super::blocks::Blocks;
-use super::rows::{Batches, Bitmap, RowSource, SlottedBatch};
+use super::rows::{Batches, Bitmap, Live, RowSource};
 use crate::error::{Context, Result};
 use crate::store::WorkFolder;
 use crate::table::{Misfits, adapt};
@@ -21,14 +20,44 @@ use crate::table::{Misfits, adapt};
 const ROWS_AT_ONCE: u64 = 4 << 10;
 const DAMAGED: &str = "the work folder's files have been damaged";
 
+/// Room that is used again for each block: fresh memory of some megabytes costs more than what
+/// is written to it.
+#[derive(Default)]
+pub struct Scratch {
+    plain: Vec<u8>,
+    packed: Vec<u8>,
+}
+
 /// Encodes a batch for [`Staged::push`]; done by the workers, since it compresses.
-pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
-    let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)?
-        .try_with_compression(Some(CompressionType::LZ4_FRAME))?;
-    let mut writer = StreamWriter::try_new_with_options(Vec::new(), batch.schema_ref(), options)?;
-    writer.write(batch)?;
-    writer.finish()?;
-    writer.into_inner()
+///
+/// Compressed as a whole: a wide table has thousands of small buffers, and Arrow would compress
+/// each by itself.
+pub fn encode(batch: &RecordBatch, scratch: &mut Scratch) -> Result<Vec<u8>> {
+    let Scratch { plain, packed } = scratch;
+    plain.clear();
+    let failed = "cannot encode rows";
+    let mut writer = StreamWriter::try_new(&mut *plain, batch.schema_ref()).context(failed)?;
+    writer.write(batch).and_then(|()| writer.finish()).context(failed)?;
+    drop(writer);
+    pack(plain, packed)
+}
+
+/// Packs lines for [`StagedLines::push`]; done by the workers.
+pub fn pack_lines(lines: &[u8], scratch: &mut Scratch) -> Result<Vec<u8>> {
+    pack(lines, &mut scratch.packed)
+}
+
+/// The length, then the compressed bytes.
+fn pack(plain: &[u8], room: &mut Vec<u8>) -> Result<Vec<u8>> {
+    room.resize(lz4_flex::block::get_maximum_output_size(plain.len()), 0);
+    let len = lz4_flex::block::compress_into(plain, room).context("cannot pack rows")?;
+    Ok([&(plain.len() as u32).to_le_bytes()[..], &room[..len]].concat())
+}
+
+/// The batch of [`encode`]; its arrays are parts of one buffer.
+pub fn decode(packed: &[u8]) -> Result<Option<RecordBatch>> {
+    let mut buffer = Buffer::from(lz4_flex::decompress_size_prepended(packed).context(DAMAGED)?);
+    StreamDecoder::new().decode(&mut buffer).context(DAMAGED)
 }
 
 /// Rows of one table, in blocks, each with the columns that its rows show.
@@ -66,25 +95,32 @@ impl Staged {
 
     /// Some rows of a block, as they were pushed.
     fn read_block(&self, index: usize, rows: Range<usize>) -> Result<RecordBatch> {
-        let bytes = self.blocks.read(index)?;
-        let batch = StreamReader::try_new(Cursor::new(bytes), None)
-            .context(DAMAGED)?
-            .next()
-            .transpose()
-            .context(DAMAGED)?
+        let batch = decode(&self.blocks.read(index)?)?
             .unwrap_or_else(|| RecordBatch::new_empty(self.schema.clone()));
         let rows = rows.start..rows.end.min(batch.num_rows());
         Ok(batch.slice(rows.start, rows.len()))
     }
 
-    /// Blocks `group`, as far as they are within `slots`, as one batch in the table's schema.
-    fn read_group(&self, group: Range<usize>, slots: &Range<u64>) -> Result<SlottedBatch> {
-        let first_slot = self.starts[group.start].max(slots.start);
+    /// The live rows of blocks `group`, as far as they are within `slots`, as one batch in the
+    /// table's schema.
+    fn read_group(
+        &self,
+        group: Range<usize>,
+        slots: &Range<u64>,
+        live: &dyn Live,
+    ) -> Result<RecordBatch> {
         let batches = group
             .map(|index| {
                 let start = self.starts[index];
                 let from = slots.start.saturating_sub(start) as usize;
-                self.read_block(index, from..slots.end.saturating_sub(start) as usize)
+                let block =
+                    self.read_block(index, from..slots.end.saturating_sub(start) as usize)?;
+                let first = start + from as u64;
+                // Before the columns are added that the block lacks.
+                match live.filter(first..first + block.num_rows() as u64) {
+                    None => Ok(block),
+                    Some(keep) => filter_record_batch(&block, &keep).context("cannot filter rows"),
+                }
             })
             .collect::<Result<Vec<_>>>()?;
         let mut misfits = Misfits::new();
@@ -96,7 +132,7 @@ impl Staged {
                 *all.entry(key).or_default() += count;
             }
         }
-        Ok(SlottedBatch { first_slot, batch })
+        Ok(batch)
     }
 }
 
@@ -109,7 +145,7 @@ impl RowSource for Staged {
         self.starts.last().copied().unwrap_or_default()
     }
 
-    fn read(&self, slots: Range<u64>) -> Result<Batches<'_>> {
+    fn read<'a>(&'a self, slots: Range<u64>, live: &'a dyn Live) -> Result<Batches<'a>> {
         if slots.is_empty() {
             return Ok(Box::new(std::iter::empty()));
         }
@@ -123,7 +159,7 @@ impl RowSource for Staged {
             }
             (start < next).then_some(start..next)
         });
-        Ok(Box::new(groups.map(move |group| self.read_group(group, &slots))))
+        Ok(Box::new(groups.map(move |group| self.read_group(group, &slots, live))))
     }
 }
 
@@ -139,7 +175,7 @@ impl StagedLines {
         Self { blocks: Blocks::new(work), starts: vec![0] }
     }
 
-    /// Adds `rows` lines, each with its line end, packed by [`pack`].
+    /// Adds `rows` lines, each with its line end, packed by [`pack_lines`].
     pub fn push(&mut self, packed: Vec<u8>, rows: u64) -> Result<()> {
         self.blocks.push(packed)?;
         self.starts.push(self.slots() + rows);
@@ -165,19 +201,25 @@ impl StagedLines {
                 visit(&lines, window[1] - window[0])?;
                 continue;
             }
-            for (line, slot) in lines.split_inclusive(|b| *b == b'\n').zip(window[0]..) {
+            // Lines that live, side by side, as one run.
+            let (mut from, mut to, mut rows) = (0, 0, 0);
+            let ends = memchr::memchr_iter(b'\n', &lines).map(|end| end + 1);
+            for (end, slot) in ends.zip(window[0]..) {
                 if live.get(slot) {
-                    visit(line, 1)?;
+                    (to, rows) = (end, rows + 1);
+                    continue;
                 }
+                if rows > 0 {
+                    visit(&lines[from..to], rows)?;
+                }
+                (from, to, rows) = (end, end, 0);
+            }
+            if rows > 0 {
+                visit(&lines[from..to], rows)?;
             }
         }
         Ok(())
     }
-}
-
-/// Packs lines for [`StagedLines::push`]; done by the workers.
-pub fn pack(lines: &[u8]) -> Vec<u8> {
-    lz4_flex::compress_prepend_size(lines)
 }
 
 #[cfg(test)]

@@ -16,9 +16,15 @@ const DIGITS: usize = 20;
 /// The age at which other programs' files under way are taken for dead.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What is written at once, and at multiples of it: a write that begins or ends within a page
+/// makes the kernel fill the rest of it (of a large one on newer kernels) with zeros first.
+const BLOCK: usize = 1 << 20;
+
 /// A file under way: beside its target, under a name of its own, locked while its writer lives.
 pub(super) struct Staging {
     file: File,
+    /// What has not been written yet: less than a block.
+    pending: Vec<u8>,
     path: PathBuf,
     target: PathBuf,
     done: bool,
@@ -51,22 +57,27 @@ impl Staging {
                 // Another run has just taken it for a dead one's.
                 Err(Errno::WOULDBLOCK) => continue,
                 // Without locks nobody can take it for dead either.
-                _ => return Ok(Self { file, path, target, done: false }),
+                _ => return Ok(Self { file, pending: Vec::new(), path, target, done: false }),
             }
         }
     }
 
     /// Makes it durable and shows it in place of what was there.
     pub(super) fn replace(mut self) -> io::Result<()> {
-        self.file.sync_all()?;
+        self.sync()?;
         fs::rename(&self.path, &self.target)?;
         self.done = true;
         sync_folder(&self.target)
     }
 
+    fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.file.sync_all()
+    }
+
     /// Makes it durable and shows it, unless there is one already: then false.
     pub(super) fn create(mut self) -> io::Result<bool> {
-        self.file.sync_all()?;
+        self.sync()?;
         let mut shown = fs::hard_link(&self.path, &self.target);
         if matches!(&shown, Err(e) if !matches!(e.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound))
         {
@@ -85,10 +96,22 @@ impl Staging {
 
 impl Write for Staging {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.file.write(data)
+        if self.pending.is_empty() && data.len() >= BLOCK {
+            let whole = data.len() / BLOCK * BLOCK;
+            self.file.write_all(&data[..whole])?;
+            return Ok(whole);
+        }
+        let taken = data.len().min(BLOCK - self.pending.len());
+        self.pending.extend_from_slice(&data[..taken]);
+        if self.pending.len() == BLOCK {
+            self.flush()?;
+        }
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.pending)?;
+        self.pending.clear();
         Ok(())
     }
 }

@@ -310,3 +310,38 @@ fn a_guarded_capability_statement_is_asked_for_with_credentials() {
     let capabilities = block_on(client.capabilities()).unwrap();
     assert_eq!(capabilities.software_name.as_deref(), Some("Guarded"));
 }
+
+#[test]
+fn the_way_to_a_token_asks_for_no_token() {
+    // A CapabilityStatement behind credentials, which may or may not be needed to get them.
+    for (has_configuration, ends_well) in [(true, true), (false, false)] {
+        let server = Server::start(move |asked| match asked.target.as_str() {
+            "/fhir/.well-known/smart-configuration" if has_configuration => {
+                configuration(asked, &[])
+            }
+            "/token" => token("t", &json!(300)),
+            "/fhir/metadata" if authorization(asked).is_none() => Answer::new(401, ""),
+            "/fhir/metadata" => statement("Epic", json!({})),
+            "/fhir/Patient" => Answer::new(200, ""),
+            _ => Answer::new(404, ""),
+        });
+        let client = client_of(&server, &smart());
+        match get(&client, client.url("Patient")) {
+            Ok(_) => assert!(ends_well),
+            Err(error) => assert!(!ends_well && error.is_auth(), "{error}"),
+        }
+        for asked in server.asked_of("/fhir/Patient") {
+            assert_eq!(asked.headers["epic-client-id"], "our-client");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_down_is_not_blamed_on_the_credentials() {
+    let server = Server::start(|asked| match asked.target.as_str() {
+        "/fhir/metadata" => Answer::new(503, ""),
+        _ => Answer::new(404, ""),
+    });
+    let error = block_on(client_of(&server, &smart()).authorize()).unwrap_err();
+    assert!(error.retryable() && !error.is_auth(), "{error}");
+}

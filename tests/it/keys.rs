@@ -99,6 +99,14 @@ fn keys_are_never_overwritten() {
 }
 
 #[test]
+fn keys_are_made_on_the_local_disk_only() {
+    for dir in ["memory:///keys", "s3://bucket/keys"] {
+        let ended = keys(&Site::new(), &["new", dir]);
+        assert_eq!(ended.code, Some(23), "{}", ended.err);
+    }
+}
+
+#[test]
 fn only_known_algorithms_are_made() {
     let ended = keys(&Site::new(), &["new", "keys", "--alg", "HS256"]);
     assert_eq!(ended.code, Some(2), "{}", ended.err);

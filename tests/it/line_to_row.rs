@@ -1,14 +1,12 @@
 //! What must hold of every line, whatever it is: shared by the fuzz target and its replay.
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StructArray};
-use arrow::ipc::reader::StreamReader;
 use cumulus_etl::deid::policy::RESOURCE_TYPES;
 use cumulus_etl::deid::{Anonymizer, Codebook, Deidentified, Event, Scrubber};
 use cumulus_etl::fhir;
-use cumulus_etl::output::staged::encode;
+use cumulus_etl::output::staged::{Scratch, decode, encode};
 use cumulus_etl::table::{Misfits, Shape, TableBuilder, adapt, json, schema};
 use serde_json::{Map, Number, Value};
 
@@ -71,9 +69,8 @@ pub fn check(data: &[u8]) {
 fn through_ipc(builder: &mut TableBuilder, shape: &mut Shape) -> RecordBatch {
     let batch = builder.finish().expect("rows become a batch");
     shape.add(batch.schema_ref());
-    let bytes = encode(&batch).expect("a batch is encoded");
-    let mut reader = StreamReader::try_new(Cursor::new(bytes), None).expect("and read back");
-    reader.next().expect("there is a batch").expect("it is whole")
+    let bytes = encode(&batch, &mut Scratch::default()).expect("a batch is encoded");
+    decode(&bytes).expect("and read back").expect("there is a batch")
 }
 
 fn anonymizer() -> Anonymizer {

@@ -124,7 +124,10 @@ fn epic_is_told_the_client_id_and_nobody_else() {
 #[test]
 fn an_error_has_the_servers_words_but_no_secret() {
     let server = ehr(|asked| {
-        let said = format!("{} {}", asked.headers["authorization"], asked.target);
+        let mut said = format!("{} {}", asked.headers["authorization"], asked.target);
+        if said.starts_with("Basic") {
+            said.push_str(", which is geheim");
+        }
         let issue = json!([{"severity": "error", "diagnostics": format!("you said {said}")}]);
         let body = json!({"resourceType": "OperationOutcome", "issue": issue});
         Answer::json(422, &body).header("X-Said", &said).header("Set-Cookie", "s=cookie-monster")
@@ -251,4 +254,21 @@ fn a_base_url_must_be_one_without_credentials() {
         assert_eq!(error.exit(), Exit::ArgsInvalid);
         assert!(!error.to_string().contains("geheim"), "{error}");
     }
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up() {
+    // The server's threads wait until the test has ended.
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let server = ehr(move |_| {
+        let _ = held.lock().unwrap().recv();
+        Answer::new(200, "")
+    });
+    let options =
+        Options { read_timeout: std::time::Duration::from_millis(50), ..Options::default() };
+    let client = Client::new(&server.url, Auth::none(), &options).unwrap();
+    let error = get(&client, client.url("a")).unwrap_err();
+    assert!(error.retryable() && error.to_string().contains("took too long"), "{error}");
+    drop(hold);
 }

@@ -92,18 +92,22 @@ impl Backend {
         if let Some(url) = &self.token_url {
             return Ok(Endpoint { url: url.clone(), scopes_v2 });
         }
-        let named = configuration.as_ref().ok().and_then(|found| found["token_endpoint"].as_str());
-        let stated = match named {
-            Some(_) => None,
-            None => client.capabilities().await.ok().and_then(|known| known.token_url.clone()),
+        let named = configuration.as_ref().ok().and_then(token_endpoint);
+        let (url, cause) = match named {
+            Some(url) => (Some(url), None),
+            None => match client.statement(TokenUse::Never).await {
+                Ok(statement) => (statement.token_url, configuration.err()),
+                Err(error) if error.retryable() => (None, Some(error)),
+                Err(error) => (None, Some(configuration.err().unwrap_or(error))),
+            },
         };
-        let base = show_url(client.base());
-        match named.map(str::to_owned).or(stated).filter(|url| !url.is_empty()) {
+        match url {
             Some(url) => Ok(Endpoint { url: absolute(client, &url)?, scopes_v2 }),
-            None => Err(Error::Token {
-                what: format!("{base} names no token endpoint (--token-url can)"),
-                cause: configuration.err().map(Box::new),
-            }),
+            None => {
+                let base = show_url(client.base());
+                let what = format!("{base} names no token endpoint (--token-url can)");
+                Err(token_error(&what, cause))
+            }
         }
     }
 
@@ -167,6 +171,11 @@ async fn smart_configuration(client: &Client) -> Result<Value> {
     let url = client.url(".well-known/smart-configuration");
     let request = client.request(Method::GET, url).token(TokenUse::Never).unmet();
     request.accept("application/json").send().await?.json(LONGEST_ANSWER).await
+}
+
+fn token_endpoint(configuration: &Value) -> Option<String> {
+    let url = configuration["token_endpoint"].as_str()?;
+    Some(url.to_owned()).filter(|url| !url.is_empty())
 }
 
 /// Whether a server has the scopes of SMART 2, but not those of SMART 1.

@@ -176,21 +176,19 @@ impl PrivateKey {
     }
 
     /// The public half as a JWK Set, which is what servers are given.
-    pub fn public_jwks(&self) -> Value {
-        let mut jwk = self.public_jwk();
+    pub fn public_jwks(&self) -> Result<Value> {
+        let mut jwk = self.public_jwk()?;
         jwk["use"] = json!("sig");
-        json!({"keys": [jwk]})
+        Ok(json!({"keys": [jwk]}))
     }
 
-    fn public_jwk(&self) -> Value {
+    fn public_jwk(&self) -> Result<Value> {
         let mut jwk = match &self.pair {
             Pair::Rsa(pair) => {
-                let public = pair.public_key();
-                json!({
-                    "kty": "RSA",
-                    "n": encode(public.modulus().big_endian_without_leading_zero()),
-                    "e": encode(public.exponent().big_endian_without_leading_zero()),
-                })
+                let public = pkcs1::RsaPublicKey::from_der(pair.public_key().as_ref());
+                let public = public.map_err(|_| odd())?;
+                let (n, e) = (public.modulus.as_bytes(), public.public_exponent.as_bytes());
+                json!({"kty": "RSA", "n": encode(n), "e": encode(e)})
             }
             Pair::Ec(pair) => {
                 // 4, then x and y.
@@ -204,13 +202,12 @@ impl PrivateKey {
         if let Some(kid) = &self.kid {
             jwk["kid"] = json!(kid);
         }
-        jwk
+        Ok(jwk)
     }
 
     /// The private key as a JWK Set: a secret, for a file that only its owner can read.
     pub fn private_jwks(&self) -> Result<Zeroizing<String>> {
-        let odd = || Error::failed("cannot write the new key down");
-        let mut jwk = self.public_jwk();
+        let mut jwk = self.public_jwk()?;
         // What Cumulus ETL looks for. Beside it there should be no `use` (RFC 7517, 4.3).
         jwk["key_ops"] = json!(["sign"]);
         match &self.pair {
@@ -241,6 +238,10 @@ impl PrivateKey {
 /// What is wrong with a key, as an error.
 pub(super) fn bad(what: &str) -> Error {
     Error::new(Exit::BadCredential, what)
+}
+
+fn odd() -> Error {
+    Error::failed("cannot write the key down")
 }
 
 fn encode(bytes: &[u8]) -> String {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use arrow::array::BooleanArray;
 use arrow::buffer::BooleanBuffer;
 
-use crate::output::rows::Bitmap;
+use crate::output::rows::{Bitmap, Live};
 
 /// One bit a row or slot. Threads are joined before anything depends on what they set, so no
 /// order between the bits is needed.
@@ -60,9 +60,9 @@ impl Bits {
         both.map(|(a, b)| u64::from((a.load(Relaxed) & b.load(Relaxed)).count_ones())).sum()
     }
 
-    /// The `rows` bits from `start` as a filter that keeps set bits, or unset ones.
-    pub fn filter(&self, start: u64, rows: usize, keep: bool) -> BooleanArray {
-        BooleanBuffer::collect_bool(rows, |row| self.get(start + row as u64) == keep).into()
+    /// The `rows` bits from `start` as a filter that keeps unset bits.
+    pub fn filter_unset(&self, start: u64, rows: usize) -> BooleanArray {
+        BooleanBuffer::collect_bool(rows, |row| !self.get(start + row as u64)).into()
     }
 
     /// Cuts the bits into ranges that hold `set` set bits each (the last may hold fewer), to
@@ -82,6 +82,12 @@ impl Bits {
             ranges.push(start..self.len);
         }
         ranges
+    }
+}
+
+impl Live for Bits {
+    fn is_live(&self, slot: u64) -> bool {
+        self.get(slot)
     }
 }
 
@@ -109,6 +115,7 @@ mod tests {
         bits.clear(0);
         bits.set(1);
         assert!(!bits.get(0) && bits.get(1) && !bits.get(5000));
-        assert_eq!(bits.filter(0, 4, true), BooleanArray::from(vec![false, true, false, true]));
+        assert_eq!(bits.filter(0..4), Some(BooleanArray::from(vec![false, true, false, true])));
+        assert_eq!(bits.filter_unset(0, 2), BooleanArray::from(vec![true, false]));
     }
 }

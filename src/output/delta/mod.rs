@@ -194,7 +194,7 @@ fn read_file(
     let mut first_row = 0;
     for batch in rows {
         let batch = batch?;
-        let keep = deleted.filter(first_row, batch.num_rows(), false);
+        let keep = deleted.filter_unset(first_row, batch.num_rows());
         first_row += batch.num_rows() as u64;
         let context = || format!("cannot read the data file '{}'", log.folder.show(&file.name));
         let batch = filter_record_batch(&batch, &keep)
@@ -290,24 +290,20 @@ impl Run<'_> {
             .div_ceil(found.live.count().div_ceil(self.options.rows_per_file.max(1)).max(1));
         jobs.extend(found.live.split(per_file.max(1)).into_iter().map(Job::Insert));
         let new = parallel::run(self.options.threads, jobs.len(), |index| {
-            let mut out = writer.begin();
+            let mut out = writer.begin(self.options.threads.div_ceil(jobs.len()));
             match &jobs[index] {
                 Job::Rewrite(file, leaving) => {
                     let mut first_row = 0;
                     for batch in reader::open(&log.folder, file, None)? {
                         let batch = batch?;
-                        let stay = leaving.filter(first_row, batch.num_rows(), false);
+                        let stay = leaving.filter_unset(first_row, batch.num_rows());
                         first_row += batch.num_rows() as u64;
                         out.write(&filter_record_batch(&batch, &stay).context("cannot filter")?)?;
                     }
                 }
                 Job::Insert(slots) => {
-                    for staged in self.rows.read(slots.clone())? {
-                        let staged = staged?;
-                        let rows = staged.batch.num_rows();
-                        let live = found.live.filter(staged.first_slot, rows, true);
-                        let batch = filter_record_batch(&staged.batch, &live);
-                        out.write(&batch.context("cannot filter")?)?;
+                    for batch in self.rows.read(slots.clone(), &found.live)? {
+                        out.write(&batch?)?;
                     }
                 }
             }

@@ -15,7 +15,7 @@ use arrow::json::{LineDelimitedWriter, ReaderBuilder};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::output::rows::{Batches, Change, Key, SlottedBatch, UNKNOWN_TIME, key};
+use crate::output::rows::{Batches, Change, Key, Live, UNKNOWN_TIME, key};
 
 /// A run held in memory.
 pub(super) struct TestRun {
@@ -78,14 +78,17 @@ impl RowSource for TestRun {
         self.batch.num_rows() as u64
     }
 
-    fn read(&self, slots: Range<u64>) -> Result<Batches<'_>> {
+    fn read<'a>(&'a self, slots: Range<u64>, live: &'a dyn Live) -> Result<Batches<'a>> {
         const ROWS: u64 = 100;
         let end = slots.end.min(self.slots());
         let starts = (slots.start..end).step_by(ROWS as usize);
         Ok(Box::new(starts.map(move |first_slot| {
             let rows = ROWS.min(end - first_slot);
             let batch = self.batch.slice(first_slot as usize, rows as usize);
-            Ok(SlottedBatch { first_slot, batch })
+            match live.filter(first_slot..first_slot + rows) {
+                None => Ok(batch),
+                Some(keep) => filter_record_batch(&batch, &keep).context("cannot filter"),
+            }
         })))
     }
 }

@@ -79,9 +79,10 @@ impl<'a> FileWriter<'a> {
         }
     }
 
-    /// Begins to write rows; files are made as there are any.
-    pub fn begin(&self) -> Files<'_> {
-        Files { writer: self, current: None, done: Vec::new() }
+    /// Begins to write rows, on this many threads; files are made as there are any.
+    pub fn begin(&self, threads: usize) -> Files<'_> {
+        let settings = Settings { threads, ..self.settings.clone() };
+        Files { writer: self, settings, current: None, done: Vec::new() }
     }
 
     /// Ends the writing: from now on the files may be part of the table, even where its commit
@@ -121,6 +122,7 @@ impl Submitted<'_> {
 /// Rows on their way into files.
 pub(super) struct Files<'a> {
     writer: &'a FileWriter<'a>,
+    settings: Settings,
     current: Option<(String, ParquetFile)>,
     done: Vec<NewFile>,
 }
@@ -137,8 +139,8 @@ impl Files<'_> {
             Some(current) => current,
             none => {
                 let name = format!("part-00000-{}-c000.zstd.parquet", Uuid::new_v4());
-                let (folder, settings) = (self.writer.folder, &self.writer.settings);
-                let file = ParquetFile::create(folder, &name, schema.clone(), settings)?;
+                let folder = self.writer.folder;
+                let file = ParquetFile::create(folder, &name, schema.clone(), &self.settings)?;
                 none.insert((name, file))
             }
         };

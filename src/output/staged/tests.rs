@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int32Array, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 
 use super::*;
 use crate::store::Folder;
@@ -11,6 +11,10 @@ fn work() -> (tempfile::TempDir, WorkFolder) {
     let phi = Folder::open(dir.path().to_str().unwrap()).unwrap();
     let work = WorkFolder::create(None, &phi).unwrap();
     (dir, work)
+}
+
+fn packed(lines: &[u8]) -> Vec<u8> {
+    pack_lines(lines, &mut Scratch::default()).unwrap()
 }
 
 #[test]
@@ -23,36 +27,39 @@ fn ranges_of_slots_come_back_in_the_tables_schema() {
     let first = Schema::new(vec![text]);
     let array = StringArray::from(vec!["a", "b", "c"]);
     let batch = RecordBatch::try_new(Arc::new(first), vec![Arc::new(array)]).unwrap();
-    staged.push(encode(&batch).unwrap(), 3).unwrap();
+    staged.push(encode(&batch, &mut Scratch::default()).unwrap(), 3).unwrap();
     let second = Schema::new(vec![number]);
     let array = Int32Array::from(vec![4, 5]);
     let batch = RecordBatch::try_new(Arc::new(second), vec![Arc::new(array)]).unwrap();
-    staged.push(encode(&batch).unwrap(), 2).unwrap();
+    staged.push(encode(&batch, &mut Scratch::default()).unwrap(), 2).unwrap();
 
-    let read = |range: Range<u64>| -> Vec<(u64, usize)> {
-        let batches = staged.read(range).unwrap().map(Result::unwrap);
+    let mut live = Bitmap::all_set(5);
+    live.clear(1);
+    let read = |range: Range<u64>| -> Vec<usize> {
+        let batches = staged.read(range, &live).unwrap().map(Result::unwrap);
         batches
             .map(|found| {
-                assert_eq!(found.batch.schema(), schema);
-                (found.first_slot, found.batch.num_rows())
+                assert_eq!(found.schema(), schema);
+                found.num_rows()
             })
             .collect()
     };
-    assert_eq!(read(0..5), [(0, 5)]);
-    assert_eq!(read(1..4), [(1, 3)]);
-    assert_eq!(read(3..5), [(3, 2)]);
-    assert_eq!(read(2..2), []);
-    let found = staged.read(2..4).unwrap().next().unwrap().unwrap().batch;
+    assert_eq!(read(0..5), [4]);
+    assert_eq!(read(1..4), [2]);
+    assert_eq!(read(3..5), [2]);
+    assert!(read(2..2).is_empty());
+    let found = staged.read(1..4, &live).unwrap().next().unwrap().unwrap();
     assert_eq!(found.column(1).as_string::<i32>().value(0), "c");
     assert!(found.column(0).is_null(0));
+    assert_eq!(found.column(0).as_primitive::<Int32Type>().value(1), 4);
 }
 
 #[test]
 fn only_live_lines_are_read() {
     let (_dir, work) = work();
     let mut lines = StagedLines::new(&work);
-    lines.push(pack(b"{\"a\":1}\n{\"a\":2}\n"), 2).unwrap();
-    lines.push(pack(b"{\"a\":3}\n"), 1).unwrap();
+    lines.push(packed(b"{\"a\":1}\n{\"a\":2}\n"), 2).unwrap();
+    lines.push(packed(b"{\"a\":3}\n"), 1).unwrap();
     let mut live = Bitmap::all_set(3);
     live.clear(0);
     let mut all = Vec::new();
@@ -84,7 +91,7 @@ fn many_blocks_go_to_a_folder_that_is_gone_afterwards() {
     };
     let blocks: Vec<_> = (0..5).map(|_| block()).collect();
     for block in &blocks {
-        lines.push(pack(block), 1).unwrap();
+        lines.push(packed(block), 1).unwrap();
     }
     let mut next = 0;
     lines

@@ -247,9 +247,9 @@ fn a_failed_run_leaves_nothing_behind() {
         fn slots(&self) -> u64 {
             self.0.slots()
         }
-        fn read(&self, slots: Range<u64>) -> Result<Batches<'_>> {
+        fn read<'a>(&'a self, slots: Range<u64>, live: &'a dyn Live) -> Result<Batches<'a>> {
             let broken = std::iter::once(Err(Error::failed("the disk is gone")));
-            Ok(Box::new(self.0.read(slots)?.take(2).chain(broken)))
+            Ok(Box::new(self.0.read(slots, live)?.take(2).chain(broken)))
         }
     }
     let folder = memory();
