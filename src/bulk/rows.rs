@@ -25,8 +25,10 @@ pub(super) fn look(line: &[u8], resource_type: &str) -> Row {
     if too_deep(line) {
         return Row::Bad;
     }
+    // The parser takes it for granted that text is UTF-8.
+    let Ok(line) = std::str::from_utf8(line) else { return Row::Bad };
     // The whole line is checked, with what may stand behind the object.
-    match sonic_rs::from_slice::<LazyValue<'_>>(line) {
+    match sonic_rs::from_str::<LazyValue<'_>>(line) {
         Ok(value) if value.is_object() => {}
         _ => return Row::Bad,
     }

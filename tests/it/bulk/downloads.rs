@@ -37,9 +37,10 @@ fn files_come_in_manifest_order_with_the_log_of_it() {
     let id = format!("{}/jobs/0", server.base());
     assert!(log.iter().all(|event| event["exportId"] == id));
     assert!(log.iter().all(|event| event["timestamp"].as_str().unwrap().ends_with('Z')));
-    let asked = &events(&site, "download_request")[0];
+    let asked = events(&site, "download_request");
     let url = format!("{}/files/0?signature=***", server.origin());
-    assert_eq!(*asked, json!({"fileUrl": url, "itemType": "output", "resourceType": "Patient"}));
+    let first = json!({"fileUrl": url, "itemType": "output", "resourceType": "Patient"});
+    assert!(asked.contains(&first), "{asked:?}");
     let came = events(&site, "download_complete");
     let first = came.iter().find(|event| event["fileUrl"] == url).unwrap();
     assert_eq!(
