@@ -130,7 +130,8 @@ impl FileFormat {
         format!("{table}.{number:03}.{}", self.extension())
     }
 
-    /// Writes Arrow rows, some files at once.
+    /// Writes Arrow rows on all threads: some files at once, or of Parquet, which holds row groups
+    /// in memory, some columns of one file.
     fn write_parts(
         self,
         folder: &Folder,
@@ -143,11 +144,14 @@ impl FileFormat {
         let slots = run.rows.slots();
         let step = options.rows_per_file.max(1);
         let parts = (slots.div_ceil(step) as usize).max(1);
-        let of_each = options.threads.div_ceil(parts);
-        let written = parallel::run(options.threads, parts, |part| {
+        let (files, columns) = match self {
+            Self::Parquet => (1, options.threads),
+            Self::Csv | Self::Ndjson => (options.threads, 1),
+        };
+        let written = parallel::run(files, parts, |part| {
             let name = self.name(run.name, first + part);
             let range = part as u64 * step..((part as u64 + 1) * step).min(slots);
-            let written = self.write_part(folder, &name, run, live, range, of_each)?;
+            let written = self.write_part(folder, &name, run, live, range, columns)?;
             Ok((name, written))
         })?;
         let mut all = Written::default();

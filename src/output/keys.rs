@@ -9,7 +9,7 @@ use crate::error::{Context, Result};
 use crate::store::WorkFolder;
 
 /// Entries kept in memory before they are sorted and written out: 32 bytes each.
-const IN_MEMORY: usize = if cfg!(test) { 1 << 12 } else { 1 << 20 };
+const IN_MEMORY: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
 const ENTRY: usize = 32;
 /// The slot of a delete: behind all rows, so that it wins.
 const DELETED: u64 = u64::MAX;

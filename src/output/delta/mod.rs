@@ -215,14 +215,6 @@ struct Run<'a> {
     options: &'a Options<'a>,
 }
 
-/// A piece of the work of writing.
-enum Job<'a> {
-    /// A file of the table, without the rows that leave it.
-    Rewrite(&'a DataFile, &'a bits::Bits),
-    /// Rows of the run.
-    Insert(std::ops::Range<u64>),
-}
-
 impl Run<'_> {
     /// Merges into the newest version; `None` where another writer made a newer one meanwhile.
     fn attempt(&self, log: &Log) -> Result<Option<Committed>> {
@@ -281,34 +273,31 @@ impl Run<'_> {
         found: &Matches,
     ) -> Result<Vec<NewFile>> {
         let leaving = files.iter().zip(&found.leaving);
-        let mut jobs: Vec<Job<'_>> = leaving
-            .filter_map(|(file, leaving)| Some(Job::Rewrite(file, leaving.as_ref()?)))
-            .collect();
-        let per_file = found
-            .live
-            .count()
-            .div_ceil(found.live.count().div_ceil(self.options.rows_per_file.max(1)).max(1));
-        jobs.extend(found.live.split(per_file.max(1)).into_iter().map(Job::Insert));
-        let new = parallel::run(self.options.threads, jobs.len(), |index| {
-            let mut out = writer.begin(self.options.threads.div_ceil(jobs.len()));
-            match &jobs[index] {
-                Job::Rewrite(file, leaving) => {
-                    let mut first_row = 0;
-                    for batch in reader::open(&log.folder, file, None)? {
-                        let batch = batch?;
-                        let stay = leaving.filter_unset(first_row, batch.num_rows());
-                        first_row += batch.num_rows() as u64;
-                        out.write(&filter_record_batch(&batch, &stay).context("cannot filter")?)?;
-                    }
-                }
-                Job::Insert(slots) => {
-                    for batch in self.rows.read(slots.clone(), &found.live)? {
-                        out.write(&batch?)?;
-                    }
-                }
+        let rewrites: Vec<_> =
+            leaving.filter_map(|(file, leaving)| Some((file, leaving.as_ref()?))).collect();
+        let threads = self.options.threads;
+        let mut new = parallel::run(threads, rewrites.len(), |index| {
+            let (file, leaving) = rewrites[index];
+            let mut out = writer.begin(threads, rewrites.len());
+            let mut first_row = 0;
+            for batch in reader::open(&log.folder, file, None)? {
+                let batch = batch?;
+                let stay = leaving.filter_unset(first_row, batch.num_rows());
+                first_row += batch.num_rows() as u64;
+                out.write(&filter_record_batch(&batch, &stay).context("cannot filter")?)?;
             }
             out.finish()
         })?;
+        let rows = found.live.count();
+        let per_file = rows.div_ceil(rows.div_ceil(self.options.rows_per_file.max(1)).max(1));
+        // One after the other, each on all threads: fewer row groups in memory.
+        for slots in found.live.split(per_file.max(1)) {
+            let mut out = writer.begin(threads, 1);
+            for batch in self.rows.read(slots, &found.live)? {
+                out.write(&batch?)?;
+            }
+            new.push(out.finish()?);
+        }
         Ok(new.into_iter().flatten().collect())
     }
 

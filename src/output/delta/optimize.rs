@@ -64,7 +64,7 @@ fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<
     }
     let writer = FileWriter::new(&log.folder, &table.schema, Some(table), options);
     let new = parallel::run(options.threads, bins.len(), |index| {
-        let mut out = writer.begin(options.threads.div_ceil(bins.len()));
+        let mut out = writer.begin(options.threads, bins.len());
         for file in &bins[index] {
             for batch in reader::open(&log.folder, file, None)? {
                 out.write(&batch?)?;

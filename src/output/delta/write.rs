@@ -17,6 +17,8 @@ use crate::store::Folder;
 
 /// Files beyond this are cut, whatever their rows.
 const FILE_BYTES: u64 = 512 << 20;
+/// What the row groups of files that are written at once may hold together.
+const ROW_GROUPS_BYTES: usize = 64 << 20;
 /// Columns of which the log tells the bounds.
 const STATS_COLUMNS: usize = 32;
 
@@ -79,9 +81,15 @@ impl<'a> FileWriter<'a> {
         }
     }
 
-    /// Begins to write rows, on this many threads; files are made as there are any.
-    pub fn begin(&self, threads: usize) -> Files<'_> {
-        let settings = Settings { threads, ..self.settings.clone() };
+    /// Begins to write rows, as one of `jobs` that share `threads`; files are made as there are
+    /// any.
+    pub fn begin(&self, threads: usize, jobs: usize) -> Files<'_> {
+        let at_once = jobs.clamp(1, threads.max(1));
+        let settings = Settings {
+            threads: threads.div_ceil(at_once),
+            row_group_bytes: (ROW_GROUPS_BYTES / at_once).min(self.settings.row_group_bytes),
+            ..self.settings.clone()
+        };
         Files { writer: self, settings, current: None, done: Vec::new() }
     }
 
