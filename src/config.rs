@@ -7,6 +7,7 @@ use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
+use crate::bulk::Settings;
 use crate::error::{Error, Exit, Result};
 use crate::http::Credentials;
 
@@ -80,6 +81,8 @@ pub struct EtlConfig {
     pub threads: usize,
     /// Credentials for the FHIR server that INPUT is.
     pub credentials: Credentials,
+    /// What to export, where INPUT is a FHIR server.
+    pub export: Settings,
 }
 
 impl EtlConfig {
@@ -104,12 +107,13 @@ impl EtlConfig {
             strict: false,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             credentials: Credentials::default(),
+            export: Settings::default(),
         }
     }
 }
 
 /// Every setting of the main job, by the name it has in TOML files.
-pub const ETL_KEYS: [&str; 30] = [
+pub const ETL_KEYS: [&str; 46] = [
     "output-format",
     "task",
     "exclude-resources",
@@ -140,6 +144,22 @@ pub const ETL_KEYS: [&str; 30] = [
     "bearer-token",
     "token-url",
     "scope",
+    "export-to",
+    "since",
+    "until",
+    "type",
+    "type-filter",
+    "param",
+    "post",
+    "lenient",
+    "resume",
+    "cancel",
+    "inline",
+    "inline-resource",
+    "inline-mimetype",
+    "max-connections",
+    "export-timeout",
+    "no-compression",
 ];
 
 /// The merged layers, with every complaint about them.
@@ -241,6 +261,20 @@ impl Layers {
         };
         let names = texts.iter().flat_map(|text| text.split(','));
         names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// A list of texts that may have commas in them: a list, or one text.
+    pub fn texts(&mut self, key: &str) -> Vec<String> {
+        let Some((value, shown)) = self.find(key) else { return Vec::new() };
+        let texts = match &value {
+            Value::Array(_, items) => items.iter().map(scalar).collect(),
+            other => scalar(other).map(|text| vec![text]),
+        };
+        let Some(texts): Option<Vec<String>> = texts else {
+            self.problems.push(format!("{shown} must be a list of texts"));
+            return Vec::new();
+        };
+        texts.into_iter().filter(|text| !text.trim().is_empty()).collect()
     }
 
     /// A switch.

@@ -6,6 +6,7 @@ use clap::Args;
 use figment::value::{Dict, Value};
 
 use super::credentials::CredentialArgs;
+use super::exporting::ExportingArgs;
 use super::logging::Logging;
 use crate::config::{EtlConfig, Layers};
 use crate::error::{Error, Exit, Result};
@@ -15,7 +16,8 @@ use crate::ui;
 /// and in a TOML file (batch-size = 50000).
 #[derive(Args, Debug, Default)]
 pub struct EtlArgs {
-    /// Folder of FHIR NDJSON, read at any depth (.ndjson, .jsonl, also .gz and .zst)
+    /// Folder of FHIR NDJSON, read at any depth (.ndjson, .jsonl, also .gz and .zst), or the URL of
+    /// a FHIR server to export from (https://ehr.example/fhir, also with /Group/ID)
     #[arg(value_name = "INPUT")]
     input: Option<String>,
     /// Where de-identified tables go
@@ -97,6 +99,11 @@ pub struct EtlArgs {
     /// Accepted for older scripts; has no effect
     #[arg(long, hide = true)]
     skip_init_checks: bool,
+    /// Keep exported files in this local folder; the next run takes up what was interrupted there
+    #[arg(long, value_name = "DIR")]
+    export_to: Option<String>,
+    #[command(flatten)]
+    exporting: ExportingArgs,
     #[command(flatten)]
     credentials: CredentialArgs,
 }
@@ -146,6 +153,7 @@ impl EtlArgs {
             strict: layers.switch("strict"),
             threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
             credentials: CredentialArgs::credentials(layers),
+            export: ExportingArgs::settings(layers)?,
             ..defaults
         })
     }
@@ -176,6 +184,7 @@ impl EtlArgs {
             ("work-dir", &self.work_dir),
             ("threads", &self.threads),
             ("log-format", &self.log_format),
+            ("export-to", &self.export_to),
         ] {
             if let Some(text) = text {
                 flags.insert(key.to_owned(), Value::from(text.clone()));
@@ -193,6 +202,7 @@ impl EtlArgs {
                 flags.insert(key.to_owned(), Value::from(true));
             }
         }
+        self.exporting.add_to(&mut flags);
         self.credentials.add_to(&mut flags);
         flags
     }
