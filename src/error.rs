@@ -55,6 +55,8 @@ pub enum Exit {
     Failed = 70,
     /// `--strict`, and rows were rejected.
     RowsRejected = 71,
+    /// A study can't be used as it is written.
+    StudyInvalid = 72,
     /// SIGINT.
     Interrupted = 130,
     /// SIGTERM.

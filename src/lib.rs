@@ -25,5 +25,6 @@ pub mod http;
 pub mod input;
 pub mod output;
 pub mod store;
+pub mod study;
 pub mod table;
 pub mod ui;

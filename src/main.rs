@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use cumulus_etl::cli::Cli;
 
 // Arrow and Parquet make many small allocations on all threads at once.
@@ -10,7 +9,7 @@ use cumulus_etl::cli::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    match Cli::from_process().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             cumulus_etl::ui::last_words(&error.to_string(), error.exit());

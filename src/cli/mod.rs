@@ -10,6 +10,10 @@ mod init;
 mod inline;
 mod keys;
 mod logging;
+mod study;
+
+use std::ffi::OsStr;
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
@@ -51,9 +55,23 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Invent a bulk export and run the main job on it
     Demo(demo::DemoArgs),
+    /// Studies: from de-identified tables to counts (also as cumulus-library, a link to this program)
+    Study(study::StudyArgs),
 }
 
 impl Cli {
+    /// What the process was started with. By the name `cumulus-library` it is `study`.
+    pub fn from_process() -> Self {
+        let name = std::env::args_os().next();
+        if name.as_deref().map(Path::new).and_then(Path::file_stem)
+            == Some(OsStr::new(study::LIBRARY))
+        {
+            let study = study::Library::parse().study;
+            return Self { command: Some(Command::Study(study)), etl: etl::EtlArgs::default() };
+        }
+        Self::parse()
+    }
+
     /// Does what the command line says.
     pub fn run(self) -> Result<()> {
         match self.command {
@@ -65,6 +83,7 @@ impl Cli {
             Some(Command::Inline(args)) => args.run(),
             Some(Command::Keys(args)) => args.run(),
             Some(Command::Demo(args)) => args.run(),
+            Some(Command::Study(args)) => args.run(),
         }
     }
 }

@@ -1,0 +1,100 @@
+//! `cumulus-etl study list`
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::{Context, Error, Exit, Result};
+use crate::study::find::{self, Found};
+use crate::study::manifest::{Action, Content, Manifest, StudyFile, Work};
+
+/// Options of `study list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Folder with studies, at any depth; may be given several times
+    #[arg(
+        long,
+        short = 's',
+        value_name = "DIR",
+        env = "CUMULUS_LIBRARY_STUDY_DIR",
+        required = true
+    )]
+    study_dir: Vec<PathBuf>,
+}
+
+impl ListArgs {
+    /// Prints the studies, and what is wrong with those that can't be built.
+    pub fn run(self) -> Result<()> {
+        let studies = find::below(&self.study_dir)?;
+        let mut text = String::new();
+        let mut faults = Vec::new();
+        for Found { path, study } in &studies {
+            match study {
+                Ok(study) => describe(study, &mut text),
+                Err(error) => {
+                    // Errors name their file, but not always that of the study.
+                    let _ = writeln!(text, "{}\n  cannot be built\n", path.display());
+                    faults.push(error.to_string());
+                }
+            }
+        }
+        io::stdout().write_all(text.as_bytes()).context("cannot print")?;
+        match (faults.is_empty(), studies.is_empty()) {
+            (true, false) => Ok(()),
+            (true, true) => {
+                let folders: Vec<_> =
+                    self.study_dir.iter().map(|dir| dir.display().to_string()).collect();
+                let message = format!("no manifest.toml in or below {}", folders.join(", "));
+                Err(Error::new(Exit::StudyInvalid, message))
+            }
+            _ => Err(Error::new(Exit::StudyInvalid, faults.join("\n"))),
+        }
+    }
+}
+
+fn describe(study: &Manifest, text: &mut String) {
+    let _ = writeln!(text, "{}  {}", study.prefix, study.path.display());
+    let about = study.description.as_deref().unwrap_or("").trim();
+    if let Some(line) = about.lines().next() {
+        let _ = writeln!(text, "  {line}");
+    }
+    for (name, actions) in &study.stages {
+        let _ = writeln!(text, "  stage {name}");
+        actions.iter().for_each(|action| action_lines(study, action, text));
+    }
+    text.push('\n');
+}
+
+fn action_lines(study: &Manifest, action: &Action, text: &mut String) {
+    let label = action.label.as_deref().map(|label| format!(": {label}")).unwrap_or_default();
+    let skipped = if action.skip_by_default { " (only if asked for)" } else { "" };
+    match &action.work {
+        Work::Build { parallel, files } => {
+            let how = if *parallel { "build at once" } else { "build in order" };
+            let _ = writeln!(text, "    {how}{label}{skipped}");
+            for file in files {
+                let _ = writeln!(text, "      {}  {}", file.name, makes(study, file));
+            }
+        }
+        Work::Export { kind, tables } => {
+            let _ = writeln!(text, "    export as {}{label}{skipped}", kind.tag());
+            for table in tables {
+                let _ = writeln!(text, "      {}", table.name);
+            }
+        }
+    }
+}
+
+/// The tables that a file makes.
+fn makes(study: &Manifest, file: &StudyFile) -> String {
+    let names: Vec<String> = match &file.content {
+        Content::Template => return "tables known once it is filled in".to_owned(),
+        Content::Sql(tables) => tables.clone(),
+        Content::Workflow(workflow) => {
+            workflow.tables().into_iter().map(|(name, _)| study.table(name)).collect()
+        }
+    };
+    if names.is_empty() { "no tables".to_owned() } else { names.join(", ") }
+}

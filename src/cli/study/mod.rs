@@ -1,0 +1,41 @@
+//! `cumulus-etl study …`, which is `cumulus-library …` too.
+
+mod list;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::Result;
+
+/// What a link to this program is called that stands for its studies.
+pub const LIBRARY: &str = "cumulus-library";
+
+/// Options of `study`.
+#[derive(Args, Debug)]
+pub struct StudyArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check studies and show what they build and export
+    List(list::ListArgs),
+}
+
+/// Studies: from de-identified tables to counts that can be shared.
+#[derive(Debug, Parser)]
+#[command(name = LIBRARY, version, max_term_width = 100)]
+pub struct Library {
+    /// What follows the link's name.
+    #[command(flatten)]
+    pub study: StudyArgs,
+}
+
+impl StudyArgs {
+    /// Does what the command line says.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::List(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Finds studies: folders with a `manifest.toml`, at any depth.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::manifest::{FILE_NAME, Manifest};
+use crate::error::{Context, Error, Exit, Result};
+
+/// A folder with a manifest.
+#[derive(Debug)]
+pub struct Found {
+    /// The manifest's path.
+    pub path: PathBuf,
+    /// The study, or what is wrong with it.
+    pub study: Result<Manifest>,
+}
+
+/// The studies in some folders and below, by path within each. A faulty one is part of the result;
+/// a second study of a prefix is an error of that one. An error if a folder is not there.
+pub fn below(folders: &[PathBuf]) -> Result<Vec<Found>> {
+    let mut paths = Vec::new();
+    let mut seen = HashSet::new();
+    for folder in folders {
+        if !folder.is_dir() {
+            let message = format!("there is no folder {}", folder.display());
+            return Err(Error::new(Exit::FolderMissing, message));
+        }
+        collect(folder, &mut seen, &mut paths)?;
+    }
+    let mut prefixes: Vec<(String, PathBuf)> = Vec::new();
+    let mut studies = Vec::new();
+    for path in paths {
+        let study = Manifest::load(&path).and_then(|study| {
+            match prefixes.iter().find(|(prefix, _)| *prefix == study.prefix) {
+                None => Ok(study),
+                Some((prefix, other)) => Err(Error::new(
+                    Exit::StudyInvalid,
+                    format!("{}: {} is study '{prefix}', too", path.display(), other.display()),
+                )),
+            }
+        });
+        if let Ok(study) = &study {
+            prefixes.push((study.prefix.clone(), path.clone()));
+        }
+        studies.push(Found { path, study });
+    }
+    Ok(studies)
+}
+
+/// Adds the manifests in a folder and below; each folder once, whatever links lead to it.
+fn collect(folder: &Path, seen: &mut HashSet<PathBuf>, into: &mut Vec<PathBuf>) -> Result<()> {
+    let read = || format!("cannot read {}", folder.display());
+    if !seen.insert(folder.canonicalize().with_context(read)?) {
+        return Ok(());
+    }
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(folder).with_context(read)? {
+        let entry = entry.with_context(read)?;
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !hidden && entry.path().is_dir() {
+            folders.push(entry.path());
+        } else if entry.file_name() == FILE_NAME {
+            into.push(entry.path());
+        }
+    }
+    folders.sort();
+    folders.iter().try_for_each(|folder| collect(folder, seen, into))
+}

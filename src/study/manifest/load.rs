@@ -1,0 +1,333 @@
+//! From `manifest.toml` to a [`Manifest`]: both layouts, submanifests, and every check that needs
+//! no data.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use toml::Spanned;
+
+use super::names::{self, Names};
+use super::raw::{RawAction, RawExport, RawManifest, RawSubmanifest};
+use super::{
+    ALL_STAGES, Action, Content, DEFAULT_STAGE, ExportKind, ExportTable, FILE_NAME, Manifest,
+    Place, StudyFile, Work, dictionary,
+};
+use crate::error::{Error, Result};
+use crate::study::source::Source;
+use crate::study::sql_file;
+use crate::study::workflow::Workflow;
+
+/// What to write instead of a Python builder.
+const INSTEAD_OF_PYTHON: &str = "Python does not run here. Write the table as SQL (.sql), as a \
+     template of SQL (.sql.jinja) or as a counts workflow (.workflow)";
+
+impl Manifest {
+    /// Reads the manifest of a folder, or of a path to a manifest, with all files that it names.
+    /// The first fault is the error; nothing is changed.
+    pub fn load(path: &Path) -> Result<Self> {
+        let path = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
+        Self::read(&Source::read(&path)?)
+    }
+
+    fn read(source: &Source) -> Result<Self> {
+        let mut raw: RawManifest = source.toml()?;
+        if let Some(script) = &raw.advanced_options.dynamic_study_prefix {
+            let message = "Python does not run here: give the study's prefix as study_prefix";
+            return Err(source.fault_at(script, message));
+        }
+        let prefix = match &raw.study_prefix {
+            None => return Err(source.fault(1, "study_prefix is missing")),
+            Some(prefix) => match names::prefix_fault(prefix.get_ref()) {
+                None => prefix.get_ref().to_ascii_lowercase(),
+                Some(fault) => return Err(source.fault_at(prefix, fault)),
+            },
+        };
+        let dedicated_schema =
+            raw.advanced_options.dedicated_schema.take().map(Spanned::into_inner);
+        let dictionary = match &raw.data_dictionary {
+            None => Vec::new(),
+            Some(name) => {
+                dictionary::read(&Source::read(&existing(source.folder(), source, name)?)?)?
+            }
+        };
+        let mut reader = Reader {
+            prefix: &prefix,
+            dedicated_schema: dedicated_schema.as_deref(),
+            folder: source.folder(),
+            names: Names::default(),
+        };
+        let stages = reader.stages(source, &mut raw)?;
+        Ok(Self {
+            path: source.path().to_owned(),
+            description: raw.description,
+            dictionary,
+            stages,
+            subject_grain_column: raw.subject_grain_column,
+            subject_grain_tables: raw.subject_grain_tables.unwrap_or_default(),
+            dedicated_schema,
+            prefix,
+        })
+    }
+}
+
+/// What is known while actions are read.
+struct Reader<'a> {
+    prefix: &'a str,
+    dedicated_schema: Option<&'a str>,
+    /// The study's folder, from which its files count.
+    folder: &'a Path,
+    names: Names,
+}
+
+impl Reader<'_> {
+    fn stages(
+        &mut self,
+        source: &Source,
+        raw: &mut RawManifest,
+    ) -> Result<IndexMap<String, Vec<Action>>> {
+        let older = self.older(source, raw)?;
+        if raw.stages.is_empty() {
+            return match older.is_empty() {
+                true => Err(source.fault(1, "there are no stages: add [[stages.default]]")),
+                false => Ok(IndexMap::from([(DEFAULT_STAGE.to_owned(), older)])),
+            };
+        }
+        if let Some(action) = older.first() {
+            let message = "a manifest with stages has its files and exports in them: move these";
+            return Err(source.fault(action.place.line, message));
+        }
+        let mut stages = IndexMap::new();
+        for (name, actions) in std::mem::take(&mut raw.stages) {
+            if name.get_ref() == ALL_STAGES {
+                let message = "'all' means every stage; call this one something else";
+                return Err(source.fault_at(&name, message));
+            }
+            let mut read = Vec::new();
+            for action in actions {
+                self.action(source, action, true, &mut read)?;
+            }
+            stages.insert(name.into_inner(), read);
+        }
+        Ok(stages)
+    }
+
+    /// The actions that the older layout means.
+    fn older(&mut self, source: &Source, raw: &mut RawManifest) -> Result<Vec<Action>> {
+        let mut actions = Vec::new();
+        let lists = [
+            &mut raw.table_builder_config,
+            &mut raw.sql_config,
+            &mut raw.counts_builder_config,
+            &mut raw.file_config,
+            &mut raw.statistics_config,
+        ];
+        for list in lists.into_iter().filter_map(Option::take) {
+            let place = place(source, &list);
+            let files = self.files(source, list.into_inner().file_names)?;
+            let work = Work::Build { parallel: false, files };
+            actions.push(Action { label: None, work, skip_by_default: false, place });
+        }
+        if let Some(exports) = raw.export_config.take() {
+            let place = place(source, &exports);
+            let exports = exports.into_inner();
+            let lists = [
+                (ExportKind::Cube, exports.export_list),
+                (ExportKind::Cube, exports.count_list),
+                (ExportKind::AnnotatedCube, exports.annotated_count_list),
+                (ExportKind::Flat, exports.flat_list),
+                (ExportKind::Meta, exports.meta_list),
+            ];
+            for (kind, tables) in lists.into_iter().filter(|(_, tables)| !tables.is_empty()) {
+                let tables = self.exports(source, kind, tables)?;
+                let work = Work::Export { kind, tables };
+                let place = place.clone();
+                actions.push(Action { label: None, work, skip_by_default: false, place });
+            }
+        }
+        Ok(actions)
+    }
+
+    /// Reads an action, or those of the submanifests that it names.
+    fn action(
+        &mut self,
+        source: &Source,
+        action: Spanned<RawAction>,
+        may_have_submanifests: bool,
+        into: &mut Vec<Action>,
+    ) -> Result<()> {
+        let place = place(source, &action);
+        let raw = action.into_inner();
+        let label = raw.label.or(raw.description);
+        if let Some(label) = &label
+            && label.get_ref().contains(['[', ']'])
+        {
+            return Err(source.fault_at(label, "a label has no square brackets"));
+        }
+        let kind = raw.kind.as_ref().map_or("build:serial", |kind| kind.get_ref());
+        let fault = |message: &str| source.fault(place.line, message);
+        let export = match kind {
+            "build:serial" | "build:parallel" | "submanifest" => None,
+            "export:counts" => Some(ExportKind::Cube),
+            "export:annotated_counts" => Some(ExportKind::AnnotatedCube),
+            "export:flat" => Some(ExportKind::Flat),
+            "export:meta" => Some(ExportKind::Meta),
+            _ => {
+                let message = format!(
+                    "type '{kind}' is none of build:serial, build:parallel, export:counts, \
+                     export:annotated_counts, export:flat, export:meta, submanifest"
+                );
+                return Err(raw
+                    .kind
+                    .as_ref()
+                    .map_or_else(|| fault(&message), |kind| source.fault_at(kind, &message)));
+            }
+        };
+        let work = if let Some(kind) = export {
+            if raw.files.is_some() {
+                return Err(fault("an export has tables, not files"));
+            }
+            let tables = raw.tables.ok_or_else(|| fault("an export needs 'tables'"))?;
+            Work::Export { kind, tables: self.exports(source, kind, tables)? }
+        } else {
+            if raw.tables.is_some() {
+                return Err(fault("only an export has tables; this action needs 'files'"));
+            }
+            let files = raw.files.ok_or_else(|| fault("this action needs 'files'"))?;
+            if kind == "submanifest" {
+                if !may_have_submanifests {
+                    return Err(fault("a submanifest has no submanifests of its own"));
+                }
+                return self.submanifests(source, &files, raw.skip_by_default, into);
+            }
+            let parallel = kind == "build:parallel";
+            Work::Build { parallel, files: self.files(source, files)? }
+        };
+        let label = label.map(Spanned::into_inner);
+        into.push(Action { label, work, skip_by_default: raw.skip_by_default, place });
+        Ok(())
+    }
+
+    fn submanifests(
+        &mut self,
+        source: &Source,
+        files: &[Spanned<String>],
+        skip_by_default: bool,
+        into: &mut Vec<Action>,
+    ) -> Result<()> {
+        for file in files {
+            let part = Source::read(&existing(self.folder, source, file)?)?;
+            let raw: RawSubmanifest = part.toml()?;
+            let first = into.len();
+            for action in raw.actions {
+                self.action(&part, action, false, into)?;
+            }
+            for action in &mut into[first..] {
+                action.skip_by_default |= skip_by_default;
+            }
+        }
+        Ok(())
+    }
+
+    fn files(&mut self, source: &Source, files: Vec<Spanned<String>>) -> Result<Vec<StudyFile>> {
+        files.into_iter().map(|file| self.file(source, &file)).collect()
+    }
+
+    fn file(&mut self, source: &Source, file: &Spanned<String>) -> Result<StudyFile> {
+        let name = file.get_ref();
+        let lower = name.to_ascii_lowercase();
+        if lower.ends_with(".py") {
+            return Err(source.fault_at(file, format!("{name}: {INSTEAD_OF_PYTHON}")));
+        }
+        let path = existing(self.folder, source, file)?;
+        let content = if lower.ends_with(".sql.jinja") {
+            Content::Template
+        } else if lower.ends_with(".sql") {
+            Content::Sql(self.statements(&Source::read(&path)?)?)
+        } else if names::is_workflow(name) {
+            let workflow = Source::read(&path)?;
+            let content = Workflow::read(&workflow)?;
+            for (name, line) in content.tables() {
+                let whole = names::own(self.prefix, name, &workflow, line)?;
+                self.names.make(&whole, &workflow, line)?;
+            }
+            Content::Workflow(content)
+        } else {
+            let message = format!("{name} is none of .sql, .sql.jinja, .workflow, .toml");
+            return Err(source.fault_at(file, message));
+        };
+        Ok(StudyFile { name: name.clone(), path, content })
+    }
+
+    fn statements(&mut self, source: &Source) -> Result<Vec<String>> {
+        let mut tables = Vec::new();
+        for table in sql_file::created(source)? {
+            let named = (table.schema.as_deref(), table.name.as_str());
+            let schema = self.dedicated_schema;
+            let whole = names::own_in_sql(self.prefix, schema, named, source, table.line)?;
+            self.names.make(&whole, source, table.line)?;
+            tables.push(whole);
+        }
+        Ok(tables)
+    }
+
+    fn exports(
+        &mut self,
+        source: &Source,
+        kind: ExportKind,
+        entries: Vec<Spanned<RawExport>>,
+    ) -> Result<Vec<ExportTable>> {
+        let mut tables = Vec::new();
+        for entry in entries {
+            let line = source.line_of(&entry);
+            let RawExport { name, description } = entry.into_inner();
+            if names::is_workflow(&name) {
+                let path = self.folder.join(&name);
+                if !path.is_file() {
+                    return Err(missing(source, line, &path));
+                }
+                self.workflow_exports(source, line, (kind, &Source::read(&path)?), &mut tables)?;
+            } else {
+                let name = names::own(self.prefix, &name, source, line)?;
+                self.names.export(&name, source, line)?;
+                tables.push(ExportTable { name, description, kind });
+            }
+        }
+        Ok(tables)
+    }
+
+    /// The tables that a workflow makes, each to be exported.
+    fn workflow_exports(
+        &mut self,
+        manifest: &Source,
+        line: usize,
+        (kind, source): (ExportKind, &Source),
+        into: &mut Vec<ExportTable>,
+    ) -> Result<()> {
+        let Workflow::Counts(tables) = Workflow::read(source)? else {
+            let message = format!("{} makes no counts", source.path().display());
+            return Err(manifest.fault(line, message));
+        };
+        for table in tables {
+            let name = names::own(self.prefix, &table.name, source, table.line)?;
+            self.names.export(&name, manifest, line)?;
+            let annotated = kind == ExportKind::Cube && table.annotation.is_some();
+            let kind = if annotated { ExportKind::AnnotatedCube } else { kind };
+            into.push(ExportTable { name, description: table.description, kind });
+        }
+        Ok(())
+    }
+}
+
+/// The path of a file that counts from the study's folder; an error if it is not there.
+fn existing(folder: &Path, source: &Source, file: &Spanned<String>) -> Result<PathBuf> {
+    let path = folder.join(file.get_ref());
+    if path.is_file() { Ok(path) } else { Err(missing(source, source.line_of(file), &path)) }
+}
+
+fn missing(source: &Source, line: usize, path: &Path) -> Error {
+    source.fault(line, format!("there is no file {}", path.display()))
+}
+
+fn place<T>(source: &Source, value: &Spanned<T>) -> Place {
+    Place { file: source.path().to_owned(), line: source.line_of(value) }
+}

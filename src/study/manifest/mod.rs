@@ -1,0 +1,180 @@
+//! A study's manifest, read and checked as a whole: what to build, what to export, in which order.
+
+pub mod dictionary;
+mod load;
+mod names;
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+
+use super::workflow::Workflow;
+use crate::error::{Error, Exit, Result};
+pub use dictionary::Term;
+
+/// The file that makes a folder a study.
+pub const FILE_NAME: &str = "manifest.toml";
+
+/// The stage that runs if none is asked for.
+const DEFAULT_STAGE: &str = "default";
+/// Not a stage of its own: every stage in order.
+const ALL_STAGES: &str = "all";
+
+/// A study that may be built: every file is there, every name is its own.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The manifest's own path; files of actions count from its folder.
+    pub path: PathBuf,
+    /// What the study's tables begin with, in lower case, without `__`.
+    pub prefix: String,
+    /// What the study is about.
+    pub description: Option<String>,
+    /// What the columns mean.
+    pub dictionary: Vec<Term>,
+    /// The stages in the order of the manifest, submanifests replaced by their actions.
+    pub stages: IndexMap<String, Vec<Action>>,
+    /// The schema that holds the tables without their prefix, if it is one of the study's own.
+    pub dedicated_schema: Option<String>,
+    /// The column that stands for a patient, as older studies declare it.
+    pub subject_grain_column: Option<String>,
+    /// The tables with a row per patient, as older studies declare them.
+    pub subject_grain_tables: Vec<String>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// What it is called while it runs.
+    pub label: Option<String>,
+    /// What to do.
+    pub work: Work,
+    /// Left out unless its stage is asked for.
+    pub skip_by_default: bool,
+    /// Where it is declared.
+    pub place: Place,
+}
+
+/// What an action does.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Makes tables.
+    Build {
+        /// Whether its files may run at once.
+        parallel: bool,
+        /// The files in order.
+        files: Vec<StudyFile>,
+    },
+    /// Exports tables.
+    Export {
+        /// What the tables are tagged as.
+        kind: ExportKind,
+        /// The tables in order; those of workflows are listed one by one.
+        tables: Vec<ExportTable>,
+    },
+}
+
+/// A file that makes tables.
+#[derive(Clone, Debug)]
+pub struct StudyFile {
+    /// As the manifest has it.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// What a file that makes tables holds.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Statements of SQL, which make these tables (full names, in order).
+    Sql(Vec<String>),
+    /// A template of statements. Which tables it makes is known when it is filled in.
+    Template,
+    /// A workflow.
+    Workflow(Workflow),
+}
+
+/// What an exported table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportKind {
+    /// Counts for every combination of columns.
+    Cube,
+    /// The same, with columns that a further table explains.
+    AnnotatedCube,
+    /// Aggregates of some other form.
+    Flat,
+    /// About the study itself: its version, the time of its data.
+    Meta,
+}
+
+impl ExportKind {
+    /// The kind's part of file names.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Cube => "cube",
+            Self::AnnotatedCube => "annotated_cube",
+            Self::Flat => "flat",
+            Self::Meta => "meta",
+        }
+    }
+}
+
+/// A table to export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportTable {
+    /// With its prefix: `study__name`.
+    pub name: String,
+    /// What is in it, from the manifest or the workflow.
+    pub description: Option<String>,
+    /// [`ExportKind::AnnotatedCube`] for annotated counts of a workflow, else the action's kind.
+    pub kind: ExportKind,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+impl Manifest {
+    /// The actions of a stage. Without a name: of `default`, or of all stages if there is none of
+    /// that name. `all` is every stage in order, without the actions that are skipped by default.
+    pub fn stage(&self, name: Option<&str>) -> Result<Vec<&Action>> {
+        let all = || self.stages.values().flatten().filter(|action| !action.skip_by_default);
+        match name.unwrap_or(DEFAULT_STAGE) {
+            ALL_STAGES => Ok(all().collect()),
+            name => match self.stages.get(name) {
+                Some(actions) => Ok(actions.iter().collect()),
+                None if name == DEFAULT_STAGE => Ok(all().collect()),
+                None => {
+                    let known: Vec<_> = self.stages.keys().map(String::as_str).collect();
+                    let message = format!(
+                        "{} has no stage '{name}'; there are: {}, all",
+                        self.path.display(),
+                        known.join(", ")
+                    );
+                    Err(Error::new(Exit::ArgsInvalid, message))
+                }
+            },
+        }
+    }
+
+    /// A table's whole name: the prefix is added where it is missing.
+    pub fn table(&self, name: &str) -> String {
+        names::whole(&self.prefix, name)
+    }
+}

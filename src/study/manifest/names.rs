@@ -1,0 +1,118 @@
+//! Names of a study's tables: whose they are, and that each is used once.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::Place;
+use crate::error::{Error, Result};
+use crate::study::source::Source;
+
+/// What separates a study's prefix from a table's name.
+const SEPARATOR: &str = "__";
+
+/// Why a text can't be a study's prefix, if it can't.
+pub fn prefix_fault(prefix: &str) -> Option<&'static str> {
+    let mut letters = prefix.chars();
+    let begins = letters.next().is_some_and(|c| c.is_ascii_alphabetic());
+    if !begins || !letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Some("a study_prefix is a letter, then letters, digits and '_'");
+    }
+    // Or the tables of study `a` could not be told from those of `a__b` or `a_`.
+    (prefix.contains(SEPARATOR) || prefix.ends_with('_'))
+        .then_some("a study_prefix has no '__' and no '_' at its end: '__' begins a table's name")
+}
+
+/// A table's whole name.
+pub fn whole(prefix: &str, name: &str) -> String {
+    match name.split_once(SEPARATOR) {
+        Some((before, after)) if before.eq_ignore_ascii_case(prefix) => {
+            format!("{prefix}{SEPARATOR}{after}")
+        }
+        _ => format!("{prefix}{SEPARATOR}{name}"),
+    }
+}
+
+/// The tables that were seen so far. Names are the same whatever their case.
+#[derive(Default)]
+pub struct Names {
+    made: HashMap<String, Place>,
+    exported: HashMap<String, Place>,
+}
+
+impl Names {
+    /// Takes note of a table that a file makes. A file may be part of several stages; its tables
+    /// are the same.
+    pub fn make(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
+        let place = Place { file: source.path().to_owned(), line };
+        match self.made.get(&name.to_ascii_lowercase()) {
+            Some(other) if *other != place => {
+                let message = format!("table {name} is made at {other}, too; rename one of them");
+                Err(source.fault(line, message))
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.made.insert(name.to_ascii_lowercase(), place);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes note of a table that is exported at a line of the manifest.
+    pub fn export(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
+        let place = Place { file: source.path().to_owned(), line };
+        match self.exported.insert(name.to_ascii_lowercase(), place) {
+            None => Ok(()),
+            Some(other) => Err(source.fault(line, format!("{name} is exported at {other}, too"))),
+        }
+    }
+}
+
+/// The whole name of a table that may lack its prefix; an error if it has another study's.
+pub fn own(prefix: &str, name: &str, source: &Source, line: usize) -> Result<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || !name.chars().all(plain) {
+        let message = format!("'{name}' is no table's name: letters, digits and '_' are");
+        return Err(source.fault(line, message));
+    }
+    match name.split_once(SEPARATOR) {
+        Some((before, _)) if !before.eq_ignore_ascii_case(prefix) => {
+            Err(foreign(prefix, name, source, line))
+        }
+        _ => Ok(whole(prefix, name)),
+    }
+}
+
+/// The whole name of a table that a statement makes, which must have the prefix, or be in the
+/// study's own schema.
+pub fn own_in_sql(
+    prefix: &str,
+    dedicated_schema: Option<&str>,
+    (schema, name): (Option<&str>, &str),
+    source: &Source,
+    line: usize,
+) -> Result<String> {
+    let same = |schema: &str| dedicated_schema.is_some_and(|own| own.eq_ignore_ascii_case(schema));
+    match schema {
+        Some(schema) if same(schema) => Ok(whole(prefix, name)),
+        Some(schema) => {
+            let message = format!("{schema}.{name} is in a schema that is not this study's");
+            Err(source.fault(line, message))
+        }
+        None if name.split_once(SEPARATOR).is_some_and(|(p, _)| p.eq_ignore_ascii_case(prefix)) => {
+            Ok(whole(prefix, name))
+        }
+        None => Err(foreign(prefix, name, source, line)),
+    }
+}
+
+fn foreign(prefix: &str, name: &str, source: &Source, line: usize) -> Error {
+    let message =
+        format!("{name} is not a table of this study: its name must begin with {prefix}__");
+    source.fault(line, message)
+}
+
+/// Whether a path names a workflow.
+pub fn is_workflow(name: &str) -> bool {
+    let ending = Path::new(name).extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|e| e.eq_ignore_ascii_case("workflow") || e.eq_ignore_ascii_case("toml"))
+}

@@ -1,0 +1,16 @@
+//! Studies: folders of SQL and workflows that turn tables into study tables, most of them counts.
+//!
+//! ```text
+//!  manifest.toml ──► manifest ──► actions in order: what to build, what to export
+//!  *.workflow ─────► counts   ──► the SQL that a table of counts means
+//! ```
+//!
+//! Everything here is read and checked before any table is touched. A fault names file and line.
+
+pub mod counts;
+pub mod find;
+pub mod manifest;
+pub mod source;
+pub mod sql_file;
+pub mod upload;
+pub mod workflow;

@@ -1,0 +1,138 @@
+//! The `file_upload` workflow: tables made of files that come with a study.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::source::Source;
+use crate::error::Result;
+
+/// Endings of files that can become tables.
+const ENDINGS: [&str; 5] = ["csv", "tsv", "bsv", "parquet", "xlsx"];
+
+/// A table, or with [`CreateMode::Multiple`] several, made of files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadTable {
+    /// The table's name as the workflow has it.
+    pub name: String,
+    /// The line of the name, from 1.
+    pub line: usize,
+    /// The files, folders replaced by what is in them, sorted within each folder.
+    pub files: Vec<PathBuf>,
+    /// What separates the cells of text files; by their ending if not given.
+    pub delimiter: Option<String>,
+    /// The columns' types as Hive names them; text if not given.
+    pub col_types: Option<Vec<String>>,
+    /// Whether the files are one table or one each.
+    pub create_mode: CreateMode,
+    /// Whether to read the files again when the table is there already.
+    pub always_upload: bool,
+}
+
+/// How many tables the files of an upload become.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum CreateMode {
+    /// One table of all files.
+    #[default]
+    Single,
+    /// One table for each file.
+    Multiple,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWorkflow {
+    #[serde(rename = "config_type")]
+    _config_type: String,
+    tables: IndexMap<Spanned<String>, RawTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTable {
+    file: Option<Spanned<String>>,
+    files: Option<Vec<Spanned<String>>>,
+    delimiter: Option<Spanned<String>>,
+    col_types: Option<Vec<String>>,
+    #[serde(default)]
+    create_mode: CreateMode,
+    #[serde(default)]
+    always_upload: bool,
+}
+
+/// Reads a workflow. Each file must be there: paths count from the workflow's folder.
+pub fn read(source: &Source) -> Result<Vec<UploadTable>> {
+    let raw: RawWorkflow = source.toml()?;
+    raw.tables.into_iter().map(|(name, table)| table.check(&name, source)).collect()
+}
+
+impl RawTable {
+    fn check(self, name: &Spanned<String>, source: &Source) -> Result<UploadTable> {
+        let named: Vec<_> = self.file.into_iter().chain(self.files.into_iter().flatten()).collect();
+        if named.is_empty() {
+            return Err(source.fault_at(name, format!("{} names no files", name.get_ref())));
+        }
+        let mut files = Vec::new();
+        for file in named {
+            files.extend(found(&file, source)?);
+        }
+        if let Some(delimiter) = &self.delimiter
+            && delimiter.get_ref().len() != 1
+        {
+            return Err(source.fault_at(delimiter, "a delimiter is one ASCII character"));
+        }
+        Ok(UploadTable {
+            name: name.get_ref().clone(),
+            line: source.line_of(name),
+            files,
+            delimiter: self.delimiter.map(Spanned::into_inner),
+            col_types: self.col_types,
+            create_mode: self.create_mode,
+            always_upload: self.always_upload,
+        })
+    }
+}
+
+/// The files that a path stands for: itself, or all in the folder that it is.
+fn found(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
+    let path = source.folder().join(file.get_ref());
+    let fault = |what: &str| source.fault_at(file, format!("{} {what}", path.display()));
+    let mut files = match path.metadata() {
+        Err(_) => return Err(fault("is not there")),
+        Ok(data) if !data.is_dir() => vec![path.clone()],
+        Ok(_) => {
+            let entries =
+                path.read_dir().map_err(|error| fault(&format!("cannot be read: {error}")))?;
+            let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+            let paths: Vec<_> = paths
+                .filter(|path| path.is_file())
+                .filter(|path| {
+                    !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+                })
+                .collect();
+            if paths.is_empty() {
+                return Err(fault("has no files"));
+            }
+            paths
+        }
+    };
+    files.sort();
+    let known = |path: &PathBuf| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+    };
+    match files.iter().find(|path| !known(path)) {
+        None => Ok(files),
+        Some(path) => Err(source.fault_at(
+            file,
+            format!(
+                "{} is none of {}",
+                path.display(),
+                ENDINGS.map(|e| format!(".{e}")).join(", ")
+            ),
+        )),
+    }
+}
