@@ -21,4 +21,5 @@ mod places;
 mod readers;
 mod requests;
 mod reruns;
+mod study;
 mod support;
