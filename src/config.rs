@@ -9,6 +9,7 @@ use figment::{Metadata, Profile, Provider};
 
 use crate::error::{Error, Exit, Result};
 use crate::http::Credentials;
+use crate::store::StoreOptions;
 
 /// What every variable's name begins with; the rest is the flag in upper snake case.
 pub const ENV_PREFIX: &str = "CUMULUS_ETL_";
@@ -80,6 +81,8 @@ pub struct EtlConfig {
     pub threads: usize,
     /// Credentials for the FHIR server that INPUT is.
     pub credentials: Credentials,
+    /// How buckets are reached and written.
+    pub store: StoreOptions,
 }
 
 impl EtlConfig {
@@ -104,12 +107,13 @@ impl EtlConfig {
             strict: false,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             credentials: Credentials::default(),
+            store: StoreOptions::default(),
         }
     }
 }
 
 /// Every setting of the main job, by the name it has in TOML files.
-pub const ETL_KEYS: [&str; 30] = [
+pub const ETL_KEYS: [&str; 32] = [
     "output-format",
     "task",
     "exclude-resources",
@@ -122,6 +126,8 @@ pub const ETL_KEYS: [&str; 30] = [
     "s3-region",
     "s3-kms-key",
     "s3-endpoint",
+    "upload-part-size",
+    "upload-concurrency",
     "no-table-optimization",
     "philter",
     "input-format",

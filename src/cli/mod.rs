@@ -7,6 +7,7 @@ mod etl;
 mod init;
 mod keys;
 mod logging;
+mod store;
 
 use clap::{Parser, Subcommand};
 

@@ -27,7 +27,7 @@ use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::{Error, Exit, Result};
 use crate::input::{self, Deletes, ExportLog, base_of};
 use crate::output::{SinkOptions, Sinks, completion};
-use crate::store::{Folder, WorkFolder};
+use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::ui::Progress;
 use plan::{Export, TablePlan};
 use records::Records;
@@ -72,10 +72,11 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let clock = Instant::now();
     let started = Utc::now();
     let selected = plan::selected(config)?;
-    let input = open_input(&config.input)?;
-    let output = Folder::open(&config.output)?;
-    let phi = Folder::open(&config.phi)?.private();
-    let errors_to = config.errors_to.as_deref().map(empty_folder).transpose()?;
+    let input = open_input(&config.input, &config.store)?;
+    let output = Folder::open_with(&config.output, &config.store)?;
+    let phi = Folder::open_with(&config.phi, &config.store)?.private();
+    let errors_to = config.errors_to.as_deref();
+    let errors_to = errors_to.map(|to| empty_folder(to, &config.store)).transpose()?;
     refuse_overlaps(&input, &output, &phi, errors_to.as_ref())?;
 
     info!("Looking through '{input}'");
@@ -200,7 +201,7 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
     })
 }
 
-fn open_input(location: &str) -> Result<Folder> {
+fn open_input(location: &str, store: &StoreOptions) -> Result<Folder> {
     if location.starts_with("http://") || location.starts_with("https://") {
         return Err(Error::new(
             Exit::ServiceMissing,
@@ -208,7 +209,7 @@ fn open_input(location: &str) -> Result<Folder> {
              that folder as INPUT",
         ));
     }
-    let input = Folder::open(location)?;
+    let input = Folder::open_with(location, store)?;
     match input.exists() {
         true => Ok(input),
         false => Err(Error::new(
@@ -218,8 +219,8 @@ fn open_input(location: &str) -> Result<Folder> {
     }
 }
 
-fn empty_folder(location: &str) -> Result<Folder> {
-    let folder = Folder::open(location)?.private();
+fn empty_folder(location: &str, store: &StoreOptions) -> Result<Folder> {
+    let folder = Folder::open_with(location, store)?.private();
     match folder.list_direct()? {
         (folders, files) if folders.is_empty() && files.is_empty() => Ok(folder),
         _ => Err(Error::new(
