@@ -67,9 +67,8 @@ impl StoreArgs {
             s3_endpoint: layers.text("s3-endpoint"),
             s3_kms_key: layers.text("s3-kms-key"),
             part_bytes: (part.min(1024) as usize) << 20,
-            parts_in_flight: layers
-                .number("upload-concurrency", StoreOptions::IN_FLIGHT)
-                .min(64) as usize,
+            parts_in_flight: layers.number("upload-concurrency", StoreOptions::IN_FLIGHT).min(64)
+                as usize,
         }
     }
 }

@@ -89,7 +89,8 @@ async fn part(
     e_tag: Option<String>,
     range: Range<u64>,
 ) -> object_store::Result<Bytes> {
-    let options = GetOptions { range: Some(range.into()), if_match: e_tag, ..GetOptions::default() };
+    let options =
+        GetOptions { range: Some(range.into()), if_match: e_tag, ..GetOptions::default() };
     store.get_opts(&path, options).await?.bytes().await
 }
 

@@ -93,19 +93,26 @@ impl Place {
                      buckets are not made by this program"
                 ),
             ),
-            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
-                failed(format!(
-                    "the credentials for '{bucket}' have expired; get new ones (such as by \
+            "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired"
+            | "TokenRefreshRequired" => failed(format!(
+                "the credentials for '{bucket}' have expired; get new ones (such as by \
                      'aws sso login') and run again"
-                ))
-            }
-            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidSecurity"
-            | "AuthenticationFailed" | "UnrecognizedClientException" => failed(format!(
+            )),
+            "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "InvalidToken"
+            | "InvalidSecurity"
+            | "AuthenticationFailed"
+            | "UnrecognizedClientException" => failed(format!(
                 "'{bucket}' does not accept the credentials ({}): the key is wrong, or belongs \
                  to another account or server ({at})",
                 code.unwrap_or_default()
             )),
-            "PermanentRedirect" | "AuthorizationHeaderMalformed" | "TemporaryRedirect"
+            "PermanentRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "TemporaryRedirect"
             | "IllegalLocationConstraintException" => self.wrong_region(text),
             "RequestTimeTooSkewed" => failed(format!(
                 "'{bucket}' refuses the request because this machine's clock is wrong; set it"

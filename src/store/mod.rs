@@ -241,7 +241,9 @@ impl Folder {
         match result {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(plain(error)).with_context(|| format!("cannot read '{}'", self.show(name))),
+            Err(error) => {
+                Err(plain(error)).with_context(|| format!("cannot read '{}'", self.show(name)))
+            }
         }
     }
 

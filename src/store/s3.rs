@@ -188,10 +188,8 @@ impl CredentialProvider for Chain {
         if let Some(held) = held.as_ref().filter(|held| held.until.is_none_or(|t| t > soon)) {
             return Ok(held.credential.clone());
         }
-        let failed = |error: Error| object_store::Error::Generic {
-            store: "S3",
-            source: Box::new(error),
-        };
+        let failed =
+            |error: Error| object_store::Error::Generic { store: "S3", source: Box::new(error) };
         let provider = self.provider.as_ref().ok_or_else(|| failed(none_found()))?;
         match provider.provide_credentials().await {
             Ok(found) => {
