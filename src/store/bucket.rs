@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreScheme};
 use url::Url;
@@ -28,6 +29,13 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
         let shown = super::without_secrets(url);
         Error::new(Exit::ArgsInvalid, format!("'{shown}' {what}"))
     };
+    if url.scheme() == "memory" {
+        let bucket = format!("memory://{}", url.host_str().unwrap_or_default());
+        let store = shared(&bucket, options, || Ok(Arc::new(InMemory::new())))?;
+        let prefix = Path::from_url_path(url.path());
+        let prefix = prefix.map_err(|_| invalid("is no location"))?;
+        return Ok(Opened { store, url: folder_url(url, &prefix), prefix });
+    }
     let Ok((scheme, prefix)) = ObjectStoreScheme::parse(url) else {
         return Err(invalid(
             "is no location that this program knows: use a path, s3://bucket/prefix, \
@@ -63,11 +71,15 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
         }
         _ => Err(invalid("is no location that this program can read and write")),
     })?;
+    Ok(Opened { store, url: folder_url(url, &prefix), prefix })
+}
+
+fn folder_url(url: &Url, prefix: &Path) -> Url {
     let mut url = url.clone();
     if let Ok(mut parts) = url.path_segments_mut() {
         parts.clear().extend(prefix.parts().map(|part| part.as_ref().to_owned())).push("");
     }
-    Ok(Opened { store, prefix, url })
+    url
 }
 
 fn s3(bucket: &str, url: &Url, options: &StoreOptions) -> Result<Arc<dyn ObjectStore>> {

@@ -93,7 +93,7 @@ impl Folder {
 
     /// Opens a path (`/data/out`, `out`) or a URL: `file://`, `s3://bucket/prefix`,
     /// `gs://bucket/prefix`, `az://container/prefix`, `abfss://container@account…/prefix`, or
-    /// `memory://` for tests.
+    /// `memory:///` and `memory://name/prefix` (shared within the process) for tests.
     ///
     /// A local folder need not exist yet; [`Folder::create`] makes it. A bucket is not asked
     /// before something is read or written.
@@ -108,7 +108,8 @@ impl Folder {
                 })?;
                 Self::open_local(&path, parts)
             }
-            Some(url) if url.scheme() == "memory" => Ok(Self {
+            // Without a name, of this folder alone.
+            Some(url) if url.scheme() == "memory" && url.host().is_none() => Ok(Self {
                 store: Arc::new(InMemory::new()),
                 prefix: Path::default(),
                 url,

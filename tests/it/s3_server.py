@@ -2,9 +2,18 @@
 
 Each line on standard input is an order, answered by a line of JSON:
 
-    log             what requests were seen since the last `log`: method, path, some headers
-    faults N        1 request in N fails in some way from now on; 0: none
-    delay MS        so long before each answer
+    bucket NAME         makes a bucket
+    load BUCKET DIR     puts the files below DIR into a bucket, which holds nothing else then
+    save BUCKET DIR     writes a bucket's objects below DIR
+    log                 the requests since the last `log`: method, path, query, some headers
+    faults N            1 request in N fails in some way from now on; 0: none
+    delay MS            so long before each answer
+    hang N              N more requests are answered; the others wait for `resume`
+    hung                waits until one does
+    resume
+    answer METHOD STATUS CODE MORE
+                        requests of this method fail with this code from now on
+    well                no more of that
     ignore-conditions   conditional writes overwrite from now on
 
 It ends with its standard input. Objects are in its memory.
@@ -12,16 +21,20 @@ It ends with its standard input. Objects are in its memory.
 
 import json
 import logging
+import os
 import random
 import sys
 import threading
 import time
 
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 HEADERS = ("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION",
-           "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID", "HTTP_IF_NONE_MATCH")
+           "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID", "HTTP_IF_NONE_MATCH",
+           "HTTP_AUTHORIZATION")
 
 
 class Middleware:
@@ -33,6 +46,11 @@ class Middleware:
         self.faults = 0
         self.delay = 0.0
         self.conditions = True
+        self.answers = {}
+        self.left = None
+        self.hung = threading.Event()
+        self.going = threading.Event()
+        self.going.set()
         self.writes = threading.Lock()
         self.random = random.Random(7)
 
@@ -43,7 +61,18 @@ class Middleware:
             "query": environ["QUERY_STRING"],
             **{name: environ[name] for name in HEADERS if name in environ},
         })
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.hung.set()
+                self.going.wait()
         time.sleep(self.delay)
+        if environ["REQUEST_METHOD"] in self.answers:
+            drain(environ)
+            status, code, more = self.answers[environ["REQUEST_METHOD"]]
+            body = f"<Error><Code>{code}</Code>{more}</Error>".encode()
+            start_response(f"{status} {code}", [("Content-Length", str(len(body)))])
+            return [body]
         if not self.conditions:
             environ.pop("HTTP_IF_NONE_MATCH", None)
         kind = None
@@ -108,6 +137,29 @@ def drain(environ):
         left -= len(part)
 
 
+def backend():
+    return s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+
+
+def load(bucket, folder):
+    keys = backend().buckets[bucket].keys
+    for name in list(keys):
+        keys.pop(name)
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(parent, name)
+            with open(path, "rb") as file:
+                backend().put_object(bucket, os.path.relpath(path, folder), file.read())
+
+
+def save(bucket, folder):
+    for name, key in list(backend().buckets[bucket].keys.items()):
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(key.value)
+
+
 def main():
     logging.disable(logging.CRITICAL)
     app = Middleware(DomainDispatcherApplication(create_backend_app))
@@ -118,8 +170,27 @@ def main():
     for line in sys.stdin:
         order, *words = line.split()
         answer = {}
-        if order == "log":
+        if order == "bucket":
+            backend().create_bucket(words[0], "us-east-1")
+        elif order == "load":
+            load(*words)
+        elif order == "save":
+            save(*words)
+        elif order == "log":
             answer, app.log = app.log, []
+        elif order == "hang":
+            app.going.clear()
+            app.hung.clear()
+            app.left = int(words[0])
+        elif order == "hung":
+            app.hung.wait()
+        elif order == "well":
+            app.answers = {}
+        elif order == "resume":
+            app.left = None
+            app.going.set()
+        elif order == "answer":
+            app.answers[words[0]] = (words[1], words[2], "".join(words[3:]))
         elif order == "faults":
             app.faults = int(words[0])
         elif order == "delay":
