@@ -83,7 +83,8 @@ impl Place {
         }
         let Self { cloud, bucket, at } = self;
         let message = between(text, "<Message>", "</Message>").unwrap_or_default();
-        let denied = matches!(error, StoreError::PermissionDenied { .. });
+        let denied =
+            matches!(error, StoreError::PermissionDenied { .. }) || status(text) == Some("403");
         let failed = |message: String| Error::failed(message);
         match code.unwrap_or_default() {
             "NoSuchBucket" | "ContainerNotFound" => Error::new(

@@ -327,7 +327,9 @@ fn two_first_runs_at_once_share_a_codebook_and_both_finish() {
     let start = |input: &str| {
         let mut command = program(bucket.home.path());
         bucket.server.reach(&mut command);
-        command.args([&format!("s3://input/{input}"), "s3://output/a lake", "s3://phi"]).args(GROUP);
+        command
+            .args([&format!("s3://input/{input}"), "s3://output/a lake", "s3://phi"])
+            .args(GROUP);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let children = [start("one"), start("two")];
