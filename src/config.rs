@@ -7,6 +7,7 @@ use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
+use crate::bulk::Settings;
 use crate::error::{Error, Exit, Result};
 use crate::http::Credentials;
 use crate::store::StoreOptions;
@@ -83,6 +84,8 @@ pub struct EtlConfig {
     pub credentials: Credentials,
     /// How buckets are reached and written.
     pub store: StoreOptions,
+    /// What to export, where INPUT is a FHIR server.
+    pub export: Settings,
 }
 
 impl EtlConfig {
@@ -108,12 +111,13 @@ impl EtlConfig {
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             credentials: Credentials::default(),
             store: StoreOptions::default(),
+            export: Settings::default(),
         }
     }
 }
 
 /// Every setting of the main job, by the name it has in TOML files.
-pub const ETL_KEYS: [&str; 32] = [
+pub const ETL_KEYS: [&str; 48] = [
     "output-format",
     "task",
     "exclude-resources",
@@ -146,6 +150,22 @@ pub const ETL_KEYS: [&str; 32] = [
     "bearer-token",
     "token-url",
     "scope",
+    "export-to",
+    "since",
+    "until",
+    "type",
+    "type-filter",
+    "param",
+    "post",
+    "lenient",
+    "resume",
+    "cancel",
+    "inline",
+    "inline-resource",
+    "inline-mimetype",
+    "max-connections",
+    "export-timeout",
+    "no-compression",
 ];
 
 /// The merged layers, with every complaint about them.
@@ -247,6 +267,20 @@ impl Layers {
         };
         let names = texts.iter().flat_map(|text| text.split(','));
         names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// A list of texts that may have commas in them: a list, or one text.
+    pub fn texts(&mut self, key: &str) -> Vec<String> {
+        let Some((value, shown)) = self.find(key) else { return Vec::new() };
+        let texts = match &value {
+            Value::Array(_, items) => items.iter().map(scalar).collect(),
+            other => scalar(other).map(|text| vec![text]),
+        };
+        let Some(texts): Option<Vec<String>> = texts else {
+            self.problems.push(format!("{shown} must be a list of texts"));
+            return Vec::new();
+        };
+        texts.into_iter().filter(|text| !text.trim().is_empty()).collect()
     }
 
     /// A switch.

@@ -17,6 +17,8 @@ pub enum Exit {
     Usage = 2,
     /// A client ID without its key, or a key without its client ID.
     SmartCredentialsMissing = 15,
+    /// The server did not give the whole export.
+    BulkFailed = 16,
     /// `--task` named a table that does not exist.
     TaskUnknown = 17,
     /// A table could not be written; the others were.
@@ -29,6 +31,8 @@ pub enum Exit {
     BasicCredentialsMissing = 25,
     /// A folder that must be empty is not.
     FolderNotEmpty = 26,
+    /// Exported files can only go to a local folder.
+    ExportFolderNotLocal = 27,
     /// The FHIR server does not accept the credentials.
     AuthFailed = 32,
     /// A service or a part of this program that was asked for is not available.

@@ -13,6 +13,7 @@
 //! FHIR servers.
 //! Only [`deid`] can make a [`deid::Deidentified`], and only that reaches `table` and `output`.
 
+pub mod bulk;
 pub mod cli;
 pub mod config;
 pub mod deid;

@@ -6,6 +6,7 @@ use clap::Args;
 use figment::value::{Dict, Value};
 
 use super::credentials::CredentialArgs;
+use super::exporting::ExportingArgs;
 use super::logging::Logging;
 use super::store::StoreArgs;
 use crate::config::{EtlConfig, Layers};
@@ -17,7 +18,8 @@ use crate::ui;
 #[derive(Args, Debug, Default)]
 pub struct EtlArgs {
     /// Folder or bucket (s3://, gs://, az://, abfss://) of FHIR NDJSON, read at any depth (.ndjson,
-    /// .jsonl, also .gz and .zst)
+    /// .jsonl, also .gz and .zst), or the URL of a FHIR server to export from
+    /// (https://ehr.example/fhir, also with /Group/ID)
     #[arg(value_name = "INPUT")]
     input: Option<String>,
     /// Where de-identified tables go
@@ -90,6 +92,11 @@ pub struct EtlArgs {
     /// Accepted for older scripts; has no effect
     #[arg(long, hide = true)]
     skip_init_checks: bool,
+    /// Keep exported files in this local folder; the next run takes up what was interrupted there
+    #[arg(long, value_name = "DIR")]
+    export_to: Option<String>,
+    #[command(flatten)]
+    exporting: ExportingArgs,
     #[command(flatten)]
     credentials: CredentialArgs,
     #[command(flatten)]
@@ -142,6 +149,7 @@ impl EtlArgs {
             threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
             credentials: CredentialArgs::credentials(layers),
             store: StoreArgs::options(layers),
+            export: ExportingArgs::settings(layers)?,
             ..defaults
         })
     }
@@ -169,6 +177,7 @@ impl EtlArgs {
             ("work-dir", &self.work_dir),
             ("threads", &self.threads),
             ("log-format", &self.log_format),
+            ("export-to", &self.export_to),
         ] {
             if let Some(text) = text {
                 flags.insert(key.to_owned(), Value::from(text.clone()));
@@ -186,6 +195,7 @@ impl EtlArgs {
                 flags.insert(key.to_owned(), Value::from(true));
             }
         }
+        self.exporting.add_to(&mut flags);
         self.credentials.add_to(&mut flags);
         self.store.add_to(&mut flags);
         flags

@@ -4,7 +4,10 @@ mod convert;
 mod credentials;
 mod demo;
 mod etl;
+mod export;
+mod exporting;
 mod init;
+mod inline;
 mod keys;
 mod logging;
 mod store;
@@ -38,6 +41,13 @@ enum Command {
     Init(init::InitArgs),
     /// Make Delta tables of a former output
     Convert(convert::ConvertArgs),
+    /// Export from a FHIR server to a folder
+    ///
+    /// Options also work as environment variables (CUMULUS_ETL_SINCE for --since) and in a TOML file
+    /// (--config), as those of the main job.
+    Export(Box<export::ExportArgs>),
+    /// Download clinical notes into an export
+    Inline(Box<inline::InlineArgs>),
     /// Make and show keys for SMART Backend Services
     Keys(keys::KeysArgs),
     /// Invent a bulk export and run the main job on it
@@ -52,6 +62,8 @@ impl Cli {
             Some(Command::Etl(args)) => args.run(),
             Some(Command::Init(args)) => args.run(),
             Some(Command::Convert(args)) => args.run(),
+            Some(Command::Export(args)) => args.run(),
+            Some(Command::Inline(args)) => args.run(),
             Some(Command::Keys(args)) => args.run(),
             Some(Command::Demo(args)) => args.run(),
         }

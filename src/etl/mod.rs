@@ -3,6 +3,7 @@
 //! [`run`] reads from top to bottom as the pipeline goes.
 
 mod convert;
+mod exported;
 mod init;
 mod plan;
 mod publish;
@@ -21,14 +22,17 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use crossbeam_channel::bounded;
 use tracing::{info, warn};
+use url::Url;
 
 use crate::config::{EtlConfig, OutputFormat};
 use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::{Error, Exit, Result};
+use crate::http::show_url;
 use crate::input::{self, Deletes, ExportLog, base_of};
 use crate::output::{SinkOptions, Sinks, completion};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::ui::Progress;
+use exported::Exported;
 use plan::{Export, TablePlan};
 use records::Records;
 use scrubbing::{Source, scrub_table};
@@ -59,6 +63,8 @@ struct Run<'a> {
     /// The FHIR server's own base URLs.
     bases: Arc<[String]>,
     export: Arc<Export>,
+    /// Where INPUT is a FHIR server.
+    exported: Option<Exported>,
     deletes: Deletes,
     forms: Forms,
     sinks: Sinks,
@@ -72,12 +78,31 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let clock = Instant::now();
     let started = Utc::now();
     let selected = plan::selected(config)?;
-    let input = open_input(&config.input, &config.store)?;
     let output = Folder::open_with(&config.output, &config.store)?;
     let phi = Folder::open_with(&config.phi, &config.store)?.private();
     let errors_to = config.errors_to.as_deref();
     let errors_to = errors_to.map(|to| empty_folder(to, &config.store)).transpose()?;
-    refuse_overlaps(&input, &output, &phi, errors_to.as_ref())?;
+    let folder = match exported::is_server(&config.input) {
+        true => exported::kept(config)?,
+        false => Some(open_input(config)?),
+    };
+    refuse_overlaps(folder.as_ref(), &output, &phi, errors_to.as_ref())?;
+    // Without secrets: the URL goes into records.
+    let (mut config, mut selected) = (config.clone(), selected);
+    let (input, exported) = match folder {
+        Some(folder) if !exported::is_server(&config.input) => (folder, None),
+        _ => {
+            let Some(exported) = exported::export(&config, &selected, &output, &phi, bars)? else {
+                return Ok(());
+            };
+            selected.retain(|name| exported.types.iter().any(|known| known == name));
+            // That a Group has none of a type is known now, too.
+            config.allow_missing_resources = true;
+            config.input = shown(&config.input);
+            (exported.folder.clone(), Some(exported))
+        }
+    };
+    let config = &config;
 
     info!("Looking through '{input}'");
     let inputs = input::find(&input)?;
@@ -123,6 +148,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
         mapping,
         bases: bases.filter(|base| !base.is_empty()).collect(),
         export: Arc::new(export),
+        exported,
         deletes,
         forms: Forms {
             arrow: config.output_format.iter().any(|format| *format != OutputFormat::Ndjson),
@@ -144,7 +170,8 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     summary.print(&run, clock.elapsed());
     // A table that failed says more than a record that could not be written because of it.
     summary.verdict(config.strict)?;
-    recorded
+    recorded?;
+    run.exported.as_ref().map_or(Ok(()), Exported::finish)
 }
 
 impl Run<'_> {
@@ -201,15 +228,22 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
     })
 }
 
-fn open_input(location: &str, store: &StoreOptions) -> Result<Folder> {
-    if location.starts_with("http://") || location.starts_with("https://") {
-        return Err(Error::new(
-            Exit::ServiceMissing,
-            "Exporting from a FHIR server is not there yet: export to a folder first, and give \
-             that folder as INPUT",
-        ));
+/// A server's URL as records may show it.
+fn shown(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), |url| show_url(&url))
+}
+
+fn open_input(config: &EtlConfig) -> Result<Folder> {
+    let location = &config.input;
+    if let [first, ..] = config.export.for_servers_only().as_slice() {
+        let message = format!(
+            "{first} is for exports, but INPUT '{location}' is a folder. Give the URL of a FHIR \
+             server as INPUT, or leave the option (or its variable) out; notes of a folder come \
+             with the command `inline`"
+        );
+        return Err(Error::new(Exit::ArgsConflict, message));
     }
-    let input = Folder::open_with(location, store)?;
+    let input = Folder::open_with(location, &config.store)?;
     match input.exists() {
         true => Ok(input),
         false => Err(Error::new(
@@ -232,7 +266,7 @@ fn empty_folder(location: &str, store: &StoreOptions) -> Result<Folder> {
 
 /// Refuses folders inside each other where one of them would end up in the wrong hands.
 fn refuse_overlaps(
-    input: &Folder,
+    input: Option<&Folder>,
     output: &Folder,
     phi: &Folder,
     errors_to: Option<&Folder>,
@@ -245,7 +279,7 @@ fn refuse_overlaps(
              back into patients. Name two folders side by side"
         ));
     }
-    if output.contains(input) || input.contains(output) {
+    if let Some(input) = input.filter(|input| output.contains(input) || input.contains(output)) {
         return refused(format!(
             "INPUT '{input}' and OUTPUT '{output}' must not be the same folder, nor one inside \
              the other: patients' data would lie among the tables, or the tables be read as \

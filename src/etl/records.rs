@@ -18,7 +18,7 @@ use crate::ui::peak_memory;
 
 /// The folder of all runs' records below OUTPUT.
 pub(super) const JOB_CONFIG: &str = "JobConfig";
-const CONTEXT: &str = "context.json";
+pub(super) const CONTEXT: &str = "context.json";
 
 /// The folder of one run's records.
 pub(super) struct Records {
@@ -208,6 +208,9 @@ fn write_context(run: &Run<'_>, phi: &Folder) -> Result<()> {
     context.insert("last_successful_datetime".to_owned(), json!(time));
     context.insert("last_successful_input_dir".to_owned(), json!(run.config.input));
     context.insert("last_successful_output_dir".to_owned(), json!(run.config.output));
+    if let Some(exported) = &run.exported {
+        exported.note(&mut context, &run.output, &run.export.time);
+    }
     let text = serde_json::to_string_pretty(&context).context("cannot make a record")?;
     phi.write(CONTEXT, text)
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -54,8 +54,9 @@ impl Staging {
                 Err(e) => return Err(e),
             };
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                // Another run has just taken it for a dead one's.
+                // Another run has just taken it for a dead one's, before it was locked.
                 Err(Errno::WOULDBLOCK) => continue,
+                _ if !is_at(&file, &path) => continue,
                 // Without locks nobody can take it for dead either.
                 _ => return Ok(Self { file, pending: Vec::new(), path, target, done: false }),
             }
@@ -139,24 +140,37 @@ fn remove_unfinished(folder: &Path) {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove_unfinished(&path);
-        } else if is_dead(&path) {
+        } else if let Some(_lock) = dead(&path) {
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-fn is_dead(path: &Path) -> bool {
+/// The file, if it is one under way whose writer has died; locked, so that a writer who was about
+/// to lock it sees that it is lost.
+fn dead(path: &Path) -> Option<File> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let Some((_, number)) = name.rsplit_once('#') else { return false };
+    let (_, number) = name.rsplit_once('#')?;
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return false;
+        return None;
     }
-    let Ok(file) = File::open(path) else { return false };
-    if number.len() == DIGITS {
-        return flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    let file = File::open(path).ok()?;
+    let is_dead = if number.len() == DIGITS {
+        flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    } else {
+        let modified = file.metadata().and_then(|metadata| metadata.modified());
+        modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > DAY))
+    };
+    is_dead.then_some(file)
+}
+
+/// Whether the file is still the one of this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata().map(identity), fs::metadata(path).map(identity)) {
+        (Ok(own), Ok(there)) => own == there,
+        _ => false,
     }
-    let modified = file.metadata().and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > DAY))
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

@@ -62,6 +62,27 @@ fn only_files_of_dead_writers_are_removed() {
 }
 
 #[test]
+fn files_under_way_survive_runs_that_begin() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    folder.remove_unfinished();
+                }
+            });
+        }
+        let written: Vec<_> =
+            (0..3_000).map(|n| folder.write(&format!("{}", n % 7), "whole")).collect();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        let failed: Vec<_> = written.into_iter().filter_map(Result::err).collect();
+        assert!(failed.is_empty(), "{} failed, the first: {:?}", failed.len(), failed[0]);
+    });
+}
+
+#[test]
 fn old_files_under_way_of_other_programs_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("y.json#1");

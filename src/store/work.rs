@@ -73,6 +73,11 @@ impl WorkFolder {
         Ok(Self { inner: Arc::new(Inner { path, next: AtomicU64::new(0), _lock: lock }) })
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
     /// A new, empty file. It has no name any more when the process ends, however it ends.
     pub fn file(&self) -> Result<File> {
         let number = self.inner.next.fetch_add(1, Ordering::Relaxed);

@@ -5,7 +5,7 @@ mod progress;
 pub mod signals;
 
 pub use logging::{LogFormat, init, last_words};
-pub use progress::Progress;
+pub use progress::{Bar, Progress};
 
 /// A count with thousands separated, as the summaries show it.
 pub fn thousands(number: u64) -> String {

@@ -92,3 +92,44 @@ impl<R: Read> Read for Counted<R> {
         Ok(count)
     }
 }
+
+/// A bar of a step that is not measured in bytes, with a text of its own. For terminals.
+pub struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    /// Begins a step over a number of files.
+    pub fn files(name: &str, total: u64) -> Self {
+        Self::begin(name, ProgressBar::new(total), "{prefix:22} {bar:30} {msg}")
+    }
+
+    /// Begins to wait for something that does not say how long it takes.
+    pub fn waiting(name: &str) -> Self {
+        let bar = Self::begin(name, ProgressBar::new_spinner(), "{prefix:22} {spinner} {msg}");
+        bar.bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+
+    fn begin(name: &str, bar: ProgressBar, template: &str) -> Self {
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self { bar: bars().add(bar.with_style(style).with_prefix(name.to_owned())) }
+    }
+
+    /// So much is done; `text` stands beside the bar.
+    pub fn set(&self, done: u64, text: &str) {
+        self.bar.set_position(done);
+        self.bar.set_message(text.to_owned());
+    }
+
+    /// Shows a text.
+    pub fn say(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

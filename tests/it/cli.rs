@@ -220,7 +220,7 @@ fn what_is_not_there_yet_is_refused_not_ignored() {
     says(&site.fails(&["--input-format=csv"], 23), 23, &["--input-format must be one of"]);
     let url = "https://user:hunter2@ehr.example/fhir/Group/g?token=hunter2";
     let ended = run(&site, &[url, "out", "phi"], &[]);
-    says(&ended, 33, &["export to a folder first"]);
+    says(&ended, 23, &["must not hold a user or password"]);
     assert!(!ended.err.contains("hunter2"), "{}", ended.err);
     for place in ["s3://key:hunter2@bucket/out?sig=hunter2", "gopher://key:hunter2@x/y#hunter2"] {
         let ended = run(

@@ -1,6 +1,7 @@
 //! Integration tests.
 
 mod auth;
+mod bulk;
 mod cli;
 mod container;
 mod convert;

@@ -109,7 +109,11 @@ impl Log {
             for entry in fs::read_dir(&log)? {
                 let name = entry?.file_name();
                 if name.to_string_lossy().contains("checkpoint") {
-                    fs::File::open(log.join(name))?.sync_all()?;
+                    match fs::File::open(log.join(name)) {
+                        // Another run's, under way a moment ago: it has its own name by now.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                        file => file?.sync_all()?,
+                    }
                 }
             }
             fs::File::open(&log)?.sync_all()

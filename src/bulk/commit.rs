@@ -1,0 +1,99 @@
+//! Makes downloaded files durable and gives them their names.
+//!
+//! One `fsync` a file costs more than downloading a small one. So what has come in while the last
+//! files were being made durable is done in one go: one `syncfs` for many files.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::syncfs;
+use serde_json::json;
+use tokio::sync::mpsc::Receiver;
+
+use super::log::Log;
+use super::progress::Tally;
+use super::state::{Done, Site};
+use crate::error::{Context, Result};
+
+/// Files in one go.
+const BATCH: usize = 256;
+/// Up to so many files are made durable one by one: nothing else on the disk has to wait.
+const FEW: usize = 3;
+
+/// A file that has come in whole.
+pub(super) struct Arrived {
+    /// What to remember of it.
+    pub done: Done,
+    /// Its name as stored: with `.gz` perhaps.
+    pub stored: String,
+    /// The OperationOutcomes that stood among its rows, to go to `error/`, as stored. The rows
+    /// without them are in a file of their own then: the `.part` stays as it came in, so that a
+    /// run that is killed now can go on from it.
+    pub outcomes: Option<String>,
+    /// The URL as it may be shown.
+    pub url: String,
+}
+
+/// Takes files until there are no more to come.
+pub(super) fn commit_all(
+    site: &Site,
+    log: &Log,
+    tally: &Arc<Tally>,
+    mut arrivals: Receiver<Arrived>,
+) -> Result<()> {
+    let mut batch = Vec::with_capacity(BATCH);
+    while arrivals.blocking_recv_many(&mut batch, BATCH) > 0 {
+        commit(site, &batch)
+            .with_context(|| format!("cannot write to '{}'", site.path().display()))?;
+        for Arrived { done, url, .. } in batch.drain(..) {
+            site.add_done(&done).context("cannot write the export's state")?;
+            let detail =
+                json!({"fileUrl": url, "resourceCount": done.rows, "fileSize": done.bytes});
+            log.event("download_complete", detail);
+            tally.file(&done);
+        }
+    }
+    Ok(())
+}
+
+fn commit(site: &Site, batch: &[Arrived]) -> std::io::Result<()> {
+    let folder = site.path();
+    let mut moves = Vec::with_capacity(batch.len());
+    for Arrived { stored, outcomes, .. } in batch {
+        match outcomes {
+            None => moves.push((part_of(folder, stored), folder.join(stored))),
+            // Once the data has its name, nobody looks for them again.
+            Some(name) => moves.extend([
+                (part_of(folder, name), folder.join(name)),
+                (clean_of(folder, stored), folder.join(stored)),
+            ]),
+        }
+    }
+    if moves.len() <= FEW {
+        moves.iter().try_for_each(|(from, _)| File::open(from)?.sync_data())?;
+    } else {
+        syncfs(File::open(folder)?)?;
+    }
+    let mut folders = BTreeSet::from([folder.to_owned()]);
+    for (from, to) in &moves {
+        fs::rename(from, to)?;
+        folders.extend(to.parent().map(Path::to_owned));
+    }
+    folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())?;
+    for Arrived { stored, .. } in batch.iter().filter(|arrived| arrived.outcomes.is_some()) {
+        fs::remove_file(part_of(folder, stored))?;
+    }
+    Ok(())
+}
+
+/// Where a file's rows are without the OperationOutcomes among them, until it is whole.
+pub(super) fn clean_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.clean"))
+}
+
+/// Where a file is until it is whole.
+pub(super) fn part_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.part"))
+}

@@ -1,0 +1,116 @@
+//! How many downloads run at once: fewer when the server is busy, more again when it is not.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// So many downloads in a row must go well before one more runs at once.
+const CALM: usize = 16;
+
+/// Lets a limited number of downloads through.
+pub(super) struct Gate {
+    inner: Mutex<Inner>,
+    changed: Notify,
+    max: usize,
+}
+
+struct Inner {
+    limit: usize,
+    active: usize,
+    good: usize,
+    paused_until: Option<Instant>,
+}
+
+/// A download that is under way.
+pub(super) struct Pass<'a>(&'a Gate);
+
+impl Gate {
+    /// At most `max` at once.
+    pub(super) fn new(max: usize) -> Self {
+        let inner = Inner { limit: max, active: 0, good: 0, paused_until: None };
+        Self { inner: Mutex::new(inner), changed: Notify::new(), max }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a place.
+    pub(super) async fn enter(&self) -> Pass<'_> {
+        loop {
+            let changed = self.changed.notified();
+            let pause = {
+                let mut inner = self.lock();
+                let pause = inner.paused_until.filter(|until| *until > Instant::now());
+                if pause.is_none() && inner.active < inner.limit {
+                    inner.active += 1;
+                    return Pass(self);
+                }
+                pause
+            };
+            match pause {
+                Some(until) => sleep_until(until).await,
+                None => changed.await,
+            }
+        }
+    }
+
+    /// How many there can be at once.
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// A download went well.
+    pub(super) fn calm(&self) {
+        let mut inner = self.lock();
+        inner.good += 1;
+        if inner.good >= CALM && inner.limit < self.max {
+            inner.good = 0;
+            inner.limit += 1;
+            drop(inner);
+            self.changed.notify_one();
+        }
+    }
+
+    /// The server asks for less: half as many at once, and none for a while. The limit from now
+    /// on.
+    pub(super) fn busy(&self, pause: Duration) -> usize {
+        let mut inner = self.lock();
+        let until = Instant::now() + pause;
+        // Those that were on their way are no new complaint.
+        if inner.paused_until.is_none_or(|known| known < Instant::now()) {
+            inner.limit = (inner.limit / 2).max(1);
+        }
+        inner.good = 0;
+        inner.paused_until = inner.paused_until.max(Some(until));
+        inner.limit
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.0.lock().active -= 1;
+        self.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_busy_server_gets_half_and_later_more_again() {
+        let gate = Gate::new(4);
+        let passes = [gate.enter().await, gate.enter().await];
+        assert_eq!(gate.busy(Duration::ZERO), 2);
+        let full = tokio::time::timeout(Duration::from_millis(20), gate.enter()).await;
+        assert!(full.is_err());
+        (0..CALM).for_each(|_| gate.calm());
+        let third = gate.enter().await;
+        drop((passes, third));
+        assert_eq!(gate.busy(Duration::ZERO), 1);
+        assert_eq!(gate.busy(Duration::ZERO), 1);
+    }
+}

@@ -1,0 +1,154 @@
+//! The attachments of one row.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::value::RawValue;
+
+use super::fetch::Fetcher;
+use super::fields::Fields;
+use super::{Selection, Summary};
+use crate::http::{Client, Pace};
+
+/// Downloads notes into rows.
+pub(super) struct Notes {
+    fetcher: Fetcher,
+    mimetypes: Vec<String>,
+}
+
+/// An attachment, as far as it matters here.
+enum Note {
+    /// Nothing to download.
+    Other,
+    /// Its text is there.
+    Present,
+    /// Where it is, and its kind if that is known.
+    Wanted { url: String, kind: Option<String> },
+}
+
+impl Notes {
+    pub(super) fn new(client: &Client, selection: &Selection, pace: Pace) -> Self {
+        let mimetypes = selection.mimetypes.clone();
+        Self { fetcher: Fetcher::new(client, mimetypes.clone(), pace), mimetypes }
+    }
+
+    /// The row with its notes. What is no FHIR resource stays as it is.
+    pub(super) async fn put_into(&self, line: Vec<u8>) -> (Vec<u8>, Summary) {
+        let mut summary = Summary::default();
+        match self.changed(&line, &mut summary).await {
+            Some(mut changed) => {
+                changed.push(b'\n');
+                (changed, summary)
+            }
+            None => (line, summary),
+        }
+    }
+
+    /// How many attachments of a row have their text.
+    pub(super) fn present(&self, line: &[u8]) -> u64 {
+        let Some(attachments) = attachments(line) else { return 0 };
+        attachments.iter().filter(|one| matches!(self.look(one), Note::Present)).count() as u64
+    }
+
+    /// `None` where nothing changes.
+    async fn changed(&self, line: &[u8], summary: &mut Summary) -> Option<Vec<u8>> {
+        let mut row: Fields = serde_json::from_slice(line).ok()?;
+        let list = list_of(&row)?;
+        let mut items: Vec<Box<RawValue>> = serde_json::from_str(row.raw(list)?.get()).ok()?;
+        let mut any = false;
+        for item in &mut items {
+            let changed = match list {
+                "content" => self.content(item, summary).await,
+                _ => self.attachment(item, summary).await,
+            };
+            if let Some(changed) = changed {
+                *item = changed;
+                any = true;
+            }
+        }
+        if !any {
+            return None;
+        }
+        row.set(list, &items).ok()?;
+        serde_json::to_vec(&row).ok()
+    }
+
+    async fn content(&self, content: &RawValue, summary: &mut Summary) -> Option<Box<RawValue>> {
+        let mut content: Fields = serde_json::from_str(content.get()).ok()?;
+        let changed = self.attachment(content.raw("attachment")?, summary).await?;
+        content.set("attachment", &changed).ok()?;
+        serde_json::value::to_raw_value(&content).ok()
+    }
+
+    async fn attachment(&self, raw: &RawValue, summary: &mut Summary) -> Option<Box<RawValue>> {
+        let mut attachment: Fields = serde_json::from_str(raw.get()).ok()?;
+        let (url, kind) = match self.look(&attachment) {
+            Note::Other => return None,
+            Note::Present => {
+                summary.present += 1;
+                return None;
+            }
+            Note::Wanted { url, kind } => (url, kind),
+        };
+        let kind = kind.as_deref();
+        match self.fetcher.fetch(&url, kind, attachment.text("contentType").as_deref()).await {
+            Ok(note) => {
+                attachment.set("contentType", &note.content_type).ok()?;
+                attachment.set("data", &STANDARD.encode(&note.bytes)).ok()?;
+                attachment.set("size", &note.bytes.len()).ok()?;
+                attachment.set("hash", &STANDARD.encode(note.sha1())).ok()?;
+                summary.downloaded += 1;
+                serde_json::value::to_raw_value(&attachment).ok()
+            }
+            Err(reason) => {
+                *summary.failed.entry(reason).or_default() += 1;
+                None
+            }
+        }
+    }
+
+    fn look(&self, attachment: &Fields) -> Note {
+        let kind = attachment.text("contentType").map(|text| media_type(&text));
+        if kind.as_ref().is_some_and(|kind| !self.mimetypes.contains(kind)) {
+            return Note::Other;
+        }
+        if attachment.raw("data").is_some() {
+            return Note::Present;
+        }
+        match attachment.text("url").filter(|url| !url.is_empty()) {
+            Some(url) => Note::Wanted { url, kind },
+            None => Note::Other,
+        }
+    }
+}
+
+/// The name of the list that a resource has its notes in.
+fn list_of(row: &Fields) -> Option<&'static str> {
+    match row.text("resourceType")?.as_str() {
+        "DocumentReference" => Some("content"),
+        "DiagnosticReport" => Some("presentedForm"),
+        _ => None,
+    }
+}
+
+fn attachments(line: &[u8]) -> Option<Vec<Fields>> {
+    let row: Fields = serde_json::from_slice(line).ok()?;
+    let list = list_of(&row)?;
+    let items: Vec<Fields> = serde_json::from_str(row.raw(list)?.get()).ok()?;
+    if list == "presentedForm" {
+        return Some(items);
+    }
+    let attachment = |item: &Fields| serde_json::from_str(item.raw("attachment")?.get()).ok();
+    Some(items.iter().filter_map(attachment).collect())
+}
+
+/// `text/plain` of `Text/Plain; charset=utf-8`.
+pub(super) fn media_type(text: &str) -> String {
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The `charset` of a content type.
+pub(super) fn charset(text: &str) -> Option<String> {
+    let mut parameters = text.split(';').skip(1).filter_map(|part| part.split_once('='));
+    let (_, value) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+    Some(value.trim().trim_matches('"').to_ascii_lowercase()).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,162 @@
+//! Beginning an export, and ending it (Bulk Data IG, "Kick-off Request", "Delete Request").
+
+use serde_json::{Map, Value, json};
+use tracing::{info, warn};
+use url::Url;
+use uuid::Uuid;
+
+use super::log::{Log, headers};
+use super::progress::span;
+use super::request::KickOff;
+use super::state::Site;
+use super::{Options, Target};
+use crate::error::{Context, Error, Exit, Result};
+use crate::http::header::{CONTENT_LOCATION, HeaderMap, HeaderName};
+use crate::http::{self, Capabilities, Client, Method, show_url};
+
+/// As often a kick-off is tried again where the server has no room for it.
+const ATTEMPTS: usize = 4;
+
+/// Sends the kick-off request; the status URL.
+pub(super) async fn kick_off(
+    client: &Client,
+    options: &Options,
+    kickoff: &KickOff,
+    capabilities: Option<&Capabilities>,
+    site: &Site,
+) -> Result<Url> {
+    let mut failures = 0;
+    loop {
+        let error = match send(client, options, kickoff).await {
+            Ok((url, headers)) => {
+                let id = client.redactor().clean(&show_url(&url));
+                let log = Log::open(site.path(), &id)?;
+                log.event("kickoff", detail(client, kickoff, capabilities, Ok(&headers)));
+                return Ok(url);
+            }
+            Err(error) => error,
+        };
+        let passing = matches!(error.status(), Some(429 | 500..)) && error.retryable();
+        failures += 1;
+        if !passing || failures > ATTEMPTS {
+            let log = Log::open(site.path(), &Uuid::new_v4().to_string())?;
+            log.event("kickoff", detail(client, kickoff, capabilities, Err(&error)));
+            let hint = match error.status() {
+                Some(429) => {
+                    " (many servers run one export at a time: an earlier one that was not taken \
+                     to its end may be in the way; --resume URL --cancel ends it)"
+                }
+                _ => "",
+            };
+            let text = format!("the server does not begin the export: {error}{hint}");
+            return Err(Error::new(error.into_error(Exit::BulkFailed).exit(), text));
+        }
+        let answer = error.answer().map(|answer| answer.headers.clone()).unwrap_or_default();
+        let wait = options.pace.poll(&answer);
+        info!("{error}; asking again in {}", span(wait.as_secs_f64()));
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn send(
+    client: &Client,
+    options: &Options,
+    kickoff: &KickOff,
+) -> http::Result<(Url, HeaderMap)> {
+    let method = if kickoff.body.is_some() { Method::POST } else { Method::GET };
+    let prefer = match options.lenient {
+        true => "respond-async, handling=lenient",
+        false => "respond-async",
+    };
+    let mut request = client
+        .request(method, kickoff.url.clone())
+        .accept("application/fhir+json")
+        .header(HeaderName::from_static("prefer"), prefer);
+    if let Some(body) = &kickoff.body {
+        request = request.body(body.to_string(), "application/fhir+json");
+    }
+    let response = request.send().await?;
+    let answered = response.url().clone();
+    let location = response.headers().get(CONTENT_LOCATION).and_then(|value| value.to_str().ok());
+    let url = location.and_then(|location| answered.join(location).ok());
+    match url.filter(|url| matches!(url.scheme(), "http" | "https")) {
+        Some(url) => Ok((url, response.headers().clone())),
+        None => {
+            let what = format!(
+                "it has the status {} and does not say where to ask for the export \
+                 (Content-Location); does the server have $export?",
+                response.status()
+            );
+            Err(http::Error::Unusable { url: show_url(&answered), what })
+        }
+    }
+}
+
+/// The log's `kickoff` event.
+fn detail(
+    client: &Client,
+    kickoff: &KickOff,
+    capabilities: Option<&Capabilities>,
+    result: Result<&HeaderMap, &http::Error>,
+) -> Value {
+    let parameters: Map<_, _> =
+        kickoff.parameters.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let answer = result.err().and_then(http::Error::answer);
+    let (shown, message) = match result {
+        Ok(found) => (Some(headers(client, found)), None),
+        Err(error) => {
+            (answer.map(|answer| headers(client, &answer.headers)), Some(error.to_string()))
+        }
+    };
+    let of =
+        |part: fn(&Capabilities) -> &Option<String>| capabilities.and_then(|c| part(c).clone());
+    json!({
+        "exportUrl": client.redactor().clean(&show_url(&kickoff.url)),
+        "softwareName": of(|c| &c.software_name),
+        "softwareVersion": of(|c| &c.software_version),
+        "softwareReleaseDate": of(|c| &c.software_release_date),
+        "fhirVersion": of(|c| &c.fhir_version),
+        "requestParameters": parameters,
+        "errorCode": answer.map(|answer| answer.status.as_u16()),
+        "errorBody": answer.map(|answer| answer.body.clone()).or(message),
+        "responseHeaders": shown,
+    })
+}
+
+/// The `kickoff` event of an export that was begun elsewhere.
+pub(super) fn log_taken_up(client: &Client, log: &Log, target: &Target, request: Option<&str>) {
+    let url = request.and_then(|url| Url::parse(url).ok()).unwrap_or_else(|| target.export_url());
+    let shown = client.redactor().clean(&show_url(&url));
+    let parameters: Map<_, _> = url
+        .query_pairs()
+        .filter(|(name, _)| name != "patient")
+        .map(|(name, value)| (name.into_owned(), json!(value)))
+        .collect();
+    log.event("kickoff", json!({"exportUrl": shown, "requestParameters": parameters}));
+}
+
+/// Tells the server that the export is not needed any more; a failure is only a warning.
+pub(super) async fn release(client: &Client, status_url: &Url, quiet: bool) {
+    match client.request(Method::DELETE, status_url.clone()).send().await {
+        Ok(_) => {}
+        // A former run has done it, or the server is quicker than we.
+        Err(error) if quiet && matches!(error.status(), Some(404 | 410)) => {}
+        Err(error) => {
+            warn!("could not tell the server that its files are no longer needed: {error}")
+        }
+    }
+}
+
+/// Ends an export on the server.
+pub(super) async fn cancel(client: &Client, status_url: &Url) -> Result<()> {
+    match client.request(Method::DELETE, status_url.clone()).send().await {
+        Ok(_) => info!("The server has cancelled the export"),
+        Err(error) if matches!(error.status(), Some(404 | 410)) => {
+            info!("The server does not know the export any more");
+        }
+        Err(error) => {
+            return Err(error.into_error(Exit::BulkFailed)).context("cannot cancel the export");
+        }
+    }
+    Ok(())
+}

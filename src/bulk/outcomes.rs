@@ -1,0 +1,115 @@
+//! What the server says went wrong: the OperationOutcomes below `error/`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::BufRead;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::manifest::Kind;
+use super::part::open_text;
+use crate::error::{Context, Result};
+use crate::http::outcome_text;
+
+/// Different messages that are shown.
+const SHOWN: usize = 10;
+
+/// What was reported, by message.
+#[derive(Debug, Default)]
+pub(super) struct Reported {
+    /// OperationOutcomes with an issue of `error` or `fatal`.
+    pub failures: u64,
+    /// Others of `warning`.
+    pub warnings: u64,
+    /// How often each message is there.
+    texts: BTreeMap<String, u64>,
+}
+
+impl Reported {
+    /// Reads the files below `folder/error/`.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let mut reported = Self::default();
+        let folder = folder.join(Kind::Error.name());
+        let Ok(entries) = fs::read_dir(&folder) else { return Ok(reported) };
+        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_none_or(|end| end != "part"));
+        paths.sort();
+        for path in paths {
+            let shown = || format!("cannot read '{}'", path.display());
+            let mut text = open_text(&path).with_context(shown)?;
+            let mut line = Vec::new();
+            while text.read_until(b'\n', &mut line).with_context(shown)? > 0 {
+                reported.add(&line);
+                line.clear();
+            }
+        }
+        Ok(reported)
+    }
+
+    fn add(&mut self, line: &[u8]) {
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        let outcome: Value = serde_json::from_slice(line).unwrap_or_default();
+        let issues = outcome["issue"].as_array();
+        let severity = |name: &str| {
+            issues.is_some_and(|all| all.iter().any(|issue| issue["severity"] == name))
+        };
+        let harmless = severity("warning") || severity("information") || severity("success");
+        if severity("error") || severity("fatal") || !harmless {
+            // What can't be understood is no good news.
+            self.failures += 1;
+        } else if severity("warning") {
+            self.warnings += 1;
+        } else {
+            return;
+        }
+        let text = outcome_text(line).unwrap_or_else(|| "(without a message)".to_owned());
+        let text: String = text.chars().take(300).collect();
+        // Messages with IDs in them differ in each row: enough is enough.
+        if self.texts.len() < 1000 || self.texts.contains_key(&text) {
+            *self.texts.entry(text).or_default() += 1;
+        }
+    }
+
+    /// The messages, the most frequent first.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut texts: Vec<_> = self.texts.iter().collect();
+        texts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let mut lines: Vec<_> = texts
+            .iter()
+            .take(SHOWN)
+            .map(|(text, count)| match count {
+                1 => (*text).clone(),
+                many => format!("{text} ({many} times)"),
+            })
+            .collect();
+        if texts.len() > SHOWN {
+            lines.push(format!("and {} other messages", texts.len() - SHOWN));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_issue_counts() {
+        let mut reported = Reported::default();
+        for line in [
+            r#"{"issue":[{"severity":"information","diagnostics":"fine"}]}"#,
+            r#"{"issue":[{"severity":"warning","diagnostics":"slow"}]}"#,
+            r#"{"issue":[{"severity":"warning"},{"severity":"fatal","diagnostics":"lost"}]}"#,
+            r#"{"resourceType":"OperationOutcome"}"#,
+            "Internal Server Error",
+            "",
+        ] {
+            reported.add(line.as_bytes());
+        }
+        assert_eq!((reported.failures, reported.warnings), (3, 1));
+        assert!(!reported.lines().iter().any(|line| line.contains("fine")));
+    }
+}

@@ -1,0 +1,308 @@
+//! A file that is being downloaded: `<name>.part`, plain or compressed.
+//!
+//! Compressed, it is a sequence of gzip members, each of the same amount of text. So its bytes
+//! don't depend on how the text came in, and a run that was killed leaves whole members to go on
+//! from.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::bufread::GzDecoder;
+use flate2::write::GzEncoder;
+
+use super::rows::Rows;
+
+/// Text per gzip member.
+const MEMBER: usize = 4 << 20;
+/// Text per call of the compressor: the same bytes in other pieces must give the same result.
+const BLOCK: usize = 128 << 10;
+
+/// Quicker than the usual level 6 by half and larger by a tenth.
+const LEVEL: Compression = Compression::new(4);
+
+/// A `.part` file and what is known of its rows.
+pub(super) struct Part {
+    path: PathBuf,
+    resource_type: String,
+    out: Out,
+    pub rows: Rows,
+    /// Bytes of text.
+    pub bytes: u64,
+}
+
+enum Out {
+    Plain(File),
+    Gzip(Box<Gzip>),
+}
+
+impl Part {
+    /// Opens `path`, and goes on where a former run was. `compress`: write gzip.
+    pub(super) fn open(path: &Path, resource_type: &str, compress: bool) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = file.open(path)?;
+        let mut rows = Rows::new(resource_type);
+        let found = match (file.metadata()?.len(), compress) {
+            (0, _) => Found::default(),
+            (_, false) => read_plain(&mut file, &mut rows)?,
+            (_, true) => read_members(&mut file, &mut rows)?,
+        };
+        // What does not look right is not worth going on from.
+        let found = if rows.first_wrong.is_some() { Found::default() } else { found };
+        if found.text == 0 {
+            rows = Rows::new(resource_type);
+        }
+        file.set_len(found.stored)?;
+        file.seek(SeekFrom::Start(found.stored))?;
+        let out = match compress {
+            false => Out::Plain(file),
+            true => Out::Gzip(Box::new(Gzip::new(file))),
+        };
+        let (path, resource_type) = (path.to_owned(), resource_type.to_owned());
+        Ok(Self { path, resource_type, out, rows, bytes: found.text })
+    }
+
+    /// Appends text.
+    pub(super) fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        self.rows.add(text);
+        self.bytes += text.len() as u64;
+        match &mut self.out {
+            Out::Plain(file) => file.write_all(text),
+            Out::Gzip(gzip) => gzip.write(text),
+        }
+    }
+
+    /// Drops all that is there.
+    pub(super) fn restart(&mut self) -> io::Result<()> {
+        let file = match &mut self.out {
+            Out::Plain(file) => file,
+            Out::Gzip(gzip) => gzip.restart(),
+        };
+        file.set_len(0)?;
+        file.seek(SeekFrom::Start(0))?;
+        self.rows = Rows::new(&self.resource_type);
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// The text is complete. The file is not durable yet.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.rows.finish();
+        match &mut self.out {
+            Out::Plain(_) => Ok(()),
+            Out::Gzip(gzip) => gzip.finish(),
+        }
+    }
+
+    /// Reads the text back, up to `limit` bytes.
+    pub(super) fn text(&self, limit: u64) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        open_text(&self.path)?.take(limit).read_to_end(&mut text)?;
+        Ok(text)
+    }
+}
+
+/// Opens a file of rows; one that is compressed is so by its first bytes.
+pub(super) fn open_text(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
+    let gzip = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(match gzip {
+        false => Box::new(file),
+        true => {
+            let decoder = flate2::bufread::MultiGzDecoder::new(file);
+            Box::new(BufReader::with_capacity(1 << 16, decoder))
+        }
+    })
+}
+
+/// Writes the lines that `wanted` picks to a new file, compressed like a download or not.
+pub(super) fn write_lines(
+    from: &Path,
+    to: &Path,
+    compress: bool,
+    wanted: impl Fn(&[u8]) -> bool,
+) -> io::Result<()> {
+    let _ = fs::remove_file(to);
+    let mut part = Part::open(to, "", compress)?;
+    let mut text = open_text(from)?;
+    let mut line = Vec::new();
+    while text.read_until(b'\n', &mut line)? > 0 {
+        if wanted(&line) {
+            part.write(&line)?;
+        }
+        line.clear();
+    }
+    part.finish()
+}
+
+/// How much of a file can be kept.
+#[derive(Default)]
+struct Found {
+    /// Bytes in the file.
+    stored: u64,
+    /// Bytes of text.
+    text: u64,
+}
+
+fn read_plain(file: &mut File, rows: &mut Rows) -> io::Result<Found> {
+    let text = copy_rows(file, rows)?;
+    Ok(Found { stored: text, text })
+}
+
+fn copy_rows(reader: &mut impl Read, rows: &mut Rows) -> io::Result<u64> {
+    let mut buffer = vec![0; BLOCK];
+    let mut total = 0;
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(total),
+            count => {
+                rows.add(&buffer[..count]);
+                total += count as u64;
+            }
+        }
+    }
+}
+
+/// Whole members of the full size; what follows them is dropped.
+fn read_members(file: &mut File, rows: &mut Rows) -> io::Result<Found> {
+    let mut found = Found::default();
+    let mut input = BufReader::with_capacity(BLOCK, file);
+    let mut text = Vec::with_capacity(MEMBER);
+    loop {
+        text.clear();
+        let mut decoder = GzDecoder::new(&mut input);
+        let whole = (&mut decoder).take(MEMBER as u64 + 1).read_to_end(&mut text);
+        if whole.is_err() || text.len() != MEMBER {
+            return Ok(found);
+        }
+        rows.add(&text);
+        found.text += MEMBER as u64;
+        found.stored = input.stream_position()?;
+    }
+}
+
+/// Writes members.
+struct Gzip {
+    file: File,
+    block: Vec<u8>,
+    member: GzEncoder<Vec<u8>>,
+    /// Text in the member so far.
+    filled: usize,
+}
+
+impl Gzip {
+    fn new(file: File) -> Self {
+        let member = GzEncoder::new(Vec::new(), LEVEL);
+        Self { file, block: Vec::with_capacity(BLOCK), member, filled: 0 }
+    }
+
+    fn restart(&mut self) -> &mut File {
+        self.block.clear();
+        self.member = GzEncoder::new(Vec::new(), LEVEL);
+        self.filled = 0;
+        &mut self.file
+    }
+
+    fn write(&mut self, mut text: &[u8]) -> io::Result<()> {
+        while !text.is_empty() {
+            let (now, rest) = text.split_at(text.len().min(BLOCK - self.block.len()));
+            self.block.extend_from_slice(now);
+            text = rest;
+            if self.block.len() == BLOCK {
+                self.compress()?;
+                if self.filled == MEMBER {
+                    self.end_member()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn compress(&mut self) -> io::Result<()> {
+        self.member.write_all(&self.block)?;
+        self.filled += self.block.len();
+        self.block.clear();
+        Ok(())
+    }
+
+    fn end_member(&mut self) -> io::Result<()> {
+        let next = GzEncoder::new(Vec::new(), LEVEL);
+        let bytes = std::mem::replace(&mut self.member, next).finish()?;
+        self.filled = 0;
+        self.file.write_all(&bytes)
+    }
+
+    /// An empty file is one empty member: nothing at all would be no gzip file.
+    fn finish(&mut self) -> io::Result<()> {
+        self.compress()?;
+        if self.filled > 0 || self.file.stream_position()? == 0 {
+            self.end_member()?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bytes: usize) -> Vec<u8> {
+        let line = |n: usize| format!("{{\"resourceType\":\"Patient\",\"id\":\"{n}\"}}\n");
+        let mut text: Vec<u8> = (0..bytes / 30).flat_map(|n| line(n).into_bytes()).collect();
+        text.truncate(bytes);
+        text
+    }
+
+    #[test]
+    fn an_interrupted_file_goes_on_and_ends_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = text(2 * MEMBER + 100_000);
+        for compress in [false, true] {
+            let (calm, path) = (dir.path().join("calm"), dir.path().join("file"));
+            let _ = (fs::remove_file(&calm), fs::remove_file(&path));
+            let mut part = Part::open(&calm, "Patient", compress).unwrap();
+            part.write(&text).unwrap();
+            part.finish().unwrap();
+            let mut moment = 77;
+            while moment < text.len() {
+                let mut part = Part::open(&path, "Patient", compress).unwrap();
+                let start = part.bytes as usize;
+                assert!(part.rows.first_wrong.is_none() && start <= moment);
+                let sizes = 10_000 + moment % 999;
+                text[start..moment].chunks(sizes).for_each(|piece| part.write(piece).unwrap());
+                moment += 3 * MEMBER / 4;
+            }
+            let mut part = Part::open(&path, "Patient", compress).unwrap();
+            assert!(part.bytes as usize >= MEMBER);
+            part.write(&text[part.bytes as usize..]).unwrap();
+            part.finish().unwrap();
+            assert_eq!(fs::read(&path).unwrap(), fs::read(&calm).unwrap(), "{compress}");
+            assert_eq!(part.text(u64::MAX).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_was_damaged_is_begun_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        // What a power cut leaves: the length is there, the data is not.
+        fs::write(&path, b"\0\0\0\0\n\0\0").unwrap();
+        for compress in [false, true] {
+            let part = Part::open(&path, "Patient", compress).unwrap();
+            assert_eq!((part.bytes, part.rows.rows), (0, 0));
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_one_that_others_can_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let mut part = Part::open(&path, "Patient", true).unwrap();
+        part.finish().unwrap();
+        assert!(fs::metadata(&path).unwrap().len() > 10);
+        assert_eq!(part.text(1).unwrap(), b"");
+    }
+}

@@ -1,0 +1,230 @@
+//! Waiting for the server (Bulk Data IG, "Status Request").
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tracing::{info, warn};
+use url::Url;
+
+use super::Job;
+use super::log::headers;
+use super::manifest::{Entry, Kind, Page, entries};
+use super::progress::span;
+use crate::error::{Error, Exit, Result};
+use crate::http::header::{HeaderMap, RETRY_AFTER};
+use crate::http::{self, Method, show_url};
+
+/// The longest manifest page: some list a hundred thousand files.
+const LONGEST_MANIFEST: usize = 256 << 20;
+/// The longest answer that says "not yet".
+const LONGEST_PROGRESS: usize = 1 << 20;
+
+/// A manifest with all its pages.
+pub(super) struct Manifest {
+    pub transaction_time: Option<String>,
+    /// The kick-off URL, as the server has seen it.
+    pub request: Option<String>,
+    pub entries: Vec<Entry>,
+}
+
+/// Why there is no manifest.
+pub(super) enum Failure {
+    /// The server does not know the export (404, 410).
+    Gone(Error),
+    /// It has failed, and will not do better.
+    Dead(Error),
+    /// It may still come to something: another run can take it up.
+    Stuck(Error),
+}
+
+/// Polls until the export is complete, and reads its manifest.
+pub(super) async fn wait(job: &Job<'_>, status_url: &Url) -> Result<Manifest, Failure> {
+    let mut pages = Vec::new();
+    let mut url = status_url.clone();
+    loop {
+        let page = page(job, &url, pages.is_empty()).await?;
+        if pages.is_empty() {
+            job.log.event("status_complete", json!({"transactionTime": page.transaction_time}));
+        }
+        job.log.event(
+            "status_page_complete",
+            json!({
+                "transactionTime": page.transaction_time,
+                "outputFileCount": page.count(Kind::Output),
+                "deletedFileCount": page.count(Kind::Deleted),
+                "errorFileCount": page.count(Kind::Error),
+            }),
+        );
+        let next = page.next.clone();
+        pages.push(page);
+        match next {
+            // A page that leads to itself would never end.
+            Some(next) if next != url => url = next,
+            _ => break,
+        }
+    }
+    let count = |kind| pages.iter().map(|page| page.count(kind)).sum::<usize>();
+    let transaction_time = pages.iter().find_map(|page| page.transaction_time.clone());
+    job.log.event(
+        "manifest_complete",
+        json!({
+            "transactionTime": transaction_time,
+            "totalOutputFileCount": count(Kind::Output),
+            "totalDeletedFileCount": count(Kind::Deleted),
+            "totalErrorFileCount": count(Kind::Error),
+            "totalManifests": pages.len(),
+        }),
+    );
+    if transaction_time.is_none() {
+        warn!("the server does not say as of when its data is (no transactionTime)");
+    }
+    let request = pages.iter().find_map(|page| page.request.clone());
+    Ok(Manifest { transaction_time, request, entries: entries(&pages) })
+}
+
+/// Waits for one page.
+async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
+    let (mut failures, mut lost) = (0, 0);
+    let mut said = String::new();
+    loop {
+        let (error, wait) = match ask(job, url).await {
+            Ok(Asked::Page(page, expires)) => {
+                if let Some(expires) = expires.filter(|_| first) {
+                    info!("The server keeps the files until {expires}");
+                }
+                return Ok(*page);
+            }
+            Ok(Asked::NotYet { headers, body }) => {
+                (failures, lost) = (0, 0);
+                progress(job, &headers, &body, &mut said);
+                (None, job.options.pace.poll(&headers))
+            }
+            Err(error) => {
+                let answer = error.answer();
+                job.log.event(
+                    "status_error",
+                    json!({
+                        "body": answer.map(|answer| answer.body.as_str()),
+                        "code": answer.map(|answer| answer.status.as_u16()),
+                        "message": error.to_string(),
+                        "responseHeaders": answer.map(|answer| headers(job.client, &answer.headers)),
+                    }),
+                );
+                match error.status() {
+                    // No failure: we ask too often.
+                    Some(429) => {
+                        let headers = answer.map(|answer| answer.headers.clone());
+                        let wait = job.options.pace.poll(&headers.unwrap_or_default());
+                        (Some(error), wait)
+                    }
+                    Some(404 | 410) if lost > 0 => return Err(Failure::Gone(failed(error))),
+                    Some(404 | 410) => {
+                        // Where several machines answer, one may not have heard of it yet.
+                        lost += 1;
+                        (Some(error), job.options.pace.of(Duration::from_secs(5)))
+                    }
+                    _ if is_passing(&error) => {
+                        failures += 1;
+                        match job.options.pace.backoff(failures) {
+                            Some(wait) => (Some(error), wait),
+                            None => return Err(Failure::Stuck(give_up(error))),
+                        }
+                    }
+                    Some(401 | 403) => return Err(Failure::Stuck(failed(error))),
+                    _ if error.is_auth() => return Err(Failure::Stuck(failed(error))),
+                    _ => return Err(Failure::Dead(failed(error))),
+                }
+            }
+        };
+        let (waited, limit) = (job.waited(), job.options.timeout);
+        if waited + wait > limit {
+            let message = format!(
+                "the export was not complete after {} (--export-timeout); the same command takes \
+                 it up again, with --cancel it ends",
+                span(limit.as_secs_f64())
+            );
+            return Err(Failure::Stuck(Error::new(Exit::BulkFailed, message)));
+        }
+        if let Some(error) = error {
+            info!("{error}; asking again in {}", span(wait.as_secs_f64()));
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+enum Asked {
+    Page(Box<Page>, Option<String>),
+    NotYet { headers: HeaderMap, body: String },
+}
+
+async fn ask(job: &Job<'_>, url: &Url) -> http::Result<Asked> {
+    let request = job.client.request(Method::GET, url.clone()).accept("application/json");
+    let response = request.send().await?;
+    let headers = response.headers().clone();
+    if response.status().as_u16() == 202 {
+        // With partial manifests it lists what is ready; all of it is in the last one, too.
+        let body = response.bytes(LONGEST_PROGRESS).await.unwrap_or_default();
+        let body = job.client.redactor().clean(&String::from_utf8_lossy(&body));
+        return Ok(Asked::NotYet { headers, body });
+    }
+    let from = response.url().clone();
+    let value = response.json(LONGEST_MANIFEST).await?;
+    let page = Page::read(&value, &from).map_err(|what| {
+        let text = http::outcome_text(value.to_string().as_bytes());
+        let text = text.map(|text| format!(": {}", job.client.redactor().clean(&text)));
+        let what = format!("{what}{}", text.unwrap_or_default());
+        http::Error::Unusable { url: show_url(url), what }
+    })?;
+    let expires = headers.get("expires").and_then(|value| value.to_str().ok());
+    let future = |text: &&str| {
+        DateTime::parse_from_rfc2822(text).is_ok_and(|time| time.to_utc() > Utc::now())
+    };
+    Ok(Asked::Page(Box::new(page), expires.filter(future).map(str::to_owned)))
+}
+
+fn progress(job: &Job<'_>, headers: &HeaderMap, body: &str, said: &mut String) {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let status = text("x-progress").map(|status| job.client.redactor().clean(status));
+    let body = match serde_json::from_str::<Value>(body) {
+        Ok(value) => value,
+        Err(_) if body.is_empty() => Value::Null,
+        Err(_) => json!(body),
+    };
+    job.log.event(
+        "status_progress",
+        json!({"body": body, "xProgress": status, "retryAfter": text(RETRY_AFTER.as_str())}),
+    );
+    let status = status.unwrap_or_else(|| "in progress".to_owned());
+    let waited = span(job.waited().as_secs_f64());
+    match &job.bar {
+        Some(bar) => bar.say(&format!("{status} ({waited})")),
+        // Every minute the same would fill a log in a day.
+        None if *said != status => info!("The server: {status} (after {waited})"),
+        None => {}
+    }
+    *said = status;
+}
+
+/// Whether it may be over soon: a manifest that is cut off is, too.
+fn is_passing(error: &http::Error) -> bool {
+    match error {
+        http::Error::Unusable { what, .. } => what.contains("not JSON"),
+        other => other.retryable(),
+    }
+}
+
+fn failed(error: http::Error) -> Error {
+    let text = format!("the export has failed: {error}");
+    let exit = error.into_error(Exit::BulkFailed).exit();
+    Error::new(exit, text)
+}
+
+fn give_up(error: http::Error) -> Error {
+    let text = format!(
+        "{error}, five times in a row; the same command takes the export up again, with --cancel \
+         it ends"
+    );
+    let exit = error.into_error(Exit::BulkFailed).exit();
+    Error::new(exit, text)
+}

@@ -1,0 +1,157 @@
+//! How far the downloads are, and what to say about them at the end.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tracing::info;
+
+use super::state::Done;
+use crate::ui::{Bar, thousands};
+
+/// Time between two lines in a log.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Counts what has come in.
+pub(super) struct Tally {
+    begun: Instant,
+    total: usize,
+    files: AtomicU64,
+    /// Files that a former run had downloaded.
+    kept: AtomicU64,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    /// Bytes that have come in in this run, of unfinished files too.
+    received: AtomicU64,
+    retries: AtomicU64,
+    bar: Option<Bar>,
+    last_line: Mutex<Instant>,
+}
+
+impl Tally {
+    /// Begins to count towards `total` files.
+    pub(super) fn new(total: usize, bar: bool) -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            begun: Instant::now(),
+            total,
+            files: zero(),
+            kept: zero(),
+            rows: zero(),
+            bytes: zero(),
+            received: zero(),
+            retries: zero(),
+            bar: bar.then(|| Bar::files("download", total as u64)),
+            last_line: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// More bytes came in.
+    pub(super) fn add(&self, bytes: u64) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+        self.show();
+    }
+
+    /// A file is whole and safe.
+    pub(super) fn file(&self, done: &Done) {
+        self.files.fetch_add(1, Ordering::Relaxed);
+        self.rows.fetch_add(done.rows, Ordering::Relaxed);
+        self.bytes.fetch_add(done.bytes, Ordering::Relaxed);
+        self.show();
+    }
+
+    /// A file was whole already.
+    pub(super) fn kept(&self, done: &Done) {
+        self.kept.fetch_add(1, Ordering::Relaxed);
+        self.file(done);
+    }
+
+    /// A download has to be tried again.
+    pub(super) fn retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Files, rows and bytes of text so far.
+    pub(super) fn totals(&self) -> (u64, u64, u64) {
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (get(&self.files), get(&self.rows), get(&self.bytes))
+    }
+
+    fn show(&self) {
+        let (files, ..) = self.totals();
+        if let Some(bar) = &self.bar {
+            bar.set(files, &self.text(files));
+        } else if let Ok(mut last) = self.last_line.try_lock()
+            && last.elapsed() >= INTERVAL
+        {
+            *last = Instant::now();
+            info!(files, total = self.total, "download: {}", self.text(files));
+        }
+    }
+
+    /// `12 of 340 files, 1.2 GB, 35.1 MB/s, 4 min left`
+    fn text(&self, files: u64) -> String {
+        let received = self.received.load(Ordering::Relaxed);
+        let seconds = self.begun.elapsed().as_secs_f64().max(1e-3);
+        let mut text = format!(
+            "{} of {} files, {}, {}/s",
+            thousands(files),
+            thousands(self.total as u64),
+            size(received as f64),
+            size(received as f64 / seconds)
+        );
+        let now = files.saturating_sub(self.kept.load(Ordering::Relaxed));
+        if now > 0 {
+            let left = (self.total as u64 - files.min(self.total as u64)) as f64;
+            text.push_str(&format!(", {} left", span(seconds * left / now as f64)));
+        }
+        text
+    }
+
+    /// Takes the bar away.
+    pub(super) fn hide(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish();
+        }
+    }
+
+    /// Takes the bar away and sums up.
+    pub(super) fn finish(&self) {
+        self.hide();
+        let (files, rows, bytes) = self.totals();
+        let kept = self.kept.load(Ordering::Relaxed);
+        let retries = self.retries.load(Ordering::Relaxed);
+        let mut text = format!(
+            "Downloaded {} files: {} rows, {} in {}",
+            thousands(files),
+            thousands(rows),
+            size(bytes as f64),
+            span(self.begun.elapsed().as_secs_f64())
+        );
+        if kept > 0 {
+            text.push_str(&format!("; {} of them by an earlier run", thousands(kept)));
+        }
+        if retries > 0 {
+            text.push_str(&format!("; {} downloads were tried again", thousands(retries)));
+        }
+        info!(files, rows, bytes, kept, retries, "{text}");
+    }
+}
+
+/// `1.2 GB`
+pub(super) fn size(bytes: f64) -> String {
+    match bytes {
+        b if b >= 1e9 => format!("{:.1} GB", b / 1e9),
+        b if b >= 1e6 => format!("{:.1} MB", b / 1e6),
+        b => format!("{:.0} kB", b / 1e3),
+    }
+}
+
+/// `4 min`
+pub(super) fn span(seconds: f64) -> String {
+    match seconds {
+        s if s >= 7200.0 => format!("{:.1} h", s / 3600.0),
+        s if s >= 120.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{s:.0} s"),
+    }
+}

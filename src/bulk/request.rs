@@ -1,0 +1,255 @@
+//! What is asked for: the kick-off request (Bulk Data IG, "Kick-off Request").
+
+use chrono::{NaiveDate, SecondsFormat};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use crate::error::{Error, Exit, Result};
+use crate::input::parse_time;
+
+/// Parameters that name patients: for the server alone.
+const PATIENT: &str = "patient";
+
+/// What the user points at: a FHIR server, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The server's base, with a `/` at its end.
+    pub base: Url,
+    /// `$export`, `Patient/$export` or `Group/ID/$export`.
+    path: String,
+    /// What stood in the URL's query.
+    query: Vec<(String, String)>,
+}
+
+impl Target {
+    /// Reads `https://ehr.example/fhir`, also with `/Patient`, `/Group/ID` and `/$export` below.
+    pub fn parse(text: &str) -> Result<Self> {
+        let refused = |what: &str| {
+            let message = format!(
+                "the FHIR server's URL {what}; write it like https://ehr.example/fhir or \
+                 https://ehr.example/fhir/Group/ID"
+            );
+            Error::new(Exit::ArgsInvalid, message)
+        };
+        let mut url = Url::parse(text).map_err(|error| refused(&format!("is none ({error})")))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(refused("must begin with https://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused(
+                "must not hold a user or password (--basic-user and --basic-passwd are for that)",
+            ));
+        }
+        let query = url.query_pairs().into_owned().collect();
+        url.set_query(None);
+        url.set_fragment(None);
+        let path = url.path().trim_end_matches('/').to_owned();
+        let path = path.strip_suffix("$export").unwrap_or(&path).trim_end_matches('/');
+        if path.ends_with("/Group") {
+            return Err(refused("names no Group after /Group/"));
+        }
+        let (base, scope) = match path.rsplit_once("/Group/") {
+            Some((_, id)) if id.is_empty() || id.contains('/') => {
+                return Err(refused("names no Group after /Group/"));
+            }
+            Some((base, id)) => (base, format!("Group/{id}/")),
+            None => match path.strip_suffix("/Patient") {
+                Some(base) => (base, "Patient/".to_owned()),
+                None => (path, String::new()),
+            },
+        };
+        let (base, path) = (format!("{base}/"), format!("{scope}$export"));
+        url.set_path(&base);
+        Ok(Self { base: url, path, query })
+    }
+
+    /// The kick-off URL without parameters.
+    pub fn export_url(&self) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path(), self.path));
+        url
+    }
+}
+
+/// `_since` as the user asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// An instant.
+    Time(String),
+    /// The transaction time of the last successful export of the same thing.
+    /// See [`Narrowing`] for what it came to.
+    Auto,
+}
+
+/// Everything that narrows an export.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowing {
+    /// `_type`; never empty when a request is made of it.
+    pub types: Vec<String>,
+    /// `_typeFilter`: queries like `Observation?category=laboratory`.
+    pub type_filters: Vec<String>,
+    /// `_since`.
+    pub since: Option<String>,
+    /// `_until`.
+    pub until: Option<String>,
+    /// Any other parameters; repeated ones become a comma list.
+    pub params: Vec<(String, String)>,
+}
+
+/// A date becomes an instant: its first moment, or its last; a time without an offset is UTC.
+pub fn instant(text: &str, end_of_day: bool) -> Option<String> {
+    let text = text.trim();
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        let time = if end_of_day { "23:59:59.999" } else { "00:00:00" };
+        return Some(format!("{date}T{time}Z"));
+    }
+    let time = parse_time(text)?;
+    Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+/// Several filters in one text are told apart by the `Type?` that each begins with: commas are
+/// also part of queries.
+pub fn split_filters(text: &str) -> Vec<String> {
+    let mut filters: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        let head = part.trim_start().split_once('?').map_or("", |(head, _)| head);
+        let begins = head.starts_with(|c: char| c.is_ascii_uppercase())
+            && head.chars().all(|c| c.is_ascii_alphanumeric());
+        match filters.last_mut() {
+            Some(last) if !begins => {
+                last.push(',');
+                last.push_str(part);
+            }
+            _ => filters.push(part.trim().to_owned()),
+        }
+    }
+    filters.retain(|filter| !filter.is_empty());
+    filters
+}
+
+/// The request that begins an export.
+#[derive(Clone, Debug)]
+pub struct KickOff {
+    /// Where it goes: with a query unless there is a body.
+    pub url: Url,
+    /// A FHIR Parameters resource, for POST.
+    pub body: Option<Value>,
+    /// Every parameter but those that name patients.
+    pub parameters: Vec<(String, String)>,
+    /// What must not be shown.
+    pub patients: Vec<String>,
+    /// The same for the same request, and telling nothing about it.
+    pub fingerprint: String,
+}
+
+impl KickOff {
+    /// Works out the request.
+    pub fn new(target: &Target, narrowing: &Narrowing, post: bool) -> Self {
+        let parameters = parameters(target, narrowing);
+        let mut url = target.export_url();
+        let body = post.then(|| parameters_resource(&parameters));
+        if body.is_none() {
+            let query: Vec<_> = parameters
+                .iter()
+                .map(|parameter| format!("{}={}", encode(&parameter.name), parameter.encoded()))
+                .collect();
+            url.set_query(Some(&query.join("&")));
+        }
+        let mut hash = Sha256::new();
+        hash.update(target.export_url().as_str());
+        for parameter in &parameters {
+            hash.update(format!("\n{}={}", parameter.name, parameter.encoded()));
+        }
+        let is_patient = |parameter: &&Parameter| parameter.name == PATIENT;
+        let patients = parameters.iter().filter(is_patient).flat_map(|p| p.values.clone());
+        let shown = parameters.iter().filter(|parameter| !is_patient(parameter));
+        Self {
+            url,
+            body,
+            patients: patients.collect(),
+            parameters: shown.map(|p| (p.name.clone(), p.values.join(","))).collect(),
+            fingerprint: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+        }
+    }
+}
+
+/// A parameter with all its values.
+struct Parameter {
+    name: String,
+    values: Vec<String>,
+}
+
+impl Parameter {
+    /// The values as one comma list for a query. A comma inside a value is encoded twice, so that
+    /// it survives the list.
+    fn encoded(&self) -> String {
+        let values = self.values.iter().map(|value| match self.name.as_str() {
+            "_typeFilter" => encode(&value.replace(',', "%2C")),
+            _ => encode(value),
+        });
+        values.collect::<Vec<_>>().join(",")
+    }
+}
+
+fn parameters(target: &Target, narrowing: &Narrowing) -> Vec<Parameter> {
+    let mut all: Vec<Parameter> = Vec::new();
+    let mut add = |name: &str, value: String| {
+        if value.is_empty() {
+            return;
+        }
+        match all.iter_mut().find(|parameter| parameter.name == name) {
+            // Of times there can be only one.
+            Some(known) if known.values.contains(&value) || name.starts_with("_since") => {}
+            Some(known) => known.values.push(value),
+            None => all.push(Parameter { name: name.to_owned(), values: vec![value] }),
+        }
+    };
+    narrowing.types.iter().for_each(|name| add("_type", name.clone()));
+    narrowing.since.iter().for_each(|time| add("_since", time.clone()));
+    narrowing.until.iter().for_each(|time| add("_until", time.clone()));
+    narrowing.type_filters.iter().for_each(|filter| add("_typeFilter", filter.clone()));
+    for (name, value) in target.query.iter().chain(&narrowing.params) {
+        match name.as_str() {
+            "_typeFilter" => split_filters(value).into_iter().for_each(|value| add(name, value)),
+            // The types were decided already.
+            "_type" => {}
+            _ => value.split(',').for_each(|value| add(name, value.trim().to_owned())),
+        }
+    }
+    all
+}
+
+/// A query component; commas stay, as they separate.
+fn encode(text: &str) -> String {
+    let encoded: String = byte_serialize(text.as_bytes()).collect();
+    encoded.replace('+', "%20").replace("%2C", ",").replace("%2F", "/").replace("%3A", ":")
+}
+
+fn parameters_resource(parameters: &[Parameter]) -> Value {
+    let mut list = Vec::new();
+    for Parameter { name, values } in parameters {
+        let one = |key: &str, value: Value| json!({"name": name, key: value});
+        match name.as_str() {
+            "_since" | "_until" => {
+                list.extend(values.iter().map(|value| one("valueInstant", json!(value))));
+            }
+            PATIENT => {
+                let reference = |value: &String| one("valueReference", json!({"reference": value}));
+                list.extend(values.iter().map(reference));
+            }
+            "_typeFilter" => {
+                list.extend(values.iter().map(|value| one("valueString", json!(value))));
+            }
+            _ if matches!(values.as_slice(), [value] if value == "true" || value == "false") => {
+                list.push(one("valueBoolean", json!(values[0] == "true")));
+            }
+            _ => list.push(one("valueString", json!(values.join(",")))),
+        }
+    }
+    json!({"resourceType": "Parameters", "parameter": list})
+}
+
+#[cfg(test)]
+mod tests;

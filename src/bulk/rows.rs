@@ -1,0 +1,161 @@
+//! Checks rows as they come in: one JSON object a line, of the promised type.
+
+use sonic_rs::{JsonValueTrait, LazyValue};
+
+use crate::deid::too_deep;
+
+/// Lines longer than this are counted without a look into them: the main job rejects them.
+const LONGEST_LINE: usize = 64 << 20;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    Right,
+    /// An OperationOutcome among the data.
+    Outcome,
+    /// A resource of another type.
+    WrongType,
+    /// Not a JSON object.
+    Bad,
+}
+
+/// Looks at one line, which is not blank.
+pub(super) fn look(line: &[u8], resource_type: &str) -> Row {
+    if too_deep(line) {
+        return Row::Bad;
+    }
+    // The parser takes it for granted that text is UTF-8.
+    let Ok(line) = std::str::from_utf8(line) else { return Row::Bad };
+    // The whole line is checked, with what may stand behind the object.
+    match sonic_rs::from_str::<LazyValue<'_>>(line) {
+        Ok(value) if value.is_object() => {}
+        _ => return Row::Bad,
+    }
+    let found = sonic_rs::get(line, ["resourceType"]).ok();
+    let found = found.as_ref().and_then(|value| value.as_str());
+    match found {
+        Some(name) if name == resource_type => Row::Right,
+        Some("OperationOutcome") => Row::Outcome,
+        _ => Row::WrongType,
+    }
+}
+
+/// Counts the rows of a file that comes in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    resource_type: String,
+    /// The beginning of a line whose end has not come yet.
+    partial: Vec<u8>,
+    too_long: bool,
+    /// Lines so far, blank ones too.
+    lines: u64,
+    /// Rows of whatever kind.
+    pub rows: u64,
+    /// OperationOutcomes among them.
+    pub outcomes: u64,
+    /// The line of the first row that is wrong, and how.
+    pub first_wrong: Option<(u64, Row)>,
+}
+
+impl Rows {
+    pub(super) fn new(resource_type: &str) -> Self {
+        Self { resource_type: resource_type.to_owned(), ..Self::default() }
+    }
+
+    /// Takes the next piece.
+    pub(super) fn add(&mut self, mut bytes: &[u8]) {
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
+            let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+            if self.partial.is_empty() && !self.too_long {
+                self.line(line);
+            } else {
+                self.keep(line);
+                self.end_partial();
+            }
+            bytes = rest;
+        }
+        self.keep(bytes);
+    }
+
+    /// The file is over: a last line need not have an end.
+    pub(super) fn finish(&mut self) {
+        if !self.partial.is_empty() || self.too_long {
+            self.end_partial();
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.too_long || self.partial.len() + bytes.len() > LONGEST_LINE {
+            self.too_long = true;
+            self.partial = Vec::new();
+        } else {
+            self.partial.extend_from_slice(bytes);
+        }
+    }
+
+    fn end_partial(&mut self) {
+        if std::mem::take(&mut self.too_long) {
+            self.lines += 1;
+            self.rows += 1;
+            return;
+        }
+        let mut line = std::mem::take(&mut self.partial);
+        self.line(&line);
+        line.clear();
+        self.partial = line;
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        self.lines += 1;
+        let line = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| self.lines == 1).unwrap_or(line);
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        self.rows += 1;
+        match look(line, &self.resource_type) {
+            Row::Right => {}
+            Row::Outcome => self.outcomes += 1,
+            wrong => {
+                self.first_wrong.get_or_insert((self.lines, wrong));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_told_apart() {
+        for (line, expected) in [
+            (r#"{"resourceType":"Patient","id":"1"}"#, Row::Right),
+            (r#" {"id":{"a":[1,{}]},"resourceType":"Patient"} "#, Row::Right),
+            (r#"{"resourceType":"OperationOutcome"}"#, Row::Outcome),
+            (r#"{"resourceType":"Device"}"#, Row::WrongType),
+            (r#"{"id":"1"}"#, Row::WrongType),
+            (r#"{"resourceType":"Patient","id":"1""#, Row::Bad),
+            (r#"{"resourceType":"Patient"} x"#, Row::Bad),
+            (r#"{"resourceType":"Patient","a":tru}"#, Row::Bad),
+            ("[]", Row::Bad),
+            ("<html>", Row::Bad),
+        ] {
+            assert_eq!(look(line.as_bytes(), "Patient"), expected, "{line}");
+        }
+        assert_eq!(look(b"{\"resourceType\":\"Patient\",\"id\":\"\xff\"}", "Patient"), Row::Bad);
+    }
+
+    #[test]
+    fn pieces_of_any_size_count_alike() {
+        let text = "\u{feff}{\"resourceType\":\"Patient\"}\n\n{\"resourceType\":\"Patient\"}\r\n\
+                    {\"resourceType\":\"OperationOutcome\"}\n{\"resourceType\":\"Pat";
+        for size in 1..text.len() {
+            let mut rows = Rows::new("Patient");
+            text.as_bytes().chunks(size).for_each(|piece| rows.add(piece));
+            rows.finish();
+            assert_eq!((rows.rows, rows.outcomes), (4, 1), "{size}");
+            assert_eq!(rows.first_wrong, Some((5, Row::Bad)), "{size}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! What a folder remembers of the export that goes into it, so that another run can take it up.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use super::log;
+use crate::error::{Context, Error, Exit, Result};
+
+/// The state of an export that has not ended.
+const STATE: &str = ".cumulus-etl-export.json";
+/// The files that are whole, one a line.
+const DONE: &str = ".cumulus-etl-export.done";
+
+/// How far an export is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Phase {
+    /// The server works on it, or files are being downloaded.
+    Running,
+    /// Every file is here; notes may be missing.
+    Downloaded,
+    /// Nothing is missing; the main job may not have had it yet.
+    Complete,
+}
+
+/// The export that the folder is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct State {
+    /// Of the request: see [`KickOff`](super::request::KickOff).
+    pub fingerprint: String,
+    pub status_url: String,
+    /// When it was begun, RFC 3339.
+    pub started: String,
+    pub phase: Phase,
+    /// The files by name, each with its type and its URL without query: another manifest of the
+    /// same export may have other signatures, but no other files.
+    pub files: Vec<(String, String)>,
+    /// `transactionTime`.
+    pub transaction_time: Option<String>,
+}
+
+/// A file that is whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Done {
+    pub name: String,
+    pub rows: u64,
+    /// Without compression.
+    pub bytes: u64,
+    /// What is wrong with it, if something is that another download does not mend.
+    pub problem: Option<String>,
+}
+
+/// The folder that an export goes to, locked for this run.
+pub(super) struct Site {
+    path: PathBuf,
+    /// Opened when first needed: a folder that is refused stays as it is.
+    done: Mutex<Option<File>>,
+    _lock: File,
+}
+
+impl Site {
+    /// Opens the folder, makes it if need be, and sees that no other run is at it.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let shown = || format!("cannot use the folder '{}'", path.display());
+        DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(shown)?;
+        let lock = File::open(path).with_context(shown)?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let message = format!("another run is exporting to '{}'; let it end", path.display());
+            return Err(Error::new(Exit::FolderNotEmpty, message));
+        }
+        Ok(Self { path: path.to_owned(), done: Mutex::new(None), _lock: lock })
+    }
+
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The state that is there. One that can't be read is an error: there may be data behind it.
+    pub(super) fn read(&self) -> Result<Option<State>> {
+        let path = self.path.join(STATE);
+        let shown = || {
+            format!(
+                "cannot read '{}', the state of an interrupted export (empty the folder to begin \
+                 anew)",
+                path.display()
+            )
+        };
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(shown),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(shown),
+        }
+    }
+
+    /// Replaces the state; it is durable on return.
+    pub(super) fn write(&self, state: &State) -> Result<()> {
+        let shown = || format!("cannot write the export's state in '{}'", self.path.display());
+        let text = serde_json::to_vec_pretty(state).with_context(shown)?;
+        let new = self.path.join(format!("{STATE}.new"));
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&new).with_context(shown)?;
+        file.write_all(&text).with_context(shown)?;
+        file.sync_all().with_context(shown)?;
+        fs::rename(&new, self.path.join(STATE)).with_context(shown)?;
+        self.sync().with_context(shown)
+    }
+
+    /// Makes renames durable.
+    pub(super) fn sync(&self) -> std::io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// Forgets the export: the folder is a plain one from now on.
+    pub(super) fn forget(&self) -> Result<()> {
+        for name in [STATE, DONE] {
+            match fs::remove_file(self.path.join(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    let path = self.path.display();
+                    return Err(error)
+                        .with_context(|| format!("cannot remove '{name}' from '{path}'"));
+                }
+                _ => {}
+            }
+        }
+        self.sync().with_context(|| format!("cannot write to '{}'", self.path.display()))
+    }
+
+    /// Remembers that a file is whole.
+    pub(super) fn add_done(&self, done: &Done) -> std::io::Result<()> {
+        let line = serde_json::to_string(done)?;
+        let mut file = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() {
+            let mut options = OpenOptions::new();
+            options.append(true).create(true).mode(0o600);
+            *file = Some(options.open(self.path.join(DONE))?);
+            // After half a line of a run that was killed.
+            file.iter_mut().try_for_each(|file| file.write_all(b"\n"))?;
+        }
+        file.iter_mut().try_for_each(|file| file.write_all(format!("{line}\n").as_bytes()))
+    }
+
+    /// The files that were whole, as far as is remembered.
+    pub(super) fn done(&self) -> BTreeMap<String, Done> {
+        let Ok(file) = File::open(self.path.join(DONE)) else { return BTreeMap::new() };
+        let lines = BufReader::new(file).lines().map_while(Result::ok);
+        let all = lines.filter_map(|line| serde_json::from_str::<Done>(&line).ok());
+        all.map(|done| (done.name.clone(), done)).collect()
+    }
+
+    /// Whether there is anything but logs and the state.
+    pub(super) fn has_data(&self) -> Result<bool> {
+        let shown = || format!("cannot list '{}'", self.path.display());
+        for entry in fs::read_dir(&self.path).with_context(shown)? {
+            let name = entry.with_context(shown)?.file_name();
+            let name = name.to_string_lossy();
+            let is_log = name == log::NAME || name.starts_with("log.") && name.ends_with(".ndjson");
+            if !is_log && !name.starts_with(STATE) && name != DONE {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes what was downloaded; logs stay.
+    pub(super) fn clear(&self) -> Result<()> {
+        let shown = || format!("cannot empty '{}'", self.path.display());
+        for entry in fs::read_dir(&self.path).with_context(shown)? {
+            let entry = entry.with_context(shown)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == "error" || name == "deleted" {
+                fs::remove_dir_all(entry.path()).with_context(shown)?;
+            } else if is_ours(&name) {
+                fs::remove_file(entry.path()).with_context(shown)?;
+            }
+        }
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        match fs::remove_file(self.path.join(DONE)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(shown)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a name is one that a download gives: `Type.000.ndjson`, with `.gz` and `.part` or `.clean` perhaps.
+fn is_ours(name: &str) -> bool {
+    let name = [".part", ".clean"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    let Some(stem) = name.strip_suffix(".ndjson") else { return false };
+    stem.split_once('.').is_some_and(|(kind, number)| {
+        kind.starts_with(|c: char| c.is_ascii_uppercase())
+            && kind.chars().all(|c| c.is_ascii_alphanumeric())
+            && number.chars().all(|c| c.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> State {
+        State {
+            fingerprint: "f".to_owned(),
+            status_url: "https://ehr/jobs/1".to_owned(),
+            started: "2024-01-01T00:00:00Z".to_owned(),
+            phase: Phase::Running,
+            files: vec![("Patient".to_owned(), "https://ehr/f".to_owned())],
+            transaction_time: None,
+        }
+    }
+
+    #[test]
+    fn another_run_finds_what_the_first_one_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new");
+        let site = Site::open(&path).unwrap();
+        assert_eq!(site.read().unwrap(), None);
+        site.write(&state()).unwrap();
+        let done = Done { name: "Patient.000.ndjson".to_owned(), rows: 2, ..Done::default() };
+        site.add_done(&done).unwrap();
+        assert!(Site::open(&path).is_err_and(|error| error.to_string().contains("another run")));
+        drop(site);
+        // Killed while it wrote the next line.
+        let mut file = OpenOptions::new().append(true).open(path.join(DONE)).unwrap();
+        file.write_all(b"{\"name\":\"Pat").unwrap();
+        let site = Site::open(&path).unwrap();
+        assert_eq!(site.read().unwrap(), Some(state()));
+        assert_eq!(site.done().into_values().collect::<Vec<_>>(), [done]);
+        site.forget().unwrap();
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn clearing_leaves_what_is_not_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let site = Site::open(dir.path()).unwrap();
+        assert!(!site.has_data().unwrap());
+        for name in ["log.ndjson", "log.2023.ndjson", "Patient.000.ndjson.gz.part", "notes.txt"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        assert!(site.has_data().unwrap());
+        site.clear().unwrap();
+        let left = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name());
+        let mut left: Vec<_> = left.map(|name| name.into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, ["log.2023.ndjson", "log.ndjson", "notes.txt"]);
+    }
+}

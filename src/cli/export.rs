@@ -1,0 +1,92 @@
+//! `cumulus-etl export URL DIR`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use figment::value::Dict;
+use tracing::{info, warn};
+
+use super::credentials::CredentialArgs;
+use super::exporting::ExportingArgs;
+use super::logging::LoggingArgs;
+use crate::bulk::{self, Since, Target};
+use crate::config::Layers;
+use crate::deid::policy::RESOURCE_TYPES;
+use crate::error::{Error, Exit, Result};
+use crate::http::{self, Client};
+use crate::store::Folder;
+use crate::ui;
+
+/// Options of `export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// The FHIR server, like https://ehr.example/fhir or https://ehr.example/fhir/Group/ID
+    #[arg(value_name = "URL")]
+    url: String,
+    /// Where the files go: an empty or a new folder, or that of an interrupted export
+    #[arg(value_name = "DIR")]
+    dir: String,
+    /// TOML file with settings, keys as the flags without --
+    #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    logging: LoggingArgs,
+    #[command(flatten)]
+    exporting: ExportingArgs,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+}
+
+impl ExportArgs {
+    /// Exports, or cancels an export.
+    pub fn run(self) -> Result<()> {
+        let bars = self.logging.init();
+        let mut flags = Dict::new();
+        self.exporting.add_to(&mut flags);
+        self.credentials.add_to(&mut flags);
+        let mut layers = Layers::new(flags, self.config.as_deref())?;
+        let settings = ExportingArgs::settings(&mut layers);
+        let credentials = CredentialArgs::credentials(&mut layers);
+        layers.finish()?;
+        let settings = settings?;
+        credentials.check()?;
+        let target = Target::parse(&self.url)?;
+        let folder = local(&self.dir)?;
+        ui::signals::install()?;
+
+        let mut options = settings.options(&target, &RESOURCE_TYPES, bars)?;
+        let auth = credentials.auth(&bulk::scope_types(&options))?;
+        let client = Client::new(&target.base, auth, &http::Options::default())?;
+        if settings.cancel {
+            return bulk::cancel(&client, &folder, options.resume.as_ref());
+        }
+        if options.since == Some(Since::Auto) {
+            options.narrowing.since = since_last(&folder, &target);
+        }
+        bulk::export(&client, &options, &folder)?;
+        bulk::finish(&folder)?;
+        info!("The export is in '{}'", folder.display());
+        Ok(())
+    }
+}
+
+fn since_last(folder: &Path, target: &Target) -> Option<String> {
+    let time = bulk::last_time(folder, target);
+    match &time {
+        Some(time) => info!("The last export in the log was of {time}"),
+        None => warn!("--since auto: the log has no earlier export of this; all is exported"),
+    }
+    time
+}
+
+/// A local folder's path.
+pub(super) fn local(location: &str) -> Result<PathBuf> {
+    let refused = || {
+        let message = format!("'{location}' is not a local folder, which exported files need");
+        Error::new(Exit::ExportFolderNotLocal, message)
+    };
+    if location.contains("://") && !location.starts_with("file://") {
+        return Err(refused());
+    }
+    Folder::open(location)?.local().map(Path::to_owned).ok_or_else(refused)
+}

@@ -1,0 +1,76 @@
+//! `cumulus-etl inline DIR --fhir-url URL`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use figment::value::{Dict, Value};
+
+use super::credentials::CredentialArgs;
+use super::export::local;
+use super::exporting::NotesArgs;
+use super::logging::LoggingArgs;
+use crate::bulk::{self, Target, inline};
+use crate::config::Layers;
+use crate::error::{Error, Exit, Result};
+use crate::http::{self, Client};
+use crate::ui;
+
+/// Options of `inline`.
+#[derive(Args, Debug)]
+pub struct InlineArgs {
+    /// Folder of FHIR NDJSON; its files are replaced by ones with notes
+    #[arg(value_name = "DIR")]
+    dir: String,
+    /// The FHIR server that the data came from
+    #[arg(long, value_name = "URL")]
+    fhir_url: Option<String>,
+    /// TOML file with settings, keys as the flags without --
+    #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    notes: NotesArgs,
+    #[command(flatten)]
+    logging: LoggingArgs,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+}
+
+impl InlineArgs {
+    /// Downloads the notes.
+    pub fn run(self) -> Result<()> {
+        let bars = self.logging.init();
+        let mut flags = Dict::new();
+        if let Some(url) = &self.fhir_url {
+            flags.insert("fhir-url".to_owned(), Value::from(url.clone()));
+        }
+        self.notes.add_to(&mut flags);
+        self.credentials.add_to(&mut flags);
+        let mut layers = Layers::new(flags, self.config.as_deref())?;
+        let url = layers.text("fhir-url");
+        let selection = NotesArgs::selection(&mut layers);
+        let max_connections = NotesArgs::max_connections(&mut layers);
+        let credentials = CredentialArgs::credentials(&mut layers);
+        layers.finish()?;
+        let selection = selection?;
+        credentials.check()?;
+        let url = url.ok_or_else(|| {
+            let message = "--fhir-url is needed: the FHIR server that the data came from";
+            Error::new(Exit::Usage, message)
+        })?;
+        let target = Target::parse(&url)?;
+        let folder = local(&self.dir)?;
+        if !folder.is_dir() {
+            let message = format!("The folder '{}' does not exist", folder.display());
+            return Err(Error::new(Exit::FolderMissing, message));
+        }
+        ui::signals::install()?;
+        let types: Vec<_> =
+            selection.resources.iter().cloned().chain(["Binary".to_owned()]).collect();
+        let auth = credentials.auth(&types)?;
+        let client = Client::new(&target.base, auth, &http::Options::default())?;
+        let summary =
+            inline::inline(&client, &folder, &selection, max_connections, bulk::pace(), bars)?;
+        summary.print();
+        Ok(())
+    }
+}

@@ -1,0 +1,275 @@
+//! Files from the server to the disk.
+
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+
+use super::server::{Fault, List, Server};
+use super::*;
+
+fn rows(range: std::ops::Range<usize>) -> String {
+    patients(range).iter().map(|row| format!("{row}\n")).collect()
+}
+
+/// One file of patients.
+fn one(rows: usize) -> Content {
+    Content::default().file("Patient", &patients(0..rows))
+}
+
+#[test]
+fn files_come_in_manifest_order_with_the_log_of_it() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.change(|content| {
+        content.push(List::Deleted, "Bundle", "{\"resourceType\":\"Bundle\"}\n", None);
+    });
+    ends(&site, &server, &[], 0);
+    let found = files(&site.path("dir"));
+    assert_eq!(found["Patient.001.ndjson"], rows(3..5).into_bytes());
+    assert!(found.contains_key("deleted/Bundle.000.ndjson"));
+    assert_eq!(found.len(), 4);
+    for request in server.seen("GET", "/files/") {
+        assert_eq!(request.header("accept"), "application/fhir+ndjson");
+        assert!(request.header("accept-encoding").contains("gzip"));
+    }
+    let log = json_lines(&site.path("dir/log.ndjson"));
+    let ids: Vec<_> = log.iter().map(|event| event["eventId"].as_str().unwrap()).collect();
+    assert_eq!(ids[0], "kickoff");
+    assert_eq!(*ids.last().unwrap(), "export_complete");
+    let id = format!("{}/jobs/0", server.base());
+    assert!(log.iter().all(|event| event["exportId"] == id));
+    assert!(log.iter().all(|event| event["timestamp"].as_str().unwrap().ends_with('Z')));
+    let asked = events(&site, "download_request");
+    let url = format!("{}/files/0?signature=***", server.origin());
+    let first = json!({"fileUrl": url, "itemType": "output", "resourceType": "Patient"});
+    assert!(asked.contains(&first), "{asked:?}");
+    let came = events(&site, "download_complete");
+    let first = came.iter().find(|event| event["fileUrl"] == url).unwrap();
+    assert_eq!(
+        (&first["resourceCount"], &first["fileSize"]),
+        (&json!(3), &json!(rows(0..3).len()))
+    );
+    let complete = &events(&site, "export_complete")[0];
+    assert_eq!((&complete["files"], &complete["resources"]), (&json!(4), &json!(8)));
+    assert!(complete["attachments"].is_null() && complete["duration"].as_u64().is_some());
+}
+
+#[test]
+fn exports_are_compressed_unless_told_otherwise() {
+    let (site, server) = (Site::new(), Server::start(one(5)));
+    let mut command = site.command();
+    command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+    command.args(["export", &server.base(), "dir"]);
+    assert_eq!(end(&mut command).code, Some(0));
+    let found = files(&site.path("dir"));
+    let mut text = String::new();
+    let mut decoder = flate2::read::MultiGzDecoder::new(&found["Patient.000.ndjson.gz"][..]);
+    decoder.read_to_string(&mut text).unwrap();
+    assert_eq!(text, rows(0..5));
+    let mode = |name: &str| fs::metadata(site.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("dir"), mode("dir/Patient.000.ndjson.gz")), (0o700, 0o600));
+    assert_eq!(mode("dir/log.ndjson"), 0o600);
+}
+
+#[test]
+fn passing_failures_pass() {
+    for fault in [
+        Fault::status(500),
+        Fault::status(401),
+        Fault::status(404),
+        Fault::status(408),
+        Fault::later(429, "7200"),
+        Fault::later(503, "Fri, 01 Jan 2999 00:00:00 GMT"),
+        Fault::Break(0),
+        Fault::Break(10),
+        Fault::Truncate(100),
+        Fault::outcome(200, "come back later"),
+        Fault::Answer(200, Vec::new(), "<html>maintenance</html>".into()),
+    ] {
+        for gzip in [false, true] {
+            let (site, server) = (Site::new(), Server::start(one(9)));
+            server.change(|content| content.gzip = gzip);
+            server.fault("GET", "/files/", 2, fault.clone());
+            let ended = ends(&site, &server, &[], 0);
+            assert_eq!(files(&site.path("dir"))["Patient.000.ndjson"], rows(0..9).into_bytes());
+            assert!(ended.err.contains("were tried again"), "{fault:?} {}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn a_broken_transfer_goes_on_where_it_was() {
+    for (ranges, gzip, compressed) in
+        [(true, false, false), (true, true, true), (false, false, true), (false, true, false)]
+    {
+        let (site, server) = (Site::new(), Server::start(one(4000)));
+        server.change(|content| (content.ranges, content.gzip) = (ranges, gzip));
+        server.fault("GET", "/files/", 1, Fault::Break(if gzip { 3_000 } else { 90_000 }));
+        let mut command = site.command();
+        command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+        command.args(["export", &server.base(), "dir"]);
+        if !compressed {
+            command.arg("--no-compression");
+        }
+        let ended = end(&mut command);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let asked = server.seen("GET", "/files/");
+        assert!(asked[1].header("range").starts_with("bytes="), "{:?}", asked[1]);
+        assert_eq!(asked[1].header("accept-encoding"), "identity");
+        assert_eq!(asked[1].status, if ranges { 206 } else { 200 });
+        let name = if compressed { "Patient.000.ndjson.gz" } else { "Patient.000.ndjson" };
+        let bytes = &files(&site.path("dir"))[name];
+        let mut text = Vec::new();
+        match compressed {
+            true => drop(flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text)),
+            false => text.clone_from(bytes),
+        }
+        assert_eq!(text, rows(0..4000).into_bytes(), "{ranges} {gzip}");
+    }
+}
+
+#[test]
+fn what_can_not_be_had_is_named_and_had_by_the_next_run() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.fault("GET", "/files/1", 99, Fault::outcome(403, "no access to Condition"));
+    let ended = ends(&site, &server, &[], 16);
+    assert!(ended.err.contains("1 of 3 files"), "{}", ended.err);
+    assert!(ended.err.contains("Condition.000.ndjson"), "{}", ended.err);
+    assert!(ended.err.contains("no access to Condition"), "{}", ended.err);
+    let error = &events(&site, "download_error")[0];
+    assert_eq!(error["code"], 403);
+    assert!(error["responseHeaders"]["x-request-id"] == "test");
+    assert_eq!(server.seen("DELETE", "jobs/").len(), 0);
+    server.clear_faults();
+    server.forget();
+    ends(&site, &server, &[], 0);
+    // Only what was missing.
+    assert_eq!(server.seen("GET", "/files/").len(), 1);
+    assert_eq!((server.kickoffs(), files(&site.path("dir")).len()), (1, 3));
+    let complete = &events(&site, "export_complete")[0];
+    assert_eq!((&complete["files"], &complete["resources"]), (&json!(3), &json!(7)));
+}
+
+#[test]
+fn urls_that_have_run_out_are_asked_for_again() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.fault("GET", "/files/2", 1, Fault::status(403));
+    ends(&site, &server, &[], 0);
+    assert_eq!(events(&site, "manifest_complete").len(), 2);
+    assert_eq!(server.seen("GET", "/files/0").len(), 1);
+}
+
+#[test]
+fn rows_that_stay_wrong_fail_the_export_but_are_kept() {
+    let good = rows(0..2);
+    for (body, count, said) in [
+        (format!("{good}{{\"resourceType\":\"Patient\",\"id\":"), None, "line 3 is not a whole"),
+        (format!("{good}{{\"resourceType\":\"Device\"}}\n"), None, "line 3 is not of type Patient"),
+        (good.clone(), Some(3), "2 rows, but the server promised 3"),
+    ] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        server.change(|content| content.push(List::Output, "Patient", body.clone(), count));
+        let ended = ends(&site, &server, &[], 16);
+        assert!(ended.err.contains(said), "{}", ended.err);
+        assert!(ended.err.contains("Patient.002.ndjson"), "{}", ended.err);
+        let found = files(&site.path("dir"));
+        assert_eq!(found["Patient.002.ndjson"], body.into_bytes());
+        assert_eq!(found.len(), 4);
+        assert!(!events(&site, "download_error").is_empty());
+    }
+}
+
+#[test]
+fn rows_that_are_there_twice_are_no_problem() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.change(|content| {
+        content.push(List::Output, "Patient", rows(0..3).repeat(2), Some(6));
+        // The same file again.
+        let mut twice = content.files[0].clone();
+        twice.url = None;
+        content.files.push(twice);
+    });
+    ends(&site, &server, &[], 0);
+    assert_eq!(files(&site.path("dir")).len(), 5);
+}
+
+#[test]
+fn an_outcome_in_place_of_a_file_is_an_error() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.fault("GET", "/files/1", 99, Fault::outcome(200, "the file is gone"));
+    let ended = ends(&site, &server, &[], 16);
+    assert!(ended.err.contains("the file is gone"), "{}", ended.err);
+    let found = files(&site.path("dir"));
+    assert!(!found.keys().any(|name| name.starts_with("Condition")), "{:?}", found.keys());
+}
+
+fn outcome(severity: &str, text: &str) -> String {
+    let issue = json!([{"severity": severity, "code": "x", "diagnostics": text}]);
+    format!("{}\n", json!({"resourceType": "OperationOutcome", "issue": issue}))
+}
+
+#[test]
+fn outcomes_among_the_data_are_sorted_out() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    let mixed = format!("{}{}{}", rows(5..6), outcome("warning", "one is slow"), rows(6..7));
+    server.change(|content| content.push(List::Output, "Patient", mixed, Some(2)));
+    let ended = ends(&site, &server, &[], 0);
+    assert!(ended.err.contains("one is slow"), "{}", ended.err);
+    let found = files(&site.path("dir"));
+    assert_eq!(found["Patient.002.ndjson"], rows(5..7).into_bytes());
+    assert_eq!(found["error/Patient.002.ndjson"], outcome("warning", "one is slow").into_bytes());
+    assert_eq!(found.len(), 5);
+}
+
+#[test]
+fn errors_that_the_server_reports_fail_the_export_at_its_end() {
+    for (severity, code) in [("warning", 0), ("information", 0), ("error", 16), ("fatal", 16)] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        let report = outcome(severity, "Condition/1 was lost");
+        server.change(|content| content.push(List::Error, "OperationOutcome", report, None));
+        let ended = ends(&site, &server, &[], code);
+        assert_eq!(ended.err.contains("was lost"), severity != "information", "{}", ended.err);
+        let found = files(&site.path("dir"));
+        assert_eq!(found.len(), 4);
+        assert!(found.contains_key("error/OperationOutcome.000.ndjson"));
+        assert_eq!(server.seen("DELETE", "jobs/").len(), 1);
+    }
+}
+
+#[test]
+fn a_busy_server_gets_fewer_downloads() {
+    let mut content = Content::default();
+    (0..60)
+        .for_each(|n| content = std::mem::take(&mut content).file("Patient", &patients(n..n + 1)));
+    let (site, server) = (Site::new(), Server::start(content));
+    server.fault("GET", "/files/", 20, Fault::later(429, "1"));
+    ends(&site, &server, &["--max-connections=8"], 0);
+    let found = files(&site.path("dir"));
+    assert_eq!(found.len(), 60);
+    assert_eq!(found["Patient.059.ndjson"], rows(59..60).into_bytes());
+}
+
+#[test]
+fn credentials_stay_with_the_fhir_server() {
+    let other = Server::start(one(2));
+    other.change(|content| content.requires_token = false);
+    let token = "Bearer abc.def-123456789012345";
+    for (requires_token, redirected) in [(false, false), (true, false), (true, true)] {
+        let (site, server) = (Site::new(), Server::start(one(2)));
+        other.forget();
+        let url = format!("{}/files/0", other.origin());
+        server.change(|content| {
+            content.expected_auth = Some(token.to_owned());
+            content.requires_token = requires_token;
+            if !redirected {
+                content.files[0].url = Some(url.clone());
+            }
+        });
+        if redirected {
+            server.fault("GET", "/files/0", 1, Fault::redirect(307, url.clone()));
+        }
+        ends(&site, &server, &["--bearer-token=abc.def-123456789012345"], 0);
+        let asked = &other.seen("GET", "/files/0")[0];
+        let expected = if requires_token && !redirected { token } else { "" };
+        assert_eq!(asked.header("authorization"), expected, "{requires_token} {redirected}");
+        assert_eq!(server.seen("GET", "jobs/")[0].header("authorization"), token);
+    }
+}
