@@ -10,6 +10,7 @@ mod init;
 mod inline;
 mod keys;
 mod logging;
+mod store;
 mod study;
 
 use std::ffi::OsStr;

@@ -21,5 +21,7 @@ mod places;
 mod readers;
 mod requests;
 mod reruns;
+mod s3;
+mod stores;
 mod study;
 mod support;
