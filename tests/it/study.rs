@@ -50,7 +50,10 @@ fn a_faulty_study_is_named_and_the_others_are_shown() {
     let site = Site::new();
     asthma(&site);
     site.file("studies/b/manifest.toml", "study_prefix = 'b'\ncolour = 1\n");
-    site.file("studies/c/manifest.toml", MANIFEST.replace("label", "skip_by_default = true\nlabel"));
+    site.file(
+        "studies/c/manifest.toml",
+        MANIFEST.replace("label", "skip_by_default = true\nlabel"),
+    );
     let ended = list(&site);
     assert_eq!(ended.code, Some(72), "{ended:?}");
     assert!(ended.out.starts_with("asthma  "), "{ended:?}");
