@@ -56,7 +56,7 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Invent a bulk export and run the main job on it
     Demo(demo::DemoArgs),
-    /// Studies: from de-identified tables to counts (also as cumulus-library, a link to this program)
+    /// Studies: from de-identified tables to counts
     Study(study::StudyArgs),
 }
 
