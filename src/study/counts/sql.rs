@@ -56,7 +56,8 @@ impl CountsTable {
     }
 
     /// The counts of one grouping of the rows that `source` names: counts, then values; a missing
-    /// value is `cumulus__none`, a rolled-up column is null.
+    /// value is `cumulus__none`, a rolled-up column is null. Rows whose value is that very text are
+    /// a group of their own: they are never added to those without a value.
     pub fn grouping_sql(&self, grouping: Grouping, source: &str) -> String {
         let mut columns = vec![count("id1", &self.primary_id)];
         let mut enough = vec![format!("count(DISTINCT id1) >= {}", self.min_subject)];

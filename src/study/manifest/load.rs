@@ -1,6 +1,7 @@
 //! From `manifest.toml` to a [`Manifest`]: both layouts, submanifests, and every check that needs
 //! no data.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -13,6 +14,7 @@ use super::{
     Place, StudyFile, Work, dictionary,
 };
 use crate::error::{Error, Result};
+use crate::study::counts::CountsTable;
 use crate::study::source::Source;
 use crate::study::sql_file;
 use crate::study::workflow::Workflow;
@@ -55,8 +57,10 @@ impl Manifest {
             dedicated_schema: dedicated_schema.as_deref(),
             folder: source.folder(),
             names: Names::default(),
+            annotated: HashSet::new(),
         };
-        let stages = reader.stages(source, &mut raw)?;
+        let mut stages = reader.stages(source, &mut raw)?;
+        stages.values_mut().flatten().for_each(|action| reader.tag(action));
         Ok(Self {
             path: source.path().to_owned(),
             description: raw.description,
@@ -77,6 +81,8 @@ struct Reader<'a> {
     /// The study's folder, from which its files count.
     folder: &'a Path,
     names: Names,
+    /// Tables of annotated counts, in lower case.
+    annotated: HashSet<String>,
 }
 
 impl Reader<'_> {
@@ -250,6 +256,9 @@ impl Reader<'_> {
                 let whole = names::own(self.prefix, name, &workflow, line)?;
                 self.names.make(&whole, &workflow, line)?;
             }
+            if let Workflow::Counts(tables) = &content {
+                self.annotations(tables);
+            }
             Content::Workflow(content)
         } else {
             let message = format!("{name} is none of .sql, .sql.jinja, .workflow, .toml");
@@ -307,14 +316,30 @@ impl Reader<'_> {
             let message = format!("{} makes no counts", source.path().display());
             return Err(manifest.fault(line, message));
         };
+        self.annotations(&tables);
         for table in tables {
             let name = names::own(self.prefix, &table.name, source, table.line)?;
             self.names.export(&name, manifest, line)?;
-            let annotated = kind == ExportKind::Cube && table.annotation.is_some();
-            let kind = if annotated { ExportKind::AnnotatedCube } else { kind };
             into.push(ExportTable { name, description: table.description, kind });
         }
         Ok(())
+    }
+
+    /// Takes note of the tables that an annotation explains.
+    fn annotations(&mut self, tables: &[CountsTable]) {
+        let annotated = tables.iter().filter(|table| table.annotation.is_some());
+        let names = annotated.map(|table| names::whole(self.prefix, &table.name));
+        self.annotated.extend(names.map(|name| name.to_ascii_lowercase()));
+    }
+
+    /// Annotated counts are exported as such, however the manifest lists them.
+    fn tag(&self, action: &mut Action) {
+        let Work::Export { tables, .. } = &mut action.work else { return };
+        for table in tables.iter_mut().filter(|table| table.kind == ExportKind::Cube) {
+            if self.annotated.contains(&table.name.to_ascii_lowercase()) {
+                table.kind = ExportKind::AnnotatedCube;
+            }
+        }
     }
 }
 

@@ -84,6 +84,22 @@ fn stages_run_in_order_and_all_leaves_out_what_is_skipped() {
 }
 
 #[test]
+fn annotated_counts_are_tagged_when_they_are_listed_by_name() {
+    let dir = study(&[
+        (
+            "manifest.toml",
+            "study_prefix = 's'\n\
+             [[stages.a]]\ntype = 'export:counts'\ntables = ['count_a', 'count_b']\n\
+             [[stages.a]]\nfiles = ['n.workflow']\n",
+        ),
+        ("n.workflow", COUNTS),
+    ]);
+    let manifest = Manifest::load(dir.path()).unwrap();
+    let expected = [("s__count_a".to_owned(), Cube), ("s__count_b".to_owned(), AnnotatedCube)];
+    assert_eq!(exports(&manifest.stage(None).unwrap()), expected);
+}
+
+#[test]
 fn a_stage_called_default_runs_alone() {
     let dir = study(&[
         (
