@@ -10,7 +10,12 @@ use crate::error::{Error, Exit, Result};
 use crate::http::{Capabilities, Client, show_url};
 
 /// The export that was interrupted, if it is the one that is asked for.
-pub(super) fn take_up(options: &Options, site: &Site, state: State, fingerprint: &str) -> Result<State> {
+pub(super) fn take_up(
+    options: &Options,
+    site: &Site,
+    state: State,
+    fingerprint: &str,
+) -> Result<State> {
     let same = match &options.resume {
         Some(url) => state.status_url == url.as_str(),
         None => state.fingerprint == fingerprint,
