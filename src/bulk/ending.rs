@@ -50,7 +50,7 @@ pub(super) fn give_up(
         let url = shown(&client, &url);
         warn!(
             "could not tell the server that the export {url} is given up: {failed}. If it refuses \
-             the next one, end this with --resume URL --cancel"
+             the next one, end this: cumulus-etl export SERVER DIR --resume URL --cancel"
         );
     })
 }
