@@ -10,6 +10,7 @@ use figment::{Metadata, Profile, Provider};
 use crate::bulk::Settings;
 use crate::error::{Error, Exit, Result};
 use crate::http::Credentials;
+use crate::store::StoreOptions;
 
 /// What every variable's name begins with; the rest is the flag in upper snake case.
 pub const ENV_PREFIX: &str = "CUMULUS_ETL_";
@@ -81,6 +82,8 @@ pub struct EtlConfig {
     pub threads: usize,
     /// Credentials for the FHIR server that INPUT is.
     pub credentials: Credentials,
+    /// How buckets are reached and written.
+    pub store: StoreOptions,
     /// What to export, where INPUT is a FHIR server.
     pub export: Settings,
 }
@@ -107,13 +110,14 @@ impl EtlConfig {
             strict: false,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             credentials: Credentials::default(),
+            store: StoreOptions::default(),
             export: Settings::default(),
         }
     }
 }
 
 /// Every setting of the main job, by the name it has in TOML files.
-pub const ETL_KEYS: [&str; 46] = [
+pub const ETL_KEYS: [&str; 48] = [
     "output-format",
     "task",
     "exclude-resources",
@@ -126,6 +130,8 @@ pub const ETL_KEYS: [&str; 46] = [
     "s3-region",
     "s3-kms-key",
     "s3-endpoint",
+    "upload-part-size",
+    "upload-concurrency",
     "no-table-optimization",
     "philter",
     "input-format",

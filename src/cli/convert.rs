@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::logging::LoggingArgs;
+use super::store::StoreArgs;
 use crate::error::Result;
 use crate::{etl, ui};
 
@@ -19,6 +20,8 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "DIR")]
     work_dir: Option<String>,
     #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
     logging: LoggingArgs,
 }
 
@@ -27,6 +30,7 @@ impl ConvertArgs {
     pub fn run(self) -> Result<()> {
         let bars = self.logging.init();
         ui::signals::install()?;
-        etl::convert(&self.original, &self.target, self.work_dir.as_deref(), bars)
+        let options = self.store.of_command()?;
+        etl::convert(&self.original, &self.target, self.work_dir.as_deref(), &options, bars)
     }
 }

@@ -8,6 +8,7 @@ use figment::value::{Dict, Value};
 use super::credentials::CredentialArgs;
 use super::exporting::ExportingArgs;
 use super::logging::Logging;
+use super::store::StoreArgs;
 use crate::config::{EtlConfig, Layers};
 use crate::error::{Error, Exit, Result};
 use crate::ui;
@@ -16,8 +17,9 @@ use crate::ui;
 /// and in a TOML file (batch-size = 50000).
 #[derive(Args, Debug, Default)]
 pub struct EtlArgs {
-    /// Folder of FHIR NDJSON, read at any depth (.ndjson, .jsonl, also .gz and .zst), or the URL of
-    /// a FHIR server to export from (https://ehr.example/fhir, also with /Group/ID)
+    /// Folder or bucket (s3://, gs://, az://, abfss://) of FHIR NDJSON, read at any depth (.ndjson,
+    /// .jsonl, also .gz and .zst), or the URL of a FHIR server to export from
+    /// (https://ehr.example/fhir, also with /Group/ID)
     #[arg(value_name = "INPUT")]
     input: Option<String>,
     /// Where de-identified tables go
@@ -57,15 +59,6 @@ pub struct EtlArgs {
     /// When it was exported, like 2024-08-06T18:12:57Z [default: from the export log]
     #[arg(long, value_name = "TIME")]
     export_timestamp: Option<String>,
-    /// Region of s3:// locations (no effect yet)
-    #[arg(long, value_name = "REGION")]
-    s3_region: Option<String>,
-    /// KMS key for s3:// locations (no effect yet)
-    #[arg(long, value_name = "KEY")]
-    s3_kms_key: Option<String>,
-    /// Endpoint of s3:// locations (no effect yet)
-    #[arg(long, value_name = "URL")]
-    s3_endpoint: Option<String>,
     /// Skip compaction and vacuum of Delta tables at the end
     #[arg(long)]
     no_table_optimization: bool,
@@ -106,6 +99,8 @@ pub struct EtlArgs {
     exporting: ExportingArgs,
     #[command(flatten)]
     credentials: CredentialArgs,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 impl EtlArgs {
@@ -153,6 +148,7 @@ impl EtlArgs {
             strict: layers.switch("strict"),
             threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
             credentials: CredentialArgs::credentials(layers),
+            store: StoreArgs::options(layers),
             export: ExportingArgs::settings(layers)?,
             ..defaults
         })
@@ -176,9 +172,6 @@ impl EtlArgs {
             ("comment", &self.comment),
             ("export-group", &self.export_group),
             ("export-timestamp", &self.export_timestamp),
-            ("s3-region", &self.s3_region),
-            ("s3-kms-key", &self.s3_kms_key),
-            ("s3-endpoint", &self.s3_endpoint),
             ("input-format", &self.input_format),
             ("fhir-url", &self.fhir_url),
             ("work-dir", &self.work_dir),
@@ -204,6 +197,7 @@ impl EtlArgs {
         }
         self.exporting.add_to(&mut flags);
         self.credentials.add_to(&mut flags);
+        self.store.add_to(&mut flags);
         flags
     }
 }

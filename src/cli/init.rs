@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::logging::LoggingArgs;
+use super::store::StoreArgs;
 use crate::config::OutputFormat;
 use crate::error::Result;
 use crate::{etl, ui};
@@ -16,6 +17,8 @@ pub struct InitArgs {
     /// Formats, with commas or repeated
     #[arg(long, value_name = "FORMAT", value_delimiter = ',', default_value = "deltalake")]
     output_format: Vec<Format>,
+    #[command(flatten)]
+    store: StoreArgs,
     #[command(flatten)]
     logging: LoggingArgs,
 }
@@ -33,13 +36,14 @@ impl InitArgs {
     pub fn run(self) -> Result<()> {
         self.logging.init();
         ui::signals::install()?;
+        let options = self.store.of_command()?;
         let formats = self.output_format.iter().map(|format| match format {
             Format::Deltalake => OutputFormat::Deltalake,
             Format::Parquet => OutputFormat::Parquet,
             Format::Csv => OutputFormat::Csv,
             Format::Ndjson => OutputFormat::Ndjson,
         });
-        etl::init(&self.output, &formats.collect::<Vec<_>>())?;
+        etl::init(&self.output, &formats.collect::<Vec<_>>(), &options)?;
         tracing::info!("'{}' has all tables", self.output);
         Ok(())
     }

@@ -10,6 +10,7 @@ mod init;
 mod inline;
 mod keys;
 mod logging;
+mod store;
 
 use clap::{Parser, Subcommand};
 

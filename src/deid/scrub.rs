@@ -1,10 +1,14 @@
 //! One walk over a parsed row: what the allow-list names goes to the output, nothing else.
 
+mod masking;
+mod repeats;
+
 use std::collections::BTreeSet;
 
-use hashbrown::{HashMap, HashSet};
 use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait, Object, Value};
 
+use self::masking::Pending;
+use self::repeats::{Seen, last, overridden};
 use super::anonymize::{Anonymizer, zip};
 use super::depth::too_deep;
 use super::policy::{Action, Check, Disposition, Field, Policy, Rules, Scalar};
@@ -13,7 +17,6 @@ use super::report::{Left, Report, printable_url};
 use super::row::{Deidentified, Step};
 use crate::fhir::{self, Kind};
 
-const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 /// Epic's space for codes that each customer defines: free text and names turn up there.
 const EPIC_CUSTOMER_SYSTEM: &str = "urn:oid:1.2.840.114350.";
 
@@ -442,111 +445,6 @@ impl Scrubber {
         Ok(true)
     }
 
-    /// Writes what had to wait until the whole object was seen.
-    fn settle(&mut self, rules: &'static Rules, place: Place, pending: &Pending<'_>) -> Scrub {
-        for (field, value) in &pending.siblings {
-            let mask = pending.masked.iter().any(|name| field.name[1..] == **name);
-            self.sibling(field, *value, mask, place).map_err(|r| r.within(field.name))?;
-        }
-        for name in &pending.masked {
-            let done = pending.siblings.iter().any(|(field, _)| field.name[1..] == **name);
-            if !done && let Some(field) = sibling_of(rules, name) {
-                self.sibling(field, None, true, place)?;
-            }
-        }
-        let extension = pending.extension.or_else(|| {
-            let field = rules.field("extension")?;
-            pending.mask_self.then_some((field, &NULL))
-        });
-        if let Some((field, value)) = extension {
-            self.extensions(field, value, pending.mask_self, place)
-                .map_err(|r| r.within(field.name))?;
-        }
-        Ok(())
-    }
-
-    /// Writes a `_name` sibling, with a data-absent-reason if its element was masked.
-    fn sibling(
-        &mut self,
-        field: &'static Field,
-        value: Option<&Value>,
-        mask: bool,
-        place: Place,
-    ) -> Scrub {
-        let empty = Object::new();
-        let object = match value {
-            None => &empty,
-            Some(value) => value.as_object().ok_or_else(|| Reject::new(Reason::WrongKind))?,
-        };
-        let Action::Object { rules, .. } = field.action else { return Ok(()) };
-        let start = self.mark();
-        self.steps.push(Step::Field(field));
-        let place = Place { in_meta: false, ..place };
-        if !self.object(object, self.policy.rules(rules), place, mask)? {
-            self.reset(start);
-        }
-        Ok(())
-    }
-
-    /// Writes an `extension` list, with a data-absent-reason at its end if one is wanted and
-    /// the raw list has none.
-    fn extensions(
-        &mut self,
-        field: &'static Field,
-        value: &Value,
-        mask: bool,
-        place: Place,
-    ) -> Scrub {
-        let (items, list) = match value.as_array() {
-            Some(items) => (items.as_slice(), true),
-            None if value.is_null() => (&[][..], true),
-            None => (std::slice::from_ref(value), false),
-        };
-        let absent = |item: &Value| {
-            item.as_object()
-                .and_then(|item| last(item, "url"))
-                .and_then(|url| url.as_str())
-                .is_some_and(|url| url == DATA_ABSENT_REASON)
-        };
-        let start = self.mark();
-        self.steps.extend([Step::Field(field), Step::List]);
-        let mut kept = false;
-        for item in items {
-            let object = match item.as_object() {
-                Some(object) => object,
-                None if item.is_array() => return Err(Reject::new(Reason::ListInList)),
-                None => return Err(Reject::new(Reason::WrongKind)),
-            };
-            kept |= self.extension(object, false, place)?;
-        }
-        if kept && !list {
-            return Err(Reject::new(Reason::WrongKind));
-        }
-        if mask && !items.iter().any(absent) {
-            self.masked_extension();
-            kept = true;
-        }
-        match kept {
-            true => self.steps.push(Step::End),
-            false => self.reset(start),
-        }
-        Ok(())
-    }
-
-    fn masked_extension(&mut self) {
-        let rules = self.policy.extension_rules();
-        self.steps.push(Step::Object(rules));
-        for (name, text) in [("url", DATA_ABSENT_REASON), ("valueCode", "masked")] {
-            if let Some(field) = rules.field(name) {
-                let start = self.text.len() as u32;
-                self.text.push_str(text);
-                self.steps.push(Step::Field(field));
-                self.steps.push(Step::Text { start, len: text.len() as u32 });
-            }
-        }
-        self.steps.push(Step::End);
-    }
-
     /// Counts an element that R4 does not know, by the type it was found in: its name comes from
     /// the input and may be anything, a patient's included, so it isn't repeated.
     fn count_unknown(&mut self, rules: &Rules, place: Place) {
@@ -567,81 +465,6 @@ impl Scrubber {
         self.steps.truncate(steps);
         self.text.truncate(text);
     }
-}
-
-/// What an object's elements leave to be done at its end.
-#[derive(Default)]
-struct Pending<'v> {
-    /// Elements masked so far.
-    masked: Vec<&'static str>,
-    /// `_name` siblings of elements that may be masked.
-    siblings: Vec<(&'static Field, Option<&'v Value>)>,
-    /// The `extension` list of an object that may be masked itself.
-    extension: Option<(&'static Field, &'v Value)>,
-    mask_self: bool,
-}
-
-impl Pending<'_> {
-    fn mask(&mut self, field: &'static Field) {
-        if !self.masked.contains(&field.name) {
-            self.masked.push(field.name);
-        }
-    }
-
-    fn wants_sibling(&self, rules: &Rules, field: &Field) -> bool {
-        let of = rules.field(&field.name[1..]);
-        of.is_some_and(|of| matches!(of.action, Action::Scalar { then: Scalar::Mask, .. }))
-    }
-}
-
-/// Which elements of an object have occurred.
-#[derive(Default)]
-struct Seen {
-    columns: [u64; 4],
-    others: Vec<&'static str>,
-}
-
-impl Seen {
-    fn again(&mut self, field: &'static Field) -> bool {
-        match field.column {
-            Some(column) if column < 256 => {
-                let bit = 1 << (column % 64);
-                let word = &mut self.columns[column / 64];
-                let again = *word & bit != 0;
-                *word |= bit;
-                again
-            }
-            _ => {
-                let again = self.others.contains(&field.name);
-                self.others.push(field.name);
-                again
-            }
-        }
-    }
-}
-
-static NULL: Value = Value::new();
-
-/// The last value of this name: the one that counts where a name occurs twice.
-fn last<'v>(object: &'v Object, name: &str) -> Option<&'v Value> {
-    let mut found = None;
-    for (key, value) in object.iter() {
-        if key == name {
-            found = Some(value);
-        }
-    }
-    found
-}
-
-/// The places of members that a later one of the same name replaces.
-fn overridden(object: &Object) -> HashSet<usize> {
-    let mut latest = HashMap::new();
-    let members = object.iter().enumerate();
-    members.filter_map(|(index, (name, _))| latest.insert(name, index)).collect()
-}
-
-fn sibling_of(rules: &'static Rules, name: &str) -> Option<&'static Field> {
-    rules.field(&format!("_{name}"))
 }
 
 /// White space as Unicode has it, and the four separators of ASCII.

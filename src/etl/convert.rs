@@ -26,13 +26,19 @@ use crate::output::rows::{Bitmap, RowSource, UNKNOWN_TIME, instant, key};
 use crate::output::staged::{Scratch, Staged, encode};
 use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta};
-use crate::store::{Folder, WorkFolder};
+use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::schema;
 use crate::ui::{Progress, thousands};
 
 /// Converts `original` into Delta tables below `target`.
-pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool) -> Result<()> {
-    let from = Folder::open(original)?;
+pub fn convert(
+    original: &str,
+    target: &str,
+    work_dir: Option<&str>,
+    store: &StoreOptions,
+    bars: bool,
+) -> Result<()> {
+    let from = Folder::open_with(original, store)?;
     if !from.exists() {
         let message = format!("The original folder '{original}' does not exist");
         return Err(Error::new(Exit::FolderMissing, message));
@@ -50,7 +56,7 @@ pub fn convert(original: &str, target: &str, work_dir: Option<&str>, bars: bool)
         false => from.clone(),
     };
     let (folders, _) = tables.list_direct()?;
-    let target = Folder::open(target)?;
+    let target = Folder::open_with(target, store)?;
     if from.contains(&target) || target.contains(&from) {
         return Err(Error::new(
             Exit::ArgsConflict,

@@ -7,12 +7,12 @@ use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::Result;
 use crate::fhir;
 use crate::output::{SinkOptions, Sinks, completion};
-use crate::store::{Folder, WorkFolder};
+use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Shape, schema};
 
 /// Makes the tables that `output` lacks; those that are there keep their rows.
-pub fn init(output: &str, formats: &[OutputFormat]) -> Result<()> {
-    let output = Folder::open(output)?;
+pub fn init(output: &str, formats: &[OutputFormat], store: &StoreOptions) -> Result<()> {
+    let output = Folder::open_with(output, store)?;
     output.create()?;
     // `convert` knows an output folder by it.
     output.child("JobConfig").create()?;

@@ -30,7 +30,7 @@ use crate::error::{Error, Exit, Result};
 use crate::http::show_url;
 use crate::input::{self, Deletes, ExportLog, base_of};
 use crate::output::{SinkOptions, Sinks, completion};
-use crate::store::{Folder, WorkFolder};
+use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::ui::Progress;
 use exported::Exported;
 use plan::{Export, TablePlan};
@@ -78,9 +78,10 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let clock = Instant::now();
     let started = Utc::now();
     let selected = plan::selected(config)?;
-    let output = Folder::open(&config.output)?;
-    let phi = Folder::open(&config.phi)?.private();
-    let errors_to = config.errors_to.as_deref().map(empty_folder).transpose()?;
+    let output = Folder::open_with(&config.output, &config.store)?;
+    let phi = Folder::open_with(&config.phi, &config.store)?.private();
+    let errors_to = config.errors_to.as_deref();
+    let errors_to = errors_to.map(|to| empty_folder(to, &config.store)).transpose()?;
     let folder = match exported::is_server(&config.input) {
         true => exported::kept(config)?,
         false => Some(open_input(config)?),
@@ -242,7 +243,7 @@ fn open_input(config: &EtlConfig) -> Result<Folder> {
         );
         return Err(Error::new(Exit::ArgsConflict, message));
     }
-    let input = Folder::open(location)?;
+    let input = Folder::open_with(location, &config.store)?;
     match input.exists() {
         true => Ok(input),
         false => Err(Error::new(
@@ -252,8 +253,8 @@ fn open_input(config: &EtlConfig) -> Result<Folder> {
     }
 }
 
-fn empty_folder(location: &str) -> Result<Folder> {
-    let folder = Folder::open(location)?.private();
+fn empty_folder(location: &str, store: &StoreOptions) -> Result<Folder> {
+    let folder = Folder::open_with(location, store)?.private();
     match folder.list_direct()? {
         (folders, files) if folders.is_empty() && files.is_empty() => Ok(folder),
         _ => Err(Error::new(

@@ -1,22 +1,30 @@
-//! One process at a time (local folders only).
+//! One process at a time.
 
 use std::fs::{File, OpenOptions};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::Folder;
+use super::lease::Lease;
 use crate::error::{Context, Result};
 
-/// Held until dropped; the system frees it when the process ends, however it ends.
+/// Held until dropped. On a disk the system frees it when the process ends, however it ends; in
+/// a bucket one that died holding it keeps others waiting for a minute.
 pub struct Lock {
-    _file: Option<File>,
+    _held: Held,
+}
+
+enum Held {
+    Local { _file: File },
+    Bucket { _lease: Lease },
 }
 
 impl Folder {
-    /// Waits for the lock file `name`. In a bucket, where no lock can be had, returns at once:
-    /// there, writers rely on conditional puts.
+    /// Waits for the lock file `name`.
     pub fn lock(&self, name: &str) -> Result<Lock> {
-        let Some(folder) = self.local() else { return Ok(Lock { _file: None }) };
+        let Some(folder) = self.local() else {
+            return Ok(Lock { _held: Held::Bucket { _lease: Lease::take(self, name)? } });
+        };
         let path = folder.join(name);
         let file = OpenOptions::new()
             .create(true)
@@ -26,6 +34,6 @@ impl Folder {
             .with_context(|| format!("cannot write '{}'", path.display()))?;
         flock(&file, FlockOperation::LockExclusive)
             .with_context(|| format!("cannot lock '{}'", path.display()))?;
-        Ok(Lock { _file: Some(file) })
+        Ok(Lock { _held: Held::Local { _file: file } })
     }
 }

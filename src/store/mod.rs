@@ -4,8 +4,14 @@
 //! local path by its URL only. The callers are ordinary threads: the asynchronous stores run on
 //! one small runtime behind [`block_on`], which must not be called from asynchronous code.
 
+mod bucket;
 mod download;
+mod explain;
+mod guarded;
+mod lease;
 mod lock;
+mod options;
+mod s3;
 mod staging;
 mod upload;
 mod work;
@@ -28,7 +34,9 @@ use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
+use explain::plain;
 pub use lock::Lock;
+pub use options::StoreOptions;
 use staging::Staging;
 pub use upload::Upload;
 pub use work::{WorkFolder, remove_work_folders};
@@ -56,6 +64,15 @@ pub struct Folder {
     local: Option<PathBuf>,
     /// Files are for their owner's eyes only.
     private: bool,
+    /// How large objects are written to a bucket.
+    parts: Parts,
+}
+
+/// How an upload is cut.
+#[derive(Clone, Copy)]
+struct Parts {
+    bytes: usize,
+    in_flight: usize,
 }
 
 /// One object as a listing shows it.
@@ -68,38 +85,46 @@ pub struct Entry {
 }
 
 impl Folder {
-    /// Opens a path (`/data/out`, `out`) or a URL (`file://`, `memory://`).
-    ///
-    /// A local folder need not exist yet; [`Folder::create`] makes it.
+    /// Opens a path (`/data/out`, `out`) or a URL, with default options; see
+    /// [`Folder::open_with`].
     pub fn open(location: &str) -> Result<Self> {
+        Self::open_with(location, &StoreOptions::default())
+    }
+
+    /// Opens a path (`/data/out`, `out`) or a URL: `file://`, `s3://bucket/prefix`,
+    /// `gs://bucket/prefix`, `az://container/prefix`, `abfss://container@account…/prefix`, or
+    /// `memory:///` and `memory://name/prefix` (shared within the process) for tests.
+    ///
+    /// A local folder need not exist yet; [`Folder::create`] makes it. A bucket is not asked
+    /// before something is read or written.
+    pub fn open_with(location: &str, options: &StoreOptions) -> Result<Self> {
+        let parts = Parts { bytes: options.part_bytes, in_flight: options.parts_in_flight };
         let scheme = Url::parse(location).ok().filter(|url| url.scheme().len() > 1);
         match scheme {
-            None => Self::open_local(FsPath::new(location)),
+            None => Self::open_local(FsPath::new(location), parts),
             Some(url) if url.scheme() == "file" => {
                 let path = url.to_file_path().map_err(|()| {
                     Error::new(Exit::ArgsInvalid, format!("'{location}' is not a local file URL"))
                 })?;
-                Self::open_local(&path)
+                Self::open_local(&path, parts)
             }
-            Some(url) if url.scheme() == "memory" => Ok(Self {
+            // Without a name, of this folder alone.
+            Some(url) if url.scheme() == "memory" && url.host().is_none() => Ok(Self {
                 store: Arc::new(InMemory::new()),
                 prefix: Path::default(),
                 url,
                 local: None,
                 private: false,
+                parts,
             }),
-            Some(url) => Err(Error::new(
-                Exit::ArgsInvalid,
-                format!(
-                    "'{}': {}:// locations are not supported yet; use a local path",
-                    without_secrets(&url),
-                    url.scheme()
-                ),
-            )),
+            Some(url) => {
+                let bucket::Opened { store, prefix, url } = bucket::open(&url, options)?;
+                Ok(Self { store, prefix, url, local: None, private: false, parts })
+            }
         }
     }
 
-    fn open_local(path: &FsPath) -> Result<Self> {
+    fn open_local(path: &FsPath, parts: Parts) -> Result<Self> {
         let path = absolute(path)
             .with_context(|| format!("cannot make '{}' an absolute path", path.display()))?;
         let url = Url::from_directory_path(&path).map_err(|()| {
@@ -108,7 +133,7 @@ impl Folder {
         let prefix = Path::from_absolute_path(&path)
             .with_context(|| format!("'{}' is not a usable path", path.display()))?;
         let store = LocalFileSystem::new().with_automatic_cleanup(false);
-        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path), private: false })
+        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path), private: false, parts })
     }
 
     /// The folder `name` (which may have several parts) below this one.
@@ -124,6 +149,7 @@ impl Folder {
             url,
             local: self.local.as_ref().map(|path| path.join(name)),
             private: self.private,
+            parts: self.parts,
         }
     }
 
@@ -184,6 +210,7 @@ impl Folder {
     pub fn list(&self) -> Result<Vec<Entry>> {
         let listed = block_on(self.store.list(Some(&self.prefix)).try_collect::<Vec<_>>());
         let mut entries: Vec<Entry> = listed
+            .map_err(plain)
             .with_context(|| format!("cannot list '{self}'"))?
             .into_iter()
             .filter_map(|meta| {
@@ -199,6 +226,7 @@ impl Folder {
     /// The names of the folders and of the objects directly below this one, sorted.
     pub fn list_direct(&self) -> Result<(Vec<String>, Vec<String>)> {
         let listed = block_on(self.store.list_with_delimiter(Some(&self.prefix)))
+            .map_err(plain)
             .with_context(|| format!("cannot list '{self}'"))?;
         let last = |path: &Path| path.filename().unwrap_or_default().to_owned();
         let mut folders: Vec<_> = listed.common_prefixes.iter().map(last).collect();
@@ -214,7 +242,9 @@ impl Folder {
         match result {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot read '{}'", self.show(name))),
+            Err(error) => {
+                Err(plain(error)).with_context(|| format!("cannot read '{}'", self.show(name)))
+            }
         }
     }
 
@@ -243,7 +273,7 @@ impl Folder {
         match block_on(self.store.put_opts(&self.path(name), bytes.into(), options)) {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(error).with_context(failed),
+            Err(error) => Err(plain(error)).with_context(failed),
         }
     }
 
@@ -257,7 +287,7 @@ impl Folder {
         match block_on(self.store.delete(&self.path(name))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => {
-                Err(error).with_context(|| format!("cannot remove '{}'", self.show(name)))
+                Err(plain(error)).with_context(|| format!("cannot remove '{}'", self.show(name)))
             }
         }
     }

@@ -5,12 +5,8 @@ use std::io::{self, Write};
 use object_store::{ObjectStoreExt, WriteMultipart};
 
 use super::staging::Staging;
-use super::{Folder, RUNTIME, block_on};
+use super::{Folder, RUNTIME, block_on, plain};
 use crate::error::{Context, Result};
-
-const PART: usize = 8 << 20;
-/// Parts under way at once; with [`PART`] it bounds what an upload holds in memory.
-const IN_FLIGHT: usize = 2;
 
 /// An object that is being written. It appears, whole, on [`Upload::finish`]; dropped before
 /// that, nothing appears.
@@ -23,7 +19,9 @@ pub struct Upload {
 
 enum Target {
     Local(Staging),
-    Bucket(WriteMultipart),
+    /// Not a part yet: what ends here is sent in one request.
+    Small(Vec<u8>),
+    Large(WriteMultipart),
 }
 
 impl Upload {
@@ -34,11 +32,7 @@ impl Upload {
                 let staging = Staging::begin(path.join(name), folder.private);
                 Target::Local(staging.with_context(failed)?)
             }
-            None => {
-                let upload = block_on(folder.store().put_multipart(&folder.path(name)));
-                let upload = upload.with_context(failed)?;
-                Target::Bucket(WriteMultipart::new_with_chunk_size(upload, PART))
-            }
+            None => Target::Small(Vec::new()),
         };
         let name = name.to_owned();
         Ok(Self { target: Some(target), folder: folder.clone(), name, bytes: 0 })
@@ -54,8 +48,13 @@ impl Upload {
         let failed = || format!("cannot write '{}'", self.folder.show(&self.name));
         match self.target.take() {
             Some(Target::Local(staging)) => staging.replace().with_context(failed)?,
-            Some(Target::Bucket(writer)) => {
-                block_on(writer.finish()).with_context(failed)?;
+            Some(Target::Small(bytes)) => {
+                let path = self.folder.path(&self.name);
+                let put = block_on(self.folder.store().put(&path, bytes.into()));
+                put.map_err(plain).with_context(failed)?;
+            }
+            Some(Target::Large(writer)) => {
+                block_on(writer.finish()).map_err(plain).with_context(failed)?;
             }
             None => {}
         }
@@ -63,19 +62,45 @@ impl Upload {
     }
 }
 
+impl Upload {
+    /// Goes over from one request to parts.
+    fn begin_parts(&self, bytes: &[u8]) -> io::Result<WriteMultipart> {
+        let path = self.folder.path(&self.name);
+        let upload = block_on(self.folder.store().put_multipart(&path));
+        let upload = upload.map_err(|error| io::Error::other(plain(error)))?;
+        let mut writer = WriteMultipart::new_with_chunk_size(upload, self.folder.parts.bytes);
+        let _runtime = RUNTIME.enter();
+        writer.write(bytes);
+        Ok(writer)
+    }
+}
+
 impl Write for Upload {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let parts = self.folder.parts;
+        let mut large = None;
         let target = self.target.as_mut();
         let written = match target.ok_or_else(|| io::Error::other("the upload has ended"))? {
             Target::Local(staging) => staging.write(data)?,
-            Target::Bucket(writer) => {
-                block_on(writer.wait_for_capacity(IN_FLIGHT)).map_err(io::Error::from)?;
+            Target::Small(bytes) => {
+                bytes.extend_from_slice(data);
+                if bytes.len() >= parts.bytes {
+                    large = Some(std::mem::take(bytes));
+                }
+                data.len()
+            }
+            Target::Large(writer) => {
+                let ready = block_on(writer.wait_for_capacity(parts.in_flight));
+                ready.map_err(|error| io::Error::other(plain(error)))?;
                 // Parts are sent by tasks of the runtime.
                 let _runtime = RUNTIME.enter();
                 writer.write(data);
                 data.len()
             }
         };
+        if let Some(bytes) = large {
+            self.target = Some(Target::Large(self.begin_parts(&bytes)?));
+        }
         self.bytes += written as u64;
         Ok(written)
     }
@@ -87,7 +112,7 @@ impl Write for Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let Some(Target::Bucket(writer)) = self.target.take() {
+        if let Some(Target::Large(writer)) = self.target.take() {
             // The error that made us stop is the one to show, not this one.
             let _ = block_on(writer.abort());
         }

@@ -222,13 +222,16 @@ fn what_is_not_there_yet_is_refused_not_ignored() {
     let ended = run(&site, &[url, "out", "phi"], &[]);
     says(&ended, 23, &["must not hold a user or password"]);
     assert!(!ended.err.contains("hunter2"), "{}", ended.err);
-    for place in ["s3://key:hunter2@bucket/out?sig=hunter2", "gopher://key:hunter2@x/y#hunter2"] {
+    for (place, phrase) in [
+        ("s3://key:hunter2@bucket/out?sig=hunter2", "must be a bucket and a prefix only"),
+        ("gopher://key:hunter2@x/y#hunter2", "no location that this program knows"),
+    ] {
         let ended = run(
             &site,
             &["in", place, "phi", "--export-group=g", "--export-timestamp=2024-01-01"],
             &[],
         );
-        says(&ended, 23, &["not supported yet; use a local path"]);
+        says(&ended, 23, &[phrase]);
         assert!(!ended.err.contains("hunter2"), "{}", ended.err);
     }
     assert!(!site.path("out").exists() && !site.path("phi").exists());

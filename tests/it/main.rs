@@ -21,4 +21,6 @@ mod places;
 mod readers;
 mod requests;
 mod reruns;
+mod s3;
+mod stores;
 mod support;

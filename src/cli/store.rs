@@ -1,0 +1,74 @@
+//! How buckets are reached, as options of several commands.
+
+use clap::Args;
+use figment::value::{Dict, Value};
+
+use crate::config::Layers;
+use crate::error::Result;
+use crate::store::StoreOptions;
+
+/// Options for s3:// and other buckets.
+#[derive(Args, Debug, Default)]
+pub(super) struct StoreArgs {
+    /// Region of s3:// locations [default: of the environment or profile, else us-east-1]
+    #[arg(long, value_name = "REGION")]
+    s3_region: Option<String>,
+    /// KMS key that encrypts what is written to s3:// [default: as the bucket does]
+    #[arg(long, value_name = "KEY")]
+    s3_kms_key: Option<String>,
+    /// Server of s3:// locations, where it is not AWS (http://minio:9000)
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+    /// MiB of one part of an upload to a bucket [default: 8]
+    #[arg(long, value_name = "MIB")]
+    upload_part_size: Option<String>,
+    /// Parts of an upload under way at once [default: 2]
+    #[arg(long, value_name = "N")]
+    upload_concurrency: Option<String>,
+}
+
+impl StoreArgs {
+    /// Adds the flags that were given.
+    pub(super) fn add_to(&self, flags: &mut Dict) {
+        for (key, text) in [
+            ("s3-region", &self.s3_region),
+            ("s3-kms-key", &self.s3_kms_key),
+            ("s3-endpoint", &self.s3_endpoint),
+            ("upload-part-size", &self.upload_part_size),
+            ("upload-concurrency", &self.upload_concurrency),
+        ] {
+            if let Some(text) = text {
+                flags.insert(key.to_owned(), Value::from(text.clone()));
+            }
+        }
+    }
+
+    /// The options, from flags and variables, for commands that read no file.
+    pub(super) fn of_command(&self) -> Result<StoreOptions> {
+        let mut flags = Dict::new();
+        self.add_to(&mut flags);
+        let mut layers = Layers::new(flags, None)?;
+        let options = Self::options(&mut layers);
+        layers.finish()?;
+        Ok(options)
+    }
+
+    /// The options, from all layers.
+    pub(super) fn options(layers: &mut Layers) -> StoreOptions {
+        let part = layers.number("upload-part-size", StoreOptions::PART);
+        if !(StoreOptions::SMALLEST_PART..=1024).contains(&part) {
+            layers.complain(format!(
+                "--upload-part-size must be between {} and 1024 (MiB)",
+                StoreOptions::SMALLEST_PART
+            ));
+        }
+        StoreOptions {
+            s3_region: layers.text("s3-region"),
+            s3_endpoint: layers.text("s3-endpoint"),
+            s3_kms_key: layers.text("s3-kms-key"),
+            part_bytes: (part.min(1024) as usize) << 20,
+            parts_in_flight: layers.number("upload-concurrency", StoreOptions::IN_FLIGHT).min(64)
+                as usize,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Buckets: a URL becomes a store, shared by all folders in that bucket.
+
+use std::sync::{Arc, Mutex};
+
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreScheme};
+use url::Url;
+
+use super::explain::{Cloud, Place};
+use super::guarded::Guarded;
+use super::options::StoreOptions;
+use super::s3::Aws;
+use crate::error::{Error, Exit, Result};
+
+/// A store and the place in it that a URL names.
+pub(super) struct Opened {
+    pub store: Arc<dyn ObjectStore>,
+    pub prefix: Path,
+    /// With a `/` at its end.
+    pub url: Url,
+}
+
+/// Opens the store of a bucket URL; asks no server yet.
+pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
+    let invalid = |what: &str| {
+        let shown = super::without_secrets(url);
+        Error::new(Exit::ArgsInvalid, format!("'{shown}' {what}"))
+    };
+    if url.scheme() == "memory" {
+        let bucket = format!("memory://{}", url.host_str().unwrap_or_default());
+        let store = shared(&bucket, options, || Ok(Arc::new(InMemory::new())))?;
+        let prefix = Path::from_url_path(url.path());
+        let prefix = prefix.map_err(|_| invalid("is no location"))?;
+        return Ok(Opened { store, url: folder_url(url, &prefix), prefix });
+    }
+    let Ok((scheme, prefix)) = ObjectStoreScheme::parse(url) else {
+        return Err(invalid(
+            "is no location that this program knows: use a path, s3://bucket/prefix, \
+             gs://bucket/prefix, az://container/prefix or abfss://container@account.dfs.core.\
+             windows.net/prefix",
+        ));
+    };
+    // In abfss:// the container stands where other URLs have a user.
+    let user = !url.username().is_empty() && !matches!(url.scheme(), "abfs" | "abfss");
+    if user || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid(
+            "must be a bucket and a prefix only: credentials come from the environment, and ? \
+             and # are written %3F and %23",
+        ));
+    }
+    let bucket = match url.username() {
+        "" => format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()),
+        user => format!("{}://{user}@{}", url.scheme(), url.host_str().unwrap_or_default()),
+    };
+    let store = shared(&bucket, options, || match scheme {
+        ObjectStoreScheme::AmazonS3 => s3(&bucket, url, options),
+        ObjectStoreScheme::GoogleCloudStorage => {
+            let builder = GoogleCloudStorageBuilder::from_env().with_url(bucket.as_str());
+            let store = builder.build().map_err(|error| unusable(&bucket, "GOOGLE_", &error))?;
+            let place = Place { cloud: Cloud::Google, bucket: bucket.clone(), at: "Google".into() };
+            Ok(Arc::new(Guarded::new(store, place, false)) as Arc<dyn ObjectStore>)
+        }
+        ObjectStoreScheme::MicrosoftAzure => {
+            let builder = MicrosoftAzureBuilder::from_env().with_url(bucket.as_str());
+            let store = builder.build().map_err(|error| unusable(&bucket, "AZURE_", &error))?;
+            let place = Place { cloud: Cloud::Azure, bucket: bucket.clone(), at: "Azure".into() };
+            Ok(Arc::new(Guarded::new(store, place, false)) as Arc<dyn ObjectStore>)
+        }
+        _ => Err(invalid("is no location that this program can read and write")),
+    })?;
+    Ok(Opened { store, url: folder_url(url, &prefix), prefix })
+}
+
+fn folder_url(url: &Url, prefix: &Path) -> Url {
+    let mut url = url.clone();
+    if let Ok(mut parts) = url.path_segments_mut() {
+        parts.clear().extend(prefix.parts().map(|part| part.as_ref().to_owned())).push("");
+    }
+    url
+}
+
+fn s3(bucket: &str, url: &Url, options: &StoreOptions) -> Result<Arc<dyn ObjectStore>> {
+    let aws = aws(options)?;
+    let store = aws.bucket(url.host_str().unwrap_or_default(), options)?;
+    let place = Place { cloud: Cloud::S3, bucket: bucket.to_owned(), at: aws.at() };
+    Ok(Arc::new(Guarded::new(store, place, !aws.is_aws())))
+}
+
+fn unusable(bucket: &str, prefix: &str, error: &object_store::Error) -> Error {
+    // What the variables hold may be a key: only which kind of trouble it is.
+    let what = match error {
+        object_store::Error::Generic { .. } => "its settings are not complete or cannot be read",
+        _ => "its settings cannot be used",
+    };
+    Error::new(Exit::ArgsInvalid, format!("'{bucket}': {what}; see the {prefix}* variables"))
+}
+
+/// One connection pool, and one set of credentials, for all folders of a bucket.
+fn shared(
+    bucket: &str,
+    options: &StoreOptions,
+    open: impl FnOnce() -> Result<Arc<dyn ObjectStore>>,
+) -> Result<Arc<dyn ObjectStore>> {
+    type Known = Vec<(String, StoreOptions, Arc<dyn ObjectStore>)>;
+    static KNOWN: Mutex<Known> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(|e| e.into_inner());
+    if let Some((_, _, store)) = known.iter().find(|(b, o, _)| b == bucket && o == options) {
+        return Ok(store.clone());
+    }
+    let store = open()?;
+    known.push((bucket.to_owned(), options.clone(), store.clone()));
+    Ok(store)
+}
+
+fn aws(options: &StoreOptions) -> Result<Arc<Aws>> {
+    static KNOWN: Mutex<Vec<(StoreOptions, Arc<Aws>)>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(|e| e.into_inner());
+    if let Some((_, aws)) = known.iter().find(|(o, _)| o == options) {
+        return Ok(aws.clone());
+    }
+    let aws = Arc::new(Aws::load(options)?);
+    known.push((options.clone(), aws.clone()));
+    Ok(aws)
+}

@@ -1,0 +1,234 @@
+//! What a cloud's error means to the user: what went wrong, where, and what to do.
+//!
+//! Only codes, names of actions and the innermost cause are told: a server's answer, and a
+//! request's address, may hold signatures.
+
+use std::error::Error as StdError;
+
+use object_store::Error as StoreError;
+
+use crate::error::{Error, Exit};
+
+/// A cloud's kind of store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cloud {
+    S3,
+    Google,
+    Azure,
+}
+
+/// What was asked of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    List,
+    Read,
+    Write,
+    /// Writing only where there is nothing yet.
+    Create,
+    Delete,
+}
+
+/// A bucket, as messages show it.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub cloud: Cloud,
+    /// Like `s3://bucket`.
+    pub bucket: String,
+    /// Region and endpoint, like `region us-east-1`.
+    pub at: String,
+}
+
+impl Action {
+    fn permission(self, cloud: Cloud) -> &'static str {
+        match (cloud, self) {
+            (Cloud::S3, Self::List) => "s3:ListBucket",
+            (Cloud::S3, Self::Read) => "s3:GetObject",
+            (Cloud::S3, Self::Write | Self::Create) => "s3:PutObject",
+            (Cloud::S3, Self::Delete) => "s3:DeleteObject",
+            (Cloud::Google, Self::List) => "storage.objects.list",
+            (Cloud::Google, Self::Read) => "storage.objects.get",
+            (Cloud::Google, Self::Write | Self::Create) => "storage.objects.create",
+            (Cloud::Google, Self::Delete) => "storage.objects.delete",
+            (Cloud::Azure, Self::List | Self::Read) => "blobs/read",
+            (Cloud::Azure, Self::Write | Self::Create) => "blobs/write",
+            (Cloud::Azure, Self::Delete) => "blobs/delete",
+        }
+    }
+}
+
+impl Place {
+    /// The error in our words, of the same kind where callers tell kinds apart.
+    pub fn explain(&self, action: Action, error: StoreError) -> StoreError {
+        let text = error.to_string();
+        let code = between(&text, "<Code>", "</Code>");
+        let no_bucket = matches!(code, Some("NoSuchBucket" | "ContainerNotFound"));
+        match error {
+            StoreError::NotFound { path, source } if !no_bucket => {
+                StoreError::NotFound { path, source }
+            }
+            StoreError::AlreadyExists { .. }
+            | StoreError::Precondition { .. }
+            | StoreError::NotModified { .. }
+            | StoreError::InvalidPath { .. } => error,
+            error => {
+                let ours = self.words(action, &error, &text, code);
+                StoreError::Generic { store: "bucket", source: Box::new(ours) }
+            }
+        }
+    }
+
+    fn words(&self, action: Action, error: &StoreError, text: &str, code: Option<&str>) -> Error {
+        if let Some(ours) = chain(error).find_map(|e| e.downcast_ref::<Error>()) {
+            return Error::new(ours.exit(), ours.to_string());
+        }
+        let Self { cloud, bucket, at } = self;
+        let message = between(text, "<Message>", "</Message>").unwrap_or_default();
+        let denied =
+            matches!(error, StoreError::PermissionDenied { .. }) || status(text) == Some("403");
+        let failed = |message: String| Error::failed(message);
+        match code.unwrap_or_default() {
+            "NoSuchBucket" | "ContainerNotFound" => Error::new(
+                Exit::FolderMissing,
+                format!(
+                    "there is no bucket '{bucket}' ({at}); check the name, or make it first: \
+                     buckets are not made by this program"
+                ),
+            ),
+            "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired"
+            | "TokenRefreshRequired" => failed(format!(
+                "the credentials for '{bucket}' have expired; get new ones (such as by \
+                     'aws sso login') and run again"
+            )),
+            "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "InvalidToken"
+            | "InvalidSecurity"
+            | "AuthenticationFailed"
+            | "UnrecognizedClientException" => failed(format!(
+                "'{bucket}' does not accept the credentials ({}): the key is wrong, or belongs \
+                 to another account or server ({at})",
+                code.unwrap_or_default()
+            )),
+            "PermanentRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "TemporaryRedirect"
+            | "IllegalLocationConstraintException" => self.wrong_region(text),
+            "RequestTimeTooSkewed" => failed(format!(
+                "'{bucket}' refuses the request because this machine's clock is wrong; set it"
+            )),
+            "SlowDown" | "ServiceUnavailable" | "ServerBusy" => failed(format!(
+                "'{bucket}' has asked to slow down for too long; run again later, with fewer \
+                 runs at once"
+            )),
+            "NotImplemented" if action == Action::Create => self.no_conditional_writes(),
+            code if code.starts_with("KMS.") => failed(format!(
+                "the KMS key for '{bucket}' cannot be used ({code}): check that it exists in this \
+                 region, is enabled, and that its name is right"
+            )),
+            _ if denied && message.contains("kms:") => failed(format!(
+                "the credentials may not use the KMS key of '{bucket}': grant \
+                 kms:GenerateDataKey and kms:Decrypt on it"
+            )),
+            _ if denied => {
+                let hint = match (cloud, action) {
+                    (Cloud::S3, Action::Read) => {
+                        " (and s3:ListBucket on the bucket: without it S3 says the same of \
+                         objects that are not there)"
+                    }
+                    _ => "",
+                };
+                failed(format!(
+                    "the credentials lack the permission {} in '{bucket}'; grant it{hint}",
+                    action.permission(*cloud)
+                ))
+            }
+            _ if matches!(error, StoreError::Unauthenticated { .. }) => failed(format!(
+                "'{bucket}' needs credentials ({at}), or does not accept those that are there"
+            )),
+            _ if text.contains("redirect without LOCATION") => self.wrong_region(text),
+            _ if action == Action::Create && status(text) == Some("501") => {
+                self.no_conditional_writes()
+            }
+            code => match (code, status(text)) {
+                ("", None) => failed(format!(
+                    "the server of '{bucket}' ({at}) does not answer as it should: {}",
+                    innermost(error)
+                )),
+                ("", Some(status)) => {
+                    failed(format!("the server of '{bucket}' ({at}) answered {status}"))
+                }
+                (code, status) => failed(format!(
+                    "the server of '{bucket}' ({at}) answered {} {code}",
+                    status.unwrap_or_default()
+                )),
+            },
+        }
+    }
+
+    fn wrong_region(&self, text: &str) -> Error {
+        let Self { bucket, at, .. } = self;
+        Error::failed(match between(text, "<Region>", "</Region>") {
+            Some(region) => format!(
+                "'{bucket}' is in the region {region}, but was asked for in {at}; run with \
+                 --s3-region {region}"
+            ),
+            None => format!(
+                "'{bucket}' is not in {at}; name its region with --s3-region (the bucket's \
+                 properties show it)"
+            ),
+        })
+    }
+
+    /// The refusal of servers where two writers could overwrite each other unnoticed.
+    pub fn no_conditional_writes(&self) -> Error {
+        let Self { bucket, at, .. } = self;
+        Error::failed(format!(
+            "the server of '{bucket}' ({at}) has no conditional writes (If-None-Match), so that \
+             two runs at once could damage tables and codebook. Update it to a version that has \
+             them, or use local folders and copy the tables afterwards"
+        ))
+    }
+}
+
+/// Whether nobody knows if the server has done what was asked: it has not answered.
+pub(super) fn unanswered(error: &StoreError) -> bool {
+    let text = error.to_string();
+    matches!(error, StoreError::Generic { .. })
+        && status(&text).is_none()
+        && between(&text, "<Code>", "</Code>").is_none()
+        && !chain(error).any(|e| e.is::<Error>())
+}
+
+/// An error for [`crate::error::Context`]: ours where there is one, without what wraps it.
+pub(super) fn plain(error: StoreError) -> Box<dyn StdError + Send + Sync> {
+    match error {
+        StoreError::Generic { source, .. } if source.is::<Error>() => source,
+        error => Box::new(error),
+    }
+}
+
+fn chain(error: &StoreError) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+fn innermost(error: &StoreError) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(start)?;
+    Some(rest.split_once(end)?.0)
+}
+
+/// The HTTP status in an error's text.
+fn status(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("status code: ")?;
+    rest.get(..3).filter(|status| status.bytes().all(|b| b.is_ascii_digit()))
+}

@@ -1,0 +1,194 @@
+//! A cloud's store with errors in our words, and writes that never overwrite unnoticed.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryFutureExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error as StoreError, GetOptions, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, Result, UploadPart,
+};
+use tokio::sync::OnceCell;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::explain::{Action, Place, unanswered};
+
+/// Attempts to create an object when the server does not answer.
+const ATTEMPTS: u32 = 6;
+/// Before the second attempt; doubled for each further one.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The store of a bucket.
+#[derive(Debug)]
+pub(super) struct Guarded<S> {
+    inner: S,
+    place: Arc<Place>,
+    /// Whether it must be shown first that the server has conditional writes.
+    doubtful: bool,
+    checked: OnceCell<()>,
+}
+
+impl<S: ObjectStore> Guarded<S> {
+    /// `doubtful`: whether the server might ignore the condition of a conditional write.
+    pub fn new(inner: S, place: Place, doubtful: bool) -> Self {
+        Self { inner, place: Arc::new(place), doubtful, checked: OnceCell::new() }
+    }
+
+    fn words(&self, action: Action) -> impl Fn(StoreError) -> StoreError + Send + Sync + use<S> {
+        let place = self.place.clone();
+        move |error| place.explain(action, error)
+    }
+
+    /// Creates an object. The server may have created it without us hearing of it: then the
+    /// next attempt finds it there, and the caller compares.
+    async fn create(
+        &self,
+        location: &Path,
+        payload: &PutPayload,
+        options: &PutOptions,
+    ) -> Result<PutResult> {
+        let mut pause = PAUSE;
+        for _ in 1..ATTEMPTS {
+            match self.inner.put_opts(location, payload.clone(), options.clone()).await {
+                Err(error) if unanswered(&error) => sleep(pause).await,
+                done => return done,
+            }
+            pause *= 2;
+        }
+        self.inner.put_opts(location, payload.clone(), options.clone()).await
+    }
+
+    /// Refuses a server that overwrites where it was asked not to.
+    async fn check(&self, location: &Path) -> Result<()> {
+        if !self.doubtful {
+            return Ok(());
+        }
+        let check = || async {
+            let probe = Path::from(format!("{location}.probe-{}", Uuid::new_v4().simple()));
+            let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            self.create(&probe, &PutPayload::from_static(b"1"), &create).await?;
+            let again = self.create(&probe, &PutPayload::from_static(b"2"), &create).await;
+            // What stays behind if it may not be removed is harmless.
+            let _ = self.inner.delete(&probe).await;
+            match again {
+                Err(StoreError::AlreadyExists { .. }) => Ok(()),
+                Err(error) => Err(error),
+                Ok(_) => {
+                    let source = Box::new(self.place.no_conditional_writes());
+                    Err(StoreError::Generic { store: "bucket", source })
+                }
+            }
+        };
+        self.checked.get_or_try_init(check).await.map(|_| ())
+    }
+}
+
+impl<S: ObjectStore> fmt::Display for Guarded<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place.bucket)
+    }
+}
+
+#[async_trait]
+impl<S: ObjectStore> ObjectStore for Guarded<S> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        if options.mode != PutMode::Create {
+            let put = self.inner.put_opts(location, payload, options).await;
+            return put.map_err(self.words(Action::Write));
+        }
+        let created = match self.check(location).await {
+            Ok(()) => self.create(location, &payload, &options).await,
+            Err(error) => Err(error),
+        };
+        created.map_err(self.words(Action::Create))
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let upload = self.inner.put_multipart_opts(location, options).await;
+        let inner = upload.map_err(self.words(Action::Write))?;
+        Ok(Box::new(GuardedUpload { inner, place: self.place.clone() }))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let got = self.inner.get_opts(location, options).await.map_err(self.words(Action::Read))?;
+        let payload = match got.payload {
+            GetResultPayload::Stream(parts) => {
+                GetResultPayload::Stream(parts.map_err(self.words(Action::Read)).boxed())
+            }
+            file => file,
+        };
+        Ok(GetResult { payload, ..got })
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.inner.get_ranges(location, ranges).await.map_err(self.words(Action::Read))
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations).map_err(self.words(Action::Delete)).boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix).map_err(self.words(Action::List)).boxed()
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset).map_err(self.words(Action::List)).boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await.map_err(self.words(Action::List))
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await.map_err(self.words(Action::Write))
+    }
+}
+
+#[derive(Debug)]
+struct GuardedUpload {
+    inner: Box<dyn MultipartUpload>,
+    place: Arc<Place>,
+}
+
+#[async_trait]
+impl MultipartUpload for GuardedUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let place = self.place.clone();
+        let part = self.inner.put_part(data);
+        Box::pin(part.map_err(move |error| place.explain(Action::Write, error)))
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let done = self.inner.complete().await;
+        done.map_err(|error| self.place.explain(Action::Write, error))
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.inner.abort().await.map_err(|error| self.place.explain(Action::Write, error))
+    }
+}

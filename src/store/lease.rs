@@ -1,0 +1,130 @@
+//! One process at a time, in a bucket: an object that its holder renews.
+//!
+//! Nobody's clock is trusted. A holder changes the object every few seconds; who has watched it
+//! unchanged for long takes it for a dead process's and takes it over, by a conditional write.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use object_store::path::Path;
+use object_store::{
+    Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, PutResult,
+    UpdateVersion,
+};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::{Folder, block_on, plain};
+use crate::error::{Context, Result};
+
+/// How often the holder renews it.
+const RENEW: Duration = Duration::from_secs(10);
+/// Unchanged for so long, its holder is dead.
+const DEAD: Duration = Duration::from_secs(60);
+/// How often who waits looks at it.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Held until dropped.
+pub(super) struct Lease {
+    stop: Option<Sender<()>>,
+    renewals: Option<JoinHandle<()>>,
+}
+
+struct Object {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    show: String,
+}
+
+impl Lease {
+    /// Waits until nobody else holds the object `name`.
+    pub fn take(folder: &Folder, name: &str) -> Result<Self> {
+        let object = Object {
+            store: folder.store().clone(),
+            path: folder.path(name),
+            show: folder.show(name),
+        };
+        let version = object.take()?;
+        let (stop, stopped) = channel();
+        let renewals = thread::Builder::new().name("lease".to_owned()).spawn(move || {
+            let mut version = Some(version);
+            while stopped.recv_timeout(RENEW) == Err(RecvTimeoutError::Timeout) {
+                // After one that failed the next may succeed: the server may have been away.
+                let Some(held) = version.clone() else { break };
+                match object.put(PutMode::Update(held)) {
+                    Ok(renewed) => version = Some(version_of(renewed)),
+                    Err(StoreError::Precondition { .. } | StoreError::NotFound { .. }) => {
+                        warn!("another run has taken over '{}'", object.show);
+                        version = None;
+                    }
+                    Err(_) => {}
+                }
+            }
+            // Not another run's.
+            if version.is_some() {
+                let _ = block_on(object.store.delete(&object.path));
+            }
+        });
+        let renewals = renewals.context("cannot start a thread")?;
+        Ok(Self { stop: Some(stop), renewals: Some(renewals) })
+    }
+}
+
+impl Object {
+    fn take(&self) -> Result<UpdateVersion> {
+        let failed = || format!("cannot lock by '{}'", self.show);
+        let mut watched: Option<(Option<String>, Instant)> = None;
+        let mut told = false;
+        loop {
+            match self.put(PutMode::Create) {
+                Ok(created) => return Ok(version_of(created)),
+                Err(StoreError::AlreadyExists { .. }) => {}
+                Err(error) => return Err(plain(error)).with_context(failed),
+            }
+            let there = match block_on(self.store.head(&self.path)) {
+                Ok(there) => there,
+                Err(StoreError::NotFound { .. }) => continue,
+                Err(error) => return Err(plain(error)).with_context(failed),
+            };
+            match &watched {
+                Some((e_tag, since)) if *e_tag == there.e_tag => {
+                    if since.elapsed() > DEAD {
+                        let dead = UpdateVersion { e_tag: there.e_tag, version: there.version };
+                        match self.put(PutMode::Update(dead)) {
+                            Ok(taken) => return Ok(version_of(taken)),
+                            Err(StoreError::Precondition { .. } | StoreError::NotFound { .. }) => {}
+                            Err(error) => return Err(plain(error)).with_context(failed),
+                        }
+                    }
+                }
+                _ => watched = Some((there.e_tag, Instant::now())),
+            }
+            if !std::mem::replace(&mut told, true) {
+                info!("waiting for another run, which holds '{}'", self.show);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    fn put(&self, mode: PutMode) -> object_store::Result<PutResult> {
+        // New text each time, for a new entity tag.
+        let text = Uuid::new_v4().to_string();
+        let options = PutOptions { mode, ..PutOptions::default() };
+        block_on(self.store.put_opts(&self.path, PutPayload::from(text.into_bytes()), options))
+    }
+}
+
+fn version_of(put: PutResult) -> UpdateVersion {
+    UpdateVersion { e_tag: put.e_tag, version: put.version }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(renewals) = self.renewals.take() {
+            let _ = renewals.join();
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What the user says of buckets; the rest comes from each cloud's own variables and files.
+
+/// How buckets are reached and written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StoreOptions {
+    /// Region of `s3://` locations; else the environment's or the profile's, else `us-east-1`.
+    pub s3_region: Option<String>,
+    /// Another server than AWS, like `http://minio:9000`; buckets are then part of the path.
+    pub s3_endpoint: Option<String>,
+    /// KMS key (ID, ARN or alias) for what is written; without it no header speaks of encryption.
+    pub s3_kms_key: Option<String>,
+    /// Bytes of a part of an upload; what is smaller goes in one request.
+    pub part_bytes: usize,
+    /// Parts of one upload under way at once.
+    pub parts_in_flight: usize,
+}
+
+impl StoreOptions {
+    /// The smallest part that S3 takes, in MiB.
+    pub const SMALLEST_PART: u64 = 5;
+    /// The default size of parts, in MiB.
+    pub const PART: u64 = 8;
+    /// The default number of parts under way.
+    pub const IN_FLIGHT: u64 = 2;
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            s3_region: None,
+            s3_endpoint: None,
+            s3_kms_key: None,
+            part_bytes: (Self::PART as usize) << 20,
+            parts_in_flight: Self::IN_FLIGHT as usize,
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! One suite for all stores: memory, a disk, and an S3 server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use cumulus_etl::config::{EtlConfig, OutputFormat};
+use cumulus_etl::store::Folder;
+use serde_json::{Value, json};
+
+use crate::s3::{S3, SECRET};
+use crate::support::{
+    Ended, PROGRAM, dated, deletes, end, json_file, patient, read_table, resource,
+};
+
+/// INPUT, OUTPUT and PHI somewhere.
+trait Ground {
+    /// Makes INPUT what is below this folder.
+    fn load(&self, folder: &Path);
+    /// Runs the main job.
+    fn run(&self, format: &str) -> Result<(), String>;
+    /// Copies OUTPUT (`out`) or PHI (`phi`) to this folder.
+    fn save(&self, which: &str, folder: &Path);
+}
+
+const GROUP: [&str; 2] = ["--export-group=g", "--export-timestamp=2024-08-06T14:12:57-04:00"];
+
+/// A store that this process's folders share, by its name.
+struct Memory(&'static str);
+
+impl Memory {
+    fn url(&self, which: &str) -> String {
+        format!("memory://{}/{which}", self.0)
+    }
+}
+
+impl Ground for Memory {
+    fn load(&self, from: &Path) {
+        let folder = Folder::open(&self.url("in")).unwrap();
+        for entry in folder.list().unwrap() {
+            folder.remove(&entry.name).unwrap();
+        }
+        let from = Folder::open(from.to_str().unwrap()).unwrap();
+        for entry in from.list().unwrap() {
+            folder.write(&entry.name, from.read(&entry.name).unwrap().unwrap()).unwrap();
+        }
+    }
+
+    fn run(&self, format: &str) -> Result<(), String> {
+        let mut config = EtlConfig::new(&self.url("in"), &self.url("out"), &self.url("phi"));
+        config.output_format =
+            OutputFormat::ALL.into_iter().filter(|known| known.name() == format).collect();
+        config.export_group = Some("g".into());
+        config.export_timestamp = Some("2024-08-06T14:12:57-04:00".into());
+        cumulus_etl::etl::run(&config, false).map_err(|error| error.to_string())
+    }
+
+    fn save(&self, which: &str, to: &Path) {
+        let folder = Folder::open(&self.url(which)).unwrap();
+        for entry in folder.list().unwrap() {
+            let path = to.join(&entry.name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, folder.read(&entry.name).unwrap().unwrap()).unwrap();
+        }
+    }
+}
+
+struct Disk(tempfile::TempDir);
+
+impl Ground for Disk {
+    fn load(&self, from: &Path) {
+        let _ = fs::remove_dir_all(self.0.path().join("in"));
+        copy(from, &self.0.path().join("in"));
+    }
+
+    fn run(&self, format: &str) -> Result<(), String> {
+        let mut command = program(self.0.path());
+        command.args(["in", "out", "phi"]).args(GROUP).arg(format!("--output-format={format}"));
+        ended(end(&mut command))
+    }
+
+    fn save(&self, which: &str, to: &Path) {
+        copy(&self.0.path().join(which), to);
+    }
+}
+
+struct Bucket {
+    server: S3,
+    home: tempfile::TempDir,
+}
+
+impl Bucket {
+    fn new() -> Option<Self> {
+        Some(Self { server: S3::start()?, home: tempfile::tempdir().unwrap() })
+    }
+
+    /// The main job on all three buckets.
+    fn job(&self) -> Command {
+        let mut command = program(self.home.path());
+        self.server.reach(&mut command);
+        // A blank: what stands in a URL otherwise than in a path.
+        command.args(["s3://input", "s3://output/a lake", "s3://phi/"]).args(GROUP);
+        command
+    }
+}
+
+impl Ground for Bucket {
+    fn load(&self, from: &Path) {
+        self.server.order(&format!("load input {}", from.display()));
+    }
+
+    fn run(&self, format: &str) -> Result<(), String> {
+        ended(end(self.job().arg(format!("--output-format={format}"))))
+    }
+
+    fn save(&self, which: &str, to: &Path) {
+        let all = tempfile::tempdir().unwrap();
+        let (bucket, prefix) = if which == "out" { ("output", "a lake") } else { ("phi", "") };
+        self.server.order(&format!("save {bucket} {}", all.path().display()));
+        copy(&all.path().join(prefix), to);
+    }
+}
+
+fn program(home: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().env("HOME", home).env("TMPDIR", home).current_dir(home);
+    command.stdin(Stdio::null());
+    command
+}
+
+fn ended(ended: Ended) -> Result<(), String> {
+    match ended.code {
+        Some(0) => Ok(()),
+        code => Err(format!("{code:?}: {}", ended.err)),
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).into_iter().flatten() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+/// A folder of files of rows.
+fn export(files: &[(&str, &[Value])]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, rows) in files {
+        let path: PathBuf = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        fs::write(path, lines).unwrap();
+    }
+    dir
+}
+
+/// What is in OUTPUT and PHI.
+struct Found {
+    dir: tempfile::TempDir,
+}
+
+impl Found {
+    fn of(ground: &dyn Ground) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        ground.save("out", &dir.path().join("out"));
+        ground.save("phi", &dir.path().join("phi"));
+        Self { dir }
+    }
+
+    fn rows(&self, format: &str, table: &str) -> Vec<Value> {
+        read_table(&self.dir.path().join("out"), format, table)
+    }
+
+    /// By real ID, as the mapping has it; each once.
+    fn by_real(&self, format: &str, table: &str, kind: &str) -> BTreeMap<String, Value> {
+        let mapping = json_file(&self.dir.path().join("phi/codebook-cached-mappings.json"));
+        let real: BTreeMap<&str, &String> = mapping[kind]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(real, fake)| (fake.as_str().unwrap(), real))
+            .collect();
+        let mut rows = BTreeMap::new();
+        for row in self.rows(format, table) {
+            let id = real[row["id"].as_str().unwrap()].clone();
+            assert!(rows.insert(id.clone(), row).is_none(), "{id} is there twice");
+        }
+        rows
+    }
+
+    fn patients(&self) -> BTreeMap<String, Value> {
+        self.by_real("deltalake", "patient", "Patient")
+    }
+}
+
+fn conformance(ground: &dyn Ground) {
+    let encounter = resource(
+        "Encounter",
+        "e",
+        json!({"status": "finished", "subject": {"reference": "Patient/a"}}),
+    );
+    let first = [
+        dated("a", "female", "2020-01-02T00:00:00Z"),
+        dated("b", "female", "2020-01-02T00:00:00Z"),
+        patient("c", "other"),
+    ];
+    ground.load(export(&[("p.ndjson", &first), ("deep/er/e.ndjson", &[encounter])]).path());
+    ground.run("deltalake").unwrap();
+    let found = Found::of(ground);
+    let before = found.patients();
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
+    let encounters = found.by_real("deltalake", "encounter", "Encounter");
+    let subject = encounters["e"]["subject"]["reference"].as_str().unwrap();
+    assert_eq!(subject, format!("Patient/{}", before["a"]["id"].as_str().unwrap()));
+
+    // Changes, one of them older than what is there; a new one; a delete; new nested fields.
+    let mut newer = dated("a", "male", "2021-01-02T00:00:00Z");
+    newer["communication"] = json!([{"language": {"coding": [{"code": "de"}]}, "preferred": true}]);
+    let second = [newer, dated("b", "male", "2019-01-02T00:00:00Z"), patient("d", "male")];
+    let gone = [deletes(&["Patient/c"])];
+    ground.load(export(&[("p.ndjson", &second), ("deleted/d.ndjson", &gone)]).path());
+    ground.run("deltalake").unwrap();
+    let after = Found::of(ground).patients();
+    assert_eq!(after.keys().collect::<Vec<_>>(), ["a", "b", "d"]);
+    assert_eq!(after["a"]["gender"], "male");
+    assert_eq!(after["a"]["communication"][0]["preferred"], true);
+    assert_eq!(after["a"]["id"], before["a"]["id"]);
+    assert_eq!(after["b"], before["b"]);
+
+    // The same again changes nothing.
+    ground.run("deltalake").unwrap();
+    assert_eq!(Found::of(ground).patients(), after);
+    let found = Found::of(ground);
+    let completion = found.rows("deltalake", "etl__completion");
+    let patients = completion.iter().filter(|row| row["table_name"] == "patient");
+    assert_eq!(patients.count(), 3);
+    assert_eq!(found.rows("deltalake", "etl__completion_encounters").len(), 1);
+}
+
+/// A re-run replaces the files of plain formats.
+fn replacement(ground: &dyn Ground, format: &str) {
+    for genders in [["male", "female"], ["other", "unknown"]] {
+        let rows = [patient("a", genders[0]), patient("b", genders[1])];
+        ground.load(export(&[("p.ndjson", &rows)]).path());
+        ground.run(format).unwrap();
+        let rows = Found::of(ground).by_real(format, "patient", "Patient");
+        assert_eq!(rows.len(), 2, "{format}");
+        assert_eq!([&rows["a"]["gender"], &rows["b"]["gender"]], genders, "{format}");
+    }
+}
+
+#[test]
+fn tables_are_right_in_memory() {
+    conformance(&Memory("conformance"));
+}
+
+#[test]
+fn tables_are_right_on_a_disk() {
+    conformance(&Disk(tempfile::tempdir().unwrap()));
+}
+
+#[test]
+fn tables_are_right_in_buckets() {
+    let Some(bucket) = Bucket::new() else { return };
+    conformance(&bucket);
+}
+
+#[test]
+fn plain_formats_are_replaced_in_every_store() {
+    replacement(&Memory("parquet"), "parquet");
+    replacement(&Memory("csv"), "csv");
+    replacement(&Memory("ndjson"), "ndjson");
+    for format in ["parquet", "csv", "ndjson"] {
+        replacement(&Disk(tempfile::tempdir().unwrap()), format);
+        if let Some(bucket) = Bucket::new() {
+            replacement(&bucket, format);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_tables_whole_and_the_next_completes_them() {
+    let Some(bucket) = Bucket::new() else { return };
+    let row = |id: &str, gender| dated(id, gender, "2020-01-02T00:00:00Z");
+    let first = [row("a", "female"), row("b", "female")];
+    bucket.load(export(&[("p.ndjson", &first)]).path());
+    bucket.run("deltalake").unwrap();
+    let before = Found::of(&bucket).patients();
+    let mut seen = BTreeSet::new();
+    for answered in (10..130).step_by(15) {
+        // As many rows each time; only the gender tells.
+        let gender = if answered % 2 == 0 { "male" } else { "other" };
+        bucket.load(export(&[("p.ndjson", &[row("a", gender), row("b", gender)])]).path());
+        bucket.server.order(&format!("hang {answered}"));
+        let mut child = bucket.job().stderr(Stdio::null()).spawn().unwrap();
+        bucket.server.order("hung");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        bucket.server.order("resume");
+        let left = Found::of(&bucket).patients();
+        let genders: BTreeSet<_> = left.values().map(|row| row["gender"].to_string()).collect();
+        assert_eq!((left.len(), genders.len()), (2, 1), "after {answered} requests: {left:?}");
+        seen.insert(left["a"]["gender"] == gender);
+
+        bucket.run("deltalake").unwrap();
+        let after = Found::of(&bucket).patients();
+        assert_eq!(after["b"]["gender"], gender);
+        assert_eq!(after["a"]["id"], before["a"]["id"]);
+    }
+    assert_eq!(seen.len(), 2, "the kills were all before the commit, or all after it");
+}
+
+#[test]
+fn two_first_runs_at_once_share_a_codebook_and_both_finish() {
+    let Some(bucket) = Bucket::new() else { return };
+    let many = |prefix: &str| -> Vec<Value> {
+        (0..50).map(|n| patient(&format!("{prefix}{n}"), "male")).collect()
+    };
+    let (one, two) = (many("one-"), many("two-"));
+    bucket.load(export(&[("one/p.ndjson", &one), ("two/p.ndjson", &two)]).path());
+    let start = |input: &str| {
+        let mut command = program(bucket.home.path());
+        bucket.server.reach(&mut command);
+        command
+            .args([&format!("s3://input/{input}"), "s3://output/a lake", "s3://phi"])
+            .args(GROUP);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children = [start("one"), start("two")];
+    for child in children {
+        ended(child.wait_with_output().unwrap().into()).unwrap();
+    }
+    // Every row is there by the ID that the one mapping gives it.
+    let patients = Found::of(&bucket).patients();
+    let expected: BTreeSet<_> =
+        one.iter().chain(&two).map(|row| row["id"].as_str().unwrap()).collect();
+    assert_eq!(patients.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn requests_speak_of_kms_only_when_asked_to() {
+    let Some(bucket) = Bucket::new() else { return };
+    let row = patient("a", "male");
+    bucket.load(export(&[("p.ndjson", &[row])]).path());
+    let written = |log: &Value| -> Vec<Value> {
+        let writes = log.as_array().unwrap().iter().filter(|seen| seen["method"] == "PUT");
+        writes
+            .map(|seen| {
+                let mut headers = seen.clone();
+                let headers = headers.as_object_mut().unwrap();
+                headers.retain(|name, _| name.contains("ENCRYPTION"));
+                Value::Object(headers.clone())
+            })
+            .collect()
+    };
+    bucket.server.order("log");
+    bucket.run("deltalake").unwrap();
+    let plain = written(&bucket.server.order("log"));
+    assert!(plain.len() > 5 && plain.iter().all(|headers| *headers == json!({})), "{plain:?}");
+
+    ended(end(bucket.job().arg("--s3-kms-key=alias/lake"))).unwrap();
+    let keyed = written(&bucket.server.order("log"));
+    let expected = json!({
+        "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION": "aws:kms",
+        "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID": "alias/lake",
+    });
+    assert!(keyed.len() > 5 && keyed.iter().all(|headers| *headers == expected), "{keyed:?}");
+}
+
+#[test]
+fn errors_say_what_to_do_and_no_secret() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    for (answer, code, phrase) in [
+        ("GET 404 NoSuchBucket", 54, "there is no bucket 's3://input'"),
+        ("GET 403 AccessDenied", 70, "s3:ListBucket in 's3://input'"),
+        ("HEAD 403 AccessDenied", 70, "s3:GetObject in 's3://input'"),
+        ("PUT 403 AccessDenied", 70, "s3:PutObject in 's3://phi'"),
+        ("GET 400 ExpiredToken", 70, "have expired"),
+        ("GET 403 InvalidAccessKeyId", 70, "does not accept the credentials"),
+        ("GET 403 SignatureDoesNotMatch", 70, "does not accept the credentials"),
+        (
+            "GET 400 AuthorizationHeaderMalformed <Region>eu-west-1</Region>",
+            70,
+            "--s3-region eu-west-1",
+        ),
+        ("PUT 400 KMS.DisabledException", 70, "KMS key"),
+        ("PUT 501 NotImplemented", 70, "no conditional writes"),
+    ] {
+        bucket.server.order(&format!("answer {answer}"));
+        let ended = end(&mut bucket.job());
+        bucket.server.order("well");
+        assert_eq!(ended.code, Some(code), "{answer}: {}", ended.err);
+        assert!(ended.err.contains(phrase), "{answer}: {}", ended.err);
+        for secret in [SECRET, "AKIAIOSFODNN7EXAMPLE", "Signature=", "<Error>"] {
+            assert!(!ended.err.contains(secret), "{answer}: {}", ended.err);
+        }
+    }
+    let mut command = bucket.job();
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let ended = end(&mut command);
+    assert_eq!(ended.code, Some(70));
+    assert!(ended.err.contains("there are no AWS credentials"), "{}", ended.err);
+}
+
+#[test]
+fn credentials_come_from_profiles_too() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    let aws = bucket.home.path().join(".aws");
+    fs::create_dir(&aws).unwrap();
+    let script = bucket.home.path().join("keys");
+    let answer =
+        format!(r#"{{"Version":1,"AccessKeyId":"FROMAPROCESS","SecretAccessKey":"{SECRET}"}}"#);
+    fs::write(&script, answer).unwrap();
+    let config = format!(
+        "[profile lake]\nregion = eu-central-1\ncredential_process = /bin/cat {}\n",
+        script.display()
+    );
+    fs::write(aws.join("config"), config).unwrap();
+    let mut command = bucket.job();
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    command.env("AWS_PROFILE", "lake");
+    bucket.server.order("log");
+    ended(end(&mut command)).unwrap();
+    let log = bucket.server.order("log");
+    let signed = "AWS4-HMAC-SHA256 Credential=FROMAPROCESS/";
+    for seen in log.as_array().unwrap() {
+        let by = seen["HTTP_AUTHORIZATION"].as_str().unwrap();
+        assert!(by.starts_with(signed) && by.contains("/eu-central-1/s3/"), "{by}");
+    }
+}
+
+#[test]
+fn a_server_without_conditional_writes_is_refused_before_anything_is_written() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    bucket.server.order("ignore-conditions");
+    let message = bucket.run("deltalake").unwrap_err();
+    assert!(message.contains("no conditional writes"), "{message}");
+    let dir = tempfile::tempdir().unwrap();
+    bucket.save("out", dir.path());
+    bucket.save("phi", dir.path());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_run_gets_through_faults() {
+    let Some(bucket) = Bucket::new() else { return };
+    let rows: Vec<_> = (0..2000).map(|n| patient(&format!("p{n}"), "female")).collect();
+    bucket.load(export(&[("p.ndjson", &rows)]).path());
+    bucket.server.order("faults 20");
+    for _ in 0..2 {
+        bucket.run("deltalake").unwrap();
+    }
+    bucket.server.order("faults 0");
+    assert_eq!(Found::of(&bucket).patients().len(), 2000);
+}
