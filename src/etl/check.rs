@@ -100,8 +100,9 @@ fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
 
 /// Whether the codebook can be used, and belongs to OUTPUT.
 fn codebook(output: &Folder, phi: &Folder) -> Result<()> {
+    let found = Codebook::look(phi)?;
     records::check_codebook(output, phi)?;
-    match Codebook::look(phi)? {
+    match found {
         Some(codebook) => info!("PHI '{phi}' has the codebook {}", codebook.id()),
         None => info!("PHI '{phi}' has no codebook; a run makes one"),
     }
