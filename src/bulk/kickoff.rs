@@ -44,7 +44,8 @@ pub(super) async fn kick_off(
             let hint = match error.status() {
                 Some(429) => {
                     " (many servers run one export at a time: an earlier one that was not taken \
-                     to its end may be in the way; --resume URL --cancel ends it)"
+                     to its end may be in the way; cumulus-etl export SERVER DIR --resume URL --cancel \
+                     ends it)"
                 }
                 _ => "",
             };

@@ -4,8 +4,10 @@
 //! (`state`), so that it can be killed at any moment and be taken up by the next run, without a
 //! second kick-off.
 
+mod begin;
 mod commit;
 mod download;
+mod ending;
 mod gate;
 pub mod inline;
 mod kickoff;
@@ -30,23 +32,21 @@ use serde_json::json;
 use tracing::{info, warn};
 use url::Url;
 
-use crate::error::{Error, Exit, Result};
-use crate::http::{Capabilities, Client, Pace, show_url};
+use crate::error::{Error, Result};
+use crate::http::{Client, Pace, show_url};
 use crate::store::block_on;
-use crate::ui::{Bar, thousands};
-use download::{Missing, Shared, download};
+use crate::ui::{Bar, signals, thousands};
+use begin::{begin, fingerprint, not_empty, take_up};
+use download::{Shared, download};
+use ending::{give_up, not_all, totals, verdict};
 use gate::Gate;
 use log::Log;
 use manifest::Entry;
-use outcomes::Reported;
 use progress::Tally;
 use request::KickOff;
 pub use request::{Narrowing, Since, Target, instant, split_filters};
 pub use settings::{Settings, pace, parse_span};
 use state::{Phase, Site, State};
-
-/// Files that are missing, or wrong, of which the names are shown.
-const SHOWN: usize = 5;
 
 /// How an export is to be done.
 #[derive(Clone, Debug)]
@@ -100,7 +100,19 @@ impl Job<'_> {
 /// The folder must be empty but for logs and the state of the same export (exit 26 otherwise).
 /// When it returns, all that the server has is there; [`finish`] makes it a plain folder.
 pub fn export(client: &Client, options: &Options, folder: &Path) -> Result<()> {
-    block_on(run(client, options, folder))
+    let ahead = options.temporary.then(|| {
+        let (client, folder) = (client.clone(), folder.to_owned());
+        signals::before_the_end(move || Some(Box::pin(give_up(&client, &folder)?)))
+    });
+    let result = block_on(run(client, options, folder));
+    drop(ahead);
+    if result.is_err()
+        && options.temporary
+        && let Some(telling) = give_up(client, folder)
+    {
+        block_on(telling);
+    }
+    result
 }
 
 /// Forgets that the export in `folder` is one that could be taken up.
@@ -266,7 +278,7 @@ async fn fetch(
     }
     round.tally.finish();
     if !missing.is_empty() {
-        return Err(not_all(&entries, &missing));
+        return Err(not_all(options, &entries, &missing));
     }
     download::tidy(site);
     state.phase = Phase::Downloaded;
@@ -285,99 +297,6 @@ fn job<'a>(
     Ok(Job { client, options, log, started: begun(state), bar })
 }
 
-/// The export that was interrupted, if it is the one that is asked for.
-fn take_up(options: &Options, site: &Site, state: State, fingerprint: &str) -> Result<State> {
-    let same = match &options.resume {
-        Some(url) => state.status_url == url.as_str(),
-        None => state.fingerprint == fingerprint,
-    };
-    let folder = site.path().display();
-    if same {
-        info!("Taking up the export of {} in '{folder}'", state.started);
-        return Ok(state);
-    }
-    Err(Error::new(
-        Exit::FolderNotEmpty,
-        format!(
-            "'{folder}' holds an interrupted export of another request. Give the options that it \
-             was begun with to take it up, --cancel to end it, or name another folder"
-        ),
-    ))
-}
-
-fn not_empty(site: &Site) -> Error {
-    let message = format!(
-        "'{}' is not empty: an export goes to an empty or a new folder. If this is a complete \
-         export, give the folder as INPUT",
-        site.path().display()
-    );
-    Error::new(Exit::FolderNotEmpty, message)
-}
-
-/// Kicks off, or takes a status URL from the user; it is on the disk when this returns.
-async fn begin(
-    client: &Client,
-    options: &Options,
-    site: &Site,
-    fingerprint: &str,
-) -> Result<State> {
-    let url = match &options.resume {
-        Some(url) => url.clone(),
-        None => {
-            let capabilities = client.capabilities().await;
-            if let Err(error) = &capabilities {
-                tracing::debug!("the server's CapabilityStatement: {error}");
-            }
-            let capabilities = capabilities.ok();
-            let narrowing = supported(&options.narrowing, capabilities)?;
-            warn_of_times(&narrowing);
-            let kickoff = KickOff::new(&options.target, &narrowing, options.post);
-            kickoff.patients.iter().for_each(|patient| client.redactor().hide(patient));
-            info!("Asking {} for an export", show_url(&options.target.export_url()));
-            kickoff::kick_off(client, options, &kickoff, capabilities, site).await?
-        }
-    };
-    let state = State {
-        fingerprint: fingerprint.to_owned(),
-        status_url: url.to_string(),
-        started: Utc::now().to_rfc3339(),
-        phase: Phase::Running,
-        files: Vec::new(),
-        transaction_time: None,
-    };
-    site.write(&state)?;
-    info!("The export runs at {}", shown(client, &url));
-    Ok(state)
-}
-
-/// Leaves out types that the server does not have.
-fn supported(narrowing: &Narrowing, capabilities: Option<&Capabilities>) -> Result<Narrowing> {
-    let mut narrowing = narrowing.clone();
-    let Some(capabilities) = capabilities else { return Ok(narrowing) };
-    let (has, lacks): (Vec<_>, Vec<_>) =
-        narrowing.types.into_iter().partition(|name| capabilities.has(name));
-    if !lacks.is_empty() {
-        warn!("the server does not have {}, which are left out", lacks.join(", "));
-    }
-    if has.is_empty() {
-        let message = "the server has none of the resource types that were asked for (--type, \
-                       --task); its CapabilityStatement (BASE/metadata) lists those that it has";
-        return Err(Error::new(Exit::ResourcesMissing, message));
-    }
-    narrowing.types = has;
-    Ok(narrowing)
-}
-
-fn warn_of_times(narrowing: &Narrowing) {
-    let times = [("--since", &narrowing.since), ("--until", &narrowing.until)];
-    for (name, _) in times.iter().filter(|(_, time)| time.is_some()) {
-        warn!(
-            "{name}: few servers keep to it, and some take it for another time than that of the \
-             last change; see that the result is what you expect"
-        );
-    }
-}
-
 /// The same for exports of the same thing, whatever `_since` they have. It tells nothing about it.
 pub fn identity(options: &Options) -> String {
     let narrowing = Narrowing { since: None, ..options.narrowing.clone() };
@@ -391,15 +310,6 @@ pub fn scope_types(options: &Options) -> Vec<String> {
         types.push("Binary".to_owned());
     }
     types
-}
-
-/// Of the request as the user has it: what is worked out may be another the next time.
-fn fingerprint(options: &Options) -> String {
-    let mut asked = options.narrowing.clone();
-    if let Some(Since::Auto) = options.since {
-        asked.since = Some("auto".to_owned());
-    }
-    KickOff::new(&options.target, &asked, options.post).fingerprint
 }
 
 fn status_url(state: &State) -> Result<Url> {
@@ -423,70 +333,4 @@ fn identities(entries: &[Entry]) -> Vec<(String, String)> {
         (entry.name.clone(), url.to_string())
     };
     entries.iter().map(identity).collect()
-}
-
-fn totals(site: &Site) -> (u64, u64, u64) {
-    site.done().values().fold((0, 0, 0), |(files, rows, bytes), done| {
-        (files + 1, rows + done.rows, bytes + done.bytes)
-    })
-}
-
-fn not_all(entries: &[Entry], missing: &[Missing]) -> Error {
-    let mut lines: Vec<String> = missing
-        .iter()
-        .take(SHOWN)
-        .map(|file| format!("\n  {}: {}", entries[file.index].name, file.message))
-        .collect();
-    if missing.len() > SHOWN {
-        lines.push(format!("\n  and {} others", missing.len() - SHOWN));
-    }
-    let message = format!(
-        "{} of {} files could not be downloaded; the same command tries again, with --cancel the \
-         export ends:{}",
-        missing.len(),
-        entries.len(),
-        lines.concat()
-    );
-    Error::new(Exit::BulkFailed, message)
-}
-
-/// Shows what the server, or a look at the files, says went wrong. With errors, the data must
-/// not be used unseen.
-fn verdict(client: &Client, options: &Options, site: &Site) -> Result<()> {
-    let reported = Reported::read(site.path())?;
-    let lines = reported.lines();
-    for line in &lines {
-        warn!("The server says: {}", client.redactor().clean(line));
-    }
-    let done = site.done();
-    let wrong: Vec<_> = done
-        .values()
-        .filter_map(|d| Some(format!("{}: {}", d.name, d.problem.as_ref()?)))
-        .collect();
-    for line in wrong.iter().take(SHOWN) {
-        warn!("{line}");
-    }
-    if reported.failures == 0 && wrong.is_empty() {
-        if reported.warnings > 0 {
-            info!("The server has sent {} warnings", thousands(reported.warnings));
-        }
-        return Ok(());
-    }
-    // It will not get better: another export is a new one.
-    site.forget()?;
-    let advice = match options.temporary {
-        true => "Run it with --export-to DIR to keep and see what there is".to_owned(),
-        false => format!(
-            "What there is, is in '{}' (errors below error/); if it will do, give that folder as \
-             INPUT",
-            site.path().display()
-        ),
-    };
-    let message = format!(
-        "the export is not complete: {} errors of the server, {} files with missing or broken \
-         rows. {advice}",
-        thousands(reported.failures),
-        thousands(wrong.len() as u64)
-    );
-    Err(Error::new(Exit::BulkFailed, message))
 }

@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::Job;
+use super::ending::next_run;
 use super::log::headers;
 use super::manifest::{Entry, Kind, Page, entries};
 use super::progress::span;
@@ -128,7 +129,7 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
                         failures += 1;
                         match job.options.pace.backoff(failures) {
                             Some(wait) => (Some(error), wait),
-                            None => return Err(Failure::Stuck(give_up(error))),
+                            None => return Err(Failure::Stuck(no_more(job, error))),
                         }
                     }
                     Some(401 | 403) => return Err(Failure::Stuck(failed(error))),
@@ -140,9 +141,9 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
         let (waited, limit) = (job.waited(), job.options.timeout);
         if waited + wait > limit {
             let message = format!(
-                "the export was not complete after {} (--export-timeout); the same command takes \
-                 it up again, with --cancel it ends",
-                span(limit.as_secs_f64())
+                "the export was not complete after {} (--export-timeout); {}",
+                span(limit.as_secs_f64()),
+                next_run(job.options)
             );
             return Err(Failure::Stuck(Error::new(Exit::BulkFailed, message)));
         }
@@ -220,11 +221,8 @@ fn failed(error: http::Error) -> Error {
     Error::new(exit, text)
 }
 
-fn give_up(error: http::Error) -> Error {
-    let text = format!(
-        "{error}, five times in a row; the same command takes the export up again, with --cancel \
-         it ends"
-    );
+fn no_more(job: &Job<'_>, error: http::Error) -> Error {
+    let text = format!("{error}, five times in a row; {}", next_run(job.options));
     let exit = error.into_error(Exit::BulkFailed).exit();
     Error::new(exit, text)
 }

@@ -46,6 +46,13 @@ pub(super) struct State {
     pub transaction_time: Option<String>,
 }
 
+impl State {
+    /// The state in a folder that another part of this process has locked.
+    pub(super) fn peek(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.join(STATE)).ok()?).ok()
+    }
+}
+
 /// A file that is whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Done {

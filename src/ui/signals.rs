@@ -1,8 +1,11 @@
 //! SIGINT and SIGTERM: tidy up and go.
 //!
 //! Every table is published in one step (a Delta commit, a rename), so that a run may end at any
-//! moment; only the work folder has to be taken away.
+//! moment; only the work folder has to be taken away, and a server told that nobody waits for it
+//! any more.
 
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,6 +13,33 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::error::{Context, Exit, Result};
 use crate::store;
 use crate::ui::last_words;
+
+/// What takes a moment, and needs no files. It must come to an end by itself.
+type Telling = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Prepare = Box<dyn FnOnce() -> Option<Telling> + Send>;
+
+static AHEAD: Mutex<Option<Prepare>> = Mutex::new(None);
+
+fn ahead() -> MutexGuard<'static, Option<Prepare>> {
+    AHEAD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As long as it is there, a signal has something done before the process ends.
+#[must_use = "nothing is done once it is dropped"]
+pub struct Ahead(());
+
+/// Has `prepare` called when a signal comes, while files are still there; what it returns runs
+/// when they are gone. There is one such thing at a time.
+pub fn before_the_end(prepare: impl FnOnce() -> Option<Telling> + Send + 'static) -> Ahead {
+    *ahead() = Some(Box::new(prepare));
+    Ahead(())
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        *ahead() = None;
+    }
+}
 
 /// From now on the two signals end the process with exit code 130 or 143. As the first process
 /// of a container they would otherwise do nothing.
@@ -27,7 +57,19 @@ pub fn install() -> Result<()> {
                     _ = terminate.recv() => Exit::Terminated,
                 }
             });
+            let prepare = ahead().take();
+            let telling = prepare.and_then(|prepare| prepare());
             store::remove_work_folders();
+            if let Some(telling) = telling {
+                store::block_on(async {
+                    tokio::select! {
+                        () = telling => {}
+                        // Who asks twice is in a hurry.
+                        _ = interrupt.recv() => {}
+                        _ = terminate.recv() => {}
+                    }
+                });
+            }
             last_words("stopped by a signal; the next run completes the work", exit);
             std::process::exit(exit as i32);
         })

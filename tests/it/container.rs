@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::bulk::server::{Content, Server};
+use crate::support::patient;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cumulus-etl");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const IMAGE: &str = "cumulus-etl:test";
@@ -338,6 +341,31 @@ fn a_read_only_root_is_enough() {
     succeed(&mut run);
     assert!(job.patients() > 0);
     job.assert_all_written_by(NOBODY);
+}
+
+#[test]
+fn an_export_goes_through_compose_to_the_mounted_folder() {
+    if !engine() {
+        return;
+    }
+    let rows = |n| (0..n).map(|n| patient(&format!("p{n}"), "other")).collect::<Vec<_>>();
+    let server = Server::start(Content::default().file("Patient", &rows(3)));
+    let job = Job::new("export");
+    // The server is on this machine's loopback.
+    let host = "services:\n  cumulus-etl:\n    network_mode: host\n";
+    fs::write(job.path("compose.override.yaml"), host).unwrap();
+    let exported = job.path("in").join("exported");
+    fs::create_dir(&exported).unwrap();
+    fs::set_permissions(&exported, fs::Permissions::from_mode(0o777)).unwrap();
+    let volume = format!("--volume={}:/folder", exported.display());
+    let url = format!("{}/", server.base());
+    let mut run = job.run(&[&volume], &["--export-to=/folder", &url, "/out", "/phi"]);
+    succeed(run.arg("--output-format=ndjson"));
+    let lines = fs::read_to_string(exported.join("Patient.000.ndjson")).unwrap();
+    assert_eq!(lines.lines().count(), 3);
+    assert!(exported.join("log.ndjson").exists());
+    assert_eq!(job.patients(), 3);
+    assert_eq!(server.seen("DELETE", "jobs/").len(), 1);
 }
 
 #[test]

@@ -154,7 +154,10 @@ fn survive(types: &[&str], options: &[&str], roots: &Roots) {
 
 fn is_leftover(name: &str) -> bool {
     let last = name.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    name.contains('#')
+    // The Delta library's checkpoints go by such names of its own; they are removed after a day,
+    // since another run may be about to finish one.
+    let library = name.contains("_delta_log/") && last.ends_with("#1");
+    name.contains('#') && !library
         || last.starts_with(".cumulus-etl-work")
         || last.ends_with(".new")
         || last.ends_with(".old")

@@ -273,3 +273,30 @@ fn credentials_stay_with_the_fhir_server() {
         assert_eq!(server.seen("GET", "jobs/")[0].header("authorization"), token);
     }
 }
+
+#[test]
+fn tokens_that_run_out_amid_downloads_are_renewed() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    let ended = end(site.command().args(["keys", "new", "keys", "--alg=ES384"]));
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    // A token is good for one request. A file that breaks off goes on with another one; the first of the two faults meets the answer that its first token has run out.
+    server.change(|content| (content.token_uses, content.gzip) = (Some(1), false));
+    server.fault("GET", "/files/0", 2, Fault::Break(60));
+    let options = ["--smart-client-id=me", "--smart-key=keys/private.jwks", "--max-connections=1"];
+    let ended = ends(&site, &server, &options, 0);
+    let gone_on = server.seen("GET", "/files/0");
+    let gone_on = gone_on.iter().find(|request| request.status == 206).unwrap();
+    assert_eq!(gone_on.header("range"), "bytes=60-");
+    // To renew a token is no failure of a download.
+    assert!(ended.err.contains("1 downloads were tried again"), "{}", ended.err);
+    assert_eq!(events(&site, "download_error").len(), 1);
+    assert!(server.seen("POST", "/token").len() > 4);
+    assert_eq!(json_lines(&site.path("dir/Patient.000.ndjson")), patients(0..3));
+    // Renewed once a request: what is refused again is refused.
+    let (site, server) = (Site::new(), Server::start(small()));
+    end(site.command().args(["keys", "new", "keys", "--alg=ES384"]));
+    server.change(|content| content.token_uses = Some(0));
+    let ended = ends(&site, &server, &options, 32);
+    assert!(ended.err.contains("401"), "{}", ended.err);
+    assert_eq!(server.seen("GET", "$export").len(), 2);
+}

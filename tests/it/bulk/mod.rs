@@ -7,7 +7,8 @@ mod main_job;
 mod notes;
 mod polling;
 mod secrets;
-mod server;
+pub mod server;
+mod temporary;
 
 use std::collections::BTreeMap;
 use std::fs;

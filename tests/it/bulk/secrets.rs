@@ -1,7 +1,14 @@
 //! What must not be written anywhere.
 
-use super::server::{Fault, Server};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use url::form_urlencoded;
+
+use super::server::{Fault, Server, access_token};
 use super::*;
+use crate::support::json_file;
 
 /// Fails if a file below the folder holds one of the texts.
 fn search(folder: &Path, secrets: &[&str]) {
@@ -46,4 +53,85 @@ fn no_secret_and_no_patient_is_shown_logged_or_kept() {
     }
     search(&site.path("out"), &secrets);
     search(&site.path("phi"), &secrets);
+}
+
+/// The arguments of a process and of its children.
+fn arguments(pid: &str) -> String {
+    let text = |path: String| fs::read(path).map(|t| String::from_utf8_lossy(&t).into_owned());
+    let mut all = text(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    for task in tasks {
+        let children = task.path().join("children").display().to_string();
+        for child in text(children).unwrap_or_default().split_whitespace() {
+            all.push_str(&arguments(child));
+        }
+    }
+    all
+}
+
+/// Runs the job to its end; what it said, and all arguments that a look at the processes shows.
+fn watched(command: &mut Command) -> (Ended, String) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let mut seen = String::new();
+    while child.try_wait().unwrap().is_none() {
+        seen.push_str(&arguments(&pid));
+        sleep(Duration::from_millis(2));
+    }
+    (child.wait_with_output().unwrap().into(), seen)
+}
+
+#[test]
+fn no_key_assertion_token_or_password_is_shown_logged_kept_or_an_argument() {
+    let password = "p4ssword-0123456789";
+    for smart in [true, false] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        let mut command = site.command();
+        command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+        command.args([&server.base(), "out", "phi", "--output-format=ndjson", "--export-to=dir"]);
+        let mut secrets = Vec::new();
+        if smart {
+            let ended = end(site.command().args(["keys", "new", "keys"]));
+            assert_eq!(ended.code, Some(0), "{}", ended.err);
+            let key = &json_file(&site.path("keys/private.jwks"))["keys"][0];
+            let parts = ["d", "p", "q", "dp", "dq", "qi"];
+            secrets.extend(parts.map(|part| key[part].as_str().unwrap().to_owned()));
+            server.change(|content| content.token_uses = Some(2));
+            command.args(["--smart-client-id=our-client", "--smart-key=keys/private.jwks"]);
+        } else {
+            let basic = "Basic dXM6cDRzc3dvcmQtMDEyMzQ1Njc4OQ==";
+            server.change(|content| content.expected_auth = Some(basic.to_owned()));
+            secrets.extend([password.to_owned(), basic[6..].to_owned()]);
+            site.file("password", password);
+            command.args(["--basic-user=us", "--basic-passwd=password"]);
+        }
+        // A server that says what it was told.
+        let known = secrets.join(" ");
+        let echo = |code| {
+            let said = format!("{} {}", access_token(1), if smart { "" } else { &known });
+            Fault::Answer(code, vec![("x-echo", said.clone())], said.into())
+        };
+        for path in ["$export", "jobs/", "/files/"] {
+            server.fault("GET", path, 1, echo(503));
+        }
+        server.fault("DELETE", "jobs/", 1, echo(500));
+        let (ended, arguments) = watched(command.arg("-v"));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(arguments.contains("--export-to=dir"), "{arguments}");
+        assert_eq!(server.seen("POST", "/token").is_empty(), !smart);
+        for request in server.seen("POST", "/token") {
+            let fields = form_urlencoded::parse(&request.body);
+            let assertion = fields.into_iter().find(|(name, _)| name == "client_assertion");
+            secrets.push(assertion.unwrap().1.into_owned());
+        }
+        secrets.extend((1..=server.seen("POST", "/token").len()).map(access_token));
+        let secrets: Vec<_> = secrets.iter().map(String::as_str).collect();
+        for secret in &secrets {
+            assert!(!ended.err.contains(secret) && !ended.out.contains(secret), "{}", ended.err);
+            assert!(!arguments.contains(secret), "{arguments}");
+        }
+        for folder in ["dir", "out", "phi", "tmp", "home"] {
+            search(&site.path(folder), &secrets);
+        }
+    }
 }

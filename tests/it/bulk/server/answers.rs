@@ -48,10 +48,13 @@ pub(super) fn answer(shared: &Shared, request: &Recorded) -> Response<Body> {
     let content = lock(&shared.content);
     let path = request.path.clone();
     if let Some(index) = path.strip_prefix("/files/") {
-        if content.requires_token && !allowed(&content, request) {
+        if content.requires_token && !allowed(shared, &content, request) {
             return outcome(401, "a token is needed");
         }
         return file(shared, &content, request, index);
+    }
+    if let ("/token", Some(uses)) = (path.as_str(), content.token_uses) {
+        return token(shared, uses);
     }
     let Some(fhir) = path.strip_prefix("/fhir/") else { return plain(404, "nothing here") };
     match fhir {
@@ -61,9 +64,13 @@ pub(super) fn answer(shared: &Shared, request: &Recorded) -> Response<Body> {
         },
         ".well-known/smart-configuration" => match &content.smart {
             Some(configuration) => json_answer(200, configuration),
+            None if content.token_uses.is_some() => {
+                let token = format!("{}/token", shared.origin);
+                json_answer(200, &json!({"token_endpoint": token}))
+            }
             None => plain(404, "no SMART"),
         },
-        _ if !allowed(&content, request) => outcome(401, "a token is needed"),
+        _ if !allowed(shared, &content, request) => outcome(401, "a token is needed"),
         _ if fhir.ends_with("$export") => kickoff(shared, &content, request),
         _ if fhir.starts_with("jobs/") => match request.method.as_str() {
             "DELETE" => remove(shared, fhir),
@@ -73,9 +80,28 @@ pub(super) fn answer(shared: &Shared, request: &Recorded) -> Response<Body> {
     }
 }
 
-fn allowed(content: &Content, request: &Recorded) -> bool {
-    let expected = content.expected_auth.as_deref();
-    expected.is_none_or(|expected| request.header("authorization") == expected)
+fn allowed(shared: &Shared, content: &Content, request: &Recorded) -> bool {
+    let found = request.header("authorization");
+    if content.token_uses.is_some() {
+        let mut tokens = lock(&shared.tokens);
+        let good = tokens.left > 0 && found == format!("Bearer {}", access_token(tokens.given));
+        tokens.left -= usize::from(good);
+        return good;
+    }
+    content.expected_auth.as_deref().is_none_or(|expected| expected == found)
+}
+
+/// The `n`-th access token, counted from 1.
+pub fn access_token(n: usize) -> String {
+    format!("t0ken-0123456789-abcdefghij-{n}.")
+}
+
+fn token(shared: &Shared, uses: usize) -> Response<Body> {
+    let mut tokens = lock(&shared.tokens);
+    tokens.given += 1;
+    tokens.left = uses;
+    let token = access_token(tokens.given);
+    json_answer(200, &json!({"access_token": token, "token_type": "bearer", "expires_in": 300}))
 }
 
 fn kickoff(shared: &Shared, content: &Content, request: &Recorded) -> Response<Body> {

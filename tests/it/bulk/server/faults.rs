@@ -111,6 +111,10 @@ impl Faults {
         self.rules.push(Rule { method, path, times, fault });
     }
 
+    pub(super) fn is_over(&self, path: &str) -> bool {
+        self.rules.iter().all(|rule| rule.path != path || rule.times == 0)
+    }
+
     /// The first fault that matches, which is then used up by one.
     pub(super) fn take(&mut self, method: &str, path: &str) -> Option<Fault> {
         let rule = self.rules.iter_mut().find(|rule| {

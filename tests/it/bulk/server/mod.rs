@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+pub use answers::access_token;
 pub use faults::Fault;
 use faults::Faults;
 
@@ -58,6 +59,9 @@ pub struct Content {
     pub requires_token: bool,
     /// `Authorization` that FHIR and file requests must have.
     pub expected_auth: Option<String>,
+    /// It has a token endpoint, and FHIR and file requests must have a token of it, each of which
+    /// is good for so many requests.
+    pub token_uses: Option<usize>,
     pub gzip: bool,
     pub ranges: bool,
     /// `Content-Location` without scheme and host.
@@ -82,6 +86,7 @@ impl Default for Content {
             transaction_time: "2024-08-06T18:12:57Z".to_owned(),
             requires_token: true,
             expected_auth: None,
+            token_uses: None,
             gzip: true,
             ranges: true,
             relative_location: false,
@@ -140,11 +145,20 @@ struct Job {
     deleted: bool,
 }
 
+/// The access tokens that were given out.
+#[derive(Debug, Default)]
+struct Tokens {
+    given: usize,
+    /// Requests that the last one is still good for.
+    left: usize,
+}
+
 struct Shared {
     content: Mutex<Content>,
     faults: Mutex<Faults>,
     requests: Mutex<Vec<Recorded>>,
     jobs: Mutex<Vec<Job>>,
+    tokens: Mutex<Tokens>,
     compressed: Mutex<BTreeMap<usize, Bytes>>,
     origin: String,
     record: bool,
@@ -179,6 +193,7 @@ impl Server {
             faults: Mutex::default(),
             requests: Mutex::default(),
             jobs: Mutex::default(),
+            tokens: Mutex::default(),
             compressed: Mutex::default(),
             origin: format!("http://{address}"),
             record,
@@ -217,6 +232,11 @@ impl Server {
     /// The next `times` requests with this method (or `*`) whose path contains `path` fail so.
     pub fn fault(&self, method: &str, path: &str, times: usize, fault: Fault) {
         lock(&self.shared.faults).add(method, path, times, fault);
+    }
+
+    /// Whether the faults on this path have all happened.
+    pub fn is_over(&self, path: &str) -> bool {
+        lock(&self.shared.faults).is_over(path)
     }
 
     pub fn clear_faults(&self) {

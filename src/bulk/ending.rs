@@ -1,0 +1,124 @@
+//! How an export ends: whole, with errors, or given up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+use url::Url;
+
+use super::download::Missing;
+use super::manifest::Entry;
+use super::outcomes::Reported;
+use super::state::{Phase, Site, State};
+use super::{Options, shown};
+use crate::error::{Error, Exit, Result};
+use crate::http::{Client, Method};
+use crate::ui::thousands;
+
+/// Files that are missing, or wrong, of which the names are shown.
+const SHOWN: usize = 5;
+/// The longest wait for a server to take note that an export is given up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the next run does with an export that this one could not complete.
+pub(super) fn next_run(options: &Options) -> &'static str {
+    match options.temporary {
+        true => {
+            "the export is given up; with --export-to DIR, the next run takes up such a one rather \
+             than beginning anew"
+        }
+        false => "the same command takes the export up again, with --cancel it ends",
+    }
+}
+
+/// Gives up the export in a folder that goes away: many servers run one at a time, and it would be
+/// in the way of the next. What it returns tells the server; the folder is not needed for that.
+pub(super) fn give_up(
+    client: &Client,
+    folder: &Path,
+) -> Option<impl Future<Output = ()> + Send + use<>> {
+    let state = State::peek(folder).filter(|state| state.phase != Phase::Complete)?;
+    let (client, url) = (client.clone(), Url::parse(&state.status_url).ok()?);
+    Some(async move {
+        let sent = client.request(Method::DELETE, url.clone()).send();
+        let failed = match tokio::time::timeout(PATIENCE, sent).await {
+            Ok(Ok(_)) => return debug!("the server knows that the export is given up"),
+            Ok(Err(error)) if matches!(error.status(), Some(404 | 410)) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it does not answer".to_owned(),
+        };
+        let url = shown(&client, &url);
+        warn!(
+            "could not tell the server that the export {url} is given up: {failed}. If it refuses \
+             the next one, end this: cumulus-etl export SERVER DIR --resume URL --cancel"
+        );
+    })
+}
+
+/// Files, rows and bytes.
+pub(super) fn totals(site: &Site) -> (u64, u64, u64) {
+    site.done().values().fold((0, 0, 0), |(files, rows, bytes), done| {
+        (files + 1, rows + done.rows, bytes + done.bytes)
+    })
+}
+
+/// Some files could not be had.
+pub(super) fn not_all(options: &Options, entries: &[Entry], missing: &[Missing]) -> Error {
+    let mut lines: Vec<String> = missing
+        .iter()
+        .take(SHOWN)
+        .map(|file| format!("\n  {}: {}", entries[file.index].name, file.message))
+        .collect();
+    if missing.len() > SHOWN {
+        lines.push(format!("\n  and {} others", missing.len() - SHOWN));
+    }
+    let message = format!(
+        "{} of {} files could not be downloaded; {}:{}",
+        missing.len(),
+        entries.len(),
+        next_run(options),
+        lines.concat()
+    );
+    Error::new(Exit::BulkFailed, message)
+}
+
+/// Shows what the server, or a look at the files, says went wrong. With errors, the data must
+/// not be used unseen.
+pub(super) fn verdict(client: &Client, options: &Options, site: &Site) -> Result<()> {
+    let reported = Reported::read(site.path())?;
+    let lines = reported.lines();
+    for line in &lines {
+        warn!("The server says: {}", client.redactor().clean(line));
+    }
+    let done = site.done();
+    let wrong: Vec<_> = done
+        .values()
+        .filter_map(|d| Some(format!("{}: {}", d.name, d.problem.as_ref()?)))
+        .collect();
+    for line in wrong.iter().take(SHOWN) {
+        warn!("{line}");
+    }
+    if reported.failures == 0 && wrong.is_empty() {
+        if reported.warnings > 0 {
+            info!("The server has sent {} warnings", thousands(reported.warnings));
+        }
+        return Ok(());
+    }
+    // It will not get better: another export is a new one.
+    site.forget()?;
+    let advice = match options.temporary {
+        true => "Run it with --export-to DIR to keep and see what there is".to_owned(),
+        false => format!(
+            "What there is, is in '{}' (errors below error/); if it will do, give that folder as \
+             INPUT",
+            site.path().display()
+        ),
+    };
+    let message = format!(
+        "the export is not complete: {} errors of the server, {} files with missing or broken \
+         rows. {advice}",
+        thousands(reported.failures),
+        thousands(wrong.len() as u64)
+    );
+    Err(Error::new(Exit::BulkFailed, message))
+}

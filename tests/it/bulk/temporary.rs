@@ -1,0 +1,130 @@
+//! Exports that no one wants to keep, cut short: patients' data goes, and the server is told.
+
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::server::{Fault, Server};
+use super::*;
+use crate::support::children;
+
+fn job(site: &Site, server: &Server, options: &[&str]) -> Command {
+    let mut command = site.command();
+    command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE).stdout(Stdio::null());
+    command.args([&server.base(), "out", "phi", "--output-format=ndjson"]).args(options);
+    command
+}
+
+/// The files of temporary exports below PHI and the system's temporary folder.
+fn left(site: &Site) -> Vec<String> {
+    let names = ["phi", "tmp"].map(|root| site.listing(root).into_keys());
+    names.into_iter().flatten().filter(|name| name.contains("work")).collect()
+}
+
+fn until(child: &mut Child, what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before: {what}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never came to: {what}");
+        sleep(Duration::from_millis(1));
+    }
+}
+
+/// Starts the job, and waits until it has a file and waits for another one.
+fn amid_downloads(site: &Site, server: &Server, options: &[&str]) -> Child {
+    server.fault("GET", "/files/2", 1, Fault::Stall(Duration::from_secs(60)));
+    let mut child = job(site, server, options).stderr(Stdio::piped()).spawn().unwrap();
+    until(&mut child, "downloads", || {
+        let names: Vec<_> = site.listing(".").into_keys().collect();
+        let has = |name: &str| names.iter().any(|found| found.contains(name));
+        has("Patient.000.ndjson") && server.is_over("/files/2")
+    });
+    child
+}
+
+#[test]
+fn a_signal_removes_the_files_and_ends_the_export_on_the_server() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        // While the server works, and while files come.
+        for polls in [usize::MAX, 0] {
+            let (site, server) = (Site::new(), Server::start(small()));
+            server.change(|content| content.polls = polls);
+            let mut child = match polls {
+                0 => amid_downloads(&site, &server, &[]),
+                _ => job(&site, &server, &[]).stderr(Stdio::piped()).spawn().unwrap(),
+            };
+            until(&mut child, "polling", || {
+                server.seen("GET", "jobs/").len() > usize::from(polls > 0)
+            });
+            assert!(!left(&site).is_empty());
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            let ended: Ended = child.wait_with_output().unwrap().into();
+            assert_eq!(ended.code, Some(code), "{}", ended.err);
+            assert_eq!(left(&site), [""; 0]);
+            assert!(!site.path("out").exists());
+            assert_eq!(server.seen("DELETE", "jobs/0").len(), 1, "{}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn a_signal_leaves_what_can_be_taken_up() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    let options = ["--export-to=dir"];
+    let child = amid_downloads(&site, &server, &options);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ended: Ended = child.wait_with_output().unwrap().into();
+    assert_eq!(ended.code, Some(143), "{}", ended.err);
+    assert!(server.seen("DELETE", "jobs/").is_empty());
+    let ended = end(&mut job(&site, &server, &options));
+    assert_eq!((ended.code, server.kickoffs()), (Some(0), 1), "{}", ended.err);
+    assert_eq!(site.table("out", "ndjson", "patient").len(), 5);
+}
+
+#[test]
+fn what_a_killed_run_has_downloaded_is_removed_by_the_next() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    let mut child = amid_downloads(&site, &server, &[]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(left(&site).iter().any(|name| name.contains("Patient.000.ndjson")));
+    let ended = end(&mut job(&site, &server, &[]));
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(left(&site), [""; 0]);
+    assert_eq!(site.table("out", "ndjson", "patient").len(), 5);
+}
+
+#[test]
+fn an_export_that_fails_is_ended_on_the_server() {
+    let gone = |server: &Server| server.fault("GET", "/files/1", 99, Fault::status(404));
+    let down = |server: &Server| server.fault("GET", "jobs/", 99, Fault::status(503));
+    let failures: [&dyn Fn(&Server); 2] = [&gone, &down];
+    for failure in failures {
+        let (site, server) = (Site::new(), Server::start(small()));
+        failure(&server);
+        let ended = end(&mut job(&site, &server, &[]));
+        assert_eq!(ended.code, Some(16), "{}", ended.err);
+        assert_eq!(server.seen("DELETE", "jobs/0").len(), 1);
+        assert_eq!(left(&site), [""; 0]);
+        assert!(ended.err.contains("with --export-to DIR, the next run"), "{}", ended.err);
+        let ended = end(&mut job(&site, &server, &["--export-to=dir"]));
+        assert_eq!(ended.code, Some(16), "{}", ended.err);
+        assert!(server.seen("DELETE", "jobs/1").is_empty());
+        assert!(ended.err.contains("the same command takes the export up again"), "{}", ended.err);
+        assert!(children(&site.path("dir")).iter().any(|name| name.ends_with("export.json")));
+    }
+}
+
+#[test]
+fn a_server_that_does_not_hear_of_the_end_holds_nobody_up() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.fault("DELETE", "jobs/", 1, Fault::Stall(Duration::from_secs(600)));
+    let child = amid_downloads(&site, &server, &[]);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ended: Ended = child.wait_with_output().unwrap().into();
+    assert_eq!(ended.code, Some(143), "{}", ended.err);
+    assert!(ended.err.contains("--resume URL --cancel"), "{}", ended.err);
+    assert_eq!(left(&site), [""; 0]);
+}
