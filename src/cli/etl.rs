@@ -29,6 +29,10 @@ pub struct EtlArgs {
     #[arg(value_name = "PHI")]
     phi: Option<String>,
 
+    /// Only check settings, credentials, access to the three locations and the codebook, and say
+    /// what would run
+    #[arg(long)]
+    check: bool,
     /// TOML file with settings, keys as the flags without --
     #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
@@ -109,6 +113,7 @@ impl EtlArgs {
         let mut layers = Layers::new(self.flags(), self.config.as_deref())?;
         let json = layers.choice("log-format", &["text", "json"]) == "json";
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
+        let check = self.check;
         let config = self.config(&mut layers);
         let bars = logging.init();
         refuse_missing_parts(&mut layers)?;
@@ -116,7 +121,10 @@ impl EtlArgs {
         let config = config?;
         config.credentials.check()?;
         ui::signals::install()?;
-        crate::etl::run(&config, bars)
+        match check {
+            true => crate::etl::check(&config),
+            false => crate::etl::run(&config, bars),
+        }
     }
 
     fn config(self, layers: &mut Layers) -> Result<EtlConfig> {

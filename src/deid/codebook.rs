@@ -45,6 +45,16 @@ impl Codebook {
         Self::parse(&settings, &show)
     }
 
+    /// The codebook in `phi` as a run would use it, if there is one; nothing is written.
+    pub fn look(phi: &Folder) -> Result<Option<Self>> {
+        let show = phi.show(CODEBOOK);
+        let Some(bytes) = phi.read(CODEBOOK)? else { return Ok(None) };
+        let mut settings = decode(&bytes, &show)?;
+        upgrade(&mut settings, &show)?;
+        complete(&mut settings)?;
+        Self::parse(&settings, &show).map(Some)
+    }
+
     /// The ID of the codebook in `phi`, if there is one and it has one; nothing is written.
     pub fn id_in(phi: &Folder) -> Result<Option<String>> {
         let Some(bytes) = phi.read(CODEBOOK)? else { return Ok(None) };

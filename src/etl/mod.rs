@@ -2,6 +2,7 @@
 //!
 //! [`run`] reads from top to bottom as the pipeline goes.
 
+mod check;
 mod convert;
 mod exported;
 mod init;
@@ -12,6 +13,7 @@ mod scrubbing;
 mod summary;
 mod worker;
 
+pub use check::check;
 pub use convert::convert;
 pub use init::init;
 

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::explain::{Cloud, Place};
 use super::guarded::Guarded;
+use super::kept::Kept;
 use super::options::StoreOptions;
 use super::s3::Aws;
 use crate::error::{Error, Exit, Result};
@@ -29,6 +30,17 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
         let shown = super::without_secrets(url);
         Error::new(Exit::ArgsInvalid, format!("'{shown}' {what}"))
     };
+    // One name for one place: folders are compared by their URLs.
+    let mut url = url.clone();
+    let scheme = match url.scheme() {
+        "s3a" => "s3",
+        "azure" => "az",
+        "abfs" => "abfss",
+        other => other,
+    };
+    let scheme = scheme.to_owned();
+    url.set_scheme(&scheme).map_err(|()| invalid("has a scheme that does not fit"))?;
+    let url = &url;
     if url.scheme() == "memory" {
         let bucket = format!("memory://{}", url.host_str().unwrap_or_default());
         let store = shared(&bucket, options, || Ok(Arc::new(InMemory::new())))?;
@@ -61,13 +73,13 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
             let builder = GoogleCloudStorageBuilder::from_env().with_url(bucket.as_str());
             let store = builder.build().map_err(|error| unusable(&bucket, "GOOGLE_", &error))?;
             let place = Place { cloud: Cloud::Google, bucket: bucket.clone(), at: "Google".into() };
-            Ok(Arc::new(Guarded::new(store, place, false)) as Arc<dyn ObjectStore>)
+            Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)
         }
         ObjectStoreScheme::MicrosoftAzure => {
             let builder = MicrosoftAzureBuilder::from_env().with_url(bucket.as_str());
             let store = builder.build().map_err(|error| unusable(&bucket, "AZURE_", &error))?;
             let place = Place { cloud: Cloud::Azure, bucket: bucket.clone(), at: "Azure".into() };
-            Ok(Arc::new(Guarded::new(store, place, false)) as Arc<dyn ObjectStore>)
+            Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)
         }
         _ => Err(invalid("is no location that this program can read and write")),
     })?;
@@ -86,7 +98,7 @@ fn s3(bucket: &str, url: &Url, options: &StoreOptions) -> Result<Arc<dyn ObjectS
     let aws = aws(options)?;
     let store = aws.bucket(url.host_str().unwrap_or_default(), options)?;
     let place = Place { cloud: Cloud::S3, bucket: bucket.to_owned(), at: aws.at() };
-    Ok(Arc::new(Guarded::new(store, place, !aws.is_aws())))
+    Ok(Arc::new(Kept::new(Guarded::new(store, place, !aws.is_aws()))))
 }
 
 fn unusable(bucket: &str, prefix: &str, error: &object_store::Error) -> Error {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryFutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
@@ -21,7 +21,9 @@ use uuid::Uuid;
 
 use super::explain::{Action, Place, unanswered};
 
-/// Attempts to create an object when the server does not answer.
+/// Deletes under way at once.
+const DELETES: usize = 8;
+/// Attempts when the server does not answer, beyond those that the library makes.
 const ATTEMPTS: u32 = 6;
 /// Before the second attempt; doubled for each further one.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -29,17 +31,39 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The store of a bucket.
 #[derive(Debug)]
 pub(super) struct Guarded<S> {
-    inner: S,
+    inner: Arc<S>,
     place: Arc<Place>,
     /// Whether it must be shown first that the server has conditional writes.
     doubtful: bool,
     checked: OnceCell<()>,
 }
 
+/// Asks again while the server does not answer.
+async fn again<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F) -> Result<T> {
+    let mut pause = PAUSE;
+    for _ in 1..ATTEMPTS {
+        match ask().await {
+            Err(error) if unanswered(&error) => sleep(pause).await,
+            done => return done,
+        }
+        pause *= 2;
+    }
+    ask().await
+}
+
+/// A listing as a stream, whole before its first entry.
+fn whole<F>(list: impl FnMut() -> F + Send + 'static) -> BoxStream<'static, Result<ObjectMeta>>
+where
+    F: Future<Output = Result<Vec<ObjectMeta>>> + Send,
+{
+    let entries = async move { again(list).await.map(|all| stream::iter(all).map(Ok)) };
+    stream::once(entries).try_flatten().boxed()
+}
+
 impl<S: ObjectStore> Guarded<S> {
     /// `doubtful`: whether the server might ignore the condition of a conditional write.
     pub fn new(inner: S, place: Place, doubtful: bool) -> Self {
-        Self { inner, place: Arc::new(place), doubtful, checked: OnceCell::new() }
+        Self { inner: Arc::new(inner), place: Arc::new(place), doubtful, checked: OnceCell::new() }
     }
 
     fn words(&self, action: Action) -> impl Fn(StoreError) -> StoreError + Send + Sync + use<S> {
@@ -55,15 +79,7 @@ impl<S: ObjectStore> Guarded<S> {
         payload: &PutPayload,
         options: &PutOptions,
     ) -> Result<PutResult> {
-        let mut pause = PAUSE;
-        for _ in 1..ATTEMPTS {
-            match self.inner.put_opts(location, payload.clone(), options.clone()).await {
-                Err(error) if unanswered(&error) => sleep(pause).await,
-                done => return done,
-            }
-            pause *= 2;
-        }
-        self.inner.put_opts(location, payload.clone(), options.clone()).await
+        again(|| self.inner.put_opts(location, payload.clone(), options.clone())).await
     }
 
     /// Refuses a server that overwrites where it was asked not to.
@@ -121,7 +137,8 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let upload = self.inner.put_multipart_opts(location, options).await;
+        let begin = || self.inner.put_multipart_opts(location, options.clone());
+        let upload = again(begin).await;
         let inner = upload.map_err(self.words(Action::Write))?;
         Ok(Box::new(GuardedUpload { inner, place: self.place.clone() }))
     }
@@ -145,11 +162,26 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations).map_err(self.words(Action::Delete)).boxed()
+        // The library does not try a delete again that got no answer.
+        let (inner, words) = (self.inner.clone(), self.words(Action::Delete));
+        let delete = move |location: Result<Path>| {
+            let inner = inner.clone();
+            async move {
+                let location = location?;
+                again(|| inner.delete(&location)).await?;
+                Ok(location)
+            }
+        };
+        locations.map(delete).buffered(DELETES).map_err(words).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix).map_err(self.words(Action::List)).boxed()
+        let (inner, prefix) = (self.inner.clone(), prefix.cloned());
+        let list = move || {
+            let (inner, prefix) = (inner.clone(), prefix.clone());
+            async move { inner.list(prefix.as_ref()).try_collect::<Vec<_>>().await }
+        };
+        whole(list).map_err(self.words(Action::List)).boxed()
     }
 
     fn list_with_offset(
@@ -157,11 +189,18 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset).map_err(self.words(Action::List)).boxed()
+        let (inner, prefix, offset) = (self.inner.clone(), prefix.cloned(), offset.clone());
+        let list = move || {
+            let (inner, prefix, offset) = (inner.clone(), prefix.clone(), offset.clone());
+            async move { inner.list_with_offset(prefix.as_ref(), &offset).try_collect::<Vec<_>>().await }
+        };
+        whole(list).map_err(self.words(Action::List)).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await.map_err(self.words(Action::List))
+        // Nor a listing that was cut off.
+        let listed = again(|| self.inner.list_with_delimiter(prefix)).await;
+        listed.map_err(self.words(Action::List))
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {

@@ -20,11 +20,11 @@ use super::{Folder, block_on, plain};
 use crate::error::{Context, Result};
 
 /// How often the holder renews it.
-const RENEW: Duration = Duration::from_secs(10);
+const RENEW: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 10_000 });
 /// Unchanged for so long, its holder is dead.
-const DEAD: Duration = Duration::from_secs(60);
+const DEAD: Duration = Duration::from_millis(if cfg!(test) { 2_000 } else { 60_000 });
 /// How often who waits looks at it.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 500 });
 
 /// Held until dropped.
 pub(super) struct Lease {

@@ -8,6 +8,7 @@ mod bucket;
 mod download;
 mod explain;
 mod guarded;
+mod kept;
 mod lease;
 mod lock;
 mod options;
@@ -194,6 +195,17 @@ impl Folder {
         self.local.as_ref().is_none_or(|path| path.is_dir())
     }
 
+    /// This folder; on a disk, if there is no such folder yet, the one above it that there is.
+    pub fn nearest(&self) -> Result<Self> {
+        let local = self.local.as_deref();
+        match local.and_then(|path| path.ancestors().find(|above| above.exists())) {
+            Some(above) => {
+                Ok(Self { private: self.private, ..Self::open_local(above, self.parts)? })
+            }
+            None => Ok(self.clone()),
+        }
+    }
+
     /// Makes a local folder and its parents; does nothing in a bucket.
     pub fn create(&self) -> Result<()> {
         match &self.local {
@@ -216,7 +228,8 @@ impl Folder {
             .filter_map(|meta| {
                 let parts: Vec<_> = meta.location.prefix_match(&self.prefix)?.collect();
                 let name = parts.iter().map(|p| p.as_ref()).collect::<Vec<_>>().join("/");
-                Some(Entry { name, size: meta.size })
+                // The folder's own entry, as some tools make it.
+                (!name.is_empty()).then_some(Entry { name, size: meta.size })
             })
             .collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));

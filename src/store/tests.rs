@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{Read, Write};
 
 use super::*;
 
@@ -91,4 +91,52 @@ fn old_files_under_way_of_other_programs_are_removed() {
     file.set_modified(long_ago).unwrap();
     Folder::open(dir.path().to_str().unwrap()).unwrap().remove_unfinished();
     assert!(!path.exists());
+}
+
+#[test]
+fn a_lock_in_a_bucket_is_held_by_one_at_a_time() {
+    let folder = Folder::open("memory:///").unwrap();
+    let inside = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let lock = folder.lock("lock").unwrap();
+                    assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                    std::thread::yield_now();
+                    inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                    drop(lock);
+                }
+            });
+        }
+    });
+    assert_eq!(folder.list().unwrap(), []);
+}
+
+#[test]
+fn a_lock_of_a_dead_process_is_taken_over() {
+    let folder = Folder::open("memory:///").unwrap();
+    folder.write("lock", "of a process that was killed").unwrap();
+    drop(folder.lock("lock").unwrap());
+    assert_eq!(folder.read("lock").unwrap(), None);
+}
+
+#[test]
+fn large_objects_go_to_buckets_and_come_back_in_parts() {
+    let options = StoreOptions { part_bytes: 1000, ..StoreOptions::default() };
+    let folder = Folder::open_with("memory://parts/x", &options).unwrap();
+    for size in [0, 1, 999, 1000, 1001, 2000, 12_345] {
+        let bytes: Vec<u8> = (0..size).map(|n: u32| (n % 251) as u8).collect();
+        let mut upload = folder.upload("object").unwrap();
+        bytes.chunks(77).for_each(|part| upload.write_all(part).unwrap());
+        assert_eq!(upload.finish().unwrap(), u64::from(size));
+        let mut back = Vec::new();
+        folder.reader("object").unwrap().unwrap().read_to_end(&mut back).unwrap();
+        assert!(back == bytes, "{size}");
+    }
+    let mut reader = folder.reader("object").unwrap().unwrap();
+    reader.read_exact(&mut [0; 10]).unwrap();
+    folder.write("object", "another").unwrap();
+    let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("replaced"), "{error}");
 }

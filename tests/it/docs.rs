@@ -10,7 +10,7 @@ use cumulus_etl::config::ETL_KEYS;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Options of the main job that only the command line has.
-const NO_SETTING: [&str; 1] = ["config"];
+const NO_SETTING: [&str; 2] = ["check", "config"];
 
 fn help(arguments: &[&str]) -> String {
     let program = env!("CARGO_BIN_EXE_cumulus-etl");

@@ -2,6 +2,7 @@
 
 mod auth;
 mod bulk;
+mod check;
 mod cli;
 mod container;
 mod convert;

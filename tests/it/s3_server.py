@@ -9,7 +9,7 @@ Each line on standard input is an order, answered by a line of JSON:
     faults N            1 request in N fails in some way from now on; 0: none
     delay MS            so long before each answer
     hang N              N more requests are answered; the others wait for `resume`
-    hung                waits until one does
+    hung                whether one waits
     resume
     answer METHOD STATUS CODE MORE
                         requests of this method fail with this code from now on
@@ -183,7 +183,7 @@ def main():
             app.hung.clear()
             app.left = int(words[0])
         elif order == "hung":
-            app.hung.wait()
+            answer = app.hung.is_set()
         elif order == "well":
             app.answers = {}
         elif order == "resume":

@@ -1,0 +1,136 @@
+//! `--check`: whether a run would work, and what it would do. No row is read beyond a file's
+//! first, and nothing stays written.
+
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::exported;
+use super::{empty_folder, open_input, plan, records, refuse_overlaps, report_oddities};
+use crate::bulk::{self, Target};
+use crate::config::EtlConfig;
+use crate::deid::Codebook;
+use crate::error::{Error, Exit, Result};
+use crate::http::{self, Client};
+use crate::input::{self, ExportLog};
+use crate::store::{Folder, block_on};
+use crate::ui::thousands;
+
+/// Checks settings, credentials, access to the three locations, and the codebook.
+///
+/// # Errors
+/// The first thing that would go wrong; all others have been said before.
+pub fn check(config: &EtlConfig) -> Result<()> {
+    let selected = plan::selected(config)?;
+    let output = Folder::open_with(&config.output, &config.store)?;
+    let phi = Folder::open_with(&config.phi, &config.store)?.private();
+    let errors_to = config.errors_to.as_deref();
+    let errors_to = errors_to.map(|to| empty_folder(to, &config.store)).transpose()?;
+    let folder = match exported::is_server(&config.input) {
+        true => exported::kept(config)?,
+        false => Some(open_input(config)?),
+    };
+    refuse_overlaps(folder.as_ref(), &output, &phi, errors_to.as_ref())?;
+    let formats: Vec<_> = config.output_format.iter().map(|format| format.name()).collect();
+
+    let found = match folder {
+        Some(folder) if !exported::is_server(&config.input) => {
+            read_input(config, &selected, &folder)
+        }
+        _ => ask_server(config, &selected),
+    };
+    let written = try_to_write(&output).map(|()| {
+        info!("OUTPUT '{output}' can be written; tables will be {}", formats.join(", "));
+    });
+    let secret = try_to_write(&phi).and_then(|()| codebook(&output, &phi));
+    let space = room(config, &phi);
+
+    let failed = [found, written, secret, space].into_iter().filter_map(Result::err);
+    let mut failed: Vec<Error> = failed.collect();
+    let Some(last) = failed.pop() else {
+        info!("A run would begin; nothing was changed");
+        return Ok(());
+    };
+    failed.iter().for_each(|error| warn!("{error}"));
+    Err(last)
+}
+
+/// Which tables there would be, of what.
+fn read_input(config: &EtlConfig, selected: &[&'static str], folder: &Folder) -> Result<()> {
+    let inputs = input::find(folder)?;
+    let log = match &inputs.log {
+        Some(name) => input::read_export_log(folder, name)?,
+        None => ExportLog::default(),
+    };
+    let deletes = input::read_deletes(folder, &inputs.deleted)?;
+    let tables = plan::tables(config, selected, &inputs, &deletes)?;
+    let export = plan::export(config, &log)?;
+    report_oddities(&inputs, &deletes);
+    info!("INPUT '{folder}' can be read: Group '{}', exported {}", export.group, export.time);
+    for table in &tables {
+        let bytes: u64 = table.files.iter().map(|file| file.bytes).sum();
+        info!(
+            "{}: {} files, {} bytes, {} deletes",
+            table.name,
+            table.files.len(),
+            thousands(bytes),
+            deletes.by_type.get(table.resource_type).map_or(0, |ids| ids.len())
+        );
+    }
+    Ok(())
+}
+
+/// Whether the server accepts the credentials, and what it would be asked for.
+fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
+    let target = Target::parse(&config.input)?;
+    let options = config.export.options(&target, selected, false)?;
+    let auth = config.credentials.auth(&bulk::scope_types(&options))?;
+    let client = Client::new(&target.base, auth, &http::Options::default())?;
+    let asked = block_on(async {
+        client.authorize().await?;
+        client.capabilities().await.map(|_| ())
+    });
+    asked.map_err(|error| error.into_error(Exit::BulkFailed))?;
+    let types = options.narrowing.types.join(", ");
+    info!(
+        "INPUT '{}' accepts the credentials; {types} would be exported",
+        super::shown(&config.input)
+    );
+    Ok(())
+}
+
+/// Whether the codebook can be used, and belongs to OUTPUT.
+fn codebook(output: &Folder, phi: &Folder) -> Result<()> {
+    let found = Codebook::look(phi)?;
+    records::check_codebook(output, phi)?;
+    match found {
+        Some(codebook) => info!("PHI '{phi}' has the codebook {}", codebook.id()),
+        None => info!("PHI '{phi}' has no codebook; a run makes one"),
+    }
+    Ok(())
+}
+
+/// Whether there is a place for temporary files.
+fn room(config: &EtlConfig, phi: &Folder) -> Result<()> {
+    let place = match &config.work_dir {
+        Some(named) => Folder::open(named)?,
+        None if phi.local().is_some() => return Ok(()),
+        None => Folder::open(&std::env::temp_dir().to_string_lossy())?,
+    };
+    if place.local().is_none() {
+        let message = format!("--work-dir must be a local folder, not '{place}'");
+        return Err(Error::new(Exit::ArgsInvalid, message));
+    }
+    try_to_write(&place)
+}
+
+/// Writes something and removes it; where there is no such folder yet, in the one that a run
+/// would make it in.
+fn try_to_write(folder: &Folder) -> Result<()> {
+    let name = format!(".cumulus-etl-check-{}", Uuid::new_v4().simple());
+    let nearest = folder.nearest()?;
+    nearest.list_direct()?;
+    if nearest.write_new(&name, "")? {
+        nearest.remove(&name)?;
+    }
+    Ok(())
+}
