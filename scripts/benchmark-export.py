@@ -26,6 +26,8 @@ import threading
 import time
 from pathlib import Path
 
+from benchmark import measure
+
 # Files, bytes in each.
 SETS = {"base": (1, 1_000), "large": (10, 100_000_000), "small": (20_000, 20_000)}
 # Files with a content of their own; the others are further names of these.
@@ -148,19 +150,6 @@ class Fhir(http.server.BaseHTTPRequestHandler):
         self.answer(202, {})
 
 
-def measure(command: list[str]) -> tuple[float, float, int]:
-    """Seconds, CPU seconds, and peak resident set in MiB of a command."""
-    os.sync()
-    start = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    messages = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - start
-    if status != 0:
-        sys.exit(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}:\n{messages}")
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss >> 10
-
-
 @contextlib.contextmanager
 def servers(work: Path, port: int):
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -206,9 +195,10 @@ def main() -> None:
         for _ in range(options.runs):
             shutil.rmtree(target, ignore_errors=True)
             target.mkdir()
+            os.sync()
             results.append(measure(command))
-        seconds, cpu, _ = min(results)
-        memory = max(result[2] for result in results)
+        seconds, _, cpu = min(results)
+        memory = max(result[1] for result in results)
         rate = megabytes / seconds
         print(f"{name:40} {seconds:7.2f} s {rate:7.0f} MB/s {cpu:6.2f} s CPU {memory:5} MiB",
               end="", flush=True)

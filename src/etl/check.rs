@@ -5,13 +5,12 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::exported;
-use super::{empty_folder, open_input, plan, records, refuse_overlaps, report_oddities};
+use super::{Found, Places, plan, records};
 use crate::bulk::{self, Target};
 use crate::config::EtlConfig;
 use crate::deid::Codebook;
 use crate::error::{Error, Exit, Result};
 use crate::http::{self, Client};
-use crate::input::{self, ExportLog};
 use crate::store::{Folder, block_on};
 use crate::ui::thousands;
 
@@ -21,15 +20,7 @@ use crate::ui::thousands;
 /// The first thing that would go wrong; all others have been said before.
 pub fn check(config: &EtlConfig) -> Result<()> {
     let selected = plan::selected(config)?;
-    let output = Folder::open_with(&config.output, &config.store)?;
-    let phi = Folder::open_with(&config.phi, &config.store)?.private();
-    let errors_to = config.errors_to.as_deref();
-    let errors_to = errors_to.map(|to| empty_folder(to, &config.store)).transpose()?;
-    let folder = match exported::is_server(&config.input) {
-        true => exported::kept(config)?,
-        false => Some(open_input(config)?),
-    };
-    refuse_overlaps(folder.as_ref(), &output, &phi, errors_to.as_ref())?;
+    let Places { folder, output, phi, errors_to: _ } = Places::open(config)?;
     let formats: Vec<_> = config.output_format.iter().map(|format| format.name()).collect();
 
     let found = match folder {
@@ -56,15 +47,7 @@ pub fn check(config: &EtlConfig) -> Result<()> {
 
 /// Which tables there would be, of what.
 fn read_input(config: &EtlConfig, selected: &[&'static str], folder: &Folder) -> Result<()> {
-    let inputs = input::find(folder)?;
-    let log = match &inputs.log {
-        Some(name) => input::read_export_log(folder, name)?,
-        None => ExportLog::default(),
-    };
-    let deletes = input::read_deletes(folder, &inputs.deleted)?;
-    let tables = plan::tables(config, selected, &inputs, &deletes)?;
-    let export = plan::export(config, &log)?;
-    report_oddities(&inputs, &deletes);
+    let Found { deletes, tables, export, .. } = Found::look(config, selected, folder)?;
     info!("INPUT '{folder}' can be read: Group '{}', exported {}", export.group, export.time);
     for table in &tables {
         let bytes: u64 = table.files.iter().map(|file| file.bytes).sum();

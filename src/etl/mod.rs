@@ -30,7 +30,7 @@ use crate::config::{EtlConfig, OutputFormat};
 use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::{Error, Exit, Result};
 use crate::http::show_url;
-use crate::input::{self, Deletes, ExportLog, base_of};
+use crate::input::{self, Deletes, ExportLog, Inputs, base_of};
 use crate::output::{SinkOptions, Sinks, completion};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::ui::Progress;
@@ -75,20 +75,61 @@ struct Run<'a> {
     bars: bool,
 }
 
+/// The locations that a user names.
+struct Places {
+    /// INPUT, or where the export of a server is kept; `None` for one that is not.
+    folder: Option<Folder>,
+    output: Folder,
+    phi: Folder,
+    errors_to: Option<Folder>,
+}
+
+impl Places {
+    /// Opens them all; refuses folders inside each other.
+    fn open(config: &EtlConfig) -> Result<Self> {
+        let output = Folder::open_with(&config.output, &config.store)?;
+        let phi = Folder::open_with(&config.phi, &config.store)?.private();
+        let errors_to = config.errors_to.as_deref();
+        let errors_to = errors_to.map(|to| empty_folder(to, &config.store)).transpose()?;
+        let folder = match exported::is_server(&config.input) {
+            true => exported::kept(config)?,
+            false => Some(open_input(config)?),
+        };
+        refuse_overlaps(folder.as_ref(), &output, &phi, errors_to.as_ref())?;
+        Ok(Self { folder, output, phi, errors_to })
+    }
+}
+
+/// What an input folder holds, and what will be made of it.
+struct Found {
+    inputs: Inputs,
+    deletes: Deletes,
+    tables: Vec<TablePlan>,
+    export: Export,
+}
+
+impl Found {
+    /// Looks through the folder, and says what is odd.
+    fn look(config: &EtlConfig, selected: &[&'static str], folder: &Folder) -> Result<Self> {
+        let inputs = input::find(folder)?;
+        let log = match &inputs.log {
+            Some(name) => input::read_export_log(folder, name)?,
+            None => ExportLog::default(),
+        };
+        let deletes = input::read_deletes(folder, &inputs.deleted)?;
+        let tables = plan::tables(config, selected, &inputs, &deletes)?;
+        let export = plan::export(config, &log)?;
+        report_oddities(&inputs, &deletes);
+        Ok(Self { inputs, deletes, tables, export })
+    }
+}
+
 /// Runs the main job. `bars`: draw progress bars.
 pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let clock = Instant::now();
     let started = Utc::now();
     let selected = plan::selected(config)?;
-    let output = Folder::open_with(&config.output, &config.store)?;
-    let phi = Folder::open_with(&config.phi, &config.store)?.private();
-    let errors_to = config.errors_to.as_deref();
-    let errors_to = errors_to.map(|to| empty_folder(to, &config.store)).transpose()?;
-    let folder = match exported::is_server(&config.input) {
-        true => exported::kept(config)?,
-        false => Some(open_input(config)?),
-    };
-    refuse_overlaps(folder.as_ref(), &output, &phi, errors_to.as_ref())?;
+    let Places { folder, output, phi, errors_to } = Places::open(config)?;
     // Without secrets: the URL goes into records.
     let (mut config, mut selected) = (config.clone(), selected);
     let (input, exported) = match folder {
@@ -107,15 +148,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let config = &config;
 
     info!("Looking through '{input}'");
-    let inputs = input::find(&input)?;
-    let log = match &inputs.log {
-        Some(name) => input::read_export_log(&input, name)?,
-        None => ExportLog::default(),
-    };
-    let deletes = input::read_deletes(&input, &inputs.deleted)?;
-    let tables = plan::tables(config, &selected, &inputs, &deletes)?;
-    let export = plan::export(config, &log)?;
-    report_oddities(&inputs, &deletes);
+    let Found { inputs, deletes, tables, export } = Found::look(config, &selected, &input)?;
 
     records::check_codebook(&output, &phi)?;
     phi.create()?;

@@ -1,5 +1,6 @@
 //! Blocks of bytes that stay in memory while they are few and go to the work folder after that.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -48,16 +49,16 @@ impl Blocks {
     }
 
     /// The block with this index.
-    pub fn read(&self, index: usize) -> Result<Vec<u8>> {
+    pub fn read(&self, index: usize) -> Result<Cow<'_, [u8]>> {
         match (&self.places[index], &self.file) {
-            (Place::Memory(bytes), _) => Ok(bytes.clone()),
+            (Place::Memory(bytes), _) => Ok(Cow::Borrowed(bytes)),
             (Place::Disk { offset, len }, Some(file)) => {
                 let mut bytes = vec![0; *len];
                 file.read_exact_at(&mut bytes, *offset)
                     .with_context(|| format!("cannot read the work folder '{}'", self.work))?;
-                Ok(bytes)
+                Ok(Cow::Owned(bytes))
             }
-            (Place::Disk { .. }, None) => Ok(Vec::new()),
+            (Place::Disk { .. }, None) => Ok(Cow::default()),
         }
     }
 }
