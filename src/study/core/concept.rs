@@ -26,14 +26,27 @@ impl Concept {
         all.map(Column::from).collect()
     }
 
+    fn about(&self) -> String {
+        let path = format!("`{}.{}`", self.source, self.path);
+        match self.prefer {
+            [] => format!("The codings of {path}."),
+            [only] => format!("The one coding of {path} in `{only}`."),
+            [first, .., last] => format!(
+                "For each resource the best coding of {path}, of {} systems: `{first}` before all \
+                 others, `{last}` after them.",
+                self.prefer.len()
+            ),
+        }
+    }
+
     /// The statement that makes the table.
     pub fn statement(&self, sources: &Sources) -> Statement {
         let query = match self.codings(sources) {
-            None => return Statement::empty(self.table(), self.columns()),
+            None => return Statement::empty(self.table(), self.columns(), self.about()),
             Some(codings) if self.prefer.is_empty() => codings,
             Some(codings) => self.best(&codings),
         };
-        Statement { table: self.table(), columns: self.columns(), query }
+        Statement { table: self.table(), columns: self.columns(), about: self.about(), query }
     }
 
     /// All codings that may be kept; nothing if the schema has no place for them.
@@ -116,13 +129,14 @@ impl Concept {
 /// a format has a row, too.
 pub(super) fn document_format(sources: &Sources) -> Statement {
     let table = "core__documentreference_dn_format".to_owned();
+    let about = "The formats of documents' contents.".to_owned();
     let leaves = ["code", "system", "display"];
     let columns: Vec<Column> =
         std::iter::once("id").chain(leaves).map(|name| (name, Type::Text).into()).collect();
     let list = sources.rows("documentreference", "s").get("content");
     let format = list.items("l.content").map(|content| content.get("format"));
     let Some(format) = format.filter(Place::exists) else {
-        return Statement::empty(table, columns);
+        return Statement::empty(table, columns, about);
     };
     let values = leaves.map(|leaf| format!("{} AS {leaf}", format.get(leaf).value(Type::Text)));
     let query = format!(
@@ -130,5 +144,5 @@ pub(super) fn document_format(sources: &Sources) -> Statement {
         values.join(",\n  "),
         list.sql()
     );
-    Statement { table, columns, query }
+    Statement { table, columns, about, query }
 }

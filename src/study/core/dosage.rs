@@ -73,14 +73,19 @@ impl Dosed {
     /// The table of instructions: a row for each, or for each of its doses.
     pub fn instructions(&self, sources: &Sources) -> Statement {
         let table = format!("core__{}_dosageinstruction", self.source);
+        let about = format!(
+            "Dosage instructions of `core__{}`, a row for each of their doses; `row` and `dose_row` \
+             are their places.",
+            self.source
+        );
         let list = sources.rows(self.source, "s").get("dosageInstruction");
         let Some(item) = list.items("i.item") else {
-            return Statement::empty(table, self.columns());
+            return Statement::empty(table, self.columns(), about);
         };
         let doses = item.get("doseAndRate");
         let dose = doses.items("d.dose").filter(|dose| Dose(dose).exists());
         if dose.is_none() && !INSTRUCTION.iter().any(|(_, path, _)| item.get(path).exists()) {
-            return Statement::empty(table, self.columns());
+            return Statement::empty(table, self.columns(), about);
         }
         let own = format!("{}_ref", self.source);
         let parent = [own.as_str(), "subject_ref", "encounter_ref"];
@@ -130,7 +135,7 @@ impl Dosed {
             instruction.join(",\n    "),
             shown.join(",\n  ")
         );
-        Statement { table, columns: self.columns(), query }
+        Statement { table, columns: self.columns(), about, query }
     }
 
     /// The table of the codings that say what kind a dose is.
@@ -165,9 +170,13 @@ impl Dosed {
                 codings.sql()
             ))
         };
-        match query() {
-            Some(query) => Statement { table, columns: columns.map(Column::from).into(), query },
-            None => Statement::empty(table, columns.map(Column::from).into()),
+        let query = query();
+        let columns = columns.map(Column::from).into();
+        let about =
+            format!("The codings of `{}.dosageInstruction[].doseAndRate[].type`.", self.source);
+        match query {
+            Some(query) => Statement { table, columns, about, query },
+            None => Statement::empty(table, columns, about),
         }
     }
 }

@@ -7,6 +7,8 @@ use super::{Column, Statement};
 pub(super) struct Lookup {
     /// The table's name after `core__`.
     name: &'static str,
+    /// What is in it.
+    about: &'static str,
     /// The columns, all of them text.
     columns: &'static [&'static str],
     /// The rows.
@@ -25,6 +27,7 @@ impl Lookup {
         Statement {
             table: format!("core__{}", self.name),
             columns: self.columns.iter().map(|name| Column::from((*name, Type::Text))).collect(),
+            about: self.about.to_owned(),
             query: format!(
                 "SELECT {columns}\nFROM (\n  VALUES\n  {}\n) AS t ({columns})",
                 rows.join(",\n  "),
@@ -36,9 +39,9 @@ impl Lookup {
 
 /// All tables of fixed content.
 pub(super) const LOOKUPS: [Lookup; 4] = [
-    // Classes of encounters: HL7's ActEncounterCode.
     Lookup {
         name: "fhir_act_encounter_code_v3",
+        about: "Classes of encounters: HL7's ActEncounterCode.",
         columns: &["code", "display"],
         rows: &[
             &["ACUTE", "inpatient acute"],
@@ -54,9 +57,9 @@ pub(super) const LOOKUPS: [Lookup; 4] = [
             &["VR", "virtual"],
         ],
     },
-    // Code systems by name, and what they are called in data.
     Lookup {
         name: "fhir_mapping_code_system_uri",
+        about: "Code systems by name, and what they are called in data.",
         columns: &["code_system", "uri"],
         rows: &[
             &["CPT", "CPT"],
@@ -89,9 +92,9 @@ pub(super) const LOOKUPS: [Lookup; 4] = [
             &["UMLS", "http://www.nlm.nih.gov/research/umls/"],
         ],
     },
-    // What the elements of core are defined by.
     Lookup {
         name: "fhir_mapping_resource_uri",
+        about: "What the elements of core are defined by.",
         columns: &["resource", "uri"],
         rows: &[
             &["Coding", "http://hl7.org/fhir/datatypes.html#Coding"],
@@ -134,10 +137,10 @@ pub(super) const LOOKUPS: [Lookup; 4] = [
             &["VitalSign", "http://hl7.org/fhir/observation-vitalsigns.html"],
         ],
     },
-    // The class that a class found in data means: HL7's own, and those of its older version 2 (`B`,
-    // `C`, `N` and `U` of that mean nothing that the newer has).
+    // `B`, `C`, `N` and `U` of version 2 mean nothing that the newer has.
     Lookup {
         name: "fhir_mapping_expected_act_encounter_code_v3",
+        about: "The class that an encounter's class in data means, of HL7's version 2, too.",
         columns: &["expected", "found", "found_system"],
         rows: &[
             &["ACUTE", "ACUTE", "http://terminology.hl7.org/CodeSystem/v3-ActCode"],

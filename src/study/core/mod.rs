@@ -22,7 +22,10 @@ mod special;
 #[cfg(test)]
 mod tests;
 
+use chrono::{DateTime, Utc};
+
 use super::counts::{self, CountsTable};
+use super::manifest::{ExportKind, ExportTable};
 use super::source::Source;
 use crate::error::Result;
 pub use declare::Type;
@@ -55,19 +58,21 @@ pub struct Statement {
     pub table: String,
     /// Its columns in order: those of the query.
     pub columns: Vec<Column>,
+    /// What is in it, a sentence or two.
+    pub about: String,
     /// The query, in Athena's SQL.
     pub query: String,
 }
 
 impl Statement {
     /// A table without rows.
-    fn empty(table: String, columns: Vec<Column>) -> Self {
+    fn empty(table: String, columns: Vec<Column>, about: String) -> Self {
         let nulls: Vec<_> = columns
             .iter()
             .map(|column| format!("{} AS {}", column.kind.null(), place::quoted(&column.name)))
             .collect();
         let query = format!("SELECT\n  {}\nWHERE 1 = 0", nulls.join(",\n  "));
-        Self { table, columns, query }
+        Self { table, columns, about, query }
     }
 
     /// The whole statement.
@@ -75,6 +80,30 @@ impl Statement {
         format!("CREATE TABLE {} AS\n{}", self.table, self.query)
     }
 }
+
+/// The source tables that core reads.
+pub const SOURCES: [&str; 20] = [
+    "allergyintolerance",
+    "condition",
+    "diagnosticreport",
+    "documentreference",
+    "encounter",
+    "episodeofcare",
+    "location",
+    "medication",
+    "medicationdispense",
+    "medicationrequest",
+    "observation",
+    "organization",
+    "patient",
+    "practitioner",
+    "practitionerrole",
+    "procedure",
+    "servicerequest",
+    "specimen",
+    "etl__completion",
+    "etl__completion_encounters",
+];
 
 /// Tables that can be made at once, after those of the steps before.
 #[derive(Clone, Debug)]
@@ -111,6 +140,32 @@ pub fn steps(sources: &Sources) -> Vec<Step> {
         step("resources", others),
         step("parts of resources", derived),
     ]
+}
+
+/// The tables about the build itself, which follow all others. `finished` is about now.
+pub fn bookkeeping(started: DateTime<Utc>, finished: DateTime<Utc>) -> Result<Step> {
+    let mut made: Vec<_> = steps(&Sources::default())
+        .into_iter()
+        .flat_map(|step| step.statements)
+        .map(|statement| statement.table)
+        .collect();
+    made.extend(counts()?.into_iter().map(|table| format!("{PREFIX}__{}", table.name)));
+    Ok(Step { label: "bookkeeping", statements: special::bookkeeping(&made, started, finished) })
+}
+
+/// The tables to export, with what they are tagged as, in order.
+pub fn exports() -> Result<Vec<ExportTable>> {
+    let counts = counts()?.into_iter().map(|table| ExportTable {
+        name: format!("{PREFIX}__{}", table.name),
+        description: table.description,
+        kind: ExportKind::Cube,
+    });
+    let metadata = [special::meta_date(), special::meta_version()].map(|made| ExportTable {
+        name: made.table,
+        description: Some(made.about),
+        kind: ExportKind::Meta,
+    });
+    Ok(counts.chain(metadata).collect())
 }
 
 /// The tables of counts, which follow the [`steps`]. An error is a fault of the program.

@@ -37,7 +37,7 @@ impl Resource {
     pub fn statement(&self, sources: &Sources) -> Statement {
         let rows = sources.rows(&self.source(), "s");
         if !rows.exists() {
-            return Statement::empty(self.table(), self.columns());
+            return Statement::empty(self.table(), self.columns(), self.about.to_owned());
         }
         let mut parts = Parts { joins: (self.joins)(&rows), ..Parts::default() };
         self.columns.iter().for_each(|columns| columns.add(self, &rows, &mut parts));
@@ -74,7 +74,12 @@ impl Resource {
             distinct(Distinct::Table),
             parts.columns.join(",\n  "),
         );
-        Statement { table: self.table(), columns: self.columns(), query }
+        Statement {
+            table: self.table(),
+            columns: self.columns(),
+            about: self.about.to_owned(),
+            query,
+        }
     }
 }
 

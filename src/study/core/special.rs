@@ -1,8 +1,10 @@
 //! Tables that no declaration covers: extensions of patients, encounters that are not complete,
 //! components' quantities, parts of other tables, metadata.
 
-use super::declare::Resource;
-use super::declare::Type::{BigInt, Date, Double, Int, Text};
+use chrono::{DateTime, Utc};
+
+use super::declare::Type::{BigInt, Date, Double, Int, Text, Timestamp};
+use super::declare::{Resource, Type};
 use super::place::Sources;
 use super::{Column, Statement};
 
@@ -62,9 +64,13 @@ pub(super) fn patient_extension(group: &str, sources: &Sources) -> Statement {
             kind = kind.value(Text),
         ))
     };
+    let about = format!(
+        "US Core's `{group}` of patients, in lower case: the broad categories, else the detailed \
+         ones; several are one text."
+    );
     match query() {
-        Some(query) => Statement { table, columns, query },
-        None => Statement::empty(table, columns),
+        Some(query) => Statement { table, columns, about, query },
+        None => Statement::empty(table, columns, about),
     }
 }
 
@@ -75,10 +81,12 @@ pub(super) fn patient_extension(group: &str, sources: &Sources) -> Statement {
 pub(super) fn incomplete_encounter(sources: &Sources) -> Statement {
     let table = "core__incomplete_encounter".to_owned();
     let columns = vec![("id", Text).into()];
+    let about = "Encounters whose data is not all loaded yet; they are not in `core__encounter`."
+        .to_owned();
     let loads = sources.rows("etl__completion", "c");
     let tracked = sources.rows("etl__completion_encounters", "e");
     if !loads.get("group_name").exists() || !tracked.get("group_name").exists() {
-        return Statement::empty(table, columns);
+        return Statement::empty(table, columns, about);
     }
     let time = |time: &str| format!("from_iso8601_timestamp({time}.export_time)");
     let latest: Vec<_> = AWAITED
@@ -100,7 +108,7 @@ pub(super) fn incomplete_encounter(sources: &Sources) -> Statement {
         best.join(",\n    "),
         since.join("\n    AND ")
     );
-    Statement { table, columns, query }
+    Statement { table, columns, about, query }
 }
 
 /// The quantities of observations' components.
@@ -110,11 +118,12 @@ pub(super) fn component_quantity(sources: &Sources) -> Statement {
         [("value", Double), ("comparator", Text), ("unit", Text), ("system", Text), ("code", Text)];
     let columns: Vec<Column> =
         [("id", Text), ("row", BigInt)].into_iter().chain(leaves).map(Column::from).collect();
+    let about = "The quantities of `observation.component[].valueQuantity`.".to_owned();
     let list = sources.rows("observation", "s").get("component");
     let quantity = list.items("l.component").map(|component| component.get("valueQuantity"));
     let quantity =
         quantity.filter(|quantity| leaves.iter().any(|(leaf, _)| quantity.get(leaf).exists()));
-    let Some(quantity) = quantity else { return Statement::empty(table, columns) };
+    let Some(quantity) = quantity else { return Statement::empty(table, columns, about) };
     let values = leaves.map(|(leaf, kind)| format!("{} AS {leaf}", quantity.get(leaf).value(kind)));
     let query = format!(
         "SELECT\n  s.id, l.row,\n  {}\nFROM observation AS s, UNNEST({}) WITH ORDINALITY AS l \
@@ -123,7 +132,7 @@ pub(super) fn component_quantity(sources: &Sources) -> Statement {
         list.sql(),
         quantity.sql()
     );
-    Statement { table, columns, query }
+    Statement { table, columns, about, query }
 }
 
 /// Observations of one of HL7's categories, some of their columns.
@@ -138,6 +147,7 @@ pub(super) fn observations(
     Statement {
         table: format!("core__observation_{name}"),
         columns: kept.cloned().collect(),
+        about: format!("The rows of `core__observation` of category `{category}`."),
         query: format!(
             "SELECT\n  {}\nFROM core__observation\nWHERE category_code = '{category}'\n  AND \
              category_system = 'http://terminology.hl7.org/CodeSystem/observation-category'",
@@ -200,6 +210,7 @@ pub(super) fn meta_date() -> Statement {
     Statement {
         table: "core__meta_date".to_owned(),
         columns: vec![("min_date", Date).into(), ("max_date", Date).into()],
+        about: "The days of the first and the last encounter.".to_owned(),
         query: "SELECT min(period_start_day) AS min_date, max(period_end_day) AS max_date\nFROM \
                 core__encounter"
             .to_owned(),
@@ -211,6 +222,72 @@ pub(super) fn meta_version() -> Statement {
     Statement {
         table: "core__meta_version".to_owned(),
         columns: vec![("data_package_version", Int).into()],
+        about: "The version of core's tables, by which counts of several sites are compared."
+            .to_owned(),
         query: format!("SELECT CAST({PACKAGE_VERSION} AS INTEGER) AS data_package_version"),
     }
+}
+
+/// The tables about a build: what it made, from when to when; and one that is always empty, as
+/// others expect it.
+pub(super) fn bookkeeping(
+    made: &[String],
+    started: DateTime<Utc>,
+    finished: DateTime<Utc>,
+) -> Vec<Statement> {
+    let version = env!("CARGO_PKG_VERSION");
+    let event = |status: &str, time: DateTime<Utc>| {
+        format!(
+            "('core', '{version}', '{status}', TIMESTAMP '{}', CAST(NULL AS VARCHAR))",
+            time.format("%Y-%m-%d %H:%M:%S")
+        )
+    };
+    let events = [event("started", started), event("finished", finished)];
+    let sources: Vec<_> =
+        made.iter().map(|table| format!("('default', '{table}', 'TABLE')")).collect();
+    let values = |name: &str, about: &str, columns: &[(&str, Type)], rows: &[String]| {
+        let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+        Statement {
+            table: format!("core__lib_{name}"),
+            columns: columns.iter().copied().map(Column::from).collect(),
+            about: about.to_owned(),
+            query: format!(
+                "SELECT {names}\nFROM (\n  VALUES\n  {}\n) AS t ({names})",
+                rows.join(",\n  "),
+                names = names.join(", ")
+            ),
+        }
+    };
+    let summary = [
+        ("table_name", Text),
+        ("ref_type", Text),
+        ("ref_count", Int),
+        ("delta_percent", Double),
+        ("event_time", Timestamp),
+    ];
+    vec![
+        values(
+            "build_source",
+            "What the build made.",
+            &[("stage", Text), ("name", Text), ("type", Text)],
+            &sources,
+        ),
+        Statement::empty(
+            "core__lib_ref_summary".to_owned(),
+            summary.map(Column::from).into(),
+            "Always empty; Cumulus Library has it, too.".to_owned(),
+        ),
+        values(
+            "transactions",
+            "When the build began and ended.",
+            &[
+                ("study_name", Text),
+                ("library_version", Text),
+                ("status", Text),
+                ("event_time", Timestamp),
+                ("message", Text),
+            ],
+            &events,
+        ),
+    ]
 }
