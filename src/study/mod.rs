@@ -9,6 +9,8 @@
 
 pub mod core;
 pub mod counts;
+pub mod dialect;
+pub mod engine;
 pub mod find;
 pub mod manifest;
 pub mod source;
