@@ -25,4 +25,5 @@ mod reruns;
 mod s3;
 mod stores;
 mod study;
+mod study_core;
 mod support;

@@ -10,6 +10,7 @@
 //!
 //! The SQL is Athena's. It keeps to what the embedded engine can run, too.
 
+mod build;
 mod concept;
 mod concepts;
 mod declare;
@@ -28,6 +29,7 @@ use super::counts::{self, CountsTable};
 use super::manifest::{ExportKind, ExportTable};
 use super::source::Source;
 use crate::error::Result;
+pub use build::{build, sources};
 pub use declare::Type;
 pub use place::Sources;
 

@@ -235,7 +235,9 @@ fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
                     rename(function, tried);
                 }
             }
-            Expr::BinaryOp { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } => {
+            Expr::BinaryOp {
+                op: BinaryOperator::Divide | BinaryOperator::Modulo, right, ..
+            } => {
                 let divisor = std::mem::replace(&mut **right, Expr::value(Value::Null));
                 **right = call("nullif", vec![divisor, number("0")]);
             }

@@ -168,7 +168,9 @@ fn failed(error: DataFusionError) -> Error {
 fn root(error: DataFusionError) -> DataFusionError {
     match error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => root(*inner),
-        DataFusionError::Collection(mut errors) if !errors.is_empty() => root(errors.swap_remove(0)),
+        DataFusionError::Collection(mut errors) if !errors.is_empty() => {
+            root(errors.swap_remove(0))
+        }
         DataFusionError::ArrowError(error, trace) => match *error {
             ArrowError::ExternalError(inner) => match inner.downcast::<DataFusionError>() {
                 Ok(inner) => root(*inner),
