@@ -10,7 +10,11 @@ use sqlparser::ast::{
 use super::Refused;
 
 /// Functions that are the same under another name.
-const RENAMED: [(&str, &str); 18] = [
+const RENAMED: [(&str, &str); 22] = [
+    ("ceiling", "ceil"),
+    ("sign", "signum"),
+    ("split", "string_to_array"),
+    ("truncate", "trunc"),
     ("arbitrary", "any_value"),
     ("approx_percentile", "approx_percentile_cont"),
     ("every", "bool_and"),
@@ -77,6 +81,30 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
             return set_args(function, "count", vec![counted]);
         }
         "max_by" | "min_by" => return best(function, name == "max_by"),
+        "date" => {
+            let [value] = exactly(take(function)?, "date(text or timestamp)")?;
+            cast(value, DataType::Date)
+        }
+        "mod" => {
+            let [left, right] = exactly(take(function)?, "mod(number, divisor)")?;
+            let (left, right) = (nested(left), nested(right));
+            let op = BinaryOperator::Modulo;
+            nested(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) })
+        }
+        "slice" => {
+            let [array, start, length] = exactly(take(function)?, "slice(array, start, length)")?;
+            let end = Expr::BinaryOp {
+                left: Box::new(nested(start.clone())),
+                op: BinaryOperator::Plus,
+                right: Box::new(nested(length)),
+            };
+            let end = Expr::BinaryOp {
+                left: Box::new(nested(end)),
+                op: BinaryOperator::Minus,
+                right: Box::new(number("1")),
+            };
+            call("array_slice", vec![array, start, end])
+        }
         "none_match" | "all_match" => match_call(take(function)?, name == "all_match")?,
         _ => return Ok(()),
     };
@@ -173,6 +201,10 @@ fn case(conditions: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
         conditions: conditions.into_iter().map(when).collect(),
         else_result: otherwise.map(Box::new),
     }
+}
+
+fn nested(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(expr))
 }
 
 fn not(expr: Expr) -> Expr {

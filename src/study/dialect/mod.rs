@@ -26,6 +26,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Tokenizer;
 
 pub use lateral::beside;
+pub use planner::simple as column_type;
 pub use text::{Piece, Spelling, pieces};
 use words::Athena;
 
