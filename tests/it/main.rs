@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod aggregator;
 mod auth;
 mod bulk;
 mod check;
