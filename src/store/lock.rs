@@ -1,5 +1,6 @@
 //! One process at a time.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 
 use rustix::fs::{FlockOperation, flock};
@@ -12,6 +13,12 @@ use crate::error::{Context, Result};
 /// a bucket one that died holding it keeps others waiting for a minute.
 pub struct Lock {
     _held: Held,
+}
+
+impl fmt::Debug for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lock")
+    }
 }
 
 enum Held {

@@ -102,6 +102,12 @@ impl fmt::Display for WorkFolder {
     }
 }
 
+impl fmt::Debug for WorkFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WorkFolder({self})")
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);

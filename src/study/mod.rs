@@ -7,7 +7,10 @@
 //!
 //! Everything here is read and checked before any table is touched. A fault names file and line.
 
+pub mod build;
 pub mod counts;
+pub mod dialect;
+pub mod engine;
 pub mod find;
 pub mod manifest;
 pub mod source;

@@ -45,6 +45,15 @@ impl Shape {
         }
     }
 
+    /// The shape of an element, which has none to begin with.
+    pub fn element(&mut self, name: &str) -> &mut Self {
+        // Most are there: no text is made for these.
+        if !self.children.contains_key(name) {
+            self.children.insert(name.to_owned(), Self::default());
+        }
+        self.children.get_mut(name).expect("it was put there if it was not")
+    }
+
     fn child(&self, name: &str) -> Option<&Self> {
         self.children.get(name)
     }

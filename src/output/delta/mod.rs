@@ -21,9 +21,12 @@ mod reader;
 mod schema;
 mod write;
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
+use parquet::file::metadata::ParquetMetaData;
 use serde_json::{Value, json};
 
 use self::log::{DataFile, Log, Snapshot};
@@ -180,6 +183,38 @@ pub fn read(folder: &Folder, visit: &mut dyn FnMut(RecordBatch) -> Result<()>) -
     let Some(table) = log.snapshot()? else { return Ok(()) };
     protocol::check_readable(folder, &table)?;
     table.files.iter().try_for_each(|file| read_file(&log, &table, file, visit))
+}
+
+/// What the footer of a Parquet file of `size` bytes tells, whether it is a table's or not.
+pub fn footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
+    reader::footer(folder, name, size)
+}
+
+/// A data file of a table, as other readers need to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedFile {
+    /// Its name below the table's folder.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Rows, where the log tells.
+    pub rows: Option<u64>,
+}
+
+/// The columns and the data files of the newest version, for readers that take the files as they
+/// are; `None` where there is no table. A file may lack columns, and fields at any depth, that came
+/// later.
+///
+/// # Errors
+/// A table whose rows are not simply those of its files: with deletion vectors, partition columns or
+/// columns of other names.
+pub fn list(folder: &Folder) -> Result<Option<(SchemaRef, Vec<ListedFile>)>> {
+    let Some(table) = Log::open(folder)?.snapshot()? else { return Ok(None) };
+    protocol::check_readable(folder, &table)?;
+    protocol::check_plain(folder, &table)?;
+    let files = table.files.into_iter();
+    let files = files.map(|DataFile { name, size, rows, .. }| ListedFile { name, size, rows });
+    Ok(Some((table.schema.arrow().clone(), files.collect())))
 }
 
 fn read_file(

@@ -6,7 +6,7 @@
 use arrow::datatypes::{DataType, Fields};
 use serde_json::Value;
 
-use super::log::Snapshot;
+use super::log::{DataFile, Snapshot};
 use crate::error::{Error, Result};
 use crate::store::Folder;
 
@@ -141,4 +141,19 @@ pub(super) fn check_readable(folder: &Folder, table: &Snapshot) -> Result<()> {
              this program does not read"
         ))),
     }
+}
+
+/// Refuses a table whose rows are more or less than those of its files.
+pub(super) fn check_plain(folder: &Folder, table: &Snapshot) -> Result<()> {
+    let obstacle = if table.files.iter().any(DataFile::has_deleted_rows) {
+        "marks rows as deleted (deletion vectors)"
+    } else if !table.partition_columns().is_empty() {
+        "has partition columns"
+    } else {
+        return Ok(());
+    };
+    Err(Error::failed(format!(
+        "the Delta table '{folder}' {obstacle}, which studies do not read. Copy it with \
+         `cumulus-etl convert` and use the copy"
+    )))
 }

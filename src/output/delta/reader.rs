@@ -71,6 +71,14 @@ pub(super) fn open(folder: &Folder, file: &DataFile, columns: Option<&[String]>)
     Ok(Rows { count, source, shown })
 }
 
+/// What a Parquet file's footer tells.
+pub(super) fn footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
+    let mut file =
+        RemoteFile { store: folder.store().clone(), path: folder.path(name), size };
+    block_on(file.get_metadata(None))
+        .with_context(|| format!("cannot read the Parquet file '{}'", folder.show(name)))
+}
+
 /// The Arrow types that another writer noted (large strings, dictionaries) are left aside: what
 /// counts is the table's schema.
 fn options() -> ArrowReaderOptions {

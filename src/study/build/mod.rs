@@ -1,0 +1,198 @@
+//! Builds a study: its actions in order, into tables that are shown all at once.
+//!
+//! Everything is read first: statements are parsed, templates filled in, names checked. Only then
+//! does the build begin.
+
+mod plan;
+mod template;
+pub mod upload;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::plan::{Step, Unit, Work};
+use super::engine::{Build, Engine, Start, TableInfo};
+use super::manifest::{Manifest, Place};
+use crate::error::{Error, Result};
+
+/// How a study is built.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The stage; without one, what the manifest says.
+    pub stage: Option<String>,
+    /// Variables for templates.
+    pub variables: BTreeMap<String, String>,
+    /// Files of a parallel action that run at once.
+    pub concurrent: usize,
+}
+
+/// Is told what happens.
+pub trait Observer: Sync {
+    /// A file is begun: the `index`th of `count`, from 0.
+    fn file(&self, index: usize, count: usize, name: &str);
+    /// A table was made.
+    fn table(&self, table: &TableInfo);
+}
+
+/// What a build did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// The tables that were made, in order.
+    pub tables: Vec<TableInfo>,
+    /// How long it took.
+    pub time: Duration,
+}
+
+/// Builds a study. An error leaves its tables as they were.
+///
+/// # Errors
+/// A statement that can't be run: with its file, line and text.
+pub fn build(
+    engine: &dyn Engine,
+    study: &Manifest,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Summary> {
+    let clock = Instant::now();
+    let plan = plan::read(study, options)?;
+    let start = if plan.whole { Start::Empty } else { Start::AsItIs };
+    let build = engine.begin(&study.prefix, start)?;
+    let run = Run {
+        build: &*build,
+        observer,
+        count: plan.steps.iter().map(|step| step.units.len()).sum(),
+        begun: Mutex::new(0),
+        tables: Mutex::default(),
+        stop: AtomicBool::new(false),
+    };
+    for step in &plan.steps {
+        run.step(step, options.concurrent)?;
+    }
+    let tables = run.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
+    build.commit()?;
+    Ok(Summary { tables, time: clock.elapsed() })
+}
+
+/// Builds a study that is declared in this program: SQL by name of its table.
+pub fn build_statements<'a>(
+    engine: &dyn Engine,
+    study: &str,
+    statements: impl IntoIterator<Item = (&'a str, &'a str)>,
+    observer: &dyn Observer,
+) -> Result<Summary> {
+    let clock = Instant::now();
+    let build = engine.begin(study, Start::Empty)?;
+    let mut tables = Vec::new();
+    for (name, sql) in statements {
+        let made = build.execute(sql).map_err(|error| {
+            Error::new(error.exit(), format!("{name}: {error}{}", excerpt(sql)))
+        })?;
+        if let Some(table) = made {
+            observer.table(&table);
+            tables.push(table);
+        }
+    }
+    build.commit()?;
+    Ok(Summary { tables, time: clock.elapsed() })
+}
+
+struct Run<'a> {
+    build: &'a dyn Build,
+    observer: &'a dyn Observer,
+    count: usize,
+    begun: Mutex<usize>,
+    tables: Mutex<Vec<TableInfo>>,
+    stop: AtomicBool,
+}
+
+impl Run<'_> {
+    fn step(&self, step: &Step, concurrent: usize) -> Result<()> {
+        let threads = if step.parallel { concurrent.clamp(1, step.units.len().max(1)) } else { 1 };
+        if threads == 1 {
+            return step.units.iter().try_for_each(|unit| self.unit(unit));
+        }
+        let next = Mutex::new(step.units.iter());
+        let failed = Mutex::new(None);
+        let work = || {
+            while !self.stop.load(Ordering::Relaxed) {
+                let unit = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some(unit) = unit else { break };
+                if let Err(error) = self.unit(unit) {
+                    // The first one is the one to show: others may follow from it.
+                    self.stop.store(true, Ordering::Relaxed);
+                    failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(work);
+            }
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(error) => Err(error),
+        }
+    }
+
+    fn unit(&self, unit: &Unit) -> Result<()> {
+        let index = {
+            let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+            *begun += 1;
+            *begun - 1
+        };
+        self.observer.file(index, self.count, &unit.name);
+        for (work, place) in &unit.work {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let made = match work {
+                Work::Statement(sql) => {
+                    self.build.execute(sql).map_err(|error| at(place, &error, sql))?
+                }
+                Work::Count(name, counts) => {
+                    let made = self.build.count(name, counts);
+                    Some(made.map_err(|error| at(place, &error, ""))?)
+                }
+                Work::Upload(name, files) => {
+                    if !files.always_upload && self.build.has(name) {
+                        continue;
+                    }
+                    let made = upload::load(self.build, name, files);
+                    Some(made.map_err(|error| at(place, &error, ""))?)
+                }
+            };
+            if let Some(table) = made {
+                self.observer.table(&table);
+                let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+                tables.retain(|known| known.name != table.name);
+                tables.push(table);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error with the place and text of the statement.
+fn at(place: &Place, error: &Error, sql: &str) -> Error {
+    Error::new(error.exit(), format!("{place}: {error}{}", excerpt(sql)))
+}
+
+/// The beginning of a statement, indented.
+fn excerpt(sql: &str) -> String {
+    const LINES: usize = 8;
+    const WIDTH: usize = 200;
+    let mut text = String::new();
+    for line in sql.lines().filter(|line| !line.trim().is_empty()).take(LINES) {
+        let end = line.char_indices().nth(WIDTH).map_or(line.len(), |(index, _)| index);
+        text.push_str("\n    ");
+        text.push_str(&line[..end]);
+    }
+    if sql.lines().filter(|line| !line.trim().is_empty()).count() > LINES {
+        text.push_str("\n    …");
+    }
+    text
+}

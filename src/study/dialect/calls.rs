@@ -1,0 +1,308 @@
+//! Calls of Trino's functions as calls of the engine's.
+
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction,
+    ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, UnaryOperator, Value,
+};
+
+use super::Refused;
+
+/// Functions that are the same under another name.
+const RENAMED: [(&str, &str); 22] = [
+    ("ceiling", "ceil"),
+    ("sign", "signum"),
+    ("split", "string_to_array"),
+    ("truncate", "trunc"),
+    ("arbitrary", "any_value"),
+    ("approx_percentile", "approx_percentile_cont"),
+    ("every", "bool_and"),
+    ("codepoint", "ascii"),
+    ("day_of_month", "day"),
+    ("dow", "day_of_week"),
+    ("doy", "day_of_year"),
+    ("filter", "array_filter"),
+    ("levenshtein_distance", "levenshtein"),
+    ("rand", "random"),
+    ("sequence", "generate_series"),
+    ("transform", "array_transform"),
+    ("any_match", "array_any_match"),
+    ("array_join", "array_to_string"),
+    ("listagg", "string_agg"),
+    ("week_of_year", "week"),
+    ("yow", "year_of_week"),
+    ("zip", "arrays_zip"),
+];
+
+/// Functions that there is nothing for, with what to write instead.
+const REFUSED: [(&str, &str); 18] = [
+    ("age", "use date_diff"),
+    ("generate_subscripts", "use UNNEST … WITH ORDINALITY"),
+    ("json_parse", "keep JSON as varchar, and use json_extract_scalar"),
+    ("json_format", "keep JSON as varchar"),
+    ("json_extract", "use json_extract_scalar"),
+    ("json_array_get", "use json_extract_scalar"),
+    ("json_array_length", "use json_extract_scalar"),
+    ("json_size", "use json_extract_scalar"),
+    ("reduce", "use array_sum, array_max or an aggregate over UNNEST"),
+    ("map_agg", "aggregate keys and values with array_agg"),
+    ("histogram", "use GROUP BY"),
+    ("multimap_agg", "aggregate keys and values with array_agg"),
+    ("map_filter", "filter rows before they become a map"),
+    ("transform_keys", "change keys before they become a map"),
+    ("transform_values", "change values before they become a map"),
+    ("zip_with", "use UNNEST of both arrays"),
+    ("split_to_map", "use split"),
+    ("checksum", "compare rows instead"),
+];
+
+/// Rewrites a call or a cast; its arguments are rewritten already.
+pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
+    if let Expr::Cast { .. } = expr {
+        *expr = rewrite_cast(std::mem::replace(expr, Expr::value(Value::Null)));
+        return Ok(());
+    }
+    let Expr::Function(function) = expr else { return Ok(()) };
+    let Some(name) = name_of(function) else { return Ok(()) };
+    if let Some((_, instead)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
+        return Err(Refused::unsupported(format!("{name}()")).with(instead));
+    }
+    if let Some((_, ours)) = RENAMED.iter().find(|(theirs, _)| *theirs == name) {
+        rename(function, ours);
+    }
+    let made = match name.as_str() {
+        "if" => if_call(take(function)?)?,
+        "try" => try_call(take(function)?)?,
+        "count_if" => {
+            let args = take(function)?;
+            let [condition] = exactly(args, "count_if(condition)")?;
+            let counted = case(vec![(condition, number("1"))], None);
+            return set_args(function, "count", vec![counted]);
+        }
+        "max_by" | "min_by" => return best(function, name == "max_by"),
+        "date" => {
+            let [value] = exactly(take(function)?, "date(text or timestamp)")?;
+            cast(value, DataType::Date)
+        }
+        "mod" => {
+            let [left, right] = exactly(take(function)?, "mod(number, divisor)")?;
+            let (left, right) = (nested(left), nested(right));
+            let op = BinaryOperator::Modulo;
+            nested(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) })
+        }
+        "slice" => {
+            let [array, start, length] = exactly(take(function)?, "slice(array, start, length)")?;
+            let end = Expr::BinaryOp {
+                left: Box::new(nested(start.clone())),
+                op: BinaryOperator::Plus,
+                right: Box::new(nested(length)),
+            };
+            let end = Expr::BinaryOp {
+                left: Box::new(nested(end)),
+                op: BinaryOperator::Minus,
+                right: Box::new(number("1")),
+            };
+            call("array_slice", vec![array, start, end])
+        }
+        "none_match" | "all_match" => match_call(take(function)?, name == "all_match")?,
+        _ => return Ok(()),
+    };
+    *expr = made;
+    Ok(())
+}
+
+impl Refused {
+    /// What to do instead.
+    fn with(mut self, instead: &str) -> Self {
+        self.why = format!("{}: {instead}", self.why);
+        self
+    }
+}
+
+/// The name of a function without a schema, in lower case.
+fn name_of(function: &Function) -> Option<String> {
+    match function.name.0.as_slice() {
+        [ObjectNamePart::Identifier(name)] => Some(name.value.to_lowercase()),
+        _ => None,
+    }
+}
+
+fn rename(function: &mut Function, name: &str) {
+    function.name = ObjectName::from(vec![Ident::new(name)]);
+}
+
+/// The arguments of a call that has nothing but arguments.
+fn take(function: &mut Function) -> Result<Vec<Expr>, Refused> {
+    let FunctionArguments::List(list) = &mut function.args else { return Ok(Vec::new()) };
+    let args = std::mem::take(&mut list.args).into_iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+        other => Err(Refused::new(format!("the argument '{other}' was not expected"))),
+    });
+    args.collect()
+}
+
+fn exactly<const N: usize>(args: Vec<Expr>, usage: &str) -> Result<[Expr; N], Refused> {
+    let count = args.len();
+    args.try_into().map_err(|_| Refused::new(format!("{usage} is called with {count} arguments")))
+}
+
+fn set_args(function: &mut Function, name: &str, args: Vec<Expr>) -> Result<(), Refused> {
+    rename(function, name);
+    if let FunctionArguments::List(list) = &mut function.args {
+        list.args = args.into_iter().map(unnamed).collect();
+    }
+    Ok(())
+}
+
+fn unnamed(expr: Expr) -> FunctionArg {
+    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
+}
+
+/// A call of a function of the engine.
+pub(super) fn call(name: &str, args: Vec<Expr>) -> Expr {
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args.into_iter().map(unnamed).collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// A text literal.
+pub(super) fn text(value: &str) -> Expr {
+    Expr::value(Value::SingleQuotedString(value.to_owned()))
+}
+
+fn number(value: &str) -> Expr {
+    Expr::value(Value::Number(value.to_owned(), false))
+}
+
+/// A cast.
+pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
+    let kind = CastKind::Cast;
+    Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+fn case(conditions: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
+    let when = |(condition, result)| CaseWhen { condition, result };
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: conditions.into_iter().map(when).collect(),
+        else_result: otherwise.map(Box::new),
+    }
+}
+
+fn nested(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(expr))
+}
+
+fn not(expr: Expr) -> Expr {
+    Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(expr))) }
+}
+
+fn if_call(mut args: Vec<Expr>) -> Result<Expr, Refused> {
+    let otherwise = if args.len() == 3 { args.pop() } else { None };
+    let [condition, result] = exactly(args, "if(condition, then, else)")?;
+    Ok(case(vec![(condition, result)], otherwise))
+}
+
+/// `all_match(a, x -> c)` is that no value is otherwise.
+fn match_call(args: Vec<Expr>, all: bool) -> Result<Expr, Refused> {
+    let [array, mut lambda] = exactly(args, "a match of an array")?;
+    if all && let Expr::Lambda(LambdaFunction { body, .. }) = &mut lambda {
+        let condition = std::mem::replace(&mut **body, Expr::value(Value::Null));
+        **body = not(condition);
+    }
+    Ok(not(call("array_any_match", vec![array, lambda])))
+}
+
+/// `max_by(x, y)` is the first x in the order of y.
+fn best(function: &mut Function, largest: bool) -> Result<(), Refused> {
+    let args = take(function)?;
+    let [value, by] = exactly(args, "max_by(value, by)")?;
+    if function.over.is_some() {
+        return Err(Refused::unsupported("max_by() or min_by() with OVER"));
+    }
+    let known = Expr::IsNotNull(Box::new(by.clone()));
+    let filter = match function.filter.take() {
+        None => known,
+        Some(filter) => Expr::BinaryOp {
+            left: Box::new(Expr::Nested(filter)),
+            op: BinaryOperator::And,
+            right: Box::new(known),
+        },
+    };
+    function.filter = Some(Box::new(filter));
+    set_args(function, "first_value", vec![value])?;
+    if let FunctionArguments::List(list) = &mut function.args {
+        list.clauses = vec![FunctionArgumentClause::OrderBy(vec![OrderByExpr {
+            expr: by,
+            options: OrderByOptions { asc: Some(!largest), nulls_first: Some(false) },
+            with_fill: None,
+        }])];
+    }
+    Ok(())
+}
+
+/// What fails inside of TRY gives null: casts, and functions that have such a form.
+fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
+    let [mut inner] = exactly(args, "try(expression)")?;
+    let tried = sqlparser::ast::visit_expressions_mut(&mut inner, |expr| {
+        match expr {
+            Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
+            Expr::Function(function) => {
+                let name = name_of(function).unwrap_or_default();
+                if let Some(tried) = super::functions::tried(&name) {
+                    rename(function, tried);
+                }
+            }
+            Expr::BinaryOp { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } => {
+                let divisor = std::mem::replace(&mut **right, Expr::value(Value::Null));
+                **right = call("nullif", vec![divisor, number("0")]);
+            }
+            _ => {}
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    let _ = tried;
+    Ok(Expr::Nested(Box::new(inner)))
+}
+
+/// Times become text with a space, as in Trino, and `varchar(3)` cuts.
+fn rewrite_cast(expr: Expr) -> Expr {
+    let Expr::Cast { kind, expr, data_type, array, format } = expr else { return expr };
+    let length = match &data_type {
+        DataType::Varchar(length) | DataType::CharacterVarying(length) => {
+            Some(length.as_ref().and_then(|length| match length {
+                sqlparser::ast::CharacterLength::IntegerLength { length, .. } => Some(*length),
+                sqlparser::ast::CharacterLength::Max => None,
+            }))
+        }
+        DataType::Text | DataType::String(_) => Some(None),
+        _ => None,
+    };
+    let is_cast = matches!(kind, CastKind::Cast | CastKind::TryCast);
+    match length {
+        Some(length) if is_cast && format.is_none() => {
+            let whole = call(super::functions::TO_VARCHAR, vec![*expr]);
+            match length {
+                None => whole,
+                Some(length) => {
+                    call("substr", vec![whole, number("1"), number(&length.to_string())])
+                }
+            }
+        }
+        _ => Expr::Cast { kind, expr, data_type, array, format },
+    }
+}

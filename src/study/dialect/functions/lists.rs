@@ -1,0 +1,121 @@
+//! Lists and maps.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
+use datafusion::arrow::compute::{cast, take};
+use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::ScalarUDF;
+
+use super::base::{Native, is_text, misfit, texts};
+
+/// The functions.
+pub fn all() -> Vec<Arc<ScalarUDF>> {
+    vec![
+        Native::udf(
+            "element_at",
+            "element_at(array, index) or element_at(map, key)",
+            |types| match types {
+                [DataType::List(_), index] if index.is_integer() => {
+                    Ok(vec![types[0].clone(), DataType::Int64])
+                }
+                [DataType::Map(entries, _), _] => {
+                    let DataType::Struct(entries) = entries.data_type() else { return misfit() };
+                    let key = entries.first().map(|key| key.data_type().clone());
+                    Ok(vec![types[0].clone(), key.map_or_else(misfit, Ok)?])
+                }
+                _ => misfit(),
+            },
+            |types| match types.first() {
+                Some(DataType::List(item)) => Ok(item.data_type().clone()),
+                Some(DataType::Map(entries, _)) => match entries.data_type() {
+                    DataType::Struct(entries) if entries.len() == 2 => {
+                        Ok(entries[1].data_type().clone())
+                    }
+                    _ => misfit(),
+                },
+                _ => misfit(),
+            },
+            |args| match args[0].data_type() {
+                DataType::List(_) => list_element(&args[0], &args[1]),
+                _ => map_element(&args[0], &args[1]),
+            },
+        ),
+        Native::udf(
+            "contains",
+            "contains(array, value) or contains(text, part)",
+            |types| match types {
+                [DataType::List(item), _] => Ok(vec![types[0].clone(), item.data_type().clone()]),
+                [value, part] if is_text(value) && is_text(part) => texts(types, 2, 2),
+                _ => misfit(),
+            },
+            |_| Ok(DataType::Boolean),
+            contains,
+        ),
+    ]
+}
+
+/// 1 is the first, -1 the last; null where there is none.
+fn list_element(lists: &ArrayRef, indexes: &ArrayRef) -> Result<ArrayRef> {
+    let lists = lists.as_list::<i32>();
+    let indexes = indexes.as_primitive::<Int64Type>();
+    let places = (0..lists.len()).map(|row| {
+        if lists.is_null(row) || indexes.is_null(row) {
+            return None;
+        }
+        let (first, length) = (lists.value_offsets()[row], i64::from(lists.value_length(row)));
+        let index = match indexes.value(row) {
+            index if index > 0 => index - 1,
+            index => length.checked_add(index)?,
+        };
+        let fits = (0..length).contains(&index) && indexes.value(row) != 0;
+        fits.then(|| u32::try_from(i64::from(first) + index).ok()).flatten()
+    });
+    Ok(take(lists.values(), &places.collect::<UInt32Array>(), None)?)
+}
+
+fn map_element(maps: &ArrayRef, keys: &ArrayRef) -> Result<ArrayRef> {
+    let maps = maps.as_map();
+    let mut places = Vec::with_capacity(maps.len());
+    for row in 0..maps.len() {
+        let wanted = ScalarValue::try_from_array(keys, row)?;
+        let mut place = None;
+        if maps.is_valid(row) && !wanted.is_null() {
+            let (first, last) = (maps.value_offsets()[row], maps.value_offsets()[row + 1]);
+            for at in first..last {
+                let at = usize::try_from(at).unwrap_or(0);
+                if ScalarValue::try_from_array(maps.keys(), at)? == wanted {
+                    place = u32::try_from(at).ok();
+                }
+            }
+        }
+        places.push(place);
+    }
+    Ok(take(maps.values(), &UInt32Array::from(places), None)?)
+}
+
+/// Null if there is no array or value, or if only a null could be the value.
+fn contains(args: &[ArrayRef]) -> Result<ArrayRef> {
+    if !matches!(args[0].data_type(), DataType::List(_)) {
+        let (values, parts) = (args[0].as_string::<i32>(), args[1].as_string::<i32>());
+        let found = values.iter().zip(parts).map(|(value, part)| Some(value?.contains(part?)));
+        return Ok(Arc::new(found.collect::<BooleanArray>()));
+    }
+    let lists = args[0].as_list::<i32>();
+    let wanted = cast(&args[1], lists.values().data_type())?;
+    let mut found = Vec::with_capacity(lists.len());
+    for row in 0..lists.len() {
+        if lists.is_null(row) || wanted.is_null(row) {
+            found.push(None);
+            continue;
+        }
+        let (items, wanted) = (lists.value(row), ScalarValue::try_from_array(&wanted, row)?);
+        let mut there = false;
+        for at in 0..items.len() {
+            there |= items.is_valid(at) && ScalarValue::try_from_array(&items, at)? == wanted;
+        }
+        found.push(if there || items.null_count() == 0 { Some(there) } else { None });
+    }
+    Ok(Arc::new(BooleanArray::from(found)))
+}

@@ -1,0 +1,575 @@
+//! Dates and times. Times are in UTC, without a zone.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Int64Array, PrimitiveArray, TimestampMicrosecondArray,
+};
+use datafusion::arrow::compute::{DatePart, cast, date_part};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+use datafusion::common::Result;
+use datafusion::logical_expr::ScalarUDF;
+
+use super::base::{Native, is_text, map_text, misfit, row_error, text, texts};
+
+const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+
+/// The functions.
+pub fn all() -> Vec<Arc<ScalarUDF>> {
+    let mut all = vec![
+        Native::udf(
+            "from_iso8601_timestamp",
+            "from_iso8601_timestamp(text)",
+            |types| texts(types, 1, 1),
+            |_| Ok(TIMESTAMP),
+            |args| parsed(args, iso_timestamp, Some("a text is no ISO 8601 time")),
+        ),
+        Native::udf(
+            "try_from_iso8601_timestamp",
+            "try(from_iso8601_timestamp(text))",
+            |types| texts(types, 1, 1),
+            |_| Ok(TIMESTAMP),
+            |args| parsed(args, iso_timestamp, None),
+        ),
+        Native::udf(
+            "from_iso8601_date",
+            "from_iso8601_date(text)",
+            |types| texts(types, 1, 1),
+            |_| Ok(DataType::Date32),
+            |args| dates(args, Some("a text is no ISO 8601 date")),
+        ),
+        Native::udf(
+            "try_from_iso8601_date",
+            "try(from_iso8601_date(text))",
+            |types| texts(types, 1, 1),
+            |_| Ok(DataType::Date32),
+            |args| dates(args, None),
+        ),
+        Native::udf(
+            "date_parse",
+            "date_parse(text, format)",
+            |types| texts(types, 2, 2),
+            |_| Ok(TIMESTAMP),
+            |args| date_parse(args, true),
+        ),
+        Native::udf(
+            "try_date_parse",
+            "try(date_parse(text, format))",
+            |types| texts(types, 2, 2),
+            |_| Ok(TIMESTAMP),
+            |args| date_parse(args, false),
+        ),
+        Native::udf(
+            "date_format",
+            "date_format(time, format)",
+            |types| match types {
+                [time, format] if is_text(format) => Ok(vec![moment(time)?, DataType::Utf8]),
+                _ => misfit(),
+            },
+            |_| Ok(DataType::Utf8),
+            date_format,
+        ),
+        Native::udf("date_diff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
+        Native::udf("datediff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
+        Native::udf(
+            "date_add",
+            "date_add(unit, number, date or timestamp)",
+            |types| match types {
+                [unit, number, time] if is_text(unit) && is_number(number) => {
+                    Ok(vec![DataType::Utf8, DataType::Int64, moment(time)?])
+                }
+                _ => misfit(),
+            },
+            |types| types.get(2).cloned().map_or_else(misfit, Ok),
+            date_add,
+        ),
+        Native::udf(
+            "date_trunc",
+            "date_trunc(unit, date or timestamp)",
+            |types| match types {
+                [unit, time] if is_text(unit) => Ok(vec![DataType::Utf8, moment(time)?]),
+                _ => misfit(),
+            },
+            |types| types.get(1).cloned().map_or_else(misfit, Ok),
+            date_trunc,
+        ),
+        Native::udf(
+            "last_day_of_month",
+            "last_day_of_month(date or timestamp)",
+            |types| match types {
+                [time] => Ok(vec![moment(time)?]),
+                _ => misfit(),
+            },
+            |_| Ok(DataType::Date32),
+            |args| {
+                let times = cast(&args[0], &DataType::Date32)?;
+                let days = times.as_primitive::<Date32Type>();
+                let last = days.unary_opt::<_, Date32Type>(|day| {
+                    let date = date_of(day)?.with_day(1)?;
+                    day_of(date.checked_add_months(Months::new(1))?.pred_opt()?)
+                });
+                Ok(Arc::new(last))
+            },
+        ),
+        Native::udf(
+            "from_unixtime",
+            "from_unixtime(seconds)",
+            |types| match types {
+                [seconds] if is_number(seconds) => Ok(vec![DataType::Float64]),
+                _ => misfit(),
+            },
+            |_| Ok(TIMESTAMP),
+            |args| {
+                let seconds = args[0].as_primitive::<datafusion::arrow::datatypes::Float64Type>();
+                let micros = seconds.unary::<_, TimestampMicrosecondType>(|s| (s * 1e6).round() as i64);
+                Ok(Arc::new(micros))
+            },
+        ),
+        Native::udf(
+            "to_unixtime",
+            "to_unixtime(time)",
+            |types| match types {
+                [time] => {
+                    moment(time)?;
+                    Ok(vec![TIMESTAMP])
+                }
+                _ => misfit(),
+            },
+            |_| Ok(DataType::Float64),
+            |args| {
+                let micros = args[0].as_primitive::<TimestampMicrosecondType>();
+                let seconds = micros.unary::<_, datafusion::arrow::datatypes::Float64Type>(|m| m as f64 / 1e6);
+                Ok(Arc::new(seconds))
+            },
+        ),
+        Native::udf(
+            "to_iso8601",
+            "to_iso8601(date or timestamp)",
+            |types| match types {
+                [time] => Ok(vec![moment(time)?]),
+                _ => misfit(),
+            },
+            |_| Ok(DataType::Utf8),
+            |args| Ok(cast(&args[0], &DataType::Utf8)?),
+        ),
+    ];
+    all.extend(parts());
+    all
+}
+
+const DIFF: &str = "date_diff(unit, from, to)";
+
+/// `year(x)` and its like.
+fn parts() -> Vec<Arc<ScalarUDF>> {
+    /// A function per part: these are pointers, so each has to be written out.
+    macro_rules! part {
+        ($name:literal, $part:ident) => {
+            Native::udf(
+                $name,
+                concat!($name, "(date or timestamp)"),
+                |types| match types {
+                    [time] => Ok(vec![moment(time)?]),
+                    _ => misfit(),
+                },
+                |_| Ok(DataType::Int64),
+                |args| Ok(cast(&date_part(&args[0], DatePart::$part)?, &DataType::Int64)?),
+            )
+        };
+    }
+    vec![
+        part!("year", Year),
+        part!("quarter", Quarter),
+        part!("month", Month),
+        part!("week", Week),
+        part!("day", Day),
+        part!("day_of_week", DayOfWeekMonday1),
+        part!("day_of_year", DayOfYear),
+        part!("year_of_week", YearISO),
+        part!("hour", Hour),
+        part!("minute", Minute),
+        part!("second", Second),
+        part!("millisecond", Millisecond),
+    ]
+}
+
+fn is_number(data_type: &DataType) -> bool {
+    data_type.is_numeric() || *data_type == DataType::Null
+}
+
+/// What a time is brought to: dates stay dates; text is not taken, as Trino does not.
+fn moment(data_type: &DataType) -> Result<DataType> {
+    match data_type {
+        DataType::Date32 | DataType::Date64 => Ok(DataType::Date32),
+        DataType::Timestamp(_, _) | DataType::Null => Ok(TIMESTAMP),
+        _ => misfit(),
+    }
+}
+
+fn diff_types(types: &[DataType]) -> Result<Vec<DataType>> {
+    match types {
+        [unit, from, to] if is_text(unit) => {
+            let both = match (moment(from)?, moment(to)?) {
+                (DataType::Date32, DataType::Date32) => DataType::Date32,
+                _ => TIMESTAMP,
+            };
+            Ok(vec![DataType::Utf8, both.clone(), both])
+        }
+        _ => misfit(),
+    }
+}
+
+fn date_of(day: i32) -> Option<NaiveDate> {
+    NaiveDate::from_num_days_from_ce_opt(day.checked_add(719_163)?)
+}
+
+fn day_of(date: NaiveDate) -> Option<i32> {
+    Some(date.num_days_from_ce() - 719_163)
+}
+
+fn time_of(micros: i64) -> Option<NaiveDateTime> {
+    Some(DateTime::from_timestamp_micros(micros)?.naive_utc())
+}
+
+fn micros_of(time: NaiveDateTime) -> i64 {
+    time.and_utc().timestamp_micros()
+}
+
+/// `2024`, `2024-01`, `2024-01-02`, with a time and an offset or without; in UTC.
+pub fn iso_timestamp(text: &str) -> Option<NaiveDateTime> {
+    let text = text.trim();
+    let (date, time) = match text.split_once(['T', ' ']) {
+        Some((date, time)) => (date, Some(time)),
+        None => (text, None),
+    };
+    let date = iso_date(date)?;
+    let Some(time) = time else { return date.and_hms_opt(0, 0, 0) };
+    let zone = time.find(['Z', 'z', '+', '-']);
+    let (clock, zone) = time.split_at(zone.unwrap_or(time.len()));
+    let clock = ["%H:%M:%S%.f", "%H:%M", "%H"]
+        .iter()
+        .find_map(|format| match *format {
+            "%H" => NaiveTime::from_hms_opt(two_digits(clock)?, 0, 0),
+            format => NaiveTime::parse_from_str(clock, format).ok(),
+        })?;
+    let offset = match zone {
+        "" | "Z" | "z" => 0,
+        _ => {
+            let (sign, digits) = zone.split_at(1);
+            let (hours, minutes) = match digits.split_once(':') {
+                Some((hours, minutes)) => (two_digits(hours)?, two_digits(minutes)?),
+                None if digits.len() == 4 => {
+                    (two_digits(digits.get(..2)?)?, two_digits(digits.get(2..)?)?)
+                }
+                None => (two_digits(digits)?, 0),
+            };
+            let minutes = i64::from(hours * 60 + minutes);
+            if sign == "-" { -minutes } else { minutes }
+        }
+    };
+    date.and_time(clock).checked_sub_signed(Duration::minutes(offset))
+}
+
+fn two_digits(text: &str) -> Option<u32> {
+    (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+/// `2024`, `2024-01` or `2024-01-02`.
+fn iso_date(text: &str) -> Option<NaiveDate> {
+    let digits = |text: &str, count: usize| -> Option<u32> {
+        (text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse().ok())
+            .flatten()
+    };
+    let mut parts = text.split('-');
+    let year = digits(parts.next()?, 4)?;
+    let month = parts.next().map_or(Some(1), |text| digits(text, 2))?;
+    let day = parts.next().map_or(Some(1), |text| digits(text, 2))?;
+    match parts.next() {
+        None => NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day),
+        Some(_) => None,
+    }
+}
+
+fn parsed(
+    args: &[ArrayRef],
+    parse: fn(&str) -> Option<NaiveDateTime>,
+    fault: Option<&str>,
+) -> Result<ArrayRef> {
+    let texts = text(args, 0)?;
+    let mut out = TimestampMicrosecondArray::builder(texts.len());
+    for value in texts {
+        match (value, value.and_then(parse), fault) {
+            (_, Some(time), _) => out.append_value(micros_of(time)),
+            (Some(_), None, Some(fault)) => return Err(row_error(fault)),
+            _ => out.append_null(),
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn dates(args: &[ArrayRef], fault: Option<&str>) -> Result<ArrayRef> {
+    let texts = text(args, 0)?;
+    let mut out = Date32Array::builder(texts.len());
+    for value in texts {
+        match (value, value.and_then(iso_date).and_then(day_of), fault) {
+            (_, Some(day), _) => out.append_value(day),
+            (Some(_), None, Some(fault)) => return Err(row_error(fault)),
+            _ => out.append_null(),
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+/// A format of MySQL, as Trino takes it, in the words of the library.
+fn format_of(format: &str) -> Result<String> {
+    let mut out = String::new();
+    let mut letters = format.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            out.push(letter);
+            continue;
+        }
+        out.push_str(match letters.next() {
+            Some('Y') => "%Y",
+            Some('y') => "%y",
+            Some('m') => "%m",
+            Some('c') => "%-m",
+            Some('d') => "%d",
+            Some('e') => "%-d",
+            Some('H') => "%H",
+            Some('k') => "%-H",
+            Some('h' | 'I') => "%I",
+            Some('l') => "%-I",
+            Some('i') => "%M",
+            Some('s' | 'S') => "%S",
+            Some('f') => "%6f",
+            Some('p') => "%p",
+            Some('r') => "%I:%M:%S %p",
+            Some('T') => "%H:%M:%S",
+            Some('M') => "%B",
+            Some('b') => "%b",
+            Some('W') => "%A",
+            Some('a') => "%a",
+            Some('j') => "%j",
+            Some('v') => "%V",
+            Some('x') => "%G",
+            Some('%') => "%%",
+            Some(other) => {
+                return Err(row_error(&format!("%{other} in a format of times is not supported")));
+            }
+            None => return Err(row_error("a format of times ends with %")),
+        });
+    }
+    Ok(out)
+}
+
+fn date_parse(args: &[ArrayRef], strict: bool) -> Result<ArrayRef> {
+    let (texts, formats) = (text(args, 0)?, text(args, 1)?);
+    let mut out = TimestampMicrosecondArray::builder(texts.len());
+    let mut known: Option<(String, String)> = None;
+    for (value, format) in texts.iter().zip(formats) {
+        let (Some(value), Some(format)) = (value, format) else {
+            out.append_null();
+            continue;
+        };
+        if known.as_ref().is_none_or(|(known, _)| known != format) {
+            known = Some((format.to_owned(), format_of(format)?));
+        }
+        let format = known.as_ref().map_or("", |(_, format)| format);
+        let time = NaiveDateTime::parse_from_str(value, format).ok().or_else(|| {
+            // Without a time it is midnight; without a day, the first.
+            let date = NaiveDate::parse_from_str(value, format).ok();
+            let date = date.or_else(|| {
+                NaiveDate::parse_from_str(&format!("{value} 01"), &format!("{format} %d")).ok()
+            });
+            date.and_then(|date| date.and_hms_opt(0, 0, 0))
+        });
+        match time {
+            Some(time) => out.append_value(micros_of(time)),
+            None if strict => return Err(row_error("a text is no time in the format given")),
+            None => out.append_null(),
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn date_format(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let times = cast(&args[0], &TIMESTAMP)?;
+    let times = times.as_primitive::<TimestampMicrosecondType>();
+    map_text(text(args, 1)?, |row, format| {
+        if times.is_null(row) {
+            return Ok(None);
+        }
+        let format = format_of(format)?;
+        Ok(time_of(times.value(row)).map(|time| time.format(&format).to_string()))
+    })
+}
+
+/// A unit of time.
+#[derive(Clone, Copy)]
+enum Unit {
+    /// So many microseconds.
+    Micros(i64),
+    /// Seven days, from Monday.
+    Week,
+    /// So many months.
+    Months(i32),
+}
+
+fn unit(text: &str) -> Result<Unit> {
+    const SECOND: i64 = 1_000_000;
+    Ok(match text.to_ascii_lowercase().trim_end_matches('s') {
+        "millisecond" => Unit::Micros(1000),
+        "second" => Unit::Micros(SECOND),
+        "minute" => Unit::Micros(60 * SECOND),
+        "hour" => Unit::Micros(3600 * SECOND),
+        "day" => Unit::Micros(86_400 * SECOND),
+        "week" => Unit::Week,
+        "month" => Unit::Months(1),
+        "quarter" => Unit::Months(3),
+        "year" => Unit::Months(12),
+        _ => {
+            return Err(row_error(
+                "a unit of time is millisecond, second, minute, hour, day, week, month, quarter \
+                 or year",
+            ));
+        }
+    })
+}
+
+const DAY: i64 = 86_400_000_000;
+
+fn months(micros: i64) -> i64 {
+    time_of(micros).map_or(0, |time| i64::from(time.year()) * 12 + i64::from(time.month0()))
+}
+
+/// How many times a unit begins between two times, as DuckDB counts: from 31 December to 1 January
+/// it is a year.
+fn date_diff(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let units = text(args, 0)?;
+    let (from, to) = (cast(&args[1], &TIMESTAMP)?, cast(&args[2], &TIMESTAMP)?);
+    let from = from.as_primitive::<TimestampMicrosecondType>();
+    let to = to.as_primitive::<TimestampMicrosecondType>();
+    let mut out = Int64Array::builder(units.len());
+    for (row, name) in units.iter().enumerate() {
+        let Some(name) = name.filter(|_| from.is_valid(row) && to.is_valid(row)) else {
+            out.append_null();
+            continue;
+        };
+        let (from, to) = (from.value(row), to.value(row));
+        // 1 January 1970 was a Thursday: weeks begin three days before.
+        let week = |micros: i64| (micros + 3 * DAY).div_euclid(7 * DAY);
+        out.append_value(match unit(name)? {
+            Unit::Micros(size) => to.div_euclid(size) - from.div_euclid(size),
+            Unit::Week => week(to) - week(from),
+            Unit::Months(size) => {
+                let size = i64::from(size);
+                months(to).div_euclid(size) - months(from).div_euclid(size)
+            }
+        });
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn date_add(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let units = text(args, 0)?;
+    let numbers = args[1].as_primitive::<Int64Type>();
+    let times = cast(&args[2], &TIMESTAMP)?;
+    let times = times.as_primitive::<TimestampMicrosecondType>();
+    let mut out = TimestampMicrosecondArray::builder(units.len());
+    for (row, name) in units.iter().enumerate() {
+        let Some(name) = name.filter(|_| numbers.is_valid(row) && times.is_valid(row)) else {
+            out.append_null();
+            continue;
+        };
+        let (number, time) = (numbers.value(row), times.value(row));
+        let moved = match unit(name)? {
+            Unit::Micros(size) => number.checked_mul(size).and_then(|by| time.checked_add(by)),
+            Unit::Week => number.checked_mul(7 * DAY).and_then(|by| time.checked_add(by)),
+            Unit::Months(size) => number.checked_mul(i64::from(size)).and_then(|months| {
+                let by = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
+                let time = time_of(time)?;
+                let moved = match months < 0 {
+                    true => time.checked_sub_months(by),
+                    false => time.checked_add_months(by),
+                };
+                moved.map(micros_of)
+            }),
+        };
+        let moved = moved.ok_or_else(|| row_error("a time is out of range"))?;
+        out.append_value(moved);
+    }
+    let moved: ArrayRef = Arc::new(out.finish());
+    Ok(cast(&moved, args[2].data_type())?)
+}
+
+/// The beginning of the unit that a time is in; a date stays a date.
+fn date_trunc(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let units = text(args, 0)?;
+    let times = cast(&args[1], &TIMESTAMP)?;
+    let times = times.as_primitive::<TimestampMicrosecondType>();
+    let mut out = TimestampMicrosecondArray::builder(units.len());
+    for (row, name) in units.iter().enumerate() {
+        let Some(name) = name.filter(|_| times.is_valid(row)) else {
+            out.append_null();
+            continue;
+        };
+        let time = times.value(row);
+        let begin = match unit(name)? {
+            Unit::Micros(size) => Some(time.div_euclid(size) * size),
+            Unit::Week => Some((time + 3 * DAY).div_euclid(7 * DAY) * 7 * DAY - 3 * DAY),
+            Unit::Months(size) => {
+                let size = i64::from(size);
+                let month = months(time).div_euclid(size) * size;
+                i32::try_from(month.div_euclid(12)).ok().and_then(|year| {
+                    let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
+                    Some(micros_of(NaiveDate::from_ymd_opt(year, month, 1)?.and_hms_opt(0, 0, 0)?))
+                })
+            }
+        };
+        out.append_option(begin);
+    }
+    let begins: ArrayRef = Arc::new(out.finish());
+    Ok(cast(&begins, args[1].data_type())?)
+}
+
+/// A time as text, with a space between date and time.
+pub fn shown(times: &ArrayRef) -> Result<ArrayRef> {
+    let times = cast(times, &TIMESTAMP)?;
+    let times: &PrimitiveArray<TimestampMicrosecondType> = times.as_primitive();
+    let texts = times.iter().map(|micros| {
+        Some(time_of(micros?)?.format("%Y-%m-%d %H:%M:%S%.f").to_string())
+    });
+    let texts: datafusion::arrow::array::StringArray = texts.collect();
+    Ok(Arc::new(texts))
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partial_times_and_offsets_are_read() {
+        let shown = |text| iso_timestamp(text).map(|time| time.to_string());
+        for (text, expected) in [
+            ("2024", "2024-01-01 00:00:00"),
+            ("2024-02", "2024-02-01 00:00:00"),
+            ("2024-02-03", "2024-02-03 00:00:00"),
+            ("2024-01-02T23:04:05-05:00", "2024-01-03 04:04:05"),
+            ("2024-01-02T03:04:05.123Z", "2024-01-02 03:04:05.123"),
+            ("2024-01-02T03:04+0130", "2024-01-02 01:34:00"),
+            ("2024-01-02T03", "2024-01-02 03:00:00"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["", "24", "2024-1", "2024-02-30", "2024-01-02T", "2024-01-02T25:00", "x"] {
+            assert_eq!(shown(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Athena's SQL (Trino) on the embedded engine.
+//!
+//! ```text
+//!  text ──► words ──► statement ──► rewrite ──► plan ──► lateral ──► run
+//!           names in   parsed       calls and            unnests beside
+//!           lower case              accesses             their tables
+//! ```
+//!
+//! The statement is parsed once, and all changes are made on what was parsed. Names are the same
+//! whatever their case, as in Athena; [`Spelling`] remembers how they were written, for the names of
+//! columns that come out.
+
+mod calls;
+pub mod functions;
+mod lateral;
+mod planner;
+mod rewrite;
+mod text;
+mod words;
+
+use datafusion::execution::SessionStateBuilder;
+use sqlparser::ast::{
+    self, CreateTable, FromTable, Insert, ObjectName, ObjectType, Query, TableFactor, TableObject,
+};
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Tokenizer;
+
+pub use lateral::beside;
+pub use planner::simple as column_type;
+pub use text::{Piece, Spelling, pieces};
+use words::Athena;
+
+/// How deep expressions may be nested.
+const DEPTH: usize = 100;
+
+/// What a statement is, with its query as the engine takes it.
+#[derive(Debug)]
+pub struct Statement {
+    /// What it does.
+    pub command: Command,
+    /// How its names were written.
+    pub spelling: Spelling,
+}
+
+/// What a statement does.
+#[derive(Debug)]
+pub enum Command {
+    /// Gives rows.
+    Query(Box<Query>),
+    /// Makes a table of a query's rows. Views are tables, too.
+    Create {
+        /// The table.
+        name: Table,
+        /// Whether a table that is there stays.
+        if_not_exists: bool,
+        /// The rows.
+        query: Box<Query>,
+    },
+    /// Makes an empty table.
+    Declare {
+        /// The table.
+        name: Table,
+        /// Whether a table that is there stays.
+        if_not_exists: bool,
+        /// The columns and types, as a query without rows.
+        query: Box<Query>,
+    },
+    /// Adds a query's rows to a table.
+    Insert {
+        /// The table.
+        name: Table,
+        /// The columns that they go to, in lower case; without any, all in order.
+        columns: Vec<String>,
+        /// The rows.
+        query: Box<Query>,
+    },
+    /// Takes rows out of a table.
+    Delete {
+        /// The table.
+        name: Table,
+        /// The rows that stay.
+        rest: Box<Query>,
+    },
+    /// Removes tables.
+    Drop {
+        /// The tables.
+        names: Vec<Table>,
+        /// Whether they may be missing.
+        if_exists: bool,
+    },
+}
+
+/// A table that a statement changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The schema, if it is named.
+    pub schema: Option<String>,
+    /// The name as it is written.
+    pub name: String,
+}
+
+/// Why a statement can't be run, in words for who wrote it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The line within the statement's text, from 1, where it is known.
+    pub line: Option<u64>,
+    /// What is wrong, or which construct is not supported.
+    pub why: String,
+}
+
+impl Refused {
+    fn new(why: impl Into<String>) -> Self {
+        Self { line: None, why: why.into() }
+    }
+
+    fn at(line: u64, why: impl Into<String>) -> Self {
+        Self { line: (line > 0).then_some(line), why: why.into() }
+    }
+
+    /// A construct that is valid, and not for this engine.
+    fn unsupported(construct: impl Into<String>) -> Self {
+        Self::new(format!("{} does not run on the embedded engine", construct.into()))
+    }
+}
+
+/// Reads one statement.
+///
+/// # Errors
+/// What is no SQL, and what is not supported.
+pub fn parse(sql: &str) -> Result<Statement, Refused> {
+    let tokens = Tokenizer::new(&Athena, sql)
+        .tokenize_with_location()
+        .map_err(|error| Refused::at(error.location.line, error.message))?;
+    let (tokens, mut spelling) = text::lowered(tokens);
+    let mut parser =
+        Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);
+    let parsed = parser.parse_statement().map_err(text::parse_error)?;
+    let rest = parser.peek_token();
+    if !matches!(rest.token, sqlparser::tokenizer::Token::EOF | sqlparser::tokenizer::Token::SemiColon)
+    {
+        let why = format!("'{}' was not expected here", rest.token);
+        return Err(Refused::at(rest.span.start.line, why));
+    }
+    let mut command = command(parsed, &spelling)?;
+    if let Some(query) = command.query_mut() {
+        spelling.note_query(query);
+        rewrite::query(query)?;
+    }
+    Ok(Statement { command, spelling })
+}
+
+impl Command {
+    /// Its query.
+    pub fn query(&self) -> Option<&Query> {
+        match self {
+            Self::Query(query)
+            | Self::Create { query, .. }
+            | Self::Declare { query, .. }
+            | Self::Insert { query, .. }
+            | Self::Delete { rest: query, .. } => Some(query),
+            Self::Drop { .. } => None,
+        }
+    }
+
+    fn query_mut(&mut self) -> Option<&mut Query> {
+        match self {
+            Self::Query(query)
+            | Self::Create { query, .. }
+            | Self::Declare { query, .. }
+            | Self::Insert { query, .. }
+            | Self::Delete { rest: query, .. } => Some(query),
+            Self::Drop { .. } => None,
+        }
+    }
+}
+
+fn command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, Refused> {
+    let table = |name: &ObjectName| table(name, spelling);
+    Ok(match parsed {
+        ast::Statement::Query(query) => Command::Query(query),
+        ast::Statement::CreateTable(create) => create_table(create, spelling)?,
+        ast::Statement::CreateView(view) => {
+            if let Some(column) = view.columns.first() {
+                let construct = format!("a view that names its columns ({}, …)", column.name);
+                return Err(Refused::unsupported(construct));
+            }
+            let name = table(&view.name)?;
+            Command::Create { name, if_not_exists: view.if_not_exists, query: view.query }
+        }
+        ast::Statement::Insert(Insert { table: into, columns, source, .. }) => {
+            let TableObject::TableName(name) = into else {
+                return Err(Refused::unsupported("INSERT into what is not a table"));
+            };
+            let query = source.ok_or_else(|| Refused::unsupported("INSERT without rows"))?;
+            let columns = columns.iter().filter_map(|column| {
+                Some(column.0.last()?.as_ident()?.value.to_lowercase())
+            });
+            Command::Insert { name: table(&name)?, columns: columns.collect(), query }
+        }
+        ast::Statement::Delete(delete) => {
+            let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+            let [from] = from.as_slice() else {
+                return Err(Refused::unsupported("DELETE from several tables"));
+            };
+            let TableFactor::Table { name, .. } = &from.relation else {
+                return Err(Refused::unsupported("DELETE from what is not a table"));
+            };
+            let name = table(name)?;
+            let rest = rewrite::without(from.clone(), delete.selection)?;
+            Command::Delete { name, rest }
+        }
+        ast::Statement::Drop { object_type: ObjectType::Table | ObjectType::View, if_exists, names, .. } => {
+            let names = names.iter().map(table).collect::<Result<_, _>>()?;
+            Command::Drop { names, if_exists }
+        }
+        other => {
+            let text = other.to_string();
+            let verb: Vec<_> = text.split_whitespace().take(2).collect();
+            return Err(Refused::unsupported(verb.join(" ")));
+        }
+    })
+}
+
+fn create_table(create: CreateTable, spelling: &Spelling) -> Result<Command, Refused> {
+    let name = table(&create.name, spelling)?;
+    let if_not_exists = create.if_not_exists;
+    match create.query {
+        // What follows WITH is about files: the engine has its own way.
+        Some(query) if create.columns.is_empty() => {
+            Ok(Command::Create { name, if_not_exists, query })
+        }
+        Some(_) => Err(Refused::unsupported("CREATE TABLE with both columns and AS")),
+        None if create.external => Err(Refused::unsupported("CREATE EXTERNAL TABLE")),
+        None => {
+            let query = rewrite::no_rows(&create.columns, spelling)?;
+            Ok(Command::Declare { name, if_not_exists, query })
+        }
+    }
+}
+
+fn table(name: &ObjectName, spelling: &Spelling) -> Result<Table, Refused> {
+    let parts: Option<Vec<_>> = name.0.iter().map(|part| part.as_ident()).collect();
+    let mut parts = parts.ok_or_else(|| Refused::unsupported("a table named by a function"))?;
+    let last = parts.pop().ok_or_else(|| Refused::new("a table has no name"))?;
+    let schema = parts.pop().map(|schema| schema.value.clone());
+    Ok(Table { schema, name: spelling.of(last) })
+}
+
+/// Adds to a session what Athena has and the engine has not, or has otherwise.
+pub fn extend(builder: SessionStateBuilder) -> SessionStateBuilder {
+    planner::extend(functions::extend(builder))
+}
+
+/// The statement as the engine takes it.
+pub fn engine_statement(query: &Query) -> datafusion::sql::parser::Statement {
+    let statement = ast::Statement::Query(Box::new(query.clone()));
+    datafusion::sql::parser::Statement::Statement(Box::new(statement))
+}
+
+#[cfg(test)]
+mod tests;

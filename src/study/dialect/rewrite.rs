@@ -1,0 +1,275 @@
+//! Changes on a parsed query: accesses to fields, unnests, names of columns, limits.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    AccessExpr, BinaryOperator, ColumnDef, Expr, Ident, LimitClause, Query, Select, SelectItem,
+    SetExpr, Subscript, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+};
+use sqlparser::parser::Parser;
+
+use super::calls::{self, call, text};
+use super::text::{Spelling, line_of};
+use super::Refused;
+use super::words::Athena;
+
+/// Rewrites a query and all that are inside of it.
+pub(super) fn query(query: &mut Query) -> Result<(), Refused> {
+    match query.visit(&mut Rewriter::default()) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(refused) => Err(refused),
+    }
+}
+
+/// A query that gives no rows, with these columns.
+pub(super) fn no_rows(columns: &[ColumnDef], spelling: &Spelling) -> Result<Box<Query>, Refused> {
+    let _ = spelling;
+    let mut query = parsed("SELECT 1 WHERE false")?;
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        let null = |column: &ColumnDef| SelectItem::ExprWithAlias {
+            expr: Expr::Cast {
+                kind: sqlparser::ast::CastKind::Cast,
+                expr: Box::new(Expr::value(Value::Null)),
+                data_type: column.data_type.clone(),
+                array: false,
+                format: None,
+            },
+            alias: column.name.clone(),
+        };
+        select.projection = columns.iter().map(null).collect();
+    }
+    Ok(query)
+}
+
+/// The rows of a table for which a condition is not true.
+pub(super) fn without(
+    from: TableWithJoins,
+    condition: Option<Expr>,
+) -> Result<Box<Query>, Refused> {
+    let mut query = parsed("SELECT * FROM x")?;
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.from = vec![from];
+        let condition = condition.unwrap_or_else(|| Expr::value(Value::Boolean(true)));
+        let right = Box::new(Expr::value(Value::Boolean(true)));
+        let nested = Box::new(Expr::Nested(Box::new(condition)));
+        select.selection = Some(Expr::IsDistinctFrom(nested, right));
+    }
+    Ok(query)
+}
+
+/// A query of our own.
+fn parsed(sql: &str) -> Result<Box<Query>, Refused> {
+    let parser = Parser::new(&Athena).try_with_sql(sql);
+    parser.and_then(|mut parser| parser.parse_query()).map_err(super::text::parse_error)
+}
+
+/// Goes through a query from the outside to the inside.
+#[derive(Default)]
+struct Rewriter {
+    /// The names of the relations of the selects around, the innermost last.
+    scopes: Vec<HashSet<String>>,
+}
+
+impl VisitorMut for Rewriter {
+    type Break = Refused;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Refused> {
+        if let Some(fetch) = query.fetch.take() {
+            if fetch.percent || fetch.with_ties {
+                let construct = "FETCH FIRST with PERCENT or WITH TIES";
+                return ControlFlow::Break(Refused::unsupported(construct));
+            }
+            let one = || Expr::value(Value::Number("1".to_owned(), false));
+            let count = fetch.quantity.unwrap_or_else(one);
+            match &mut query.limit_clause {
+                Some(LimitClause::LimitOffset { limit, .. }) => *limit = Some(count),
+                clause => {
+                    *clause = Some(LimitClause::LimitOffset {
+                        limit: Some(count),
+                        offset: None,
+                        limit_by: Vec::new(),
+                    });
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Refused> {
+        let mut names = HashSet::new();
+        for table in &mut select.from {
+            if let Err(refused) = self.table(table, &mut names) {
+                return ControlFlow::Break(refused);
+            }
+        }
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) = item
+                && let Some(alias) = field_name(expr, &names)
+            {
+                let expr = std::mem::replace(expr, Expr::value(Value::Null));
+                *item = SelectItem::ExprWithAlias { expr, alias };
+            }
+        }
+        self.scopes.push(names);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Refused> {
+        self.scopes.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Refused> {
+        if let Expr::CompoundIdentifier(parts) = expr
+            && parts.len() > 2
+            && self.is_outer(&parts[0])
+        {
+            // A field of an outer table's column: the engine knows outer columns only.
+            *expr = field(parts, 2);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Refused> {
+        match expr {
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                let mut literal = !matches!(**root, Expr::Identifier(_));
+                for access in access_chain {
+                    match access {
+                        AccessExpr::Subscript(_) => literal = true,
+                        AccessExpr::Dot(Expr::Identifier(name)) if literal => {
+                            *access = AccessExpr::Dot(text(&name.value.to_lowercase()));
+                        }
+                        AccessExpr::Dot(_) => {}
+                    }
+                }
+                ControlFlow::Continue(())
+            }
+            Expr::Function(_) | Expr::Cast { .. } => match calls::rewrite(expr) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(mut refused) => {
+                    let line = line_of(expr);
+                    refused.line = refused.line.or((line > 0).then_some(line));
+                    ControlFlow::Break(refused)
+                }
+            },
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Rewriter {
+    /// Whether a name is that of a relation around the innermost select, and not in it.
+    fn is_outer(&self, name: &Ident) -> bool {
+        let name = name.value.to_lowercase();
+        match self.scopes.split_last() {
+            Some((own, outer)) => {
+                !own.contains(&name) && outer.iter().any(|scope| scope.contains(&name))
+            }
+            None => false,
+        }
+    }
+
+    /// Takes note of the relations in a part of FROM, and rewrites its unnests.
+    fn table(
+        &self,
+        table: &mut TableWithJoins,
+        names: &mut HashSet<String>,
+    ) -> Result<(), Refused> {
+        self.factor(&mut table.relation, names)?;
+        table.joins.iter_mut().try_for_each(|join| self.factor(&mut join.relation, names))
+    }
+
+    fn factor(
+        &self,
+        factor: &mut TableFactor,
+        names: &mut HashSet<String>,
+    ) -> Result<(), Refused> {
+        match factor {
+            TableFactor::Table { name, alias, .. } => {
+                let last = name.0.last().and_then(|part| part.as_ident());
+                let name = alias.as_ref().map(|alias| &alias.name).or(last);
+                names.extend(name.map(|name| name.value.to_lowercase()));
+            }
+            TableFactor::NestedJoin { table_with_joins, .. } => {
+                self.table(table_with_joins, names)?;
+            }
+            TableFactor::Derived { alias: Some(alias), .. } => {
+                names.insert(alias.name.value.to_lowercase());
+            }
+            TableFactor::UNNEST { alias, array_exprs, with_ordinality, with_offset, .. } => {
+                if *with_offset {
+                    return Err(Refused::unsupported("UNNEST … WITH OFFSET"));
+                }
+                let known =
+                    |name: &str| names.contains(name) || self.scopes.iter().any(|s| s.contains(name));
+                for array in array_exprs.iter_mut() {
+                    if let Expr::CompoundIdentifier(parts) = array {
+                        let columns = if known(&parts[0].value.to_lowercase()) { 2 } else { 1 };
+                        *array = field(parts, columns);
+                    }
+                }
+                if std::mem::take(with_ordinality) {
+                    let [array] = array_exprs.as_slice() else {
+                        return Err(Refused::unsupported("WITH ORDINALITY on several arrays"));
+                    };
+                    array_exprs.push(ordinals(array.clone()));
+                }
+                if let Some(alias) = alias {
+                    names.insert(alias.name.value.to_lowercase());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// 1, 2, … for each value of an array.
+fn ordinals(array: Expr) -> Expr {
+    let number = |text: &str| Expr::value(Value::Number(text.to_owned(), false));
+    let end = Expr::BinaryOp {
+        left: Box::new(calls::cast(call("cardinality", vec![array]), sqlparser::ast::DataType::BigInt(None))),
+        op: BinaryOperator::Plus,
+        right: Box::new(number("1")),
+    };
+    call("range", vec![number("1"), end])
+}
+
+/// The column that the first parts name, and the fields within it that the others do.
+fn field(parts: &[Ident], columns: usize) -> Expr {
+    let column = match parts.get(..columns) {
+        Some([column]) => Expr::Identifier(column.clone()),
+        Some(column) => Expr::CompoundIdentifier(column.to_vec()),
+        None => return Expr::CompoundIdentifier(parts.to_vec()),
+    };
+    let names = parts.iter().skip(columns);
+    names.fold(column, |of, name| {
+        call("get_field", vec![of, text(&name.value.to_lowercase())])
+    })
+}
+
+/// The name of the field that an expression takes out of a struct.
+fn field_name(expr: &Expr, relations: &HashSet<String>) -> Option<Ident> {
+    match expr {
+        Expr::CompoundIdentifier(parts) => {
+            let is_column =
+                parts.len() == 2 && relations.contains(&parts[0].value.to_lowercase());
+            parts.last().filter(|_| !is_column).cloned()
+        }
+        Expr::CompoundFieldAccess { access_chain, .. } => match access_chain.last()? {
+            AccessExpr::Dot(Expr::Identifier(name)) => Some(name.clone()),
+            AccessExpr::Subscript(Subscript::Index { index: Expr::Value(value) }) => {
+                match &value.value {
+                    Value::SingleQuotedString(name) => {
+                        Some(Ident::with_quote('"', name.to_lowercase()))
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,168 @@
+//! From text to statements, and from names as they are written to names in lower case.
+
+use std::collections::HashMap;
+
+use sqlparser::ast::{Ident, Query, SelectItem, SetExpr, Spanned};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::ParserError;
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use super::Refused;
+use super::words::Athena;
+
+/// A statement's text, and where it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Without the semicolon.
+    pub sql: String,
+    /// The line of its first word, from 1.
+    pub line: usize,
+}
+
+/// Cuts a text into its statements, in which comments stay.
+///
+/// # Errors
+/// A text that can't be cut into words, as when a quote is not closed.
+pub fn pieces(text: &str) -> Result<Vec<Piece>, Refused> {
+    let tokens = Tokenizer::new(&Athena, text)
+        .tokenize_with_location()
+        .map_err(|error| Refused::at(error.location.line, error.message))?;
+    let starts = line_starts(text);
+    let mut pieces = Vec::new();
+    let mut first: Option<Location> = None;
+    let mut push = |from: Option<Location>, to: usize| {
+        let Some(from) = from else { return };
+        let start = offset(text, &starts, from);
+        let sql = text.get(start..to).unwrap_or_default().trim_end().to_owned();
+        pieces.push(Piece { sql, line: usize::try_from(from.line).unwrap_or(1) });
+    };
+    for token in &tokens {
+        match &token.token {
+            Token::Whitespace(_) | Token::EOF => {}
+            Token::SemiColon => {
+                push(first.take(), offset(text, &starts, token.span.start));
+            }
+            _ => {
+                first.get_or_insert(token.span.start);
+            }
+        }
+    }
+    push(first.take(), text.len());
+    Ok(pieces)
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+    std::iter::once(0).chain(ends.map(|(index, _)| index + 1)).collect()
+}
+
+/// The byte of a place in the text; columns count characters.
+fn offset(text: &str, starts: &[usize], place: Location) -> usize {
+    let line = usize::try_from(place.line).unwrap_or(1).saturating_sub(1);
+    let start = starts.get(line).copied().unwrap_or(text.len());
+    let column = usize::try_from(place.column).unwrap_or(1).saturating_sub(1);
+    let rest = text.get(start..).unwrap_or_default();
+    start + rest.char_indices().nth(column).map_or(rest.len(), |(index, _)| index)
+}
+
+/// How names were written, by their lower case.
+#[derive(Clone, Debug, Default)]
+pub struct Spelling {
+    /// What quoted names were before they were put into lower case, by where they are.
+    quoted: HashMap<(u64, u64), String>,
+    /// Names of columns that the statement gives itself, the outermost select's first.
+    named: HashMap<String, String>,
+    /// Names that it uses.
+    used: HashMap<String, String>,
+}
+
+impl Spelling {
+    /// A name as it was written.
+    pub fn of(&self, name: &Ident) -> String {
+        let start = name.span.start;
+        self.quoted.get(&(start.line, start.column)).unwrap_or(&name.value).clone()
+    }
+
+    /// Takes note of the names of a query's columns.
+    pub fn note_query(&mut self, query: &Query) {
+        // The outermost names win: they are known before those of all words.
+        let mut named = HashMap::new();
+        self.note_set(&query.body, &mut named);
+        named.extend(std::mem::take(&mut self.named).into_iter().filter(|(lower, _)| !named.contains_key(lower)).collect::<Vec<_>>());
+        self.named = named;
+    }
+
+    fn note_set(&self, set: &SetExpr, named: &mut HashMap<String, String>) {
+        match set {
+            SetExpr::Select(select) => {
+                for item in &select.projection {
+                    if let SelectItem::ExprWithAlias { alias, .. } = item {
+                        named.entry(alias.value.to_lowercase()).or_insert_with(|| self.of(alias));
+                    }
+                }
+            }
+            // The first part of a union names the columns.
+            SetExpr::SetOperation { left, .. } => self.note_set(left, named),
+            SetExpr::Query(query) => self.note_set(&query.body, named),
+            _ => {}
+        }
+    }
+
+    /// How a column that comes out is spelled: as the statement names it, else as the table does
+    /// that it comes from, else as it is used.
+    pub fn column(&self, lower: &str, table: impl FnOnce(&str) -> Option<String>) -> String {
+        let named = self.named.get(lower).cloned();
+        let spelled = named.or_else(|| table(lower)).or_else(|| self.used.get(lower).cloned());
+        spelled.unwrap_or_else(|| lower.to_owned())
+    }
+}
+
+/// Words with quoted names in lower case: names without quotes are brought there by the engine.
+pub(super) fn lowered(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Spelling) {
+    let mut spelling = Spelling::default();
+    let mut after_as = false;
+    for token in &mut tokens {
+        let start = token.span.start;
+        match &mut token.token {
+            Token::Word(word) => {
+                let lower = word.value.to_lowercase();
+                let is_name = word.quote_style.is_some() || word.keyword == Keyword::NoKeyword;
+                if after_as {
+                    // The last is the outermost, more often than not.
+                    spelling.named.insert(lower.clone(), word.value.clone());
+                } else if is_name {
+                    spelling.used.entry(lower.clone()).or_insert_with(|| word.value.clone());
+                }
+                after_as = word.quote_style.is_none() && word.keyword == Keyword::AS;
+                if word.quote_style.is_some() && lower != word.value {
+                    let written = std::mem::replace(&mut word.value, lower);
+                    spelling.quoted.insert((start.line, start.column), written);
+                }
+            }
+            Token::Whitespace(_) => {}
+            _ => after_as = false,
+        }
+    }
+    (tokens, spelling)
+}
+
+/// A parser's error with the line taken out of its text.
+pub(super) fn parse_error(error: ParserError) -> Refused {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+        ParserError::RecursionLimitExceeded => {
+            return Refused::new("expressions are nested too deeply");
+        }
+    };
+    let place = text.rsplit_once(" at Line: ");
+    let line = place.and_then(|(_, place)| place.split(',').next()?.trim().parse().ok());
+    match (place, line) {
+        (Some((why, _)), Some(line)) => Refused::at(line, why),
+        _ => Refused::new(text),
+    }
+}
+
+/// The line that something in the statement begins in; 0 if it is not known.
+pub(super) fn line_of(node: &impl Spanned) -> u64 {
+    node.span().start.line
+}

@@ -1,0 +1,248 @@
+//! Where study tables are kept: a folder per study, with Parquet files and a list of those that
+//! count.
+//!
+//! ```text
+//! DATABASE/<study>/tables.json        which files are which table: replaced in one step
+//!                  <build>/<table>.<n>.parquet
+//!          .locks/<study>             held while the study is changed
+//! ```
+//!
+//! A build writes into a folder of its own. Until the list names its files nobody sees them; what a
+//! build left that did not end is removed by the next one. The files of the last list stay until
+//! then, too: someone may be reading them.
+
+use std::collections::HashSet;
+
+use chrono::{SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::{Context, Error, Result};
+use crate::store::{Folder, Lock};
+
+/// The list of a study's tables.
+const LIST: &str = "tables.json";
+const LOCKS: &str = ".locks";
+/// The layout that this program knows.
+const LAYOUT: u32 = 1;
+
+/// Study tables in a folder or bucket.
+#[derive(Clone, Debug)]
+pub struct Database {
+    root: Folder,
+}
+
+/// Which files make up a study's tables.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Listing {
+    layout: u32,
+    /// The program that wrote it.
+    program: String,
+    /// When, RFC 3339.
+    pub built: String,
+    /// The tables in order of their making.
+    pub tables: Vec<StoredTable>,
+    /// The build folders that the list before this one named.
+    #[serde(default)]
+    before: Vec<String>,
+}
+
+/// A table of a study.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct StoredTable {
+    /// Its whole name.
+    pub name: String,
+    /// Its files.
+    pub files: Vec<StoredFile>,
+}
+
+/// A file of a table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct StoredFile {
+    /// Below the study's folder.
+    pub name: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Rows.
+    pub rows: u64,
+}
+
+impl StoredTable {
+    /// Rows in all files.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+}
+
+impl Database {
+    /// The database in a folder, which need not be there yet.
+    pub fn new(root: Folder) -> Self {
+        Self { root }
+    }
+
+    /// The folder of a study.
+    pub fn folder(&self, study: &str) -> Folder {
+        self.root.child(study)
+    }
+
+    /// The studies that have tables, sorted.
+    pub fn studies(&self) -> Result<Vec<String>> {
+        if !self.root.exists() {
+            return Ok(Vec::new());
+        }
+        let (folders, _) = self.root.list_direct()?;
+        let mut studies = Vec::new();
+        for name in folders.into_iter().filter(|name| !name.starts_with('.')) {
+            if self.list(&name)?.is_some() {
+                studies.push(name);
+            }
+        }
+        Ok(studies)
+    }
+
+    /// A study's tables; `None` if it was never built.
+    pub fn list(&self, study: &str) -> Result<Option<Listing>> {
+        let folder = self.folder(study);
+        let Some(bytes) = folder.read(LIST)? else { return Ok(None) };
+        let listing: Listing = serde_json::from_slice(&bytes).with_context(|| {
+            format!("'{}' is damaged; clean the study and build it again", folder.show(LIST))
+        })?;
+        if listing.layout != LAYOUT {
+            return Err(Error::failed(format!(
+                "'{}' was written by another version ({}): clean the study with that version, and \
+                 build it again",
+                folder.show(LIST),
+                listing.program
+            )));
+        }
+        Ok(Some(listing))
+    }
+
+    /// Begins to change a study; waits for another run that does.
+    pub fn begin(&self, study: &str) -> Result<Change> {
+        let folder = self.folder(study);
+        folder.create()?;
+        let lock = self.lock(study)?;
+        let listing = self.list(study)?;
+        let change = Change {
+            build: Uuid::new_v4().simple().to_string(),
+            before: listing.as_ref().map(Listing::builds).unwrap_or_default(),
+            listing,
+            folder,
+            _lock: lock,
+        };
+        change.remove_others(&change.before)?;
+        Ok(change)
+    }
+
+    /// Removes a study's tables; false if there were none.
+    pub fn clean(&self, study: &str) -> Result<bool> {
+        let folder = self.folder(study);
+        if !folder.exists() || (folder.local().is_none() && folder.list()?.is_empty()) {
+            return Ok(false);
+        }
+        let _lock = self.lock(study)?;
+        let there = folder.read(LIST)?.is_some();
+        // First what makes it a study: what comes to an end here is removed by the next build.
+        folder.remove(LIST)?;
+        remove_folder(&folder)?;
+        Ok(there)
+    }
+
+    fn lock(&self, study: &str) -> Result<Lock> {
+        let locks = self.root.child(LOCKS);
+        locks.create()?;
+        locks.lock(study)
+    }
+}
+
+impl Listing {
+    /// The build folders that it names.
+    fn builds(&self) -> Vec<String> {
+        let files = self.tables.iter().flat_map(|table| &table.files);
+        let builds = files.filter_map(|file| Some(file.name.split_once('/')?.0.to_owned()));
+        let builds: HashSet<_> = builds.collect();
+        builds.into_iter().collect()
+    }
+}
+
+/// A study that is being changed. Dropped without a commit, it stays as it was.
+#[derive(Debug)]
+pub struct Change {
+    folder: Folder,
+    build: String,
+    listing: Option<Listing>,
+    before: Vec<String>,
+    _lock: Lock,
+}
+
+impl Change {
+    /// The study's folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The tables that the study had.
+    pub fn tables(&self) -> &[StoredTable] {
+        self.listing.as_ref().map_or(&[], |listing| &listing.tables)
+    }
+
+    /// The name, below the study's folder, of a new file of a table.
+    pub fn file_name(&self, table: &str, number: usize) -> String {
+        format!("{}/{table}.{number:03}.parquet", self.build)
+    }
+
+    /// Shows these tables in place of those that the study had.
+    pub fn commit(self, tables: Vec<StoredTable>) -> Result<()> {
+        let listing = Listing {
+            layout: LAYOUT,
+            program: concat!("cumulus-etl ", env!("CARGO_PKG_VERSION")).to_owned(),
+            built: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+            tables,
+            before: self.before.clone(),
+        };
+        let text = serde_json::to_string_pretty(&listing).context("cannot list the tables")?;
+        self.folder.write(LIST, text)?;
+        let mut keep = listing.builds();
+        keep.extend(listing.before.iter().cloned());
+        // The study is whole; what could not be removed is removed by the next build.
+        if let Err(error) = self.remove_others(&keep) {
+            tracing::warn!("{error}");
+        }
+        Ok(())
+    }
+
+    /// Removes build folders that are none of these.
+    fn remove_others(&self, keep: &[String]) -> Result<()> {
+        let (folders, _) = self.folder.list_direct()?;
+        for name in folders.into_iter().filter(|name| !keep.contains(name)) {
+            remove_folder(&self.folder.child(&name))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        // After a commit the list names the build.
+        let committed = self.folder.read(LIST).ok().flatten();
+        let named = committed.is_some_and(|bytes| {
+            String::from_utf8_lossy(&bytes).contains(&self.build)
+        });
+        if !named {
+            let _ = remove_folder(&self.folder.child(&self.build));
+        }
+    }
+}
+
+fn remove_folder(folder: &Folder) -> Result<()> {
+    match folder.local() {
+        Some(path) => match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove '{folder}'"))
+            }
+            _ => Ok(()),
+        },
+        None => folder.list()?.iter().try_for_each(|entry| folder.remove(&entry.name)),
+    }
+}

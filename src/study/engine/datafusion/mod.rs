@@ -1,0 +1,131 @@
+//! The embedded engine: DataFusion on Parquet files.
+//!
+//! ```text
+//!  source ──► scan ──► DataFusion ──► write ──► database
+//!  lake, NDJSON  any    session.rs              a folder per study,
+//!               spelling                        swapped as a whole
+//! ```
+
+mod adapter;
+mod build;
+mod catalog;
+mod database;
+mod fit;
+mod run;
+mod scan;
+mod session;
+mod source;
+mod stores;
+mod write;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use tokio::runtime::Builder;
+
+pub use self::session::Limits;
+use self::build::Building;
+use self::catalog::{Catalog, Tables};
+use self::database::Database;
+use self::run::{Runner, refused};
+use self::source::Source;
+use self::stores::Stores;
+use super::{Build, Engine, Rows, Start, TableInfo};
+use crate::error::{Context, Error, Exit, Result};
+use crate::store::{Folder, WorkFolder};
+use crate::study::dialect::{self, Command};
+
+/// Where the tables are that studies are made of.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// What the main job wrote.
+    Lake(Folder),
+    /// FHIR NDJSON as it is, without de-identification.
+    Ndjson(Folder),
+    /// None: only tables of studies can be read.
+    Nothing,
+}
+
+/// The embedded engine.
+pub struct DataFusion {
+    runner: Arc<Runner>,
+    _work: WorkFolder,
+}
+
+impl DataFusion {
+    /// Studies in `database`, made of `input`. Temporary files go to `work`, which only its owner
+    /// can read.
+    ///
+    /// # Errors
+    /// An input without tables.
+    pub fn open(
+        database: Folder,
+        input: Input,
+        work: WorkFolder,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let environment = session::runtime(limits, work.path())?;
+        let stores = Stores::new(environment.clone());
+        let source = match input {
+            Input::Lake(root) => Source::lake(root, work.clone())?,
+            Input::Ndjson(root) => Source::ndjson(root, work.clone())?,
+            Input::Nothing => Source::None,
+        };
+        let tables = Arc::new(Tables::new(source, Database::new(database), stores));
+        let catalog = Arc::new(Catalog(tables.clone()));
+        let context = session::context(limits, environment, catalog);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(limits.threads.max(1))
+            .thread_name("engine")
+            .enable_all()
+            .build()
+            .context("cannot start the query engine")?;
+        let runner = Arc::new(Runner { context, tables, runtime });
+        Ok(Self { runner, _work: work })
+    }
+}
+
+impl Engine for DataFusion {
+    fn tables(&self, study: &str) -> Result<Vec<TableInfo>> {
+        let listing = self.runner.tables.database().list(&study.to_lowercase())?;
+        let tables = listing.into_iter().flat_map(|listing| listing.tables);
+        let mut tables: Vec<_> = tables
+            .map(|table| TableInfo { rows: Some(table.rows()), name: table.name })
+            .collect();
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(tables)
+    }
+
+    fn studies(&self) -> Result<Vec<String>> {
+        self.runner.tables.database().studies()
+    }
+
+    fn schema(&self, table: &str) -> Result<Option<SchemaRef>> {
+        Ok(self.runner.tables.open(table)?.map(|table| table.spelled().clone()))
+    }
+
+    fn query(&self, sql: &str) -> Result<Rows> {
+        let statement = dialect::parse(sql).map_err(refused)?;
+        let Command::Query(query) = &statement.command else {
+            let message = "only a query can be run here: a study's statements are for study build";
+            return Err(Error::new(Exit::StudyInvalid, message));
+        };
+        let planned = self.runner.plan(query, &statement.spelling)?;
+        self.runner.run(planned)
+    }
+
+    fn read(&self, table: &str) -> Result<Rows> {
+        self.query(&format!("SELECT * FROM \"{}\"", table.replace('"', "\"\"")))
+    }
+
+    fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>> {
+        Ok(Box::new(Building::begin(self, study, start)?))
+    }
+
+    fn clean(&self, study: &str) -> Result<bool> {
+        self.runner.tables.database().clean(&study.to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! How the embedded engine is set up: memory, temporary files, functions, defaults.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::catalog::CatalogProvider;
+use datafusion::common::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::SessionConfig;
+
+use crate::error::{Context, Result};
+use crate::study::dialect;
+
+/// The catalog and schema that all tables are in. DuckDB and many studies say `main`.
+pub const CATALOG: &str = "awsdatacatalog";
+/// See [`CATALOG`].
+pub const SCHEMA: &str = "main";
+
+/// Rows that operators pass on at a time.
+const BATCH_ROWS: usize = 8192;
+/// Memory that one sort keeps for merging what it has spilled.
+const SORT_RESERVE: usize = 8 << 20;
+/// Consumers of memory that an error names.
+const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+/// What the engine may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that operators may hold; what is more goes to disk.
+    pub memory: usize,
+    /// Parts that a query is worked on in at once.
+    pub threads: usize,
+}
+
+impl Limits {
+    /// By what the machine, or the container, has: half of its memory, one thread per core.
+    pub fn of_machine() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        Self { memory: usize::try_from(machine_memory() / 2).unwrap_or(usize::MAX), threads }
+    }
+}
+
+/// Bytes of memory: the container's limit, else what the machine has.
+fn machine_memory() -> u64 {
+    const UNKNOWN: u64 = 4 << 30;
+    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let container = limits.into_iter().filter_map(number).min();
+    let info = rustix::system::sysinfo();
+    let machine = u64::try_from(info.totalram).unwrap_or(UNKNOWN) * u64::from(info.mem_unit.max(1));
+    container.map_or(machine, |limit| limit.min(machine))
+}
+
+/// Memory and disk of a session; spilled rows go below `work`, which must be private.
+pub fn runtime(limits: &Limits, work: &Path) -> Result<Arc<RuntimeEnv>> {
+    let disk = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::Directories(vec![work.to_owned()]))
+        .with_max_temp_directory_size(u64::MAX);
+    // Operators that spill share what those that can't leave.
+    let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory), NAMED_CONSUMERS);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_disk_manager_builder(disk)
+        .with_memory_pool(Arc::new(pool))
+        .build_arc();
+    runtime.map_err(plain).context("cannot set up the query engine")
+}
+
+/// A session on some tables.
+pub fn context(
+    limits: &Limits,
+    runtime: Arc<RuntimeEnv>,
+    tables: Arc<dyn CatalogProvider>,
+) -> SessionContext {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(limits.threads.max(1))
+        .with_batch_size(BATCH_ROWS)
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true)
+        .with_sort_spill_reservation_bytes(SORT_RESERVE);
+    let options = config.options_mut();
+    // As in Athena: nulls are last whatever the direction.
+    options.sql_parser.default_null_ordering = "nulls_last".to_owned();
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.sql_parser.collect_spans = true;
+    // One kind of text everywhere: functions and joins need not convert.
+    options.execution.parquet.schema_force_view_types = false;
+    options.execution.parquet.skip_metadata = true;
+    let builder = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features();
+    let state = dialect::extend(builder).build();
+    let context = SessionContext::new_with_state(state);
+    context.register_catalog(CATALOG, tables);
+    context
+}
+
+/// The engine's error without what it wraps it in.
+pub fn plain(error: DataFusionError) -> DataFusionError {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => plain(*inner),
+        other => other,
+    }
+}

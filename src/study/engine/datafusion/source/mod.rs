@@ -1,0 +1,203 @@
+//! Where the tables come from that studies read: what the main job wrote, or FHIR as it is.
+
+pub mod files;
+mod ndjson;
+mod shape;
+
+use std::collections::BTreeSet;
+
+use arrow::datatypes::SchemaRef;
+use object_store::path::Path;
+
+use super::scan::{DataFile, ParquetTable};
+use super::stores::Stores;
+use crate::deid::policy::RESOURCE_TYPES;
+use crate::error::{Error, Exit, Result};
+use crate::fhir;
+use crate::input;
+use crate::output::delta;
+use crate::store::{Folder, WorkFolder};
+use crate::table::Shape;
+use crate::table::schema;
+
+/// The folders of a lake with several formats, in the order in which they are looked for.
+const FORMATS: [&str; 3] = ["deltalake", "parquet", "ndjson"];
+/// Tables of the main job that are not of one resource type.
+const COMPLETION: &str = "etl__completion";
+const COMPLETION_ENCOUNTERS: &str = "etl__completion_encounters";
+
+/// Tables that studies read and never change.
+#[derive(Debug)]
+pub enum Source {
+    /// What the main job wrote: a folder per table.
+    Lake {
+        /// The folder with the tables.
+        root: Folder,
+        /// The tables, in lower case, with their folders' names.
+        tables: Vec<(String, String)>,
+        /// For what has to be rewritten to be read.
+        work: WorkFolder,
+    },
+    /// FHIR NDJSON, at any depth of a folder.
+    Ndjson {
+        /// The folder.
+        root: Folder,
+        /// Its files.
+        inputs: input::Inputs,
+        /// For the rows as tables.
+        work: WorkFolder,
+    },
+    /// Nothing but what studies made.
+    None,
+}
+
+impl Source {
+    /// The main job's OUTPUT: with one format, with a folder per format, or one of these folders.
+    ///
+    /// # Errors
+    /// A folder without any table.
+    pub fn lake(root: Folder, work: WorkFolder) -> Result<Self> {
+        if !root.exists() {
+            return Err(Error::new(Exit::FolderMissing, format!("there is no folder '{root}'")));
+        }
+        let (folders, _) = root.list_direct()?;
+        let format = FORMATS.into_iter().find(|format| folders.iter().any(|name| name == format));
+        let (root, folders) = match format {
+            Some(format) => {
+                let root = root.child(format);
+                let (folders, _) = root.list_direct()?;
+                (root, folders)
+            }
+            None => (root, folders),
+        };
+        let known = known_tables();
+        let tables: Vec<_> = folders
+            .into_iter()
+            .filter(|name| !name.starts_with('.') && name != "JobConfig")
+            .map(|name| (name.to_lowercase(), name))
+            .collect();
+        if !tables.iter().any(|(name, _)| known.contains(name) || name.contains("__")) {
+            return Err(Error::new(
+                Exit::ArgsInvalid,
+                format!(
+                    "there are no tables in '{root}': --lake is the OUTPUT that the main job wrote"
+                ),
+            ));
+        }
+        Ok(Self::Lake { root, tables, work })
+    }
+
+    /// FHIR NDJSON files, read as they are.
+    ///
+    /// # Errors
+    /// A folder without any.
+    pub fn ndjson(root: Folder, work: WorkFolder) -> Result<Self> {
+        if !root.exists() {
+            return Err(Error::new(Exit::FolderMissing, format!("there is no folder '{root}'")));
+        }
+        let inputs = input::find(&root)?;
+        if inputs.files.is_empty() {
+            let message = format!("there are no NDJSON files with FHIR resources in '{root}'");
+            return Err(Error::new(Exit::ResourcesMissing, message));
+        }
+        Ok(Self::Ndjson { root, inputs, work })
+    }
+
+    /// The names of all tables, in lower case.
+    pub fn tables(&self) -> BTreeSet<String> {
+        let mut tables = match self {
+            Self::None => return BTreeSet::new(),
+            Self::Lake { tables, .. } => tables.iter().map(|(name, _)| name.clone()).collect(),
+            Self::Ndjson { .. } => BTreeSet::new(),
+        };
+        tables.extend(known_tables());
+        tables
+    }
+
+    /// Opens a table; `None` if there is none of this name (in lower case). A table that the main
+    /// job knows, but that has no rows, is there with its fixed columns.
+    pub fn open(&self, name: &str, stores: &Stores) -> Result<Option<ParquetTable>> {
+        let found = match self {
+            Self::None => return Ok(None),
+            Self::Lake { root, tables, work } => {
+                match tables.iter().find(|(table, _)| table == name) {
+                    Some((_, folder)) => open_folder(&root.child(folder), name, work, stores)?,
+                    None => None,
+                }
+            }
+            Self::Ndjson { root, inputs, work } => {
+                let files = ndjson::of_table(root, inputs, name)?;
+                match files.is_empty() {
+                    true => None,
+                    false => Some(ndjson::table(root, &files, name, work, stores)?),
+                }
+            }
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+        match fixed(name) {
+            Some(schema) => {
+                ParquetTable::new(stores.local(), Vec::new(), schema).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+}
+
+/// A table's folder in a lake; `None` if there is nothing in it.
+fn open_folder(
+    folder: &Folder,
+    name: &str,
+    work: &WorkFolder,
+    stores: &Stores,
+) -> Result<Option<ParquetTable>> {
+    if let Some((schema, files)) = delta::list(folder)? {
+        let files = files.into_iter().map(|file| DataFile {
+            path: Path::from(format!("{}/{}", folder.path(""), file.name)),
+            size: file.size,
+            rows: file.rows,
+        });
+        return ParquetTable::new(stores.of(folder)?, files.collect(), schema).map(Some);
+    }
+    let entries = folder.list()?;
+    let of_kind = |end: &str| entries.iter().filter(|entry| entry.name.ends_with(end)).count();
+    if of_kind(".parquet") > 0 {
+        return files::parquet(folder, &entries, stores).map(Some);
+    }
+    let lines: Vec<_> = entries
+        .iter()
+        .filter(|entry| ndjson::is_ndjson(&entry.name))
+        .map(|entry| entry.name.clone())
+        .collect();
+    if !lines.is_empty() {
+        return ndjson::table(folder, &lines, name, work, stores).map(Some);
+    }
+    if of_kind(".csv") > 0 {
+        return Err(Error::failed(format!(
+            "studies do not read CSV, as '{folder}' is: let the main job write deltalake or parquet"
+        )));
+    }
+    Ok(None)
+}
+
+fn known_tables() -> BTreeSet<String> {
+    let completion = [COMPLETION, COMPLETION_ENCOUNTERS].map(str::to_owned);
+    RESOURCE_TYPES.iter().map(|name| name.to_lowercase()).chain(completion).collect()
+}
+
+/// The resource type whose table has this name.
+fn resource_of(table: &str) -> Option<&'static fhir::Type> {
+    fhir::resource_types().find(|r4| r4.name.eq_ignore_ascii_case(table))
+}
+
+/// The columns that a table of the main job has whatever its rows.
+fn fixed(table: &str) -> Option<SchemaRef> {
+    match table {
+        COMPLETION => Some(schema::completion()),
+        COMPLETION_ENCOUNTERS => Some(schema::completion_encounters()),
+        _ if known_tables().contains(table) => resource_of(table)
+            .map(|r4| schema::table_schema(r4, &Shape::default(), &BTreeSet::new())),
+        _ => None,
+    }
+}

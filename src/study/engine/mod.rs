@@ -1,0 +1,97 @@
+//! What studies need of a database, and the embedded one.
+//!
+//! A study's text is Athena's SQL. [`Engine`] reads; [`Build`] changes the tables of one study, and
+//! what it changed is seen by others all at once, on [`Build::commit`], or not at all.
+
+pub mod datafusion;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use super::counts::CountsTable;
+use crate::error::Result;
+
+/// A database with tables of studies, and the tables that these are made of.
+pub trait Engine: Send + Sync {
+    /// The tables of a study, as they are named, sorted; none if it was never built.
+    fn tables(&self, study: &str) -> Result<Vec<TableInfo>>;
+
+    /// The studies that have tables, sorted.
+    fn studies(&self) -> Result<Vec<String>>;
+
+    /// The columns of a table of any kind, with their names as they are spelled; `None` if there is
+    /// no such table. Case does not matter.
+    fn schema(&self, table: &str) -> Result<Option<SchemaRef>>;
+
+    /// Runs a query; it can't change anything.
+    ///
+    /// # Errors
+    /// What is no query, or can't be run. The message has no value of a row.
+    fn query(&self, sql: &str) -> Result<Rows>;
+
+    /// Reads a table.
+    fn read(&self, table: &str) -> Result<Rows>;
+
+    /// Begins to change a study's tables. Waits for another run that is at it.
+    fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>>;
+
+    /// Removes a study's tables; false if there were none. Waits for another run that is at it.
+    fn clean(&self, study: &str) -> Result<bool>;
+}
+
+/// A table of a study.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableInfo {
+    /// Its whole name: `study__name`.
+    pub name: String,
+    /// Rows, where they are known without a query.
+    pub rows: Option<u64>,
+}
+
+/// What tables a study has when it begins to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// None: it is built as a whole.
+    Empty,
+    /// Those that it had: a part is built.
+    AsItIs,
+}
+
+/// A study while its tables are made. Statements see what was made before them. Dropped without
+/// [`Build::commit`], the study stays as it was.
+///
+/// Several threads may work on different tables.
+pub trait Build: Send + Sync {
+    /// Runs one statement: `CREATE TABLE … AS`, `CREATE VIEW`, `INSERT INTO` or `DROP TABLE` of a
+    /// table of this study. Gives the table that has changed.
+    fn execute(&self, sql: &str) -> Result<Option<TableInfo>>;
+
+    /// Checks that a statement can be run, as far as that can be told without running it.
+    fn check(&self, sql: &str) -> Result<()>;
+
+    /// Makes a table of counts.
+    fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo>;
+
+    /// Makes a table of rows that come from outside.
+    fn load(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo>;
+
+    /// Whether there is a table of this name now.
+    fn has(&self, name: &str) -> bool;
+
+    /// The columns of a table, as [`Engine::schema`] gives them, with what was made so far.
+    fn schema(&self, table: &str) -> Result<Option<SchemaRef>>;
+
+    /// Shows the study's tables as they are now to all others.
+    fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// Batches from somewhere.
+pub type BatchIter<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + Send + 'a>;
+
+/// A query's rows, batch by batch.
+pub struct Rows {
+    /// The columns, with their names as they are spelled.
+    pub schema: SchemaRef,
+    /// The rows.
+    pub batches: BatchIter<'static>,
+}
