@@ -90,12 +90,6 @@ impl WorkFolder {
     }
 }
 
-impl fmt::Debug for WorkFolder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WorkFolder({self})")
-    }
-}
-
 impl fmt::Display for WorkFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.inner.path.display())
