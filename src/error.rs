@@ -33,7 +33,7 @@ pub enum Exit {
     FolderNotEmpty = 26,
     /// Exported files can only go to a local folder.
     ExportFolderNotLocal = 27,
-    /// The FHIR server does not accept the credentials.
+    /// The FHIR server, or the Aggregator, does not accept the credentials.
     AuthFailed = 32,
     /// A service or a part of this program that was asked for is not available.
     ServiceMissing = 33,
@@ -57,6 +57,16 @@ pub enum Exit {
     RowsRejected = 71,
     /// A study can't be used as it is written.
     StudyInvalid = 72,
+    /// An export that must not be sent as it is.
+    UploadRefused = 73,
+    /// An upload did not arrive.
+    UploadFailed = 74,
+    /// The Aggregator still processes an earlier upload.
+    UploadBusy = 75,
+    /// The Aggregator has no such network for this user.
+    NetworkUnknown = 76,
+    /// The link to upload to was not valid for long enough.
+    LinkExpired = 77,
     /// SIGINT.
     Interrupted = 130,
     /// SIGTERM.

@@ -66,6 +66,8 @@ impl StoreArgs {
             s3_region: layers.text("s3-region"),
             s3_endpoint: layers.text("s3-endpoint"),
             s3_kms_key: layers.text("s3-kms-key"),
+            s3_checksums: false,
+            aws_profile: None,
             part_bytes: (part.min(1024) as usize) << 20,
             parts_in_flight: layers.number("upload-concurrency", StoreOptions::IN_FLIGHT).min(64)
                 as usize,

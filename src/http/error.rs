@@ -32,6 +32,11 @@ pub enum Error {
         /// What is wrong with the answer.
         what: String,
     },
+    /// What was to be sent can't be read here.
+    Local {
+        /// What to tell the user.
+        what: String,
+    },
     /// There is no access token. `cause` is the token endpoint's answer, if it was asked.
     Token {
         /// What to tell the user.
@@ -70,7 +75,7 @@ impl Error {
                 501 | 505 => false,
                 code => code >= 500,
             },
-            Self::Unusable { .. } => false,
+            Self::Unusable { .. } | Self::Local { .. } => false,
             Self::Token { cause, .. } => cause.as_ref().is_some_and(|cause| cause.retryable()),
         }
     }
@@ -109,7 +114,7 @@ impl fmt::Display for Error {
         match self {
             Self::Transport { url, what, .. } => write!(f, "no answer from {url}: {what}"),
             Self::Unusable { url, what } => write!(f, "the answer of {url} can't be used: {what}"),
-            Self::Token { what, cause: None } => f.write_str(what),
+            Self::Local { what } | Self::Token { what, cause: None } => f.write_str(what),
             Self::Token { what, cause: Some(cause) } => write!(f, "{what}: {cause}"),
             Self::Status(answer) => answer.fmt(f),
         }

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::auth::Credential;
-use super::{Client, Error, Response, Result, show_url};
+use super::{Client, Error, Redactor, Response, Result, show_url};
 
 /// As many redirects are followed.
 const REDIRECTS: usize = 10;
@@ -164,7 +164,7 @@ impl Request {
             headers.remove(header::CONTENT_TYPE);
         }
         let sent = request.headers(headers).send().await;
-        sent.map_err(|error| transport(&self.client, url, error))
+        sent.map_err(|error| transport(self.client.redactor(), url, error))
     }
 }
 
@@ -188,10 +188,10 @@ fn redirect(answer: &reqwest::Response, url: &Url) -> Result<Option<Url>> {
 }
 
 /// The error of a request that had no, or no whole, answer.
-pub(super) fn transport(client: &Client, url: &Url, error: reqwest::Error) -> Error {
+pub(super) fn transport(redactor: &Redactor, url: &Url, error: reqwest::Error) -> Error {
     let error = error.without_url();
     let untrusted = causes(&error).contains("invalid peer certificate");
-    let mut what = client.redactor().clean(&causes(&error));
+    let mut what = redactor.clean(&causes(&error));
     if error.is_timeout() {
         what = format!("it took too long ({what})");
     }

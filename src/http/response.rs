@@ -50,7 +50,7 @@ impl Response {
     /// error.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         let chunk = self.answer.chunk().await;
-        chunk.map_err(|error| transport(&self.client, &self.url, error))
+        chunk.map_err(|error| transport(self.client.redactor(), &self.url, error))
     }
 
     /// The whole body, which must have at most `limit` bytes.

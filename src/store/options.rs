@@ -9,6 +9,10 @@ pub struct StoreOptions {
     pub s3_endpoint: Option<String>,
     /// KMS key (ID, ARN or alias) for what is written; without it no header speaks of encryption.
     pub s3_kms_key: Option<String>,
+    /// Send a SHA-256 of what is written to `s3://`, for the server to compare.
+    pub s3_checksums: bool,
+    /// The profile in `~/.aws` to take credentials of; else the environment's.
+    pub aws_profile: Option<String>,
     /// Bytes of a part of an upload; what is smaller goes in one request.
     pub part_bytes: usize,
     /// Parts of one upload under way at once.
@@ -30,6 +34,8 @@ impl Default for StoreOptions {
             s3_region: None,
             s3_endpoint: None,
             s3_kms_key: None,
+            s3_checksums: false,
+            aws_profile: None,
             part_bytes: (Self::PART as usize) << 20,
             parts_in_flight: Self::IN_FLIGHT as usize,
         }

@@ -12,7 +12,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use object_store::aws::{
-    AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, S3ConditionalPut,
+    AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, Checksum, S3ConditionalPut,
 };
 use object_store::{ClientOptions, CredentialProvider, HeaderValue};
 use tokio::sync::Mutex;
@@ -54,7 +54,11 @@ impl Aws {
                 .or_else(EnvironmentVariableRegionProvider::new())
                 .or_else(ProfileFileRegionProvider::new())
                 .or_else(Region::from_static(DEFAULT_REGION));
-            aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region).load().await
+            let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region);
+            if let Some(profile) = &options.aws_profile {
+                loader = loader.profile_name(profile);
+            }
+            loader.load().await
         });
         let region = config.region().map_or(DEFAULT_REGION, Region::as_ref).to_owned();
         let credentials = Arc::new(Chain::new(&config)?);
@@ -112,6 +116,9 @@ impl Aws {
         }
         if let Some(key) = &options.s3_kms_key {
             builder = builder.with_sse_kms_encryption(key);
+        }
+        if options.s3_checksums {
+            builder = builder.with_checksum_algorithm(Checksum::SHA256);
         }
         builder.with_client_options(client).build().map_err(|error| {
             let names = VARIABLES.map(|(name, _)| name).join(", ");

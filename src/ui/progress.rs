@@ -17,7 +17,8 @@ pub(super) fn bars() -> &'static MultiProgress {
     &BARS
 }
 
-/// Progress of one table through its input, in bytes. Clones count together.
+/// Progress of one table through its input, or of a file on its way, in bytes. Clones count
+/// together.
 #[derive(Clone)]
 pub struct Progress {
     inner: Arc<Inner>,
@@ -25,6 +26,8 @@ pub struct Progress {
 
 struct Inner {
     name: String,
+    /// What is done with the bytes.
+    verb: &'static str,
     total: u64,
     done: AtomicU64,
     bar: Option<ProgressBar>,
@@ -32,8 +35,17 @@ struct Inner {
 }
 
 impl Progress {
-    /// Begins a step over `total` bytes. `bar`: draw a bar (on a terminal), else log lines.
+    /// Begins to read `total` bytes. `bar`: draw a bar (on a terminal), else log lines.
     pub fn begin(name: &str, total: u64, bar: bool) -> Self {
+        Self::step(name, "read", total, bar)
+    }
+
+    /// Begins to send `total` bytes.
+    pub fn sending(name: &str, total: u64, bar: bool) -> Self {
+        Self::step(name, "sent", total, bar)
+    }
+
+    fn step(name: &str, verb: &'static str, total: u64, bar: bool) -> Self {
         let bar = bar.then(|| {
             let template =
                 "{prefix:22} {bar:30} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4}";
@@ -44,6 +56,7 @@ impl Progress {
         });
         let inner = Inner {
             name: name.to_owned(),
+            verb,
             total,
             done: AtomicU64::new(0),
             bar,
@@ -68,7 +81,8 @@ impl Progress {
         {
             *last = Instant::now();
             let percent = done * 100 / inner.total.max(1);
-            info!(table = inner.name, percent, "{}: {percent} % read", inner.name);
+            let (name, verb) = (&inner.name, inner.verb);
+            info!(table = name, percent, "{name}: {percent} % {verb}");
         }
     }
 

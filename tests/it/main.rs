@@ -1,5 +1,7 @@
 //! Integration tests.
 
+mod aggregator;
+mod athena;
 mod auth;
 mod bulk;
 mod check;

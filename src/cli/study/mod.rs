@@ -1,6 +1,7 @@
 //! `cumulus-etl study …`, which is `cumulus-library …` too.
 
 mod list;
+mod upload;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -20,6 +21,11 @@ pub struct StudyArgs {
 enum Command {
     /// Check studies and show what they build and export
     List(list::ListArgs),
+    /// Send exported studies to the Cumulus Aggregator
+    ///
+    /// First it checks that each export holds only counts and metadata, then it asks the Aggregator
+    /// for a link, and sends the file there. A receipt, upload.json, is left beside the export.
+    Upload(Box<upload::UploadArgs>),
 }
 
 /// Studies: from de-identified tables to counts that can be shared.
@@ -36,6 +42,7 @@ impl StudyArgs {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::List(args) => args.run(),
+            Command::Upload(args) => args.run(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A study's text is Athena's SQL. [`Engine`] reads; [`Build`] changes the tables of one study, and
 //! what it changed is seen by others all at once, on [`Build::commit`], or not at all.
 
+pub mod athena;
 pub mod datafusion;
 
 use arrow::array::RecordBatch;

@@ -1,0 +1,96 @@
+//! `cumulus-etl study upload`
+
+use std::io::{self, Write as _};
+
+use clap::Args;
+
+use crate::bulk;
+use crate::cli::logging::LoggingArgs;
+use crate::cli::store::StoreArgs;
+use crate::error::{Context, Error, Exit, Result};
+use crate::http::Secret;
+use crate::share::upload::{self, Aggregator, DEFAULT_URL};
+use crate::store::Folder;
+use crate::ui::{signals, thousands};
+
+/// Where exports are unless another folder is named.
+const DATA_PATH: &str = "./data_export";
+
+/// Options of `study upload`.
+#[derive(Args, Debug)]
+pub struct UploadArgs {
+    /// Folder or bucket that exports were written to
+    #[arg(value_name = "DATA_PATH", env = "CUMULUS_LIBRARY_DATA_PATH", default_value = DATA_PATH)]
+    data_path: String,
+    /// A study whose export to send; may be given several times [default: every export there]
+    #[arg(long, short = 't', value_name = "STUDY")]
+    target: Vec<String>,
+    /// The site's user name at the Aggregator, from its administrator
+    #[arg(long, value_name = "USER", env = "CUMULUS_AGGREGATOR_USER")]
+    user: Option<String>,
+    /// The site's secret ID there: a file with it, or better the variable
+    #[arg(long, value_name = "ID", env = "CUMULUS_AGGREGATOR_ID", hide_env_values = true)]
+    id: Option<Secret>,
+    /// The network of sites that the upload belongs to, from the Aggregator's administrator
+    #[arg(long, value_name = "NAME", env = "CUMULUS_AGGREGATOR_NETWORK")]
+    network: Option<String>,
+    /// The Aggregator's address
+    #[arg(long, value_name = "URL", env = "CUMULUS_AGGREGATOR_URL", default_value = DEFAULT_URL)]
+    url: String,
+    /// Only check the exports and show what would be sent; no server is asked
+    #[arg(long)]
+    preview: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    logging: LoggingArgs,
+}
+
+impl UploadArgs {
+    /// Checks the exports, and sends them.
+    pub fn run(self) -> Result<()> {
+        let bars = self.logging.init();
+        let data = or(&self.data_path, DATA_PATH);
+        let data = Folder::open_with(data, &self.store.of_command()?)?;
+        let user = self.user.filter(|user| !user.is_empty());
+        let id = self.id.filter(|id| !id.expose().is_empty());
+        let (user, id) = match (user, id) {
+            (Some(user), Some(id)) => (user, id.read("--id")?),
+            // To look at what would be sent, nobody need be known yet.
+            (user, _) if self.preview => (user.unwrap_or("<user>".to_owned()), Secret::new("")),
+            (user, _) => return Err(missing(user.is_none())),
+        };
+        let network = self.network.as_deref().filter(|name| !name.is_empty());
+        let aggregator = Aggregator::new(or(&self.url, DEFAULT_URL), network, &user, id)?;
+        signals::install()?;
+        let packages = upload::packages(&data, &self.target)?;
+        if self.preview {
+            let text = upload::preview(&aggregator, &packages);
+            return io::stdout().write_all(text.as_bytes()).context("cannot print");
+        }
+        upload::send(&aggregator, &data, &packages, bulk::pace(), bars)?;
+        let bytes: u64 = packages.iter().map(upload::Package::size).sum();
+        let studies =
+            if packages.len() == 1 { "1 study" } else { &format!("{} studies", packages.len()) };
+        tracing::info!(
+            bytes,
+            "uploaded {studies}, {} bytes; each has a receipt beside it (upload.json)",
+            thousands(bytes)
+        );
+        Ok(())
+    }
+}
+
+/// A text, unless it is empty: compose files pass unset variables so.
+fn or<'t>(text: &'t str, default: &'t str) -> &'t str {
+    if text.is_empty() { default } else { text }
+}
+
+fn missing(user: bool) -> Error {
+    let which = if user { "--user" } else { "--id" };
+    let message = format!(
+        "{which} is needed: give --user and --id, or set CUMULUS_AGGREGATOR_USER and \
+         CUMULUS_AGGREGATOR_ID. The Aggregator's administrator gives them to your site"
+    );
+    Error::new(Exit::BasicCredentialsMissing, message)
+}

@@ -1,0 +1,3 @@
+//! Sharing studies: what leaves the institution, and how.
+
+pub mod upload;

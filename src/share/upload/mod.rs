@@ -1,0 +1,229 @@
+//! Uploads of exported studies to the Cumulus Aggregator.
+//!
+//! ```text
+//!  <study>.zip ──► package    ──► checked: only counts and metadata leave
+//!                  aggregator ──► POST: may I? ──► a link, valid for an hour
+//!                  transfer   ──► POST: the file, as a stream
+//!                  receipt    ──► upload.json: what was sent, when, where
+//! ```
+//!
+//! All studies of a call are checked before anything is sent of any.
+
+mod aggregator;
+mod package;
+mod preview;
+mod receipt;
+mod s3;
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+pub use aggregator::{Aggregator, DEFAULT_URL};
+pub use package::Package;
+
+use crate::error::{Error, Exit, Result};
+use crate::http::{Pace, SendError};
+use crate::store::{Folder, block_on};
+use crate::ui::{Progress, thousands};
+use aggregator::Link;
+
+/// Waits before the second, third, … attempt.
+const WAITS: [u64; 4] = [2, 10, 30, 60];
+
+/// Why a step failed.
+#[derive(Debug)]
+struct Failure {
+    error: Error,
+    /// The same may go well in a moment.
+    again: bool,
+    /// It is not this study's fault: the next one would fail likewise.
+    for_all: bool,
+}
+
+impl Failure {
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { error: Error::new(exit, message), again: false, for_all: false }
+    }
+
+    fn again(self) -> Self {
+        Self { again: true, ..self }
+    }
+
+    fn for_all(self) -> Self {
+        Self { for_all: true, ..self }
+    }
+}
+
+/// The exports to send: those of `targets`, else every one in `data`. Each is checked; if any must
+/// not be sent, that is the error (exit 73), and it names all that is wrong.
+pub fn packages(data: &Folder, targets: &[String]) -> Result<Vec<Package>> {
+    let studies = if targets.is_empty() { package::exported(data)? } else { distinct(targets) };
+    let (mut packages, mut faults) = (Vec::new(), Vec::new());
+    for study in studies {
+        match Package::open(data, &study) {
+            Ok(package) => packages.push(package),
+            Err(error) => faults.push(error),
+        }
+    }
+    match faults.first().map(Error::exit) {
+        None => Ok(packages),
+        Some(exit) => {
+            let faults: Vec<_> = faults.iter().map(Error::to_string).collect();
+            Err(Error::new(exit, format!("nothing was sent: {}", faults.join("; "))))
+        }
+    }
+}
+
+fn distinct(targets: &[String]) -> Vec<String> {
+    let mut studies = Vec::new();
+    for target in targets {
+        // Studies are written in lower case, whatever their users write.
+        let study = target.to_lowercase();
+        if !studies.contains(&study) {
+            studies.push(study);
+        }
+    }
+    studies
+}
+
+/// What would be sent, as text. Asks no server.
+pub fn preview(aggregator: &Aggregator, packages: &[Package]) -> String {
+    packages.iter().map(|package| preview::of(aggregator, package)).collect()
+}
+
+/// Sends the packages one by one, with a receipt for each beside it. Where one fails, the others
+/// are still sent, unless they would fail for the same reason.
+pub fn send(
+    aggregator: &Aggregator,
+    data: &Folder,
+    packages: &[Package],
+    pace: Pace,
+    bars: bool,
+) -> Result<()> {
+    let mut failures: Vec<(String, Error)> = Vec::new();
+    for (index, package) in packages.iter().enumerate() {
+        let study = &package.study;
+        let sent = block_on(deliver(aggregator, package, pace, bars));
+        match sent {
+            Ok(delivered) => {
+                let transaction = delivered.transaction.as_deref();
+                let shown = transaction.map(|id| format!(", transaction {id}")).unwrap_or_default();
+                let bytes = thousands(package.size());
+                info!(study, bytes = package.size(), "{study}: sent {bytes} bytes{shown}");
+                if let Err(error) = receipt::write(data, aggregator, package, &delivered) {
+                    let message = format!("was sent{shown}, but has no receipt: {error}");
+                    failures.push((study.clone(), Error::new(error.exit(), message)));
+                }
+            }
+            Err(Failure { error, for_all, .. }) => {
+                failures.push((study.clone(), error));
+                let left: Vec<_> = packages[index + 1..].iter().map(|p| p.study.as_str()).collect();
+                if for_all && !left.is_empty() {
+                    warn!("not tried for the same reason: {}", left.join(", "));
+                    break;
+                }
+            }
+        }
+    }
+    let Some((_, first)) = failures.first() else { return Ok(()) };
+    let exit = first.exit();
+    let words: Vec<_> = failures.iter().map(|(study, error)| format!("{study}: {error}")).collect();
+    Err(Error::new(exit, words.join("\n")))
+}
+
+/// What came of an upload.
+#[derive(Debug)]
+struct Delivered {
+    /// The Aggregator's name for the upload.
+    transaction: Option<String>,
+    /// Where the file is there.
+    object: Option<String>,
+    /// The store's fingerprint of the file.
+    e_tag: Option<String>,
+}
+
+async fn deliver(
+    aggregator: &Aggregator,
+    package: &Package,
+    pace: Pace,
+    bars: bool,
+) -> Result<Delivered, Failure> {
+    let study = &package.study;
+    // Site and study are locked from the first answer on: only who has its transaction may ask again.
+    let mut transaction: Option<String> = None;
+    let mut failed = 0;
+    let mut expired = false;
+    // Whether all of the file was sent, and no answer came.
+    let mut unanswered = false;
+    loop {
+        let failure = match aggregator.ask(package, transaction.as_deref()).await {
+            Ok(link) => {
+                transaction = link.transaction.clone().or(transaction);
+                match send_once(aggregator, package, &link, pace, bars).await {
+                    Ok(e_tag) => {
+                        let object = link.object().map(str::to_owned);
+                        return Ok(Delivered { transaction, object, e_tag });
+                    }
+                    Err((failure, all_sent)) => {
+                        unanswered |= all_sent;
+                        failure
+                    }
+                }
+            }
+            Err(failure) if unanswered && failure.error.exit() == Exit::UploadBusy => {
+                let message = format!(
+                    "the whole file was sent, but the answer was lost, and now the Aggregator is \
+                     processing an upload of this study: most likely this one{}. Ask its \
+                     administrator, or upload again later: the same file twice does no harm",
+                    transaction.map(|id| format!(" (transaction {id})")).unwrap_or_default()
+                );
+                return Err(Failure::new(Exit::UploadBusy, message));
+            }
+            Err(failure) => failure,
+        };
+        if failure.error.exit() == Exit::LinkExpired && !std::mem::replace(&mut expired, true) {
+            warn!(study, "{study}: the link had expired; asking for another one");
+            continue;
+        }
+        let Some(wait) = WAITS.get(failed).filter(|_| failure.again) else { return Err(failure) };
+        failed += 1;
+        let wait = pace.of(Duration::from_secs(*wait));
+        warn!(study, "{study}: {}; trying again in {} s", failure.error, wait.as_secs());
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn send_once(
+    aggregator: &Aggregator,
+    package: &Package,
+    link: &Link,
+    pace: Pace,
+    bars: bool,
+) -> Result<Option<String>, (Failure, bool)> {
+    let progress = Progress::sending(&package.study, package.size(), bars);
+    let moved = progress.clone();
+    let poster = aggregator
+        .poster(pace)
+        .map_err(|error| (Failure { error, again: false, for_all: true }, false))?;
+    let file = package
+        .file(&aggregator.file_name(package))
+        .map_err(|error| (Failure { error, again: false, for_all: false }, false))?;
+    let answer = poster.post(&link.url, &link.fields, &file, move |bytes| moved.add(bytes)).await;
+    progress.finish();
+    match answer {
+        Ok(answer) => s3::judge(&answer, link).map_err(|failure| (failure, false)),
+        Err(SendError { error, all_sent }) => {
+            if !error.retryable() {
+                let message = format!("the file was not taken: {error}");
+                return Err((Failure::new(Exit::UploadFailed, message), all_sent));
+            }
+            let message = format!(
+                "the file was not taken: {error}. If that stays so: does a proxy or firewall let \
+                 large uploads to {} through?",
+                link.host()
+            );
+            Err((Failure::new(Exit::UploadFailed, message).again().for_all(), all_sent))
+        }
+    }
+}

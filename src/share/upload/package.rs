@@ -1,0 +1,243 @@
+//! A study's export as it is to be sent, and the check that it may be.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use arrow::array::{Array, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use sha2::{Digest, Sha256};
+use zip::ZipArchive;
+
+use crate::error::{Context, Error, Exit, Result};
+use crate::http;
+use crate::store::{Folder, WorkFolder};
+
+/// Parts of names that say that a member holds no line-level data.
+const SHARED: [&str; 4] = [".cube.", ".annotated_cube.", ".flat.", ".meta."];
+/// The member that describes the others.
+const MANIFEST: &str = "manifest.toml";
+/// The one study that has no dates to share.
+const WITHOUT_DATES: &str = "discovery";
+/// The largest table of metadata that is read, in bytes.
+const LARGEST_META: u64 = 16 << 20;
+/// The most members that are named in a message.
+const NAMED: usize = 10;
+
+/// An export that may be sent.
+#[derive(Debug)]
+pub struct Package {
+    /// The study's prefix.
+    pub study: String,
+    /// Where the file is, as messages show it.
+    pub place: String,
+    /// The version that the study gives its data; 0 if it gives none.
+    pub version: i64,
+    /// What is in it.
+    pub members: Vec<Member>,
+    file: File,
+    size: u64,
+    sha256: [u8; 32],
+    /// Holds the copy of a file that was in a bucket.
+    _work: Option<WorkFolder>,
+}
+
+/// A file in the export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// The studies that `data` has exports of: `<study>/<study>.zip`. An error if there are none.
+pub(super) fn exported(data: &Folder) -> Result<Vec<String>> {
+    if !data.exists() {
+        let message = format!("there is no folder '{data}'; `study export` writes it");
+        return Err(Error::new(Exit::FolderMissing, message));
+    }
+    let mut studies = Vec::new();
+    for study in data.list_direct()?.0 {
+        let (_, files) = data.child(&study).list_direct()?;
+        if files.contains(&format!("{study}.zip")) {
+            studies.push(study);
+        }
+    }
+    match studies.is_empty() {
+        false => Ok(studies),
+        true => {
+            let message = format!("there are no exports in '{data}'; run `study export` first");
+            Err(Error::new(Exit::FolderMissing, message))
+        }
+    }
+}
+
+impl Package {
+    /// Opens `<study>/<study>.zip` below `data` and checks it. The file is held open: what is sent
+    /// is what was checked.
+    pub fn open(data: &Folder, study: &str) -> Result<Self> {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if study.is_empty() || !study.chars().all(word) {
+            let message = format!("'{study}' is no study: names have letters, digits and '_'");
+            return Err(Error::new(Exit::ArgsInvalid, message));
+        }
+        let folder = data.child(study);
+        let name = format!("{study}.zip");
+        let place = folder.show(&name);
+        let (file, work) = held(&folder, &name)?.ok_or_else(|| {
+            let message = format!(
+                "there is no export of '{study}' ('{place}'); run `study export -t {study}` first"
+            );
+            Error::new(Exit::FolderMissing, message)
+        })?;
+        let refused = |what: String| Error::new(Exit::UploadRefused, format!("'{place}' {what}"));
+        let unreadable = |error: io::Error| refused(format!("cannot be read: {error}"));
+        let (size, sha256) = fingerprint(&file).map_err(unreadable)?;
+        let handle = file.try_clone().map_err(unreadable)?;
+        let mut zip = ZipArchive::new(handle)
+            .map_err(|error| refused(format!("is no zip file that can be read: {error}")))?;
+        let members = members(&mut zip).map_err(|what| refused(what.to_owned()))?;
+        check(study, &members).map_err(&refused)?;
+        let version = version(study, &members, &mut zip).map_err(&refused)?;
+        let study = study.to_owned();
+        Ok(Self { study, place, version, members, file, size, sha256, _work: work })
+    }
+
+    /// The file's size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The file's SHA-256, in hexadecimal digits.
+    pub fn sha256(&self) -> String {
+        self.sha256.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// The file to send, under another name.
+    pub(super) fn file(&self, name: &str) -> Result<http::File> {
+        let file = self.file.try_clone();
+        let file = file.with_context(|| format!("cannot read '{}'", self.place))?;
+        Ok(http::File { file, size: self.size, sha256: self.sha256, name: name.to_owned() })
+    }
+}
+
+/// The file itself; one in a bucket is copied to an unnamed temporary file.
+fn held(folder: &Folder, name: &str) -> Result<Option<(File, Option<WorkFolder>)>> {
+    let failed = || format!("cannot read '{}'", folder.show(name));
+    if let Some(local) = folder.local() {
+        return match File::open(local.join(name)) {
+            Ok(file) => Ok(Some((file, None))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(failed),
+        };
+    }
+    let Some(mut reader) = folder.reader(name)? else { return Ok(None) };
+    let work = WorkFolder::create(None, folder)?;
+    let mut file = work.file()?;
+    io::copy(&mut reader, &mut file).with_context(failed)?;
+    file.flush().with_context(failed)?;
+    Ok(Some((file, Some(work))))
+}
+
+fn fingerprint(mut file: &File) -> io::Result<(u64, [u8; 32])> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut hash = Sha256::new();
+    let size = io::copy(&mut file, &mut hash)?;
+    Ok((size, hash.finalize().into()))
+}
+
+fn members(zip: &mut ZipArchive<File>) -> Result<Vec<Member>, &'static str> {
+    let mut members: Vec<Member> = Vec::with_capacity(zip.len());
+    for index in 0..zip.len() {
+        let Ok(member) = zip.by_index_raw(index) else { return Err("is damaged") };
+        if member.encrypted() {
+            return Err("has members that are encrypted, so that nobody can check them");
+        }
+        members.push(Member { name: member.name().to_owned(), size: member.size() });
+    }
+    if members.is_empty() {
+        return Err("is empty");
+    }
+    Ok(members)
+}
+
+/// Whether all members may leave, and whether those that must be there are.
+fn check(study: &str, members: &[Member]) -> Result<(), String> {
+    let may = |name: &str| name == MANIFEST || SHARED.iter().any(|part| name.contains(part));
+    let wrong: Vec<_> =
+        members.iter().filter(|m| !may(&m.name)).map(|m| format!("{:?}", m.name)).collect();
+    if !wrong.is_empty() {
+        let more = match wrong.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let named = wrong[..wrong.len().min(NAMED)].join(", ");
+        return Err(format!(
+            "holds what must not leave: {named}{more}. Members must be counts or metadata ({}, or \
+             {MANIFEST}); is it an archive, or was something added by hand? `study export -t \
+             {study}` makes it anew",
+            SHARED.join(", ")
+        ));
+    }
+    let dates = format!("{study}__meta_date.meta.parquet");
+    if study != WITHOUT_DATES && !members.iter().any(|member| member.name == dates) {
+        return Err(format!(
+            "has no '{dates}', which says from when to when its data is: let the study build a \
+             table {study}__meta_date and export it as meta (`export:meta` in its manifest)"
+        ));
+    }
+    Ok(())
+}
+
+/// `data_package_version` of the study's table of that name; 0 without the table.
+fn version(study: &str, members: &[Member], zip: &mut ZipArchive<File>) -> Result<i64, String> {
+    const END: &str = "__meta_version.meta.parquet";
+    let own = format!("{study}{END}");
+    let named = members.iter().find(|member| member.name == own);
+    let Some(member) = named.or_else(|| members.iter().find(|m| m.name.ends_with(END))) else {
+        return Ok(0);
+    };
+    let name = &member.name;
+    let failed = |what: &str| format!("has a '{name}' that {what}");
+    let mut bytes = Vec::new();
+    zip.by_name(name)
+        .map_err(io::Error::other)
+        .and_then(|file| file.take(LARGEST_META + 1).read_to_end(&mut bytes))
+        .map_err(|error| failed(&format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > LARGEST_META {
+        return Err(failed("is far too large"));
+    }
+    const NO_VERSION: &str = "has no whole number as data_package_version";
+    let read =
+        read_version(bytes.into()).map_err(|error| failed(&format!("cannot be read: {error}")))?;
+    // Whole numbers of this size have no neighbours that they could be taken for.
+    let whole = read.filter(|number| (0.0..9e15).contains(number)).map(|number| number as i64);
+    whole.ok_or_else(|| failed(NO_VERSION))
+}
+
+/// The first value of the column, a number or the text of one.
+fn read_version(bytes: Bytes) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let columns = ["data_package_version"];
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
+    let reader = builder.with_projection(mask).with_limit(1).with_batch_size(1).build()?;
+    for batch in reader {
+        let batch = batch?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        let Some(column) = batch.columns().first() else { return Ok(None) };
+        let numbers = cast(column, &DataType::Float64)?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        return Ok((!numbers.is_null(0)).then(|| numbers.value(0)));
+    }
+    Ok(None)
+}

@@ -1,0 +1,34 @@
+//! What an upload would send, without sending it.
+
+use std::fmt::Write as _;
+
+use super::{Aggregator, Package};
+use crate::ui::thousands;
+
+/// Both requests of a study's upload: the first as it would be but for the credentials, the second
+/// with blanks for what the first one's answer brings.
+pub(super) fn of(aggregator: &Aggregator, package: &Package) -> String {
+    let (user, name) = (aggregator.user(), aggregator.file_name(package));
+    let mut text = format!(
+        "{}  {}\n  {} bytes, SHA-256 {}\n  {} members:\n",
+        package.study,
+        package.place,
+        thousands(package.size()),
+        package.sha256(),
+        package.members.len()
+    );
+    for member in &package.members {
+        let _ = writeln!(text, "    {} ({} bytes)", member.name, thousands(member.size));
+    }
+    let _ = write!(
+        text,
+        "\n  1. POST {}\n     Authorization: Basic *** (user '{user}' and the site's ID)\n     \
+         Content-Type: application/json\n\n     {}\n\n  2. POST (the URL in the answer to 1)\n     \
+         Content-Type: multipart/form-data\n\n     (the form fields in the answer to 1)\n     file: \
+         {name}, application/zip, {} bytes\n\n",
+        aggregator.url(),
+        aggregator.request(package),
+        thousands(package.size())
+    );
+    text
+}

@@ -1,0 +1,66 @@
+//! What the store that the link leads to has answered.
+
+use super::Failure;
+use super::aggregator::Link;
+use crate::error::Exit;
+use crate::http::Answer;
+
+/// The file's fingerprint if the store has taken it: 204, or the status that the form asks for.
+pub(super) fn judge(answer: &Answer, link: &Link) -> Result<Option<String>, Failure> {
+    let status = answer.status.as_u16();
+    if status == link.expected() {
+        let e_tag = answer.headers.get("etag").and_then(|value| value.to_str().ok());
+        return Ok(e_tag.map(|text| text.trim_matches('"').to_owned()));
+    }
+    let code = between(&answer.body, "<Code>", "</Code>").unwrap_or_default();
+    let message = between(&answer.body, "<Message>", "</Message>").unwrap_or_default();
+    let words = match (code, message) {
+        ("", _) => answer.status.to_string(),
+        (code, "") => format!("{} {code}", status),
+        (code, message) => format!("{status} {code}: {message}"),
+    };
+    let host = link.host();
+    let failure = |exit, what: &str| Failure::new(exit, format!("{what} ({host}: {words})"));
+    let expired = code == "ExpiredToken"
+        || (code == "AccessDenied" && message.to_ascii_lowercase().contains("expired"));
+    Err(match (status, code) {
+        _ if expired => failure(
+            Exit::LinkExpired,
+            "the link to upload to has expired: it is valid for an hour at most. Run again; if it \
+             happens again, the connection is too slow for this file",
+        ),
+        (_, "EntityTooLarge" | "MaxPostPreDataLengthExceeded") | (413, _) => failure(
+            Exit::UploadFailed,
+            "the file is larger than the Aggregator takes; ask its administrator",
+        ),
+        (_, "EntityTooSmall") => failure(
+            Exit::UploadFailed,
+            "the file is smaller than the Aggregator takes; ask its administrator",
+        ),
+        (_, "RequestTimeout" | "SlowDown" | "InternalError" | "ServiceUnavailable")
+        | (408 | 429 | 500 | 502..=504, _) => {
+            failure(Exit::UploadFailed, "the store has not taken the file").again()
+        }
+        (401 | 403, _) if code.is_empty() => failure(
+            Exit::UploadFailed,
+            "something on the way refuses the upload; does a proxy or firewall let uploads to that \
+             server through?",
+        ),
+        (400 | 401 | 403 | 404, _) => failure(
+            Exit::UploadFailed,
+            "the store refuses the file by the conditions of the Aggregator's own link. Nothing on \
+             this side can change that: send this message to the Aggregator's administrator",
+        ),
+        (200..=399, _) => failure(
+            Exit::UploadFailed,
+            "the answer is not the store's (204 was expected), so the file may not have arrived. Is \
+             there a proxy in between?",
+        ),
+        _ => failure(Exit::UploadFailed, "the store has not taken the file"),
+    })
+}
+
+fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(start)?;
+    Some(rest.split_once(end)?.0.trim())
+}

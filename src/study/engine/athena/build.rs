@@ -1,0 +1,91 @@
+//! A study while its tables are made in Athena.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use arrow::datatypes::SchemaRef;
+use tracing::info;
+
+use super::counts::cube_sql;
+use super::unload::quoted;
+use super::{Athena, loading, metadata};
+use crate::error::Result;
+use crate::study::counts::CountsTable;
+use crate::study::engine::{BatchIter, Build, TableInfo};
+use crate::study::source::Source;
+use crate::study::sql_file;
+use crate::ui::thousands;
+
+/// A build. What it makes is seen at once: Athena can't show tables all together.
+pub(super) struct AthenaBuild<'a> {
+    athena: &'a Athena,
+    study: String,
+    tables: Mutex<BTreeSet<String>>,
+    before: u64,
+}
+
+impl<'a> AthenaBuild<'a> {
+    pub fn new(athena: &'a Athena, study: &str, tables: BTreeSet<String>) -> Self {
+        let before = athena.scanned();
+        Self { athena, study: study.to_lowercase(), tables: Mutex::new(tables), before }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn made(&self, name: &str) -> TableInfo {
+        self.tables().insert(name.to_lowercase());
+        TableInfo { name: name.to_owned(), rows: None }
+    }
+}
+
+impl Build for AthenaBuild<'_> {
+    fn execute(&self, sql: &str) -> Result<Option<TableInfo>> {
+        let sql = sql.trim().trim_end_matches(';').trim_end();
+        let made = sql_file::created(&Source::of("", sql))?;
+        let label = match made.first() {
+            Some(table) => table.name.clone(),
+            None => sql.lines().next().unwrap_or_default().chars().take(60).collect(),
+        };
+        self.athena.queries.run(&label, sql)?;
+        Ok(made.first().map(|table| self.made(&table.name)))
+    }
+
+    fn check(&self, _sql: &str) -> Result<()> {
+        // Athena checks a statement when it runs it; tables that it names may not be there yet.
+        Ok(())
+    }
+
+    fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
+        let sql = format!("CREATE TABLE {} AS\n{}", quoted(name), cube_sql(counts));
+        self.athena.queries.run(name, &sql)?;
+        Ok(self.made(name))
+    }
+
+    fn load(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+        let info = loading::load(self.athena, &self.study, name, &schema, rows)?;
+        self.made(name);
+        Ok(info)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.tables().contains(&name.to_lowercase())
+    }
+
+    fn schema(&self, table: &str) -> Result<Option<SchemaRef>> {
+        metadata::schema(&self.athena.queries, table)
+    }
+
+    fn commit(self: Box<Self>) -> Result<()> {
+        let bytes = self.athena.scanned() - self.before;
+        info!(
+            bytes,
+            study = self.study,
+            "{}: {} bytes scanned in all",
+            self.study,
+            thousands(bytes)
+        );
+        Ok(())
+    }
+}

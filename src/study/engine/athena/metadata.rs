@@ -1,0 +1,110 @@
+//! Which tables there are, and their columns, by Athena's view of the catalog.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use aws_sdk_athena::error::ProvideErrorMetadata;
+use aws_sdk_athena::types::{Column, TableMetadata};
+
+use super::explain::explain;
+use super::hive;
+use super::queries::{CATALOG, Queries};
+use crate::error::Result;
+use crate::store::block_on;
+
+/// A table or a view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    /// In lower case, as the catalog keeps names.
+    pub name: String,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Table,
+    View,
+}
+
+/// The tables of a study, sorted.
+pub(super) fn of_study(queries: &Queries, study: &str) -> Result<Vec<Table>> {
+    let prefix = format!("{}__", study.to_lowercase());
+    let mut tables = list(queries, Some(&format!("{prefix}*")))?;
+    // What the pattern means exactly is the catalog's matter.
+    tables.retain(|table| table.name.starts_with(&prefix));
+    Ok(tables)
+}
+
+/// All tables whose names match a pattern, sorted.
+pub(super) fn list(queries: &Queries, pattern: Option<&str>) -> Result<Vec<Table>> {
+    let schema = &queries.settings.schema;
+    let mut pages = queries
+        .client
+        .list_table_metadata()
+        .catalog_name(CATALOG)
+        .database_name(schema)
+        .work_group(&queries.settings.workgroup)
+        .set_expression(pattern.map(str::to_owned))
+        .into_paginator()
+        .send();
+    let mut tables = Vec::new();
+    block_on(async {
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                explain(&error, &format!("cannot list the tables of the schema '{schema}'"))
+            })?;
+            tables.extend(page.table_metadata_list().iter().map(table));
+        }
+        Ok(())
+    })?;
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(tables)
+}
+
+fn table(data: &TableMetadata) -> Table {
+    let view = data.table_type().is_some_and(|kind| kind.eq_ignore_ascii_case("VIRTUAL_VIEW"));
+    let kind = if view { Kind::View } else { Kind::Table };
+    Table { name: data.name().to_lowercase(), kind }
+}
+
+/// A table's columns, those that it is partitioned by last; `None` if there is no such table.
+pub(super) fn schema(queries: &Queries, name: &str) -> Result<Option<SchemaRef>> {
+    let (schema, name) = match name.split_once('.') {
+        Some((schema, name)) => (schema, name),
+        None => (queries.settings.schema.as_str(), name),
+    };
+    let (schema, name) = (unquoted(schema), unquoted(name));
+    let answer = block_on(
+        queries
+            .client
+            .get_table_metadata()
+            .catalog_name(CATALOG)
+            .database_name(&schema)
+            .table_name(&name)
+            .work_group(&queries.settings.workgroup)
+            .send(),
+    );
+    let data = match answer {
+        Ok(answer) => answer.table_metadata,
+        Err(error) => {
+            let missing = error.code() == Some("MetadataException")
+                && error.message().is_some_and(|text| text.contains("EntityNotFound"));
+            if missing {
+                return Ok(None);
+            }
+            return Err(explain(&error, &format!("cannot look at the table '{schema}.{name}'")));
+        }
+    };
+    let Some(data) = data else { return Ok(None) };
+    let columns = data.columns().iter().chain(data.partition_keys());
+    let fields: Vec<_> = columns.map(field).collect();
+    Ok(Some(Arc::new(Schema::new(fields))))
+}
+
+fn field(column: &Column) -> Field {
+    Field::new(column.name(), hive::arrow_type(column.r#type().unwrap_or("string")), true)
+}
+
+fn unquoted(name: &str) -> String {
+    name.trim_matches(['"', '`']).to_lowercase()
+}

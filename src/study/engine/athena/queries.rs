@@ -1,0 +1,217 @@
+//! Queries: started, a number of them at once, waited for, and their costs.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_athena::Client;
+use aws_sdk_athena::types::{
+    QueryExecution, QueryExecutionContext, QueryExecutionState, ResultConfiguration,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Semaphore;
+use tracing::{info, warn};
+
+use super::explain::{explain, failed};
+use super::settings::Settings;
+use super::workgroup::Workgroup;
+use crate::error::{Error, Exit, Result};
+use crate::store::block_on;
+use crate::ui::{signals, thousands};
+
+/// The one catalog that is Glue's of this account.
+pub(super) const CATALOG: &str = "AwsDataCatalog";
+/// Attempts of a call that Athena throttles, or that had no answer.
+const ATTEMPTS: u32 = 10;
+/// Attempts of a query that Athena itself says to try again.
+const TRIES: usize = 3;
+
+/// Runs queries in a workgroup and a schema.
+pub(super) struct Queries {
+    pub client: Client,
+    pub settings: Settings,
+    output: Option<String>,
+    slots: Semaphore,
+    running: Arc<Mutex<HashSet<String>>>,
+    scanned: AtomicU64,
+    _end: signals::Ahead,
+}
+
+/// A query that has ended well.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// Its name, for its results.
+    pub id: String,
+}
+
+/// A client, by the settings and what the AWS tools know.
+pub(super) fn connect(settings: &Settings) -> (Client, SdkConfig) {
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    let config = block_on(loader.load());
+    (Client::new(&config), config)
+}
+
+impl Queries {
+    pub fn new(client: Client, settings: &Settings, workgroup: &Workgroup) -> Self {
+        let running = Arc::<Mutex<HashSet<String>>>::default();
+        let (known, stopper) = (running.clone(), client.clone());
+        // What nobody waits for any more would go on, and be charged for.
+        let end = signals::before_the_end(move || {
+            let ids: Vec<_> = held(&known).drain().collect();
+            Some(Box::pin(async move {
+                let stop =
+                    |id: String| stopper.stop_query_execution().query_execution_id(id).send();
+                stream::iter(ids).map(stop).buffer_unordered(20).for_each(|_| async {}).await;
+            }))
+        });
+        let output = settings
+            .staging
+            .as_ref()
+            .map(|_| format!("s3://{}/{}", workgroup.bucket, workgroup.below("")));
+        Self {
+            client,
+            settings: settings.clone(),
+            output,
+            slots: Semaphore::new(settings.max_concurrent),
+            running,
+            scanned: AtomicU64::new(0),
+            _end: end,
+        }
+    }
+
+    /// Bytes that all queries so far have scanned.
+    pub fn scanned(&self) -> u64 {
+        self.scanned.load(Ordering::Relaxed)
+    }
+
+    /// Runs a statement to its end; waits while as many as may be are under way. `label` is what
+    /// it is called in messages.
+    pub fn run(&self, label: &str, sql: &str) -> Result<Done> {
+        block_on(self.finish(label, sql))
+    }
+
+    /// Runs statements, as many at once as may be. One that fails is the error; those not begun by
+    /// then are left out.
+    pub fn run_all(&self, statements: &[String]) -> Result<()> {
+        let runs = statements.iter().map(|sql| self.finish(sql, sql));
+        block_on(
+            stream::iter(runs)
+                .buffer_unordered(self.settings.max_concurrent)
+                .try_for_each(|_| async { Ok(()) }),
+        )
+    }
+
+    async fn finish(&self, label: &str, sql: &str) -> Result<Done> {
+        let _slot = self.slots.acquire().await.map_err(|_| Error::failed("queries have ended"))?;
+        let mut tries = 1;
+        loop {
+            let id = self.start(label, sql).await?;
+            held(&self.running).insert(id.clone());
+            let ended = self.wait(&id, label).await;
+            held(&self.running).remove(&id);
+            let query = ended?;
+            self.count(label, &query);
+            let status = query.status();
+            let state = status.and_then(|status| status.state());
+            if state == Some(&QueryExecutionState::Succeeded) {
+                return Ok(Done { id });
+            }
+            let error = status.and_then(|status| status.athena_error());
+            // To insert twice would be to insert rows twice.
+            let again = error.is_some_and(|error| error.retryable()) && !inserts(sql);
+            if !again || tries == TRIES {
+                return Err(self.error(label, &query));
+            }
+            warn!("{label}: {}; trying again", failed(&query));
+            tokio::time::sleep(self.settings.look(8)).await;
+            tries += 1;
+        }
+    }
+
+    async fn start(&self, label: &str, sql: &str) -> Result<String> {
+        let context = QueryExecutionContext::builder()
+            .catalog(CATALOG)
+            .database(&self.settings.schema)
+            .build();
+        let output = self.output.as_ref();
+        let output =
+            output.map(|place| ResultConfiguration::builder().output_location(place).build());
+        let answer = self
+            .client
+            .start_query_execution()
+            .query_string(sql)
+            .work_group(&self.settings.workgroup)
+            .query_execution_context(context)
+            .set_result_configuration(output)
+            .send()
+            .await
+            .map_err(|error| explain(&error, &format!("{label}: cannot start the query")))?;
+        let id = answer.query_execution_id().unwrap_or_default();
+        match id.is_empty() {
+            true => Err(Error::failed(format!("{label}: Athena gives the query no ID"))),
+            false => Ok(id.to_owned()),
+        }
+    }
+
+    async fn wait(&self, id: &str, label: &str) -> Result<QueryExecution> {
+        for attempt in 0.. {
+            tokio::time::sleep(self.settings.look(attempt)).await;
+            let answer = self.client.get_query_execution().query_execution_id(id).send().await;
+            let answer = answer
+                .map_err(|error| explain(&error, &format!("{label}: cannot look at query {id}")))?;
+            let Some(query) = answer.query_execution else { continue };
+            match query.status().and_then(|status| status.state()) {
+                Some(QueryExecutionState::Queued | QueryExecutionState::Running) | None => {}
+                Some(_) => return Ok(query),
+            }
+        }
+        Err(Error::failed(format!("{label}: query {id} does not end")))
+    }
+
+    fn count(&self, label: &str, query: &QueryExecution) {
+        let statistics = query.statistics();
+        let bytes = statistics.and_then(|s| s.data_scanned_in_bytes()).unwrap_or(0).max(0) as u64;
+        let time = statistics.and_then(|s| s.total_execution_time_in_millis()).unwrap_or(0);
+        self.scanned.fetch_add(bytes, Ordering::Relaxed);
+        let label = label.lines().next().unwrap_or_default();
+        let seconds = time as f64 / 1000.0;
+        info!(bytes, "{label}: {} bytes scanned in {seconds:.1} s", thousands(bytes));
+    }
+
+    fn error(&self, label: &str, query: &QueryExecution) -> Error {
+        let id = query.query_execution_id().unwrap_or_default();
+        let status = query.status();
+        let cancelled = status.and_then(|s| s.state()) == Some(&QueryExecutionState::Cancelled);
+        // Athena's categories: 1 is of Athena, 2 of the statement, 3 of neither.
+        let error = status.and_then(|status| status.athena_error());
+        let users = error.and_then(|error| error.error_category()) == Some(2);
+        let exit = if users { Exit::StudyInvalid } else { Exit::Failed };
+        let what = if cancelled { "was cancelled in Athena" } else { &failed(query) };
+        Error::new(exit, format!("{label}: {what} (query {id})"))
+    }
+}
+
+impl fmt::Debug for Queries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Queries({:?})", self.settings)
+    }
+}
+
+fn inserts(sql: &str) -> bool {
+    let mut words = sql.split_whitespace();
+    words.next().is_some_and(|word| word.eq_ignore_ascii_case("insert"))
+}
+
+fn held(running: &Mutex<HashSet<String>>) -> std::sync::MutexGuard<'_, HashSet<String>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,89 @@
+//! Where Athena is, and how it is used.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+
+use super::workgroup::Workgroup;
+use crate::error::{Error, Exit, Result};
+use crate::http::Pace;
+use crate::store::StoreOptions;
+
+/// Queries under way at once unless the user says otherwise. Athena's quotas begin at 20.
+pub const MAX_CONCURRENT: usize = 20;
+
+/// What the user says of Athena.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The workgroup that queries run in, and are charged to.
+    pub workgroup: String,
+    /// The schema (Glue's database) with the tables.
+    pub schema: String,
+    /// The region; else the environment's or the profile's.
+    pub region: Option<String>,
+    /// The profile in `~/.aws`; else the environment's credentials.
+    pub profile: Option<String>,
+    /// Where results go instead of where the workgroup says: `s3://bucket/prefix/`.
+    pub staging: Option<String>,
+    /// Queries under way at once.
+    pub max_concurrent: usize,
+    /// How buckets are reached.
+    pub stores: StoreOptions,
+    /// Waits are by this pace.
+    pub pace: Pace,
+}
+
+impl Settings {
+    /// A schema in a workgroup, the rest by default.
+    pub fn new(workgroup: &str, schema: &str) -> Self {
+        Self {
+            workgroup: workgroup.to_owned(),
+            schema: schema.to_owned(),
+            region: None,
+            profile: None,
+            staging: None,
+            max_concurrent: MAX_CONCURRENT,
+            stores: StoreOptions::default(),
+            pace: Pace::default(),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let invalid = |what: &str| Err(Error::new(Exit::ArgsInvalid, what.to_owned()));
+        let name = |text: &str, more: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || more.contains(c))
+        };
+        if !name(&self.workgroup, "_-.") {
+            return invalid("--workgroup must name the Athena workgroup to run queries in");
+        }
+        if !name(&self.schema, "_-") {
+            return invalid("--schema-name must name the schema (Glue's database) with the tables");
+        }
+        if self.max_concurrent == 0 {
+            return invalid("--max-concurrent must be a whole number of at least 1");
+        }
+        match &self.staging {
+            Some(place) if super::workgroup::split(place).is_none() => {
+                invalid("--s3-staging-dir must be a location like s3://bucket/prefix/")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How the bucket of results is reached: encrypted as the workgroup says, with checksums.
+    pub(super) fn stores(&self, workgroup: &Workgroup, config: &SdkConfig) -> StoreOptions {
+        StoreOptions {
+            s3_region: config.region().map(|region| region.as_ref().to_owned()),
+            s3_kms_key: Some(workgroup.kms_key.clone()),
+            s3_checksums: true,
+            aws_profile: self.profile.clone(),
+            ..self.stores.clone()
+        }
+    }
+
+    /// The wait before the `attempt`-th look at a query, from 0.
+    pub(super) fn look(&self, attempt: u32) -> Duration {
+        let milliseconds = 200_u64 << attempt.min(4);
+        self.pace.of(Duration::from_millis(milliseconds.min(2_000)))
+    }
+}

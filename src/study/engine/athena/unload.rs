@@ -1,0 +1,96 @@
+//! A table's rows, by way of `s3://<bucket of results>/export/`.
+//!
+//! The prefix is emptied before, in case a former run was stopped, and after. Reading, writing,
+//! listing and deleting below it are all the rights that this needs.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+
+use super::metadata;
+use super::queries::Queries;
+use super::workgroup::Workgroup;
+use crate::error::{Context, Error, Exit, Result};
+use crate::store::{Folder, WorkFolder};
+use crate::study::engine::{BatchIter, Rows};
+
+/// Rows of a batch.
+const ROWS: usize = 8192;
+
+/// Reads a table. Its rows are copied to a temporary folder of this machine first, so that the
+/// prefix is empty again when this returns.
+pub(super) fn read(
+    queries: &Queries,
+    workgroup: &Workgroup,
+    bucket: &Folder,
+    table: &str,
+) -> Result<Rows> {
+    let name = table.to_lowercase();
+    let schema = metadata::schema(queries, &name)?.ok_or_else(|| {
+        Error::new(Exit::StudyInvalid, format!("there is no table '{name}'; was the study built?"))
+    })?;
+    // A `/` at the end: else the table's files could not be told from those of a longer name.
+    let place = format!("export/{name}.parquet");
+    let folder = bucket.child(&place);
+    empty(&folder)?;
+    let sql = format!(
+        "UNLOAD (SELECT * FROM {}) TO 's3://{}/{place}/' WITH (format = 'PARQUET', compression = \
+         'SNAPPY')",
+        quoted(&name),
+        workgroup.bucket
+    );
+    let unloaded = queries.run(&format!("{name}: export"), &sql);
+    let files = unloaded.and_then(|_| fetch(&folder));
+    let emptied = empty(&folder);
+    let files = files?;
+    emptied?;
+    let mut readers = Vec::new();
+    let mut found = None;
+    for file in files {
+        let failed = || format!("cannot read what Athena has written of '{name}'");
+        let options = ArrowReaderOptions::new();
+        let meta = ArrowReaderMetadata::load(&file, options).with_context(failed)?;
+        found.get_or_insert_with(|| meta.schema().clone());
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, meta);
+        readers.push(builder.with_batch_size(ROWS).build().with_context(failed)?);
+    }
+    let label = format!("cannot read what Athena has written of '{name}'");
+    let batches: BatchIter<'static> = Box::new(
+        readers.into_iter().flatten().map(move |batch| batch.with_context(|| label.clone())),
+    );
+    Ok(Rows { schema: found.unwrap_or(schema), batches })
+}
+
+/// The files, without names, in this machine's temporary folder.
+fn fetch(folder: &Folder) -> Result<Vec<File>> {
+    let mut files = Vec::new();
+    let mut entries = folder.list()?;
+    entries.retain(|entry| entry.size > 0);
+    if entries.is_empty() {
+        return Ok(files);
+    }
+    let work = WorkFolder::create(None, folder)?;
+    for entry in entries {
+        let failed = || format!("cannot read '{}'", folder.show(&entry.name));
+        let mut reader = folder
+            .reader(&entry.name)?
+            .ok_or_else(|| Error::failed(format!("{}: it is gone", failed())))?;
+        let mut file = work.file()?;
+        io::copy(&mut reader, &mut file).with_context(failed)?;
+        file.seek(SeekFrom::Start(0)).with_context(failed)?;
+        files.push(file);
+    }
+    Ok(files)
+}
+
+fn empty(folder: &Folder) -> Result<()> {
+    folder.list()?.iter().try_for_each(|entry| folder.remove(&entry.name))
+}
+
+/// A table's name, each part in quotes.
+pub(super) fn quoted(name: &str) -> String {
+    name.split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(".")
+}

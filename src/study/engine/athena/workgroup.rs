@@ -1,0 +1,82 @@
+//! The workgroup: where results go, and whether they are encrypted.
+
+use aws_sdk_athena::Client;
+use aws_sdk_athena::types::EncryptionOption;
+
+use super::explain::explain;
+use super::settings::Settings;
+use crate::error::{Error, Exit, Result};
+use crate::store::block_on;
+
+/// The key that AWS keeps for each account's buckets.
+const AWS_KEY: &str = "alias/aws/s3";
+
+/// What matters of a workgroup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Workgroup {
+    /// The bucket of results.
+    pub bucket: String,
+    /// Below it, without `/` at either end; may be empty.
+    pub prefix: String,
+    /// The KMS key that encrypts results.
+    pub kms_key: String,
+}
+
+impl Workgroup {
+    pub fn read(client: &Client, settings: &Settings) -> Result<Self> {
+        let name = &settings.workgroup;
+        let answer = block_on(client.get_work_group().work_group(name).send());
+        let answer = answer
+            .map_err(|error| explain(&error, &format!("cannot look at the workgroup '{name}'")))?;
+        let missing = || {
+            let message = format!("there is no workgroup '{name}' in this region");
+            Error::new(Exit::ArgsInvalid, message)
+        };
+        let group = answer.work_group().ok_or_else(missing)?;
+        let results = group.configuration().and_then(|all| all.result_configuration());
+        let encryption = results.and_then(|results| results.encryption_configuration());
+        let Some(encryption) = encryption else {
+            return Err(Error::new(
+                Exit::ArgsInvalid,
+                format!(
+                    "the workgroup '{name}' does not encrypt its results: Athena's results are \
+                     patients' data, so nothing runs there. Turn on \"Encrypt query results\" \
+                     (SSE-KMS) in its settings, or take another --workgroup"
+                ),
+            ));
+        };
+        let kms_key = match encryption.encryption_option() {
+            EncryptionOption::SseKms | EncryptionOption::CseKms => encryption.kms_key(),
+            _ => None,
+        };
+        let own = results.and_then(|results| results.output_location());
+        let place = settings.staging.as_deref().or(own).unwrap_or_default();
+        let Some((bucket, prefix)) = split(place) else {
+            return Err(Error::new(
+                Exit::ArgsInvalid,
+                format!(
+                    "the workgroup '{name}' has no location for its results, which exports and \
+                     uploaded files go by: give it one, or name one with --s3-staging-dir"
+                ),
+            ));
+        };
+        Ok(Self { bucket, prefix, kms_key: kms_key.unwrap_or(AWS_KEY).to_owned() })
+    }
+
+    /// A place below that of results.
+    pub fn below(&self, name: &str) -> String {
+        match self.prefix.is_empty() {
+            true => name.to_owned(),
+            false => format!("{}/{name}", self.prefix),
+        }
+    }
+}
+
+/// Bucket and prefix of an `s3://` location.
+pub(super) fn split(place: &str) -> Option<(String, String)> {
+    let (bucket, prefix) = match place.strip_prefix("s3://")?.split_once('/') {
+        Some((bucket, prefix)) => (bucket, prefix.trim_matches('/')),
+        None => (place.strip_prefix("s3://")?, ""),
+    };
+    (!bucket.is_empty()).then(|| (bucket.to_owned(), prefix.to_owned()))
+}

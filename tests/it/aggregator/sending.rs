@@ -1,0 +1,231 @@
+//! What is sent, and what never is.
+
+use std::sync::Arc;
+
+use arrow::array::StringArray;
+use serde_json::json;
+
+use super::Ground;
+use super::files::{
+    counts, export, export_of, export_with, fingerprint, fraction, table, whole, words, zip,
+};
+use super::server::{NETWORK, USER};
+use crate::s3::S3;
+use crate::support::{end, json_file};
+
+#[test]
+fn the_file_arrives_as_it_is_and_a_receipt_proves_it() {
+    let Some(ground) = Ground::new() else { return };
+    let members = export(&ground.site, "core", Some(whole(7)));
+    let ended = ground.ends(ground.upload(&["core"]).args(["--network", NETWORK]), 0);
+    assert!(ended.err.contains("core: sent "), "{ended:?}");
+    assert!(ended.err.contains("transaction transaction-1"), "{ended:?}");
+    let asked = ground.aggregator.server.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].target, format!("/{NETWORK}"));
+    let body = json!({"study": "core", "data_package_version": 7, "filename": "site_a_core.zip"});
+    assert_eq!(ground.asked(), [(body, None)]);
+    let object = "site_upload/core/site_a/007/site_a_core.zip";
+    let (sha256, size) = fingerprint(&ground.site, "core");
+    let objects = ground.store.objects("core/site_a/007/");
+    assert_eq!(objects, [(object.to_owned(), size, sha256.clone())]);
+    let mut receipt = json_file(&ground.site.path("exports/core/upload.json"));
+    let time = receipt["time"].take();
+    let age = chrono::Utc::now()
+        - time.as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    assert!((0..60).contains(&age.num_seconds()), "{time}");
+    assert!(receipt["etag"].take().as_str().is_some_and(|text| text.len() == 32));
+    assert_eq!(
+        receipt,
+        json!({"time": null, "study": "core", "user": USER,
+            "url": format!("{}{NETWORK}", ground.aggregator.server.url),
+            "transaction_id": "transaction-1", "filename": "site_a_core.zip", "object": object,
+            "etag": null, "bytes": size, "sha256": sha256, "data_package_version": 7,
+            "members": members, "program": concat!("cumulus-etl ", env!("CARGO_PKG_VERSION"))})
+    );
+}
+
+#[test]
+fn a_second_receipt_keeps_the_first() {
+    let Some(ground) = Ground::new() else { return };
+    for version in [1, 2, 3] {
+        export(&ground.site, "again", Some(whole(version)));
+        ground.ends(&mut ground.upload(&["again"]), 0);
+        ground.aggregator.is_done();
+    }
+    let receipt = json_file(&ground.site.path("exports/again/upload.json"));
+    assert_eq!(receipt["data_package_version"], 3);
+    let earlier = receipt["earlier"].as_array().unwrap();
+    let versions: Vec<_> = earlier.iter().map(|e| e["data_package_version"].clone()).collect();
+    assert_eq!(versions, [2, 1]);
+    assert!(earlier.iter().all(|receipt| receipt["earlier"].is_null()));
+}
+
+#[test]
+fn all_exports_go_in_one_call_unless_some_are_named() {
+    let Some(ground) = Ground::new() else { return };
+    for study in ["one", "two", "three"] {
+        export(&ground.site, study, None);
+    }
+    ground.site.file("exports/archive__2026-01-01.zip", "not for upload");
+    ground.site.file("exports/empty/notes.txt", "no export");
+    ground.ends(&mut ground.upload(&["two", "ONE", "two"]), 0);
+    let studies: Vec<_> = ground.asked().iter().map(|(body, _)| body["study"].clone()).collect();
+    assert_eq!(studies, ["two", "one"]);
+    ground.aggregator.is_done();
+    let ended = ground.ends(&mut ground.upload(&[]), 0);
+    assert!(ended.err.contains("uploaded 3 studies"), "{ended:?}");
+    assert_eq!(ground.asked().len(), 5);
+    assert!(["one", "two", "three"].iter().all(|study| ground.has_receipt(study)));
+}
+
+#[test]
+fn the_version_is_read_from_the_study() {
+    let Some(ground) = Ground::new() else { return };
+    let cases = [
+        (None, 0),
+        (Some(whole(12)), 12),
+        (Some(words("5")), 5),
+        (Some(words("3.0")), 3),
+        (Some(fraction(4.0)), 4),
+    ];
+    for (version, expected) in cases {
+        export(&ground.site, "versions", version);
+        ground.ends(&mut ground.upload(&["versions"]), 0);
+        ground.aggregator.is_done();
+        assert_eq!(ground.asked().pop().unwrap().0["data_package_version"], expected);
+    }
+    let asked = ground.asked().len();
+    let odd = [words("two"), table("other", Arc::new(StringArray::from(vec!["1"]))), vec![1; 50]];
+    for version in odd {
+        export(&ground.site, "versions", Some(version));
+        let ended = ground.ends(&mut ground.upload(&["versions"]), 73);
+        assert!(ended.err.contains("versions__meta_version.meta.parquet"), "{ended:?}");
+    }
+    assert_eq!(ground.asked().len(), asked);
+}
+
+#[test]
+fn what_must_not_leave_stops_all_before_any_call() {
+    let Some(ground) = Ground::new() else { return };
+    export(&ground.site, "good", None);
+    for (name, bytes) in [
+        ("lines__patients.archive.parquet", counts()),
+        ("lines__patient.parquet", counts()),
+        ("notes/manifest.toml", b"x".to_vec()),
+        ("lines__count.cube", counts()),
+    ] {
+        export_with(&ground.site, "lines", None, &[(name, bytes)]);
+        let ended = ground.ends(&mut ground.upload(&["good", "lines"]), 73);
+        assert!(ended.err.contains("nothing was sent"), "{ended:?}");
+        assert!(ended.err.contains(&format!("holds what must not leave: {name:?}")), "{ended:?}");
+    }
+    let dates = ("dates__count.cube.parquet", counts());
+    export_of(&ground.site, "dates", std::slice::from_ref(&dates));
+    let ended = ground.ends(&mut ground.upload(&["dates"]), 73);
+    assert!(ended.err.contains("has no 'dates__meta_date.meta.parquet'"), "{ended:?}");
+    // Another study's dates are not this one's.
+    export_of(&ground.site, "dates", &[dates, ("other__meta_date.meta.parquet", counts())]);
+    ground.ends(&mut ground.upload(&["dates"]), 73);
+    let whole = zip(&[("x__a.cube.parquet", counts())]);
+    for bytes in [&b"PK no zip"[..], &whole[..whole.len() - 30], &zip(&[])] {
+        ground.site.file("exports/broken/broken.zip", bytes);
+        ground.ends(&mut ground.upload(&["broken"]), 73);
+    }
+    assert_eq!(ground.asked().len(), 0, "nobody was asked");
+    assert!(!ground.has_receipt("good"));
+}
+
+#[test]
+fn the_study_that_discovers_codes_needs_no_dates() {
+    let Some(ground) = Ground::new() else { return };
+    export_of(&ground.site, "discovery", &[("discovery__codes.flat.parquet", counts())]);
+    ground.ends(&mut ground.upload(&["discovery"]), 0);
+}
+
+#[test]
+fn a_preview_shows_both_requests_and_asks_nobody() {
+    let Some(ground) = Ground::new() else { return };
+    let members = export(&ground.site, "core", Some(whole(7)));
+    let ended = ground.ends(ground.upload(&["core"]).args(["--preview", "--network", "net"]), 0);
+    let (sha256, _) = fingerprint(&ground.site, "core");
+    let url = ground.aggregator.server.url.as_str();
+    let body = r#"{"study":"core","data_package_version":7,"filename":"site_a_core.zip"}"#;
+    let first = format!("POST {url}net");
+    for part in [&first, &sha256, body, "Basic ***", "form fields", "site_a_core.zip"] {
+        assert!(ended.out.contains(part), "{part}: {}", ended.out);
+    }
+    assert!(members.iter().all(|member| ended.out.contains(member)), "{}", ended.out);
+    assert_eq!(ground.asked().len(), 0);
+    assert!(!ground.has_receipt("core"));
+    // To look, nobody need be known.
+    let mut command = ground.upload(&["core"]);
+    command.env_remove("CUMULUS_AGGREGATOR_USER").env_remove("CUMULUS_AGGREGATOR_ID");
+    let ended = ground.ends(command.arg("--preview"), 0);
+    assert!(ended.out.contains("<user>_core.zip"), "{}", ended.out);
+}
+
+#[test]
+fn exports_in_a_bucket_are_sent_and_get_their_receipt_there() {
+    let (Some(ground), Some(s3)) = (Ground::new(), S3::start()) else { return };
+    export(&ground.site, "core", Some(whole(9)));
+    let folder = ground.site.arg("exports");
+    s3.order(&format!("load output {folder}"));
+    let mut command = ground.site.command();
+    command.args(["study", "upload", "s3://output/", "-t", "core"]);
+    command.env("CUMULUS_AGGREGATOR_URL", ground.aggregator.server.url.as_str());
+    command.env("CUMULUS_AGGREGATOR_USER", USER).env("CUMULUS_AGGREGATOR_ID", super::server::ID);
+    ground.ends(s3.reach(&mut command), 0);
+    let (sha256, size) = fingerprint(&ground.site, "core");
+    let name = "site_upload/core/site_a/009/site_a_core.zip".to_owned();
+    assert_eq!(ground.store.objects("core/site_a/009"), [(name, size, sha256.clone())]);
+    let saved = ground.site.path("saved");
+    s3.order(&format!("save output {}", saved.display()));
+    assert_eq!(json_file(&saved.join("core/upload.json"))["sha256"], sha256);
+    assert_eq!(std::fs::read_dir(ground.site.path("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_missing_or_odd_is_said_before_any_call() {
+    let Some(ground) = Ground::new() else { return };
+    export(&ground.site, "core", None);
+    let ended = ground.ends(ground.upload(&["core"]).env_remove("CUMULUS_AGGREGATOR_ID"), 25);
+    assert!(ended.err.contains("--id is needed"), "{ended:?}");
+    let ended = ground.ends(ground.upload(&["core"]).env("CUMULUS_AGGREGATOR_USER", ""), 25);
+    assert!(ended.err.contains("--user is needed"), "{ended:?}");
+    for (arguments, code, words) in [
+        (&["-t", "other"][..], 54, "no export of 'other'"),
+        (&["-t", "../core"], 23, "is no study"),
+        (&["-t", "core", "--network", "a/b"], 23, "--network must be"),
+        (&["-t", "core", "--user", "a:b"], 23, "--user must be"),
+        (&["-t", "core", "--id", "/no/such/file"], 38, "--id"),
+    ] {
+        let mut command = ground.upload(&[]);
+        let ended = ground.ends(command.args(arguments), code);
+        assert!(ended.err.contains(words), "{ended:?}");
+    }
+    for url in ["ftp://x/", "https://me:geheim@x/", "https://x/?a=b", "nonsense"] {
+        let mut command = ground.site.command();
+        command.args(["study", "upload", "exports", "--user=u", "--id=i", "--url", url]);
+        let ended = end(&mut command);
+        assert_eq!(ended.code, Some(23), "{ended:?}");
+        assert!(!ended.err.contains("geheim"), "{ended:?}");
+    }
+    let mut command = ground.upload(&[]);
+    ground.ends(command.env("CUMULUS_LIBRARY_DATA_PATH", "elsewhere"), 0);
+    let mut command = ground.site.command();
+    command.args(["study", "upload", "nowhere", "--user=u", "--id=i"]);
+    assert_eq!(end(&mut command).code, Some(54));
+}
+
+#[test]
+fn the_help_tells_variables_but_not_the_id() {
+    let site = crate::support::Site::new();
+    let mut command = site.command();
+    command.args(["study", "upload", "--help"]).env("CUMULUS_AGGREGATOR_ID", "geheim");
+    let ended = end(&mut command);
+    for name in ["USER", "ID", "NETWORK", "URL"] {
+        assert!(ended.out.contains(&format!("CUMULUS_AGGREGATOR_{name}")), "{}", ended.out);
+    }
+    assert!(!ended.out.contains("geheim"), "{}", ended.out);
+}

@@ -1,0 +1,296 @@
+//! What runs in a process of its own, with the server's address in its environment.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::DataType;
+use arrow::util::display::array_value_to_string;
+use cumulus_etl::error::Exit;
+use cumulus_etl::http::Pace;
+use cumulus_etl::study::counts;
+use cumulus_etl::study::engine::athena::{Athena, Settings, cube_sql};
+use cumulus_etl::study::engine::{Engine, Rows, Start};
+use cumulus_etl::study::source::Source;
+use parquet::arrow::ArrowWriter;
+
+pub const COHORT: &str = "CREATE TABLE asthma__cohort AS\n-- women\nSELECT p.subject_ref, p.gender, \
+                          coalesce(p.city, 'none') AS city\nFROM core__patient AS p\nWHERE gender = \
+                          'female'";
+pub const VIEW: &str = "CREATE OR REPLACE VIEW asthma__view AS SELECT count(*) AS n FROM \
+                        asthma__cohort";
+
+/// 120 patients: `subject_ref`, `encounter_ref`, `gender`, `city`, `n`; some values are missing.
+pub fn write_patients(path: &Path) {
+    let number = 0..120_usize;
+    let text = |of: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
+        Arc::new(number.clone().map(of).collect::<StringArray>())
+    };
+    let gender = |n: usize| [Some("female"), Some("male"), None][n % 3].map(str::to_owned);
+    let city = |n: usize| match n % 5 {
+        0 => None,
+        1 => Some("cumulus__none".to_owned()),
+        _ => Some(format!("A-{}", n % 4)),
+    };
+    let n: ArrayRef = Arc::new(number.clone().map(|n| n as i64).collect::<Int64Array>());
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("subject_ref", text(&|n| Some(format!("Patient/{}", n % 90))), true),
+        ("encounter_ref", text(&|n| (n % 7 > 0).then(|| format!("Encounter/{n}"))), true),
+        ("gender", text(&gender), true),
+        ("city", text(&city), true),
+        ("n", n, true),
+    ]);
+    let batch = batch.unwrap();
+    let mut writer =
+        ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn settings() -> Settings {
+    Settings { pace: Pace::scaled(0.05), ..Settings::new("safe", "cumulus") }
+}
+
+fn athena() -> Athena {
+    Athena::open(&settings()).unwrap()
+}
+
+/// Rows as texts; `null` where there is no value.
+fn rows(rows: Rows) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for batch in rows.batches {
+        let batch = batch.unwrap();
+        assert_eq!(batch.schema().fields().len(), rows.schema.fields().len());
+        for row in 0..batch.num_rows() {
+            let cell = |column: &ArrayRef| match column.is_null(row) {
+                true => "null".to_owned(),
+                false => array_value_to_string(column, row).unwrap(),
+            };
+            all.push(batch.columns().iter().map(cell).collect());
+        }
+    }
+    all
+}
+
+fn sorted(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    rows.sort();
+    rows
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn workgroups_are_looked_at() {
+    let refused = |name: &str| {
+        let error =
+            Athena::open(&Settings { workgroup: name.to_owned(), ..settings() }).unwrap_err();
+        assert_eq!(error.exit(), Exit::ArgsInvalid, "{error}");
+        error.to_string()
+    };
+    assert!(refused("open").contains("does not encrypt its results"));
+    assert!(refused("nowhere").contains("has no location for its results"));
+    assert!(refused("missing").contains("missing"));
+    assert!(refused("a b").contains("--workgroup"));
+    let named = |name: &str| Settings { workgroup: name.to_owned(), ..settings() };
+    Athena::open(&named("plain")).unwrap();
+    Athena::open(&Settings { staging: Some("s3://results/x/".into()), ..named("nowhere") })
+        .unwrap();
+    let error = Athena::open(&Settings { staging: Some("/tmp".into()), ..settings() }).unwrap_err();
+    assert!(error.to_string().contains("--s3-staging-dir"), "{error}");
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn a_study_is_built() {
+    let athena = athena();
+    let build = athena.begin("asthma", Start::Empty).unwrap();
+    assert!(!build.has("asthma__cohort"));
+    let made = build.execute(&format!("{COHORT};\n")).unwrap();
+    assert_eq!(made.map(|table| table.name).as_deref(), Some("asthma__cohort"));
+    assert!(build.has("ASTHMA__COHORT"));
+    build.execute(VIEW).unwrap();
+    let schema = build.schema("asthma__cohort").unwrap().unwrap();
+    let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["subject_ref", "gender", "city"]);
+    assert!(build.schema("asthma__other").unwrap().is_none());
+    build.commit().unwrap();
+    let tables = athena.tables("asthma").unwrap();
+    let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(names, ["asthma__cohort", "asthma__view"]);
+    assert_eq!(athena.studies().unwrap(), ["asthma", "core"]);
+    assert!(athena.scanned() >= 2 * 1234, "{}", athena.scanned());
+    assert_eq!(rows(athena.query("SELECT n FROM asthma__view").unwrap()), [["40"]]);
+    // What is built in addition leaves the rest.
+    let build = athena.begin("asthma", Start::AsItIs).unwrap();
+    assert!(build.has("asthma__cohort") && !build.has("asthma__more"));
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn a_study_is_cleaned() {
+    let athena = athena();
+    assert!(athena.clean("asthma").unwrap());
+    assert!(!athena.clean("asthma").unwrap());
+}
+
+/// Workflows of counts.
+const COUNTS: [&str; 4] = [
+    "table_cols = ['gender', 'city']",
+    "table_cols = ['gender', ['city', 'varchar', 'town']]\nmin_subject = 5\nsecondary_id = \
+     'encounter_ref'",
+    "table_cols = ['gender', 'city']\nmin_subject = 1\nfilter_cols = [['gender', ['male'], true]]\n\
+     where_clauses = ['p.cnt_subject_ref > 12']",
+    "table_cols = []\nmin_subject = 2",
+];
+
+#[test]
+#[ignore = "run by the module above"]
+fn counts_equal_their_definition() {
+    let athena = athena();
+    let build = athena.begin("asthma", Start::Empty).unwrap();
+    for (number, text) in COUNTS.iter().enumerate() {
+        let text = format!(
+            "config_type = 'counts'\n[tables.count]\nsource_table = 'core__patient'\n{text}\n"
+        );
+        let tables = counts::read(&Source::of("counts.workflow", text));
+        let Ok(tables) = tables else { continue };
+        let name = format!("asthma__count_{number}");
+        build.count(&name, &tables[0]).unwrap();
+        let counted = sorted(rows(athena.query(&format!("SELECT * FROM {name}")).unwrap()));
+        let defined = sorted(rows(athena.query(&tables[0].statement()).unwrap()));
+        assert_eq!(counted, defined, "{}", cube_sql(&tables[0]));
+        assert!(!counted.is_empty(), "{}", cube_sql(&tables[0]));
+        let distinct: BTreeSet<_> = counted.iter().map(|row| &row[1..]).collect();
+        assert!(
+            number > 0 || distinct.len() < counted.len(),
+            "two groups of one name are told apart"
+        );
+    }
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn tables_are_read() {
+    let athena = athena();
+    let read = athena.read("core__patient").unwrap();
+    assert_eq!(read.schema.field(4).data_type(), &DataType::Int64);
+    let all = rows(read);
+    let numbers: BTreeSet<_> = all.iter().map(|row| row[4].clone()).collect();
+    assert_eq!((all.len(), numbers.len()), (120, 120));
+    assert!(all.iter().any(|row| row[2] == "null"));
+    let build = athena.begin("asthma", Start::Empty).unwrap();
+    build
+        .execute("CREATE TABLE asthma__none AS SELECT n, city FROM core__patient WHERE n < 0")
+        .unwrap();
+    let none = athena.read("asthma__none").unwrap();
+    let types: Vec<_> = none.schema.fields().iter().map(|f| f.data_type().clone()).collect();
+    assert_eq!(types, [DataType::Int64, DataType::Utf8]);
+    assert_eq!(rows(none).len(), 0);
+    let error = athena.read("asthma__missing").err().unwrap();
+    assert_eq!(error.exit(), Exit::StudyInvalid, "{error}");
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn rows_are_loaded() {
+    let athena = athena();
+    let build = athena.begin("asthma", Start::Empty).unwrap();
+    for codes in [vec![Some("J45"), None], vec![Some("J46")]] {
+        let count = codes.len() as u64;
+        let n: ArrayRef = Arc::new(Int64Array::from((0..codes.len() as i64).collect::<Vec<_>>()));
+        let code: ArrayRef = Arc::new(StringArray::from(codes.clone()));
+        let batch =
+            RecordBatch::try_from_iter_with_nullable([("code", code, true), ("n", n, true)])
+                .unwrap();
+        let info =
+            build.load("asthma__codes", batch.schema(), Box::new([Ok(batch)].into_iter())).unwrap();
+        assert_eq!(info.rows, Some(count));
+        let back = rows(athena.query("SELECT code FROM asthma__codes ORDER BY n").unwrap());
+        let back: Vec<_> =
+            back.iter().map(|row| (row[0] != "null").then_some(row[0].as_str())).collect();
+        assert_eq!(back, codes);
+    }
+    assert!(build.has("asthma__codes"));
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn pages_are_turned() {
+    let athena = athena();
+    let build = athena.begin("many", Start::Empty).unwrap();
+    for number in 0..10 {
+        build.execute(&format!("CREATE TABLE many__t{number} AS SELECT {number} AS n")).unwrap();
+    }
+    build.execute("CREATE TABLE many_more__t AS SELECT 1 AS n").unwrap();
+    let tables = athena.tables("many").unwrap();
+    assert_eq!(tables.len(), 10);
+    let sql =
+        "SELECT n, n / 2.0 AS half, n > 5 AS big, gender FROM core__patient ORDER BY n LIMIT 10";
+    let found = athena.query(sql).unwrap();
+    let types: Vec<_> = found.schema.fields().iter().map(|f| f.data_type().clone()).collect();
+    let expected = [DataType::Int64, DataType::Float64, DataType::Boolean, DataType::Utf8];
+    assert_eq!(types, expected);
+    let found = rows(found);
+    assert_eq!(found.len(), 10);
+    assert_eq!(found[9], ["9", "4.5", "true", "female"]);
+    assert_eq!(found[8], ["8", "4.0", "true", "null"]);
+    assert!(athena.clean("many").unwrap());
+    assert_eq!(athena.studies().unwrap(), ["core", "many_more"]);
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn an_insert_fails() {
+    let athena = athena();
+    let build = athena.begin("asthma", Start::AsItIs).unwrap();
+    let sql = "INSERT INTO asthma__cohort SELECT 'Patient/1', 'female', 'x'";
+    assert!(build.execute(sql).unwrap_err().to_string().contains("try again"));
+}
+
+fn at_once(max_concurrent: usize) {
+    let athena = Athena::open(&Settings { max_concurrent, ..settings() }).unwrap();
+    let build = athena.begin("many", Start::Empty).unwrap();
+    std::thread::scope(|scope| {
+        for number in 0..30 {
+            let build = &build;
+            scope.spawn(move || {
+                build.execute(&format!("CREATE TABLE many__t{number} AS SELECT 1 AS n")).unwrap()
+            });
+        }
+    });
+    assert_eq!(athena.tables("many").unwrap().len(), 30);
+    assert!(athena.clean("many").unwrap());
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn two_at_once() {
+    at_once(2);
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn twenty_at_once() {
+    at_once(20);
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn a_statement_fails() {
+    let athena = athena();
+    let build = athena.begin("asthma", Start::Empty).unwrap();
+    let failed = |sql: &str| {
+        let error = build.execute(sql).unwrap_err();
+        assert_eq!(error.exit(), Exit::StudyInvalid, "{error}");
+        error.to_string()
+    };
+    let told = failed("CREATE TABLE asthma__x AS SELECT CAST('Smith-Jones' AS date) AS d");
+    assert!(told.starts_with("asthma__x: ") && told.contains("(query query-"), "{told}");
+    assert!(!told.contains("Smith"), "{told}");
+    assert!(
+        failed("CREATE TABLE asthma__x AS SELECT n FRM core__patient").contains("SYNTAX_ERROR")
+    );
+    let error = athena.query("DROP TABLE core__patient").err().unwrap();
+    assert_eq!(error.exit(), Exit::ArgsInvalid, "{error}");
+}

@@ -1,0 +1,247 @@
+//! Studies on Athena, against a server in which queries run (`athena_server.py`).
+//!
+//! The AWS tools' variables lead there, so each test has a process of its own: a test of [`inner`],
+//! which only runs when one of these calls it.
+
+mod inner;
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+use crate::s3::SECRET;
+
+const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/of-the-lake";
+
+/// The server, with the bucket `results`, the workgroup `safe`, and a source table
+/// `core__patient`; it ends when this is dropped.
+struct Server {
+    child: Child,
+    pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    url: String,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts one, if there is a Python for it.
+    fn start() -> Option<Self> {
+        let skipped = || {
+            let text = "Athena skipped: CUMULUS_TEST_PYTHON names no Python with duckdb, moto and \
+                        sqlglot (see .ci/run)\n";
+            let _ = io::stderr().write_all(text.as_bytes());
+            None
+        };
+        let python = std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty());
+        let Some(python) = python else { return skipped() };
+        let has = Command::new(&python).args(["-c", "import duckdb, moto, sqlglot"]).status();
+        if !has.unwrap().success() {
+            return skipped();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let patients = folder.path().join("patients.parquet");
+        inner::write_patients(&patients);
+        let mut child = Command::new(python)
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/athena_server.py"))
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let hello = answer(&mut output);
+        let url = format!("http://127.0.0.1:{}", hello["port"]);
+        let server = Self { child, pipes: Mutex::new((input, output)), url, folder };
+        server.order("bucket results");
+        server.order(&format!("workgroup safe {KEY} s3://results/athena/"));
+        server.order(&format!("table core__patient {}", patients.display()));
+        Some(server)
+    }
+
+    /// Gives an order, and waits for what it comes to.
+    fn order(&self, order: &str) -> Value {
+        let mut pipes = self.pipes.lock().unwrap();
+        writeln!(pipes.0, "{order}").unwrap();
+        answer(&mut pipes.1)
+    }
+
+    /// Texts that an order comes to.
+    fn texts(&self, order: &str) -> Vec<String> {
+        let texts = self.order(order);
+        texts.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Runs a test of [`inner`]; panics if it does not pass.
+    fn runs(&self, test: &str) {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([&format!("athena::inner::{test}"), "--exact", "--ignored", "--nocapture"])
+            .env_clear()
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", SECRET)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("HOME", self.folder.path())
+            .env("TMPDIR", self.folder.path())
+            .output()
+            .unwrap();
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (said(&output.stdout), said(&output.stderr));
+        assert!(out.contains("1 passed"), "{out}\n{err}");
+        assert!(!out.contains(SECRET) && !err.contains(SECRET), "{out}\n{err}");
+    }
+
+    /// The objects' names in the bucket of results.
+    fn objects(&self) -> Vec<String> {
+        let saved = tempfile::tempdir().unwrap();
+        self.order(&format!("save results {}", saved.path().display()));
+        let mut names = Vec::new();
+        let mut folders = vec![saved.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    names.push(path.strip_prefix(saved.path()).unwrap().display().to_string());
+                }
+            }
+        }
+        names.sort();
+        names
+    }
+}
+
+fn answer(output: &mut BufReader<ChildStdout>) -> Value {
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).expect("the server has ended")
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_workgroup_must_encrypt_and_have_a_place_for_results() {
+    let Some(server) = Server::start() else { return };
+    server.order("workgroup open none s3://results/athena/");
+    server.order(&format!("workgroup nowhere {KEY} none"));
+    server.order("workgroup plain s3 s3://results/");
+    server.runs("workgroups_are_looked_at");
+    assert_eq!(server.texts("statements"), [""; 0], "nothing ran in any");
+}
+
+#[test]
+fn statements_go_to_athena_as_they_are_written() {
+    let Some(server) = Server::start() else { return };
+    server.runs("a_study_is_built");
+    assert_eq!(server.texts("tables"), ["asthma__cohort", "asthma__view", "core__patient"]);
+    let statements = server.texts("statements");
+    assert_eq!(statements, [inner::COHORT, inner::VIEW]);
+    // Built again, what there was is dropped in the words that each kind wants.
+    server.runs("a_study_is_built");
+    let mut statements = server.texts("statements");
+    statements[..2].sort();
+    assert_eq!(
+        statements,
+        [
+            "DROP TABLE IF EXISTS `asthma__cohort`",
+            "DROP VIEW IF EXISTS \"asthma__view\"",
+            inner::COHORT,
+            inner::VIEW
+        ]
+    );
+    server.runs("a_study_is_cleaned");
+    assert_eq!(server.texts("tables"), ["core__patient"]);
+}
+
+#[test]
+fn counts_are_those_of_the_other_engine() {
+    let Some(server) = Server::start() else { return };
+    server.runs("counts_equal_their_definition");
+}
+
+#[test]
+fn tables_are_read_by_way_of_a_prefix_that_is_empty_before_and_after() {
+    let Some(server) = Server::start() else { return };
+    let left = tempfile::tempdir().unwrap();
+    let stale = left.path().join("export/core__patient.parquet");
+    std::fs::create_dir_all(&stale).unwrap();
+    std::fs::write(stale.join("part-of-a-killed-run"), "stale").unwrap();
+    let other = left.path().join("export/core__patient_more.parquet");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::write(other.join("of-another"), "not ours").unwrap();
+    server.order(&format!("load results {}", left.path().display()));
+    server.runs("tables_are_read");
+    assert_eq!(server.objects(), ["export/core__patient_more.parquet/of-another"]);
+    let statements = server.texts("statements");
+    let unload = "UNLOAD (SELECT * FROM \"core__patient\") TO \
+                  's3://results/export/core__patient.parquet/' WITH (format = 'PARQUET', \
+                  compression = 'SNAPPY')";
+    assert_eq!(statements[0], unload);
+}
+
+#[test]
+fn rows_from_outside_are_encrypted_and_checked_on_their_way() {
+    let Some(server) = Server::start() else { return };
+    server.order("log");
+    server.runs("rows_are_loaded");
+    let place = "athena/cumulus_user_uploads/cumulus/asthma/codes/codes.parquet";
+    assert_eq!(server.objects(), [place]);
+    let log = server.order("log");
+    let writes: Vec<_> =
+        log.as_array().unwrap().iter().filter(|request| request["method"] == "PUT").collect();
+    assert_eq!(writes.len(), 2);
+    for write in writes {
+        assert_eq!(write["path"], format!("/results/{place}"));
+        assert_eq!(write["HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION"], "aws:kms");
+        assert_eq!(write["HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID"], KEY);
+        assert_eq!(write["HTTP_X_AMZ_CHECKSUM_SHA256"].as_str().map(str::len), Some(44));
+    }
+}
+
+#[test]
+fn long_lists_and_results_come_page_by_page() {
+    let Some(server) = Server::start() else { return };
+    server.runs("pages_are_turned");
+    let calls = server.texts("calls");
+    let count = |name: &str| calls.iter().filter(|call| *call == name).count();
+    assert!(count("ListTableMetadata") > 3 && count("GetQueryResults") > 3, "{calls:?}");
+}
+
+#[test]
+fn throttling_is_waited_out_and_passing_failures_are_repeated() {
+    let Some(server) = Server::start() else { return };
+    server.order("throttle 4");
+    server.order("stumble 2");
+    server.runs("a_study_is_built");
+    let statements = server.texts("statements");
+    assert_eq!(statements, [inner::COHORT, inner::COHORT, inner::COHORT, inner::VIEW]);
+    // What has perhaps been inserted is not inserted again.
+    server.order("stumble 1");
+    server.runs("an_insert_fails");
+    assert_eq!(server.texts("statements").len(), 1);
+}
+
+#[test]
+fn so_many_queries_run_at_once() {
+    let Some(server) = Server::start() else { return };
+    server.runs("two_at_once");
+    assert_eq!(server.order("peak"), 2);
+    server.runs("twenty_at_once");
+    let peak = server.order("peak").as_u64().unwrap();
+    assert!((3..=20).contains(&peak), "{peak}");
+}
+
+#[test]
+fn a_failing_statement_is_explained_without_values() {
+    let Some(server) = Server::start() else { return };
+    server.runs("a_statement_fails");
+}
