@@ -23,6 +23,7 @@ pub mod etl;
 pub mod fhir;
 pub mod http;
 pub mod input;
+pub mod memory;
 pub mod output;
 pub mod store;
 pub mod study;

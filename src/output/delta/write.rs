@@ -12,13 +12,12 @@ use super::log::{Snapshot, now};
 use super::schema::TableSchema;
 use super::{Options, Progress};
 use crate::error::{Context, Result};
+use crate::memory::budget;
 use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
 use crate::store::Folder;
 
 /// Files beyond this are cut, whatever their rows.
 const FILE_BYTES: u64 = 512 << 20;
-/// What the row groups of files that are written at once may hold together.
-const ROW_GROUPS_BYTES: usize = 64 << 20;
 /// Columns of which the log tells the bounds.
 const STATS_COLUMNS: usize = 32;
 
@@ -87,7 +86,7 @@ impl<'a> FileWriter<'a> {
         let at_once = jobs.clamp(1, threads.max(1));
         let settings = Settings {
             threads: threads.div_ceil(at_once),
-            row_group_bytes: (ROW_GROUPS_BYTES / at_once).min(self.settings.row_group_bytes),
+            row_group_bytes: (budget().row_groups / at_once).min(self.settings.row_group_bytes),
             ..self.settings.clone()
         };
         Files { writer: self, settings, current: None, done: Vec::new() }
