@@ -25,6 +25,7 @@ pub mod http;
 pub mod input;
 pub mod memory;
 pub mod output;
+pub mod stop;
 pub mod store;
 pub mod study;
 pub mod table;

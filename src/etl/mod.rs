@@ -34,6 +34,7 @@ use crate::http::show_url;
 use crate::input::{self, Deletes, ExportLog, Inputs, base_of};
 use crate::memory;
 use crate::output::{SinkOptions, Sinks, completion};
+use crate::stop;
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::ui::Progress;
 use exported::Exported;
@@ -250,7 +251,7 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
             }
             summary
         });
-        for plan in plans {
+        for plan in plans.iter().take_while(|_| !stop::is_asked()) {
             let bytes = plan.files.iter().map(|file| file.bytes).sum();
             let progress = Progress::begin(&plan.name, bytes, run.bars);
             let clock = Instant::now();

@@ -21,6 +21,7 @@ use crate::memory::budget;
 use crate::output::keys::KeyIndex;
 use crate::output::rows::key;
 use crate::output::staged::{Staged, StagedLines};
+use crate::stop;
 use crate::store::{Folder, Upload, WorkFolder};
 use crate::table::{Shape, schema};
 use crate::ui::Progress;
@@ -239,6 +240,7 @@ impl<'a> Collector<'a> {
     }
 
     fn take(&mut self, file: usize, scrubbed: Scrubbed) -> Result<()> {
+        stop::check()?;
         let table = &mut self.table;
         let name = self.plan.files.get(file).map_or("", |file| file.name.as_str());
         let first = table.counts.rows;

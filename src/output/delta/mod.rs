@@ -242,7 +242,7 @@ impl Run<'_> {
             return self.committed(log, table.as_ref(), &found, &[], files.iter()).map(Some);
         }
 
-        let writer = FileWriter::new(&log.folder, &schema, table.as_ref(), self.options);
+        let writer = FileWriter::new(&log.folder, &schema, table.as_ref(), self.options)?;
         let new = self.write(log, &writer, files, &found)?;
         let added = new.iter().map(|file| file.add(true));
         let actions = rewrites().map(|(file, _)| log::remove(file, true)).chain(added).collect();

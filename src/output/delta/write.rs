@@ -14,6 +14,7 @@ use super::{Options, Progress};
 use crate::error::{Context, Result};
 use crate::memory::budget;
 use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
+use crate::stop;
 use crate::store::Folder;
 
 /// Files beyond this are cut, whatever their rows.
@@ -54,6 +55,8 @@ pub(super) struct FileWriter<'a> {
     /// Columns that are told of in any case: keys and clustering columns.
     stats_columns: Vec<Vec<String>>,
     written: Mutex<Vec<String>>,
+    /// Until the files are submitted or removed.
+    _writer: stop::Writer,
 }
 
 impl<'a> FileWriter<'a> {
@@ -63,10 +66,10 @@ impl<'a> FileWriter<'a> {
         schema: &'a TableSchema,
         table: Option<&Snapshot>,
         options: &Options<'a>,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut stats_columns = table.map_or_else(Vec::new, |table| table.clustering.clone());
         stats_columns.extend(options.key_columns.iter().map(|name| vec![name.clone()]));
-        Self {
+        Ok(Self {
             folder,
             schema,
             settings: Settings {
@@ -77,7 +80,8 @@ impl<'a> FileWriter<'a> {
             progress: options.progress,
             stats_columns,
             written: Mutex::new(Vec::new()),
-        }
+            _writer: stop::Writer::begin()?,
+        })
     }
 
     /// Begins to write rows, as one of `jobs` that share `threads`; files are made as there are

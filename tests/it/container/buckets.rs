@@ -115,7 +115,9 @@ CUMULUS_ETL_S3_ENDPOINT=http://127.0.0.1:{port}
     /// What a request is answered with.
     fn request(&self, method: &str, path: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let head = "Host: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close";
+        // It looks whether a request is signed, not by whom.
+        let signed = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request";
+        let head = format!("Host: 127.0.0.1\r\nContent-Length: 0\r\nAuthorization: {signed}");
         write!(stream, "{method} {path} HTTP/1.0\r\n{head}\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
