@@ -10,6 +10,7 @@ use figment::{Metadata, Profile, Provider};
 use crate::bulk::Settings;
 use crate::error::{Error, Exit, Result};
 use crate::http::Credentials;
+use crate::memory::budget;
 use crate::store::StoreOptions;
 
 /// What every variable's name begins with; the rest is the flag in upper snake case.
@@ -108,7 +109,7 @@ impl EtlConfig {
             fhir_url: None,
             work_dir: None,
             strict: false,
-            threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            threads: budget().threads,
             credentials: Credentials::default(),
             store: StoreOptions::default(),
             export: Settings::default(),

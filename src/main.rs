@@ -9,7 +9,9 @@ use cumulus_etl::cli::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match Cli::from_process().run() {
+    let result = Cli::from_process().run();
+    cumulus_etl::stop::leave_the_end_to_the_signal();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             cumulus_etl::ui::last_words(&error.to_string(), error.exit());

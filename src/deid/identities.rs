@@ -16,13 +16,12 @@ use serde_json::Value;
 use super::anonymize::Fake;
 use super::codebook::Codebook;
 use crate::error::{Context, Error, Result};
+use crate::memory::budget;
 use crate::output::rows::{Key, key};
 use crate::store::Folder;
 
 /// Name of the mapping in the PHI folder.
 pub const MAPPING: &str = "codebook-cached-mappings.json";
-/// Pairs kept in memory before they go to the spill file; some 100 bytes each.
-const IN_MEMORY: usize = if cfg!(test) { 1_000 } else { 100_000 };
 
 /// The two kinds of resource that can be traced back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +83,8 @@ pub struct Mapping {
     /// Keys of the pairs that wait to be written.
     waiting: HashSet<Key>,
     pairs: Vec<Pair>,
+    /// Pairs kept in memory before they go to the spill file.
+    in_memory: usize,
     spill: Option<Spill>,
     scratch: File,
 }
@@ -101,7 +102,8 @@ impl Mapping {
         })?;
         let phi = phi.clone();
         let (waiting, pairs) = (HashSet::new(), Vec::new());
-        Ok(Self { phi, seen, waiting, pairs, spill: None, scratch })
+        let in_memory = if cfg!(test) { 1_000 } else { budget().mapping_pairs };
+        Ok(Self { phi, seen, waiting, pairs, in_memory, spill: None, scratch })
     }
 
     /// Takes over what a part of the input has brought.
@@ -113,7 +115,7 @@ impl Mapping {
                 self.pairs.push(pair);
             }
         }
-        if self.pairs.len() > IN_MEMORY {
+        if self.pairs.len() > self.in_memory {
             let spill = match &mut self.spill {
                 Some(spill) => spill,
                 none => none.insert(Spill::begin(&self.scratch)?),

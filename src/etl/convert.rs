@@ -21,6 +21,7 @@ use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::{Anonymizer, Codebook, Scrubber};
 use crate::error::{Context, Error, Exit, Result};
 use crate::input::InputFile;
+use crate::memory::budget;
 use crate::output::keys::KeyIndex;
 use crate::output::rows::{Bitmap, RowSource, UNKNOWN_TIME, instant, key};
 use crate::output::staged::{Scratch, Staged, encode};
@@ -69,7 +70,7 @@ pub fn convert(
     records::check_same_codebook(&from, &target)?;
     target.create()?;
     let work = WorkFolder::create(work_dir, &target)?;
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let threads = budget().threads;
     let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
     let sinks = Sinks::new(&target, &[OutputFormat::Deltalake], options);
     let converter = Converter { from: &tables, work: &work, threads, bars };

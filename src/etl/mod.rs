@@ -9,6 +9,7 @@ mod init;
 mod plan;
 mod publish;
 mod records;
+mod room;
 mod scrubbing;
 mod summary;
 mod worker;
@@ -23,7 +24,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use crossbeam_channel::bounded;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use url::Url;
 
 use crate::config::{EtlConfig, OutputFormat};
@@ -31,7 +32,9 @@ use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::{Error, Exit, Result};
 use crate::http::show_url;
 use crate::input::{self, Deletes, ExportLog, Inputs, base_of};
+use crate::memory;
 use crate::output::{SinkOptions, Sinks, completion};
+use crate::stop;
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::ui::Progress;
 use exported::Exported;
@@ -132,6 +135,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let Places { folder, output, phi, errors_to } = Places::open(config)?;
     // Without secrets: the URL goes into records.
     let (mut config, mut selected) = (config.clone(), selected);
+    config.threads = fitting_threads(config.threads);
     let (input, exported) = match folder {
         Some(folder) if !exported::is_server(&config.input) => (folder, None),
         _ => {
@@ -247,7 +251,7 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
             }
             summary
         });
-        for plan in plans {
+        for plan in plans.iter().take_while(|_| !stop::is_asked()) {
             let bytes = plan.files.iter().map(|file| file.bytes).sum();
             let progress = Progress::begin(&plan.name, bytes, run.bars);
             let clock = Instant::now();
@@ -261,6 +265,32 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
         drop(scrubbed_in);
         publisher.join().map_err(|_| Error::failed("writing a table has failed unexpectedly"))
     })
+}
+
+/// Says what memory there is and what that leads to, and how many threads it is enough for.
+fn fitting_threads(wanted: usize) -> usize {
+    let budget = memory::budget();
+    let cores = memory::cores();
+    let Some(limit) = &budget.limit else { return wanted };
+    let threads = wanted.min(memory::Budget::of(budget.limit, wanted).threads);
+    if threads < wanted.min(cores) || threads < wanted && wanted != budget.threads {
+        warn!(memory_limit_bytes = limit.bytes, "{limit}: {threads} threads instead of {wanted}");
+    }
+    if budget.is_tight(cores) {
+        let mib = |bytes: usize| bytes >> 20;
+        info!(
+            memory_limit_bytes = limit.bytes,
+            threads,
+            "{limit}: {threads} threads, {} MiB of input under way, {} MiB of rows a table in \
+             memory, row groups of {} MiB; the rest goes to the work folder",
+            mib(budget.chunks),
+            mib(budget.staged),
+            mib(budget.row_group),
+        );
+    } else {
+        debug!(memory_limit_bytes = limit.bytes, threads, "{limit}: enough for {threads} threads");
+    }
+    threads
 }
 
 /// A server's URL as records may show it.

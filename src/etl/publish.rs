@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::output::completion;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
+use crate::stop;
 use crate::ui::thousands;
 
 /// Publishes one table. A failure is part of the summary: the other tables go on.
@@ -25,12 +26,15 @@ pub(super) fn publish(
     let mut summary = TableSummary::new(&plan.name, plan.resource_type);
     summary.scrub_seconds = scrubbing.as_secs_f64();
     let result = scrubbed.and_then(|mut table| {
+        stop::check()?;
         summary.counts = std::mem::take(&mut table.counts);
         write(run, table, &mut summary)
     });
     summary.write_seconds = clock.elapsed().as_secs_f64();
     match result {
         Ok(()) => info!(table = summary.name, rows = summary.live_rows, "{}", line(&summary)),
+        // The process is about to say so itself.
+        Err(error) if stop::is_asked() => summary.error = Some(error),
         Err(error) => {
             error!(table = summary.name, "{}: {error}", summary.name);
             summary.error = Some(error);

@@ -13,6 +13,7 @@ use super::summary::{Summary, TableSummary};
 use crate::deid::Codebook;
 use crate::error::{Context, Error, Exit, Result};
 use crate::input::Inputs;
+use crate::memory::budget;
 use crate::store::Folder;
 use crate::ui::peak_memory;
 
@@ -172,6 +173,7 @@ impl Records {
             "started": run.started.to_rfc3339(),
             "seconds": elapsed.as_secs_f64(),
             "peak_memory_bytes": peak_memory(),
+            "memory_limit_bytes": memory_limit(),
             "options": {
                 "output_format": config.output_format.iter().map(|f| f.name()).collect::<Vec<_>>(),
                 "task": config.task,
@@ -197,6 +199,11 @@ impl Records {
         let text = serde_json::to_string_pretty(record).context("cannot make a record")?;
         self.folder.write(name, text)
     }
+}
+
+/// What the memory of this process was limited to, in bytes.
+fn memory_limit() -> Option<u64> {
+    budget().limit.map(|limit| limit.bytes)
 }
 
 /// Keeps what other programs have put there.

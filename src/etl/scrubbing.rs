@@ -11,19 +11,23 @@ use serde_json::json;
 
 use super::Forms;
 use super::plan::{Export, TablePlan};
+use super::room::Room;
 use super::worker::{Reasons, Rejected, Scrubbed, Worker};
 use crate::deid::{Mapping, Report, Scrubber};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::chunks::{Chunk, Chunks, decompress};
+use crate::memory::budget;
 use crate::output::keys::KeyIndex;
 use crate::output::rows::key;
 use crate::output::staged::{Staged, StagedLines};
+use crate::stop;
 use crate::store::{Folder, Upload, WorkFolder};
 use crate::table::{Shape, schema};
 use crate::ui::Progress;
 
-/// Chunks between the reader and the end of the line, per worker: what bounds memory.
+/// Chunks between the reader and the end of the line, per worker: what bounds memory, together
+/// with the bytes that chunks of long lines may have.
 const CHUNKS_PER_WORKER: usize = 3;
 
 /// A table's rows, ready to be written.
@@ -75,7 +79,13 @@ pub(super) struct Source<'a> {
 /// What travels from the reader to the workers: a chunk with its number and its file.
 type Job = (u64, usize, Chunk);
 /// What travels from there to the collector; an error ends the table.
-type Done = (u64, usize, Result<Scrubbed>);
+struct Done {
+    number: u64,
+    file: usize,
+    /// The length of the chunk.
+    bytes: usize,
+    result: Result<Scrubbed>,
+}
 
 /// De-identifies all of a table's files.
 ///
@@ -92,17 +102,19 @@ pub(super) fn scrub_table(
     let (done_in, done_out) = bounded::<Done>(workers);
     // Taken by the reader, given back by the collector.
     let (take, give_back) = bounded::<()>(workers * CHUNKS_PER_WORKER);
+    let room = Room::new(budget().chunks);
     thread::scope(|scope| {
         let reader_done = done_in.clone();
-        scope.spawn(|| read_files(source, plan, progress, jobs_in, reader_done, take));
+        scope.spawn(|| read_files(source, plan, progress, jobs_in, reader_done, (take, &room)));
         for _ in 0..workers {
             let (jobs, done) = (jobs_out.clone(), done_in.clone());
             scope.spawn(|| work(source, plan.resource_type, jobs, done));
         }
         drop((jobs_out, done_in));
-        let result = collector.collect(&done_out, &give_back);
+        let result = collector.collect(&done_out, (&give_back, &room));
         // Where the collector has failed, the others must not wait for it.
         drop((done_out, give_back));
+        room.close();
         result
     })?;
     collector.finish(deletes)
@@ -114,7 +126,7 @@ fn read_files(
     progress: &Progress,
     jobs: Sender<Job>,
     done: Sender<Done>,
-    take: Sender<()>,
+    (take, room): (Sender<()>, &Room),
 ) {
     let (input, workers) = (source.input, source.threads);
     let bytes = plan.files.iter().map(|file| file.bytes).sum();
@@ -130,18 +142,20 @@ fn read_files(
         let reader = match opened {
             Ok(reader) => reader,
             Err(error) => {
-                let _ = done.send((number, index, Err(error)));
+                let _ = done.send(Done { number, file: index, bytes: 0, result: Err(error) });
                 return;
             }
         };
         for chunk in Chunks::new(reader).for_workers(bytes, workers) {
-            if take.send(()).is_err() {
+            let bytes = chunk.as_ref().map_or(0, |chunk| chunk.bytes.len());
+            if take.send(()).is_err() || !room.take(bytes) {
                 return;
             }
             let sent = match chunk {
                 Ok(chunk) => jobs.send((number, index, chunk)).is_ok(),
                 Err(error) => {
-                    let _ = done.send((number, index, Err(error).with_context(failed)));
+                    let result = Err(error).with_context(failed);
+                    let _ = done.send(Done { number, file: index, bytes, result });
                     false
                 }
             };
@@ -157,11 +171,12 @@ fn work(source: &Source<'_>, resource_type: &'static str, jobs: Receiver<Job>, d
     let completion = source.completion.clone().filter(|_| resource_type == "Encounter");
     let mut worker = Worker::new(resource_type, (source.scrubber)(), source.forms, completion);
     for (number, file, chunk) in jobs {
+        let bytes = chunk.bytes.len();
         let result = match &mut worker {
             Ok(worker) => worker.scrub(chunk),
             Err(error) => Err(Error::failed(error.to_string())),
         };
-        if done.send((number, file, result)).is_err() {
+        if done.send(Done { number, file, bytes, result }).is_err() {
             return;
         }
     }
@@ -205,14 +220,19 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn collect(&mut self, done: &Receiver<Done>, give_back: &Receiver<()>) -> Result<()> {
+    fn collect(
+        &mut self,
+        done: &Receiver<Done>,
+        (give_back, room): (&Receiver<()>, &Room),
+    ) -> Result<()> {
         let mut waiting = BTreeMap::new();
         let mut next = 0;
-        for (number, file, result) in done {
-            waiting.insert(number, (file, result));
-            while let Some((file, result)) = waiting.remove(&next) {
-                self.take(file, result?)?;
+        for part in done {
+            waiting.insert(part.number, part);
+            while let Some(part) = waiting.remove(&next) {
+                self.take(part.file, part.result?)?;
                 let _ = give_back.try_recv();
+                room.give_back(part.bytes);
                 next += 1;
             }
         }
@@ -220,6 +240,7 @@ impl<'a> Collector<'a> {
     }
 
     fn take(&mut self, file: usize, scrubbed: Scrubbed) -> Result<()> {
+        stop::check()?;
         let table = &mut self.table;
         let name = self.plan.files.get(file).map_or("", |file| file.name.as_str());
         let first = table.counts.rows;

@@ -5,17 +5,16 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use crate::error::{Context, Result};
+use crate::memory::budget;
 use crate::store::WorkFolder;
-
-/// Bytes kept in memory per table before the rest goes to disk.
-const IN_MEMORY: usize = 24 << 20;
 
 /// Blocks in the order they were pushed. They hold de-identified data only.
 pub struct Blocks {
     work: WorkFolder,
     file: Option<File>,
     places: Vec<Place>,
-    in_memory: usize,
+    /// Bytes that may stay in memory yet.
+    room: usize,
     on_disk: u64,
 }
 
@@ -27,13 +26,14 @@ enum Place {
 impl Blocks {
     /// No blocks yet; `work` is where they go if they are many.
     pub fn new(work: &WorkFolder) -> Self {
-        Self { work: work.clone(), file: None, places: Vec::new(), in_memory: 0, on_disk: 0 }
+        let room = budget().staged;
+        Self { work: work.clone(), file: None, places: Vec::new(), room, on_disk: 0 }
     }
 
     /// Adds a block.
     pub fn push(&mut self, bytes: Vec<u8>) -> Result<()> {
-        if self.in_memory + bytes.len() <= IN_MEMORY {
-            self.in_memory += bytes.len();
+        if let Some(room) = self.room.checked_sub(bytes.len()) {
+            self.room = room;
             self.places.push(Place::Memory(bytes));
             return Ok(());
         }

@@ -6,10 +6,9 @@ use std::os::unix::fs::FileExt;
 
 use super::rows::{Bitmap, Change, Key, KeySource};
 use crate::error::{Context, Result};
+use crate::memory::budget;
 use crate::store::WorkFolder;
 
-/// Entries kept in memory before they are sorted and written out: 32 bytes each.
-const IN_MEMORY: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
 const ENTRY: usize = 32;
 /// The slot of a delete: behind all rows, so that it wins.
 const DELETED: u64 = u64::MAX;
@@ -18,6 +17,8 @@ const DELETED: u64 = u64::MAX;
 pub struct KeyIndex {
     work: WorkFolder,
     recent: Vec<Entry>,
+    /// Entries in memory before they are sorted and written out.
+    in_memory: usize,
     runs: Vec<Run>,
     keys: u64,
 }
@@ -39,13 +40,14 @@ struct Run {
 impl KeyIndex {
     /// No keys yet.
     pub fn new(work: &WorkFolder) -> Self {
-        Self { work: work.clone(), recent: Vec::new(), runs: Vec::new(), keys: 0 }
+        let in_memory = if cfg!(test) { 1 << 12 } else { budget().index_keys };
+        Self { work: work.clone(), recent: Vec::new(), in_memory, runs: Vec::new(), keys: 0 }
     }
 
     /// Adds the row at `slot`.
     pub fn add(&mut self, key: Key, slot: u64, last_updated: i64) -> Result<()> {
         self.recent.push(Entry { key, slot, last_updated });
-        if self.recent.len() >= IN_MEMORY { self.spill() } else { Ok(()) }
+        if self.recent.len() >= self.in_memory { self.spill() } else { Ok(()) }
     }
 
     /// Adds a delete, which wins over rows of the same key.

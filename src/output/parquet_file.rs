@@ -23,6 +23,7 @@ use parquet::schema::types::{ColumnDescriptor, ColumnPath};
 
 use self::row_group::RowGroup;
 use crate::error::{Context, Error, Result};
+use crate::memory::budget;
 use crate::store::{Folder, Upload};
 
 /// What is handed to the encoders at once: between two such pieces the row group may end.
@@ -47,7 +48,7 @@ impl Default for Settings {
         Self {
             unique_columns: Vec::new(),
             row_group_rows: 128 << 10,
-            row_group_bytes: 32 << 20,
+            row_group_bytes: budget().row_group,
             threads: 1,
         }
     }

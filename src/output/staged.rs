@@ -18,6 +18,8 @@ use crate::table::{Misfits, adapt};
 
 /// Rows that are read at once: the columns of a wide table cost more per batch than per row.
 const ROWS_AT_ONCE: u64 = 4 << 10;
+/// Bytes of [`Scratch`] that are kept: more than chunks of lines of usual length need.
+const KEPT: usize = 16 << 20;
 const DAMAGED: &str = "the work folder's files have been damaged";
 
 /// Room that is used again for each block: fresh memory of some megabytes costs more than what
@@ -26,6 +28,16 @@ const DAMAGED: &str = "the work folder's files have been damaged";
 pub struct Scratch {
     plain: Vec<u8>,
     packed: Vec<u8>,
+}
+
+impl Scratch {
+    /// What a single long line has taken is given back.
+    fn shrink(&mut self) {
+        self.plain.truncate(0);
+        self.packed.truncate(0);
+        self.plain.shrink_to(KEPT);
+        self.packed.shrink_to(KEPT);
+    }
 }
 
 /// Encodes a batch for [`Staged::push`]; done by the workers, since it compresses.
@@ -39,12 +51,16 @@ pub fn encode(batch: &RecordBatch, scratch: &mut Scratch) -> Result<Vec<u8>> {
     let mut writer = StreamWriter::try_new(&mut *plain, batch.schema_ref()).context(failed)?;
     writer.write(batch).and_then(|()| writer.finish()).context(failed)?;
     drop(writer);
-    pack(plain, packed)
+    let packed = pack(plain, packed);
+    scratch.shrink();
+    packed
 }
 
 /// Packs lines for [`StagedLines::push`]; done by the workers.
 pub fn pack_lines(lines: &[u8], scratch: &mut Scratch) -> Result<Vec<u8>> {
-    pack(lines, &mut scratch.packed)
+    let packed = pack(lines, &mut scratch.packed);
+    scratch.shrink();
+    packed
 }
 
 /// The length, then the compressed bytes.

@@ -35,6 +35,7 @@ use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
+use crate::stop::Writer;
 use explain::plain;
 pub use lock::Lock;
 pub use options::StoreOptions;
@@ -273,6 +274,7 @@ impl Folder {
 
     fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
         let failed = || format!("cannot write '{}'", self.show(name));
+        let _writer = Writer::begin()?;
         if let Some(folder) = &self.local {
             let mut staging =
                 Staging::begin(folder.join(name), self.private).with_context(failed)?;

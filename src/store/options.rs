@@ -1,5 +1,7 @@
 //! What the user says of buckets; the rest comes from each cloud's own variables and files.
 
+use crate::memory::budget;
+
 /// How buckets are reached and written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StoreOptions {
@@ -22,10 +24,13 @@ pub struct StoreOptions {
 impl StoreOptions {
     /// The smallest part that S3 takes, in MiB.
     pub const SMALLEST_PART: u64 = 5;
-    /// The default size of parts, in MiB.
-    pub const PART: u64 = 8;
     /// The default number of parts under way.
     pub const IN_FLIGHT: u64 = 2;
+
+    /// The default size of parts, in MiB: 8, or less where memory is short.
+    pub fn part() -> u64 {
+        budget().part_mib
+    }
 }
 
 impl Default for StoreOptions {
@@ -36,7 +41,7 @@ impl Default for StoreOptions {
             s3_kms_key: None,
             s3_checksums: false,
             aws_profile: None,
-            part_bytes: (Self::PART as usize) << 20,
+            part_bytes: (Self::part() as usize) << 20,
             parts_in_flight: Self::IN_FLIGHT as usize,
         }
     }

@@ -7,6 +7,7 @@ use object_store::{ObjectStoreExt, WriteMultipart};
 use super::staging::Staging;
 use super::{Folder, RUNTIME, block_on, plain};
 use crate::error::{Context, Result};
+use crate::stop;
 
 /// An object that is being written. It appears, whole, on [`Upload::finish`]; dropped before
 /// that, nothing appears.
@@ -15,6 +16,8 @@ pub struct Upload {
     folder: Folder,
     name: String,
     bytes: u64,
+    /// Until it is finished or has been taken back.
+    _writer: stop::Writer,
 }
 
 enum Target {
@@ -27,6 +30,7 @@ enum Target {
 impl Upload {
     pub(super) fn begin(folder: &Folder, name: &str) -> Result<Self> {
         let failed = || format!("cannot write '{}'", folder.show(name));
+        let _writer = stop::Writer::begin()?;
         let target = match folder.local() {
             Some(path) => {
                 let staging = Staging::begin(path.join(name), folder.private);
@@ -34,8 +38,8 @@ impl Upload {
             }
             None => Target::Small(Vec::new()),
         };
-        let name = name.to_owned();
-        Ok(Self { target: Some(target), folder: folder.clone(), name, bytes: 0 })
+        let (folder, name) = (folder.clone(), name.to_owned());
+        Ok(Self { target: Some(target), folder, name, bytes: 0, _writer })
     }
 
     /// Bytes written so far.
@@ -45,6 +49,7 @@ impl Upload {
 
     /// Makes the object appear, durably on a local disk. Gives its size in bytes.
     pub fn finish(mut self) -> Result<u64> {
+        stop::check()?;
         let failed = || format!("cannot write '{}'", self.folder.show(&self.name));
         match self.target.take() {
             Some(Target::Local(staging)) => staging.replace().with_context(failed)?,
@@ -77,6 +82,7 @@ impl Upload {
 
 impl Write for Upload {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        stop::check().map_err(io::Error::other)?;
         let parts = self.folder.parts;
         let mut large = None;
         let target = self.target.as_mut();

@@ -1,21 +1,25 @@
 //! SIGINT and SIGTERM: tidy up and go.
 //!
 //! Every table is published in one step (a Delta commit, a rename), so that a run may end at any
-//! moment; only the work folder has to be taken away, and a server told that nobody waits for it
-//! any more.
+//! moment; only what is half written has to be taken away, and the work folder, and a server told
+//! that nobody waits for it any more.
 
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Context, Exit, Result};
-use crate::store;
 use crate::ui::last_words;
+use crate::{stop, store};
 
 /// What takes a moment, and needs no files. It must come to an end by itself.
 type Telling = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// How long writers get to take back what is half written. Container engines kill after 10 seconds.
+const PATIENCE: Duration = Duration::from_secs(6);
+
 type Prepare = Box<dyn FnOnce() -> Option<Telling> + Send>;
 
 static AHEAD: Mutex<Option<Prepare>> = Mutex::new(None);
@@ -57,8 +61,10 @@ pub fn install() -> Result<()> {
                     _ = terminate.recv() => Exit::Terminated,
                 }
             });
+            stop::ask(exit);
             let prepare = ahead().take();
             let telling = prepare.and_then(|prepare| prepare());
+            stop::wait_for_writers(PATIENCE);
             store::remove_work_folders();
             if let Some(telling) = telling {
                 store::block_on(async {
@@ -70,7 +76,7 @@ pub fn install() -> Result<()> {
                     }
                 });
             }
-            last_words("stopped by a signal; the next run completes the work", exit);
+            last_words(stop::MESSAGE, exit);
             std::process::exit(exit as i32);
         })
         .context("cannot listen for signals")?;

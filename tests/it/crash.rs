@@ -1,6 +1,7 @@
 //! Runs that end before their time.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread::sleep;
@@ -9,7 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::support::{Site, children, deletes, end, json_file, resource};
+use crate::s3::S3;
+use crate::support::{Site, children, deletes, end, json_file, read_table, resource};
 
 /// Rows of each type in an export.
 const ROWS: usize = 150;
@@ -88,9 +90,10 @@ fn line(row: &Value) -> String {
     row.to_string()
 }
 
-/// Kills a run at many moments; every table must then be as before it or as after it, and a last
-/// run must bring what an undisturbed one brings.
-fn survive(types: &[&str], options: &[&str], roots: &Roots) {
+/// Ends a run at many moments; every table must then be as before it or as after it, and a last
+/// run must bring what an undisturbed one brings. Of a signal that the program knows, nothing half
+/// written is left.
+fn survive(types: &[&str], options: &[&str], roots: &Roots, signal: Signal, moments: u32) {
     let calm = Site::new();
     let salt = "11".repeat(32);
     let codebook = format!(r#"{{"version":1,"codebook_id":"c","id_salt":"{salt}"}}"#);
@@ -112,14 +115,24 @@ fn survive(types: &[&str], options: &[&str], roots: &Roots) {
     assert!(after.iter().all(|(table, rows)| rows != &before[table]));
 
     let mut killed = 0;
-    for moment in 0..20_u32 {
+    for moment in 0..moments {
         let mut child = quiet(&site, options);
         // Every part of a run is hit, and never quite the same moment.
         let jitter = Duration::from_micros(u64::from(clock.elapsed().subsec_micros() % 20_000));
-        sleep(took * moment / 20 + jitter);
-        child.kill().unwrap();
-        if child.wait().unwrap().code().is_none() {
+        sleep(took * moment / moments + jitter);
+        let ended = Instant::now();
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let code = child.wait().unwrap().code();
+        if signal == Signal::KILL {
+            killed += u32::from(code.is_none());
+        } else if code.is_none() {
+            // It had not begun to listen.
+            assert_tidy(&site, roots);
+        } else if code != Some(0) {
             killed += 1;
+            assert_eq!(code, Some(if signal == Signal::INT { 130 } else { 143 }));
+            assert!(ended.elapsed() < Duration::from_secs(10), "{:?}", ended.elapsed());
+            assert_tidy(&site, roots);
         }
         for (table, rows) in state(&site, roots) {
             let is = |state: &BTreeMap<String, Vec<String>>| state[&table] == rows;
@@ -128,7 +141,7 @@ fn survive(types: &[&str], options: &[&str], roots: &Roots) {
             }
         }
     }
-    assert!(killed >= 10, "{killed} runs were killed");
+    assert!(killed >= moments / 2, "{killed} runs were ended");
 
     site.run(options);
     let mut found = state(&site, roots);
@@ -150,6 +163,27 @@ fn survive(types: &[&str], options: &[&str], roots: &Roots) {
         left.iter().flat_map(BTreeMap::keys).filter(|name| is_leftover(name)).collect();
     assert!(odd.is_empty(), "left behind: {odd:?}");
     assert!(left[2].is_empty(), "{:?}", left[2]);
+}
+
+/// Asserts that nothing lies around that a run had begun, and no data file that no version names.
+fn assert_tidy(site: &Site, roots: &Roots) {
+    for folder in ["phi", "out", "tmp"] {
+        let listing = site.listing(folder);
+        let odd: Vec<_> = listing.keys().filter(|name| is_leftover(name)).collect();
+        assert!(odd.is_empty(), "left behind in {folder}: {odd:?}");
+    }
+    for (root, _) in roots.iter().filter(|(_, format)| *format == "deltalake") {
+        for table in children(&site.path(root)) {
+            let folder = site.path(root).join(&table);
+            let log = folder.join("_delta_log");
+            let commits = children(&log).into_iter().filter(|name| name.ends_with(".json"));
+            let log: String =
+                commits.map(|name| fs::read_to_string(log.join(name)).unwrap()).collect();
+            for name in children(&folder).iter().filter(|name| name.ends_with(".parquet")) {
+                assert!(log.contains(name.as_str()), "{table}: no version names {name}");
+            }
+        }
+    }
 }
 
 fn is_leftover(name: &str) -> bool {
@@ -176,7 +210,7 @@ fn quiet(site: &Site, options: &[&str]) -> Child {
 
 #[test]
 fn delta_tables_survive_being_killed() {
-    survive(&SOME, &[], &[("out", "deltalake")]);
+    survive(&SOME, &[], &[("out", "deltalake")], Signal::KILL, 20);
 }
 
 #[test]
@@ -185,7 +219,112 @@ fn plain_files_survive_being_killed() {
         &SOME,
         &["--output-format=parquet,ndjson"],
         &[("out/parquet", "parquet"), ("out/ndjson", "ndjson")],
+        Signal::KILL,
+        20,
     );
+}
+
+#[test]
+fn a_signal_at_any_moment_leaves_nothing_half_written() {
+    survive(
+        &SOME,
+        &["--output-format=deltalake,parquet,csv"],
+        &[("out/deltalake", "deltalake"), ("out/parquet", "parquet"), ("out/csv", "csv")],
+        Signal::TERM,
+        12,
+    );
+}
+
+/// Long rows that do not compress well, so that writing them takes a while.
+fn long_rows(site: &Site) {
+    let rows: Vec<_> = (0..60_000_u64)
+        .map(|n| {
+            let text = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let words = format!("{text:x} {:x} {:x}", text.rotate_left(9), text ^ (text >> 7));
+            resource("Patient", &format!("p{n}"), json!({"gender": words, "language": words}))
+        })
+        .collect();
+    site.rows("p.ndjson", &rows);
+}
+
+#[test]
+fn a_signal_amid_writing_takes_back_what_was_begun() {
+    for (format, begun) in [("deltalake", "out/patient"), ("ndjson", "out/.patient.new")] {
+        let site = Site::new();
+        site.rows("p.ndjson", &[resource("Patient", "p", json!({}))]);
+        let option = format!("--output-format={format}");
+        site.run(&[&option]);
+        let before = site.table("out", format, "patient");
+        long_rows(&site);
+        let mut child = quiet(&site, &[&option]);
+        // A file under way goes by another name.
+        while !children(&site.path(begun)).iter().any(|name| name.contains('#')) {
+            assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+            sleep(Duration::from_millis(1));
+        }
+        let clock = Instant::now();
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(143), "{format}");
+        assert!(clock.elapsed() < Duration::from_secs(10), "{:?}", clock.elapsed());
+        assert_tidy(&site, &[("out", format)]);
+        assert_eq!(site.table("out", format, "patient"), before);
+        site.run(&[&option]);
+        assert!(site.table("out", format, "patient").len() >= 60_000);
+    }
+}
+
+#[test]
+fn a_signal_amid_an_upload_leaves_the_bucket_as_it_was() {
+    let Some(server) = S3::start() else { return };
+    let site = Site::new();
+    long_rows(&site);
+    server.order(&format!("load input {}", site.arg("in")));
+    let job = || {
+        let mut command = site.command();
+        server.reach(&mut command);
+        command.args(["s3://input/", "s3://output/", "s3://phi/", "--export-group=g"]);
+        command.args(["--export-timestamp=2024-01-01", "--upload-part-size=5"]);
+        command.args(["--output-format=ndjson", "--task=patient", "--work-dir=work"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let parts = |log: &Value| {
+        let is_part = |r: &Value| r["query"].as_str().is_some_and(|q| q.contains("partNumber"));
+        log.as_array().is_some_and(|log| log.iter().any(is_part))
+    };
+    // Answered, if slowly; and not answered at all any more.
+    for hangs in [false, true] {
+        server.order("log");
+        server.order("delay 200");
+        let mut child = job().spawn().unwrap();
+        while !parts(&server.order("log")) {
+            assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+            sleep(Duration::from_millis(20));
+        }
+        if hangs {
+            server.order("hang 0");
+        }
+        let clock = Instant::now();
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(clock.elapsed() < Duration::from_secs(10), "{:?}", clock.elapsed());
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+        let log = server.order("log");
+        server.order("resume");
+        server.order("delay 0");
+        let aborted = log.as_array().unwrap().iter().any(|request| {
+            request["method"] == "DELETE"
+                && request["query"].as_str().is_some_and(|query| query.contains("uploadId"))
+        });
+        assert!(aborted || hangs, "the upload was not aborted: {log}");
+        let saved = site.path("saved");
+        server.order(&format!("save output {}", saved.display()));
+        assert!(children(&saved.join("patient")).is_empty());
+        assert!(children(&site.path("work")).is_empty());
+    }
+    assert_eq!(end(&mut job()).code, Some(0));
+    server.order(&format!("save output {}", site.arg("saved")));
+    assert_eq!(read_table(&site.path("saved"), "ndjson", "patient").len(), 60_000);
 }
 
 /// The work folders below a folder.

@@ -16,6 +16,7 @@ mod fuzz_corpus;
 mod goldens;
 mod input;
 mod keys;
+mod kubernetes;
 mod lake;
 mod leak;
 mod line_to_row;

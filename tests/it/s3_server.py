@@ -4,6 +4,7 @@ Each line on standard input is an order, answered by a line of JSON:
 
     bucket NAME         makes a bucket
     load BUCKET DIR     puts the files below DIR into a bucket, which holds nothing else then
+    add BUCKET DIR      puts them beside what the bucket holds
     save BUCKET DIR     writes a bucket's objects below DIR
     log                 the requests since the last `log`: method, path, query, some headers
     faults N            1 request in N fails in some way from now on; 0: none
@@ -145,6 +146,10 @@ def load(bucket, folder):
     keys = backend().buckets[bucket].keys
     for name in list(keys):
         keys.pop(name)
+    add(bucket, folder)
+
+
+def add(bucket, folder):
     for parent, _, files in os.walk(folder):
         for name in files:
             path = os.path.join(parent, name)
@@ -174,6 +179,8 @@ def main():
             backend().create_bucket(words[0], "us-east-1")
         elif order == "load":
             load(*words)
+        elif order == "add":
+            add(*words)
         elif order == "save":
             save(*words)
         elif order == "log":

@@ -34,6 +34,7 @@ use self::matching::Matches;
 use self::schema::TableSchema;
 use self::write::{FileWriter, NewFile};
 use crate::error::{Context, Error, Result};
+use crate::memory::budget;
 use crate::output::parallel;
 use crate::output::rows::{Bitmap, KeySource, RowSource};
 use crate::store::Folder;
@@ -84,9 +85,9 @@ impl Default for Options<'_> {
         Self {
             key_columns: vec!["id".to_owned()],
             last_updated: true,
-            key_budget: 64 << 20,
+            key_budget: budget().merge_keys,
             rows_per_file: 1 << 20,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: budget().threads,
             progress: None,
         }
     }
@@ -135,10 +136,11 @@ pub fn merge(
     let log = Log::open(folder)?;
     let keys = keys.filter(|_| merge != Merge::Append);
     let run = Run { rows, live: &live, keys, merge, options };
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         if let Some(committed) = run.attempt(&log)? {
             return Ok(committed);
         }
+        give_way(attempt);
     }
     Err(contended(folder))
 }
@@ -149,7 +151,7 @@ pub fn merge(
 /// As of [`merge`].
 pub fn create(folder: &Folder, schema: SchemaRef) -> Result<()> {
     let log = Log::open(folder)?;
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         let table = log.snapshot()?;
         let wanted = table_schema(folder, table.as_ref(), &schema)?;
         if table.as_ref().is_some_and(|table| table.schema == wanted) {
@@ -158,6 +160,7 @@ pub fn create(folder: &Folder, schema: SchemaRef) -> Result<()> {
         if commit(&log, table.as_ref(), &wanted, "CREATE TABLE", json!({}), Vec::new())?.is_some() {
             return Ok(());
         }
+        give_way(attempt);
     }
     Err(contended(folder))
 }
@@ -274,7 +277,7 @@ impl Run<'_> {
             return self.committed(log, table.as_ref(), &found, &[], files.iter()).map(Some);
         }
 
-        let writer = FileWriter::new(&log.folder, &schema, table.as_ref(), self.options);
+        let writer = FileWriter::new(&log.folder, &schema, table.as_ref(), self.options)?;
         let new = self.write(log, &writer, files, &found)?;
         let added = new.iter().map(|file| file.add(true));
         let actions = rewrites().map(|(file, _)| log::remove(file, true)).chain(added).collect();
@@ -418,6 +421,14 @@ fn commit(
         tracing::warn!("{error}");
     }
     Ok(Some(version))
+}
+
+/// Lets the writer that was faster finish: a random while, longer each time, so that many writers
+/// do not meet again and again.
+fn give_way(attempt: usize) {
+    let most = 50_u64 << attempt.min(6);
+    let wait = getrandom::u64().map_or(most, |random| random % most);
+    std::thread::sleep(std::time::Duration::from_millis(wait));
 }
 
 fn contended(folder: &Folder) -> Error {

@@ -62,7 +62,7 @@ fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<
     if bins.is_empty() {
         return Ok(Some((table.version, 0)));
     }
-    let writer = FileWriter::new(&log.folder, &table.schema, Some(table), options);
+    let writer = FileWriter::new(&log.folder, &table.schema, Some(table), options)?;
     let new = parallel::run(options.threads, bins.len(), |index| {
         let mut out = writer.begin(options.threads, bins.len());
         for file in &bins[index] {

@@ -21,6 +21,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::log::DataFile;
 use crate::error::{Context, Result};
+use crate::stop;
 use crate::store::{Folder, block_on};
 
 const BATCH_ROWS: usize = 8192;
@@ -113,6 +114,9 @@ impl Iterator for Rows {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Err(error) = stop::check() {
+            return Some(Err(error));
+        }
         let context = || format!("cannot read the data file '{}'", self.shown);
         Some(match &mut self.source {
             Source::Local(reader) => reader.next()?.with_context(context),

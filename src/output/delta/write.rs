@@ -12,13 +12,13 @@ use super::log::{Snapshot, now};
 use super::schema::TableSchema;
 use super::{Options, Progress};
 use crate::error::{Context, Result};
+use crate::memory::budget;
 use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
+use crate::stop;
 use crate::store::Folder;
 
 /// Files beyond this are cut, whatever their rows.
 const FILE_BYTES: u64 = 512 << 20;
-/// What the row groups of files that are written at once may hold together.
-const ROW_GROUPS_BYTES: usize = 64 << 20;
 /// Columns of which the log tells the bounds.
 const STATS_COLUMNS: usize = 32;
 
@@ -55,6 +55,8 @@ pub(super) struct FileWriter<'a> {
     /// Columns that are told of in any case: keys and clustering columns.
     stats_columns: Vec<Vec<String>>,
     written: Mutex<Vec<String>>,
+    /// Until the files are submitted or removed.
+    _writer: stop::Writer,
 }
 
 impl<'a> FileWriter<'a> {
@@ -64,10 +66,10 @@ impl<'a> FileWriter<'a> {
         schema: &'a TableSchema,
         table: Option<&Snapshot>,
         options: &Options<'a>,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut stats_columns = table.map_or_else(Vec::new, |table| table.clustering.clone());
         stats_columns.extend(options.key_columns.iter().map(|name| vec![name.clone()]));
-        Self {
+        Ok(Self {
             folder,
             schema,
             settings: Settings {
@@ -78,7 +80,8 @@ impl<'a> FileWriter<'a> {
             progress: options.progress,
             stats_columns,
             written: Mutex::new(Vec::new()),
-        }
+            _writer: stop::Writer::begin()?,
+        })
     }
 
     /// Begins to write rows, as one of `jobs` that share `threads`; files are made as there are
@@ -87,7 +90,7 @@ impl<'a> FileWriter<'a> {
         let at_once = jobs.clamp(1, threads.max(1));
         let settings = Settings {
             threads: threads.div_ceil(at_once),
-            row_group_bytes: (ROW_GROUPS_BYTES / at_once).min(self.settings.row_group_bytes),
+            row_group_bytes: (budget().row_groups / at_once).min(self.settings.row_group_bytes),
             ..self.settings.clone()
         };
         Files { writer: self, settings, current: None, done: Vec::new() }

@@ -10,12 +10,10 @@ use serde_json::Value;
 
 use super::FileFormat;
 use crate::error::{Context, Result};
+use crate::memory::budget;
 use crate::output::rows::{Bitmap, Change, key};
 use crate::output::table::TableRun;
 use crate::store::Folder;
-
-/// Keys of the run that are looked for at once.
-const KEYS_PER_PASS: u64 = 1 << 20;
 
 /// A table's files with their numbers, in order.
 pub(super) fn files(folder: &Folder, table: &str, extension: &str) -> Result<Vec<(usize, String)>> {
@@ -41,7 +39,9 @@ pub(super) fn keep_new(
     run: &TableRun<'_>,
     live: &mut Bitmap,
 ) -> Result<()> {
-    let passes = run.keys.count().div_ceil(KEYS_PER_PASS).clamp(1, 256) as u16;
+    // As [`HashMap`] keeps them while it grows.
+    let at_once = (budget().merge_keys / 64) as u64;
+    let passes = run.keys.count().div_ceil(at_once.max(1)).clamp(1, 256) as u16;
     for pass in 0..passes {
         let range = pass * 256 / passes..(pass + 1) * 256 / passes;
         let mut slots = HashMap::new();

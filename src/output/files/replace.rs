@@ -7,6 +7,7 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::error::{Context, Result};
+use crate::stop;
 use crate::store::Folder;
 
 /// New files of a table, which take the place of the old ones on [`Replacement::commit`]:
@@ -15,6 +16,8 @@ pub(super) struct Replacement {
     target: Folder,
     folder: Folder,
     committed: bool,
+    /// Until the old files are replaced or the new ones removed.
+    _writer: stop::Writer,
 }
 
 impl Replacement {
@@ -22,15 +25,17 @@ impl Replacement {
     pub(super) fn begin(root: &Folder, name: &str) -> Result<Self> {
         let target = root.child(name);
         if target.local().is_none() {
-            return Ok(Self { folder: target.clone(), target, committed: false });
+            let (folder, _writer) = (target.clone(), stop::Writer::begin()?);
+            return Ok(Self { folder, target, committed: false, _writer });
         }
         let folder = root.child(&format!(".{name}.new"));
         if let Some(path) = folder.local() {
             // What a run that died has left.
             remove(path)?;
         }
+        let _writer = stop::Writer::begin()?;
         folder.create()?;
-        Ok(Self { target, folder, committed: false })
+        Ok(Self { target, folder, committed: false, _writer })
     }
 
     /// Where the new files go.

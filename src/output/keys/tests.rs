@@ -15,8 +15,8 @@ fn the_last_row_wins_and_a_delete_beats_it_however_many_keys_there_are() {
     let phi = Folder::open(dir.path().to_str().unwrap()).unwrap();
     let work = WorkFolder::create(None, &phi).unwrap();
     // More than fit in memory at once, so that some are on disk.
-    let rows = IN_MEMORY as u64 * 2 + 100;
     let mut index = KeyIndex::new(&work);
+    let rows = index.in_memory as u64 * 2 + 100;
     for slot in 0..rows {
         // Every tenth row repeats the key of the row nine before it.
         let number = if slot % 10 == 9 { slot - 9 } else { slot };

@@ -1,0 +1,107 @@
+//! The memory limit of the control groups that this process is in.
+//!
+//! Both versions of cgroups, by their documentation in the kernel
+//! (`admin-guide/cgroup-v1/memory.rst`, `admin-guide/cgroup-v2.rst`). A limit of any group above
+//! holds, too, as far as it can be seen: a container sees its own groups only.
+
+use std::fs;
+use std::path::Path;
+
+/// What version 1 says where nothing is limited: the largest number of whole pages, whatever
+/// their size.
+const UNLIMITED: u64 = i64::MAX as u64 - (1 << 20);
+
+/// The smallest limit in bytes; `None` where there is none.
+pub(super) fn limit() -> Option<u64> {
+    limit_below(Path::new("/"))
+}
+
+/// The same, of a system whose files are below `root`.
+pub(super) fn limit_below(root: &Path) -> Option<u64> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
+    let hierarchies = mounts.lines().filter_map(Hierarchy::parse);
+    let limits = hierarchies.filter_map(|hierarchy| {
+        let group = groups.lines().find_map(|line| hierarchy.group(line))?;
+        hierarchy.limit(root, group)
+    });
+    limits.min()
+}
+
+/// A tree of groups that may limit memory, as it is mounted.
+struct Hierarchy {
+    unified: bool,
+    /// The group that is seen at the mount point.
+    top: String,
+    mounted: String,
+}
+
+impl Hierarchy {
+    /// Of a line of `mountinfo` (see `proc_pid_mountinfo(5)`).
+    fn parse(line: &str) -> Option<Self> {
+        let (place, kind) = line.split_once(" - ")?;
+        let mut place = place.split(' ').skip(3).map(unescape);
+        let (top, mounted) = (place.next()?, place.next()?);
+        let mut kind = kind.split(' ');
+        let unified = match kind.next()? {
+            "cgroup2" => true,
+            "cgroup" if kind.nth(1)?.split(',').any(|option| option == "memory") => false,
+            _ => return None,
+        };
+        Some(Self { unified, top, mounted })
+    }
+
+    /// This process's group, if the line of `/proc/self/cgroup` (`4:memory:/a/b`) is about this
+    /// hierarchy.
+    fn group<'l>(&self, line: &'l str) -> Option<&'l str> {
+        let (number, rest) = line.split_once(':')?;
+        let (controllers, group) = rest.split_once(':')?;
+        let own = match self.unified {
+            true => number == "0" && controllers.is_empty(),
+            false => controllers.split(',').any(|name| name == "memory"),
+        };
+        own.then_some(group)
+    }
+
+    /// The smallest limit of a group and those above it.
+    fn limit(&self, root: &Path, group: &str) -> Option<u64> {
+        let mounted = root.join(self.mounted.trim_start_matches('/'));
+        // A group that isn't seen from here (as `/../other`): what is seen holds all the same.
+        let below = Path::new(group).strip_prefix(&self.top).unwrap_or(Path::new(""));
+        let hidden = below.components().any(|part| part.as_os_str() == "..");
+        let leaf = if hidden { mounted.clone() } else { mounted.join(below) };
+        let limits = leaf
+            .ancestors()
+            .take_while(|folder| folder.starts_with(&mounted))
+            .flat_map(|folder| self.limits_in(folder));
+        limits.min()
+    }
+
+    fn limits_in(&self, folder: &Path) -> Vec<u64> {
+        let number = |name: &str| -> Option<u64> {
+            // In version 2 also "max".
+            fs::read_to_string(folder.join(name)).ok()?.trim().parse().ok()
+        };
+        let found = match self.unified {
+            // Beyond `memory.high` nothing is killed, but all is slowed down.
+            true => [number("memory.max"), number("memory.high")],
+            false => [number("memory.limit_in_bytes"), hierarchical(folder)],
+        };
+        found.into_iter().flatten().filter(|bytes| (1..UNLIMITED).contains(bytes)).collect()
+    }
+}
+
+/// In version 1, what the groups above allow, those that cannot be seen from here, too.
+fn hierarchical(folder: &Path) -> Option<u64> {
+    let stat = fs::read_to_string(folder.join("memory.stat")).ok()?;
+    let line = stat.lines().find_map(|line| line.strip_prefix("hierarchical_memory_limit "))?;
+    line.trim().parse().ok()
+}
+
+/// `\040` is how `mountinfo` spells a space.
+fn unescape(text: &str) -> String {
+    ["\\040", "\\011", "\\012", "\\134"]
+        .iter()
+        .zip([" ", "\t", "\n", "\\"])
+        .fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain))
+}

@@ -1,0 +1,484 @@
+//! The manifests of docs/kubernetes/: valid, in step with the program, and the split job safe.
+//!
+//! `CUMULUS_TEST_PYTHON` names a Python that has `kubernetes-validate` (`.ci/run` makes one).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use cumulus_etl::config::{ENV_PREFIX, ETL_KEYS};
+use serde_json::{Value, json};
+
+use crate::s3::S3;
+use crate::support::{Site, children, deletes, end, json_file, json_lines, read_table, resource};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// Exit codes after which another try may help, or that no job of these ends with.
+const NOT_FINAL: [u8; 7] = [0, 16, 19, 35, 70, 130, 143];
+
+/// All objects with the file that they are in; `None` where there is no Python to read them.
+fn objects() -> Option<Vec<(String, Value)>> {
+    let python = std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty());
+    let Some(python) = python else {
+        let text = "Kubernetes skipped: CUMULUS_TEST_PYTHON names no Python (see .ci/run)\n";
+        let _ = io::stderr().write_all(text.as_bytes());
+        return None;
+    };
+    let root = Path::new(ROOT);
+    let mut command = Command::new(python);
+    command.arg(root.join("tests/it/kubernetes.py")).arg(root.join("docs/kubernetes"));
+    let ended = end(&mut command);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let objects = ended.out.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        (line["file"].as_str().unwrap().to_owned(), line["object"].clone())
+    });
+    Some(objects.collect())
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+}
+
+/// The Job of an object: its own, or a CronJob's.
+fn job_spec(object: &Value) -> Option<&Value> {
+    match text(&object["kind"]) {
+        "Job" => Some(&object["spec"]),
+        "CronJob" => Some(&object["spec"]["jobTemplate"]["spec"]),
+        _ => None,
+    }
+}
+
+fn jobs(objects: &[(String, Value)]) -> Vec<(&str, &Value)> {
+    let jobs = objects.iter().filter_map(|(file, object)| Some((file.as_str(), job_spec(object)?)));
+    jobs.collect()
+}
+
+/// The names of the objects of a kind.
+fn names<'o>(objects: &'o [(String, Value)], kind: &str) -> BTreeSet<&'o str> {
+    let of_kind = objects.iter().filter(|(_, object)| object["kind"] == kind);
+    of_kind.map(|(_, object)| text(&object["metadata"]["name"])).collect()
+}
+
+#[test]
+fn jobs_run_as_nobody_in_particular_with_nothing_to_write_to() {
+    let Some(objects) = objects() else { return };
+    let jobs = jobs(&objects);
+    assert_eq!(jobs.len(), 4);
+    for (file, job) in jobs {
+        let pod = &job["template"]["spec"];
+        assert_eq!(pod["restartPolicy"], "Never", "{file}");
+        assert_eq!(pod["automountServiceAccountToken"], false, "{file}");
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{file}");
+        assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{file}");
+        // What a stop may take, and more.
+        assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > 10, "{file}");
+        let [container] = pod["containers"].as_array().unwrap().as_slice() else {
+            panic!("{file}")
+        };
+        let image = format!("registry.example.org/cumulus-etl:{}", env!("CARGO_PKG_VERSION"));
+        assert_eq!(container["image"], image, "{file}");
+        let security = json!({
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"]},
+        });
+        assert_eq!(container["securityContext"], security, "{file}");
+        let resources = &container["resources"];
+        assert!(resources["requests"]["cpu"].is_string(), "{file}");
+        assert_eq!(resources["requests"]["memory"], resources["limits"]["memory"], "{file}");
+    }
+}
+
+#[test]
+fn what_manifests_refer_to_is_there() {
+    let Some(objects) = objects() else { return };
+    for (file, job) in jobs(&objects) {
+        let pod = &job["template"]["spec"];
+        assert!(names(&objects, "ServiceAccount").contains(text(&pod["serviceAccountName"])));
+        let container = &pod["containers"][0];
+        let mounts: BTreeMap<_, _> = list(&container["volumeMounts"])
+            .map(|mount| (text(&mount["name"]), text(&mount["mountPath"])))
+            .collect();
+        let volumes: BTreeSet<_> = list(&pod["volumes"]).map(|v| text(&v["name"])).collect();
+        assert_eq!(mounts.keys().copied().collect::<BTreeSet<_>>(), volumes, "{file}");
+        for volume in list(&pod["volumes"]) {
+            for (kind, name) in [
+                ("ConfigMap", &volume["configMap"]["name"]),
+                ("Secret", &volume["secret"]["secretName"]),
+                ("PersistentVolumeClaim", &volume["persistentVolumeClaim"]["claimName"]),
+            ] {
+                if let Some(name) = name.as_str() {
+                    assert!(names(&objects, kind).contains(name), "{file}: {kind} {name}");
+                }
+            }
+        }
+        // Paths in arguments are below something that is mounted.
+        for argument in list(&container["args"]).map(text) {
+            let path = argument.rsplit('=').next().unwrap();
+            if path.starts_with('/') {
+                assert!(mounts.values().any(|mount| path.starts_with(mount)), "{file}: {path}");
+            }
+        }
+    }
+    let settings = config_of(&objects, "cumulus-etl")["cumulus-etl.toml"].clone();
+    let secret = &objects.iter().find(|(_, object)| object["kind"] == "Secret").unwrap().1;
+    for (key, _) in secret["stringData"].as_object().unwrap() {
+        assert!(text(&settings).contains(&format!("/secrets/{key}\"")), "{key}");
+    }
+}
+
+/// The files of a ConfigMap.
+fn config_of<'o>(objects: &'o [(String, Value)], name: &str) -> &'o Value {
+    let is = |object: &Value| object["kind"] == "ConfigMap" && object["metadata"]["name"] == name;
+    &objects.iter().find(|(_, object)| is(object)).unwrap().1["data"]
+}
+
+#[test]
+fn manifests_name_settings_that_exist() {
+    let Some(objects) = objects() else { return };
+    let known: BTreeSet<String> = ETL_KEYS
+        .iter()
+        .map(|key| format!("{ENV_PREFIX}{}", key.to_uppercase().replace('-', "_")))
+        .collect();
+    let site = Site::new();
+    let help = end(site.command().args(["etl", "--help"])).out;
+    for (file, job) in jobs(&objects) {
+        let container = &job["template"]["spec"]["containers"][0];
+        for variable in list(&container["env"]) {
+            assert!(known.contains(text(&variable["name"])), "{file}: {variable}");
+        }
+        let arguments: Vec<_> = list(&container["args"]).map(text).collect();
+        let (flags, places): (Vec<&str>, Vec<&str>) =
+            arguments.iter().partition(|argument| argument.starts_with("--"));
+        assert_eq!(places.len(), 3, "{file}: INPUT, OUTPUT, PHI");
+        for flag in flags {
+            let name = flag.split('=').next().unwrap();
+            assert!(help.contains(&format!("{name} <")) || help.contains(&format!("{name}\n")));
+        }
+    }
+    // Files are taken by the program as they are.
+    for name in names(&objects, "ConfigMap") {
+        for (file, content) in config_of(&objects, name).as_object().unwrap() {
+            site.file(file, text(content));
+            let ended = end(site.command().arg("--task=help").arg(format!("--config={file}")));
+            assert_eq!(ended.code, Some(35), "{name}/{file}: {}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn jobs_are_not_tried_again_where_that_cannot_help() {
+    let Some(objects) = objects() else { return };
+    let source = fs::read_to_string(Path::new(ROOT).join("src/error.rs")).unwrap();
+    let (_, variants) = source.split_once("pub enum Exit {").unwrap();
+    let codes = variants.split("\n}").next().unwrap().lines();
+    let codes =
+        codes.filter_map(|line| line.split_once(" = ")?.1.trim_end_matches(',').parse().ok());
+    let mut expected: Vec<u8> = codes.filter(|code| !NOT_FINAL.contains(code)).collect();
+    // The order that Kubernetes asks for.
+    expected.sort_unstable();
+    for (file, job) in jobs(&objects) {
+        if job["backoffLimit"] == 0 {
+            continue;
+        }
+        let rule = &job["podFailurePolicy"]["rules"][0];
+        let action = if job["completionMode"] == "Indexed" { "FailIndex" } else { "FailJob" };
+        assert_eq!(rule["action"], action, "{file}");
+        assert_eq!(rule["onExitCodes"]["values"], json!(expected), "{file}");
+    }
+}
+
+/// A pod of the split job: its arguments and variables, its configuration's name and text.
+struct Pod {
+    arguments: Vec<String>,
+    env: Vec<(String, String)>,
+    config: String,
+}
+
+/// The pods of the split job, as their completion indices make them.
+fn pods(objects: &[(String, Value)]) -> Vec<Pod> {
+    let (_, job) = jobs(objects).into_iter().find(|(file, _)| *file == "split.yaml").unwrap();
+    assert_eq!(job["completionMode"], "Indexed");
+    let parts = config_of(objects, "cumulus-etl-parts");
+    let completions = job["completions"].as_u64().unwrap();
+    assert_eq!(parts.as_object().unwrap().len() as u64, completions);
+    let container = &job["template"]["spec"]["containers"][0];
+    let pod = |index: u64| {
+        let arguments: Vec<String> = list(&container["args"])
+            .map(|argument| text(argument).replace("$(JOB_COMPLETION_INDEX)", &index.to_string()))
+            .collect();
+        let (_, name) = arguments[0].split_once("--config=/parts/").unwrap();
+        let env = list(&container["env"]).map(|variable| {
+            (text(&variable["name"]).to_owned(), text(&variable["value"]).to_owned())
+        });
+        Pod { config: text(&parts[name]).to_owned(), env: env.collect(), arguments }
+    };
+    (0..completions).map(pod).collect()
+}
+
+#[test]
+fn the_split_job_makes_each_table_once() {
+    let Some(objects) = objects() else { return };
+    let site = Site::new();
+    let listed = end(site.command().args(["--task", "help"])).err;
+    let all: Vec<_> = listed.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    assert_eq!(all.len(), 20);
+    let pods = pods(&objects);
+    let mut tasks: Vec<_> = pods
+        .iter()
+        .flat_map(|pod| pod.config.split('"').skip(1).step_by(2))
+        .map(str::to_owned)
+        .collect();
+    tasks.sort();
+    assert_eq!(tasks, all);
+}
+
+/// Where a job's three locations are in a test.
+trait Ground {
+    /// INPUT, OUTPUT and PHI, each with this at its end.
+    fn places(&self, suffix: &str) -> [String; 3];
+    fn command(&self) -> Command;
+    /// Makes INPUT what is below the site's `in`.
+    fn load(&self);
+    /// OUTPUT and PHI as local folders.
+    fn fetch(&self, suffix: &str) -> [PathBuf; 2];
+    /// Puts a file into PHI.
+    fn put(&self, suffix: &str, name: &str, from: &Path);
+    fn site(&self) -> &Site;
+}
+
+struct Disk(Site);
+
+impl Ground for Disk {
+    fn places(&self, suffix: &str) -> [String; 3] {
+        [self.0.arg("in"), self.0.arg(&format!("out{suffix}")), self.0.arg(&format!("phi{suffix}"))]
+    }
+
+    fn command(&self) -> Command {
+        self.0.command()
+    }
+
+    fn load(&self) {}
+
+    fn fetch(&self, suffix: &str) -> [PathBuf; 2] {
+        [self.0.path(&format!("out{suffix}")), self.0.path(&format!("phi{suffix}"))]
+    }
+
+    fn put(&self, suffix: &str, name: &str, from: &Path) {
+        self.0.file(&format!("phi{suffix}/{name}"), fs::read(from).unwrap());
+    }
+
+    fn site(&self) -> &Site {
+        &self.0
+    }
+}
+
+struct Bucket(Site, S3);
+
+impl Ground for Bucket {
+    fn places(&self, suffix: &str) -> [String; 3] {
+        let below = |bucket: &str| format!("s3://{bucket}/etl{suffix}/");
+        ["s3://input/".to_owned(), below("output"), below("phi")]
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.0.command();
+        self.1.reach(&mut command);
+        command
+    }
+
+    fn load(&self) {
+        self.1.order(&format!("load input {}", self.0.arg("in")));
+    }
+
+    fn fetch(&self, suffix: &str) -> [PathBuf; 2] {
+        ["output", "phi"].map(|bucket| {
+            let folder = self.0.path(&format!("saved-{bucket}"));
+            let _ = fs::remove_dir_all(&folder);
+            self.1.order(&format!("save {bucket} {}", folder.display()));
+            folder.join(format!("etl{suffix}"))
+        })
+    }
+
+    fn put(&self, suffix: &str, name: &str, from: &Path) {
+        let folder = self.0.path(&format!("put/etl{suffix}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(from, folder.join(name)).unwrap();
+        self.1.order(&format!("add phi {}", self.0.arg("put")));
+    }
+
+    fn site(&self) -> &Site {
+        &self.0
+    }
+}
+
+/// An export, or one that comes after it: updates, new rows, deletes, rows that are not taken.
+fn export(site: &Site, generation: usize) {
+    site.clear_input();
+    let first = generation * 20;
+    let updated = format!("2026-01-0{}T00:00:00Z", generation + 1);
+    for resource_type in
+        ["Patient", "Encounter", "Observation", "Condition", "Location", "MedicationRequest"]
+    {
+        let row = |n: usize| {
+            let more = json!({
+                "meta": {"lastUpdated": updated, "versionId": format!("{generation}")},
+                "subject": {"reference": format!("Patient/seen-by-{resource_type}-{n}")},
+                "encounter": {"reference": format!("Encounter/seen-by-{resource_type}-{n}")},
+            });
+            resource(resource_type, &format!("{resource_type}-{n}"), more)
+        };
+        let rows: Vec<_> = (first..first + 40).map(row).collect();
+        site.rows(&format!("{resource_type}.ndjson"), &rows);
+        site.input(&format!("{resource_type}.odd.ndjson"), format!("{}\nx\n", rows[0]));
+    }
+    if generation > 0 {
+        let urls = ["Patient/Patient-3", "Observation/Observation-57", "Device/never-seen"];
+        site.rows("deleted/d.ndjson", &[deletes(&urls)]);
+    }
+    let event =
+        |id: &str, detail: Value| json!({"exportId": "e", "eventId": id, "eventDetail": detail});
+    let log = [
+        event("kickoff", json!({"exportUrl": "https://ehr.example.org/fhir/Group/g/$export"})),
+        event("status_complete", json!({"transactionTime": updated})),
+    ];
+    site.rows("log.ndjson", &log);
+}
+
+/// Starts a pod with the locations of a ground in place of its own.
+fn start(ground: &dyn Ground, pod: &Pod, index: usize) -> Child {
+    let site = ground.site();
+    let config = site.path(&format!("parts-{index}.toml"));
+    fs::write(&config, &pod.config).unwrap();
+    let work = site.path(&format!("work-{index}"));
+    let mut command = ground.command();
+    command.arg(format!("--config={}", config.display()));
+    assert_eq!(pod.arguments.len(), 4);
+    command.args(ground.places(""));
+    for (name, value) in &pod.env {
+        match name.as_str() {
+            "CUMULUS_ETL_WORK_DIR" => command.env(name, &work),
+            // Here there are rows that are not taken.
+            "CUMULUS_ETL_STRICT" => command.env(name, "false"),
+            _ => command.env(name, value),
+        };
+    }
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// The tables of an OUTPUT, each as sorted rows without when they were written.
+fn tables(output: &Path) -> BTreeMap<String, Vec<String>> {
+    let names = children(output).into_iter().filter(|name| name != "JobConfig");
+    let table = |name: String| {
+        let mut rows: Vec<_> = read_table(output, "deltalake", &name)
+            .into_iter()
+            .map(|mut row| {
+                row.as_object_mut().unwrap().remove("etl_time");
+                row.sort_all_objects();
+                row.to_string()
+            })
+            .collect();
+        rows.sort();
+        (name, rows)
+    };
+    names.map(table).collect()
+}
+
+/// The rejected rows of all runs, sorted.
+fn rejected(phi: &Path) -> Vec<String> {
+    let folders = children(&phi.join("rejected"));
+    let files = folders.iter().flat_map(|run| {
+        let run = phi.join("rejected").join(run);
+        children(&run).into_iter().map(move |name| run.join(name))
+    });
+    let mut rows: Vec<_> = files.flat_map(|f| json_lines(&f)).map(|row| row.to_string()).collect();
+    rows.sort();
+    rows
+}
+
+/// The tasks of all runs' records, and the IDs of their codebooks.
+fn records(output: &Path) -> (Vec<String>, BTreeSet<String>) {
+    let (mut tasks, mut codebooks) = (Vec::new(), BTreeSet::new());
+    for run in children(&output.join("JobConfig")) {
+        let folder = output.join("JobConfig").join(run);
+        let config = json_file(&folder.join("job_config.json"));
+        codebooks.insert(text(&config["codebook_id"]).to_owned());
+        let own: Vec<_> = text(&config["tasks"]).split(',').map(str::to_owned).collect();
+        let made = json_file(&folder.join("manifest.json"));
+        let made: Vec<_> =
+            list(&made["tables"]).map(|table| text(&table["name"]).to_owned()).collect();
+        assert_eq!(made, own);
+        tasks.extend(own);
+    }
+    tasks.sort();
+    (tasks, codebooks)
+}
+
+fn mapping(phi: &Path) -> Value {
+    let mut mapping = json_file(&phi.join("codebook-cached-mappings.json"));
+    mapping.sort_all_objects();
+    mapping
+}
+
+/// Runs the pods of the split job at the same time, from the first run on, and one process that
+/// does all; both must come to the same.
+fn split_equals_whole(ground: &dyn Ground) {
+    let Some(objects) = objects() else { return };
+    let pods = pods(&objects);
+    for generation in 0..2 {
+        export(ground.site(), generation);
+        ground.load();
+        let started: Vec<_> =
+            pods.iter().enumerate().map(|(index, pod)| start(ground, pod, index)).collect();
+        for child in started {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{said}");
+        }
+        let [output, phi] = ground.fetch("");
+        if generation == 0 {
+            ground.put("-whole", "codebook.json", &phi.join("codebook.json"));
+        }
+        let mut whole = ground.command();
+        whole.args(ground.places("-whole")).args(["--allow-missing-resources", "--work-dir=work"]);
+        let ended = end(&mut whole);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let [output, phi] = if generation == 0 { [output, phi] } else { ground.fetch("") };
+        let split = (tables(&output), records(&output), rejected(&phi), mapping(&phi));
+        let [output, phi] = ground.fetch("-whole");
+        let whole = (tables(&output), records(&output), rejected(&phi), mapping(&phi));
+        assert_eq!(split.0.len(), 22);
+        assert!(
+            split.0["observation"].len() >= 40 && split.0["etl__completion_encounters"].len() >= 40
+        );
+        for (name, rows) in &whole.0 {
+            assert!(split.0[name] == *rows, "generation {generation}: {name}");
+        }
+        assert_eq!(split.1, whole.1);
+        assert_eq!(split.2, whole.2);
+        assert!(split.3 == whole.3, "the mapping");
+        assert!(split.3["Encounter"].as_object().unwrap().len() > 40);
+        // Nothing is left of pods that ran beside each other.
+        for index in 0..pods.len() {
+            assert!(children(&ground.site().path(&format!("work-{index}"))).is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_split_job_is_safe_on_a_disk() {
+    split_equals_whole(&Disk(Site::new()));
+}
+
+#[test]
+fn the_split_job_is_safe_in_buckets() {
+    let Some(server) = S3::start() else { return };
+    split_equals_whole(&Bucket(Site::new(), server));
+}
