@@ -23,7 +23,7 @@ mod settings;
 mod state;
 mod transfer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,6 +148,14 @@ pub fn cancel(client: &Client, folder: &Path, status_url: Option<&Url>) -> Resul
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+/// Tells the server that nobody waits for the exports any more whose runs were killed: in these
+/// folders, which go away. Many servers run one at a time.
+pub fn end_killed(client: &Client, folders: &[PathBuf]) {
+    for telling in folders.iter().filter_map(|folder| give_up(client, folder)) {
+        block_on(telling);
     }
 }
 

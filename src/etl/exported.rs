@@ -13,6 +13,9 @@ use crate::store::{Folder, WorkFolder};
 /// What `context.json` in PHI has the exports under.
 pub(super) const EXPORTS: &str = "last_exports";
 
+/// Where the files of an export that is not kept are, below the work folder.
+const EXPORT: &str = "export";
+
 /// An export that was made for this run.
 pub(super) struct Exported {
     /// Where the files are.
@@ -79,8 +82,13 @@ pub(super) fn export(
         }
         None => {
             phi.create()?;
+            let mut killed = Vec::new();
+            WorkFolder::look_at_stale(config.work_dir.as_deref(), phi, |path| {
+                killed.push(path.join(EXPORT));
+            })?;
+            bulk::end_killed(&client, &killed);
             let work = WorkFolder::create(config.work_dir.as_deref(), phi)?;
-            let path = work.path().join("export");
+            let path = work.path().join(EXPORT);
             options.temporary = true;
             (Folder::open(&path.display().to_string())?.private(), Some(work))
         }

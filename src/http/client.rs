@@ -149,6 +149,17 @@ impl Client {
         }
     }
 
+    /// The CapabilityStatement as far as it takes no token to read it: for who is about to get one.
+    pub(super) async fn public_capabilities(&self) -> Option<Capabilities> {
+        if let Some(known) = self.inner.capabilities.get() {
+            return Some(known.clone());
+        }
+        let statement = self.statement(TokenUse::Never).await.ok()?;
+        // Whoever is asking for it at this moment may be waiting for the token.
+        let _ = self.inner.capabilities.set(statement.clone());
+        Some(statement)
+    }
+
     /// Asks for the CapabilityStatement. On the way to a token only without one.
     pub(super) async fn statement(&self, token: TokenUse) -> Result<Capabilities> {
         let request = self.request(Method::GET, self.url("metadata")).token(token).unmet();

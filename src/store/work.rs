@@ -34,19 +34,13 @@ impl WorkFolder {
     /// the system's temporary folder. Removes what dead runs left in either.
     pub fn create(wanted: Option<&str>, phi: &Folder) -> Result<Self> {
         if let Some(wanted) = wanted {
-            let folder = Folder::open(wanted)?;
-            let path = folder.local().ok_or_else(|| {
-                let message = format!("--work-dir must be a local folder, not '{wanted}'");
-                Error::new(Exit::ArgsInvalid, message)
-            })?;
-            return Self::below(path);
+            return Self::below(&local(wanted)?);
         }
-        let temporary = std::env::temp_dir();
         // A run whose PHI folder could not be written may have been there.
-        remove_stale(&temporary);
+        remove_stale(&std::env::temp_dir());
         let mut failed = Vec::new();
-        for path in phi.local().into_iter().chain([temporary.as_path()]) {
-            match Self::below(path) {
+        for path in default_parents(phi) {
+            match Self::below(&path) {
                 Ok(work) => return Ok(work),
                 Err(error) => failed.push(error.to_string()),
             }
@@ -55,6 +49,20 @@ impl WorkFolder {
             "there is no place for temporary files: {}; name one with --work-dir",
             failed.join("; ")
         )))
+    }
+
+    /// Shows `look` the folders that dead runs left where [`create`](Self::create) removes them.
+    pub fn look_at_stale(
+        wanted: Option<&str>,
+        phi: &Folder,
+        mut look: impl FnMut(&Path),
+    ) -> Result<()> {
+        let parents = match wanted {
+            Some(wanted) => vec![local(wanted)?],
+            None => default_parents(phi),
+        };
+        parents.iter().flat_map(|parent| stale(parent)).for_each(|folder| look(&folder.path));
+        Ok(())
     }
 
     fn below(parent: &Path) -> Result<Self> {
@@ -131,21 +139,50 @@ fn open(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Removes work folders whose run has died: nobody holds their lock.
-fn remove_stale(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
+fn local(wanted: &str) -> Result<PathBuf> {
+    Folder::open(wanted)?.local().map(Path::to_owned).ok_or_else(|| {
+        let message = format!("--work-dir must be a local folder, not '{wanted}'");
+        Error::new(Exit::ArgsInvalid, message)
+    })
+}
+
+/// Where work folders go if nobody names a place, the best first.
+fn default_parents(phi: &Folder) -> Vec<PathBuf> {
+    phi.local().map(Path::to_owned).into_iter().chain([std::env::temp_dir()]).collect()
+}
+
+/// A work folder whose run has died, locked by us.
+struct Stale {
+    path: PathBuf,
+    _lock: Option<File>,
+}
+
+/// Work folders whose run has died: nobody holds their lock.
+fn stale(parent: &Path) -> Vec<Stale> {
+    let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
+    let mut found = Vec::new();
     for entry in entries.flatten() {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        let free = match File::open(entry.path().join(LOCK)) {
-            Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok(),
+        let path = entry.path();
+        match File::open(path.join(LOCK)) {
+            Ok(lock) => {
+                if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                    found.push(Stale { path, _lock: Some(lock) });
+                }
+            }
             // A run that is just starting has no lock yet; one that died then leaves nothing
             // but the empty folder.
-            Err(_) => fs::remove_dir(entry.path()).is_ok(),
-        };
-        if free {
-            let _ = fs::remove_dir_all(entry.path());
+            Err(_) if fs::remove_dir(&path).is_ok() => found.push(Stale { path, _lock: None }),
+            Err(_) => {}
         }
+    }
+    found
+}
+
+fn remove_stale(parent: &Path) {
+    for folder in stale(parent) {
+        let _ = fs::remove_dir_all(&folder.path);
     }
 }

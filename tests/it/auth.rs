@@ -121,6 +121,29 @@ fn scopes_are_those_that_the_server_has() {
 }
 
 #[test]
+fn no_scope_is_asked_for_of_a_type_that_the_server_lacks() {
+    for (types, scope) in [
+        (json!([{"type": "Patient"}, {"type": "Device"}]), "system/Patient.read"),
+        // If it has nothing of what is wanted, that is not said by the token endpoint.
+        (json!([{"type": "Device"}]), "system/Patient.read system/Group.read"),
+    ] {
+        let server = Server::start(move |asked| match asked.target.as_str() {
+            "/fhir/.well-known/smart-configuration" => configuration(asked, &[]),
+            "/fhir/metadata" => Answer::json(
+                200,
+                &json!({"resourceType": "CapabilityStatement", "rest": [{"resource": types}]}),
+            ),
+            _ => token("t", &json!(300)),
+        });
+        let client = client_of(&server, &smart());
+        block_on(client.authorize()).unwrap();
+        block_on(client.capabilities()).unwrap();
+        assert_eq!(server.asked_of("/token")[0].form()["scope"], scope);
+        assert_eq!(server.asked_of("/fhir/metadata").len(), 1);
+    }
+}
+
+#[test]
 fn scopes_and_token_endpoint_can_be_given() {
     let server = Server::start(|asked| match asked.target.as_str() {
         "/elsewhere?a=1" => token("t", &json!(300)),
@@ -170,6 +193,7 @@ fn a_token_endpoint_that_says_400_is_asked_once_more() {
     let times = AtomicUsize::new(0);
     let server = Server::start(move |asked| match asked.target.as_str() {
         "/fhir/.well-known/smart-configuration" => configuration(asked, &[]),
+        "/fhir/metadata" => statement("x", json!({})),
         _ if times.fetch_add(1, Ordering::SeqCst) == 0 => Answer::new(400, "flaky"),
         _ => token("t", &json!(300)),
     });

@@ -34,8 +34,8 @@ pub struct Backend {
 pub struct Endpoint {
     /// The token endpoint, as the server spells it: it is the assertion's `aud`.
     pub url: String,
-    /// Whether scopes are SMART 2's `.rs` rather than `.read`.
-    pub scopes_v2: bool,
+    /// The scopes to ask for, separated by blanks.
+    pub scope: String,
 }
 
 /// An access token.
@@ -84,13 +84,17 @@ impl Backend {
 
     /// Finds the token endpoint: in the SMART configuration, else in the CapabilityStatement.
     pub async fn discover(&self, client: &Client) -> Result<Endpoint> {
-        if let (Some(url), Some(_)) = (&self.token_url, &self.scope) {
-            return Ok(Endpoint { url: url.clone(), scopes_v2: false });
+        if let (Some(url), Some(scope)) = (&self.token_url, &self.scope) {
+            return Ok(Endpoint { url: url.clone(), scope: scope.clone() });
         }
         let configuration = smart_configuration(client).await;
         let scopes_v2 = configuration.as_ref().is_ok_and(only_scopes_v2);
+        let scope = match &self.scope {
+            Some(scope) => scope.clone(),
+            None => self.scopes(client, scopes_v2).await,
+        };
         if let Some(url) = &self.token_url {
-            return Ok(Endpoint { url: url.clone(), scopes_v2 });
+            return Ok(Endpoint { url: url.clone(), scope });
         }
         let named = configuration.as_ref().ok().and_then(token_endpoint);
         let (url, cause) = match named {
@@ -102,7 +106,7 @@ impl Backend {
             },
         };
         match url {
-            Some(url) => Ok(Endpoint { url: absolute(client, &url)?, scopes_v2 }),
+            Some(url) => Ok(Endpoint { url: absolute(client, &url)?, scope }),
             None => {
                 let base = show_url(client.base());
                 let what = format!("{base} names no token endpoint (--token-url can)");
@@ -133,7 +137,7 @@ impl Backend {
         client.redactor().hide(&signed);
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
-            .append_pair("scope", &self.scope(endpoint))
+            .append_pair("scope", &endpoint.scope)
             .append_pair(
                 "client_assertion_type",
                 "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -153,17 +157,22 @@ impl Backend {
         })
     }
 
-    /// The scopes to ask for.
-    fn scope(&self, endpoint: &Endpoint) -> String {
-        if let Some(scope) = &self.scope {
-            return scope.clone();
+    /// The scopes for the resource types. Those of types that the server lacks could cost the
+    /// whole token; if it has none of them, that is for others to say.
+    async fn scopes(&self, client: &Client, scopes_v2: bool) -> String {
+        let action = if scopes_v2 { "rs" } else { "read" };
+        let of = |name: &String| format!("system/{name}.{action}");
+        if self.resource_types.is_empty() {
+            return of(&"*".to_owned());
         }
-        let action = if endpoint.scopes_v2 { "rs" } else { "read" };
-        let of = |name: &str| format!("system/{name}.{action}");
-        match self.resource_types.is_empty() {
-            true => of("*"),
-            false => self.resource_types.iter().map(|t| of(t)).collect::<Vec<_>>().join(" "),
+        let capabilities = client.public_capabilities().await.unwrap_or_default();
+        // Servers that have notes don't always list what they keep them in.
+        let has = |name: &&String| *name == "Binary" || capabilities.has(name);
+        let mut scopes: Vec<_> = self.resource_types.iter().filter(has).map(of).collect();
+        if scopes.is_empty() {
+            scopes = self.resource_types.iter().map(of).collect();
         }
+        scopes.join(" ")
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::server::{Fault, Server};
+use super::server::{Fault, Recorded, Server};
 use super::*;
 use crate::support::children;
 
@@ -90,10 +90,19 @@ fn what_a_killed_run_has_downloaded_is_removed_by_the_next() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(left(&site).iter().any(|name| name.contains("Patient.000.ndjson")));
+    assert!(server.seen("DELETE", "jobs/").is_empty());
     let ended = end(&mut job(&site, &server, &[]));
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(left(&site), [""; 0]);
     assert_eq!(site.table("out", "ndjson", "patient").len(), 5);
+    // It would be in the way of this one on servers that run one at a time.
+    let requests = server.requests();
+    let place = |method: &str, path: &str| {
+        let wanted = |r: &Recorded| r.method == method && r.path.contains(path);
+        requests.iter().rposition(wanted)
+    };
+    assert!(place("DELETE", "jobs/0") < place("GET", "$export"));
+    assert!(place("DELETE", "jobs/0").is_some() && place("DELETE", "jobs/1").is_some());
 }
 
 #[test]
