@@ -43,3 +43,44 @@ fn a_study_is_built_and_read() {
          +----+------------------+------+---+"
     );
 }
+
+#[test]
+fn explore() {
+    let Ok(path) = std::env::var("CONSTRUCTS") else { return };
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir_all(root.path().join("in")).unwrap();
+    for name in ["condition", "observation", "encounter", "diagnosticreport"] {
+        let from = format!("/work/shared/golden/synthea-10/etl/{name}.ndjson.gz");
+        let _ = fs::copy(from, root.path().join(format!("in/{name}.ndjson.gz")));
+    }
+    let tiny = "{\"id\":1,\"arr\":[10,20]}\n{\"id\":2,\"arr\":[]}\n{\"id\":3}\n";
+    fs::write(root.path().join("in/tiny.ndjson"), tiny).unwrap();
+    let engine = engine(root.path());
+    let build = engine.begin("zz", Start::Empty).unwrap();
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    for row in reader.records() {
+        let row = row.unwrap();
+        let (name, sql) = (&row[0], &row[1]);
+        let sql = sql.replace("zz1", "zz__1").replace("\"zz2\"", "\"zz__2\"").replace(" zz2", " zz__2").replace(" zv", " zz__v");
+        let result = match dialect::parse(&sql) {
+            Ok(statement) if matches!(statement.command, Command::Query(_)) => engine.query(&sql).and_then(|rows| {
+                let batches: crate::error::Result<Vec<_>> = rows.batches.collect();
+                let batches = batches?;
+                let mut out = String::new();
+                for batch in batches.iter().take(1) {
+                    for row in 0..batch.num_rows().min(3) {
+                        let cells: Vec<_> = batch.columns().iter().map(|c| arrow::util::display::array_value_to_string(c, row).unwrap()).collect();
+                        out += &format!("[{}]", cells.join(","));
+                    }
+                }
+                Ok(out)
+            }),
+            Ok(_) => build.execute(&sql).map(|made| format!("{made:?}")),
+            Err(refused) => Err(Error::failed(format!("REFUSED {}", refused.why))),
+        };
+        match result {
+            Ok(shown) => println!("OK   {name} :: {sql} => {shown} || {} | {}", &row[3], &row[5]),
+            Err(error) => println!("FAIL {name} :: {sql} => {error}"),
+        }
+    }
+}
