@@ -145,7 +145,7 @@ fn statements_go_to_athena_as_they_are_written() {
     server.runs("a_study_is_built");
     assert_eq!(server.texts("tables"), ["asthma__cohort", "asthma__view", "core__patient"]);
     let statements = server.texts("statements");
-    assert_eq!(statements, [inner::COHORT, inner::VIEW]);
+    assert_eq!(statements, [inner::COHORT, inner::VIEW, inner::LOOK]);
     // Built again, what there was is dropped in the words that each kind wants.
     server.runs("a_study_is_built");
     let mut statements = server.texts("statements");
@@ -156,7 +156,8 @@ fn statements_go_to_athena_as_they_are_written() {
             "DROP TABLE IF EXISTS `asthma__cohort`",
             "DROP VIEW IF EXISTS \"asthma__view\"",
             inner::COHORT,
-            inner::VIEW
+            inner::VIEW,
+            inner::LOOK
         ]
     );
     server.runs("a_study_is_cleaned");
@@ -224,7 +225,7 @@ fn throttling_is_waited_out_and_passing_failures_are_repeated() {
     server.order("stumble 2");
     server.runs("a_study_is_built");
     let statements = server.texts("statements");
-    assert_eq!(statements, [inner::COHORT, inner::COHORT, inner::COHORT, inner::VIEW]);
+    assert_eq!(statements, [inner::COHORT, inner::COHORT, inner::COHORT, inner::VIEW, inner::LOOK]);
     // What has perhaps been inserted is not inserted again.
     server.order("stumble 1");
     server.runs("an_insert_fails");
@@ -257,7 +258,7 @@ const MANIFEST: &str = "study_prefix = 'asthma'\n\
 const ROWS: &str = "-- one statement after the other\n\
     CREATE TABLE asthma__rows AS\n\
     SELECT p.n, p.gender, p.city, p.n / 4.0E0 AS quarter, p.n > 60 AS big,\n\
-    date_add('day', p.n, DATE '2024-01-01') AS day\n\
+    CAST(date_add('day', p.n, DATE '2024-01-01') AS date) AS day\n\
     FROM patient AS p WHERE p.n < 90;\n\
     CREATE TABLE asthma__none AS SELECT p.n FROM patient AS p WHERE p.n < 0;\n\
     CREATE TABLE asthma__meta_date AS SELECT min(day) AS min_date, max(day) AS max_date FROM asthma__rows;\n";
