@@ -121,11 +121,8 @@ pub fn archive(
     if tables.is_empty() {
         return Err(not_built(&study.prefix));
     }
-    let name = format!(
-        "{}__{}.zip",
-        study.prefix,
-        Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true)
-    );
+    let name =
+        format!("{}__{}.zip", study.prefix, Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true));
     let local = work.path().join("archive.zip");
     let mut zip = Archive::begin(&local)?;
     let mut exported = Exported::default();
@@ -331,8 +328,8 @@ struct Archive {
 
 impl Archive {
     fn begin(path: &Path) -> Result<Self> {
-        let file = File::create_new(path)
-            .with_context(|| format!("cannot write '{}'", path.display()))?;
+        let file =
+            File::create_new(path).with_context(|| format!("cannot write '{}'", path.display()))?;
         Ok(Self { zip: ZipWriter::new(file) })
     }
 

@@ -62,7 +62,8 @@ impl BuildArgs {
             concurrent: concurrent.unwrap_or(opened.threads),
         };
         for study in &studies {
-            let told = Told { study: &study.prefix, bar: bars.then(|| ui::Bar::files(&study.prefix, 0)) };
+            let told =
+                Told { study: &study.prefix, bar: bars.then(|| ui::Bar::files(&study.prefix, 0)) };
             let built = build::build(&opened.engine, study, &options, &told);
             if let Some(bar) = &told.bar {
                 bar.finish();

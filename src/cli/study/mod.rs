@@ -4,8 +4,8 @@ mod build;
 mod chosen;
 mod clean;
 mod database;
-//ZIP mod export;
-//ZIP mod import;
+mod export;
+mod import;
 mod list;
 mod sql;
 
@@ -28,9 +28,9 @@ enum Command {
     /// Build tables of studies
     Build(Box<build::BuildArgs>),
     /// Write the tables of studies that are to be shared
-    //ZIP Export(Box<export::ExportArgs>),
+    Export(Box<export::ExportArgs>),
     /// Make the tables of an export again
-    //ZIP Import(Box<import::ImportArgs>),
+    Import(Box<import::ImportArgs>),
     /// Remove the tables of studies
     Clean(Box<clean::CleanArgs>),
     /// Check studies and show what they build and export; show what was built
@@ -53,8 +53,8 @@ impl StudyArgs {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Build(args) => args.run(),
-            //ZIP Command::Export(args) => args.run(),
-            //ZIP Command::Import(args) => args.run(),
+            Command::Export(args) => args.run(),
+            Command::Import(args) => args.run(),
             Command::Clean(args) => args.run(),
             Command::List(args) => args.run(),
             Command::Sql(args) => args.run(),

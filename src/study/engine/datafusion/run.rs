@@ -160,6 +160,9 @@ fn failed(error: DataFusionError) -> Error {
             ArrowError::DivideByZero => Error::failed("division by zero"),
             other => Error::failed(without_values(&other.to_string())),
         },
+        DataFusionError::Execution(why) | DataFusionError::NotImplemented(why) => {
+            Error::failed(without_values(&why))
+        }
         other => Error::failed(without_values(&other.strip_backtrace())),
     }
 }
@@ -168,7 +171,9 @@ fn failed(error: DataFusionError) -> Error {
 fn root(error: DataFusionError) -> DataFusionError {
     match error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => root(*inner),
-        DataFusionError::Collection(mut errors) if !errors.is_empty() => root(errors.swap_remove(0)),
+        DataFusionError::Collection(mut errors) if !errors.is_empty() => {
+            root(errors.swap_remove(0))
+        }
         DataFusionError::ArrowError(error, trace) => match *error {
             ArrowError::ExternalError(inner) => match inner.downcast::<DataFusionError>() {
                 Ok(inner) => root(*inner),
