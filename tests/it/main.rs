@@ -27,5 +27,6 @@ mod s3;
 mod stores;
 mod study;
 mod study_build;
+mod study_core;
 mod study_privacy;
 mod support;
