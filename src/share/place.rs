@@ -29,7 +29,8 @@ impl Place {
             None => work.path().join("export"),
         };
         if let Some(path) = data.local() {
-            fs::create_dir_all(path).with_context(|| format!("cannot make '{}'", path.display()))?;
+            fs::create_dir_all(path)
+                .with_context(|| format!("cannot make '{}'", path.display()))?;
             rescue(&staging, &path.join(study))?;
         }
         remove(&staging)?;
@@ -145,7 +146,9 @@ fn rescue(from: &Path, to: &Path) -> Result<()> {
     let entries = match fs::read_dir(from) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).with_context(|| format!("cannot read '{}'", from.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read '{}'", from.display()));
+        }
     };
     for entry in entries.flatten() {
         let name = entry.file_name();

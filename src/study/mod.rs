@@ -8,6 +8,7 @@
 //! Everything here is read and checked before any table is touched. A fault names file and line.
 
 pub mod build;
+pub mod core;
 pub mod counts;
 pub mod dialect;
 pub mod engine;

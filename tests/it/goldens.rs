@@ -23,7 +23,7 @@ struct Goldens {
 }
 
 /// The folder with the reference data, if there is one.
-fn shared() -> Option<PathBuf> {
+pub fn shared() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let folder = std::env::var_os("CUMULUS_TEST_SHARED").map_or(beside, PathBuf::from);
     let there = folder.join("golden/synthea-10").is_dir();

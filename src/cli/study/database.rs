@@ -10,6 +10,8 @@ use crate::study::engine::athena::{Athena, MAX_CONCURRENT, Settings};
 use crate::study::engine::datafusion::{DataFusion, Input, Limits};
 
 const ATHENA: &str = "athena";
+/// The variable that names a folder of NDJSON.
+const NDJSON: &str = "CUMULUS_LIBRARY_LOAD_NDJSON_DIR";
 
 /// Where tables of studies are, and what may be used to make them.
 #[derive(Args, Debug)]
@@ -50,16 +52,25 @@ pub struct DatabaseArgs {
 #[derive(Args, Debug)]
 pub struct InputArgs {
     /// What the main job wrote (its OUTPUT): Delta Lake, Parquet or NDJSON
-    #[arg(long, value_name = "URL", conflicts_with = "load_ndjson_dir")]
+    #[arg(long, value_name = "URL")]
     lake: Option<String>,
     /// FHIR NDJSON, read as it is: nothing is de-identified
-    #[arg(long, value_name = "DIR", env = "CUMULUS_LIBRARY_LOAD_NDJSON_DIR")]
+    #[arg(long, value_name = "DIR", env = NDJSON)]
     load_ndjson_dir: Option<String>,
 }
 
 impl InputArgs {
     /// The input; [`Input::Nothing`] if none is given.
     pub fn input(&self, options: &StoreOptions) -> Result<Input> {
+        // A flag beats a variable; of two flags neither can be meant.
+        let by_variable = std::env::var(NDJSON).ok();
+        if self.lake.is_some()
+            && self.load_ndjson_dir.is_some()
+            && self.load_ndjson_dir != by_variable
+        {
+            let message = "--lake and --load-ndjson-dir exclude each other";
+            return Err(Error::new(Exit::ArgsConflict, message));
+        }
         Ok(match (&self.lake, &self.load_ndjson_dir) {
             (Some(lake), _) => Input::Lake(Folder::open_with(lake, options)?),
             (None, Some(folder)) => Input::Ndjson(Folder::open_with(folder, options)?),

@@ -73,8 +73,7 @@ pub(super) fn open(folder: &Folder, file: &DataFile, columns: Option<&[String]>)
 
 /// What a Parquet file's footer tells.
 pub(super) fn footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
-    let mut file =
-        RemoteFile { store: folder.store().clone(), path: folder.path(name), size };
+    let mut file = RemoteFile { store: folder.store().clone(), path: folder.path(name), size };
     block_on(file.get_metadata(None))
         .with_context(|| format!("cannot read the Parquet file '{}'", folder.show(name)))
 }

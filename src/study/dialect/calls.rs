@@ -86,6 +86,12 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
     if let Some((_, ours)) = RENAMED.iter().find(|(theirs, _)| *theirs == name) {
         rename(function, ours);
     }
+    if name == "approx_distinct" {
+        // The engine estimates of some types only, and of text always.
+        let args = take(function)?.into_iter();
+        let args = args.map(|arg| call(super::functions::TO_VARCHAR, vec![arg])).collect();
+        set_args(function, "approx_distinct", args)?;
+    }
     if UNSIGNED.contains(&name.as_str()) {
         let counted = std::mem::replace(expr, Expr::value(Value::Null));
         *expr = cast(counted, DataType::BigInt(None));
@@ -287,7 +293,9 @@ fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
                     rename(function, tried);
                 }
             }
-            Expr::BinaryOp { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } => {
+            Expr::BinaryOp {
+                op: BinaryOperator::Divide | BinaryOperator::Modulo, right, ..
+            } => {
                 let divisor = std::mem::replace(&mut **right, Expr::value(Value::Null));
                 **right = call("nullif", vec![divisor, number("0")]);
             }

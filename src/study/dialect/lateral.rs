@@ -10,9 +10,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{
     Column, DataFusionError, NullHandling, Result, TableReference, UnnestOptions, plan_err,
 };
-use datafusion::logical_expr::{
-    Expr, JoinType, LogicalPlan, LogicalPlanBuilder, lit,
-};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, lit};
 
 /// The plan with such joins replaced, in subqueries too.
 ///

@@ -136,8 +136,10 @@ pub fn parse(sql: &str) -> Result<Statement, Refused> {
         Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);
     let parsed = parser.parse_statement().map_err(text::parse_error)?;
     let rest = parser.peek_token();
-    if !matches!(rest.token, sqlparser::tokenizer::Token::EOF | sqlparser::tokenizer::Token::SemiColon)
-    {
+    if !matches!(
+        rest.token,
+        sqlparser::tokenizer::Token::EOF | sqlparser::tokenizer::Token::SemiColon
+    ) {
         let why = format!("'{}' was not expected here", rest.token);
         return Err(Refused::at(rest.span.start.line, why));
     }
@@ -192,9 +194,9 @@ fn command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, Refus
                 return Err(Refused::unsupported("INSERT into what is not a table"));
             };
             let query = source.ok_or_else(|| Refused::unsupported("INSERT without rows"))?;
-            let columns = columns.iter().filter_map(|column| {
-                Some(column.0.last()?.as_ident()?.value.to_lowercase())
-            });
+            let columns = columns
+                .iter()
+                .filter_map(|column| Some(column.0.last()?.as_ident()?.value.to_lowercase()));
             Command::Insert { name: table(&name)?, columns: columns.collect(), query }
         }
         ast::Statement::Delete(delete) => {
@@ -209,7 +211,12 @@ fn command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, Refus
             let rest = rewrite::without(from.clone(), delete.selection)?;
             Command::Delete { name, rest }
         }
-        ast::Statement::Drop { object_type: ObjectType::Table | ObjectType::View, if_exists, names, .. } => {
+        ast::Statement::Drop {
+            object_type: ObjectType::Table | ObjectType::View,
+            if_exists,
+            names,
+            ..
+        } => {
             let names = names.iter().map(table).collect::<Result<_, _>>()?;
             Command::Drop { names, if_exists }
         }

@@ -9,9 +9,9 @@ use sqlparser::ast::{
 };
 use sqlparser::parser::Parser;
 
+use super::Refused;
 use super::calls::{self, call, text};
 use super::text::{Spelling, line_of};
-use super::Refused;
 use super::words::Athena;
 
 /// Rewrites a query and all that are inside of it.
@@ -181,11 +181,7 @@ impl Rewriter {
         table.joins.iter_mut().try_for_each(|join| self.factor(&mut join.relation, names))
     }
 
-    fn factor(
-        &self,
-        factor: &mut TableFactor,
-        names: &mut HashSet<String>,
-    ) -> Result<(), Refused> {
+    fn factor(&self, factor: &mut TableFactor, names: &mut HashSet<String>) -> Result<(), Refused> {
         match factor {
             TableFactor::Table { name, alias, .. } => {
                 let last = name.0.last().and_then(|part| part.as_ident());
@@ -202,8 +198,9 @@ impl Rewriter {
                 if *with_offset {
                     return Err(Refused::unsupported("UNNEST … WITH OFFSET"));
                 }
-                let known =
-                    |name: &str| names.contains(name) || self.scopes.iter().any(|s| s.contains(name));
+                let known = |name: &str| {
+                    names.contains(name) || self.scopes.iter().any(|s| s.contains(name))
+                };
                 for array in array_exprs.iter_mut() {
                     if let Expr::CompoundIdentifier(parts) = array {
                         let columns = if known(&parts[0].value.to_lowercase()) { 2 } else { 1 };
@@ -230,7 +227,10 @@ impl Rewriter {
 fn ordinals(array: Expr) -> Expr {
     let number = |text: &str| Expr::value(Value::Number(text.to_owned(), false));
     let end = Expr::BinaryOp {
-        left: Box::new(calls::cast(call("cardinality", vec![array]), sqlparser::ast::DataType::BigInt(None))),
+        left: Box::new(calls::cast(
+            call("cardinality", vec![array]),
+            sqlparser::ast::DataType::BigInt(None),
+        )),
         op: BinaryOperator::Plus,
         right: Box::new(number("1")),
     };
@@ -245,17 +245,14 @@ fn field(parts: &[Ident], columns: usize) -> Expr {
         None => return Expr::CompoundIdentifier(parts.to_vec()),
     };
     let names = parts.iter().skip(columns);
-    names.fold(column, |of, name| {
-        call("get_field", vec![of, text(&name.value.to_lowercase())])
-    })
+    names.fold(column, |of, name| call("get_field", vec![of, text(&name.value.to_lowercase())]))
 }
 
 /// The name of the field that an expression takes out of a struct.
 fn field_name(expr: &Expr, relations: &HashSet<String>) -> Option<Ident> {
     match expr {
         Expr::CompoundIdentifier(parts) => {
-            let is_column =
-                parts.len() == 2 && relations.contains(&parts[0].value.to_lowercase());
+            let is_column = parts.len() == 2 && relations.contains(&parts[0].value.to_lowercase());
             parts.last().filter(|_| !is_column).cloned()
         }
         Expr::CompoundFieldAccess { access_chain, .. } => match access_chain.last()? {

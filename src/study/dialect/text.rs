@@ -88,7 +88,12 @@ impl Spelling {
         // The outermost names win: they are known before those of all words.
         let mut named = HashMap::new();
         self.note_set(&query.body, &mut named);
-        named.extend(std::mem::take(&mut self.named).into_iter().filter(|(lower, _)| !named.contains_key(lower)).collect::<Vec<_>>());
+        named.extend(
+            std::mem::take(&mut self.named)
+                .into_iter()
+                .filter(|(lower, _)| !named.contains_key(lower))
+                .collect::<Vec<_>>(),
+        );
         self.named = named;
     }
 

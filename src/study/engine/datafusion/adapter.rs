@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion::common::tree_node::{
-    Transformed, TransformedResult, TreeNode, TreeNodeRecursion,
-};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions::core::getfield::GetFieldFunc;
 use datafusion::logical_expr::ColumnarValue;
@@ -114,11 +112,7 @@ fn null(data_type: &DataType) -> Result<Arc<dyn PhysicalExpr>> {
     Ok(Arc::new(Literal::new(ScalarValue::try_from(data_type)?)))
 }
 
-fn fitted(
-    expr: Arc<dyn PhysicalExpr>,
-    from: &DataType,
-    wanted: &Field,
-) -> Arc<dyn PhysicalExpr> {
+fn fitted(expr: Arc<dyn PhysicalExpr>, from: &DataType, wanted: &Field) -> Arc<dyn PhysicalExpr> {
     if from == wanted.data_type() {
         return expr;
     }

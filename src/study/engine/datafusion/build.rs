@@ -72,7 +72,9 @@ impl<'a> Building<'a> {
         let plain = |c: char| c.is_alphanumeric() || c == '_';
         match whole.chars().all(plain) {
             true => Ok(whole),
-            false => Err(invalid(format!("'{whole}' is no table's name: letters, digits and '_' are"))),
+            false => {
+                Err(invalid(format!("'{whole}' is no table's name: letters, digits and '_' are")))
+            }
         }
     }
 
@@ -175,7 +177,8 @@ impl<'a> Building<'a> {
         let source = format!("{name}__counted_rows");
         let finished = format!("{name}__finished_rows");
         let made = self.query_into(&source, &counts.source_sql()).and_then(|_| {
-            let groupings = counts.groupings().map(|grouping| counts.grouping_sql(grouping, &source));
+            let groupings =
+                counts.groupings().map(|grouping| counts.grouping_sql(grouping, &source));
             let mut table: Option<StoredTable> = None;
             let mut file: Option<TableFile> = None;
             for sql in groupings {

@@ -49,13 +49,7 @@ pub fn study_of(table: &str) -> Option<&str> {
 impl Tables {
     /// Tables of a source and of studies.
     pub fn new(source: Source, database: Database, stores: Stores) -> Self {
-        Self {
-            source,
-            database,
-            stores,
-            opened: Mutex::default(),
-            building: Mutex::default(),
-        }
+        Self { source, database, stores, opened: Mutex::default(), building: Mutex::default() }
     }
 
     /// The studies' tables.

@@ -226,9 +226,8 @@ impl Drop for Change {
     fn drop(&mut self) {
         // After a commit the list names the build.
         let committed = self.folder.read(LIST).ok().flatten();
-        let named = committed.is_some_and(|bytes| {
-            String::from_utf8_lossy(&bytes).contains(&self.build)
-        });
+        let named =
+            committed.is_some_and(|bytes| String::from_utf8_lossy(&bytes).contains(&self.build));
         if !named {
             let _ = remove_folder(&self.folder.child(&self.build));
         }

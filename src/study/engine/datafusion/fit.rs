@@ -8,9 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -44,7 +42,9 @@ fn lowered_type(data_type: &DataType) -> Result<DataType> {
         DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) => {
             DataType::new_list(lowered_type(item.data_type())?, true)
         }
-        DataType::FixedSizeList(item, _) => DataType::new_list(lowered_type(item.data_type())?, true),
+        DataType::FixedSizeList(item, _) => {
+            DataType::new_list(lowered_type(item.data_type())?, true)
+        }
         // One form of text and of bytes, so that tables from different writers can be compared.
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
@@ -56,8 +56,7 @@ fn lowered_type(data_type: &DataType) -> Result<DataType> {
 /// The field of this name in any spelling, and where it is.
 pub fn find<'a>(fields: &'a Fields, name: &str) -> Option<(usize, &'a FieldRef)> {
     let exact = fields.iter().position(|field| field.name() == name);
-    let index =
-        exact.or_else(|| fields.iter().position(|field| same(field.name(), name)))?;
+    let index = exact.or_else(|| fields.iter().position(|field| same(field.name(), name)))?;
     Some((index, &fields[index]))
 }
 

@@ -23,11 +23,11 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use tokio::runtime::Builder;
 
-pub use self::session::Limits;
 use self::build::Building;
 use self::catalog::{Catalog, Tables};
 use self::database::Database;
 use self::run::{Runner, refused};
+pub use self::session::Limits;
 use self::source::Source;
 use self::stores::Stores;
 use super::{Build, Engine, Rows, Start, TableInfo, missing, sorted_sql};
@@ -58,12 +58,7 @@ impl DataFusion {
     ///
     /// # Errors
     /// An input without tables.
-    pub fn open(
-        database: Folder,
-        input: Input,
-        work: WorkFolder,
-        limits: &Limits,
-    ) -> Result<Self> {
+    pub fn open(database: Folder, input: Input, work: WorkFolder, limits: &Limits) -> Result<Self> {
         let environment = session::runtime(limits, work.path())?;
         let stores = Stores::new(environment.clone());
         let source = match input {
@@ -89,9 +84,8 @@ impl Engine for DataFusion {
     fn tables(&self, study: &str) -> Result<Vec<TableInfo>> {
         let listing = self.runner.tables.database().list(&study.to_lowercase())?;
         let tables = listing.into_iter().flat_map(|listing| listing.tables);
-        let mut tables: Vec<_> = tables
-            .map(|table| TableInfo { rows: Some(table.rows()), name: table.name })
-            .collect();
+        let mut tables: Vec<_> =
+            tables.map(|table| TableInfo { rows: Some(table.rows()), name: table.name }).collect();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(tables)
     }

@@ -113,9 +113,7 @@ fn table_type(data_type: &DataType) -> Option<DataType> {
         DataType::Struct(fields) => {
             let fields: Option<Fields> = fields
                 .iter()
-                .map(|field| {
-                    Some(Field::new(field.name(), table_type(field.data_type())?, true))
-                })
+                .map(|field| Some(Field::new(field.name(), table_type(field.data_type())?, true)))
                 .collect();
             DataType::Struct(fields.filter(|fields| !fields.is_empty())?)
         }

@@ -30,8 +30,7 @@ pub fn parquet(folder: &Folder, entries: &[Entry], stores: &Stores) -> Result<Pa
 pub fn footer(folder: &Folder, entry: &Entry) -> Result<(SchemaRef, u64)> {
     let metadata = delta::footer(folder, &entry.name, entry.size)?;
     let file = metadata.file_metadata();
-    let schema = parquet_to_arrow_schema(file.schema_descr(), None).with_context(|| {
-        format!("cannot read the columns of '{}'", folder.show(&entry.name))
-    })?;
+    let schema = parquet_to_arrow_schema(file.schema_descr(), None)
+        .with_context(|| format!("cannot read the columns of '{}'", folder.show(&entry.name)))?;
     Ok((Arc::new(schema), u64::try_from(file.num_rows()).unwrap_or(0)))
 }

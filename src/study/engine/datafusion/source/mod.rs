@@ -137,9 +137,7 @@ impl Source {
             return Ok(found);
         }
         match fixed(name) {
-            Some(schema) => {
-                ParquetTable::new(stores.local(), Vec::new(), schema).map(Some)
-            }
+            Some(schema) => ParquetTable::new(stores.local(), Vec::new(), schema).map(Some),
             None => Ok(None),
         }
     }

@@ -127,11 +127,7 @@ fn resource_columns(folder: &Folder, files: &[String], r4: &'static fhir::Type) 
 }
 
 /// Tables that are no resources have the columns of `fixed`, and those that they show.
-fn plain_columns(
-    folder: &Folder,
-    files: &[String],
-    fixed: Option<SchemaRef>,
-) -> Result<Columns> {
+fn plain_columns(folder: &Folder, files: &[String], fixed: Option<SchemaRef>) -> Result<Columns> {
     let mut schema = fixed.map_or_else(Schema::empty, |fixed| fixed.as_ref().clone());
     let mut bad = Vec::new();
     each_line(folder, files, |file, number, line| {
@@ -142,9 +138,7 @@ fn plain_columns(
         match value.filter(serde_json::Value::is_object) {
             None => bad.push((file.to_owned(), number)),
             Some(value) => {
-                let shown = infer_json_schema_from_iterator(
-                    std::iter::once(Ok(value)),
-                );
+                let shown = infer_json_schema_from_iterator(std::iter::once(Ok(value)));
                 let shown = shown.with_context(|| {
                     format!("cannot read line {number} of '{}'", folder.show(file))
                 })?;
@@ -171,11 +165,7 @@ fn each_line(
 }
 
 /// Gives each chunk of a file's lines to `see`.
-fn each_chunk(
-    folder: &Folder,
-    file: &str,
-    mut see: impl FnMut(Chunk) -> Result<()>,
-) -> Result<()> {
+fn each_chunk(folder: &Folder, file: &str, mut see: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
     let context = || format!("cannot read '{}'", folder.show(file));
     let Some(reader) = folder.reader(file).with_context(context)? else { return Ok(()) };
     let reader = decompress(reader).with_context(context)?;

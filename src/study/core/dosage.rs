@@ -1,0 +1,235 @@
+//! Dosage instructions of requests and dispenses, and the kinds of their doses.
+
+use super::declare::Type;
+use super::declare::Type::{BigInt, Boolean, Date, Double, Text};
+use super::place::{Place, Sources};
+use super::{Column, Statement};
+
+/// What an instruction shows: column, element, type.
+const INSTRUCTION: [(&str, &str, Type); 18] = [
+    ("dosage_sequence", "sequence", BigInt),
+    ("dosage_text", "text", Text),
+    ("dosage_patient_instruction", "patientInstruction", Text),
+    ("dosage_as_needed_bool", "asNeededBoolean", Boolean),
+    ("dosage_timing_text", "timing.code.text", Text),
+    ("dosage_timing_count", "timing.repeat.count", BigInt),
+    ("dosage_timing_count_max", "timing.repeat.countMax", BigInt),
+    ("dosage_timing_duration", "timing.repeat.duration", Double),
+    ("dosage_timing_duration_max", "timing.repeat.durationMax", Double),
+    ("dosage_timing_duration_unit", "timing.repeat.durationUnit", Text),
+    ("dosage_timing_frequency", "timing.repeat.frequency", BigInt),
+    ("dosage_timing_frequency_max", "timing.repeat.frequencyMax", BigInt),
+    ("dosage_timing_period", "timing.repeat.period", Double),
+    ("dosage_timing_period_max", "timing.repeat.periodMax", Double),
+    ("dosage_timing_period_unit", "timing.repeat.periodUnit", Text),
+    ("dosage_timing_offset", "timing.repeat.offset", BigInt),
+    ("dosage_timing_bounds_start", "timing.repeat.boundsPeriod.start", Date),
+    ("dosage_timing_bounds_end", "timing.repeat.boundsPeriod.end", Date),
+];
+
+/// What a dose shows.
+const DOSE: [(&str, Type); 8] = [
+    ("dosage_dose_type", Text),
+    ("dosage_dose_value", Double),
+    ("dosage_dose_low_value", Double),
+    ("dosage_dose_high_value", Double),
+    ("dosage_dose_unit", Text),
+    ("dosage_dose_system", Text),
+    ("dosage_dose_code", Text),
+    ("dosage_dose_rate_type_text", Text),
+];
+
+/// Elements of the quantities that a dose is given as.
+const QUANTITY: [&str; 4] = ["value", "unit", "system", "code"];
+
+/// A resource type with dosage instructions.
+pub(super) struct Dosed {
+    /// The source table.
+    pub source: &'static str,
+    /// The time of the resource that the instructions repeat.
+    pub time: &'static str,
+}
+
+/// The resource types with dosage instructions.
+pub(super) const DOSED: [Dosed; 2] = [
+    Dosed { source: "medicationdispense", time: "whenHandedOver" },
+    Dosed { source: "medicationrequest", time: "authoredOn" },
+];
+
+impl Dosed {
+    /// The columns of the instructions' table.
+    fn columns(&self) -> Vec<Column> {
+        let mut columns: Vec<Column> =
+            [("id", Text), ("row", BigInt), ("dose_row", BigInt)].map(Column::from).into();
+        columns.extend(INSTRUCTION.map(|(name, _, kind)| Column::from((name, kind))));
+        columns.extend(DOSE.map(Column::from));
+        let own = format!("{}_ref", self.source);
+        columns.push((self.time, Type::Timestamp).into());
+        columns.push((format!("{}_month", self.time), Date).into());
+        columns.extend([own.as_str(), "subject_ref", "encounter_ref"].map(|n| (n, Text).into()));
+        columns
+    }
+
+    /// The table of instructions: a row for each, or for each of its doses.
+    pub fn instructions(&self, sources: &Sources) -> Statement {
+        let table = format!("core__{}_dosageinstruction", self.source);
+        let about = format!(
+            "Dosage instructions of `core__{}`, a row for each of their doses; `row` and `dose_row` \
+             are their places.",
+            self.source
+        );
+        let list = sources.rows(self.source, "s").get("dosageInstruction");
+        let Some(item) = list.items("i.item") else {
+            return Statement::empty(table, self.columns(), about);
+        };
+        let doses = item.get("doseAndRate");
+        let dose = doses.items("d.dose").filter(|dose| Dose(dose).exists());
+        if dose.is_none() && !INSTRUCTION.iter().any(|(_, path, _)| item.get(path).exists()) {
+            return Statement::empty(table, self.columns(), about);
+        }
+        let own = format!("{}_ref", self.source);
+        let parent = [own.as_str(), "subject_ref", "encounter_ref"];
+        let time = [self.time.to_owned(), format!("{}_month", self.time)];
+        let from = format!(
+            "FROM {} AS s, UNNEST({}) WITH ORDINALITY AS i (item, row)",
+            self.source,
+            list.sql()
+        );
+        let instruction = INSTRUCTION
+            .map(|(name, path, kind)| format!("{} AS {name}", item.get(path).value(kind)));
+        let (doses, dose_columns, join) = match &dose {
+            None => {
+                let nulls = DOSE.map(|(name, kind)| format!("{} AS {name}", kind.null()));
+                let row = format!("{} AS dose_row", BigInt.null());
+                (String::new(), [vec![row], nulls.into()].concat(), "")
+            }
+            Some(dose) => (
+                format!(
+                    ",\ndoses AS (\n  SELECT\n    s.id, i.row, d.dose_row,\n    {}\n  {from},\n    \
+                     UNNEST({}) WITH ORDINALITY AS d (dose, dose_row)\n)",
+                    Dose(dose).columns().join(",\n    "),
+                    doses.sql()
+                ),
+                std::iter::once("d.dose_row".to_owned())
+                    .chain(DOSE.map(|(name, _)| format!("d.{name}")))
+                    .collect(),
+                "\nLEFT JOIN doses AS d ON d.id = i.id AND d.row = i.row",
+            ),
+        };
+        let (row, doses_shown) = dose_columns.split_at(1);
+        let shown: Vec<String> = ["i.id".to_owned(), "i.row".to_owned()]
+            .into_iter()
+            .chain(row.iter().cloned())
+            .chain(INSTRUCTION.map(|(name, ..)| format!("i.{name}")))
+            .chain(doses_shown.iter().cloned())
+            .chain(time.iter().map(|name| format!("p.{name}")))
+            .chain(parent.map(|name| format!("p.{name}")))
+            .collect();
+        let query = format!(
+            "WITH parent AS (\n  SELECT DISTINCT id, {}, {}\n  FROM core__{}\n),\ninstructions AS \
+             (\n  SELECT\n    s.id, i.row,\n    {}\n  {from}\n){doses}\nSELECT\n  {}\nFROM \
+             instructions AS i\nINNER JOIN parent AS p ON p.id = i.id{join}",
+            time.join(", "),
+            parent.join(", "),
+            self.source,
+            instruction.join(",\n    "),
+            shown.join(",\n  ")
+        );
+        Statement { table, columns: self.columns(), about, query }
+    }
+
+    /// The table of the codings that say what kind a dose is.
+    pub fn dose_types(&self, sources: &Sources) -> Statement {
+        let table = format!("core__{}_dn_dose_rate_type", self.source);
+        let columns = [
+            ("id", Text),
+            ("row", BigInt),
+            ("dose_row", BigInt),
+            ("code", Text),
+            ("system", Text),
+            ("display", Text),
+            ("userSelected", Boolean),
+        ];
+        let query = || {
+            let list = sources.rows(self.source, "s").get("dosageInstruction");
+            let doses = list.items("i.item")?.get("doseAndRate");
+            let codings = doses.items("d.dose")?.get("type.coding");
+            let coding = codings.items("c.coding")?;
+            let shown: Vec<_> = columns[3..]
+                .iter()
+                .map(|(name, kind)| format!("{} AS {name}", coding.get(name).value(*kind)))
+                .collect();
+            Some(format!(
+                "SELECT DISTINCT\n  s.id, i.row, d.dose_row,\n  {}\nFROM {} AS s,\n    UNNEST({}) \
+                 WITH ORDINALITY AS i (item, row),\n    UNNEST({}) WITH ORDINALITY AS d (dose, \
+                 dose_row),\n    UNNEST({}) AS c (coding)",
+                shown.join(",\n  "),
+                self.source,
+                list.sql(),
+                doses.sql(),
+                codings.sql()
+            ))
+        };
+        let query = query();
+        let columns = columns.map(Column::from).into();
+        let about =
+            format!("The codings of `{}.dosageInstruction[].doseAndRate[].type`.", self.source);
+        match query {
+            Some(query) => Statement { table, columns, about, query },
+            None => Statement::empty(table, columns, about),
+        }
+    }
+}
+
+/// An item of `doseAndRate`: a quantity or a range.
+struct Dose<'a>(&'a Place);
+
+impl Dose<'_> {
+    fn quantity(&self) -> Vec<Place> {
+        QUANTITY.map(|leaf| self.0.get("doseQuantity").get(leaf)).into()
+    }
+
+    fn range(&self) -> Vec<Place> {
+        let end =
+            |end: &'static str| QUANTITY.map(|leaf| self.0.get("doseRange").get(end).get(leaf));
+        [end("low"), end("high")].concat()
+    }
+
+    /// Whether the schema has any place for a dose.
+    fn exists(&self) -> bool {
+        self.quantity().iter().chain(&self.range()).any(Place::exists)
+    }
+
+    /// The columns of [`DOSE`]. Unit, system and code are those of whichever form is used.
+    fn columns(&self) -> Vec<String> {
+        let forms = [("quantity", self.quantity()), ("range", self.range())];
+        let cases: Vec<_> = forms
+            .iter()
+            .filter_map(|(name, leaves)| {
+                let there: Vec<_> = leaves
+                    .iter()
+                    .filter(|leaf| leaf.exists())
+                    .map(|leaf| format!("{} IS NOT NULL", leaf.sql()))
+                    .collect();
+                (!there.is_empty()).then(|| format!("WHEN {} THEN '{name}'", there.join(" OR ")))
+            })
+            .collect();
+        let value = |path: &str| self.0.get(path).value(Double);
+        let shared = |leaf: &str| {
+            let all = ["doseQuantity", "doseRange.low", "doseRange.high"]
+                .map(|form| self.0.get(form).get(leaf).value(Text));
+            format!("coalesce({})", all.join(", "))
+        };
+        let values = [
+            format!("CASE {} END", cases.join(" ")),
+            value("doseQuantity.value"),
+            value("doseRange.low.value"),
+            value("doseRange.high.value"),
+            shared("unit"),
+            shared("system"),
+            shared("code"),
+            self.0.get("type.text").value(Text),
+        ];
+        values.iter().zip(DOSE).map(|(value, (name, _))| format!("{value} AS {name}")).collect()
+    }
+}

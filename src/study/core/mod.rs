@@ -1,0 +1,176 @@
+//! The built-in study `core`: 111 tables that flatten FHIR's for analysts.
+//!
+//! ```text
+//!  schemas of the tables ──► declarations ──► statements, in steps that can run at once
+//! ```
+//!
+//! What a resource's table shows is declared (`resources/`, `concepts.rs`), not written out:
+//! elements, times, codings, lists. [`steps`] turns the declarations into SQL for the schemas that
+//! are there. The tables' own columns and types never depend on them: what a schema lacks is null.
+//!
+//! The SQL is Athena's. It keeps to what the embedded engine can run, too.
+
+mod build;
+mod concept;
+mod concepts;
+mod declare;
+mod dosage;
+mod lookups;
+mod place;
+mod resource;
+mod resources;
+mod special;
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, Utc};
+
+use super::counts::{self, CountsTable};
+use super::manifest::{ExportKind, ExportTable};
+use super::source::Source;
+use crate::error::Result;
+pub use build::{build, sources};
+pub use declare::Type;
+pub use place::Sources;
+
+/// What core's tables begin with, without `__`.
+pub const PREFIX: &str = "core";
+/// The tables of counts, as a workflow.
+const COUNTS: &str = include_str!("counts.workflow");
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name, as it is spelled.
+    pub name: String,
+    /// What it holds.
+    pub kind: Type,
+}
+
+impl<T: Into<String>> From<(T, Type)> for Column {
+    fn from((name, kind): (T, Type)) -> Self {
+        Self { name: name.into(), kind }
+    }
+}
+
+/// A table and the query that makes it.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The table's whole name.
+    pub table: String,
+    /// Its columns in order: those of the query.
+    pub columns: Vec<Column>,
+    /// What is in it, a sentence or two.
+    pub about: String,
+    /// The query, in Athena's SQL.
+    pub query: String,
+}
+
+impl Statement {
+    /// A table without rows.
+    fn empty(table: String, columns: Vec<Column>, about: String) -> Self {
+        let nulls: Vec<_> = columns
+            .iter()
+            .map(|column| format!("{} AS {}", column.kind.null(), place::quoted(&column.name)))
+            .collect();
+        let query = format!("SELECT\n  {}\nWHERE 1 = 0", nulls.join(",\n  "));
+        Self { table, columns, about, query }
+    }
+
+    /// The whole statement.
+    pub fn sql(&self) -> String {
+        format!("CREATE TABLE {} AS\n{}", self.table, self.query)
+    }
+}
+
+/// The source tables that core reads.
+pub const SOURCES: [&str; 20] = [
+    "allergyintolerance",
+    "condition",
+    "diagnosticreport",
+    "documentreference",
+    "encounter",
+    "episodeofcare",
+    "location",
+    "medication",
+    "medicationdispense",
+    "medicationrequest",
+    "observation",
+    "organization",
+    "patient",
+    "practitioner",
+    "practitionerrole",
+    "procedure",
+    "servicerequest",
+    "specimen",
+    "etl__completion",
+    "etl__completion_encounters",
+];
+
+/// Tables that can be made at once, after those of the steps before.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What it is called while it runs.
+    pub label: &'static str,
+    /// The tables.
+    pub statements: Vec<Statement>,
+}
+
+/// The statements of all tables but those of counts, for source tables with these schemas.
+pub fn steps(sources: &Sources) -> Vec<Step> {
+    let step = |label, statements| Step { label, statements };
+    let mut nested: Vec<_> = lookups::LOOKUPS.iter().map(lookups::Lookup::statement).collect();
+    nested.push(special::meta_version());
+    nested.extend(concepts::CONCEPTS.iter().map(|concept| concept.statement(sources)));
+    nested.push(concept::document_format(sources));
+    nested.extend(dosage::DOSED.iter().map(|dosed| dosed.dose_types(sources)));
+    nested.push(special::component_quantity(sources));
+    nested.extend(["race", "ethnicity"].map(|group| special::patient_extension(group, sources)));
+    nested.push(special::incomplete_encounter(sources));
+    let others = resources::OTHERS.iter().map(|resource| resource.statement(sources)).collect();
+    let observations = |name, category, shown: &[&str]| {
+        special::observations(name, category, shown, &resources::OBSERVATION)
+    };
+    let mut derived: Vec<_> =
+        dosage::DOSED.iter().map(|dosed| dosed.instructions(sources)).collect();
+    derived.push(observations("lab", "laboratory", &special::LAB));
+    derived.push(observations("vital_signs", "vital-signs", &special::VITAL_SIGNS));
+    derived.push(special::meta_date());
+    vec![
+        step("nested elements", nested),
+        step("patients", vec![resources::PATIENT.statement(sources)]),
+        step("resources", others),
+        step("parts of resources", derived),
+    ]
+}
+
+/// The tables about the build itself, which follow all others. `finished` is about now.
+pub fn bookkeeping(started: DateTime<Utc>, finished: DateTime<Utc>) -> Result<Step> {
+    let mut made: Vec<_> = steps(&Sources::default())
+        .into_iter()
+        .flat_map(|step| step.statements)
+        .map(|statement| statement.table)
+        .collect();
+    made.extend(counts()?.into_iter().map(|table| format!("{PREFIX}__{}", table.name)));
+    Ok(Step { label: "bookkeeping", statements: special::bookkeeping(&made, started, finished) })
+}
+
+/// The tables to export, with what they are tagged as, in order.
+pub fn exports() -> Result<Vec<ExportTable>> {
+    let counts = counts()?.into_iter().map(|table| ExportTable {
+        name: format!("{PREFIX}__{}", table.name),
+        description: table.description,
+        kind: ExportKind::Cube,
+    });
+    let metadata = [special::meta_date(), special::meta_version()].map(|made| ExportTable {
+        name: made.table,
+        description: Some(made.about),
+        kind: ExportKind::Meta,
+    });
+    Ok(counts.chain(metadata).collect())
+}
+
+/// The tables of counts, which follow the [`steps`]. An error is a fault of the program.
+pub fn counts() -> Result<Vec<CountsTable>> {
+    counts::read(&Source::of("core/counts.workflow", COUNTS))
+}

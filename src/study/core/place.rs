@@ -1,0 +1,98 @@
+//! Elements of the source tables as their schemas have them.
+
+use std::collections::HashMap;
+
+use arrow::datatypes::{DataType, Fields, SchemaRef};
+
+use super::declare::Type;
+
+/// The schemas of the source tables by name, in lower case.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(HashMap<String, SchemaRef>);
+
+impl Sources {
+    /// The schemas of tables that are there.
+    pub fn new(tables: impl IntoIterator<Item = (String, SchemaRef)>) -> Self {
+        Self(tables.into_iter().map(|(name, schema)| (name.to_ascii_lowercase(), schema)).collect())
+    }
+
+    /// A table's rows, called `alias`.
+    pub(super) fn rows(&self, table: &str, alias: &str) -> Place {
+        let data = self.0.get(table).map(|schema| DataType::Struct(schema.fields().clone()));
+        Place { sql: alias.to_owned(), data }
+    }
+}
+
+/// An element that a statement can name. If the schema lacks it, its value is null.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    sql: String,
+    data: Option<DataType>,
+}
+
+impl Place {
+    /// Whether the schema has it.
+    pub fn exists(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// How a statement names it.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// An element below it. Names are compared without case, as Athena does.
+    pub fn get(&self, path: &str) -> Self {
+        path.split('.').filter(|name| !name.is_empty()).fold(self.clone(), |place, name| {
+            let data = match &place.data {
+                Some(DataType::Struct(fields)) => field(fields, name).cloned(),
+                _ => None,
+            };
+            Self { sql: format!("{}.{}", place.sql, quoted(name)), data }
+        })
+    }
+
+    /// The items of the list that it is, called `sql`; nothing if it is no list.
+    pub fn items(&self, sql: impl Into<String>) -> Option<Self> {
+        match &self.data {
+            Some(DataType::List(item) | DataType::LargeList(item)) => {
+                Some(Self { sql: sql.into(), data: Some(item.data_type().clone()) })
+            }
+            _ => None,
+        }
+    }
+
+    /// Its value as a type.
+    pub fn value(&self, wanted: Type) -> String {
+        use DataType::{Boolean, Float64, Int32, Int64, LargeUtf8, Null, Utf8, Utf8View};
+        match (&self.data, wanted) {
+            (None | Some(Null), _) => wanted.null(),
+            (Some(data), _) if data.is_nested() => wanted.null(),
+            (Some(Utf8 | Utf8View | LargeUtf8), Type::Text)
+            | (Some(Boolean), Type::Boolean)
+            | (Some(Int64), Type::BigInt)
+            | (Some(Int32), Type::Int)
+            | (Some(Float64), Type::Double) => self.sql.clone(),
+            (Some(_), Type::Timestamp | Type::Date) => {
+                let time = format!("from_iso8601_timestamp({})", self.value(Type::Text));
+                format!("CAST({time} AS {})", wanted.sql())
+            }
+            _ => format!("CAST({} AS {})", self.sql, wanted.sql()),
+        }
+    }
+}
+
+fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a DataType> {
+    let same = fields.iter().find(|field| field.name() == name);
+    let same = same.or_else(|| fields.iter().find(|field| field.name().eq_ignore_ascii_case(name)));
+    same.map(|field| field.data_type())
+}
+
+/// A name as SQL takes it: words of SQL in quotes.
+pub(super) fn quoted(name: &str) -> String {
+    const WORDS: [&str; 6] = ["alias", "date", "end", "offset", "procedure", "start"];
+    match WORDS.contains(&name) {
+        true => format!("\"{name}\""),
+        false => name.to_owned(),
+    }
+}

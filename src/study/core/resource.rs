@@ -1,0 +1,293 @@
+//! Tables of resources: elements by name, what they list joined, a row for every combination.
+
+use super::declare::{Columns, Distinct, Join, Part, Resource, Type};
+use super::place::{Place, Sources, quoted};
+use super::{Column, Statement};
+
+/// Types of attachments that hold text.
+const TEXT_TYPES: &str = "'text/html', 'text/plain', 'application/xhtml+xml'";
+/// The extension by which de-identification says that an attachment's data was there.
+const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+
+/// What the columns of a resource need: elements of its rows, tables to join, expressions.
+#[derive(Default)]
+struct Parts {
+    elements: Vec<String>,
+    joins: Vec<Join>,
+    columns: Vec<String>,
+}
+
+impl Resource {
+    /// The source table.
+    pub fn source(&self) -> String {
+        self.fhir.to_ascii_lowercase()
+    }
+
+    /// The table's whole name.
+    pub fn table(&self) -> String {
+        format!("core__{}", self.source())
+    }
+
+    /// The table's columns.
+    pub fn columns(&self) -> Vec<Column> {
+        self.columns.iter().flat_map(Columns::names).map(Column::from).collect()
+    }
+
+    /// The statement that makes the table.
+    pub fn statement(&self, sources: &Sources) -> Statement {
+        let rows = sources.rows(&self.source(), "s");
+        if !rows.exists() {
+            return Statement::empty(self.table(), self.columns(), self.about.to_owned());
+        }
+        let mut parts = Parts { joins: (self.joins)(&rows), ..Parts::default() };
+        self.columns.iter().for_each(|columns| columns.add(self, &rows, &mut parts));
+
+        let distinct = |place| if self.distinct == place { " DISTINCT" } else { "" };
+        let status = rows.get("status");
+        let right = match self.has_status && status.exists() {
+            true => format!("\n  WHERE ({0} IS NULL OR {0} <> 'entered-in-error')", status.sql()),
+            false => String::new(),
+        };
+        let mut queries = vec![format!(
+            "source AS (\n  SELECT{}\n    {}\n  FROM {} AS s{right}\n)",
+            distinct(Distinct::Source),
+            parts.elements.join(",\n    "),
+            quoted(&self.source()),
+        )];
+        let mut joins = String::new();
+        for join in &parts.joins {
+            let Join { alias, on, .. } = join;
+            let how = if join.inner { "INNER JOIN" } else { "LEFT JOIN" };
+            let table = match &join.query {
+                Some(query) => {
+                    queries.push(format!("{alias} AS (\n{query}\n)"));
+                    String::new()
+                }
+                None => format!("{} AS ", join.table),
+            };
+            joins += &format!("\n{how} {table}{alias} ON {on}");
+        }
+        let keep = self.keep.map(|keep| format!("\nWHERE {keep}")).unwrap_or_default();
+        let query = format!(
+            "WITH {}\nSELECT{}\n  {}\nFROM source AS s{joins}{keep}",
+            queries.join(",\n"),
+            distinct(Distinct::Table),
+            parts.columns.join(",\n  "),
+        );
+        Statement {
+            table: self.table(),
+            columns: self.columns(),
+            about: self.about.to_owned(),
+            query,
+        }
+    }
+}
+
+impl Columns {
+    /// The columns' names and types.
+    fn names(&self) -> Vec<(String, Type)> {
+        let text = |name: &str| (name.to_owned(), Type::Text);
+        match self {
+            Self::Id => vec![text("id")],
+            Self::Own(name) => vec![text(name)],
+            Self::Element(name, _, kind) | Self::Sql(name, kind, _) => {
+                vec![((*name).to_owned(), *kind)]
+            }
+            Self::Hidden(..) | Self::HiddenTime(..) => Vec::new(),
+            Self::Time(name, _, parts) => parts.iter().map(|part| part.column(name)).collect(),
+            Self::Date(name, _) => vec![((*name).to_owned(), Type::Date)],
+            Self::Concept(prefix, _) => {
+                ["code", "system", "display"].map(|part| text(&format!("{prefix}_{part}"))).into()
+            }
+            Self::ConceptAs(_, columns)
+            | Self::Each(_, columns)
+            | Self::EachPresent(_, columns) => columns.iter().map(|(_, name)| text(name)).collect(),
+            Self::Aliases => vec![text("alias")],
+            Self::HasText(..) => vec![("aux_has_text".to_owned(), Type::Boolean)],
+        }
+    }
+
+    fn add(&self, resource: &Resource, rows: &Place, parts: &mut Parts) {
+        match self {
+            Self::Id => {
+                parts.element("id", rows.get("id").value(Type::Text));
+                parts.columns.push("s.id".to_owned());
+            }
+            Self::Own(name) => {
+                parts.columns.push(format!("concat('{}/', s.id) AS {name}", resource.fhir));
+            }
+            Self::Element(name, path, kind) => {
+                parts.element(name, rows.get(path).value(*kind));
+                parts.columns.push(format!("s.{}", quoted(name)));
+            }
+            Self::Hidden(name, path, kind) => parts.element(name, rows.get(path).value(*kind)),
+            Self::HiddenTime(name, path) => {
+                parts.element(name, rows.get(path).value(Type::Timestamp));
+            }
+            Self::Time(name, path, shown) => {
+                parts.element(name, rows.get(path).value(Type::Timestamp));
+                for part in *shown {
+                    let (shown, _) = part.column(name);
+                    let value = part.of(&format!("s.{}", quoted(name)));
+                    parts.columns.push(format!("{value} AS {}", quoted(&shown)));
+                }
+            }
+            Self::Date(name, path) => {
+                parts.element(name, rows.get(path).value(Type::Date));
+                parts.columns.push(format!("s.{name}"));
+            }
+            Self::Concept(prefix, table) => {
+                parts.concept(resource, table);
+                for part in ["code", "system", "display"] {
+                    parts.columns.push(format!("{table}.{part} AS {prefix}_{part}"));
+                }
+            }
+            Self::ConceptAs(table, columns) => {
+                parts.concept(resource, table);
+                for (column, name) in *columns {
+                    parts.columns.push(format!("{table}.{column} AS {name}"));
+                }
+            }
+            Self::Each(list, leaves) => parts.each(resource, rows, list, leaves, false),
+            Self::EachPresent(list, leaves) => parts.each(resource, rows, list, leaves, true),
+            Self::Aliases => {
+                let (name, aliases) = (rows.get("name").value(Type::Text), rows.get("alias"));
+                let value = match aliases.items("") {
+                    None => name,
+                    Some(_) => format!(
+                        "CASE WHEN {0} IS NULL THEN {name} ELSE array_join(ARRAY[{name}] || {0}, \
+                         ', ') END",
+                        aliases.sql()
+                    ),
+                };
+                parts.element("alias", value);
+                parts.columns.push("s.\"alias\"".to_owned());
+            }
+            Self::HasText(list, attachment) => {
+                match has_text(&resource.source(), rows, list, attachment) {
+                    Some(query) => {
+                        parts.joins.push(Join::query("has_text", query));
+                        parts.columns.push("has_text.id IS NOT NULL AS aux_has_text".to_owned());
+                    }
+                    None => parts.columns.push("FALSE AS aux_has_text".to_owned()),
+                }
+            }
+            Self::Sql(name, _, sql) => parts.columns.push(format!("{sql} AS {}", quoted(name))),
+        }
+    }
+}
+
+impl Parts {
+    /// Adds an element of the rows, once.
+    fn element(&mut self, name: &str, value: String) {
+        let column = format!("{value} AS {}", quoted(name));
+        if !self.elements.contains(&column) {
+            self.elements.push(column);
+        }
+    }
+
+    /// Joins a table of codings by ID, unless it is joined in some other way.
+    fn concept(&mut self, resource: &Resource, table: &str) {
+        if !self.joins.iter().any(|join| join.alias == table) {
+            let name = format!("{}_{table}", resource.source());
+            self.joins.push(Join::table(table, &name, format!("{table}.id = s.id")));
+        }
+    }
+
+    /// Joins the items of a list and shows elements of them.
+    fn each(
+        &mut self,
+        resource: &Resource,
+        rows: &Place,
+        list: &str,
+        leaves: &[(&str, &str)],
+        present: bool,
+    ) {
+        let place = rows.get(list);
+        let alias = format!("each_{}", list.to_ascii_lowercase().replace('.', "_"));
+        let Some(item) = place.items("l.item") else {
+            let nulls = leaves.iter().map(|(_, name)| (name, Type::Text.null()));
+            self.columns.extend(nulls.map(|(name, null)| format!("{null} AS {}", quoted(name))));
+            return;
+        };
+        let mut columns = vec!["s.id".to_owned()];
+        for (leaf, name) in leaves {
+            columns.push(format!("{} AS {}", item.get(leaf).value(Type::Text), quoted(name)));
+            self.columns.push(format!("{alias}.{}", quoted(name)));
+        }
+        let mut query = format!(
+            "  SELECT {}\n  FROM {} AS s, UNNEST({}) AS l (item)",
+            columns.join(", "),
+            quoted(&resource.source()),
+            place.sql()
+        );
+        if present && let Some((leaf, _)) = leaves.first() {
+            query += &format!("\n  WHERE {} IS NOT NULL", item.get(leaf).value(Type::Text));
+        }
+        self.joins.push(Join::query(&alias, query));
+    }
+}
+
+/// The IDs of resources with an attachment of text, whether its data is there or masked.
+fn has_text(source: &str, rows: &Place, list: &str, attachment: &str) -> Option<String> {
+    let place = rows.get(list);
+    let attachment = place.items("l.item")?.get(attachment);
+    let mime = attachment.get("contentType");
+    if !mime.exists() {
+        return None;
+    }
+    let mime = mime.value(Type::Text);
+    let is_text = format!("split_part({mime}, ';', 1) IN ({TEXT_TYPES})");
+    let from = format!("FROM {source} AS s, UNNEST({}) AS l (item)", place.sql());
+    let mut queries = Vec::new();
+    let data = attachment.get("data");
+    if data.exists() {
+        queries.push(format!(
+            "  SELECT s.id {from}\n  WHERE {is_text} AND {} IS NOT NULL",
+            data.sql()
+        ));
+    }
+    let marks = attachment.get("_data.extension");
+    if let Some(mark) = marks.items("e.extension")
+        && mark.get("url").exists()
+        && mark.get("valueCode").exists()
+    {
+        queries.push(format!(
+            "  SELECT s.id {from}, UNNEST({}) AS e (extension)\n  WHERE {is_text}\n    AND {} = \
+             '{ABSENT}' AND {} = 'masked'",
+            marks.sql(),
+            mark.get("url").value(Type::Text),
+            mark.get("valueCode").value(Type::Text)
+        ));
+    }
+    match queries.as_slice() {
+        [] => None,
+        [one] => Some(one.replacen("SELECT", "SELECT DISTINCT", 1)),
+        _ => Some(queries.join("\n  UNION\n")),
+    }
+}
+
+impl Part {
+    /// The column of a time called `name`.
+    fn column(self, name: &str) -> (String, Type) {
+        match self {
+            Self::Time => (name.to_owned(), Type::Timestamp),
+            Self::Day => (format!("{name}_day"), Type::Date),
+            Self::Week => (format!("{name}_week"), Type::Date),
+            Self::Month => (format!("{name}_month"), Type::Date),
+            Self::Year => (format!("{name}_year"), Type::Date),
+        }
+    }
+
+    /// Its value.
+    fn of(self, time: &str) -> String {
+        let day = format!("CAST({time} AS DATE)");
+        match self {
+            Self::Time => time.to_owned(),
+            Self::Day => day,
+            Self::Week => format!("date_trunc('week', {day})"),
+            Self::Month => format!("date_trunc('month', {day})"),
+            Self::Year => format!("date_trunc('year', {day})"),
+        }
+    }
+}

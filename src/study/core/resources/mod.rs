@@ -1,0 +1,37 @@
+//! Each resource type's table, declared: what it shows, in order.
+
+mod clinical;
+mod orders;
+mod people;
+
+use super::declare::{Part, Resource};
+
+/// All forms of a time.
+const ALL: &[Part] = &[Part::Time, Part::Day, Part::Week, Part::Month, Part::Year];
+/// All but the time itself.
+const DAYS: &[Part] = &[Part::Day, Part::Week, Part::Month, Part::Year];
+
+/// The patients' table, which others look up.
+pub(super) const PATIENT: Resource = people::PATIENT;
+/// The observations' table, of which there are excerpts.
+pub(super) const OBSERVATION: Resource = clinical::OBSERVATION;
+
+/// The tables of all other types, in alphabetical order.
+pub(super) const OTHERS: [Resource; 16] = [
+    clinical::ALLERGY_INTOLERANCE,
+    clinical::CONDITION,
+    clinical::DIAGNOSTIC_REPORT,
+    clinical::DOCUMENT_REFERENCE,
+    people::ENCOUNTER,
+    people::EPISODE_OF_CARE,
+    people::LOCATION,
+    orders::MEDICATION_DISPENSE,
+    orders::MEDICATION_REQUEST,
+    clinical::OBSERVATION,
+    people::ORGANIZATION,
+    people::PRACTITIONER,
+    people::PRACTITIONER_ROLE,
+    clinical::PROCEDURE,
+    orders::SERVICE_REQUEST,
+    orders::SPECIMEN,
+];

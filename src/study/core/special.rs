@@ -1,0 +1,293 @@
+//! Tables that no declaration covers: extensions of patients, encounters that are not complete,
+//! components' quantities, parts of other tables, metadata.
+
+use chrono::{DateTime, Utc};
+
+use super::declare::Type::{BigInt, Date, Double, Int, Text, Timestamp};
+use super::declare::{Resource, Type};
+use super::place::Sources;
+use super::{Column, Statement};
+
+/// An encounter is complete once each of these is loaded that was exported with it or later.
+const AWAITED: [&str; 11] = [
+    "allergyintolerance",
+    "condition",
+    "diagnosticreport",
+    "documentreference",
+    "episodeofcare",
+    "medicationrequest",
+    "medicationdispense",
+    "observation",
+    "procedure",
+    "servicerequest",
+    "specimen",
+];
+
+/// The version that core's tables are compatible with.
+const PACKAGE_VERSION: u32 = 5;
+
+/// The table of a group that US Core's extensions put patients in: `race` or `ethnicity`. The broad
+/// category if there is one, else the detailed; several are one text, in alphabetical order.
+pub(super) fn patient_extension(group: &str, sources: &Sources) -> Statement {
+    let table = format!("core__patient_ext_{group}");
+    let (code, display) = (format!("{group}_code"), format!("{group}_display"));
+    let columns: Vec<Column> = ["id", "system", &code, &display].map(|n| (n, Text).into()).into();
+    let query = || {
+        let outer = sources.rows("patient", "s").get("extension");
+        let outer_item = outer.items("o.extension")?;
+        let inner = outer_item.get("extension");
+        let item = inner.items("i.extension")?;
+        let coding = item.get("valueCoding");
+        let (url, kind) = (outer_item.get("url"), item.get("url"));
+        if !(url.exists() && kind.exists() && coding.exists()) {
+            return None;
+        }
+        let shown = coding.get("display").value(Text);
+        let joined = |column: &str| {
+            format!("lower(array_join(array_sort(array_agg({column})), '; ')) AS {group}_{column}")
+        };
+        Some(format!(
+            "WITH codings AS (\n  SELECT DISTINCT\n    s.id, {kind} AS system, {} AS code, {shown} \
+             AS display\n  FROM patient AS s,\n    UNNEST({}) AS o (extension),\n    UNNEST({}) AS i \
+             (extension)\n  WHERE {} = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-{group}'\
+             \n    AND {kind} IN ('ombCategory', 'detailed')\n    AND {shown} <> ''\n),\nsystems AS \
+             (\n  SELECT\n    id, system,\n    {},\n    {},\n    row_number() OVER (\n      PARTITION \
+             BY id ORDER BY CASE system WHEN 'ombCategory' THEN 0 ELSE 1 END\n    ) AS place\n  FROM \
+             codings\n  GROUP BY id, system\n)\nSELECT id, system, {code}, {display}\nFROM \
+             systems\nWHERE place = 1",
+            coding.get("code").value(Text),
+            outer.sql(),
+            inner.sql(),
+            url.value(Text),
+            joined("code"),
+            joined("display"),
+            kind = kind.value(Text),
+        ))
+    };
+    let about = format!(
+        "US Core's `{group}` of patients, in lower case: the broad categories, else the detailed \
+         ones; several are one text."
+    );
+    match query() {
+        Some(query) => Statement { table, columns, about, query },
+        None => Statement::empty(table, columns, about),
+    }
+}
+
+/// Encounters that are tracked, but not loaded completely. Those that are not tracked are not here.
+///
+/// Complete means: for each table that is [`AWAITED`], one of the encounter's groups has a
+/// completion whose export is not older than the encounter's earliest one.
+pub(super) fn incomplete_encounter(sources: &Sources) -> Statement {
+    let table = "core__incomplete_encounter".to_owned();
+    let columns = vec![("id", Text).into()];
+    let about = "Encounters whose data is not all loaded yet; they are not in `core__encounter`."
+        .to_owned();
+    let loads = sources.rows("etl__completion", "c");
+    let tracked = sources.rows("etl__completion_encounters", "e");
+    if !loads.get("group_name").exists() || !tracked.get("group_name").exists() {
+        return Statement::empty(table, columns, about);
+    }
+    let time = |time: &str| format!("from_iso8601_timestamp({time}.export_time)");
+    let latest: Vec<_> = AWAITED
+        .iter()
+        .map(|name| {
+            format!("max(CASE WHEN c.table_name = '{name}' THEN {} END) AS {name}", time("c"))
+        })
+        .collect();
+    let best: Vec<_> = AWAITED.iter().map(|name| format!("max(l.{name}) AS {name}")).collect();
+    let since: Vec<_> = AWAITED.iter().map(|name| format!("{name} >= exported")).collect();
+    let query = format!(
+        "WITH loads AS (\n  SELECT\n    c.group_name,\n    {}\n  FROM etl__completion AS c\n  GROUP BY \
+         c.group_name\n),\ntracked AS (\n  SELECT\n    e.encounter_id AS id,\n    min({}) AS \
+         exported,\n    {}\n  FROM etl__completion_encounters AS e\n  LEFT JOIN loads AS l ON \
+         l.group_name = e.group_name\n  GROUP BY e.encounter_id\n)\nSELECT id\nFROM tracked\nWHERE \
+         NOT coalesce(\n    {},\n    FALSE\n  )",
+        latest.join(",\n    "),
+        time("e"),
+        best.join(",\n    "),
+        since.join("\n    AND ")
+    );
+    Statement { table, columns, about, query }
+}
+
+/// The quantities of observations' components.
+pub(super) fn component_quantity(sources: &Sources) -> Statement {
+    let table = "core__observation_component_valuequantity".to_owned();
+    let leaves =
+        [("value", Double), ("comparator", Text), ("unit", Text), ("system", Text), ("code", Text)];
+    let columns: Vec<Column> =
+        [("id", Text), ("row", BigInt)].into_iter().chain(leaves).map(Column::from).collect();
+    let about = "The quantities of `observation.component[].valueQuantity`.".to_owned();
+    let list = sources.rows("observation", "s").get("component");
+    let quantity = list.items("l.component").map(|component| component.get("valueQuantity"));
+    let quantity =
+        quantity.filter(|quantity| leaves.iter().any(|(leaf, _)| quantity.get(leaf).exists()));
+    let Some(quantity) = quantity else { return Statement::empty(table, columns, about) };
+    let values = leaves.map(|(leaf, kind)| format!("{} AS {leaf}", quantity.get(leaf).value(kind)));
+    let query = format!(
+        "SELECT\n  s.id, l.row,\n  {}\nFROM observation AS s, UNNEST({}) WITH ORDINALITY AS l \
+         (component, row)\nWHERE {} IS NOT NULL",
+        values.join(",\n  "),
+        list.sql(),
+        quantity.sql()
+    );
+    Statement { table, columns, about, query }
+}
+
+/// Observations of one of HL7's categories, some of their columns.
+pub(super) fn observations(
+    name: &str,
+    category: &str,
+    shown: &[&str],
+    observation: &Resource,
+) -> Statement {
+    let all = observation.columns();
+    let kept = shown.iter().filter_map(|name| all.iter().find(|column| column.name == *name));
+    Statement {
+        table: format!("core__observation_{name}"),
+        columns: kept.cloned().collect(),
+        about: format!("The rows of `core__observation` of category `{category}`."),
+        query: format!(
+            "SELECT\n  {}\nFROM core__observation\nWHERE category_code = '{category}'\n  AND \
+             category_system = 'http://terminology.hl7.org/CodeSystem/observation-category'",
+            shown.join(",\n  ")
+        ),
+    }
+}
+
+/// The columns of [`observations`] that are laboratory results.
+pub(super) const LAB: [&str; 17] = [
+    "id",
+    "observation_code",
+    "observation_system",
+    "category_code",
+    "category_system",
+    "valueCodeableConcept_code",
+    "valueCodeableConcept_system",
+    "valueCodeableConcept_display",
+    "effectiveDateTime_day",
+    "effectiveDateTime_week",
+    "effectiveDateTime_month",
+    "effectiveDateTime_year",
+    "status",
+    "subject_ref",
+    "encounter_ref",
+    "specimen_ref",
+    "observation_ref",
+];
+
+/// The columns of [`observations`] that are vital signs.
+pub(super) const VITAL_SIGNS: [&str; 24] = [
+    "id",
+    "observation_code",
+    "observation_system",
+    "category_code",
+    "category_system",
+    "valueCodeableConcept_code",
+    "valueCodeableConcept_system",
+    "valueCodeableConcept_display",
+    "valueQuantity_value",
+    "valueQuantity_comparator",
+    "valueQuantity_unit",
+    "valueQuantity_system",
+    "valueQuantity_code",
+    "status",
+    "interpretation_code",
+    "interpretation_system",
+    "interpretation_display",
+    "effectiveDateTime_day",
+    "effectiveDateTime_week",
+    "effectiveDateTime_month",
+    "effectiveDateTime_year",
+    "subject_ref",
+    "encounter_ref",
+    "observation_ref",
+];
+
+/// The time that the encounters cover.
+pub(super) fn meta_date() -> Statement {
+    Statement {
+        table: "core__meta_date".to_owned(),
+        columns: vec![("min_date", Date).into(), ("max_date", Date).into()],
+        about: "The days of the first and the last encounter.".to_owned(),
+        query: "SELECT min(period_start_day) AS min_date, max(period_end_day) AS max_date\nFROM \
+                core__encounter"
+            .to_owned(),
+    }
+}
+
+/// The version of the tables, which those who receive counts compare.
+pub(super) fn meta_version() -> Statement {
+    Statement {
+        table: "core__meta_version".to_owned(),
+        columns: vec![("data_package_version", Int).into()],
+        about: "The version of core's tables, by which counts of several sites are compared."
+            .to_owned(),
+        query: format!("SELECT CAST({PACKAGE_VERSION} AS INTEGER) AS data_package_version"),
+    }
+}
+
+/// The tables about a build: what it made, from when to when; and one that is always empty, as
+/// others expect it.
+pub(super) fn bookkeeping(
+    made: &[String],
+    started: DateTime<Utc>,
+    finished: DateTime<Utc>,
+) -> Vec<Statement> {
+    let version = env!("CARGO_PKG_VERSION");
+    let event = |status: &str, time: DateTime<Utc>| {
+        format!(
+            "('core', '{version}', '{status}', TIMESTAMP '{}', CAST(NULL AS VARCHAR))",
+            time.format("%Y-%m-%d %H:%M:%S")
+        )
+    };
+    let events = [event("started", started), event("finished", finished)];
+    let sources: Vec<_> =
+        made.iter().map(|table| format!("('default', '{table}', 'TABLE')")).collect();
+    let values = |name: &str, about: &str, columns: &[(&str, Type)], rows: &[String]| {
+        let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+        Statement {
+            table: format!("core__lib_{name}"),
+            columns: columns.iter().copied().map(Column::from).collect(),
+            about: about.to_owned(),
+            query: format!(
+                "SELECT {names}\nFROM (\n  VALUES\n  {}\n) AS t ({names})",
+                rows.join(",\n  "),
+                names = names.join(", ")
+            ),
+        }
+    };
+    let summary = [
+        ("table_name", Text),
+        ("ref_type", Text),
+        ("ref_count", Int),
+        ("delta_percent", Double),
+        ("event_time", Timestamp),
+    ];
+    vec![
+        values(
+            "build_source",
+            "What the build made.",
+            &[("stage", Text), ("name", Text), ("type", Text)],
+            &sources,
+        ),
+        Statement::empty(
+            "core__lib_ref_summary".to_owned(),
+            summary.map(Column::from).into(),
+            "Always empty; Cumulus Library has it, too.".to_owned(),
+        ),
+        values(
+            "transactions",
+            "When the build began and ended.",
+            &[
+                ("study_name", Text),
+                ("library_version", Text),
+                ("status", Text),
+                ("event_time", Timestamp),
+                ("message", Text),
+            ],
+            &events,
+        ),
+    ]
+}
