@@ -1,3 +1,7 @@
 //! Sharing studies: what leaves the institution, and how.
 
+pub mod export;
+pub mod import;
+mod manifest;
+mod place;
 pub mod upload;

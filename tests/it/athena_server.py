@@ -236,7 +236,7 @@ class Athena(Middleware):
             query["rows"] = self.lake.run(query["text"])
             query["state"] = "SUCCEEDED"
         except Exception as error:
-            query["error"] = (str(error), 2, False)
+            query["error"] = (words(error), 2, False)
             query["state"] = "FAILED"
 
     def GetQueryExecution(self, body):
@@ -293,6 +293,15 @@ class Athena(Middleware):
         if name not in self.tables():
             raise Refused(f"Table {name} not found. (Error Code: EntityNotFoundException)")
         return {"TableMetadata": self.metadata(name)}
+
+
+def words(error):
+    """The error as Athena would put it."""
+    if isinstance(error, duckdb.ConversionException):
+        return f"INVALID_CAST_ARGUMENT: Value cannot be cast: {error}"
+    if isinstance(error, duckdb.Error):
+        return f"COLUMN_NOT_FOUND: {error}"
+    return str(error)
 
 
 def text(value):

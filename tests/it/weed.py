@@ -7,12 +7,13 @@ answers orders on standard input by a line of JSON each:
     clear       removes them
 
 It ends, and takes the server along, with its standard input. Its data is in the folder that the
-first argument names.
+first argument names, which it removes in the end.
 """
 
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -112,6 +113,7 @@ def main():
             child.wait(20)
         except subprocess.TimeoutExpired:
             child.kill()
+        shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 if __name__ == "__main__":

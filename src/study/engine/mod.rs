@@ -7,10 +7,11 @@ pub mod athena;
 pub mod datafusion;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 
 use super::counts::CountsTable;
-use crate::error::Result;
+use crate::error::{Error, Exit, Result};
+use crate::store::WorkFolder;
 
 /// A database with tables of studies, and the tables that these are made of.
 pub trait Engine: Send + Sync {
@@ -33,11 +34,40 @@ pub trait Engine: Send + Sync {
     /// Reads a table.
     fn read(&self, table: &str) -> Result<Rows>;
 
+    /// Reads a table for an export: sorted by all columns that can be, descending, nulls first.
+    /// Temporary files go to `work`, which must be there as long as the rows are.
+    fn sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows>;
+
     /// Begins to change a study's tables. Waits for another run that is at it.
     fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>>;
 
     /// Removes a study's tables; false if there were none. Waits for another run that is at it.
     fn clean(&self, study: &str) -> Result<bool>;
+}
+
+/// The query of a table's rows in the order of an export.
+fn sorted_sql(table: &str, schema: &Schema) -> String {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let order: Vec<_> = schema
+        .fields()
+        .iter()
+        .filter(|field| !field.data_type().is_nested())
+        .map(|field| format!("{} DESC NULLS FIRST", quoted(field.name())))
+        .collect();
+    let mut sql = format!("SELECT * FROM {}", quoted(table));
+    if !order.is_empty() {
+        sql += &format!(" ORDER BY {}", order.join(", "));
+    }
+    sql
+}
+
+/// The error that a table is not there.
+fn missing(table: &str) -> Error {
+    let study = table.split_once("__").map_or(table, |(study, _)| study);
+    let message = format!(
+        "there is no table {table}: run study build -t {study} first, with the stage that makes it"
+    );
+    Error::new(Exit::StudyInvalid, message)
 }
 
 /// A table of a study.

@@ -49,7 +49,7 @@ impl Store {
         let input = child.stdin.take().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let Some(port) = answer(&mut output)["port"].as_u64() else { return skipped() };
-        // The server writes there until it ends, after this process.
+        // The server writes there until it ends, after this process, and then removes it.
         let _ = folder.keep();
         Some(Self { port, pipes: Mutex::new((input, output)) })
     }

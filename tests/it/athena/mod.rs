@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 use crate::s3::SECRET;
+use crate::support::{Ended, Site, children, end};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/of-the-lake";
 
@@ -144,7 +145,7 @@ fn statements_go_to_athena_as_they_are_written() {
     server.runs("a_study_is_built");
     assert_eq!(server.texts("tables"), ["asthma__cohort", "asthma__view", "core__patient"]);
     let statements = server.texts("statements");
-    assert_eq!(statements, [inner::COHORT, inner::VIEW]);
+    assert_eq!(statements, [inner::COHORT, inner::VIEW, inner::LOOK]);
     // Built again, what there was is dropped in the words that each kind wants.
     server.runs("a_study_is_built");
     let mut statements = server.texts("statements");
@@ -155,7 +156,8 @@ fn statements_go_to_athena_as_they_are_written() {
             "DROP TABLE IF EXISTS `asthma__cohort`",
             "DROP VIEW IF EXISTS \"asthma__view\"",
             inner::COHORT,
-            inner::VIEW
+            inner::VIEW,
+            inner::LOOK
         ]
     );
     server.runs("a_study_is_cleaned");
@@ -223,7 +225,7 @@ fn throttling_is_waited_out_and_passing_failures_are_repeated() {
     server.order("stumble 2");
     server.runs("a_study_is_built");
     let statements = server.texts("statements");
-    assert_eq!(statements, [inner::COHORT, inner::COHORT, inner::COHORT, inner::VIEW]);
+    assert_eq!(statements, [inner::COHORT, inner::COHORT, inner::COHORT, inner::VIEW, inner::LOOK]);
     // What has perhaps been inserted is not inserted again.
     server.order("stumble 1");
     server.runs("an_insert_fails");
@@ -244,4 +246,102 @@ fn so_many_queries_run_at_once() {
 fn a_failing_statement_is_explained_without_values() {
     let Some(server) = Server::start() else { return };
     server.runs("a_statement_fails");
+}
+
+const MANIFEST: &str = "study_prefix = 'asthma'\n\
+    [[stages.default]]\nfiles = ['rows.sql']\n\
+    [[stages.default]]\ntype = 'build:parallel'\nfiles = ['counts.workflow', 'codes.workflow']\n\
+    [[stages.default]]\ntype = 'export:counts'\ntables = ['counts.workflow']\n\
+    [[stages.default]]\ntype = 'export:flat'\ntables = ['asthma__rows', 'asthma__codes', 'asthma__none']\n\
+    [[stages.default]]\ntype = 'export:meta'\ntables = ['asthma__meta_date']\n";
+
+const ROWS: &str = "-- one statement after the other\n\
+    CREATE TABLE asthma__rows AS\n\
+    SELECT p.n, p.gender, p.city, p.n / 4.0E0 AS quarter, p.n > 60 AS big,\n\
+    CAST(date_add('day', p.n, DATE '2024-01-01') AS date) AS day\n\
+    FROM patient AS p WHERE p.n < 90;\n\
+    CREATE TABLE asthma__none AS SELECT p.n FROM patient AS p WHERE p.n < 0;\n\
+    CREATE TABLE asthma__meta_date AS SELECT min(day) AS min_date, max(day) AS max_date FROM asthma__rows;\n";
+
+/// A study with its sources, for both engines.
+fn study(site: &Site) {
+    site.file("studies/asthma/manifest.toml", MANIFEST);
+    site.file("studies/asthma/rows.sql", ROWS);
+    let counts = "config_type = 'counts'\n[tables.count]\nsource_table = 'patient'\n\
+                  table_cols = ['gender', 'city']\nsecondary_id = 'encounter_ref'\nmin_subject = 3\n";
+    site.file("studies/asthma/counts.workflow", counts);
+    let codes = "config_type = 'file_upload'\n[tables.codes]\nfiles = ['codes.csv']\n\
+                 col_types = ['string', 'bigint']\n";
+    site.file("studies/asthma/codes.workflow", codes);
+    site.file("studies/asthma/codes.csv", "Code,RankNumber\nJ45,1\nJ46,\n");
+    std::fs::create_dir_all(site.path("lake/patient")).unwrap();
+    inner::write_patients(&site.path("lake/patient/patient.000.parquet"));
+}
+
+fn on_athena(server: &Server, site: &Site, arguments: &[&str]) -> Ended {
+    let mut command = site.command();
+    command
+        .arg("study")
+        .args(arguments)
+        .env("AWS_ENDPOINT_URL", &server.url)
+        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("CUMULUS_ETL_TEST_TIME_SCALE", "0.05")
+        .env("CUMULUS_LIBRARY_DB_TYPE", "athena")
+        .env("CUMULUS_LIBRARY_WORKGROUP", "safe")
+        .env("CUMULUS_LIBRARY_SCHEMA_NAME", "cumulus")
+        .env("CUMULUS_LIBRARY_REGION", "us-east-1");
+    let ended = end(&mut command);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended
+}
+
+#[test]
+fn exports_of_both_engines_are_the_same() {
+    let Some(server) = Server::start() else { return };
+    let site = Site::new();
+    study(&site);
+    server.order(&format!("table patient {}", site.arg("lake/patient/patient.000.parquet")));
+    let built = on_athena(&server, &site, &["build", "-t", "asthma", "-s", "studies"]);
+    assert!(built.err.contains("asthma__rows: 1,234 bytes scanned"), "{built:?}");
+    assert!(built.err.contains("bytes scanned in all"), "{built:?}");
+    let statements = server.texts("statements");
+    // As they are in the file, comment and all, but for the semicolon.
+    let first = ROWS.split(';').next().unwrap();
+    let unchanged = |sql: &&String| first.ends_with(sql.as_str());
+    assert_eq!(statements.iter().filter(unchanged).count(), 1, "{statements:?}");
+    on_athena(&server, &site, &["export", "-t", "asthma", "-s", "studies", "there"]);
+
+    for arguments in [
+        &["build", "-t", "asthma", "-s", "studies", "--lake", "lake", "--database", "db"][..],
+        &["export", "-t", "asthma", "-s", "studies", "--database", "db", "here"],
+    ] {
+        let ended = end(site.command().arg("study").args(arguments));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+    let names = children(&site.path("here/asthma"));
+    assert_eq!(children(&site.path("there/asthma")), names);
+    assert!(names.len() >= 5, "{names:?}");
+    let read = |place: &str, name: &str| {
+        std::fs::read_to_string(site.path(&format!("{place}/asthma/{name}"))).unwrap()
+    };
+    for name in names.iter().filter(|name| name.ends_with(".csv")) {
+        assert_eq!(read("there", name), read("here", name), "{name}");
+    }
+    let left = server.objects();
+    assert!(left.iter().all(|name| name.contains("cumulus_user_uploads/")), "{left:?}");
+
+    let listed = on_athena(&server, &site, &["list"]);
+    assert!(listed.out.contains("asthma__count"), "{listed:?}");
+    let sql = "SELECT code, rank_number FROM asthma__codes ORDER BY 1";
+    let shown = on_athena(&server, &site, &["sql", sql]);
+    assert!(shown.out.contains("J46"), "{shown:?}");
+    on_athena(&server, &site, &["clean", "-t", "asthma"]);
+    assert_eq!(server.texts("tables"), ["core__patient", "patient"]);
+    let zip = site.arg("there/asthma/asthma.zip");
+    on_athena(&server, &site, &["import", "-a", &zip]);
+    let tables = server.texts("tables");
+    assert!(tables.iter().any(|table| table == "asthma__rows"), "{tables:?}");
+    on_athena(&server, &site, &["export", "-t", "asthma", "-s", "studies", "again"]);
 }

@@ -62,29 +62,72 @@ fn credentials(text: &str) -> &'static str {
     }
 }
 
-/// Why a query has failed, in Athena's words; those of a row's value are cut off.
+/// Errors whose words are of the statement and of tables, never of what is in them.
+const SHOWN: [&str; 24] = [
+    "SYNTAX_ERROR",
+    "COLUMN_NOT_FOUND",
+    "TABLE_NOT_FOUND",
+    "SCHEMA_NOT_FOUND",
+    "CATALOG_NOT_FOUND",
+    "FUNCTION_NOT_FOUND",
+    "TYPE_MISMATCH",
+    "TYPE_NOT_FOUND",
+    "AMBIGUOUS_NAME",
+    "MISMATCHED_COLUMN_ALIASES",
+    "EXPRESSION_NOT_AGGREGATE",
+    "EXPRESSION_NOT_SCALAR",
+    "MISSING_GROUP_BY",
+    "DUPLICATE_COLUMN_NAME",
+    "TOO_MANY_GROUPING_SETS",
+    "TABLE_ALREADY_EXISTS",
+    "INVALID_VIEW",
+    "VIEW_IS_STALE",
+    "VIEW_IS_RECURSIVE",
+    "NOT_SUPPORTED",
+    "HIVE_PATH_ALREADY_EXISTS",
+    "HIVE_METASTORE_ERROR",
+    "PERMISSION_DENIED",
+    "ACCESS_DENIED",
+];
+/// Beginnings of such errors that have no code.
+const SAID: [&str; 5] =
+    ["Query exhausted", "Insufficient", "Table ", "FAILED: ParseException", "FAILED: SemanticExc"];
+
+/// Why a query has failed, in Athena's words where they can have no value of a row in them.
 pub(super) fn failed(query: &QueryExecution) -> String {
     let status = query.status();
     let reason = status.and_then(|status| status.state_change_reason());
     let error = status.and_then(|status| status.athena_error()).and_then(|e| e.error_message());
-    let text = reason.or(error).unwrap_or("Athena gives no reason");
-    // "Cannot cast 'Smith' to date": what stands in single quotes may be a patient's.
-    let mut shown = String::new();
-    for (index, part) in text.split('\'').enumerate() {
-        match index % 2 {
-            0 => shown.push_str(part),
-            _ if is_name(part) => shown.push_str(&format!("'{part}'")),
-            _ => shown.push_str("'…'"),
-        }
-    }
-    shown
+    words(reason.or(error).unwrap_or_default())
 }
 
-/// Whether quoted text names something of the study's: a column, a table, a function, a type.
-fn is_name(text: &str) -> bool {
-    let column = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.()<>, ".contains(c);
-    text.len() < 200
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.contains(['_', '(', '.'])
-        && text.chars().all(column)
+fn words(text: &str) -> String {
+    let code = text.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap_or_default();
+    let is_code = code.len() > 3 && text[code.len()..].starts_with(':');
+    if (is_code && SHOWN.contains(&code)) || SAID.iter().any(|start| text.starts_with(start)) {
+        return text.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    let code = if is_code { code } else { "it has failed" };
+    format!("{code}; Athena's history has the whole message, which may hold a patient's data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_rows_are_not_shown() {
+        let shown = "COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved";
+        assert_eq!(words(shown), shown);
+        assert!(words("Query exhausted resources at this scale factor").ends_with("factor"));
+        for text in [
+            "INVALID_CAST_ARGUMENT: Value cannot be cast to date: Smith",
+            "Smith",
+            "HIVE_BAD_DATA: Smith",
+            "",
+        ] {
+            let words = words(text);
+            assert!(!words.contains("Smith") && words.contains("history"), "{words}");
+        }
+    }
 }

@@ -27,9 +27,10 @@ use std::collections::BTreeSet;
 
 use arrow::datatypes::SchemaRef;
 
-use super::{Build, Engine, Rows, Start, TableInfo};
+use super::datafusion::{DataFusion, Input, Limits};
+use super::{Build, Engine, Rows, Start, TableInfo, sorted_sql};
 use crate::error::Result;
-use crate::store::Folder;
+use crate::store::{Folder, WorkFolder};
 use build::AthenaBuild;
 pub use counts::cube_sql;
 use metadata::Kind;
@@ -109,6 +110,20 @@ impl Engine for Athena {
 
     fn read(&self, table: &str) -> Result<Rows> {
         unload::read(&self.queries, &self.workgroup, &self.bucket, table)
+    }
+
+    fn sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows> {
+        let Rows { schema, batches } = self.read(table)?;
+        // The embedded engine sorts them: exports of both are the same, and what does not fit into
+        // memory goes to its disk.
+        let place = work.path().join(format!("sort-{table}"));
+        let place = Folder::open(&place.to_string_lossy())?.private();
+        let local = DataFusion::open(place, Input::Nothing, work.clone(), &Limits::of_machine())?;
+        let study = table.split_once("__").map_or(table, |(study, _)| study);
+        let build = local.begin(study, Start::Empty)?;
+        build.load(table, schema.clone(), batches)?;
+        build.commit()?;
+        local.query(&sorted_sql(table, &schema))
     }
 
     fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>> {

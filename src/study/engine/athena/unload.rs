@@ -13,9 +13,9 @@ use parquet::arrow::arrow_reader::{
 use super::metadata;
 use super::queries::Queries;
 use super::workgroup::Workgroup;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result};
 use crate::store::{Folder, WorkFolder};
-use crate::study::engine::{BatchIter, Rows};
+use crate::study::engine::{BatchIter, Rows, missing};
 
 /// Rows of a batch.
 const ROWS: usize = 8192;
@@ -29,9 +29,7 @@ pub(super) fn read(
     table: &str,
 ) -> Result<Rows> {
     let name = table.to_lowercase();
-    let schema = metadata::schema(queries, &name)?.ok_or_else(|| {
-        Error::new(Exit::StudyInvalid, format!("there is no table '{name}'; was the study built?"))
-    })?;
+    let schema = metadata::schema(queries, &name)?.ok_or_else(|| missing(&name))?;
     // A `/` at the end: else the table's files could not be told from those of a longer name.
     let place = format!("export/{name}.parquet");
     let folder = bucket.child(&place);

@@ -30,7 +30,7 @@ use self::run::{Runner, refused};
 pub use self::session::Limits;
 use self::source::Source;
 use self::stores::Stores;
-use super::{Build, Engine, Rows, Start, TableInfo};
+use super::{Build, Engine, Rows, Start, TableInfo, missing, sorted_sql};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::dialect::{self, Command};
@@ -110,6 +110,11 @@ impl Engine for DataFusion {
 
     fn read(&self, table: &str) -> Result<Rows> {
         self.query(&format!("SELECT * FROM \"{}\"", table.replace('"', "\"\"")))
+    }
+
+    fn sorted(&self, table: &str, _work: &WorkFolder) -> Result<Rows> {
+        let schema = Engine::schema(self, table)?.ok_or_else(|| missing(table))?;
+        self.query(&sorted_sql(table, &schema))
     }
 
     fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>> {

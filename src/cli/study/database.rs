@@ -1,0 +1,162 @@
+//! The options of commands that read or make tables of studies.
+
+use clap::Args;
+
+use crate::cli::store::StoreArgs;
+use crate::error::{Error, Exit, Result};
+use crate::store::{Folder, StoreOptions, WorkFolder};
+use crate::study::engine::Engine;
+use crate::study::engine::athena::{Athena, MAX_CONCURRENT, Settings};
+use crate::study::engine::datafusion::{DataFusion, Input, Limits};
+
+const ATHENA: &str = "athena";
+/// The variable that names a folder of NDJSON.
+const NDJSON: &str = "CUMULUS_LIBRARY_LOAD_NDJSON_DIR";
+
+/// Where tables of studies are, and what may be used to make them.
+#[derive(Args, Debug)]
+pub struct DatabaseArgs {
+    /// What runs the queries: datafusion (embedded), or athena (AWS)
+    #[arg(long, value_name = "TYPE", default_value = "datafusion")]
+    #[arg(env = "CUMULUS_LIBRARY_DB_TYPE", value_parser = ["datafusion", "athena"])]
+    db_type: String,
+    /// Folder or bucket URL with the tables of studies
+    #[arg(long, value_name = "DIR", env = "CUMULUS_LIBRARY_DATABASE")]
+    database: Option<String>,
+    /// Athena: schema (Glue's database) that tables are in
+    #[arg(long, alias = "schema_name", value_name = "NAME", env = "CUMULUS_LIBRARY_SCHEMA_NAME")]
+    schema_name: Option<String>,
+    /// Athena: workgroup that queries run in; it must encrypt its results
+    #[arg(long, value_name = "NAME", env = "CUMULUS_LIBRARY_WORKGROUP")]
+    workgroup: Option<String>,
+    /// Athena: region [default: of the environment or profile]
+    #[arg(long, value_name = "REGION", env = "CUMULUS_LIBRARY_REGION")]
+    region: Option<String>,
+    /// Athena: profile in ~/.aws [default: the environment's credentials]
+    #[arg(long, value_name = "NAME", env = "CUMULUS_LIBRARY_PROFILE")]
+    profile: Option<String>,
+    /// Athena: where results, uploads and exports go [default: where the workgroup says]
+    #[arg(long, value_name = "URL", env = "CUMULUS_S3_STAGING_DIR")]
+    s3_staging_dir: Option<String>,
+    /// Memory for queries, in MiB [default: half of the machine's or container's]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(64..))]
+    memory_limit: Option<u64>,
+    /// Local folder for temporary files [default: the system's]
+    #[arg(long, value_name = "DIR")]
+    work_dir: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Where the tables come from that studies are made of.
+#[derive(Args, Debug)]
+pub struct InputArgs {
+    /// What the main job wrote (its OUTPUT): Delta Lake, Parquet or NDJSON
+    #[arg(long, value_name = "URL")]
+    lake: Option<String>,
+    /// FHIR NDJSON, read as it is: nothing is de-identified
+    #[arg(long, value_name = "DIR", env = NDJSON)]
+    load_ndjson_dir: Option<String>,
+}
+
+impl InputArgs {
+    /// The input; [`Input::Nothing`] if none is given.
+    pub fn input(&self, options: &StoreOptions) -> Result<Input> {
+        // A flag beats a variable; of two flags neither can be meant.
+        let by_variable = std::env::var(NDJSON).ok();
+        if self.lake.is_some()
+            && self.load_ndjson_dir.is_some()
+            && self.load_ndjson_dir != by_variable
+        {
+            let message = "--lake and --load-ndjson-dir exclude each other";
+            return Err(Error::new(Exit::ArgsConflict, message));
+        }
+        Ok(match (&self.lake, &self.load_ndjson_dir) {
+            (Some(lake), _) => Input::Lake(Folder::open_with(lake, options)?),
+            (None, Some(folder)) => Input::Ndjson(Folder::open_with(folder, options)?),
+            (None, None) => Input::Nothing,
+        })
+    }
+}
+
+/// An engine, and what it was opened with.
+pub struct Opened {
+    /// The engine.
+    pub engine: Box<dyn Engine>,
+    /// For temporary files.
+    pub work: WorkFolder,
+    /// How buckets are reached.
+    pub options: StoreOptions,
+    /// Queries that may run at once.
+    pub threads: usize,
+}
+
+impl DatabaseArgs {
+    /// Whether a database is named.
+    pub fn is_given(&self) -> bool {
+        self.database.is_some() || self.is_athena()
+    }
+
+    fn is_athena(&self) -> bool {
+        self.db_type == ATHENA
+    }
+
+    /// Opens the engine. Athena has its own tables, and needs no input.
+    pub fn open(&self, input: impl FnOnce(&StoreOptions) -> Result<Input>) -> Result<Opened> {
+        self.open_for(None, input)
+    }
+
+    /// The same, for so many queries at once; without a number, as many as the engine likes.
+    pub fn open_for(
+        &self,
+        concurrent: Option<usize>,
+        input: impl FnOnce(&StoreOptions) -> Result<Input>,
+    ) -> Result<Opened> {
+        let options = self.store.of_command()?;
+        if self.is_athena() {
+            return self.open_athena(concurrent, options);
+        }
+        let Some(database) = &self.database else {
+            return Err(Error::new(
+                Exit::ArgsInvalid,
+                "--database is missing: the folder or bucket URL with the tables of studies \
+                 (CUMULUS_LIBRARY_DATABASE)",
+            ));
+        };
+        let database = Folder::open_with(database, &options)?;
+        let mut limits = Limits::of_machine();
+        if let Some(mib) = self.memory_limit {
+            limits.memory = usize::try_from(mib << 20).unwrap_or(usize::MAX);
+        }
+        let threads = limits.threads;
+        let work = self.work()?;
+        let engine = DataFusion::open(database, input(&options)?, work.clone(), &limits)?;
+        Ok(Opened { engine: Box::new(engine), work, options, threads })
+    }
+
+    fn open_athena(&self, concurrent: Option<usize>, options: StoreOptions) -> Result<Opened> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let schema = given(&self.schema_name).or_else(|| given(&self.database));
+        let settings = Settings {
+            region: given(&self.region),
+            profile: given(&self.profile),
+            staging: given(&self.s3_staging_dir),
+            max_concurrent: concurrent.unwrap_or(MAX_CONCURRENT),
+            stores: options.clone(),
+            pace: crate::bulk::pace(),
+            ..Settings::new(
+                &given(&self.workgroup).unwrap_or_default(),
+                &schema.unwrap_or_default(),
+            )
+        };
+        let engine = Athena::open(&settings)?;
+        let threads = settings.max_concurrent;
+        Ok(Opened { engine: Box::new(engine), work: self.work()?, options, threads })
+    }
+
+    /// Beside no data: what is spilled is patients' data, and must not go into a database.
+    fn work(&self) -> Result<WorkFolder> {
+        let temporary = Folder::open(&std::env::temp_dir().to_string_lossy())?;
+        WorkFolder::create(self.work_dir.as_deref(), &temporary)
+    }
+}
