@@ -24,7 +24,6 @@ impl Templates {
         let mut environment = Environment::new();
         // A name that is misspelled must not become nothing.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_keep_trailing_newline(true);
         let folder = study.path.parent().unwrap_or(std::path::Path::new("."));
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
