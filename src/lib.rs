@@ -24,6 +24,7 @@ pub mod fhir;
 pub mod http;
 pub mod input;
 pub mod output;
+pub mod share;
 pub mod store;
 pub mod study;
 pub mod table;

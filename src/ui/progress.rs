@@ -117,6 +117,11 @@ impl Bar {
         Self { bar: bars().add(bar.with_style(style).with_prefix(name.to_owned())) }
     }
 
+    /// How much there is to do.
+    pub fn of(&self, total: u64) {
+        self.bar.set_length(total);
+    }
+
     /// So much is done; `text` stands beside the bar.
     pub fn set(&self, done: u64, text: &str) {
         self.bar.set_position(done);

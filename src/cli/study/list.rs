@@ -6,9 +6,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::database::DatabaseArgs;
 use crate::error::{Context, Error, Exit, Result};
+use crate::study::engine::Engine;
+use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, Found};
 use crate::study::manifest::{Action, Content, Manifest, StudyFile, Work};
+use crate::ui::thousands;
 
 /// Options of `study list`.
 #[derive(Args, Debug)]
@@ -19,9 +23,11 @@ pub struct ListArgs {
         short = 's',
         value_name = "DIR",
         env = "CUMULUS_LIBRARY_STUDY_DIR",
-        required = true
+        required_unless_present = "database"
     )]
     study_dir: Vec<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 impl ListArgs {
@@ -29,6 +35,10 @@ impl ListArgs {
     pub fn run(self) -> Result<()> {
         let studies = find::below(&self.study_dir)?;
         let mut text = String::new();
+        if self.database.is_given() {
+            let opened = self.database.open(|_| Ok(Input::Nothing))?;
+            built(&opened.engine, &mut text)?;
+        }
         let mut faults = Vec::new();
         for Found { path, study } in &studies {
             match study {
@@ -43,6 +53,7 @@ impl ListArgs {
         io::stdout().write_all(text.as_bytes()).context("cannot print")?;
         match (faults.is_empty(), studies.is_empty()) {
             (true, false) => Ok(()),
+            (true, true) if self.study_dir.is_empty() => Ok(()),
             (true, true) => {
                 let folders: Vec<_> =
                     self.study_dir.iter().map(|dir| dir.display().to_string()).collect();
@@ -52,6 +63,25 @@ impl ListArgs {
             _ => Err(Error::new(Exit::StudyInvalid, faults.join("\n"))),
         }
     }
+}
+
+/// What is in the database.
+fn built(engine: &dyn Engine, text: &mut String) -> Result<()> {
+    let studies = engine.studies()?;
+    if studies.is_empty() {
+        text.push_str("no study is built\n\n");
+    }
+    for study in studies {
+        let tables = engine.tables(&study)?;
+        let _ = writeln!(text, "{study}  built, {} tables", tables.len());
+        let width = tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
+        for table in tables {
+            let rows = thousands(table.rows.unwrap_or(0));
+            let _ = writeln!(text, "  {:width$}  {rows:>12} rows", table.name);
+        }
+        text.push('\n');
+    }
+    Ok(())
 }
 
 fn describe(study: &Manifest, text: &mut String) {

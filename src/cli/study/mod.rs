@@ -1,6 +1,13 @@
 //! `cumulus-etl study …`, which is `cumulus-library …` too.
 
+mod build;
+mod chosen;
+mod clean;
+mod database;
+mod export;
+mod import;
 mod list;
+mod sql;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -18,8 +25,18 @@ pub struct StudyArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check studies and show what they build and export
+    /// Build tables of studies
+    Build(Box<build::BuildArgs>),
+    /// Write the tables of studies that are to be shared
+    Export(Box<export::ExportArgs>),
+    /// Make the tables of an export again
+    Import(Box<import::ImportArgs>),
+    /// Remove the tables of studies
+    Clean(Box<clean::CleanArgs>),
+    /// Check studies and show what they build and export; show what was built
     List(list::ListArgs),
+    /// Look at tables
+    Sql(Box<sql::SqlArgs>),
 }
 
 /// Studies: from de-identified tables to counts that can be shared.
@@ -35,7 +52,12 @@ impl StudyArgs {
     /// Does what the command line says.
     pub fn run(self) -> Result<()> {
         match self.command {
+            Command::Build(args) => args.run(),
+            Command::Export(args) => args.run(),
+            Command::Import(args) => args.run(),
+            Command::Clean(args) => args.run(),
             Command::List(args) => args.run(),
+            Command::Sql(args) => args.run(),
         }
     }
 }

@@ -61,7 +61,8 @@ pub fn read(study: &Manifest, options: &Options) -> Result<Plan> {
     }
     let skipped = study.stages.values().flatten().filter(builds).filter(|a| a.skip_by_default);
     // Tables of actions that were left out stay, if any other stage made them.
-    let whole = steps.len() + skipped.count() >= all && options.stage.as_deref().is_none_or(|s| s == "all");
+    let whole =
+        steps.len() + skipped.count() >= all && options.stage.as_deref().is_none_or(|s| s == "all");
     Ok(Plan { steps, whole })
 }
 
@@ -73,12 +74,19 @@ struct Made<'a> {
 
 impl Made<'_> {
     /// A template's tables are known only now.
-    fn check(&mut self, name: &dialect::Table, dedicated: Option<&str>, place: &Place) -> Result<()> {
+    fn check(
+        &mut self,
+        name: &dialect::Table,
+        dedicated: Option<&str>,
+        place: &Place,
+    ) -> Result<()> {
         let fault = |why: String| Error::new(Exit::StudyInvalid, format!("{place}: {why}"));
-        let own_schema = |schema: &str| dedicated.is_some_and(|own| own.eq_ignore_ascii_case(schema));
+        let own_schema =
+            |schema: &str| dedicated.is_some_and(|own| own.eq_ignore_ascii_case(schema));
         let in_own_schema = name.schema.as_deref().is_some_and(own_schema);
         let before = name.name.split_once("__").map(|(before, _)| before);
-        if !in_own_schema && !before.is_some_and(|before| before.eq_ignore_ascii_case(self.prefix)) {
+        if !in_own_schema && !before.is_some_and(|before| before.eq_ignore_ascii_case(self.prefix))
+        {
             return Err(fault(format!(
                 "{} is not a table of this study: its name must begin with {}__",
                 name.name, self.prefix
@@ -86,9 +94,10 @@ impl Made<'_> {
         }
         let lower = name.name.to_lowercase();
         match self.tables.get(&lower) {
-            Some(other) if other.file != place.file => {
-                Err(fault(format!("table {} is made at {other}, too; rename one of them", name.name)))
-            }
+            Some(other) if other.file != place.file => Err(fault(format!(
+                "table {} is made at {other}, too; rename one of them",
+                name.name
+            ))),
             _ => {
                 self.tables.insert(lower, place.clone());
                 Ok(())

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use calamine::{Data, Reader, Xlsx, open_workbook};
+use chrono::{NaiveDate, TimeDelta};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::{Context, Error, Exit, Result};
@@ -234,12 +236,50 @@ fn parquet(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     Ok((schema, reader.collect::<Result<_, _>>().with_context(context)?))
 }
 
+/// The first sheet: its first row names the columns. Cells are text, whole numbers without a point.
 fn spreadsheet(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let message = format!(
-        "{}: spreadsheets are not read yet; save it as CSV (UTF-8) and name that file",
-        path.display()
-    );
-    Err(Error::new(Exit::StudyInvalid, message))
+    let invalid = |why: &str| Error::new(Exit::StudyInvalid, format!("{}: {why}", path.display()));
+    let mut book: Xlsx<_> =
+        open_workbook(path).map_err(|_| invalid("this can't be read as a spreadsheet (.xlsx)"))?;
+    let sheet = match book.worksheet_range_at(0) {
+        Some(Ok(sheet)) => sheet,
+        _ => return Err(invalid("the first sheet can't be read")),
+    };
+    let mut lines = sheet.rows();
+    let Some(header) = lines.next() else {
+        return Err(invalid("the first sheet has no row with the names of the columns"));
+    };
+    let names: Vec<_> = header.iter().map(|cell| cell_text(cell).unwrap_or_default()).collect();
+    let mut rows = TextRows::new(names.iter().map(String::as_str));
+    for line in lines {
+        let cells: Vec<_> = line.iter().map(cell_text).collect();
+        rows.add(cells.iter().map(|cell| cell.as_deref()))?;
+    }
+    rows.finish()
+}
+
+fn cell_text(cell: &Data) -> Option<String> {
+    match cell {
+        Data::Empty | Data::Error(_) => None,
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => {
+            Some(text.clone())
+        }
+        Data::Int(number) => Some(number.to_string()),
+        // A number that is whole is shown so: `1`, not `1.0`.
+        Data::Float(number) => Some(number.to_string()),
+        Data::Bool(value) => Some(value.to_string()),
+        Data::DateTime(time) => {
+            // Days since the end of 1899, as spreadsheets count.
+            let days = time.as_f64();
+            let begin = NaiveDate::from_ymd_opt(1899, 12, 30)?.and_hms_opt(0, 0, 0)?;
+            let seconds = (days * 86_400.0).round();
+            let time = begin.checked_add_signed(TimeDelta::try_seconds(seconds as i64)?)?;
+            Some(match seconds % 86_400.0 == 0.0 {
+                true => time.format("%Y-%m-%d").to_string(),
+                false => time.format("%Y-%m-%d %H:%M:%S").to_string(),
+            })
+        }
+    }
 }
 
 #[cfg(test)]

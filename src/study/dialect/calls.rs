@@ -7,7 +7,10 @@ use sqlparser::ast::{
     ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, UnaryOperator, Value,
 };
 
+use sqlparser::parser::Parser;
+
 use super::Refused;
+use super::words::Athena;
 
 /// Functions that are the same under another name.
 const RENAMED: [(&str, &str); 22] = [
@@ -35,6 +38,18 @@ const RENAMED: [(&str, &str); 22] = [
     ("zip", "arrays_zip"),
 ];
 
+/// Functions whose numbers the engine gives without a sign, so that a difference can't be negative.
+const UNSIGNED: [&str; 8] = [
+    "approx_distinct",
+    "array_length",
+    "array_position",
+    "cardinality",
+    "dense_rank",
+    "ntile",
+    "rank",
+    "row_number",
+];
+
 /// Functions that there is nothing for, with what to write instead.
 const REFUSED: [(&str, &str); 18] = [
     ("age", "use date_diff"),
@@ -60,7 +75,7 @@ const REFUSED: [(&str, &str); 18] = [
 /// Rewrites a call or a cast; its arguments are rewritten already.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
     if let Expr::Cast { .. } = expr {
-        *expr = rewrite_cast(std::mem::replace(expr, Expr::value(Value::Null)));
+        *expr = rewrite_cast(std::mem::replace(expr, Expr::value(Value::Null)))?;
         return Ok(());
     }
     let Expr::Function(function) = expr else { return Ok(()) };
@@ -70,6 +85,17 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
     }
     if let Some((_, ours)) = RENAMED.iter().find(|(theirs, _)| *theirs == name) {
         rename(function, ours);
+    }
+    if name == "approx_distinct" {
+        // The engine estimates of some types only, and of text always.
+        let args = take(function)?.into_iter();
+        let args = args.map(|arg| call(super::functions::TO_VARCHAR, vec![arg])).collect();
+        set_args(function, "approx_distinct", args)?;
+    }
+    if UNSIGNED.contains(&name.as_str()) {
+        let counted = std::mem::replace(expr, Expr::value(Value::Null));
+        *expr = cast(counted, DataType::BigInt(None));
+        return Ok(());
     }
     let made = match name.as_str() {
         "if" => if_call(take(function)?)?,
@@ -282,8 +308,15 @@ fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
 }
 
 /// Times become text with a space, as in Trino, and `varchar(3)` cuts.
-fn rewrite_cast(expr: Expr) -> Expr {
-    let Expr::Cast { kind, expr, data_type, array, format } = expr else { return expr };
+fn rewrite_cast(expr: Expr) -> Result<Expr, Refused> {
+    let Expr::Cast { kind, mut expr, data_type, array, format } = expr else { return Ok(expr) };
+    if let DataType::Custom(name, words) = &data_type
+        && name.to_string().eq_ignore_ascii_case("row")
+        && let Expr::Function(function) = &mut *expr
+        && name_of(function).as_deref() == Some("row")
+    {
+        return named_row(take(function)?, words);
+    }
     let length = match &data_type {
         DataType::Varchar(length) | DataType::CharacterVarying(length) => {
             Some(length.as_ref().and_then(|length| match length {
@@ -295,7 +328,7 @@ fn rewrite_cast(expr: Expr) -> Expr {
         _ => None,
     };
     let is_cast = matches!(kind, CastKind::Cast | CastKind::TryCast);
-    match length {
+    Ok(match length {
         Some(length) if is_cast && format.is_none() => {
             let whole = call(super::functions::TO_VARCHAR, vec![*expr]);
             match length {
@@ -306,5 +339,20 @@ fn rewrite_cast(expr: Expr) -> Expr {
             }
         }
         _ => Expr::Cast { kind, expr, data_type, array, format },
+    })
+}
+
+/// `CAST(ROW(1, 'a') AS ROW(x int, y varchar))` gives the values names and types.
+fn named_row(values: Vec<Expr>, words: &[String]) -> Result<Expr, Refused> {
+    if words.len() != values.len() * 2 {
+        return Err(Refused::unsupported("CAST of a ROW to one with other fields"));
     }
+    let mut args = Vec::new();
+    for (value, pair) in values.into_iter().zip(words.chunks(2)) {
+        let parser = Parser::new(&Athena).try_with_sql(&pair[1]);
+        let data_type = parser.and_then(|mut parser| parser.parse_data_type());
+        args.push(text(&pair[0].trim_matches('"').to_lowercase()));
+        args.push(rewrite_cast(cast(value, data_type.map_err(super::text::parse_error)?))?);
+    }
+    Ok(call("named_struct", args))
 }

@@ -99,10 +99,7 @@ pub fn row_error(why: &str) -> DataFusionError {
 
 /// Whether arrays of the type can be had as text without loss.
 pub fn is_text(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null
-    )
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null)
 }
 
 /// `count` texts.

@@ -217,9 +217,8 @@ fn sha512(array: &ArrayRef) -> Result<ArrayRef> {
 /// The engine's own, which gives text.
 fn md5(array: &ArrayRef) -> Result<ArrayRef> {
     let function = datafusion::functions::crypto::md5();
-    let field = |name: &str, data_type: &DataType| {
-        Arc::new(Field::new(name, data_type.clone(), true))
-    };
+    let field =
+        |name: &str, data_type: &DataType| Arc::new(Field::new(name, data_type.clone(), true));
     let bytes = cast(array, &DataType::Binary)?;
     let return_type = function.return_type(&[DataType::Binary])?;
     let args = ScalarFunctionArgs {
@@ -237,9 +236,11 @@ fn md5(array: &ArrayRef) -> Result<ArrayRef> {
     let values = texts.as_string::<i32>().iter().map(|text| {
         let text = text?.as_bytes();
         let digit = |byte: u8| char::from(byte).to_digit(16).map_or(0, |digit| digit as u8);
-        Some(text.chunks(2).map(|pair| {
-            pair.iter().fold(0_u8, |value, byte| value << 4 | digit(*byte))
-        }).collect::<Vec<u8>>())
+        Some(
+            text.chunks(2)
+                .map(|pair| pair.iter().fold(0_u8, |value, byte| value << 4 | digit(*byte)))
+                .collect::<Vec<u8>>(),
+        )
     });
     Ok(Arc::new(values.collect::<BinaryArray>()))
 }
@@ -457,7 +458,8 @@ fn formatted(pattern: &str, values: Vec<Option<&str>>) -> Result<String> {
             continue;
         }
         let value = values.next().ok_or_else(|| row_error("format() has too few arguments"))?;
-        let (left, zero, comma) = (flags.contains('-'), flags.starts_with('0'), flags.contains(','));
+        let (left, zero, comma) =
+            (flags.contains('-'), flags.starts_with('0'), flags.contains(','));
         let numbers = flags.trim_start_matches(['-', '0', ',', '+', ' ']);
         let (width, precision) = numbers.split_once('.').unwrap_or((numbers, ""));
         let width = width.parse::<usize>().unwrap_or(0).min(1000);

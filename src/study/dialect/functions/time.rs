@@ -124,7 +124,8 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
             |_| Ok(TIMESTAMP),
             |args| {
                 let seconds = args[0].as_primitive::<datafusion::arrow::datatypes::Float64Type>();
-                let micros = seconds.unary::<_, TimestampMicrosecondType>(|s| (s * 1e6).round() as i64);
+                let micros =
+                    seconds.unary::<_, TimestampMicrosecondType>(|s| (s * 1e6).round() as i64);
                 Ok(Arc::new(micros))
             },
         ),
@@ -141,7 +142,8 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
             |_| Ok(DataType::Float64),
             |args| {
                 let micros = args[0].as_primitive::<TimestampMicrosecondType>();
-                let seconds = micros.unary::<_, datafusion::arrow::datatypes::Float64Type>(|m| m as f64 / 1e6);
+                let seconds = micros
+                    .unary::<_, datafusion::arrow::datatypes::Float64Type>(|m| m as f64 / 1e6);
                 Ok(Arc::new(seconds))
             },
         ),
@@ -248,12 +250,10 @@ pub fn iso_timestamp(text: &str) -> Option<NaiveDateTime> {
     let Some(time) = time else { return date.and_hms_opt(0, 0, 0) };
     let zone = time.find(['Z', 'z', '+', '-']);
     let (clock, zone) = time.split_at(zone.unwrap_or(time.len()));
-    let clock = ["%H:%M:%S%.f", "%H:%M", "%H"]
-        .iter()
-        .find_map(|format| match *format {
-            "%H" => NaiveTime::from_hms_opt(two_digits(clock)?, 0, 0),
-            format => NaiveTime::parse_from_str(clock, format).ok(),
-        })?;
+    let clock = ["%H:%M:%S%.f", "%H:%M", "%H"].iter().find_map(|format| match *format {
+        "%H" => NaiveTime::from_hms_opt(two_digits(clock)?, 0, 0),
+        format => NaiveTime::parse_from_str(clock, format).ok(),
+    })?;
     let offset = match zone {
         "" | "Z" | "z" => 0,
         _ => {
@@ -542,13 +542,12 @@ fn date_trunc(args: &[ArrayRef]) -> Result<ArrayRef> {
 pub fn shown(times: &ArrayRef) -> Result<ArrayRef> {
     let times = cast(times, &TIMESTAMP)?;
     let times: &PrimitiveArray<TimestampMicrosecondType> = times.as_primitive();
-    let texts = times.iter().map(|micros| {
-        Some(time_of(micros?)?.format("%Y-%m-%d %H:%M:%S%.f").to_string())
-    });
+    let texts = times
+        .iter()
+        .map(|micros| Some(time_of(micros?)?.format("%Y-%m-%d %H:%M:%S%.f").to_string()));
     let texts: datafusion::arrow::array::StringArray = texts.collect();
     Ok(Arc::new(texts))
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -168,7 +168,14 @@ struct Schema(Arc<Tables>);
 #[async_trait]
 impl SchemaProvider for Schema {
     fn table_names(&self) -> Vec<String> {
-        self.0.names().map(|names| names.into_iter().collect()).unwrap_or_default()
+        // Asked for within asynchronous code, where this thread may not wait for a store.
+        std::thread::scope(|scope| {
+            let names = scope.spawn(|| self.0.names()).join();
+            match names {
+                Ok(Ok(names)) => names.into_iter().collect(),
+                _ => Vec::new(),
+            }
+        })
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {

@@ -160,6 +160,9 @@ fn failed(error: DataFusionError) -> Error {
             ArrowError::DivideByZero => Error::failed("division by zero"),
             other => Error::failed(without_values(&other.to_string())),
         },
+        DataFusionError::Execution(why) | DataFusionError::NotImplemented(why) => {
+            Error::failed(without_values(&why))
+        }
         other => Error::failed(without_values(&other.strip_backtrace())),
     }
 }

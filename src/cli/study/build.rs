@@ -1,0 +1,116 @@
+//! `cumulus-etl study build`
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use tracing::{debug, info};
+
+use super::chosen::ChosenArgs;
+use super::database::{DatabaseArgs, InputArgs};
+use crate::cli::logging::LoggingArgs;
+use crate::error::{Error, Exit, Result};
+use crate::study::build::{self, Observer, Options, Summary};
+use crate::study::engine::TableInfo;
+use crate::study::engine::datafusion::Input;
+use crate::ui::{self, thousands};
+
+/// Options of `study build`.
+#[derive(Args, Debug)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    chosen: ChosenArgs,
+    /// Stage to build [default: 'default', else all]
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<String>,
+    /// Variable for templates; may be given several times
+    #[arg(long, short = 'o', value_name = "KEY:VALUE")]
+    option: Vec<String>,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Files of a parallel action that run at once [default: as many as there are cores]
+    #[arg(long, value_name = "N", env = "CUMULUS_LIBRARY_MAX_CONCURRENT")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=64))]
+    max_concurrent: Option<u64>,
+    #[command(flatten)]
+    logging: LoggingArgs,
+    /// Where exports go; building writes nothing there
+    #[arg(value_name = "DATA_PATH", env = "CUMULUS_LIBRARY_DATA_PATH", hide = true)]
+    data_path: Option<String>,
+}
+
+impl BuildArgs {
+    /// Builds the studies one after the other.
+    pub fn run(self) -> Result<()> {
+        let bars = self.logging.init();
+        ui::signals::install()?;
+        let variables = variables(&self.option)?;
+        let studies = self.chosen.studies()?;
+        let opened = self.database.open(|options| match self.input.input(options)? {
+            Input::Nothing => Err(Error::new(
+                Exit::ArgsInvalid,
+                "say what to build from: --lake with the OUTPUT of the main job, or \
+                 --load-ndjson-dir with FHIR NDJSON",
+            )),
+            input => Ok(input),
+        })?;
+        let concurrent = self.max_concurrent.and_then(|count| usize::try_from(count).ok());
+        let options = Options {
+            stage: self.stage,
+            variables,
+            concurrent: concurrent.unwrap_or(opened.threads),
+        };
+        for study in &studies {
+            let told =
+                Told { study: &study.prefix, bar: bars.then(|| ui::Bar::files(&study.prefix, 0)) };
+            let built = build::build(&opened.engine, study, &options, &told);
+            if let Some(bar) = &told.bar {
+                bar.finish();
+            }
+            print(&study.prefix, &built?);
+        }
+        Ok(())
+    }
+}
+
+/// `key:value`, as often as it is given.
+fn variables(given: &[String]) -> Result<BTreeMap<String, String>> {
+    let parts = given.iter().map(|text| match text.split_once(':') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err(Error::new(Exit::ArgsInvalid, format!("-o '{text}' is not like key:value"))),
+    });
+    parts.collect()
+}
+
+struct Told<'a> {
+    study: &'a str,
+    bar: Option<ui::Bar>,
+}
+
+impl Observer for Told<'_> {
+    fn file(&self, index: usize, count: usize, name: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.of(count as u64);
+                bar.set(index as u64, name);
+            }
+            None => info!(study = self.study, "{}: {name} ({} of {count})", self.study, index + 1),
+        }
+    }
+
+    fn table(&self, table: &TableInfo) {
+        debug!(study = self.study, "made {} ({} rows)", table.name, table.rows.unwrap_or(0));
+    }
+}
+
+fn print(study: &str, summary: &Summary) {
+    let tables = summary.tables.len();
+    println!("Built {study}: {tables} tables in {:.1} s", summary.time.as_secs_f64());
+    let width = summary.tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
+    for table in &summary.tables {
+        println!("  {:width$}  {:>12} rows", table.name, thousands(table.rows.unwrap_or(0)));
+    }
+}

@@ -1,0 +1,54 @@
+//! Which studies a command is about.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::{Error, Exit, Result};
+use crate::study::find;
+use crate::study::manifest::Manifest;
+
+/// Studies by name, and where they are.
+#[derive(Args, Debug)]
+pub struct ChosenArgs {
+    /// Prefix of a study; may be given several times
+    #[arg(long, short = 't', value_name = "STUDY", required = true)]
+    pub target: Vec<String>,
+    /// Folder with studies, at any depth; may be given several times
+    #[arg(long, short = 's', value_name = "DIR", env = "CUMULUS_LIBRARY_STUDY_DIR")]
+    study_dir: Vec<PathBuf>,
+}
+
+impl ChosenArgs {
+    /// The studies in the order in which they are asked for, each read and checked.
+    pub fn studies(&self) -> Result<Vec<Manifest>> {
+        let mut found = find::below(&self.study_dir)?;
+        let mut studies = Vec::new();
+        for target in &self.target {
+            let wanted = target.to_lowercase();
+            let index = found.iter().position(|found| match &found.study {
+                Ok(study) => study.prefix == wanted,
+                // A faulty one can still be told by its folder.
+                Err(_) => found.path.parent().is_some_and(|folder| folder.ends_with(target)),
+            });
+            match index {
+                Some(index) => studies.push(found.swap_remove(index).study?),
+                None => return Err(self.unknown(target, &found)),
+            }
+        }
+        Ok(studies)
+    }
+
+    fn unknown(&self, target: &str, found: &[find::Found]) -> Error {
+        let known: Vec<_> = found
+            .iter()
+            .filter_map(|found| Some(found.study.as_ref().ok()?.prefix.as_str()))
+            .collect();
+        let there = match (self.study_dir.is_empty(), known.is_empty()) {
+            (true, _) => "say with -s in which folder it is".to_owned(),
+            (false, true) => "there is none in the folders given".to_owned(),
+            (false, false) => format!("there are: {}", known.join(", ")),
+        };
+        Error::new(Exit::ArgsInvalid, format!("there is no study '{target}'; {there}"))
+    }
+}

@@ -1,0 +1,60 @@
+//! `cumulus-etl study export`
+
+use clap::Args;
+
+use super::chosen::ChosenArgs;
+use super::database::DatabaseArgs;
+use crate::cli::logging::LoggingArgs;
+use crate::error::Result;
+use crate::share::export::{self, Exported, Study};
+use crate::store::Folder;
+use crate::study::engine::datafusion::Input;
+use crate::ui;
+
+/// Options of `study export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    chosen: ChosenArgs,
+    /// Stage whose exports are written [default: 'default', else all]
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<String>,
+    /// Write all tables to a zip of their own, rows of patients too: not for sharing
+    #[arg(long)]
+    archive: bool,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    logging: LoggingArgs,
+    /// Folder or bucket URL that exports go to
+    #[arg(value_name = "DATA_PATH", env = "CUMULUS_LIBRARY_DATA_PATH")]
+    #[arg(default_value = "./data_export")]
+    data_path: String,
+}
+
+impl ExportArgs {
+    /// Writes the exports of the studies.
+    pub fn run(self) -> Result<()> {
+        self.logging.init();
+        ui::signals::install()?;
+        let studies = self.chosen.studies()?;
+        let opened = self.database.open(|_| Ok(Input::Nothing))?;
+        let data = Folder::open_with(&self.data_path, &opened.options)?;
+        for study in &studies {
+            let study = Study::of(study, self.stage.as_deref())?;
+            let exported = match self.archive {
+                true => export::archive(&opened.engine, &study, &data, &opened.work)?,
+                false => export::export(&opened.engine, &study, &data, &opened.work)?,
+            };
+            print(&study.prefix, &exported);
+        }
+        Ok(())
+    }
+}
+
+fn print(study: &str, exported: &Exported) {
+    println!("Exported {} tables of {study} to {}", exported.tables.len(), exported.archive);
+    if !exported.empty.is_empty() {
+        println!("  without rows, so not exported: {}", exported.empty.join(", "));
+    }
+}

@@ -1,0 +1,36 @@
+//! `cumulus-etl study import`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::database::DatabaseArgs;
+use crate::cli::logging::LoggingArgs;
+use crate::error::Result;
+use crate::share::import::import;
+use crate::study::engine::datafusion::Input;
+use crate::ui;
+
+/// Options of `study import`.
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// Zip that `study export` wrote
+    #[arg(long, short = 'a', alias = "archive_path", value_name = "ZIP")]
+    archive: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    logging: LoggingArgs,
+}
+
+impl ImportArgs {
+    /// Makes the tables of the archive's study.
+    pub fn run(self) -> Result<()> {
+        self.logging.init();
+        ui::signals::install()?;
+        let opened = self.database.open(|_| Ok(Input::Nothing))?;
+        let (study, tables) = import(&opened.engine, &self.archive, &opened.work)?;
+        println!("Imported {} tables of {study}", tables.len());
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! `cumulus-etl study sql`
+
+use std::io::{self, BufWriter, Write};
+
+use arrow::array::RecordBatch;
+use arrow::json::WriterBuilder;
+use arrow::json::writer::JsonArray;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::util::pretty::pretty_format_batches_with_schema;
+use clap::{Args, ValueEnum};
+
+use super::database::{DatabaseArgs, InputArgs};
+use crate::cli::logging::LoggingArgs;
+use crate::error::{Context, Result};
+use crate::study::engine::{Engine, Rows};
+use crate::ui;
+
+/// Rows that a table on the screen has at most.
+const SHOWN: usize = 200;
+
+/// Options of `study sql`.
+#[derive(Args, Debug)]
+pub struct SqlArgs {
+    /// A query in Athena's SQL; it can't change anything
+    #[arg(value_name = "QUERY")]
+    query: String,
+    /// How rows are shown
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Table)]
+    format: Format,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    logging: LoggingArgs,
+}
+
+/// How rows are shown.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For the screen, the first 200 rows
+    Table,
+    /// All rows, a null as an empty cell
+    Csv,
+    /// All rows as one list of objects
+    Json,
+}
+
+impl SqlArgs {
+    /// Runs the query and prints its rows.
+    pub fn run(self) -> Result<()> {
+        self.logging.init();
+        ui::signals::install()?;
+        let opened = self.database.open(|options| self.input.input(options))?;
+        let rows = opened.engine.query(&self.query)?;
+        let mut out = BufWriter::new(io::stdout().lock());
+        let printed = match self.format {
+            Format::Table => table(rows, &mut out),
+            Format::Csv => csv(rows, &mut out),
+            Format::Json => json(rows, &mut out),
+        };
+        printed?;
+        out.flush().context("cannot print")
+    }
+}
+
+fn table(rows: Rows, out: &mut impl Write) -> Result<()> {
+    let Rows { schema, batches } = rows;
+    let mut shown: Vec<RecordBatch> = Vec::new();
+    let (mut count, mut more) = (0, false);
+    for batch in batches {
+        let batch = batch?;
+        let left = SHOWN - count;
+        more = batch.num_rows() > left;
+        let batch = batch.slice(0, batch.num_rows().min(left));
+        count += batch.num_rows();
+        shown.push(batch);
+        if more {
+            break;
+        }
+    }
+    let text = pretty_format_batches_with_schema(schema, &shown).context("cannot print")?;
+    writeln!(out, "{text}").context("cannot print")?;
+    let note = if more { "the first " } else { "" };
+    let rest = if more { "; for all of them: --format csv or json" } else { "" };
+    writeln!(out, "{note}{count} rows{rest}").context("cannot print")
+}
+
+fn csv(rows: Rows, out: &mut impl Write) -> Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record(rows.schema.fields().iter().map(|field| field.name()))
+        .context("cannot print")?;
+    let options = FormatOptions::default().with_null("");
+    for batch in rows.batches {
+        let batch = batch?;
+        let formatters: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column, &options))
+            .collect::<Result<_, _>>()
+            .context("cannot print")?;
+        for row in 0..batch.num_rows() {
+            let cells = formatters.iter().map(|formatter| formatter.value(row).to_string());
+            csv.write_record(cells).context("cannot print")?;
+        }
+    }
+    csv.flush().context("cannot print")
+}
+
+fn json(rows: Rows, out: &mut impl Write) -> Result<()> {
+    let mut json = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(&mut *out);
+    for batch in rows.batches {
+        json.write(&batch?).context("cannot print")?;
+    }
+    json.finish().context("cannot print")?;
+    drop(json);
+    writeln!(out).context("cannot print")
+}

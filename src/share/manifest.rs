@@ -1,0 +1,89 @@
+//! The manifest that goes with an export: the study's own, with workflows' tables spelled out.
+
+use toml::{Table, Value};
+
+use crate::error::{Context, Result};
+use crate::study::manifest::{ExportKind, Manifest, Work};
+use crate::study::source::Source;
+
+/// The text of the manifest.
+///
+/// # Errors
+/// A manifest that can't be read any more.
+pub fn spelled_out(study: &Manifest) -> Result<String> {
+    let source = Source::read(&study.path)?;
+    let mut text: Table = source.toml()?;
+    // The tables of each action that exports, by stage and place: submanifests are taken in.
+    let mut stages = Table::new();
+    for (stage, actions) in &study.stages {
+        let mut spelled = Vec::new();
+        for action in actions {
+            let mut entry = Table::new();
+            if let Some(label) = &action.label {
+                entry.insert("label".to_owned(), label.clone().into());
+            }
+            match &action.work {
+                Work::Build { parallel, files } => {
+                    let kind = if *parallel { "build:parallel" } else { "build:serial" };
+                    entry.insert("type".to_owned(), kind.into());
+                    let files = files.iter().map(|file| Value::from(file.name.clone()));
+                    entry.insert("files".to_owned(), Value::Array(files.collect()));
+                    push(&mut spelled, entry, action.skip_by_default);
+                }
+                Work::Export { tables, .. } => {
+                    // Annotated counts of an action are exported as what they are.
+                    let mut by_kind: Vec<(&str, Vec<Value>)> = Vec::new();
+                    for table in tables {
+                        let mut named = Table::new();
+                        named.insert("name".to_owned(), table.name.clone().into());
+                        if let Some(about) = &table.description {
+                            named.insert("description".to_owned(), about.clone().into());
+                        }
+                        let kind = action_type(table.kind);
+                        match by_kind.iter_mut().find(|(known, _)| *known == kind) {
+                            Some((_, tables)) => tables.push(Value::Table(named)),
+                            None => by_kind.push((kind, vec![Value::Table(named)])),
+                        }
+                    }
+                    for (kind, tables) in by_kind {
+                        let mut entry = entry.clone();
+                        entry.insert("type".to_owned(), kind.into());
+                        entry.insert("tables".to_owned(), Value::Array(tables));
+                        push(&mut spelled, entry, action.skip_by_default);
+                    }
+                }
+            }
+        }
+        stages.insert(stage.clone(), Value::Array(spelled));
+    }
+    // The older layout becomes the one that has stages.
+    let older = [
+        "table_builder_config",
+        "sql_config",
+        "counts_builder_config",
+        "file_config",
+        "statistics_config",
+        "export_config",
+    ];
+    for key in older {
+        text.remove(key);
+    }
+    text.insert("stages".to_owned(), Value::Table(stages));
+    toml::to_string(&text).context("cannot write the study's manifest")
+}
+
+fn push(into: &mut Vec<Value>, mut entry: Table, skip: bool) {
+    if skip {
+        entry.insert("skip_by_default".to_owned(), true.into());
+    }
+    into.push(Value::Table(entry));
+}
+
+fn action_type(kind: ExportKind) -> &'static str {
+    match kind {
+        ExportKind::Cube => "export:counts",
+        ExportKind::AnnotatedCube => "export:annotated_counts",
+        ExportKind::Flat => "export:flat",
+        ExportKind::Meta => "export:meta",
+    }
+}

@@ -1,0 +1,6 @@
+//! Sharing studies: what leaves the institution, and how.
+
+pub mod export;
+pub mod import;
+mod manifest;
+mod place;
