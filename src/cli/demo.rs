@@ -9,6 +9,11 @@ use super::logging::LoggingArgs;
 use crate::config::EtlConfig;
 use crate::demo::{self, Summary};
 use crate::error::Result;
+use crate::share::export::{Study, export};
+use crate::store::{Folder, WorkFolder};
+use crate::study::build::{self, Observer};
+use crate::study::engine::TableInfo;
+use crate::study::engine::datafusion::{DataFusion, Input, Limits};
 use crate::ui::{Progress, thousands};
 use crate::{etl, ui};
 
@@ -68,7 +73,12 @@ impl DemoArgs {
         println!("\nNow the main job, as you would run it on real data:");
         println!("  cumulus-etl {input} {output} {phi}\n");
         etl::run(&EtlConfig::new(&input, &output, &phi), bars)?;
-        println!("{}", look(&output, &phi));
+        let (database, shared) = (text("studies"), text("shared"));
+        println!("\nNow the study core, and what of it is to be shared:");
+        println!("  cumulus-etl study build -t core --lake {output} --database {database}");
+        println!("  cumulus-etl study export -t core --database {database} {shared}\n");
+        study(&output, &database, &shared)?;
+        println!("{}", look(&output, &phi, &database));
         Ok(())
     }
 }
@@ -90,12 +100,35 @@ fn describe(summary: &Summary, dir: &str, clock: Instant) -> String {
     )
 }
 
-fn look(output: &str, phi: &str) -> String {
+/// Builds and exports core.
+fn study(output: &str, database: &str, shared: &str) -> Result<()> {
+    struct Quiet;
+
+    impl Observer for Quiet {
+        fn file(&self, _: usize, _: usize, _: &str) {}
+        fn table(&self, _: &TableInfo) {}
+    }
+
+    let temporary = Folder::open(&std::env::temp_dir().to_string_lossy())?;
+    let work = WorkFolder::create(None, &temporary)?;
+    let limits = Limits::of_machine();
+    let input = Input::Lake(Folder::open(output)?);
+    let engine = DataFusion::open(Folder::open(database)?, input, work.clone(), &limits)?;
+    let built = build::build_core(&engine, limits.threads, &Quiet)?;
+    println!("Built core: {} tables in {:.1} s", built.tables.len(), built.time.as_secs_f64());
+    let exported = export(&engine, &Study::core()?, &Folder::open(shared)?, &work)?;
+    println!("Exported {} tables of core to {}", exported.tables.len(), exported.archive);
+    Ok(())
+}
+
+fn look(output: &str, phi: &str, database: &str) -> String {
     format!(
         "
 The de-identified tables are Delta Lake tables below '{output}', a folder each. To look at one:
   pip install deltalake pyarrow
   python3 -c \"from deltalake import DeltaTable; print(DeltaTable('{output}/patient').to_pyarrow_table().to_pylist()[0])\"
+or ask for what you want to know:
+  cumulus-etl study sql \"SELECT * FROM core__count_patient\" --database {database}
 What was done stands in '{output}/JobConfig/'. The codebook, the ID mapping and the rejected rows
 are in '{phi}': in earnest, that folder never leaves the institution."
     )

@@ -22,6 +22,7 @@ use super::manifest;
 use super::place::{self, Place};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
+use crate::study::core;
 use crate::study::engine::Engine;
 use crate::study::manifest::{ExportKind, ExportTable, Manifest, Work};
 
@@ -65,6 +66,14 @@ impl Study {
             tables: tables.collect(),
             manifest: manifest::spelled_out(study)?,
         })
+    }
+
+    /// What the study exports that is part of this program.
+    pub fn core() -> Result<Self> {
+        let tables = core::exports()?;
+        let about = "FHIR's tables, flattened for analysts";
+        let manifest = manifest::declared(core::PREFIX, about, &tables)?;
+        Ok(Self { prefix: core::PREFIX.to_owned(), tables, manifest })
     }
 }
 

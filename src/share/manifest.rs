@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use crate::error::{Context, Result};
-use crate::study::manifest::{ExportKind, Manifest, Work};
+use crate::study::manifest::{ExportKind, ExportTable, Manifest, Work};
 use crate::study::source::Source;
 
 /// The text of the manifest.
@@ -31,24 +31,9 @@ pub fn spelled_out(study: &Manifest) -> Result<String> {
                     push(&mut spelled, entry, action.skip_by_default);
                 }
                 Work::Export { tables, .. } => {
-                    // Annotated counts of an action are exported as what they are.
-                    let mut by_kind: Vec<(&str, Vec<Value>)> = Vec::new();
-                    for table in tables {
-                        let mut named = Table::new();
-                        named.insert("name".to_owned(), table.name.clone().into());
-                        if let Some(about) = &table.description {
-                            named.insert("description".to_owned(), about.clone().into());
-                        }
-                        let kind = action_type(table.kind);
-                        match by_kind.iter_mut().find(|(known, _)| *known == kind) {
-                            Some((_, tables)) => tables.push(Value::Table(named)),
-                            None => by_kind.push((kind, vec![Value::Table(named)])),
-                        }
-                    }
-                    for (kind, tables) in by_kind {
+                    for export in exports(tables) {
                         let mut entry = entry.clone();
-                        entry.insert("type".to_owned(), kind.into());
-                        entry.insert("tables".to_owned(), Value::Array(tables));
+                        entry.extend(export);
                         push(&mut spelled, entry, action.skip_by_default);
                     }
                 }
@@ -70,6 +55,42 @@ pub fn spelled_out(study: &Manifest) -> Result<String> {
     }
     text.insert("stages".to_owned(), Value::Table(stages));
     toml::to_string(&text).context("cannot write the study's manifest")
+}
+
+/// The manifest of a study that has none, and exports these tables.
+pub fn declared(prefix: &str, about: &str, tables: &[ExportTable]) -> Result<String> {
+    let mut stages = Table::new();
+    let actions = exports(tables).into_iter().map(Value::Table);
+    stages.insert("default".to_owned(), Value::Array(actions.collect()));
+    let mut text = Table::new();
+    text.insert("study_prefix".to_owned(), prefix.into());
+    text.insert("description".to_owned(), about.into());
+    text.insert("stages".to_owned(), Value::Table(stages));
+    toml::to_string(&text).context("cannot write the study's manifest")
+}
+
+/// An action for each kind of tables: annotated counts are exported as what they are.
+fn exports(tables: &[ExportTable]) -> Vec<Table> {
+    let mut by_kind: Vec<(&str, Vec<Value>)> = Vec::new();
+    for table in tables {
+        let mut named = Table::new();
+        named.insert("name".to_owned(), table.name.clone().into());
+        if let Some(about) = &table.description {
+            named.insert("description".to_owned(), about.clone().into());
+        }
+        let kind = action_type(table.kind);
+        match by_kind.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, tables)) => tables.push(Value::Table(named)),
+            None => by_kind.push((kind, vec![Value::Table(named)])),
+        }
+    }
+    let action = |(kind, tables): (&str, Vec<Value>)| {
+        let mut entry = Table::new();
+        entry.insert("type".to_owned(), kind.into());
+        entry.insert("tables".to_owned(), Value::Array(tables));
+        entry
+    };
+    by_kind.into_iter().map(action).collect()
 }
 
 fn push(into: &mut Vec<Value>, mut entry: Table, skip: bool) {

@@ -395,3 +395,24 @@ fn two_builds_at_once_come_one_after_the_other() {
     }
     assert_eq!(query(&site, "SELECT count(*) AS n FROM sick__cohort"), "n\n4\n");
 }
+
+#[test]
+fn the_examples_can_be_built_and_exported() {
+    let site = Site::new();
+    let mut demo = site.command();
+    demo.args(["demo", "fhir", "--data-only", "--no-flaws", "--patients", "25"]);
+    assert_eq!(end(&mut demo).code, Some(0));
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples");
+    let studies = ["-t", "cough", "-t", "groups", "-s", examples];
+    let built = run(&site, &[&["build", "--load-ndjson-dir", "fhir"], &studies[..]].concat());
+    assert_eq!(built.code, Some(0), "{built:?}");
+    let exported = run(&site, &[&["export"], &studies[..], &["out"]].concat());
+    assert_eq!(exported.code, Some(0), "{exported:?}");
+    let csv = |name: &str| fs::read_to_string(site.path(&format!("out/{name}"))).unwrap();
+    let annotated = csv("groups/groups__count_class.annotated_cube.csv");
+    assert!(annotated.starts_with("cnt,class_code,start_year,class_name,setting\n"), "{annotated}");
+    assert!(annotated.contains(",Ambulatory,Outpatient"), "{annotated}");
+    assert_eq!(csv("cough/cough__meta_version.meta.csv"), "data_package_version\n1\n");
+    let first = children(&site.path("out/cough"));
+    assert!(first.contains(&"cough__meta_date.meta.csv".to_owned()), "{first:?}");
+}

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use clap::Args;
 use tracing::{debug, info};
 
-use super::chosen::ChosenArgs;
+use super::chosen::{Chosen, ChosenArgs};
 use super::database::{DatabaseArgs, InputArgs};
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Exit, Result};
 use crate::study::build::{self, Observer, Options, Summary};
+use crate::study::core;
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::Input;
 use crate::ui::{self, thousands};
@@ -62,13 +63,19 @@ impl BuildArgs {
             concurrent: concurrent.unwrap_or(opened.threads),
         };
         for study in &studies {
-            let told =
-                Told { study: &study.prefix, bar: bars.then(|| ui::Bar::files(&study.prefix, 0)) };
-            let built = build::build(&opened.engine, study, &options, &told);
+            let prefix = match study {
+                Chosen::Own(study) => study.prefix.as_str(),
+                Chosen::Core => core::PREFIX,
+            };
+            let told = Told { study: prefix, bar: bars.then(|| ui::Bar::files(prefix, 0)) };
+            let built = match study {
+                Chosen::Own(study) => build::build(&opened.engine, study, &options, &told),
+                Chosen::Core => build::build_core(&opened.engine, options.concurrent, &told),
+            };
             if let Some(bar) = &told.bar {
                 bar.finish();
             }
-            print(&study.prefix, &built?);
+            print(prefix, &built?);
         }
         Ok(())
     }

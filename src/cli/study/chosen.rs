@@ -5,8 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::{Error, Exit, Result};
+use crate::study::core;
 use crate::study::find;
 use crate::study::manifest::Manifest;
+
+/// A study that was asked for.
+pub enum Chosen {
+    /// One in a folder.
+    Own(Box<Manifest>),
+    /// The one that is built in.
+    Core,
+}
 
 /// Studies by name, and where they are.
 #[derive(Args, Debug)]
@@ -21,7 +30,7 @@ pub struct ChosenArgs {
 
 impl ChosenArgs {
     /// The studies in the order in which they are asked for, each read and checked.
-    pub fn studies(&self) -> Result<Vec<Manifest>> {
+    pub fn studies(&self) -> Result<Vec<Chosen>> {
         let mut found = find::below(&self.study_dir)?;
         let mut studies = Vec::new();
         for target in &self.target {
@@ -32,7 +41,8 @@ impl ChosenArgs {
                 Err(_) => found.path.parent().is_some_and(|folder| folder.ends_with(target)),
             });
             match index {
-                Some(index) => studies.push(found.swap_remove(index).study?),
+                Some(index) => studies.push(Chosen::Own(Box::new(found.swap_remove(index).study?))),
+                None if wanted == core::PREFIX => studies.push(Chosen::Core),
                 None => return Err(self.unknown(target, &found)),
             }
         }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::chosen::ChosenArgs;
+use super::chosen::{Chosen, ChosenArgs};
 use super::database::DatabaseArgs;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
@@ -41,7 +41,10 @@ impl ExportArgs {
         let opened = self.database.open(|_| Ok(Input::Nothing))?;
         let data = Folder::open_with(&self.data_path, &opened.options)?;
         for study in &studies {
-            let study = Study::of(study, self.stage.as_deref())?;
+            let study = match study {
+                Chosen::Own(study) => Study::of(study, self.stage.as_deref())?,
+                Chosen::Core => Study::core()?,
+            };
             let exported = match self.archive {
                 true => export::archive(&opened.engine, &study, &data, &opened.work)?,
                 false => export::export(&opened.engine, &study, &data, &opened.work)?,

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::plan::{Step, Unit, Work};
+use super::core;
 use super::engine::{Build, Engine, Start, TableInfo};
 use super::manifest::{Manifest, Place};
 use crate::error::{Error, Result};
@@ -76,26 +77,22 @@ pub fn build(
     Ok(Summary { tables, time: clock.elapsed() })
 }
 
-/// Builds a study that is declared in this program: SQL by name of its table.
-pub fn build_statements<'a>(
+/// Builds the study that is part of this program.
+pub fn build_core(
     engine: &dyn Engine,
-    study: &str,
-    statements: impl IntoIterator<Item = (&'a str, &'a str)>,
+    concurrent: usize,
     observer: &dyn Observer,
 ) -> Result<Summary> {
     let clock = Instant::now();
-    let build = engine.begin(study, Start::Empty)?;
-    let mut tables = Vec::new();
-    for (name, sql) in statements {
-        let made = build.execute(sql).map_err(|error| {
-            Error::new(error.exit(), format!("{name}: {error}{}", excerpt(sql)))
-        })?;
-        if let Some(table) = made {
-            observer.table(&table);
-            tables.push(table);
-        }
-    }
+    let sources = core::sources(engine)?;
+    let build = engine.begin(core::PREFIX, Start::Empty)?;
+    let tables = Mutex::new(Vec::new());
+    core::build(&*build, &sources, concurrent, &|table| {
+        observer.table(table);
+        tables.lock().unwrap_or_else(PoisonError::into_inner).push(table.clone());
+    })?;
     build.commit()?;
+    let tables = tables.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Summary { tables, time: clock.elapsed() })
 }
 

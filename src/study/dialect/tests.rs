@@ -1,1 +1,41 @@
+use super::*;
 
+#[test]
+fn a_text_is_cut_into_statements_with_their_lines() {
+    let text = "-- first;\nSELECT 'a;b' AS \"x;y\"; /* ; */\n\n  select 2\n  from é; ;\n-- the end";
+    let pieces = pieces(text).unwrap();
+    let shown: Vec<_> = pieces.iter().map(|piece| (piece.sql.as_str(), piece.line)).collect();
+    assert_eq!(shown, [("SELECT 'a;b' AS \"x;y\"", 2), ("select 2\n  from é", 4)]);
+    assert_eq!(super::pieces("SELECT 1;\n'open").unwrap_err().line, Some(2));
+}
+
+#[test]
+fn names_are_in_lower_case_and_their_spelling_is_known() {
+    let statement =
+        parse("CREATE TABLE \"S__Made\" AS SELECT \"Code\" AS \"theCode\", Other FROM t");
+    let statement = statement.unwrap();
+    let Command::Create { name, query, .. } = &statement.command else { panic!("{statement:?}") };
+    assert_eq!(name.name, "S__Made");
+    assert!(query.to_string().contains("\"code\" AS \"thecode\""), "{query}");
+    let table = |lower: &str| (lower == "code").then(|| "cOdE".to_owned());
+    assert_eq!(statement.spelling.column("thecode", table), "theCode");
+    assert_eq!(statement.spelling.column("code", table), "cOdE");
+    assert_eq!(statement.spelling.column("other", |_| None), "Other");
+}
+
+#[test]
+fn what_is_refused_says_where_and_why() {
+    for (sql, line, why) in [
+        ("SELECT 1\nFROM", Some(2), "Expected"),
+        ("SELECT 1 2 3", Some(1), "was not expected"),
+        ("SELECT a,\n  json_parse(b) FROM t", Some(2), "json_parse() does not run"),
+        ("SELECT try(a, b) FROM t", Some(1), "try(expression) is called with 2 arguments"),
+        ("SELECT a FROM t FETCH FIRST 1 ROWS WITH TIES", None, "FETCH FIRST"),
+        ("UPDATE t SET a = 1", None, "UPDATE t does not run"),
+        ("CREATE EXTERNAL TABLE s__a (x int) LOCATION 'x'", None, "CREATE EXTERNAL TABLE"),
+    ] {
+        let refused = parse(sql).unwrap_err();
+        assert!(refused.why.contains(why), "{sql}: {refused:?}");
+        assert_eq!(refused.line, line, "{sql}: {refused:?}");
+    }
+}

@@ -15,6 +15,7 @@ use sqlparser::ast::{ObjectName, Query, Visit, Visitor};
 use tokio::runtime::Runtime;
 
 use super::catalog::Tables;
+use super::session::{CATALOG, SCHEMA};
 use super::write;
 use crate::error::{Error, Exit, Result};
 use crate::study::dialect::{self, Refused, Spelling};
@@ -136,7 +137,8 @@ fn invalid(error: DataFusionError) -> Error {
         },
         DataFusionError::SchemaError(error, _) => Error::new(Exit::StudyInvalid, error.to_string()),
         DataFusionError::Plan(why) | DataFusionError::NotImplemented(why) => {
-            Error::new(Exit::StudyInvalid, why)
+            // All tables are in one schema, which nobody has named.
+            Error::new(Exit::StudyInvalid, why.replace(&format!("{CATALOG}.{SCHEMA}."), ""))
         }
         other => Error::new(Exit::StudyInvalid, other.strip_backtrace()),
     }

@@ -43,3 +43,74 @@ fn a_study_is_built_and_read() {
          +----+------------------+------+---+"
     );
 }
+
+/// Writes a Parquet file of one row of JSON.
+fn parquet(path: &std::path::Path, row: &str) {
+    let values = [serde_json::from_str::<serde_json::Value>(row).unwrap()];
+    let rows = || values.iter().map(|value| Ok::<_, arrow::error::ArrowError>(value.clone()));
+    let schema = arrow::json::reader::infer_json_schema_from_iterator(rows()).unwrap();
+    let schema = Arc::new(schema);
+    let mut decoder = arrow::json::ReaderBuilder::new(schema.clone()).build_decoder().unwrap();
+    decoder.serialize(&values).unwrap();
+    let batch = decoder.flush().unwrap().unwrap();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let file = fs::File::create(path).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, schema, None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn files_of_a_table_may_differ_at_any_depth() {
+    let root = tempfile::tempdir().unwrap();
+    let lake = root.path().join("lake/patient");
+    // No field of the struct in common, another spelling, a list of structs that grows.
+    parquet(
+        &lake.join("a.parquet"),
+        r#"{"id": "a", "code": {"text": "t"}, "items": [{"x": 1}], "n": 1}"#,
+    );
+    parquet(
+        &lake.join("b.parquet"),
+        r#"{"ID": "b", "Code": {"coding": [{"code": "c"}]},
+            "items": [{"y": {"z": "deep"}}, {"x": 2}], "later": true, "n": 1.5}"#,
+    );
+    let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
+    let work =
+        WorkFolder::create(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
+    let limits = Limits { memory: 64 << 20, threads: 2 };
+    let input = Input::Lake(folder("lake"));
+    let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
+    let sql = "SELECT p.id, p.code.text, c.coding.code, i.item.x, i.item.y.z, p.later, p.n \
+               FROM patient p LEFT JOIN UNNEST(p.code.coding) AS c (coding) ON TRUE \
+               CROSS JOIN UNNEST(p.items) AS i (item) ORDER BY 1, 4, 5";
+    assert_eq!(
+        shown(engine.query(sql).unwrap()),
+        "+----+------+------+---+------+-------+-----+\n\
+         | id | text | code | x | z    | later | n   |\n\
+         +----+------+------+---+------+-------+-----+\n\
+         | a  | t    |      | 1 |      |       | 1.0 |\n\
+         | b  |      | c    | 2 |      | true  | 1.5 |\n\
+         | b  |      | c    |   | deep | true  | 1.5 |\n\
+         +----+------+------+---+------+-------+-----+"
+    );
+    // A condition on a column that a file lacks, and on a field.
+    let filtered = "SELECT id FROM patient p WHERE later AND p.code.text IS NULL AND n > 1";
+    assert!(shown(engine.query(filtered).unwrap()).contains("| b  |"));
+}
+
+#[test]
+fn columns_that_differ_in_case_only_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    parquet(
+        &root.path().join("lake/patient/a.parquet"),
+        r#"{"id": "a", "code": {"x": 1, "X": 2}}"#,
+    );
+    let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
+    let work =
+        WorkFolder::create(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
+    let limits = Limits { memory: 64 << 20, threads: 1 };
+    let input = Input::Lake(folder("lake"));
+    let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
+    let error = engine.query("SELECT id FROM patient").err().unwrap().to_string();
+    assert!(error.contains("differ in case only"), "{error}");
+}
