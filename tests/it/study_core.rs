@@ -60,12 +60,19 @@ fn texts(batch: &RecordBatch) -> Vec<Row> {
         .collect()
 }
 
-/// A cell as Cumulus Library's CSV has it, spelled as ours.
+/// A cell of ours or of Cumulus Library's CSV in one spelling.
 fn spelled(cell: &str, data_type: &DataType) -> String {
     match data_type {
         _ if cell.is_empty() => String::new(),
         DataType::Boolean => cell.to_lowercase(),
-        DataType::Timestamp(..) => cell.replace(' ', "T"),
+        DataType::Timestamp(..) => {
+            let time = cell.replace(' ', "T");
+            // As many digits of the second as are needed, or in threes.
+            match time.split_once('.') {
+                Some((time, digits)) => format!("{time}.{}", digits.trim_end_matches('0')),
+                None => time,
+            }
+        }
         DataType::Float64 => format!("{:?}", cell.parse::<f64>().unwrap()),
         _ => cell.to_owned(),
     }
@@ -114,9 +121,11 @@ fn tables_are_those_of_cumulus_library() {
             .iter()
             .map(|column| schema.index_of(column).unwrap_or_else(|e| panic!("{name}: {e}")))
             .collect();
-        let pick = |row: &Row| -> Row { places.iter().map(|place| row[*place].clone()).collect() };
-        ours = ours.iter().map(pick).collect();
         let kinds: Vec<_> = places.iter().map(|place| schema.field(*place).data_type()).collect();
+        let pick = |row: &Row| -> Row {
+            places.iter().zip(&kinds).map(|(place, kind)| spelled(&row[*place], kind)).collect()
+        };
+        ours = ours.iter().map(pick).collect();
         let mut theirs: Vec<Row> = rows
             .iter()
             .map(|row| row.iter().zip(&kinds).map(|(cell, kind)| spelled(cell, kind)).collect())
