@@ -22,6 +22,7 @@ mod lake;
 mod leak;
 mod line_to_row;
 mod loopback;
+mod memory;
 mod places;
 mod readers;
 mod requests;
