@@ -17,7 +17,7 @@ pub use check::check;
 pub use convert::convert;
 pub use init::init;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ use crate::config::{EtlConfig, OutputFormat};
 use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::{Error, Exit, Result};
 use crate::http::show_url;
-use crate::input::{self, Deletes, ExportLog, Inputs, base_of};
+use crate::input::{self, Ahead, Deletes, ExportLog, Inputs, base_of};
 use crate::output::{SinkOptions, Sinks, completion};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::ui::Progress;
@@ -42,6 +42,9 @@ use summary::Summary;
 
 /// The folder of all runs' rejected rows below PHI.
 const REJECTED: &str = "rejected";
+
+/// Tables that are written and wait to be tidied.
+const TABLES_TO_COMPLETE: usize = 4;
 
 /// In which forms rows are staged: what the formats of the run need.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +73,7 @@ struct Run<'a> {
     deletes: Deletes,
     forms: Forms,
     sinks: Sinks,
+    alone: Mutex<()>,
     /// Bytes of all files that will be read.
     input_bytes: u64,
     bars: bool,
@@ -190,6 +194,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
             json: config.output_format.contains(&OutputFormat::Ndjson),
         },
         sinks,
+        alone: Mutex::default(),
         input_bytes: tables.iter().flat_map(|t| &t.files).map(|file| file.bytes).sum(),
         bars,
     };
@@ -210,6 +215,13 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
 }
 
 impl Run<'_> {
+    /// On a disk, what needs memory and all cores is done alone. Nothing but memory would be
+    /// saved by that in a bucket, where most of the time is spent waiting.
+    fn alone(&self) -> Option<MutexGuard<'_, ()>> {
+        let local = self.output.local().is_some();
+        local.then(|| self.alone.lock().unwrap_or_else(|e| e.into_inner()))
+    }
+
     /// The anonymous IDs of rows to delete, sorted.
     fn deletes_of(&self, resource_type: &str) -> Vec<String> {
         let real = self.deletes.by_type.get(resource_type);
@@ -225,6 +237,7 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
     let scrubber = || Scrubber::new(Anonymizer::new(run.codebook.clone(), run.bases.clone()));
     let source = Source {
         input: &run.input,
+        ahead: Ahead::new(&run.input, plans.iter().flat_map(|plan| &plan.files)),
         work: &run.work,
         forms: run.forms,
         threads: run.config.threads,
@@ -236,12 +249,21 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
     thread::scope(|scope| {
         // One waits while another is published, so that neither side often waits for the other.
         let (scrubbed_in, scrubbed_out) = bounded(1);
+        let (written_in, written_out) = bounded(TABLES_TO_COMPLETE);
         // One at a time, in order: Encounter's completion rows before anything else, and no more
         // than one table's row groups in memory.
         let publisher = scope.spawn(move || {
-            let mut summary = Summary::default();
             for (plan, scrubbed, scrubbing) in scrubbed_out {
                 let table = publish::publish(run, plan, scrubbed, scrubbing);
+                if written_in.send(table).is_err() {
+                    break;
+                }
+            }
+        });
+        let completer = scope.spawn(move || {
+            let mut summary = Summary::default();
+            for mut table in written_out {
+                publish::complete(run, &mut table);
                 records.table(&table);
                 summary.add(table);
             }
@@ -259,7 +281,9 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
             }
         }
         drop(scrubbed_in);
-        publisher.join().map_err(|_| Error::failed("writing a table has failed unexpectedly"))
+        let written = publisher.join();
+        let completed = completer.join();
+        written.and(completed).map_err(|_| Error::failed("writing a table has failed unexpectedly"))
     })
 }
 

@@ -12,7 +12,8 @@ Each line on standard input is an order, answered by a line of JSON:
     hung                whether one waits
     resume
     answer METHOD STATUS CODE MORE
-                        requests of this method fail with this code from now on
+                        requests of this method (GET-OBJECT: but for listings) fail with this
+                        code from now on
     well                no more of that
     ignore-conditions   conditional writes overwrite from now on
 
@@ -67,9 +68,13 @@ class Middleware:
                 self.hung.set()
                 self.going.wait()
         time.sleep(self.delay)
-        if environ["REQUEST_METHOD"] in self.answers:
+        method = environ["REQUEST_METHOD"]
+        if method not in self.answers and environ["PATH_INFO"].count("/") > 1:
+            # A bucket's own path is for listings.
+            method = f"{method}-OBJECT"
+        if method in self.answers:
             drain(environ)
-            status, code, more = self.answers[environ["REQUEST_METHOD"]]
+            status, code, more = self.answers[method]
             body = f"<Error><Code>{code}</Code>{more}</Error>".encode()
             start_response(f"{status} {code}", [("Content-Length", str(len(body)))])
             return [body]

@@ -382,7 +382,7 @@ fn errors_say_what_to_do_and_no_secret() {
     for (answer, code, phrase) in [
         ("GET 404 NoSuchBucket", 54, "there is no bucket 's3://input'"),
         ("GET 403 AccessDenied", 70, "s3:ListBucket in 's3://input'"),
-        ("HEAD 403 AccessDenied", 70, "s3:GetObject in 's3://input'"),
+        ("GET-OBJECT 403 AccessDenied", 70, "s3:GetObject in 's3://input'"),
         ("PUT 403 AccessDenied", 70, "s3:PutObject in 's3://phi'"),
         ("GET 400 ExpiredToken", 70, "have expired"),
         ("GET 403 InvalidAccessKeyId", 70, "does not accept the credentials"),
