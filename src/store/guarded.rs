@@ -265,8 +265,17 @@ impl<S: ObjectStore> MultipartUpload for GuardedUpload<S> {
             Err(StoreError::NotFound { .. }) if self.is_there().await => {
                 Ok(PutResult { e_tag: None, version: None })
             }
-            Err(error) if unanswered(&error) && self.is_there().await => {
-                Ok(PutResult { e_tag: None, version: None })
+            Err(error) if unanswered(&error) => {
+                // The server may be about to: the parts of a large object take their time.
+                let mut pause = PAUSE;
+                for _ in 0..ATTEMPTS {
+                    if self.is_there().await {
+                        return Ok(PutResult { e_tag: None, version: None });
+                    }
+                    sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(self.place.explain(Action::Write, error))
             }
             done => done.map_err(|error| self.place.explain(Action::Write, error)),
         }

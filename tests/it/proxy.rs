@@ -48,6 +48,7 @@ pub struct Behaviour {
 
 impl Behaviour {
     /// Requests seen so far.
+    #[allow(dead_code, reason = "of interest to scripts only")]
     pub fn asked(&self) -> u64 {
         self.asked.load(Relaxed)
     }

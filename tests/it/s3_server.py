@@ -53,9 +53,20 @@ class Middleware:
         self.going = threading.Event()
         self.going.set()
         self.writes = threading.Lock()
+        self.count = threading.Lock()
+        self.active = 0
         self.random = random.Random(7)
 
     def __call__(self, environ, start_response):
+        with self.count:
+            self.active += 1
+        try:
+            return self.answer(environ, start_response)
+        finally:
+            with self.count:
+                self.active -= 1
+
+    def answer(self, environ, start_response):
         self.log.append({
             "method": environ["REQUEST_METHOD"],
             "path": environ["PATH_INFO"],
@@ -194,6 +205,9 @@ def main():
         elif order == "resume":
             app.left = None
             app.going.set()
+            # What waited changes the buckets still.
+            while app.active:
+                time.sleep(0.01)
         elif order == "answer":
             app.answers[words[0]] = (words[1], words[2], "".join(words[3:]))
         elif order == "faults":

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 /// INPUT, OUTPUT and PHI somewhere.
-trait Ground {
+pub trait Ground {
     /// Makes INPUT what is below this folder.
     fn load(&self, folder: &Path);
     /// Runs the main job.
@@ -24,7 +24,7 @@ trait Ground {
     fn save(&self, which: &str, folder: &Path);
 }
 
-const GROUP: [&str; 2] = ["--export-group=g", "--export-timestamp=2024-08-06T14:12:57-04:00"];
+pub const GROUP: [&str; 2] = ["--export-group=g", "--export-timestamp=2024-08-06T14:12:57-04:00"];
 
 /// A store that this process's folders share, by its name.
 struct Memory(&'static str);
@@ -122,14 +122,14 @@ impl Ground for Bucket {
     }
 }
 
-fn program(home: &Path) -> Command {
+pub fn program(home: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command.env_clear().env("HOME", home).env("TMPDIR", home).current_dir(home);
     command.stdin(Stdio::null());
     command
 }
 
-fn ended(ended: Ended) -> Result<(), String> {
+pub fn ended(ended: Ended) -> Result<(), String> {
     match ended.code {
         Some(0) => Ok(()),
         code => Err(format!("{code:?}: {}", ended.err)),
@@ -149,7 +149,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A folder of files of rows.
-fn export(files: &[(&str, &[Value])]) -> tempfile::TempDir {
+pub fn export(files: &[(&str, &[Value])]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, rows) in files {
         let path: PathBuf = dir.path().join(name);
@@ -161,12 +161,12 @@ fn export(files: &[(&str, &[Value])]) -> tempfile::TempDir {
 }
 
 /// What is in OUTPUT and PHI.
-struct Found {
+pub struct Found {
     dir: tempfile::TempDir,
 }
 
 impl Found {
-    fn of(ground: &dyn Ground) -> Self {
+    pub fn of(ground: &dyn Ground) -> Self {
         let dir = tempfile::tempdir().unwrap();
         ground.save("out", &dir.path().join("out"));
         ground.save("phi", &dir.path().join("phi"));
@@ -194,12 +194,19 @@ impl Found {
         rows
     }
 
-    fn patients(&self) -> BTreeMap<String, Value> {
+    /// Rows in the files of rejected rows of this type, one for each run.
+    pub fn rejected(&self, kind: &str) -> Vec<usize> {
+        let runs = fs::read_dir(self.dir.path().join("phi/rejected")).unwrap();
+        let files = runs.map(|run| run.unwrap().path().join(format!("{kind}.ndjson")));
+        files.map(|file| fs::read_to_string(file).unwrap().lines().count()).collect()
+    }
+
+    pub fn patients(&self) -> BTreeMap<String, Value> {
         self.by_real("deltalake", "patient", "Patient")
     }
 }
 
-fn conformance(ground: &dyn Ground) {
+pub fn conformance(ground: &dyn Ground) {
     let encounter = resource(
         "Encounter",
         "e",
@@ -244,7 +251,7 @@ fn conformance(ground: &dyn Ground) {
 }
 
 /// A re-run replaces the files of plain formats.
-fn replacement(ground: &dyn Ground, format: &str) {
+pub fn replacement(ground: &dyn Ground, format: &str) {
     for genders in [["male", "female"], ["other", "unknown"]] {
         let rows = [patient("a", genders[0]), patient("b", genders[1])];
         ground.load(export(&[("p.ndjson", &rows)]).path());
