@@ -56,7 +56,7 @@ impl Lease {
             while stopped.recv_timeout(RENEW) == Err(RecvTimeoutError::Timeout) {
                 // After one that failed the next may succeed: the server may have been away.
                 let Some(held) = version.clone() else { break };
-                match object.put(PutMode::Update(held)) {
+                match object.put(PutMode::Update(held.clone())) {
                     Ok(renewed) => version = Some(version_of(renewed)),
                     Err(StoreError::Precondition { .. } | StoreError::NotFound { .. }) => {
                         version = object.ours().unwrap_or(Some(held));

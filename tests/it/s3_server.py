@@ -35,7 +35,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 HEADERS = ("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION",
            "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID", "HTTP_IF_NONE_MATCH",
-           "HTTP_AUTHORIZATION")
+           "HTTP_AUTHORIZATION", "HTTP_X_AMZ_REQUEST_PAYER", "HTTP_X_AMZ_CHECKSUM_SHA256")
 
 
 class Middleware:

@@ -447,6 +447,29 @@ fn credentials_come_from_profiles_too() {
 }
 
 #[test]
+fn public_buckets_requester_pays_and_checksums_are_asked_for_by_variables() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    let run = |variable: (&str, &str)| -> Vec<Value> {
+        bucket.server.order("log");
+        ended(end(bucket.job().env(variable.0, variable.1))).unwrap();
+        bucket.server.order("log").as_array().unwrap().clone()
+    };
+    let has = |seen: &Value, header: &str| !seen[header].is_null();
+    let written = |seen: &&Value| seen["method"] == "PUT";
+
+    let public = run(("AWS_SKIP_SIGNATURE", "true"));
+    assert!(public.len() > 5 && public.iter().all(|seen| !has(seen, "HTTP_AUTHORIZATION")));
+    let paid = run(("AWS_REQUEST_PAYER", "true"));
+    let gets = || paid.iter().filter(|seen| seen["method"] == "GET");
+    assert!(gets().count() > 5);
+    assert!(gets().all(|seen| seen["HTTP_X_AMZ_REQUEST_PAYER"] == "requester"), "{paid:?}");
+    let summed = run(("AWS_CHECKSUM_ALGORITHM", "SHA256"));
+    assert!(summed.iter().filter(written).count() > 5);
+    assert!(summed.iter().filter(written).all(|seen| has(seen, "HTTP_X_AMZ_CHECKSUM_SHA256")));
+}
+
+#[test]
 fn a_server_without_conditional_writes_is_refused_before_anything_is_written() {
     let Some(bucket) = Bucket::new() else { return };
     bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
