@@ -22,7 +22,7 @@ use hmac::{Hmac, Mac};
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::path::Path as StorePath;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
 use sha2::Sha256;
 
 use crate::proxy::{Behaviour, FAULTS, serve};
@@ -63,27 +63,26 @@ impl Emulator {
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         self.child.wait().unwrap();
         self.child = (self.start)().spawn().unwrap();
-        self.wait();
+        assert!(self.answers(), "the server does not come back");
     }
 
-    fn wait(&self) {
+    /// Waits until it answers; false if it has ended.
+    fn answers(&mut self) -> bool {
+        let probe = StorePath::from("probe");
         for store in &self.stores {
-            let probe = StorePath::from("probe");
-            let there = || {
-                block_on(async {
+            loop {
+                let answer = block_on(async {
                     store.put(&probe, "x".into()).await?;
                     store.delete(&probe).await
-                })
-            };
-            let tries = (0..300).find(|_| {
-                let there = there().is_ok();
-                if !there {
-                    std::thread::sleep(Duration::from_millis(100));
+                });
+                match answer {
+                    Ok(()) => break,
+                    Err(_) if self.child.try_wait().unwrap().is_some() => return false,
+                    Err(_) => std::thread::sleep(Duration::from_millis(100)),
                 }
-                there
-            });
-            tries.expect("the server does not answer");
+            }
         }
+        true
     }
 }
 
@@ -155,7 +154,18 @@ fn silent(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
 }
 
+/// Tries some times: another test may have taken one of the ports that were free.
 fn seaweed() -> Option<Emulator> {
+    for _ in 0..5 {
+        let mut server = begin_seaweed()?;
+        if server.answers() {
+            return Some(server);
+        }
+    }
+    panic!("SeaweedFS ends at once");
+}
+
+fn begin_seaweed() -> Option<Emulator> {
     let python = std::env::var_os("CUMULUS_TEST_PYTHON").map(PathBuf::from);
     let weed = python.and_then(|python| Some(python.parent()?.join("weed")));
     let Some(weed) = weed.filter(|weed| weed.exists()) else { return skipped("SeaweedFS") };
@@ -201,6 +211,7 @@ fn seaweed() -> Option<Emulator> {
             .with_allow_http(true)
             .with_access_key_id(KEY)
             .with_secret_access_key(SECRET)
+            .with_retry(RetryConfig { max_retries: 2, ..RetryConfig::default() })
             .with_bucket_name(bucket);
         Arc::new(store.build().unwrap()) as Arc<dyn ObjectStore>
     };
@@ -222,11 +233,7 @@ fn begin(
 ) -> Emulator {
     let child = start().spawn().unwrap();
     let home = tempfile::tempdir().unwrap();
-    let emulator = Emulator { start, child, scheme, variables, stores, home, _data: data };
-    if scheme == "s3" {
-        emulator.wait();
-    }
-    emulator
+    Emulator { start, child, scheme, variables, stores, home, _data: data }
 }
 
 /// What every copy of Azurite has.

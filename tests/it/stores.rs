@@ -382,6 +382,31 @@ fn requests_speak_of_kms_only_when_asked_to() {
     assert!(keyed.len() > 5 && keyed.iter().all(|headers| *headers == expected), "{keyed:?}");
 }
 
+/// Each request costs its latency: a table in a bucket must not need more of them unnoticed.
+#[test]
+fn a_table_takes_few_requests() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    let requests = || -> Vec<String> {
+        bucket.server.order("log");
+        bucket.run("deltalake").unwrap();
+        let log = bucket.server.order("log");
+        let shown = log.as_array().unwrap().iter();
+        let shown = shown.map(|seen| {
+            format!("{} {} {}", seen["method"], seen["path"], seen["query"]).replace('"', "")
+        });
+        shown
+            .filter(|text| text.contains("lake/patient") || text.contains("lake%2Fpatient"))
+            .collect()
+    };
+    // Looking for it, its file, commit and manifest, looking for other writers, tidying it.
+    let first = requests();
+    assert!((4..=6).contains(&first.len()), "{first:#?}");
+    // The commit and the file besides, and joining the two files.
+    let second = requests();
+    assert!((4..=14).contains(&second.len()), "{second:#?}");
+}
+
 #[test]
 fn errors_say_what_to_do_and_no_secret() {
     let Some(bucket) = Bucket::new() else { return };
@@ -452,14 +477,17 @@ fn public_buckets_requester_pays_and_checksums_are_asked_for_by_variables() {
     bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
     let run = |variable: (&str, &str)| -> Vec<Value> {
         bucket.server.order("log");
-        ended(end(bucket.job().env(variable.0, variable.1))).unwrap();
+        let ended = end(bucket.job().env(variable.0, variable.1));
+        // These buckets are not public.
+        let public = variable.0 == "AWS_SKIP_SIGNATURE";
+        assert_eq!(ended.code, Some(if public { 70 } else { 0 }), "{}", ended.err);
         bucket.server.order("log").as_array().unwrap().clone()
     };
     let has = |seen: &Value, header: &str| !seen[header].is_null();
     let written = |seen: &&Value| seen["method"] == "PUT";
 
     let public = run(("AWS_SKIP_SIGNATURE", "true"));
-    assert!(public.len() > 5 && public.iter().all(|seen| !has(seen, "HTTP_AUTHORIZATION")));
+    assert!(public.len() > 1 && public.iter().all(|seen| !has(seen, "HTTP_AUTHORIZATION")));
     let paid = run(("AWS_REQUEST_PAYER", "true"));
     let gets = || paid.iter().filter(|seen| seen["method"] == "GET");
     assert!(gets().count() > 5);

@@ -77,6 +77,7 @@ impl Listed {
         };
         let log = self.known().take();
         if let Some(mut log) = log {
+            log.retain(|known| known.location != object.location);
             log.push(object);
             self.remember(log);
         }
@@ -107,7 +108,13 @@ impl ObjectStore for Listed {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        self.inner.put_opts(location, payload, options).await
+        let size = payload.content_length();
+        let put = self.inner.put_opts(location, payload, options).await?;
+        // A checkpoint, by the library.
+        if let Some(name) = location.filename().filter(|_| is_log(location)) {
+            self.add(name, size);
+        }
+        Ok(put)
     }
 
     async fn put_multipart_opts(
