@@ -46,6 +46,9 @@ const REJECTED: &str = "rejected";
 /// Tables that are written and wait to be tidied.
 const TABLES_TO_COMPLETE: usize = 4;
 
+/// Tables that are written to a bucket at once.
+const PUBLISHERS: usize = 2;
+
 /// In which forms rows are staged: what the formats of the run need.
 #[derive(Clone, Copy, Debug)]
 struct Forms {
@@ -250,15 +253,22 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
         // One waits while another is published, so that neither side often waits for the other.
         let (scrubbed_in, scrubbed_out) = bounded(1);
         let (written_in, written_out) = bounded(TABLES_TO_COMPLETE);
-        // One at a time, in order: Encounter's completion rows before anything else, and no more
-        // than one table's row groups in memory.
+        // Encounter's completion rows before anything else. On a disk one table at a time, for no
+        // more than one table's row groups in memory; in a bucket one waits while another works.
+        let publishers = if run.output.local().is_some() { 1 } else { PUBLISHERS };
         let publisher = scope.spawn(move || {
-            for (plan, scrubbed, scrubbing) in scrubbed_out {
+            let publish = |(plan, scrubbed, scrubbing)| {
                 let table = publish::publish(run, plan, scrubbed, scrubbing);
-                if written_in.send(table).is_err() {
-                    break;
-                }
+                written_in.send(table).is_ok()
+            };
+            if !scrubbed_out.recv().is_ok_and(&publish) {
+                return;
             }
+            thread::scope(|scope| {
+                for _ in 0..publishers {
+                    scope.spawn(|| while scrubbed_out.recv().is_ok_and(&publish) {});
+                }
+            });
         });
         let completer = scope.spawn(move || {
             let mut summary = Summary::default();

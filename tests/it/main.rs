@@ -1,6 +1,7 @@
 //! Integration tests.
 
 mod auth;
+mod buckets;
 mod bulk;
 mod check;
 mod cli;
