@@ -22,7 +22,7 @@ pub(super) struct StoreArgs {
     /// MiB of one part of an upload to a bucket [default: 8]
     #[arg(long, value_name = "MIB")]
     upload_part_size: Option<String>,
-    /// Parts of an upload under way at once [default: 2]
+    /// Parts of an upload or download under way at once [default: 2]
     #[arg(long, value_name = "N")]
     upload_concurrency: Option<String>,
 }

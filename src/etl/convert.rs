@@ -20,7 +20,7 @@ use crate::config::OutputFormat;
 use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::{Anonymizer, Codebook, Scrubber};
 use crate::error::{Context, Error, Exit, Result};
-use crate::input::InputFile;
+use crate::input::{Ahead, InputFile};
 use crate::memory::budget;
 use crate::output::keys::KeyIndex;
 use crate::output::rows::{Bitmap, RowSource, UNKNOWN_TIME, instant, key};
@@ -136,6 +136,7 @@ impl Converter<'_> {
         let scrubber = || Scrubber::again(Anonymizer::new(codebook.clone(), Arc::from(Vec::new())));
         let source = Source {
             input: self.from,
+            ahead: Ahead::new(self.from, &plan.files),
             work: self.work,
             forms: Forms { arrow: true, json: false },
             threads: self.threads,

@@ -18,7 +18,7 @@ pub use check::check;
 pub use convert::convert;
 pub use init::init;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Instant;
 
@@ -31,7 +31,7 @@ use crate::config::{EtlConfig, OutputFormat};
 use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::{Error, Exit, Result};
 use crate::http::show_url;
-use crate::input::{self, Deletes, ExportLog, Inputs, base_of};
+use crate::input::{self, Ahead, Deletes, ExportLog, Inputs, base_of};
 use crate::memory;
 use crate::output::{SinkOptions, Sinks, completion};
 use crate::stop;
@@ -45,6 +45,12 @@ use summary::Summary;
 
 /// The folder of all runs' rejected rows below PHI.
 const REJECTED: &str = "rejected";
+
+/// Tables that are written and wait to be tidied.
+const TABLES_TO_COMPLETE: usize = 4;
+
+/// Tables that are written to a bucket at once.
+const PUBLISHERS: usize = 2;
 
 /// In which forms rows are staged: what the formats of the run need.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +79,7 @@ struct Run<'a> {
     deletes: Deletes,
     forms: Forms,
     sinks: Sinks,
+    alone: Mutex<()>,
     /// Bytes of all files that will be read.
     input_bytes: u64,
     bars: bool,
@@ -194,6 +201,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
             json: config.output_format.contains(&OutputFormat::Ndjson),
         },
         sinks,
+        alone: Mutex::default(),
         input_bytes: tables.iter().flat_map(|t| &t.files).map(|file| file.bytes).sum(),
         bars,
     };
@@ -214,6 +222,19 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
 }
 
 impl Run<'_> {
+    /// On a disk, what needs memory and all cores is done alone. Nothing but memory would be
+    /// saved by that in a bucket, where most of the time is spent waiting.
+    fn alone(&self) -> Option<MutexGuard<'_, ()>> {
+        let alone = self.publishers() == 1;
+        alone.then(|| self.alone.lock().unwrap_or_else(|e| e.into_inner()))
+    }
+
+    /// How many tables are written at once.
+    fn publishers(&self) -> usize {
+        let memory_is_short = memory::budget().is_tight(memory::cores());
+        if self.output.local().is_some() || memory_is_short { 1 } else { PUBLISHERS }
+    }
+
     /// The anonymous IDs of rows to delete, sorted.
     fn deletes_of(&self, resource_type: &str) -> Vec<String> {
         let real = self.deletes.by_type.get(resource_type);
@@ -229,6 +250,7 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
     let scrubber = || Scrubber::new(Anonymizer::new(run.codebook.clone(), run.bases.clone()));
     let source = Source {
         input: &run.input,
+        ahead: Ahead::new(&run.input, plans.iter().flat_map(|plan| &plan.files)),
         work: &run.work,
         forms: run.forms,
         threads: run.config.threads,
@@ -240,12 +262,28 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
     thread::scope(|scope| {
         // One waits while another is published, so that neither side often waits for the other.
         let (scrubbed_in, scrubbed_out) = bounded(1);
-        // One at a time, in order: Encounter's completion rows before anything else, and no more
-        // than one table's row groups in memory.
+        let (written_in, written_out) = bounded(TABLES_TO_COMPLETE);
+        // Encounter's completion rows before anything else. On a disk one table at a time, for no
+        // more than one table's row groups in memory; in a bucket one waits while another works.
+        let publishers = run.publishers();
         let publisher = scope.spawn(move || {
-            let mut summary = Summary::default();
-            for (plan, scrubbed, scrubbing) in scrubbed_out {
+            let publish = |(plan, scrubbed, scrubbing)| {
                 let table = publish::publish(run, plan, scrubbed, scrubbing);
+                written_in.send(table).is_ok()
+            };
+            if !scrubbed_out.recv().is_ok_and(&publish) {
+                return;
+            }
+            thread::scope(|scope| {
+                for _ in 0..publishers {
+                    scope.spawn(|| while scrubbed_out.recv().is_ok_and(&publish) {});
+                }
+            });
+        });
+        let completer = scope.spawn(move || {
+            let mut summary = Summary::default();
+            for mut table in written_out {
+                publish::complete(run, &mut table);
                 records.table(&table);
                 summary.add(table);
             }
@@ -263,7 +301,9 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
             }
         }
         drop(scrubbed_in);
-        publisher.join().map_err(|_| Error::failed("writing a table has failed unexpectedly"))
+        let written = publisher.join();
+        let completed = completer.join();
+        written.and(completed).map_err(|_| Error::failed("writing a table has failed unexpectedly"))
     })
 }
 

@@ -15,7 +15,7 @@ use crate::output::table::{Merge, TableRun};
 use crate::stop;
 use crate::ui::thousands;
 
-/// Publishes one table. A failure is part of the summary: the other tables go on.
+/// Writes one table. A failure is part of the summary: the other tables go on.
 pub(super) fn publish(
     run: &Run<'_>,
     plan: &TablePlan,
@@ -28,11 +28,25 @@ pub(super) fn publish(
     let result = scrubbed.and_then(|mut table| {
         stop::check()?;
         summary.counts = std::mem::take(&mut table.counts);
+        let _alone = run.alone();
         write(run, table, &mut summary)
     });
+    summary.error = result.err();
     summary.write_seconds = clock.elapsed().as_secs_f64();
+    summary
+}
+
+/// Tidies a table that is written, and says that it is complete. May take its time in a bucket:
+/// the next table can be written meanwhile.
+pub(super) fn complete(run: &Run<'_>, summary: &mut TableSummary) {
+    let clock = Instant::now();
+    let result = match summary.error.take() {
+        Some(error) => Err(error),
+        None => tidy(run, summary),
+    };
+    summary.write_seconds += clock.elapsed().as_secs_f64();
     match result {
-        Ok(()) => info!(table = summary.name, rows = summary.live_rows, "{}", line(&summary)),
+        Ok(()) => info!(table = summary.name, rows = summary.live_rows, "{}", line(summary)),
         // The process is about to say so itself.
         Err(error) if stop::is_asked() => summary.error = Some(error),
         Err(error) => {
@@ -40,10 +54,12 @@ pub(super) fn publish(
             summary.error = Some(error);
         }
     }
-    summary
 }
 
 fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) -> Result<()> {
+    for file in table.rejects.drain(..) {
+        file.wait()?;
+    }
     {
         // What can be traced back must be traceable before anyone sees it.
         let mut mapping = run.mapping.lock().unwrap_or_else(|e| e.into_inner());
@@ -86,8 +102,7 @@ fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) ->
         key_columns: &["id"],
     };
     for sink in run.sinks.iter() {
-        let mut written = sink.write(&resource)?;
-        written.version = sink.optimize(&table.name)?.or(written.version);
+        let written = sink.write(&resource)?;
         summary.outputs.push(OutputSummary { format: sink.format().name(), written });
         // Each sink has read the rows once more; they all lose the same values.
         let misfits = table.rows.take_misfits();
@@ -97,8 +112,17 @@ fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) ->
             }
         }
     }
+    Ok(())
+}
+
+fn tidy(run: &Run<'_>, summary: &mut TableSummary) -> Result<()> {
+    for (sink, output) in run.sinks.iter().zip(&mut summary.outputs) {
+        let _alone = run.alone();
+        let version = sink.optimize(&summary.name)?;
+        output.written.version = version.or(output.written.version);
+    }
     let row = completion::Row {
-        table: &table.name,
+        table: &summary.name,
         group: &run.export.group,
         export_time: &run.export.time,
         export_url: run.export.url.as_deref(),

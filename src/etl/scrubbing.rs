@@ -16,13 +16,14 @@ use super::worker::{Reasons, Rejected, Scrubbed, Worker};
 use crate::deid::{Mapping, Report, Scrubber};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
+use crate::input::Ahead;
 use crate::input::chunks::{Chunk, Chunks, decompress};
 use crate::memory::budget;
 use crate::output::keys::KeyIndex;
 use crate::output::rows::key;
 use crate::output::staged::{Staged, StagedLines};
 use crate::stop;
-use crate::store::{Folder, Upload, WorkFolder};
+use crate::store::{Finishing, Folder, Upload, WorkFolder};
 use crate::table::{Shape, schema};
 use crate::ui::Progress;
 
@@ -44,6 +45,8 @@ pub(super) struct ScrubbedTable {
     pub counts: Counts,
     /// Whether any row has contained resources.
     pub contains: bool,
+    /// The files of rejected rows, about to appear.
+    pub rejects: Vec<Finishing>,
 }
 
 /// What was found in a table's input.
@@ -63,6 +66,8 @@ pub(super) struct Counts {
 /// Where a table's rows come from, and what is needed to stage them.
 pub(super) struct Source<'a> {
     pub input: &'a Folder,
+    /// The files of all tables, in order.
+    pub ahead: Ahead,
     pub work: &'a WorkFolder,
     pub forms: Forms,
     pub threads: usize,
@@ -133,7 +138,7 @@ fn read_files(
     let mut number = 0;
     for (index, file) in plan.files.iter().enumerate() {
         let failed = || format!("cannot read '{}'", input.show(&file.name));
-        let opened = input.reader(&file.name).and_then(|reader| {
+        let opened = source.ahead.open(&file.name).and_then(|reader| {
             let reader =
                 reader.ok_or_else(|| Error::failed(format!("{}: it is gone", failed())))?;
             let reader = progress.count(reader);
@@ -207,6 +212,7 @@ impl<'a> Collector<'a> {
                 .then(|| (Staged::new(work, schema::completion_encounters()), KeyIndex::new(work))),
             counts: Counts::default(),
             contains: false,
+            rejects: Vec::new(),
         };
         let name = format!("{}.ndjson", plan.resource_type);
         let rejects = source.rejects.iter().map(|folder| RejectFile::new(folder, &name));
@@ -285,7 +291,7 @@ impl<'a> Collector<'a> {
     fn finish(self, deletes: Vec<String>) -> Result<ScrubbedTable> {
         let Self { mut table, shape, contained_types, rejects, .. } = self;
         for file in rejects {
-            file.finish()?;
+            table.rejects.extend(file.finish()?);
         }
         for id in &deletes {
             table.keys.add_delete(key(&[id]))?;
@@ -330,7 +336,7 @@ impl RejectFile {
             .with_context(|| format!("cannot write '{}'", self.folder.show(&self.name)))
     }
 
-    fn finish(self) -> Result<()> {
-        self.upload.map_or(Ok(()), |upload| upload.finish().map(|_| ()))
+    fn finish(self) -> Result<Option<Finishing>> {
+        self.upload.map(Upload::finish_later).transpose()
     }
 }

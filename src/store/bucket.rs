@@ -1,18 +1,19 @@
 //! Buckets: a URL becomes a store, shared by all folders in that bucket.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreScheme};
+use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme};
 use url::Url;
 
 use super::explain::{Cloud, Place};
 use super::guarded::Guarded;
 use super::kept::Kept;
-use super::options::StoreOptions;
+use super::options::{StoreOptions, patience};
 use super::s3::Aws;
 use crate::error::{Error, Exit, Result};
 
@@ -70,13 +71,17 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
     let store = shared(&bucket, options, || match scheme {
         ObjectStoreScheme::AmazonS3 => s3(&bucket, url, options),
         ObjectStoreScheme::GoogleCloudStorage => {
+            let key = GoogleConfigKey::Client(ClientConfigKey::Timeout);
             let builder = GoogleCloudStorageBuilder::from_env().with_url(bucket.as_str());
+            let builder = builder.with_config(key, seconds(patience()));
             let store = builder.build().map_err(|error| unusable(&bucket, "GOOGLE_", &error))?;
             let place = Place { cloud: Cloud::Google, bucket: bucket.clone(), at: "Google".into() };
             Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)
         }
         ObjectStoreScheme::MicrosoftAzure => {
+            let key = AzureConfigKey::Client(ClientConfigKey::Timeout);
             let builder = MicrosoftAzureBuilder::from_env().with_url(bucket.as_str());
+            let builder = builder.with_config(key, seconds(patience()));
             let store = builder.build().map_err(|error| unusable(&bucket, "AZURE_", &error))?;
             let place = Place { cloud: Cloud::Azure, bucket: bucket.clone(), at: "Azure".into() };
             Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)
@@ -84,6 +89,11 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
         _ => Err(invalid("is no location that this program can read and write")),
     })?;
     Ok(Opened { store, url: folder_url(url, &prefix), prefix })
+}
+
+/// As the library reads it.
+fn seconds(time: Duration) -> String {
+    format!("{} seconds", time.as_secs().max(1))
 }
 
 fn folder_url(url: &Url, prefix: &Path) -> Url {

@@ -13,50 +13,146 @@ use object_store::{
 use tokio::task::JoinHandle;
 
 use super::{Folder, RUNTIME, block_on, plain};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
-/// Parts fetched ahead of the reader.
-const AHEAD: usize = 2;
+/// What reads an object from its start.
+pub type Reader = Box<dyn Read + Send>;
 
 impl Folder {
     /// Opens an object for reading from its start; `None` where there is none.
     ///
     /// From a bucket it comes in parts, some ahead of the reader: no request lasts as long as
     /// what is done with the data. All parts are of the object as it was when it was opened.
-    pub fn reader(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {
-        let failed = || format!("cannot read '{}'", self.show(name));
-        let path = self.path(name);
-        if self.local().is_some() {
-            return match block_on(self.store().get(&path)) {
-                Ok(result) => match result.payload {
-                    GetResultPayload::File(file, _) => Ok(Some(Box::new(file))),
-                    GetResultPayload::Stream(_) => {
-                        let bytes = block_on(result.bytes()).with_context(failed)?;
-                        Ok(Some(Box::new(bytes.reader())))
-                    }
-                },
-                Err(StoreError::NotFound { .. }) => Ok(None),
-                Err(error) => Err(error).with_context(failed),
-            };
+    pub fn reader(&self, name: &str) -> Result<Option<Reader>> {
+        self.request(name).open()
+    }
+
+    /// Asks for the beginning of an object without waiting for it, so that the objects to be
+    /// read next come while others are read. On a disk nothing happens before it is opened.
+    pub fn request(&self, name: &str) -> Requested {
+        self.request_first(name, self.parts.bytes)
+    }
+
+    /// The same, where `bytes` of the object may be enough: more come only when half of them have
+    /// been read.
+    pub fn request_first(&self, name: &str, bytes: usize) -> Requested {
+        let first = self.local().is_none().then(|| {
+            let (store, path) = (self.store().clone(), self.path(name));
+            Task(RUNTIME.spawn(first(store, path, bytes.clamp(1, self.parts.bytes) as u64)))
+        });
+        Requested {
+            folder: self.clone(),
+            name: name.to_owned(),
+            first,
+            whole: bytes >= self.parts.bytes,
         }
-        let meta = match block_on(self.store().head(&path)) {
-            Ok(meta) => meta,
+    }
+
+    /// Bytes of an object that are asked for at once.
+    pub fn part_bytes(&self) -> u64 {
+        self.parts.bytes as u64
+    }
+
+    fn local_reader(&self, name: &str) -> Result<Option<Reader>> {
+        let failed = || format!("cannot read '{}'", self.show(name));
+        match block_on(self.store().get(&self.path(name))) {
+            Ok(result) => match result.payload {
+                GetResultPayload::File(file, _) => Ok(Some(Box::new(file))),
+                GetResultPayload::Stream(_) => {
+                    let bytes = block_on(result.bytes()).with_context(failed)?;
+                    Ok(Some(Box::new(bytes.reader())))
+                }
+            },
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error).with_context(failed),
+        }
+    }
+}
+
+/// An object whose beginning is on its way.
+pub struct Requested {
+    folder: Folder,
+    name: String,
+    /// Of an object in a bucket.
+    first: Option<Task<object_store::Result<First>>>,
+    /// Whether all of it is wanted in any case.
+    whole: bool,
+}
+
+impl Requested {
+    /// Waits for the beginning; `None` where there is no such object.
+    pub fn open(self) -> Result<Option<Reader>> {
+        let Self { folder, name, first, whole } = self;
+        let failed = || format!("cannot read '{}'", folder.show(&name));
+        let Some(first) = first else { return folder.local_reader(&name) };
+        let first = match block_on(first.end()).with_context(failed)? {
+            Ok(first) => first,
             Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(plain(error)).with_context(failed),
         };
         let mut download = Download {
-            store: self.store().clone(),
-            path,
-            e_tag: meta.e_tag,
-            size: meta.size,
-            next: 0,
-            step: self.parts.bytes as u64,
+            store: folder.store().clone(),
+            path: folder.path(&name),
+            e_tag: first.e_tag,
+            size: first.size,
+            next: first.bytes.len() as u64,
+            step: folder.parts.bytes as u64,
+            ahead: folder.parts.in_flight,
             under_way: VecDeque::new(),
-            part: Bytes::new(),
+            patience: if whole { usize::MAX } else { first.bytes.len() / 2 },
+            part: first.bytes,
         };
-        download.fetch();
+        if whole {
+            download.fetch();
+        }
         Ok(Some(Box::new(download)))
     }
+}
+
+/// A task that ends when nobody waits for it any more.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Task<T> {
+    async fn end(mut self) -> Result<T> {
+        (&mut self.0).await.map_err(|_| Error::failed("a request has ended unexpectedly"))
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The beginning of an object, and what that tells of it.
+struct First {
+    bytes: Bytes,
+    size: u64,
+    e_tag: Option<String>,
+}
+
+async fn first(store: Arc<dyn ObjectStore>, path: Path, bytes: u64) -> object_store::Result<First> {
+    let options = GetOptions { range: Some((0..bytes).into()), ..GetOptions::default() };
+    let got = match store.get_opts(&path, options).await {
+        Ok(got) => got,
+        Err(error @ StoreError::NotFound { .. }) => return Err(error),
+        // An empty object has no beginning.
+        Err(error) if is_of_range(&error) => match store.head(&path).await {
+            Ok(meta) if meta.size == 0 => {
+                return Ok(First { bytes: Bytes::new(), size: 0, e_tag: meta.e_tag });
+            }
+            _ => return Err(error),
+        },
+        Err(error) => return Err(error),
+    };
+    let (size, e_tag) = (got.meta.size, got.meta.e_tag.clone());
+    Ok(First { bytes: got.bytes().await?, size, e_tag })
+}
+
+/// Whether the error may be that there is nothing in the range.
+fn is_of_range(error: &StoreError) -> bool {
+    let text = error.to_string();
+    text.contains("416") || text.contains("range")
 }
 
 struct Download {
@@ -67,18 +163,22 @@ struct Download {
     /// Where the next part begins.
     next: u64,
     step: u64,
-    under_way: VecDeque<JoinHandle<object_store::Result<Bytes>>>,
+    /// Parts kept under way.
+    ahead: usize,
+    under_way: VecDeque<Task<object_store::Result<Bytes>>>,
+    /// Bytes of the first part that are left when the next ones are asked for.
+    patience: usize,
     part: Bytes,
 }
 
 impl Download {
     /// Keeps some parts under way.
     fn fetch(&mut self) {
-        while self.next < self.size && self.under_way.len() < AHEAD {
+        while self.next < self.size && self.under_way.len() < self.ahead {
             let range = self.next..self.size.min(self.next.saturating_add(self.step));
             self.next = range.end;
             let part = part(self.store.clone(), self.path.clone(), self.e_tag.clone(), range);
-            self.under_way.push_back(RUNTIME.spawn(part));
+            self.under_way.push_back(Task(RUNTIME.spawn(part)));
         }
     }
 }
@@ -98,7 +198,7 @@ impl Read for Download {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.part.is_empty() {
             let Some(part) = self.under_way.pop_front() else { return Ok(0) };
-            let part = block_on(part).map_err(io::Error::other)?;
+            let part = block_on(part.end()).map_err(io::Error::other)?;
             self.part = part.map_err(|error| match error {
                 StoreError::Precondition { .. } | StoreError::NotFound { .. } => {
                     io::Error::other("it was replaced or removed while it was read")
@@ -109,12 +209,10 @@ impl Read for Download {
         }
         let count = self.part.len().min(buffer.len());
         self.part.copy_to_slice(&mut buffer[..count]);
+        if self.part.len() <= self.patience {
+            self.patience = usize::MAX;
+            self.fetch();
+        }
         Ok(count)
-    }
-}
-
-impl Drop for Download {
-    fn drop(&mut self) {
-        self.under_way.iter().for_each(JoinHandle::abort);
     }
 }

@@ -202,7 +202,7 @@ pub(super) fn unanswered(error: &StoreError) -> bool {
 }
 
 /// An error for [`crate::error::Context`]: ours where there is one, without what wraps it.
-pub(super) fn plain(error: StoreError) -> Box<dyn StdError + Send + Sync> {
+pub(crate) fn plain(error: StoreError) -> Box<dyn StdError + Send + Sync> {
     match error {
         StoreError::Generic { source, .. } if source.is::<Error>() => source,
         error => Box::new(error),

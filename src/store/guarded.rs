@@ -121,7 +121,12 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
+        if options.mode == PutMode::Overwrite {
+            let put = || self.inner.put_opts(location, payload.clone(), options.clone());
+            return again(put).await.map_err(self.words(Action::Write));
+        }
         if options.mode != PutMode::Create {
+            // Whether it was done the next attempt could not tell.
             let put = self.inner.put_opts(location, payload, options).await;
             return put.map_err(self.words(Action::Write));
         }
@@ -140,11 +145,19 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
         let begin = || self.inner.put_multipart_opts(location, options.clone());
         let upload = again(begin).await;
         let inner = upload.map_err(self.words(Action::Write))?;
-        Ok(Box::new(GuardedUpload { inner, place: self.place.clone() }))
+        Ok(Box::new(GuardedUpload {
+            inner,
+            store: self.inner.clone(),
+            place: self.place.clone(),
+            location: location.clone(),
+            bytes: 0,
+            parts: 0,
+        }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let got = self.inner.get_opts(location, options).await.map_err(self.words(Action::Read))?;
+        let got = again(|| self.inner.get_opts(location, options.clone())).await;
+        let got = got.map_err(self.words(Action::Read))?;
         let payload = match got.payload {
             GetResultPayload::Stream(parts) => {
                 GetResultPayload::Stream(parts.map_err(self.words(Action::Read)).boxed())
@@ -155,7 +168,8 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.inner.get_ranges(location, ranges).await.map_err(self.words(Action::Read))
+        let got = again(|| self.inner.get_ranges(location, ranges)).await;
+        got.map_err(self.words(Action::Read))
     }
 
     fn delete_stream(
@@ -209,14 +223,35 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
 }
 
 #[derive(Debug)]
-struct GuardedUpload {
+struct GuardedUpload<S> {
     inner: Box<dyn MultipartUpload>,
+    store: Arc<S>,
     place: Arc<Place>,
+    location: Path,
+    bytes: u64,
+    parts: u32,
+}
+
+impl<S: ObjectStore> GuardedUpload<S> {
+    /// Whether the object is there as we have sent it.
+    fn is_there(&self) -> impl Future<Output = bool> + Send + use<S> {
+        let (store, location) = (self.store.clone(), self.location.clone());
+        let (bytes, parts) = (self.bytes, self.parts);
+        async move {
+            let Ok(there) = again(|| store.head(&location)).await else { return false };
+            // The entity tag of an object in parts ends with their number.
+            let tag = there.e_tag.as_deref().and_then(|tag| tag.trim_matches('"').rsplit_once('-'));
+            let found = tag.and_then(|(_, parts)| parts.parse::<u32>().ok());
+            there.size == bytes && found.is_none_or(|found| found == parts)
+        }
+    }
 }
 
 #[async_trait]
-impl MultipartUpload for GuardedUpload {
+impl<S: ObjectStore> MultipartUpload for GuardedUpload<S> {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.bytes += data.content_length() as u64;
+        self.parts += 1;
         let place = self.place.clone();
         let part = self.inner.put_part(data);
         Box::pin(part.map_err(move |error| place.explain(Action::Write, error)))
@@ -224,7 +259,26 @@ impl MultipartUpload for GuardedUpload {
 
     async fn complete(&mut self) -> Result<PutResult> {
         let done = self.inner.complete().await;
-        done.map_err(|error| self.place.explain(Action::Write, error))
+        match done {
+            // The server has completed it before, without us hearing of it: then the library's
+            // next attempt does not find the upload any more.
+            Err(StoreError::NotFound { .. }) if self.is_there().await => {
+                Ok(PutResult { e_tag: None, version: None })
+            }
+            Err(error) if unanswered(&error) => {
+                // The server may be about to: the parts of a large object take their time.
+                let mut pause = PAUSE;
+                for _ in 0..ATTEMPTS {
+                    if self.is_there().await {
+                        return Ok(PutResult { e_tag: None, version: None });
+                    }
+                    sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(self.place.explain(Action::Write, error))
+            }
+            done => done.map_err(|error| self.place.explain(Action::Write, error)),
+        }
     }
 
     async fn abort(&mut self) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Commits and checkpoints of Delta logs, kept in memory: they never change once they are there,
-//! the library reads them again and again, and from a bucket each time is a request.
+//! Commits and checkpoints of Delta logs, kept in memory once they were read or written: they
+//! never change, the library reads them again and again, and from a bucket each time is a request.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,12 +7,13 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::Utc;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// The largest object that is kept.
@@ -92,7 +93,21 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
         options: PutOptions,
     ) -> Result<PutResult> {
         self.objects().remove(location);
-        self.inner.put_opts(location, payload, options).await
+        let created = options.mode == PutMode::Create && never_changes(location);
+        let size = payload.content_length() as u64;
+        let ours = (created && size <= OBJECT).then(|| payload.clone());
+        let put = self.inner.put_opts(location, payload, options).await?;
+        if let Some(ours) = ours {
+            let meta = ObjectMeta {
+                location: location.clone(),
+                last_modified: Utc::now(),
+                size,
+                e_tag: put.e_tag.clone(),
+                version: put.version.clone(),
+            };
+            self.keep(meta, ours.into());
+        }
+        Ok(put)
     }
 
     async fn put_multipart_opts(
@@ -160,7 +175,7 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
 #[cfg(test)]
 mod tests {
     use object_store::memory::InMemory;
-    use object_store::{GetRange, ObjectStoreExt, PutMode};
+    use object_store::{GetRange, ObjectStoreExt};
 
     use super::*;
     use crate::store::block_on;

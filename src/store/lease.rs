@@ -36,6 +36,8 @@ struct Object {
     store: Arc<dyn ObjectStore>,
     path: Path,
     show: String,
+    /// Begins the text of the object while it is ours.
+    holder: String,
 }
 
 impl Lease {
@@ -45,6 +47,7 @@ impl Lease {
             store: folder.store().clone(),
             path: folder.path(name),
             show: folder.show(name),
+            holder: Uuid::new_v4().to_string(),
         };
         let version = object.take()?;
         let (stop, stopped) = channel();
@@ -53,11 +56,13 @@ impl Lease {
             while stopped.recv_timeout(RENEW) == Err(RecvTimeoutError::Timeout) {
                 // After one that failed the next may succeed: the server may have been away.
                 let Some(held) = version.clone() else { break };
-                match object.put(PutMode::Update(held)) {
+                match object.put(PutMode::Update(held.clone())) {
                     Ok(renewed) => version = Some(version_of(renewed)),
                     Err(StoreError::Precondition { .. } | StoreError::NotFound { .. }) => {
-                        warn!("another run has taken over '{}'", object.show);
-                        version = None;
+                        version = object.ours().unwrap_or(Some(held));
+                        if version.is_none() {
+                            warn!("another run has taken over '{}'", object.show);
+                        }
                     }
                     Err(_) => {}
                 }
@@ -82,6 +87,10 @@ impl Object {
                 Ok(created) => return Ok(version_of(created)),
                 Err(StoreError::AlreadyExists { .. }) => {}
                 Err(error) => return Err(plain(error)).with_context(failed),
+            }
+            // The answer to an attempt before may have been lost.
+            if let Some(ours) = self.ours().map_err(plain).with_context(failed)? {
+                return Ok(ours);
             }
             let there = match block_on(self.store.head(&self.path)) {
                 Ok(there) => there,
@@ -108,9 +117,24 @@ impl Object {
         }
     }
 
+    /// The object's version, if it is there and we have written it.
+    fn ours(&self) -> object_store::Result<Option<UpdateVersion>> {
+        let got = block_on(async {
+            let got = self.store.get(&self.path).await?;
+            let version =
+                UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
+            Ok((version, got.bytes().await?))
+        });
+        match got {
+            Ok((version, text)) if text.starts_with(self.holder.as_bytes()) => Ok(Some(version)),
+            Ok(_) | Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn put(&self, mode: PutMode) -> object_store::Result<PutResult> {
         // New text each time, for a new entity tag.
-        let text = Uuid::new_v4().to_string();
+        let text = format!("{} {}", self.holder, Uuid::new_v4());
         let options = PutOptions { mode, ..PutOptions::default() };
         block_on(self.store.put_opts(&self.path, PutPayload::from(text.into_bytes()), options))
     }

@@ -36,11 +36,12 @@ use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
 use crate::stop::Writer;
-use explain::plain;
+pub use download::{Reader, Requested};
+pub(crate) use explain::plain;
 pub use lock::Lock;
 pub use options::StoreOptions;
 use staging::Staging;
-pub use upload::Upload;
+pub use upload::{Finishing, Upload};
 pub use work::{WorkFolder, remove_work_folders};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -55,6 +56,11 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// Runs `future` to its end on the stores' runtime. Not from asynchronous code.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.block_on(future)
+}
+
+/// Runs `future` beside everything else, on the stores' runtime.
+pub fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) {
+    drop(RUNTIME.spawn(future));
 }
 
 /// A folder (or bucket prefix), and everything below it.

@@ -1,6 +1,19 @@
 //! What the user says of buckets; the rest comes from each cloud's own variables and files.
 
+use std::time::Duration;
+
 use crate::memory::budget;
+
+/// For one request. The longest carry a part of an upload, or of an object that is read.
+const REQUEST: Duration = Duration::from_secs(90);
+/// Makes waits that much shorter, for tests.
+const TIME_SCALE: &str = "CUMULUS_ETL_TEST_TIME_SCALE";
+
+/// How long one request may take.
+pub(super) fn patience() -> Duration {
+    let scale = std::env::var(TIME_SCALE).ok().and_then(|text| text.parse::<f64>().ok());
+    REQUEST.mul_f64(scale.filter(|scale| (0.001..=1.0).contains(scale)).unwrap_or(1.0))
+}
 
 /// How buckets are reached and written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

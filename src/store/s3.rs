@@ -20,15 +20,13 @@ use tracing::warn;
 use url::Url;
 
 use super::block_on;
-use super::options::StoreOptions;
+use super::options::{self, StoreOptions};
 use crate::error::{Context, Error, Exit, Result};
 
 /// What the successor of Cumulus ETL takes, as that did.
 const DEFAULT_REGION: &str = "us-east-1";
 /// Credentials are renewed when they are valid for less than this.
 const RENEW: Duration = Duration::from_secs(5 * 60);
-/// For one request. The longest carry a part of an upload, or of an object that is read.
-const REQUEST: Duration = Duration::from_secs(90);
 
 /// Variables for what few need; `object_store` knows their values.
 const VARIABLES: [(&str, AmazonS3ConfigKey); 5] = [
@@ -81,8 +79,8 @@ impl Aws {
         })
     }
 
-    pub fn bucket(&self, bucket: &str, options: &StoreOptions) -> Result<AmazonS3> {
-        let mut client = ClientOptions::new().with_timeout(REQUEST);
+    pub fn bucket(&self, bucket: &str, given: &StoreOptions) -> Result<AmazonS3> {
+        let mut client = ClientOptions::new().with_timeout(options::patience());
         let agent = concat!("cumulus-etl/", env!("CARGO_PKG_VERSION"));
         client = client.with_user_agent(HeaderValue::from_static(agent));
         let mut builder = AmazonS3Builder::new()
@@ -114,7 +112,7 @@ impl Aws {
             // AWS's certificates don't cover names with dots.
             None => builder = builder.with_virtual_hosted_style_request(!bucket.contains('.')),
         }
-        if let Some(key) = &options.s3_kms_key {
+        if let Some(key) = &given.s3_kms_key {
             builder = builder.with_sse_kms_encryption(key);
         }
         if options.s3_checksums {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use object_store::{ObjectStoreExt, WriteMultipart};
+use tokio::task::JoinHandle;
 
 use super::staging::Staging;
 use super::{Folder, RUNTIME, block_on, plain};
@@ -18,6 +19,26 @@ pub struct Upload {
     bytes: u64,
     /// Until it is finished or has been taken back.
     _writer: stop::Writer,
+}
+
+/// An object that is about to appear.
+#[must_use]
+pub struct Finishing {
+    under_way: Option<JoinHandle<object_store::Result<()>>>,
+    failed: String,
+    bytes: u64,
+}
+
+impl Finishing {
+    /// Waits until it is there. Gives its size in bytes.
+    pub fn wait(self) -> Result<u64> {
+        if let Some(under_way) = self.under_way {
+            let failed = || self.failed;
+            let ended = block_on(under_way).with_context(failed.clone())?;
+            ended.map_err(plain).with_context(failed)?;
+        }
+        Ok(self.bytes)
+    }
 }
 
 enum Target {
@@ -68,6 +89,25 @@ impl Upload {
 }
 
 impl Upload {
+    /// As [`Upload::finish`], without waiting for a bucket.
+    pub fn finish_later(mut self) -> Result<Finishing> {
+        if matches!(self.target, Some(Target::Local(_)) | None) {
+            let bytes = self.finish()?;
+            return Ok(Finishing { under_way: None, failed: String::new(), bytes });
+        }
+        let target = self.target.take();
+        let (store, path) = (self.folder.store().clone(), self.folder.path(&self.name));
+        let under_way = RUNTIME.spawn(async move {
+            match target {
+                Some(Target::Small(bytes)) => store.put(&path, bytes.into()).await.map(|_| ()),
+                Some(Target::Large(writer)) => writer.finish().await.map(|_| ()),
+                _ => Ok(()),
+            }
+        });
+        let failed = format!("cannot write '{}'", self.folder.show(&self.name));
+        Ok(Finishing { under_way: Some(under_way), failed, bytes: self.bytes })
+    }
+
     /// Goes over from one request to parts.
     fn begin_parts(&self, bytes: &[u8]) -> io::Result<WriteMultipart> {
         let path = self.folder.path(&self.name);

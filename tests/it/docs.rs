@@ -179,3 +179,38 @@ fn every_reason_to_reject_a_row_is_explained() {
         rows(table).into_iter().map(|row| row[0].clone()).filter(|name| name != "---").collect();
     assert_eq!(explained, reasons);
 }
+
+#[test]
+fn policies_are_json_that_aws_can_read() {
+    let text = read("docs/aws.md");
+    let policies: Vec<&str> = text
+        .split("```json\n")
+        .skip(1)
+        .map(|rest| rest.split_once("```").expect("a fence ends").0)
+        .collect();
+    assert!(policies.len() >= 4);
+    for policy in policies {
+        let policy: serde_json::Value = serde_json::from_str(policy).expect(policy);
+        assert_eq!(policy["Version"], "2012-10-17");
+        let statements = policy["Statement"].as_array().unwrap();
+        let mut names = BTreeSet::new();
+        for statement in statements {
+            assert!(names.insert(statement["Sid"].as_str().unwrap()));
+            assert_eq!(statement["Effect"], "Allow");
+            let all = |key: &str| match &statement[key] {
+                serde_json::Value::String(one) => vec![one.clone()],
+                many => {
+                    let many = many.as_array().unwrap().iter();
+                    many.map(|one| one.as_str().unwrap().to_owned()).collect()
+                }
+            };
+            let services: BTreeSet<_> =
+                all("Action").iter().map(|a| a.split(':').next().unwrap().to_owned()).collect();
+            assert_eq!(services.len(), 1, "{statement}");
+            for resource in all("Resource") {
+                let service = services.first().unwrap();
+                assert!(resource.starts_with(&format!("arn:aws:{service}:")), "{resource}");
+            }
+        }
+    }
+}

@@ -13,7 +13,8 @@ Each line on standard input is an order, answered by a line of JSON:
     hung                whether one waits
     resume
     answer METHOD STATUS CODE MORE
-                        requests of this method fail with this code from now on
+                        requests of this method (GET-OBJECT: but for listings) fail with this
+                        code from now on
     well                no more of that
     ignore-conditions   conditional writes overwrite from now on
 
@@ -35,7 +36,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 HEADERS = ("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION",
            "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID", "HTTP_IF_NONE_MATCH",
-           "HTTP_AUTHORIZATION", "HTTP_X_AMZ_CHECKSUM_SHA256")
+           "HTTP_AUTHORIZATION", "HTTP_X_AMZ_REQUEST_PAYER", "HTTP_X_AMZ_CHECKSUM_SHA256")
 
 
 class Middleware:
@@ -53,9 +54,20 @@ class Middleware:
         self.going = threading.Event()
         self.going.set()
         self.writes = threading.Lock()
+        self.count = threading.Lock()
+        self.active = 0
         self.random = random.Random(7)
 
     def __call__(self, environ, start_response):
+        with self.count:
+            self.active += 1
+        try:
+            return self.answer(environ, start_response)
+        finally:
+            with self.count:
+                self.active -= 1
+
+    def answer(self, environ, start_response):
         self.log.append({
             "method": environ["REQUEST_METHOD"],
             "path": environ["PATH_INFO"],
@@ -68,9 +80,13 @@ class Middleware:
                 self.hung.set()
                 self.going.wait()
         time.sleep(self.delay)
-        if environ["REQUEST_METHOD"] in self.answers:
+        method = environ["REQUEST_METHOD"]
+        if method not in self.answers and environ["PATH_INFO"].count("/") > 1:
+            # A bucket's own path is for listings.
+            method = f"{method}-OBJECT"
+        if method in self.answers:
             drain(environ)
-            status, code, more = self.answers[environ["REQUEST_METHOD"]]
+            status, code, more = self.answers[method]
             body = f"<Error><Code>{code}</Code>{more}</Error>".encode()
             start_response(f"{status} {code}", [("Content-Length", str(len(body)))])
             return [body]
@@ -196,6 +212,9 @@ def main():
         elif order == "resume":
             app.left = None
             app.going.set()
+            # What waited changes the buckets still.
+            while app.active:
+                time.sleep(0.01)
         elif order == "answer":
             app.answers[words[0]] = (words[1], words[2], "".join(words[3:]))
         elif order == "faults":

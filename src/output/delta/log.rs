@@ -5,29 +5,34 @@ use std::io;
 use std::sync::Arc;
 use std::{fs, mem};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use delta_kernel::scan::state::{DvInfo, ScanFile};
 use delta_kernel::{Engine, Snapshot as KernelSnapshot, SnapshotRef};
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
-use object_store::ObjectStore;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
+use object_store::{ObjectMeta, ObjectStore};
 use serde_json::{Map, Value, json};
 use url::Url;
 use uuid::Uuid;
 
+use super::listed::Listed;
 use super::protocol::Protocol;
 use super::schema::TableSchema;
 use crate::error::{Context, Error, Result};
-use crate::store::{Folder, block_on};
+use crate::store::{Folder, block_on, plain};
 
 /// The folder of the log, below the table's.
 pub(super) const LOG_FOLDER: &str = "_delta_log";
+
+/// Commits between two checkpoints where the table doesn't say.
+const CHECKPOINT_INTERVAL: u64 = 10;
 
 /// The log of the table in a folder, there or not yet.
 pub(super) struct Log {
     pub folder: Folder,
     pub store: LogStoreRef,
+    listed: Arc<Listed>,
     engine: Arc<dyn Engine>,
     root: Url,
 }
@@ -38,22 +43,19 @@ impl Log {
         // that a URL spells otherwise than a path cannot confuse it. Of a `file` URL it expects
         // listings in no order.
         let root = Url::parse("file:///").context("not a URL")?;
-        let store: Arc<dyn ObjectStore> =
-            Arc::new(PrefixStore::new(folder.store().clone(), folder.path("")));
+        let table = PrefixStore::new(folder.store().clone(), folder.path(""));
+        let listed = Arc::new(Listed::new(Arc::new(table)));
+        let store: Arc<dyn ObjectStore> = listed.clone();
         let store = default_logstore(store.clone(), store, &root, &StorageConfig::default());
         // The engine runs on the runtime that it is made in.
         let engine = block_on(async { store.engine(None) });
-        Ok(Self { folder: folder.clone(), store, engine, root })
+        Ok(Self { folder: folder.clone(), store, listed, engine, root })
     }
 
     /// Whether there is a table.
     pub fn exists(&self) -> Result<bool> {
-        let (_, objects) = self.folder.child(LOG_FOLDER).list_direct()?;
-        Ok(objects.iter().any(|name| {
-            let (version, kind) = name.split_at_checked(20).unwrap_or(("", ""));
-            version.bytes().all(|byte| byte.is_ascii_digit())
-                && (kind == ".json" || kind.starts_with(".checkpoint."))
-        }))
+        self.look()?;
+        Ok(self.entries().next().is_some())
     }
 
     /// The newest version, or `None` where there is no table.
@@ -61,12 +63,62 @@ impl Log {
     /// # Errors
     /// A log that cannot be read, or whose reader features are not understood.
     pub fn snapshot(&self) -> Result<Option<Snapshot>> {
-        if !self.exists()? {
+        self.look()?;
+        self.known()
+    }
+
+    /// The newest version that has been seen or made here; asks the store for no listing.
+    ///
+    /// # Errors
+    /// As of [`Log::snapshot`].
+    pub fn known(&self) -> Result<Option<Snapshot>> {
+        if !self.listed.has_looked() {
+            self.look()?;
+        }
+        if self.entries().next().is_none() {
             return Ok(None);
         }
         let read = || format!("cannot read the Delta table '{}'", self.folder);
         let kernel = self.kernel_snapshot().with_context(read)?;
         Snapshot::read(self, &kernel).map(Some).with_context(read)
+    }
+
+    /// The number of the newest version, if there is a table.
+    pub fn newest(&self) -> Result<Option<u64>> {
+        self.look()?;
+        Ok(self.entries().map(|(version, _)| version).max())
+    }
+
+    /// Commits beyond the newest checkpoint, as they are known.
+    pub fn commits_since_checkpoint(&self) -> u64 {
+        let next = self.entries().map(|(version, _)| version + 1).max().unwrap_or(0);
+        let checkpoints = self.entries().filter(|(_, checkpoint)| *checkpoint);
+        next - checkpoints.map(|(version, _)| version + 1).max().unwrap_or(0)
+    }
+
+    /// Everything below the table's folder but for the log.
+    pub fn objects(&self) -> Result<Vec<ObjectMeta>> {
+        let listed = block_on(self.listed.look_at_all()).map_err(plain);
+        listed.with_context(|| format!("cannot list '{}'", self.folder))
+    }
+
+    /// When the oldest object of the log was written, as it is known.
+    pub fn oldest(&self) -> Option<DateTime<Utc>> {
+        self.listed.log().iter().map(|object| object.last_modified).min()
+    }
+
+    fn look(&self) -> Result<()> {
+        let listed = block_on(self.listed.look()).map_err(plain);
+        listed.with_context(|| format!("cannot list '{}'", self.folder.show(LOG_FOLDER)))
+    }
+
+    /// The known commits and checkpoints: their versions, and whether it is a checkpoint.
+    fn entries(&self) -> impl Iterator<Item = (u64, bool)> {
+        self.listed.log().into_iter().filter_map(|object| {
+            let (version, kind) = object.location.filename()?.split_at_checked(20)?;
+            let checkpoint = kind.starts_with(".checkpoint.");
+            (checkpoint || kind == ".json").then_some((version.parse().ok()?, checkpoint))
+        })
     }
 
     fn kernel_snapshot(&self) -> Result<SnapshotRef> {
@@ -94,7 +146,11 @@ impl Log {
         let folder = self.folder.child(LOG_FOLDER);
         let added = folder.write_new(&name, bytes.clone())?;
         // A store that lost our answer to its own retry finds there what we wrote.
-        Ok(added || folder.read(&name)?.is_some_and(|there| there == bytes))
+        let ours = added || folder.read(&name)?.is_some_and(|there| there == bytes);
+        if ours {
+            self.listed.add(&name, bytes.len());
+        }
+        Ok(ours)
     }
 
     /// Writes a checkpoint of the newest version, so that readers need not read every commit.
@@ -187,6 +243,12 @@ impl Snapshot {
     /// A table property.
     pub fn setting(&self, key: &str) -> Option<&str> {
         self.metadata.get("configuration")?.get(key)?.as_str()
+    }
+
+    /// Commits between two checkpoints.
+    pub fn checkpoint_interval(&self) -> u64 {
+        let interval = self.setting("delta.checkpointInterval");
+        interval.and_then(|text| text.parse().ok()).unwrap_or(CHECKPOINT_INTERVAL).max(1)
     }
 
     /// Whether any table property begins so.

@@ -12,16 +12,15 @@ const TRIES: usize = 3;
 
 /// Brings `_symlink_format_manifest/manifest` up to the newest version.
 pub(super) fn refresh(log: &Log) -> Result<Option<Snapshot>> {
-    let mut table = log.snapshot()?;
+    let mut table = log.known()?;
     for _ in 0..TRIES {
         let Some(now) = &table else { break };
         log.folder.child(FOLDER).write("manifest", text(&log.folder, now))?;
         // Another writer may have committed, and written its manifest, before ours was.
-        let newest = log.snapshot()?;
-        if newest.as_ref().is_none_or(|newest| newest.version == now.version) {
+        if log.newest()?.is_none_or(|newest| newest == now.version) {
             break;
         }
-        table = newest;
+        table = log.known()?;
     }
     Ok(table)
 }

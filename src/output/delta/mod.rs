@@ -12,6 +12,7 @@
 mod adapt;
 mod bits;
 mod instant;
+mod listed;
 mod log;
 mod manifest;
 mod matching;
@@ -44,8 +45,6 @@ pub use self::optimize::{Optimized, optimize};
 
 /// How often a merge is done anew because another writer was faster.
 const ATTEMPTS: usize = 10;
-/// Commits between two checkpoints where the table doesn't say.
-const CHECKPOINT_INTERVAL: u64 = 10;
 
 /// What happens where the table has a row of the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +184,8 @@ pub fn read(folder: &Folder, visit: &mut dyn FnMut(RecordBatch) -> Result<()>) -
     let log = Log::open(folder)?;
     let Some(table) = log.snapshot()? else { return Ok(()) };
     protocol::check_readable(folder, &table)?;
-    table.files.iter().try_for_each(|file| read_file(&log, &table, file, visit))
+    reader::each(folder, &table.files)
+        .try_for_each(|(file, rows)| read_file(&log, &table, file, rows?, visit))
 }
 
 /// What the footer of a Parquet file of `size` bytes tells, whether it is a table's or not.
@@ -224,9 +224,9 @@ fn read_file(
     log: &Log,
     table: &Snapshot,
     file: &DataFile,
+    rows: reader::Rows,
     visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    let rows = reader::open(&log.folder, file, None)?;
     let deleted = bits::Bits::none_set(rows.count);
     log.deleted_rows(file)?.into_iter().for_each(|row| deleted.set(row));
     let mut first_row = 0;
@@ -411,10 +411,8 @@ fn commit(
     let newest = manifest::refresh(log).with_context(|| {
         format!("version {version} of '{}' is committed, but not its manifest", log.folder)
     })?;
-    let interval = newest.as_ref().and_then(|table| table.setting("delta.checkpointInterval"));
-    let interval = interval.and_then(|text| text.parse().ok()).unwrap_or(CHECKPOINT_INTERVAL);
     if version > 0
-        && version.is_multiple_of(interval.max(1))
+        && newest.is_some_and(|table| version.is_multiple_of(table.checkpoint_interval()))
         && let Err(error) = log.checkpoint()
     {
         // Readers do without; the next one may succeed.

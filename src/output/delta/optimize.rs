@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use deltalake_core::checkpoints::cleanup_expired_logs_for;
 use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::table::state::DeltaTableState;
@@ -16,6 +17,8 @@ use crate::error::{Context, Result};
 use crate::output::parallel;
 use crate::store::{Folder, block_on};
 
+/// Settings of how long something is kept; a week and more by default.
+const KEPT_FOR: [&str; 2] = ["delta.deletedFileRetentionDuration", "delta.logRetentionDuration"];
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Files beyond this are not small, however few rows they have.
 const SMALL_BYTES: u64 = 256 << 20;
@@ -33,15 +36,17 @@ pub struct Optimized {
 
 /// Joins a table's small files, removes data files that left the table longer ago than it keeps
 /// them (`delta.deletedFileRetentionDuration`, 7 days) or never became part of it, and writes a
-/// checkpoint of the log. Does nothing where there is no table.
+/// checkpoint of the log where one is due. Does nothing where there is no table.
 ///
 /// # Errors
 /// A table that asks of its writers what this program doesn't do; a store that refuses.
 pub fn optimize(folder: &Folder, options: &Options<'_>) -> Result<Optimized> {
     let log = Log::open(folder)?;
     let mut done = Optimized::default();
-    for _ in 0..ATTEMPTS {
-        let Some(table) = log.snapshot()? else { return Ok(done) };
+    let objects = log.objects()?;
+    for attempt in 0..ATTEMPTS {
+        let table = if attempt == 0 { log.known()? } else { log.snapshot()? };
+        let Some(table) = table else { return Ok(done) };
         protocol::check_writable(folder, &table, false)?;
         done.version = table.version;
         // Another writer's commit is no reason to fail: the next run tries again.
@@ -50,8 +55,7 @@ pub fn optimize(folder: &Folder, options: &Options<'_>) -> Result<Optimized> {
             break;
         }
     }
-    log.checkpoint()?;
-    done.vacuumed = vacuum(&log, log::now())?;
+    done.vacuumed = vacuum(&log, objects, log::now())?;
     Ok(done)
 }
 
@@ -65,8 +69,8 @@ fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<
     let writer = FileWriter::new(&log.folder, &table.schema, Some(table), options)?;
     let new = parallel::run(options.threads, bins.len(), |index| {
         let mut out = writer.begin(options.threads, bins.len());
-        for file in &bins[index] {
-            for batch in reader::open(&log.folder, file, None)? {
+        for (_, rows) in reader::each(&log.folder, bins[index].iter().copied()) {
+            for batch in rows? {
                 out.write(&batch?)?;
             }
         }
@@ -111,12 +115,23 @@ fn bins(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>> {
     bins
 }
 
-/// Removes what no version within the retention time needs, as seen at `now`; gives how many.
-pub(super) fn vacuum(log: &Log, now: i64) -> Result<u64> {
+/// Removes those of the table's `objects` that no version within the retention time needs, as seen
+/// at `now`; gives how many. Writes a checkpoint first where one is due.
+pub(super) fn vacuum(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> Result<u64> {
     let context = || format!("cannot clean up the Delta table '{}'", log.folder);
     // Before the tombstones: a file that leaves the table in between counts as live still.
-    let Some(table) = log.snapshot()? else { return Ok(0) };
+    let Some(table) = log.known()? else { return Ok(0) };
+    if log.commits_since_checkpoint() > table.checkpoint_interval() {
+        log.checkpoint()?;
+    }
     let live: HashSet<&str> = table.files.iter().map(|file| file.name.as_str()).collect();
+    let old = |time: DateTime<Utc>| time.timestamp_millis() < now - DAY;
+    let may_go =
+        |object: &ObjectMeta| old(object.last_modified) && !live.contains(object.location.as_ref());
+    let by_default = KEPT_FOR.iter().all(|setting| table.setting(setting).is_none());
+    if by_default && !objects.iter().any(may_go) && !log.oldest().is_some_and(old) {
+        return Ok(0);
+    }
     let state = block_on(DeltaTableState::try_new(log.store.as_ref(), None));
     let state = state.with_context(context)?;
     let retention = state.table_config().deleted_file_retention_duration().as_millis() as i64;
@@ -132,12 +147,10 @@ pub(super) fn vacuum(log: &Log, now: i64) -> Result<u64> {
             (name, file.deletion_timestamp().unwrap_or(0))
         })
         .collect();
-    let (store, root) = (log.folder.store(), log.folder.path(""));
-    let listed = block_on(store.list(Some(&root)).try_collect::<Vec<ObjectMeta>>());
     let mut count = 0;
-    for object in listed.with_context(context)? {
-        let Some(parts) = object.location.prefix_match(&root) else { continue };
-        let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
+    for object in objects {
+        let parts = object.location.parts().map(|part| part.as_ref().to_owned());
+        let parts: Vec<String> = parts.collect();
         let name = parts.join("/");
         let old = |than: i64| object.last_modified.timestamp_millis() < now - than;
         let gone = match removed.get(&name) {

@@ -1,13 +1,15 @@
 //! The rows of a data file, in order, as the file has them.
 
+use std::collections::VecDeque;
 use std::fs;
+use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryFutureExt};
+use futures::{FutureExt, TryFutureExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::{
@@ -15,20 +17,26 @@ use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::async_reader::AsyncFileReader;
-use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask, async_reader};
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+
+use tokio::sync::mpsc::{Receiver, channel};
 
 use super::log::DataFile;
 use crate::error::{Context, Result};
 use crate::stop;
-use crate::store::{Folder, block_on};
+use crate::store::{Folder, Requested, block_on, spawn};
 
 const BATCH_ROWS: usize = 8192;
 /// What a batch of whole rows should not exceed by much.
 const BATCH_BYTES: usize = 8 << 20;
 /// Read from a remote file's end at first: most footers fit.
-const FOOTER: usize = 64 << 10;
+const FOOTER: usize = 256 << 10;
+/// Remote files up to this are read as a whole, in one request.
+const SMALL: u64 = 4 << 20;
+/// Of these, so many are asked for before their turn.
+const AHEAD: usize = 8;
 
 /// Batches of a file's rows.
 pub(super) struct Rows {
@@ -40,24 +48,69 @@ pub(super) struct Rows {
 
 enum Source {
     /// Pages are read as they are needed.
-    Local(Box<ParquetRecordBatchReader>),
-    /// A row group's columns are fetched together.
-    Remote(Box<async_reader::ParquetRecordBatchStream<RemoteFile>>),
+    Whole(Box<ParquetRecordBatchReader>),
+    /// A row group's columns are fetched together, while the one before is read.
+    Remote {
+        groups: Receiver<ParquetResult<ParquetRecordBatchReader>>,
+        group: Option<Box<ParquetRecordBatchReader>>,
+    },
 }
 
 /// Reads all columns of a file, or those named (`meta.lastUpdated` by its path); a named one that
 /// the file lacks is left out.
 pub(super) fn open(folder: &Folder, file: &DataFile, columns: Option<&[String]>) -> Result<Rows> {
+    open_requested(folder, file, columns, request(folder, file))
+}
+
+/// Opens files one after the other; small ones are asked for before their turn.
+pub(super) fn each<'f>(
+    folder: &'f Folder,
+    files: impl IntoIterator<Item = &'f DataFile> + 'f,
+) -> impl Iterator<Item = (&'f DataFile, Result<Rows>)> + 'f {
+    let mut files = files.into_iter();
+    let mut requested = VecDeque::new();
+    std::iter::from_fn(move || {
+        while requested.len() <= AHEAD {
+            let Some(file) = files.next() else { break };
+            requested.push_back((file, request(folder, file)));
+        }
+        let (file, request) = requested.pop_front()?;
+        Some((file, open_requested(folder, file, None, request)))
+    })
+}
+
+/// Asks for a small remote file.
+fn request(folder: &Folder, file: &DataFile) -> Option<Requested> {
+    let small = folder.local().is_none() && file.size <= SMALL;
+    small.then(|| folder.request(&file.name))
+}
+
+fn open_requested(
+    folder: &Folder,
+    file: &DataFile,
+    columns: Option<&[String]>,
+    requested: Option<Requested>,
+) -> Result<Rows> {
     let shown = folder.show(&file.name);
     let context = || format!("cannot read the data file '{shown}'");
-    let (count, source) = match folder.local() {
-        Some(path) => {
+    let (count, source) = match (folder.local(), requested) {
+        (Some(path), _) => {
             let opened = fs::File::open(path.join(&file.name)).with_context(context)?;
             let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(opened, options());
             let (count, builder) = prepare(builder.with_context(context)?, columns);
-            (count, Source::Local(Box::new(builder.build().with_context(context)?)))
+            (count, Source::Whole(Box::new(builder.build().with_context(context)?)))
         }
-        None => {
+        (None, Some(requested)) => {
+            let mut bytes = Vec::new();
+            if let Some(mut reader) = requested.open()? {
+                reader.read_to_end(&mut bytes).with_context(context)?;
+            }
+            let bytes = Bytes::from(bytes);
+            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options());
+            let (count, builder) = prepare(builder.with_context(context)?, columns);
+            (count, Source::Whole(Box::new(builder.build().with_context(context)?)))
+        }
+        (None, None) => {
             let remote = RemoteFile {
                 store: folder.store().clone(),
                 path: folder.path(&file.name),
@@ -66,7 +119,17 @@ pub(super) fn open(folder: &Folder, file: &DataFile, columns: Option<&[String]>)
             let builder =
                 block_on(ParquetRecordBatchStreamBuilder::new_with_options(remote, options()));
             let (count, builder) = prepare(builder.with_context(context)?, columns);
-            (count, Source::Remote(Box::new(builder.build().with_context(context)?)))
+            let mut stream = builder.build().with_context(context)?;
+            // The next one waits here for its turn.
+            let (put, groups) = channel(1);
+            spawn(async move {
+                while let Some(group) = stream.next_row_group().await.transpose() {
+                    if put.send(group).await.is_err() {
+                        break;
+                    }
+                }
+            });
+            (count, Source::Remote { groups, group: None })
         }
     };
     Ok(Rows { count, source, shown })
@@ -118,10 +181,18 @@ impl Iterator for Rows {
             return Some(Err(error));
         }
         let context = || format!("cannot read the data file '{}'", self.shown);
-        Some(match &mut self.source {
-            Source::Local(reader) => reader.next()?.with_context(context),
-            Source::Remote(stream) => block_on(stream.next())?.with_context(context),
-        })
+        match &mut self.source {
+            Source::Whole(reader) => Some(reader.next()?.with_context(context)),
+            Source::Remote { groups, group } => loop {
+                if let Some(batch) = group.as_mut().and_then(|group| group.next()) {
+                    return Some(batch.with_context(context));
+                }
+                *group = match block_on(groups.recv())? {
+                    Ok(next) => Some(Box::new(next)),
+                    Err(error) => return Some(Err(error).with_context(context)),
+                };
+            },
+        }
     }
 }
 

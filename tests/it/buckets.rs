@@ -1,0 +1,209 @@
+//! What is asked of a bucket's server, and what its answers mean to the user.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::s3::SECRET;
+use crate::stores::{Bucket, GROUP, Ground, ended, export, program};
+use crate::support::{end, patient};
+
+#[test]
+fn requests_speak_of_kms_only_when_asked_to() {
+    let Some(bucket) = Bucket::new() else { return };
+    let row = patient("a", "male");
+    bucket.load(export(&[("p.ndjson", &[row])]).path());
+    let written = |log: &Value| -> Vec<Value> {
+        let writes = log.as_array().unwrap().iter().filter(|seen| seen["method"] == "PUT");
+        writes
+            .map(|seen| {
+                let mut headers = seen.clone();
+                let headers = headers.as_object_mut().unwrap();
+                headers.retain(|name, _| name.contains("ENCRYPTION"));
+                Value::Object(headers.clone())
+            })
+            .collect()
+    };
+    bucket.server.order("log");
+    bucket.run("deltalake").unwrap();
+    let plain = written(&bucket.server.order("log"));
+    assert!(plain.len() > 5 && plain.iter().all(|headers| *headers == json!({})), "{plain:?}");
+
+    ended(end(bucket.job().arg("--s3-kms-key=alias/lake"))).unwrap();
+    let keyed = written(&bucket.server.order("log"));
+    let expected = json!({
+        "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION": "aws:kms",
+        "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID": "alias/lake",
+    });
+    assert!(keyed.len() > 5 && keyed.iter().all(|headers| *headers == expected), "{keyed:?}");
+}
+
+#[test]
+fn a_table_takes_few_requests() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    let requests = || -> Vec<String> {
+        bucket.server.order("log");
+        bucket.run("deltalake").unwrap();
+        let log = bucket.server.order("log");
+        let shown = log.as_array().unwrap().iter();
+        let shown = shown.map(|seen| {
+            format!("{} {} {}", seen["method"], seen["path"], seen["query"]).replace('"', "")
+        });
+        shown
+            .filter(|text| text.contains("lake/patient") || text.contains("lake%2Fpatient"))
+            .collect()
+    };
+    // Looking for it, its file, commit and manifest, looking for other writers, tidying it.
+    let first = requests();
+    assert!((4..=6).contains(&first.len()), "{first:#?}");
+    // The commit and the file besides, and joining the two files.
+    let second = requests();
+    assert!((4..=14).contains(&second.len()), "{second:#?}");
+}
+
+#[test]
+fn errors_say_what_to_do_and_no_secret() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    for (answer, code, phrase) in [
+        ("GET 404 NoSuchBucket", 54, "there is no bucket 's3://input'"),
+        ("GET 403 AccessDenied", 70, "s3:ListBucket in 's3://input'"),
+        ("GET-OBJECT 403 AccessDenied", 70, "s3:GetObject in 's3://input'"),
+        ("PUT 403 AccessDenied", 70, "s3:PutObject in 's3://phi'"),
+        ("GET 400 ExpiredToken", 70, "have expired"),
+        ("GET 403 InvalidAccessKeyId", 70, "does not accept the credentials"),
+        ("GET 403 SignatureDoesNotMatch", 70, "does not accept the credentials"),
+        (
+            "GET 400 AuthorizationHeaderMalformed <Region>eu-west-1</Region>",
+            70,
+            "--s3-region eu-west-1",
+        ),
+        ("PUT 400 KMS.DisabledException", 70, "KMS key"),
+        ("PUT 501 NotImplemented", 70, "no conditional writes"),
+    ] {
+        bucket.server.order(&format!("answer {answer}"));
+        let ended = end(&mut bucket.job());
+        bucket.server.order("well");
+        assert_eq!(ended.code, Some(code), "{answer}: {}", ended.err);
+        assert!(ended.err.contains(phrase), "{answer}: {}", ended.err);
+        for secret in [SECRET, "AKIAIOSFODNN7EXAMPLE", "Signature=", "<Error>"] {
+            assert!(!ended.err.contains(secret), "{answer}: {}", ended.err);
+        }
+    }
+    let mut command = bucket.job();
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let ended = end(&mut command);
+    assert_eq!(ended.code, Some(70));
+    assert!(ended.err.contains("there are no AWS credentials"), "{}", ended.err);
+}
+
+#[test]
+fn credentials_come_from_profiles_too() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    let aws = bucket.home.path().join(".aws");
+    fs::create_dir(&aws).unwrap();
+    let script = bucket.home.path().join("keys");
+    let answer =
+        format!(r#"{{"Version":1,"AccessKeyId":"FROMAPROCESS","SecretAccessKey":"{SECRET}"}}"#);
+    fs::write(&script, answer).unwrap();
+    let config = format!(
+        "[profile lake]\nregion = eu-central-1\ncredential_process = /bin/cat {}\n",
+        script.display()
+    );
+    fs::write(aws.join("config"), config).unwrap();
+    let mut command = bucket.job();
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    command.env("AWS_PROFILE", "lake");
+    bucket.server.order("log");
+    ended(end(&mut command)).unwrap();
+    let log = bucket.server.order("log");
+    let signed = "AWS4-HMAC-SHA256 Credential=FROMAPROCESS/";
+    for seen in log.as_array().unwrap() {
+        let by = seen["HTTP_AUTHORIZATION"].as_str().unwrap();
+        assert!(by.starts_with(signed) && by.contains("/eu-central-1/s3/"), "{by}");
+    }
+}
+
+#[test]
+fn public_buckets_requester_pays_and_checksums_are_asked_for_by_variables() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    let run = |variable: (&str, &str)| -> Vec<Value> {
+        bucket.server.order("log");
+        let ended = end(bucket.job().env(variable.0, variable.1));
+        // These buckets are not public.
+        let public = variable.0 == "AWS_SKIP_SIGNATURE";
+        assert_eq!(ended.code, Some(if public { 70 } else { 0 }), "{}", ended.err);
+        bucket.server.order("log").as_array().unwrap().clone()
+    };
+    let has = |seen: &Value, header: &str| !seen[header].is_null();
+    let written = |seen: &&Value| seen["method"] == "PUT";
+
+    let public = run(("AWS_SKIP_SIGNATURE", "true"));
+    assert!(public.len() > 1 && public.iter().all(|seen| !has(seen, "HTTP_AUTHORIZATION")));
+    let paid = run(("AWS_REQUEST_PAYER", "true"));
+    let gets = || paid.iter().filter(|seen| seen["method"] == "GET");
+    assert!(gets().count() > 5);
+    assert!(gets().all(|seen| seen["HTTP_X_AMZ_REQUEST_PAYER"] == "requester"), "{paid:?}");
+    let summed = run(("AWS_CHECKSUM_ALGORITHM", "SHA256"));
+    assert!(summed.iter().filter(written).count() > 5);
+    assert!(summed.iter().filter(written).all(|seen| has(seen, "HTTP_X_AMZ_CHECKSUM_SHA256")));
+}
+
+#[test]
+fn a_server_without_conditional_writes_is_refused_before_anything_is_written() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    bucket.server.order("ignore-conditions");
+    let message = bucket.run("deltalake").unwrap_err();
+    assert!(message.contains("no conditional writes"), "{message}");
+    let dir = tempfile::tempdir().unwrap();
+    bucket.save("out", dir.path());
+    bucket.save("phi", dir.path());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_check_of_buckets_leaves_nothing_there() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    ended(end(bucket.job().arg("--check"))).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    bucket.save("out", dir.path());
+    bucket.save("phi", dir.path());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    bucket.server.order("answer PUT 403 AccessDenied");
+    let message = ended(end(bucket.job().arg("--check"))).unwrap_err();
+    for place in ["s3:PutObject in 's3://output'", "s3:PutObject in 's3://phi'"] {
+        assert!(message.contains(place), "{message}");
+    }
+}
+
+#[test]
+fn overlapping_buckets_are_refused_whatever_their_spelling() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = program(home.path());
+    command.args(["in", "s3://lake/out", "s3a://lake/out/phi"]).args(GROUP);
+    fs::create_dir(home.path().join("in")).unwrap();
+    let ended = end(&mut command);
+    assert_eq!(ended.code, Some(22), "{}", ended.err);
+}
+
+#[test]
+fn locations_that_cannot_be_used_are_refused_without_their_secrets() {
+    let home = tempfile::tempdir().unwrap();
+    for (location, phrase) in [
+        ("ftp://lake/out", "no location that this program knows"),
+        ("s3://me:hunter2@lake/out", "a bucket and a prefix only"),
+        ("s3://lake/out?key=hunter2", "a bucket and a prefix only"),
+        ("az://container/out", "AZURE_* variables"),
+    ] {
+        let ended = end(program(home.path()).args(["init", location]));
+        assert_eq!(ended.code, Some(23), "{location}: {}", ended.err);
+        assert!(ended.err.contains(phrase), "{location}: {}", ended.err);
+        assert!(!ended.err.contains("hunter2"), "{}", ended.err);
+    }
+}
