@@ -95,7 +95,8 @@ pub fn export(
     let tables = study.tables.iter().map(|table| (table.name.clone(), table.kind.tag()));
     let tables: Vec<_> = tables.collect();
     for table in &study.tables {
-        check_columns(&columns(engine, &table.name)?, table)?;
+        let schema = columns(engine, &table.name)?;
+        check_columns(&schema, table)?;
     }
     let place = Place::begin(data, &study.prefix, work)?;
     let mut exported = Exported::default();
