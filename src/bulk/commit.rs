@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::syncfs;
 use serde_json::json;
@@ -18,7 +19,10 @@ use super::state::{Done, Site};
 use crate::error::{Context, Result};
 
 /// Files in one go.
-const BATCH: usize = 256;
+const BATCH: usize = 8192;
+/// Waits so long for more files to come in, rather than going to the disk for each of many small
+/// ones.
+const GATHERING: Duration = Duration::from_millis(20);
 /// Up to so many files are made durable one by one: nothing else on the disk has to wait.
 const FEW: usize = 3;
 
@@ -43,8 +47,14 @@ pub(super) fn commit_all(
     tally: &Arc<Tally>,
     mut arrivals: Receiver<Arrived>,
 ) -> Result<()> {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::new();
     while arrivals.blocking_recv_many(&mut batch, BATCH) > 0 {
+        std::thread::sleep(GATHERING);
+        while batch.len() < BATCH
+            && let Ok(arrived) = arrivals.try_recv()
+        {
+            batch.push(arrived);
+        }
         commit(site, &batch)
             .with_context(|| format!("cannot write to '{}'", site.path().display()))?;
         for Arrived { done, url, .. } in batch.drain(..) {

@@ -4,11 +4,12 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::commit::commit_all;
+use super::commit::{Arrived, commit_all};
 use super::gate::Gate;
 use super::log::Log;
 use super::manifest::{Entry, Kind};
@@ -20,8 +21,8 @@ use super::transfer::{Failure, transfer};
 use crate::error::{Context, Error, Result};
 use crate::http::{Client, Pace};
 
-/// Files that wait to be made durable, at most.
-const WAITING: usize = 256;
+/// Files that wait to be made durable, at most: downloads go on while the disk is slow.
+const WAITING: usize = 8192;
 
 /// What all downloads share.
 pub(super) struct Shared {
@@ -61,52 +62,125 @@ pub(super) async fn download(shared: Arc<Shared>, entries: Arc<[Entry]>) -> Resu
     }
     .context("cannot begin to write files")?;
 
-    let (todo, next): (Arc<[usize]>, _) = (todo.into(), Arc::new(AtomicUsize::new(0)));
-    let mut workers = JoinSet::new();
-    for _ in 0..shared.gate.max().min(todo.len()) {
-        let (shared, entries, todo) = (shared.clone(), entries.clone(), todo.clone());
-        let (next, sender) = (next.clone(), sender.clone());
-        workers.spawn(async move {
-            let mut missing = Vec::new();
-            while let Some(&index) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-                match transfer(&shared, &entries[index]).await {
-                    Ok(arrived) => {
-                        // A committer that is gone says why itself.
-                        if sender.send(arrived).await.is_err() {
-                            break;
-                        }
-                    }
-                    Err(Failure::Server(message, status)) => {
-                        missing.push(Missing { index, message, status });
-                    }
-                    Err(Failure::Local(error)) => return Err(error),
-                }
-            }
-            Ok(missing)
-        });
+    let queue = Arc::new(Queue { entries, todo, next: AtomicUsize::new(0) });
+    let workers = shared.gate.max().min(queue.todo.len());
+    let threads = cores().min(workers);
+    let mut running = Vec::new();
+    for number in 0..threads {
+        let (shared, queue, sender) = (shared.clone(), queue.clone(), sender.clone());
+        // The first of them gets what is left over.
+        let workers = workers / threads + usize::from(number < workers % threads);
+        let thread = std::thread::Builder::new().name("download".to_owned());
+        let work = move || on_this_thread(shared, &queue, &sender, workers);
+        running.push(thread.spawn(work).context("cannot begin to download")?);
     }
     drop(sender);
     let mut missing = Vec::new();
     let mut failed = None;
-    while let Some(ended) = workers.join_next().await {
-        match ended.context("a download has failed unexpectedly").and_then(|ended| ended) {
+    for thread in running {
+        match joined(thread, "a download has failed unexpectedly").await {
             Ok(some) => missing.extend(some),
             Err(error) => {
-                // The disk is full, say: the others would fail as well.
-                next.store(usize::MAX / 2, Ordering::Relaxed);
                 failed.get_or_insert(error);
             }
         }
     }
-    let committed = tokio::task::spawn_blocking(move || committer.join())
-        .await
-        .map_err(|_| ())
-        .and_then(|joined| joined.map_err(|_| ()))
-        .map_err(|()| Error::failed("writing files has failed unexpectedly"))?;
+    let committed = joined(committer, "writing files has failed unexpectedly").await;
     match failed {
         Some(error) => Err(error),
         None => committed.map(|()| missing),
     }
+}
+
+/// What is left to download.
+struct Queue {
+    entries: Arc<[Entry]>,
+    /// Indices into `entries`.
+    todo: Vec<usize>,
+    next: AtomicUsize,
+}
+
+impl Queue {
+    fn next(&self) -> Option<usize> {
+        self.todo.get(self.next.fetch_add(1, Ordering::Relaxed)).copied()
+    }
+
+    fn stop(&self) {
+        self.next.store(usize::MAX / 2, Ordering::Relaxed);
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Downloads, so many files at once. All that one file takes is done by one thread: with small
+/// files, handing them from one to the other costs more than the work itself.
+fn on_this_thread(
+    shared: Arc<Shared>,
+    queue: &Arc<Queue>,
+    sender: &mpsc::Sender<Arrived>,
+    workers: usize,
+) -> Result<Vec<Missing>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot begin to download")?;
+    let client = shared.client.with_own_connections()?;
+    runtime.block_on(async {
+        let mut running = JoinSet::new();
+        for _ in 0..workers {
+            let (shared, queue, sender) = (shared.clone(), queue.clone(), sender.clone());
+            let client = client.clone();
+            running.spawn(async move { work(&shared, &client, &queue, &sender).await });
+        }
+        let mut missing = Vec::new();
+        let mut failed = None;
+        while let Some(ended) = running.join_next().await {
+            match ended.context("a download has failed unexpectedly").and_then(|ended| ended) {
+                Ok(some) => missing.extend(some),
+                Err(error) => {
+                    // The disk is full, say: the others would fail as well.
+                    queue.stop();
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        failed.map_or(Ok(missing), Err)
+    })
+}
+
+async fn work(
+    shared: &Shared,
+    client: &Client,
+    queue: &Queue,
+    sender: &mpsc::Sender<Arrived>,
+) -> Result<Vec<Missing>> {
+    let mut missing = Vec::new();
+    while let Some(index) = queue.next() {
+        match transfer(shared, client, &queue.entries[index]).await {
+            Ok(arrived) => {
+                // A committer that is gone says why itself.
+                if sender.send(arrived).await.is_err() {
+                    break;
+                }
+            }
+            Err(Failure::Server(message, status)) => {
+                missing.push(Missing { index, message, status });
+            }
+            Err(Failure::Local(error)) => return Err(error),
+        }
+    }
+    Ok(missing)
+}
+
+/// Waits for a thread without holding up others.
+async fn joined<T: Send + 'static>(
+    thread: JoinHandle<Result<T>>,
+    unexpected: &'static str,
+) -> Result<T> {
+    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+    joined
+        .map_or(Err(()), |joined| joined.map_err(|_| ()))
+        .map_err(|()| Error::failed(unexpected))?
 }
 
 /// Makes the folders, and counts what a former run has brought. The entries that are missing.

@@ -28,6 +28,8 @@ pub(super) struct Part {
     path: PathBuf,
     resource_type: String,
     out: Out,
+    /// Text that is yet to be looked at and written: a small file is one call of each.
+    waiting: Vec<u8>,
     pub rows: Rows,
     /// Bytes of text.
     pub bytes: u64,
@@ -45,7 +47,8 @@ impl Part {
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = file.open(path)?;
         let mut rows = Rows::new(resource_type);
-        let found = match (file.metadata()?.len(), compress) {
+        let length = file.metadata()?.len();
+        let found = match (length, compress) {
             (0, _) => Found::default(),
             (_, false) => read_plain(&mut file, &mut rows)?,
             (_, true) => read_members(&mut file, &mut rows)?,
@@ -55,20 +58,45 @@ impl Part {
         if found.text == 0 {
             rows = Rows::new(resource_type);
         }
-        file.set_len(found.stored)?;
-        file.seek(SeekFrom::Start(found.stored))?;
+        // A file that was truncated is written out by ext4 when it is closed, which costs more than
+        // downloading a small one.
+        if found.stored < length {
+            file.set_len(found.stored)?;
+        }
+        if length > 0 {
+            file.seek(SeekFrom::Start(found.stored))?;
+        }
         let out = match compress {
             false => Out::Plain(file),
             true => Out::Gzip(Box::new(Gzip::new(file))),
         };
         let (path, resource_type) = (path.to_owned(), resource_type.to_owned());
-        Ok(Self { path, resource_type, out, rows, bytes: found.text })
+        let waiting = Vec::new();
+        Ok(Self { path, resource_type, out, waiting, rows, bytes: found.text })
     }
 
     /// Appends text.
     pub(super) fn write(&mut self, text: &[u8]) -> io::Result<()> {
-        self.rows.add(text);
         self.bytes += text.len() as u64;
+        if self.waiting.len() + text.len() < BLOCK {
+            self.waiting.extend_from_slice(text);
+            return Ok(());
+        }
+        self.flush()?;
+        self.take(text)
+    }
+
+    /// Takes what is waiting.
+    fn flush(&mut self) -> io::Result<()> {
+        let mut text = std::mem::take(&mut self.waiting);
+        let taken = self.take(&text);
+        text.clear();
+        self.waiting = text;
+        taken
+    }
+
+    fn take(&mut self, text: &[u8]) -> io::Result<()> {
+        self.rows.add(text);
         match &mut self.out {
             Out::Plain(file) => file.write_all(text),
             Out::Gzip(gzip) => gzip.write(text),
@@ -82,7 +110,8 @@ impl Part {
             Out::Gzip(gzip) => gzip.restart(),
         };
         file.set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
+        file.rewind()?;
+        self.waiting.clear();
         self.rows = Rows::new(&self.resource_type);
         self.bytes = 0;
         Ok(())
@@ -90,6 +119,7 @@ impl Part {
 
     /// The text is complete. The file is not durable yet.
     pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.flush()?;
         self.rows.finish();
         match &mut self.out {
             Out::Plain(_) => Ok(()),

@@ -11,6 +11,8 @@ use crate::ui::{Bar, thousands};
 
 /// Time between two lines in a log.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// Time between two changes of a bar: more often nobody could read them.
+const BAR_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Counts what has come in.
 pub(super) struct Tally {
@@ -25,7 +27,7 @@ pub(super) struct Tally {
     received: AtomicU64,
     retries: AtomicU64,
     bar: Option<Bar>,
-    last_line: Mutex<Instant>,
+    last_shown: Mutex<Instant>,
 }
 
 impl Tally {
@@ -42,7 +44,7 @@ impl Tally {
             received: zero(),
             retries: zero(),
             bar: bar.then(|| Bar::files("download", total as u64)),
-            last_line: Mutex::new(Instant::now()),
+            last_shown: Mutex::new(Instant::now()),
         }
     }
 
@@ -78,14 +80,16 @@ impl Tally {
     }
 
     fn show(&self) {
+        let interval = if self.bar.is_some() { BAR_INTERVAL } else { INTERVAL };
+        let Ok(mut last) = self.last_shown.try_lock() else { return };
+        if last.elapsed() < interval {
+            return;
+        }
+        *last = Instant::now();
         let (files, ..) = self.totals();
-        if let Some(bar) = &self.bar {
-            bar.set(files, &self.text(files));
-        } else if let Ok(mut last) = self.last_line.try_lock()
-            && last.elapsed() >= INTERVAL
-        {
-            *last = Instant::now();
-            info!(files, total = self.total, "download: {}", self.text(files));
+        match &self.bar {
+            Some(bar) => bar.set(files, &self.text(files)),
+            None => info!(files, total = self.total, "download: {}", self.text(files)),
         }
     }
 

@@ -15,7 +15,7 @@ use super::rows::{Row, look};
 use super::state::Done;
 use crate::error::{self, Context};
 use crate::http::header::{CONTENT_RANGE, RANGE};
-use crate::http::{self, Method, TokenUse, outcome_text, retry_after, show_url};
+use crate::http::{self, Client, Method, TokenUse, outcome_text, retry_after, show_url};
 
 /// Waits before the second, third … attempt.
 const WAITS: [u64; 5] = [1, 4, 15, 60, 60];
@@ -50,8 +50,12 @@ enum Ended {
     Refused(http::Error),
 }
 
-/// Downloads one file to its `.part`.
-pub(super) async fn transfer(shared: &Shared, entry: &Entry) -> Result<Arrived, Failure> {
+/// Downloads one file to its `.part`. `client`: the one of this thread.
+pub(super) async fn transfer(
+    shared: &Shared,
+    client: &Client,
+    entry: &Entry,
+) -> Result<Arrived, Failure> {
     let stored = shared.stored(&entry.name);
     let path = part_of(shared.site.path(), &stored);
     let written = || format!("cannot write '{}'", path.display());
@@ -71,7 +75,7 @@ pub(super) async fn transfer(shared: &Shared, entry: &Entry) -> Result<Arrived, 
         let before = part.bytes;
         let ended = {
             let _pass = shared.gate.enter().await;
-            attempt(shared, entry, &mut part).await.with_context(written)?
+            attempt(shared, client, entry, &mut part).await.with_context(written)?
         };
         let error = match ended {
             Ended::Complete => {
@@ -135,11 +139,15 @@ pub(super) async fn transfer(shared: &Shared, entry: &Entry) -> Result<Arrived, 
 }
 
 /// An error is one of writing.
-async fn attempt(shared: &Shared, entry: &Entry, part: &mut Part) -> io::Result<Ended> {
+async fn attempt(
+    shared: &Shared,
+    client: &Client,
+    entry: &Entry,
+    part: &mut Part,
+) -> io::Result<Ended> {
     let start = part.bytes;
     let token = if entry.token { TokenUse::Always } else { TokenUse::SameOrigin };
-    let mut request = shared
-        .client
+    let mut request = client
         .request(Method::GET, entry.url.clone())
         .accept("application/fhir+ndjson")
         .token(token);

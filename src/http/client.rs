@@ -42,12 +42,13 @@ impl Default for Options {
 /// Proxies are those of `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 #[derive(Clone, Debug)]
 pub struct Client {
+    http: reqwest::Client,
     inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    http: reqwest::Client,
+    options: Options,
     base: Url,
     authorizer: Authorizer,
     redactor: Redactor,
@@ -77,23 +78,18 @@ impl Client {
         base.set_fragment(None);
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("cumulus-etl/", env!("CARGO_PKG_VERSION")))
-            .gzip(options.gzip)
-            .connect_timeout(options.connect_timeout)
-            .read_timeout(options.read_timeout)
-            .tcp_keepalive(Duration::from_secs(60))
-            .http2_adaptive_window(true)
-            // Who may see the credentials is decided at each step of the way.
-            .redirect(redirect::Policy::none());
-        let http = roots::trust(builder)?.build().map_err(|error| {
-            let message = format!("cannot set up HTTPS: {}", super::request::causes(&error));
-            error::Error::failed(message)
-        })?;
+        let http = connections(options)?;
         let (authorizer, redactor) = (Authorizer::new(auth), Redactor::default());
         authorizer.hide(&redactor);
         let (capabilities, met) = (OnceCell::new(), OnceCell::new());
-        Ok(Self { inner: Arc::new(Inner { http, base, authorizer, redactor, capabilities, met }) })
+        let options = options.clone();
+        let inner = Inner { options, base, authorizer, redactor, capabilities, met };
+        Ok(Self { http, inner: Arc::new(inner) })
+    }
+
+    /// The same client with connections of its own: for a thread that does all its work itself.
+    pub(crate) fn with_own_connections(&self) -> error::Result<Self> {
+        Ok(Self { http: connections(&self.inner.options)?, inner: self.inner.clone() })
     }
 
     /// The server's base URL.
@@ -190,12 +186,28 @@ impl Client {
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {
-        &self.inner.http
+        &self.http
     }
 
     pub(super) fn authorizer(&self) -> &Authorizer {
         &self.inner.authorizer
     }
+}
+
+fn connections(options: &Options) -> error::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("cumulus-etl/", env!("CARGO_PKG_VERSION")))
+        .gzip(options.gzip)
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.read_timeout)
+        .tcp_keepalive(Duration::from_secs(60))
+        .http2_adaptive_window(true)
+        // Who may see the credentials is decided at each step of the way.
+        .redirect(redirect::Policy::none());
+    roots::trust(builder)?.build().map_err(|error| {
+        let message = format!("cannot set up HTTPS: {}", super::request::causes(&error));
+        error::Error::failed(message)
+    })
 }
 
 fn is_this_machine(url: &Url) -> bool {
