@@ -115,7 +115,7 @@ impl Aws {
         if let Some(key) = &given.s3_kms_key {
             builder = builder.with_sse_kms_encryption(key);
         }
-        if options.s3_checksums {
+        if given.s3_checksums {
             builder = builder.with_checksum_algorithm(Checksum::SHA256);
         }
         builder.with_client_options(client).build().map_err(|error| {

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
-use cumulus_etl::study::engine::{Build, Engine, Rows, Start};
+use cumulus_etl::study::engine::{Engine, Rows, Start};
 
 use crate::support::Site;
 

@@ -7,7 +7,7 @@ use arrow::datatypes::Int64Type;
 use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::counts;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
-use cumulus_etl::study::engine::{Build, Engine, Start};
+use cumulus_etl::study::engine::{Engine, Start};
 use cumulus_etl::study::source::Source;
 use serde_json::{Value, json};
 
