@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::LazyLock;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -95,7 +95,8 @@ pub fn export(
     let tables = study.tables.iter().map(|table| (table.name.clone(), table.kind.tag()));
     let tables: Vec<_> = tables.collect();
     for table in &study.tables {
-        check_columns(&columns(engine, &table.name)?, table)?;
+        let schema = columns(engine, &table.name)?;
+        check_columns(&schema, table)?;
     }
     let place = Place::begin(data, &study.prefix, work)?;
     let mut exported = Exported::default();

@@ -416,3 +416,90 @@ fn the_examples_can_be_built_and_exported() {
     let first = children(&site.path("out/cough"));
     assert!(first.contains(&"cough__meta_date.meta.csv".to_owned()), "{first:?}");
 }
+
+/// The smallest spreadsheet: cells as text or numbers.
+fn spreadsheet(site: &Site, name: &str, rows: &[&[&str]]) {
+    use std::io::Write;
+    let mut sheet = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let place = format!("{}{}", char::from(b'A' + column as u8), number + 1);
+            match cell.parse::<f64>() {
+                Ok(_) => format!("<c r=\"{place}\"><v>{cell}</v></c>"),
+                Err(_) => format!("<c r=\"{place}\" t=\"inlineStr\"><is><t>{cell}</t></is></c>"),
+            }
+        });
+        sheet += &format!("<row r=\"{}\">{}</row>", number + 1, cells.collect::<String>());
+    }
+    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let package = "http://schemas.openxmlformats.org/package/2006";
+    let members = [
+        (
+            "[Content_Types].xml",
+            format!(
+                "<Types xmlns=\"{package}/content-types\"><Default Extension=\"xml\" ContentType=\"application/xml\"/></Types>"
+            ),
+        ),
+        (
+            "_rels/.rels",
+            format!(
+                "<Relationships xmlns=\"{package}/relationships\"><Relationship Id=\"a\" Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+            ),
+        ),
+        (
+            "xl/workbook.xml",
+            format!(
+                "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets><sheet name=\"S\" sheetId=\"1\" r:id=\"b\"/></sheets></workbook>"
+            ),
+        ),
+        (
+            "xl/_rels/workbook.xml.rels",
+            format!(
+                "<Relationships xmlns=\"{package}/relationships\"><Relationship Id=\"b\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet1.xml\"/></Relationships>"
+            ),
+        ),
+        (
+            "xl/worksheets/sheet1.xml",
+            format!("<worksheet xmlns=\"{main}\"><sheetData>{sheet}</sheetData></worksheet>"),
+        ),
+    ];
+    let mut zip = zip::ZipWriter::new(fs::File::create(site.path(name)).unwrap());
+    for (name, text) in members {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+#[test]
+fn tables_are_made_of_files_of_every_kind() {
+    let site = Site::new();
+    let raw = raw(&site);
+    site.file(
+        "studies/up/manifest.toml",
+        "study_prefix = 'up'\n[[stages.default]]\nfiles = ['up.workflow']\n",
+    );
+    site.file(
+        "studies/up/up.workflow",
+        "config_type = 'file_upload'\n\
+         [tables.both]\nfiles = ['data']\ncol_types = ['STRING', 'DOUBLE']\n\
+         [tables.sheet]\nfiles = ['sheet.xlsx']\n\
+         [tables.each]\nfiles = ['many']\ncreate_mode = 'multiple'\ndelimiter = ';'\n",
+    );
+    site.file("studies/up/data/a.tsv", "\u{feff}Lab Name\tValue\n\"x\ty\"\t1.5\n");
+    site.file("studies/up/data/b.bsv", "Lab Name|Value\nz|\n");
+    site.file("studies/up/many/First.csv", "a;b\n1;2\n");
+    site.file("studies/up/many/second.csv", "c\n3\n");
+    spreadsheet(&site, "studies/up/sheet.xlsx", &[&["Code", "Size"], &["k", "2"], &["l", "2.5"]]);
+    let built = run(&site, &[&["build", "-t", "up", "-s", "studies"], &raw[..]].concat());
+    assert_eq!(built.code, Some(0), "{built:?}");
+    for (table, rows) in [
+        ("up__both", "lab_name,value\nx\ty,1.5\nz,\n"),
+        ("up__sheet", "code,size\nk,2\nl,2.5\n"),
+        ("up__first", "a,b\n1,2\n"),
+        ("up__second", "c\n3\n"),
+    ] {
+        assert_eq!(query(&site, &format!("SELECT * FROM {table} ORDER BY 1")), rows, "{table}");
+    }
+}

@@ -155,9 +155,6 @@ impl Run<'_> {
                     Some(made.map_err(|error| at(place, &error, ""))?)
                 }
                 Work::Upload(name, files) => {
-                    if !files.always_upload && self.build.has(name) {
-                        continue;
-                    }
                     let made = upload::load(self.build, name, files);
                     Some(made.map_err(|error| at(place, &error, ""))?)
                 }

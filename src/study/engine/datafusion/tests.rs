@@ -114,3 +114,61 @@ fn columns_that_differ_in_case_only_are_refused() {
     let error = engine.query("SELECT id FROM patient").err().unwrap().to_string();
     assert!(error.contains("differ in case only"), "{error}");
 }
+
+#[test]
+fn a_database_can_be_in_a_bucket() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
+    parquet(&root.path().join("lake/patient/a.parquet"), r#"{"id": "a"}"#);
+    let database = || Folder::open("memory://study-tables/db").unwrap();
+    let open = || {
+        let work = root.path().join("work");
+        let work = WorkFolder::create(Some(work.to_str().unwrap()), &folder("work")).unwrap();
+        let limits = Limits { memory: 64 << 20, threads: 2 };
+        DataFusion::open(database(), Input::Lake(folder("lake")), work, &limits).unwrap()
+    };
+    let names = || -> Vec<String> {
+        database().list().unwrap().into_iter().map(|entry| entry.name).collect()
+    };
+    let engine = open();
+    let build = engine.begin("s", Start::Empty).unwrap();
+    build.execute("CREATE TABLE s__a AS SELECT id FROM patient").unwrap();
+    build.execute("INSERT INTO s__a VALUES ('b')").unwrap();
+    build.commit().unwrap();
+    assert!(shown(open().query("SELECT count(*) AS n FROM s__a").unwrap()).contains("| 2 |"));
+    // One that ends early leaves nothing.
+    let before = names();
+    let build = engine.begin("s", Start::AsItIs).unwrap();
+    build.execute("CREATE TABLE s__b AS SELECT 1 AS x").unwrap();
+    assert!(build.has("s__a") && names().len() > before.len());
+    drop(build);
+    assert_eq!(names(), before);
+    assert!(engine.clean("S").unwrap());
+    assert_eq!(names(), Vec::<String>::new());
+    assert!(!engine.clean("s").unwrap());
+}
+
+#[test]
+fn sorts_and_groups_go_to_the_disk_when_memory_is_short() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir_all(root.path().join("in")).unwrap();
+    fs::write(
+        root.path().join("in/Patient.ndjson"),
+        "{\"resourceType\":\"Patient\",\"id\":\"p\"}\n",
+    )
+    .unwrap();
+    let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
+    let work =
+        WorkFolder::create(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
+    let limits = Limits { memory: 40 << 20, threads: 2 };
+    let input = Input::Ndjson(folder("in"));
+    let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
+    let build = engine.begin("s", Start::Empty).unwrap();
+    let rows = "SELECT n, concat('a value that takes some room ', CAST(n * 7919 % 1000003 AS varchar)) AS v \
+                FROM (SELECT UNNEST(sequence(1, 600000)) AS n)";
+    build.execute(&format!("CREATE TABLE s__rows AS {rows}")).unwrap();
+    let sorted = "CREATE TABLE s__sorted AS SELECT * FROM s__rows ORDER BY v DESC";
+    assert_eq!(build.execute(sorted).unwrap().unwrap().rows, Some(600_000));
+    let grouped = "CREATE TABLE s__grouped AS SELECT v, count(*) AS n FROM s__rows GROUP BY v";
+    assert_eq!(build.execute(grouped).unwrap().unwrap().rows, Some(600_000));
+}
