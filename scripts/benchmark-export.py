@@ -242,7 +242,7 @@ def main() -> None:
                     else:
                         print(f"  {rate / curl:5.2f} of curl, {memory - base:+} MiB to base")
     shutil.rmtree(target, ignore_errors=True)
-    pass
+    shutil.rmtree(work / "used", ignore_errors=True)
 
 
 if __name__ == "__main__":

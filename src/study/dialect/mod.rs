@@ -134,7 +134,7 @@ pub fn parse(sql: &str) -> Result<Statement, Refused> {
     let (tokens, mut spelling) = text::lowered(tokens);
     let mut parser =
         Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);
-    let parsed = parser.parse_statement().map_err(text::parse_error)?;
+    let parsed = parser.parse_statement().map_err(|error| text::parse_error(error, sql))?;
     let rest = parser.peek_token();
     if !matches!(
         rest.token,

@@ -61,7 +61,9 @@ pub(super) fn without(
 /// A query of our own.
 fn parsed(sql: &str) -> Result<Box<Query>, Refused> {
     let parser = Parser::new(&Athena).try_with_sql(sql);
-    parser.and_then(|mut parser| parser.parse_query()).map_err(super::text::parse_error)
+    parser
+        .and_then(|mut parser| parser.parse_query())
+        .map_err(|error| super::text::parse_error(error, ""))
 }
 
 /// Goes through a query from the outside to the inside.

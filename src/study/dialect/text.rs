@@ -131,11 +131,11 @@ pub(super) fn lowered(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Sp
         match &mut token.token {
             Token::Word(word) => {
                 let lower = word.value.to_lowercase();
-                let is_name = word.quote_style.is_some() || word.keyword == Keyword::NoKeyword;
                 if after_as {
                     // The last is the outermost, more often than not.
                     spelling.named.insert(lower.clone(), word.value.clone());
-                } else if is_name {
+                } else {
+                    // Keywords, too: many of them are names as well.
                     spelling.used.entry(lower.clone()).or_insert_with(|| word.value.clone());
                 }
                 after_as = word.quote_style.is_none() && word.keyword == Keyword::AS;
@@ -151,8 +151,8 @@ pub(super) fn lowered(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Sp
     (tokens, spelling)
 }
 
-/// A parser's error with the line taken out of its text.
-pub(super) fn parse_error(error: ParserError) -> Refused {
+/// A parser's error with the line taken out of its text. The end of `sql` is in its last line.
+pub(super) fn parse_error(error: ParserError, sql: &str) -> Refused {
     let text = match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
         ParserError::RecursionLimitExceeded => {
@@ -163,6 +163,9 @@ pub(super) fn parse_error(error: ParserError) -> Refused {
     let line = place.and_then(|(_, place)| place.split(',').next()?.trim().parse().ok());
     match (place, line) {
         (Some((why, _)), Some(line)) => Refused::at(line, why),
+        _ if text.ends_with("found: EOF") => {
+            Refused::at(sql.trim_end().lines().count() as u64, text)
+        }
         _ => Refused::new(text),
     }
 }
