@@ -62,12 +62,12 @@ class Middleware:
         with self.count:
             self.active += 1
         try:
-            return self.answer(environ, start_response)
+            return self.handle(environ, start_response)
         finally:
             with self.count:
                 self.active -= 1
 
-    def answer(self, environ, start_response):
+    def handle(self, environ, start_response):
         self.log.append({
             "method": environ["REQUEST_METHOD"],
             "path": environ["PATH_INFO"],
