@@ -5,6 +5,7 @@
 //! version names. So writers fail at their next step once the process is to end, and clean up as
 //! they do after any failure; [`wait_for_writers`] gives them the time.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +15,11 @@ use crate::error::{Error, Exit, Result};
 /// The exit code that a signal asked for, or 0.
 static ASKED: AtomicU8 = AtomicU8::new(0);
 static WRITERS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Whether this thread is in the midst of a [`last_step`].
+    static LAST_STEP: Cell<bool> = const { Cell::new(false) };
+}
 
 /// What the last message says.
 pub const MESSAGE: &str = "stopped by a signal; the next run completes the work";
@@ -28,8 +34,11 @@ pub fn is_asked() -> bool {
     ASKED.load(Ordering::SeqCst) != 0
 }
 
-/// An error, if the process is to end.
+/// An error, if the process is to end; not within a [`last_step`].
 pub fn check() -> Result<()> {
+    if LAST_STEP.get() {
+        return Ok(());
+    }
     match ASKED.load(Ordering::SeqCst) {
         0 => Ok(()),
         code if code == Exit::Interrupted as u8 => Err(Error::new(Exit::Interrupted, MESSAGE)),
@@ -55,6 +64,16 @@ impl Drop for Writer {
     fn drop(&mut self) {
         WRITERS.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// Does, on this thread, a short step that must be done whole once it is begun: the process waits
+/// for it. An error, with nothing done, if the process is to end already.
+pub fn last_step<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
+    let _writer = Writer::begin()?;
+    LAST_STEP.set(true);
+    let result = step();
+    LAST_STEP.set(false);
+    result
 }
 
 /// Waits until there are no writers any more, but no longer than `most`.

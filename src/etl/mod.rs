@@ -41,7 +41,7 @@ use exported::Exported;
 use plan::{Export, TablePlan};
 use records::Records;
 use scrubbing::{Source, scrub_table};
-use summary::Summary;
+use summary::{Summary, TableSummary};
 
 /// The folder of all runs' rejected rows below PHI.
 const REJECTED: &str = "rejected";
@@ -287,6 +287,9 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
                 records.table(&table);
                 summary.add(table);
             }
+            // Two that are written at once may end in either order.
+            let place = |table: &TableSummary| plans.iter().position(|p| p.name == table.name);
+            summary.tables.sort_by_key(place);
             summary
         });
         for plan in plans.iter().take_while(|_| !stop::is_asked()) {

@@ -47,13 +47,14 @@ fn rows(numbers: &mut Numbers, count: usize, columns: usize) -> Vec<Row> {
 }
 
 type Cell = (i64, Vec<Option<String>>);
+/// Subjects and visits of the rows that have the same values.
+type Groups<'a> = BTreeMap<Vec<Option<&'a str>>, (BTreeSet<&'a str>, BTreeSet<&'a str>)>;
 
 /// What the table must have: by each subset of columns, values with enough of both.
 fn expected(rows: &[Row], columns: usize, least: usize, secondary: bool) -> Vec<Cell> {
     let mut cells = Vec::new();
     for subset in 0..1_usize << columns {
-        let mut groups: BTreeMap<Vec<Option<&str>>, (BTreeSet<&str>, BTreeSet<&str>)> =
-            BTreeMap::new();
+        let mut groups = Groups::new();
         for row in rows {
             let key = (0..columns).filter(|column| subset >> column & 1 == 1);
             let group = groups.entry(key.map(|column| row.values[column]).collect()).or_default();

@@ -18,13 +18,7 @@ use crate::ui::thousands;
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Folder with studies, at any depth; may be given several times
-    #[arg(
-        long,
-        short = 's',
-        value_name = "DIR",
-        env = "CUMULUS_LIBRARY_STUDY_DIR",
-        required_unless_present = "database"
-    )]
+    #[arg(long, short = 's', value_name = "DIR", env = "CUMULUS_LIBRARY_STUDY_DIR")]
     study_dir: Vec<PathBuf>,
     #[command(flatten)]
     database: DatabaseArgs,
@@ -33,6 +27,11 @@ pub struct ListArgs {
 impl ListArgs {
     /// Prints the studies, and what is wrong with those that can't be built.
     pub fn run(self) -> Result<()> {
+        if self.study_dir.is_empty() && !self.database.is_given() {
+            let message = "say what to list: studies in a folder (-s DIR), or those that a database \
+                           has tables of (--database DB, or --db-type athena)";
+            return Err(Error::new(Exit::Usage, message));
+        }
         let studies = find::below(&self.study_dir)?;
         let mut text = String::new();
         if self.database.is_given() {

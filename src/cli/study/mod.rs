@@ -35,7 +35,7 @@ enum Command {
     /// Remove the tables of studies
     Clean(Box<clean::CleanArgs>),
     /// Check studies and show what they build and export; show what was built
-    List(list::ListArgs),
+    List(Box<list::ListArgs>),
     /// Look at tables
     Sql(Box<sql::SqlArgs>),
     /// Send exported studies to the Cumulus Aggregator

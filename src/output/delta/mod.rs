@@ -38,6 +38,7 @@ use crate::error::{Context, Error, Result};
 use crate::memory::budget;
 use crate::output::parallel;
 use crate::output::rows::{Bitmap, KeySource, RowSource};
+use crate::stop;
 use crate::store::Folder;
 
 pub use self::instant::instant;
@@ -292,14 +293,19 @@ impl Run<'_> {
         let kept = files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_none());
         let kept = kept.map(|(file, _)| file);
         let mut committed = self.committed(log, table.as_ref(), &found, &new, kept)?;
-        let submitted = writer.submit();
-        let Some(version) = commit(log, table.as_ref(), &schema, operation, metrics, actions)?
-        else {
-            submitted.withdraw();
-            return Ok(None);
-        };
-        committed.version = version;
-        Ok(Some(committed))
+        // Between the two a sudden end would leave files that no version names.
+        let version = stop::last_step(|| {
+            let submitted = writer.submit();
+            let version = commit(log, table.as_ref(), &schema, operation, metrics, actions)?;
+            if version.is_none() {
+                submitted.withdraw();
+            }
+            Ok(version)
+        })?;
+        Ok(version.map(|version| {
+            committed.version = version;
+            committed
+        }))
     }
 
     /// Writes the files that lose rows anew, and the run's rows.

@@ -15,6 +15,7 @@ use super::write::FileWriter;
 use super::{ATTEMPTS, Options, commit, protocol, reader};
 use crate::error::{Context, Result};
 use crate::output::parallel;
+use crate::stop;
 use crate::store::{Folder, block_on};
 
 /// Settings of how long something is kept; a week and more by default.
@@ -81,11 +82,14 @@ fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<
     let actions = removed.chain(new.iter().map(|file| file.add(false))).collect();
     let files: usize = bins.iter().map(Vec::len).sum();
     let metrics = json!({"numRemovedFiles": files, "numAddedFiles": new.len()});
-    let submitted = writer.submit();
-    let version = commit(log, Some(table), &table.schema, "OPTIMIZE", metrics, actions)?;
-    if version.is_none() {
-        submitted.withdraw();
-    }
+    let version = stop::last_step(|| {
+        let submitted = writer.submit();
+        let version = commit(log, Some(table), &table.schema, "OPTIMIZE", metrics, actions)?;
+        if version.is_none() {
+            submitted.withdraw();
+        }
+        Ok(version)
+    })?;
     Ok(version.map(|version| (version, files as u64)))
 }
 

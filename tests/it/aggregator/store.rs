@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
@@ -20,6 +20,8 @@ pub const BUCKET: &str = "aggregator";
 pub struct Store {
     port: u64,
     pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    /// Ends with this process, whose end closes its standard input.
+    _child: Child,
 }
 
 impl Store {
@@ -48,10 +50,13 @@ impl Store {
             .unwrap();
         let input = child.stdin.take().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        let Some(port) = answer(&mut output)["port"].as_u64() else { return skipped() };
+        let Some(port) = answer(&mut output)["port"].as_u64() else {
+            let _ = child.wait();
+            return skipped();
+        };
         // The server writes there until it ends, after this process, and then removes it.
         let _ = folder.keep();
-        Some(Self { port, pipes: Mutex::new((input, output)) })
+        Some(Self { port, pipes: Mutex::new((input, output)), _child: child })
     }
 
     fn order(&self, order: &str) -> Value {
@@ -121,7 +126,8 @@ impl Line {
 
 fn carry(client: TcpStream, port: u16, fault: Option<Fault>) -> io::Result<()> {
     if let Some(Fault::Answers(head)) = &fault {
-        (&client).read(&mut [0; 1024])?;
+        // The beginning of a request is enough.
+        let _ = (&client).read(&mut [0; 1024])?;
         (&client).write_all(
             format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes(),
         )?;

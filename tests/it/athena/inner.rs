@@ -247,7 +247,8 @@ fn an_insert_fails() {
     let athena = athena();
     let build = athena.begin("asthma", Start::AsItIs).unwrap();
     let sql = "INSERT INTO asthma__cohort SELECT 'Patient/1', 'female', 'x'";
-    assert!(build.execute(sql).unwrap_err().to_string().contains("try again"));
+    let error = build.execute(sql).unwrap_err().to_string();
+    assert!(error.contains("GENERIC_INTERNAL_ERROR"), "{error}");
 }
 
 fn at_once(max_concurrent: usize) {

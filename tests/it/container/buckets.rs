@@ -164,21 +164,17 @@ fn buckets_of_a_second_service_are_written() {
     assert!(commit(0).contains(r#"\"numRecords\":3"#));
     let codebook = s3.request("GET", "/phi/codebook.json");
 
-    let mut patients = 3;
-    let limits = "--memory=512m --memory-swap=512m".split(' ');
-    for (options, limit) in [
-        (vec!["--read-only"], None),
-        (vec!["--user=12345"], None),
-        (limits.collect(), Some(512)),
-        (vec!["--read-only", "--user=12345:0", "--memory=512m", "--cap-drop=ALL"], Some(512)),
+    for (patient_id, options, limit) in [
+        ("q3", "--read-only", None),
+        ("q4", "--user=12345", None),
+        ("q5", "--memory=512m --memory-swap=512m", Some(512)),
+        ("q6", "--read-only --user=12345:0 --memory=512m --cap-drop=ALL", Some(512)),
     ] {
         // `run` of Compose has no such options: the same container by Docker alone.
-        let added = vec![patient(&format!("q{patients}"), "female")];
-        let lines: String = added.iter().map(|row| format!("{row}\n")).collect();
-        fs::write(exported.join("Patient.001.ndjson"), lines).unwrap();
-        patients += 1;
+        let line = format!("{}\n", patient(patient_id, "female"));
+        fs::write(exported.join("Patient.001.ndjson"), line).unwrap();
         let mut run = docker();
-        run.args(["run", "--rm", "--network=host"]).args(&options);
+        run.args(["run", "--rm", "--network=host"]).args(options.split(' '));
         run.arg("--env-file").arg(job.path(".env"));
         run.arg(format!("--volume={}:/folder:ro", exported.display()));
         // Without a PHI folder on a disk, temporary files go to the system's.

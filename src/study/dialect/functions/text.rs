@@ -152,7 +152,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         Native::udf(
             "from_utf8",
             "from_utf8(bytes)",
-            |types| bytes(types),
+            bytes,
             |_| Ok(DataType::Utf8),
             |args| {
                 let values = args[0].as_binary::<i32>().iter();

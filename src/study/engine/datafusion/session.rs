@@ -14,6 +14,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 
 use crate::error::{Context, Result};
+use crate::memory;
 use crate::study::dialect;
 
 /// The catalog and schema that all tables are in. DuckDB and many studies say `main`.
@@ -25,6 +26,8 @@ pub const SCHEMA: &str = "main";
 const BATCH_ROWS: usize = 8192;
 /// Memory that one sort keeps for merging what it has spilled.
 const SORT_RESERVE: usize = 8 << 20;
+/// Bytes of memory where the system tells nothing.
+const UNKNOWN: u64 = 4 << 30;
 /// Consumers of memory that an error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
@@ -40,20 +43,10 @@ pub struct Limits {
 impl Limits {
     /// By what the machine, or the container, has: half of its memory, one thread per core.
     pub fn of_machine() -> Self {
-        let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { memory: usize::try_from(machine_memory() / 2).unwrap_or(usize::MAX), threads }
+        let bytes = memory::Limit::find().map_or(UNKNOWN, |limit| limit.bytes);
+        let memory = usize::try_from(bytes / 2).unwrap_or(usize::MAX);
+        Self { memory, threads: memory::cores() }
     }
-}
-
-/// Bytes of memory: the container's limit, else what the machine has.
-fn machine_memory() -> u64 {
-    const UNKNOWN: u64 = 4 << 30;
-    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let container = limits.into_iter().filter_map(number).min();
-    let info = rustix::system::sysinfo();
-    let machine = u64::try_from(info.totalram).unwrap_or(UNKNOWN) * u64::from(info.mem_unit.max(1));
-    container.map_or(machine, |limit| limit.min(machine))
 }
 
 /// Memory and disk of a session; spilled rows go below `work`, which must be private.
