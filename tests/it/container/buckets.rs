@@ -1,6 +1,6 @@
 //! Compose with an S3 server as a second service.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::{Job, ROOT, docker, engine, image, output, succeed};
 use crate::bulk::server::{Content, Server};
-use crate::support::patient;
+use crate::support::{children, patient};
 
 const S3_IMAGE: &str = "cumulus-etl-test-s3";
 
@@ -173,6 +173,7 @@ fn buckets_of_a_second_service_are_written() {
         // `run` of Compose has no such options: the same container by Docker alone.
         let line = format!("{}\n", patient(patient_id, "female"));
         fs::write(exported.join("Patient.001.ndjson"), line).unwrap();
+        readable(&exported);
         let mut run = docker();
         run.args(["run", "--rm", "--network=host"]).args(options.split(' '));
         run.arg("--env-file").arg(job.path(".env"));
@@ -195,4 +196,14 @@ fn buckets_of_a_second_service_are_written() {
         .collect();
     let merged = all.iter().filter(|commit| commit.contains(r#""numTargetRowsInserted":1"#));
     assert_eq!(merged.count(), 4, "{all:?}");
+}
+
+/// Lets other users read an export, as its owner would for a job of another user.
+fn readable(folder: &Path) {
+    let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    open(folder, 0o755);
+    for name in children(folder) {
+        let path = folder.join(name);
+        open(&path, if path.is_dir() { 0o755 } else { 0o644 });
+    }
 }
