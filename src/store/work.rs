@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,8 @@ use crate::error::{Context, Error, Exit, Result};
 
 const PREFIX: &str = ".cumulus-etl-work-";
 const LOCK: &str = "lock";
+/// Folders that are tried before it is said that others keep removing them.
+const ATTEMPTS: usize = 100;
 
 /// A folder of this run alone; removed when the last clone is dropped, and by the next run
 /// where this one was killed.
@@ -69,16 +72,43 @@ impl WorkFolder {
         let failed = || format!("cannot make a work folder in '{}'", parent.display());
         fs::create_dir_all(parent).with_context(failed)?;
         remove_stale(parent);
+        for _ in 0..ATTEMPTS {
+            if let Some(work) = Self::attempt(parent).with_context(failed)? {
+                return Ok(work);
+            }
+        }
+        Err(Error::failed(format!("{}: other runs keep removing it", failed())))
+    }
+
+    /// `None` where another run, that begins at this moment, has taken the folder for a dead run's
+    /// before it was locked.
+    fn attempt(parent: &Path) -> io::Result<Option<Self>> {
         let path = parent.join(format!("{PREFIX}{}", Uuid::new_v4().simple()));
         {
             // In one step with being known: a signal may come at any moment.
             let mut live = live();
-            DirBuilder::new().mode(0o700).create(&path).with_context(failed)?;
+            DirBuilder::new().mode(0o700).create(&path)?;
             live.push(path.clone());
         }
-        let lock = open(&path.join(LOCK)).with_context(failed)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).with_context(failed)?;
-        Ok(Self { inner: Arc::new(Inner { path, next: AtomicU64::new(0), _lock: lock }) })
+        let locked = open(&path.join(LOCK)).and_then(|lock| {
+            flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+            Ok(lock)
+        });
+        let failed = match locked {
+            // Nobody else can lock it any more, and only who has the lock removes it.
+            Ok(lock) if path.join(LOCK).exists() => {
+                let inner = Inner { path, next: AtomicU64::new(0), _lock: lock };
+                return Ok(Some(Self { inner: Arc::new(inner) }));
+            }
+            Ok(_) => None,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) => {
+                None
+            }
+            Err(error) => Some(error),
+        };
+        let _ = fs::remove_dir_all(&path);
+        live().retain(|known| *known != path);
+        failed.map_or(Ok(None), Err)
     }
 
     /// Where it is.
@@ -184,5 +214,27 @@ fn stale(parent: &Path) -> Vec<Stale> {
 fn remove_stale(parent: &Path) {
     for folder in stale(parent) {
         let _ = fs::remove_dir_all(&folder.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_begin_at_once_leave_each_other_their_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        let phi = Folder::open(&dir.path().display().to_string()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..300 {
+                        let work = WorkFolder::create(None, &phi).unwrap();
+                        work.file().unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }
