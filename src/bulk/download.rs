@@ -20,6 +20,7 @@ use super::state::{Done, Site};
 use super::transfer::{Failure, transfer};
 use crate::error::{Context, Error, Result};
 use crate::http::{Client, Pace};
+use crate::memory::cores;
 
 /// Files that wait to be made durable, at most: downloads go on while the disk is slow.
 const WAITING: usize = 8192;
@@ -108,10 +109,6 @@ impl Queue {
     fn stop(&self) {
         self.next.store(usize::MAX / 2, Ordering::Relaxed);
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Downloads, so many files at once. All that one file takes is done by one thread: with small
