@@ -29,7 +29,7 @@ pub(super) async fn kick_off(
     loop {
         let error = match send(client, options, kickoff).await {
             Ok((url, headers)) => {
-                let id = client.redactor().clean(&show_url(&url));
+                let id = client.redactor().show_url(&url);
                 let log = Log::open(site.path(), &id)?;
                 log.event("kickoff", detail(client, kickoff, capabilities, Ok(&headers)));
                 return Ok(url);
@@ -112,7 +112,7 @@ fn detail(
     let of =
         |part: fn(&Capabilities) -> &Option<String>| capabilities.and_then(|c| part(c).clone());
     json!({
-        "exportUrl": client.redactor().clean(&show_url(&kickoff.url)),
+        "exportUrl": client.redactor().show_url(&kickoff.url),
         "softwareName": of(|c| &c.software_name),
         "softwareVersion": of(|c| &c.software_version),
         "softwareReleaseDate": of(|c| &c.software_release_date),
@@ -127,7 +127,7 @@ fn detail(
 /// The `kickoff` event of an export that was begun elsewhere.
 pub(super) fn log_taken_up(client: &Client, log: &Log, target: &Target, request: Option<&str>) {
     let url = request.and_then(|url| Url::parse(url).ok()).unwrap_or_else(|| target.export_url());
-    let shown = client.redactor().clean(&show_url(&url));
+    let shown = client.redactor().show_url(&url);
     let parameters: Map<_, _> = url
         .query_pairs()
         .filter(|(name, _)| name != "patient")

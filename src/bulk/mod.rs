@@ -33,7 +33,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::http::{Client, Pace, show_url};
+use crate::http::{Client, Pace};
 use crate::store::block_on;
 use crate::ui::{Bar, signals, thousands};
 use begin::{begin, fingerprint, not_empty, take_up};
@@ -193,7 +193,7 @@ async fn run(client: &Client, options: &Options, folder: &Path) -> Result<()> {
         None => None,
     };
     let (files, rows, bytes) = totals(&site);
-    let log = Log::open(folder, &client.redactor().clean(&show_url(&status_url)))?;
+    let log = Log::open(folder, &client.redactor().show_url(&status_url))?;
     let duration = Utc::now() - begun(&state);
     log.event(
         "export_complete",
@@ -326,7 +326,7 @@ fn status_url(state: &State) -> Result<Url> {
 }
 
 fn shown(client: &Client, url: &Url) -> String {
-    client.redactor().clean(&show_url(url))
+    client.redactor().show_url(url)
 }
 
 fn begun(state: &State) -> DateTime<Utc> {

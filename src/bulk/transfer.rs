@@ -59,7 +59,7 @@ pub(super) async fn transfer(
     let stored = shared.stored(&entry.name);
     let path = part_of(shared.site.path(), &stored);
     let written = || format!("cannot write '{}'", path.display());
-    let url = shared.client.redactor().clean(&show_url(&entry.url));
+    let url = shared.client.redactor().show_url(&entry.url);
     shared.log.event(
         "download_request",
         json!({
