@@ -112,9 +112,7 @@ fn without_patterns(text: &str) -> String {
         text = USERINFO.replace_all(&text, "://").into_owned();
     }
     if text.contains('=') || text.contains("%3D") || text.contains("%3d") {
-        let hidden = |found: &Captures| {
-            format!("{}{}{}{HIDDEN}", &found[1], &found[2], &found[3])
-        };
+        let hidden = |found: &Captures| format!("{}{}{}{HIDDEN}", &found[1], &found[2], &found[3]);
         text = PAIR.replace_all(&text, hidden).into_owned();
     }
     if text.contains('"') {
