@@ -50,7 +50,7 @@ const REJECTED: &str = "rejected";
 const TABLES_TO_COMPLETE: usize = 4;
 
 /// Tables that are written to a bucket at once.
-const PUBLISHERS: usize = 2;
+const PUBLISHERS: usize = 3;
 
 /// In which forms rows are staged: what the formats of the run need.
 #[derive(Clone, Copy, Debug)]
@@ -287,7 +287,7 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
                 records.table(&table);
                 summary.add(table);
             }
-            // Two that are written at once may end in either order.
+            // Those that are written at once may end in any order.
             let place = |table: &TableSummary| plans.iter().position(|p| p.name == table.name);
             summary.tables.sort_by_key(place);
             summary
