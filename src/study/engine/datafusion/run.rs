@@ -192,7 +192,7 @@ fn root(error: DataFusionError) -> DataFusionError {
 }
 
 /// Texts in quotes may come from a row.
-fn without_values(text: &str) -> String {
+pub fn without_values(text: &str) -> String {
     let mut parts = text.split('\'');
     let mut out = parts.next().unwrap_or_default().to_owned();
     for (index, part) in parts.enumerate() {
