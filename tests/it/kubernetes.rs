@@ -69,7 +69,7 @@ fn names<'o>(objects: &'o [(String, Value)], kind: &str) -> BTreeSet<&'o str> {
 }
 
 /// The pods of jobs, and of deployments: what a cluster's processes run in.
-fn pods(objects: &[(String, Value)]) -> Vec<(&str, &Value)> {
+fn pod_specs(objects: &[(String, Value)]) -> Vec<(&str, &Value)> {
     let deployments = objects
         .iter()
         .filter(|(_, object)| object["kind"] == "Deployment")
@@ -85,7 +85,7 @@ fn pods_run_as_nobody_in_particular_with_nothing_to_write_to() {
     for (file, job) in jobs(&objects) {
         assert_eq!(job["template"]["spec"]["restartPolicy"], "Never", "{file}");
     }
-    let pods = pods(&objects);
+    let pods = pod_specs(&objects);
     assert_eq!(pods.len(), 6);
     for (file, pod) in pods {
         assert_eq!(pod["automountServiceAccountToken"], false, "{file}");
@@ -144,7 +144,7 @@ fn a_cluster_is_closed_to_others() {
 #[test]
 fn what_manifests_refer_to_is_there() {
     let Some(objects) = objects() else { return };
-    for (file, pod) in pods(&objects) {
+    for (file, pod) in pod_specs(&objects) {
         assert!(names(&objects, "ServiceAccount").contains(text(&pod["serviceAccountName"])));
         let container = &pod["containers"][0];
         let mounts: BTreeMap<_, _> = list(&container["volumeMounts"])

@@ -163,6 +163,8 @@ fn failed(error: DataFusionError) -> Error {
             other => Error::failed(without_values(&other.to_string())),
         },
         DataFusionError::Execution(why) | DataFusionError::NotImplemented(why) => {
+            #[cfg(feature = "ballista")]
+            let why = super::cluster::plain(&why);
             Error::failed(without_values(&why))
         }
         other => Error::failed(without_values(&other.strip_backtrace())),

@@ -5,7 +5,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use arrow::ipc::convert::{IpcSchemaEncoder, try_schema_from_flatbuffer_bytes};
+use arrow::ipc::convert::{IpcSchemaEncoder, fb_to_schema};
+use arrow::ipc::root_as_schema;
 use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -63,7 +64,9 @@ impl SentTable {
 
     fn table(self) -> Result<ParquetTable> {
         let columns = BASE64_STANDARD.decode(&self.columns).map_err(external)?;
-        let columns = try_schema_from_flatbuffer_bytes(&columns)?;
+        let columns = root_as_schema(&columns)
+            .map_err(|_| DataFusionError::Plan("a table came without its columns".to_owned()))?;
+        let columns = fb_to_schema(columns);
         let files: Result<Vec<_>> = self
             .files
             .into_iter()

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ballista_core::config::BALLISTA_ADAPTIVE_PLANNER_ENABLED;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::optimizer::ballista_default_optimizer_rules;
 use ballista_core::planner::BallistaQueryPlanner;
@@ -47,7 +48,7 @@ pub const PORT: u16 = 50050;
 /// How long the scheduler may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Parts that a cluster works on at once: it may have more cores than this machine.
-const PARTS: usize = 16;
+const PARTS: usize = 4;
 
 /// The scheduler of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,17 +110,20 @@ impl Cluster {
     /// The session with its queries going to the cluster.
     pub(super) fn attach(&self, mut builder: SessionStateBuilder) -> SessionStateBuilder {
         let config = builder.config().take().unwrap_or_default();
-        let config = config.upgrade_for_ballista().with_target_partitions(PARTS);
+        let config = config
+            .upgrade_for_ballista()
+            .with_target_partitions(PARTS)
+            // Some joins of its adaptive plans wait for each other for ever.
+            .set_bool(BALLISTA_ADAPTIVE_PLANNER_ENABLED, false);
         let remote = BallistaQueryPlanner::with_extension(
             format!("http://{}:{}", self.host, self.port),
             config.ballista_config(),
             Arc::new(Tables::default()),
         );
-        let planner = Planner { remote, local: DefaultPhysicalPlanner::default() };
         builder
             .with_config(config)
             .with_optimizer_rules(ballista_default_optimizer_rules())
-            .with_query_planner(Arc::new(planner))
+            .with_query_planner(Arc::new(Planner { remote }))
     }
 }
 
@@ -127,7 +131,6 @@ impl Cluster {
 #[derive(Debug)]
 struct Planner {
     remote: BallistaQueryPlanner<LogicalPlanNode>,
-    local: DefaultPhysicalPlanner,
 }
 
 #[async_trait]
@@ -139,7 +142,7 @@ impl QueryPlanner for Planner {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         match reads_tables(plan)? {
             true => self.remote.create_physical_plan(plan, session).await,
-            false => self.local.create_physical_plan(plan, session).await,
+            false => DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await,
         }
     }
 }
@@ -153,6 +156,17 @@ fn reads_tables(plan: &LogicalPlan) -> EngineResult<bool> {
     Ok(found)
 }
 
+/// What a message says that came through the cluster, without how it came.
+///
+/// ```text
+/// Status { code: Internal, message: "Job x failed: …", metadata: MetadataMap { … } }
+/// ```
+pub fn plain(message: &str) -> String {
+    let said = message.split_once("message: \"").and_then(|(_, rest)| rest.split_once("\", "));
+    let said = said.map_or(message, |(said, _)| said);
+    said.replace("\\\"", "\"").replace("\\n", "\n").replace("\\'", "'")
+}
+
 /// Context for what a library says.
 fn failed<T, E: fmt::Display>(result: std::result::Result<T, E>, what: &str) -> Result<T> {
     result.map_err(|error| Error::failed(error.to_string())).context(what)
@@ -161,6 +175,13 @@ fn failed<T, E: fmt::Display>(result: std::result::Result<T, E>, what: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_taken_out_of_what_they_came_in() {
+        let came = r#"Status { code: Internal, message: "no \"x\" here", metadata: MetadataMap {} }"#;
+        assert_eq!(plain(came), "no \"x\" here");
+        assert_eq!(plain("Job failed"), "Job failed");
+    }
 
     #[test]
     fn schedulers_are_named_by_urls() {
