@@ -213,9 +213,8 @@ mod tests {
         let mut bytes = Vec::new();
         codec.try_encode_table_provider(&name, table.clone(), &mut bytes).unwrap();
         let context = TaskContext::default();
-        let arrived = codec
-            .try_decode_table_provider(&bytes, &name, table.schema(), &context)
-            .unwrap();
+        let arrived =
+            codec.try_decode_table_provider(&bytes, &name, table.schema(), &context).unwrap();
         assert_eq!(arrived.schema(), table.schema());
         let arrived = (arrived.as_ref() as &dyn Any).downcast_ref::<ParquetTable>().unwrap();
         assert_eq!(arrived.spelled().field(0).name(), "recordedDate");

@@ -101,8 +101,10 @@ impl Cluster {
         store::block_on(connect).map_err(|error| {
             Error::new(
                 Exit::ServiceMissing,
-                format!("cannot reach the Ballista scheduler at {self}: {error}; does `cumulus-etl \
-                     ballista scheduler` run there?"),
+                format!(
+                    "cannot reach the Ballista scheduler at {self}: {error}; does `cumulus-etl \
+                     ballista scheduler` run there?"
+                ),
             )
         })
     }
@@ -178,7 +180,8 @@ mod tests {
 
     #[test]
     fn messages_are_taken_out_of_what_they_came_in() {
-        let came = r#"Status { code: Internal, message: "no \"x\" here", metadata: MetadataMap {} }"#;
+        let came =
+            r#"Status { code: Internal, message: "no \"x\" here", metadata: MetadataMap {} }"#;
         assert_eq!(plain(came), "no \"x\" here");
         assert_eq!(plain("Job failed"), "Job failed");
     }
@@ -189,7 +192,8 @@ mod tests {
         assert_eq!(shown("df://scheduler:50050").as_deref(), Some("df://scheduler:50050"));
         assert_eq!(shown("df://10.0.0.7").as_deref(), Some("df://10.0.0.7:50050"));
         assert_eq!(shown("df://[::1]:7").as_deref(), Some("df://[::1]:7"));
-        for wrong in ["scheduler:50050", "http://scheduler:50050", "df://", "df://a/b", "df://u@a"] {
+        for wrong in ["scheduler:50050", "http://scheduler:50050", "df://", "df://a/b", "df://u@a"]
+        {
             assert_eq!(shown(wrong), None, "{wrong}");
         }
     }

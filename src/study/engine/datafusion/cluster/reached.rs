@@ -32,11 +32,7 @@ impl fmt::Debug for Reached {
 }
 
 impl ObjectStoreRegistry for Reached {
-    fn register_store(
-        &self,
-        _: &Url,
-        _: Arc<dyn ObjectStore>,
-    ) -> Option<Arc<dyn ObjectStore>> {
+    fn register_store(&self, _: &Url, _: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
         None
     }
 
