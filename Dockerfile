@@ -38,7 +38,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/cache \
     set -a && . /cross-env && CARGO_TARGET_DIR="/cache/$TARGETARCH" && set +a \
-    && cargo build --release --locked --bin cumulus-etl \
+    && cargo build --release --locked --features ballista --bin cumulus-etl \
     && install -D "$CARGO_TARGET_DIR/$CARGO_BUILD_TARGET/release/cumulus-etl" /cumulus-etl
 
 

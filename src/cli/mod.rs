@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod ballista;
 mod convert;
 mod credentials;
 mod demo;
@@ -58,6 +59,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Studies: from de-identified tables to counts
     Study(study::StudyArgs),
+    /// The processes of a cluster for studies that one machine is too small for
+    Ballista(ballista::BallistaArgs),
 }
 
 impl Cli {
@@ -85,6 +88,7 @@ impl Cli {
             Some(Command::Keys(args)) => args.run(),
             Some(Command::Demo(args)) => args.run(),
             Some(Command::Study(args)) => args.run(),
+            Some(Command::Ballista(args)) => args.run(),
         }
     }
 }

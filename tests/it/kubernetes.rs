@@ -68,14 +68,26 @@ fn names<'o>(objects: &'o [(String, Value)], kind: &str) -> BTreeSet<&'o str> {
     of_kind.map(|(_, object)| text(&object["metadata"]["name"])).collect()
 }
 
+/// The pods of jobs, and of deployments: what a cluster's processes run in.
+fn pod_specs(objects: &[(String, Value)]) -> Vec<(&str, &Value)> {
+    let deployments = objects
+        .iter()
+        .filter(|(_, object)| object["kind"] == "Deployment")
+        .map(|(file, object)| (file.as_str(), &object["spec"]));
+    let specs = jobs(objects).into_iter().chain(deployments);
+    specs.map(|(file, spec)| (file, &spec["template"]["spec"])).collect()
+}
+
 #[test]
-fn jobs_run_as_nobody_in_particular_with_nothing_to_write_to() {
+fn pods_run_as_nobody_in_particular_with_nothing_to_write_to() {
     let Some(objects) = objects() else { return };
-    let jobs = jobs(&objects);
-    assert_eq!(jobs.len(), 4);
-    for (file, job) in jobs {
-        let pod = &job["template"]["spec"];
-        assert_eq!(pod["restartPolicy"], "Never", "{file}");
+    assert_eq!(jobs(&objects).len(), 4);
+    for (file, job) in jobs(&objects) {
+        assert_eq!(job["template"]["spec"]["restartPolicy"], "Never", "{file}");
+    }
+    let pods = pod_specs(&objects);
+    assert_eq!(pods.len(), 6);
+    for (file, pod) in pods {
         assert_eq!(pod["automountServiceAccountToken"], false, "{file}");
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{file}");
         assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{file}");
@@ -98,11 +110,41 @@ fn jobs_run_as_nobody_in_particular_with_nothing_to_write_to() {
     }
 }
 
+/// Nobody but the cluster's own pods reaches its ports, and its names lead to each other.
+#[test]
+fn a_cluster_is_closed_to_others() {
+    let Some(objects) = objects() else { return };
+    let part = json!({"app.kubernetes.io/part-of": "cumulus-ballista"});
+    let of_kind = |kind: &'static str| objects.iter().filter(move |(_, o)| o["kind"] == kind);
+    let (_, policy) = of_kind("NetworkPolicy").next().unwrap();
+    assert_eq!(policy["spec"]["podSelector"]["matchLabels"], part);
+    let from = json!([{"from": [{"podSelector": {"matchLabels": part}}]}]);
+    assert_eq!(policy["spec"]["ingress"], from);
+    let (_, service) = of_kind("Service").next().unwrap();
+    let mut selected = 0;
+    for (_, deployment) in of_kind("Deployment") {
+        let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+        assert_eq!(labels["app.kubernetes.io/part-of"], part["app.kubernetes.io/part-of"]);
+        let name = &labels["app.kubernetes.io/name"];
+        selected += usize::from(*name == service["spec"]["selector"]["app.kubernetes.io/name"]);
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        let arguments: Vec<_> = list(&container["args"]).map(text).collect();
+        // As the program reads them.
+        let mut command = Site::new().command();
+        let ended = end(command.args(&arguments).arg("--help"));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        if arguments[1] == "executor" {
+            let url = format!("df://{}:50050", text(&service["metadata"]["name"]));
+            assert_eq!(arguments[2], url);
+        }
+    }
+    assert_eq!(selected, 1);
+}
+
 #[test]
 fn what_manifests_refer_to_is_there() {
     let Some(objects) = objects() else { return };
-    for (file, job) in jobs(&objects) {
-        let pod = &job["template"]["spec"];
+    for (file, pod) in pod_specs(&objects) {
         assert!(names(&objects, "ServiceAccount").contains(text(&pod["serviceAccountName"])));
         let container = &pod["containers"][0];
         let mounts: BTreeMap<_, _> = list(&container["volumeMounts"])

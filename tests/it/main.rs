@@ -3,6 +3,8 @@
 mod aggregator;
 mod athena;
 mod auth;
+#[cfg(feature = "ballista")]
+mod ballista;
 mod buckets;
 mod bulk;
 mod check;

@@ -10,19 +10,24 @@ use crate::study::engine::athena::{Athena, MAX_CONCURRENT, Settings};
 use crate::study::engine::datafusion::{DataFusion, Input, Limits};
 
 const ATHENA: &str = "athena";
+const BALLISTA: &str = "ballista";
 /// The variable that names a folder of NDJSON.
 const NDJSON: &str = "CUMULUS_LIBRARY_LOAD_NDJSON_DIR";
 
 /// Where tables of studies are, and what may be used to make them.
 #[derive(Args, Debug)]
 pub struct DatabaseArgs {
-    /// What runs the queries: datafusion (embedded), or athena (AWS)
+    /// What runs the queries: datafusion (embedded), athena (AWS), or ballista (a cluster)
     #[arg(long, value_name = "TYPE", default_value = "datafusion")]
-    #[arg(env = "CUMULUS_LIBRARY_DB_TYPE", value_parser = ["datafusion", "athena"])]
+    #[arg(env = "CUMULUS_LIBRARY_DB_TYPE", value_parser = ["datafusion", ATHENA, BALLISTA])]
     db_type: String,
-    /// Folder or bucket URL with the tables of studies
+    /// Folder or bucket URL with the tables of studies; ballista: the scheduler, like
+    /// df://scheduler:50050
     #[arg(long, value_name = "DIR", env = "CUMULUS_LIBRARY_DATABASE")]
     database: Option<String>,
+    /// Ballista: folder or bucket URL with the tables of studies, for all machines the same
+    #[arg(long, value_name = "DIR", env = "CUMULUS_LIBRARY_TABLES")]
+    tables: Option<String>,
     /// Athena: schema (Glue's database) that tables are in
     #[arg(long, alias = "schema_name", value_name = "NAME", env = "CUMULUS_LIBRARY_SCHEMA_NAME")]
     schema_name: Option<String>,
@@ -116,6 +121,9 @@ impl DatabaseArgs {
         if self.is_athena() {
             return self.open_athena(concurrent, options);
         }
+        if self.db_type == BALLISTA {
+            return self.open_ballista(input(&options)?, options);
+        }
         let Some(database) = &self.database else {
             return Err(Error::new(
                 Exit::ArgsInvalid,
@@ -124,14 +132,44 @@ impl DatabaseArgs {
             ));
         };
         let database = Folder::open_with(database, &options)?;
-        let mut limits = Limits::of_machine();
-        if let Some(mib) = self.memory_limit {
-            limits.memory = usize::try_from(mib << 20).unwrap_or(usize::MAX);
-        }
+        let limits = self.limits();
         let threads = limits.threads;
         let work = self.work()?;
         let engine = DataFusion::open(database, input(&options)?, work.clone(), &limits)?;
         Ok(Opened { engine: Box::new(engine), work, options, threads })
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::of_machine();
+        if let Some(mib) = self.memory_limit {
+            limits.memory = usize::try_from(mib << 20).unwrap_or(usize::MAX);
+        }
+        limits
+    }
+
+    #[cfg(feature = "ballista")]
+    fn open_ballista(&self, input: Input, options: StoreOptions) -> Result<Opened> {
+        use crate::study::engine::datafusion::cluster::Cluster;
+
+        let (Some(scheduler), Some(tables)) = (&self.database, &self.tables) else {
+            return Err(Error::new(
+                Exit::ArgsInvalid,
+                "with --db-type ballista, --database is the scheduler (df://scheduler:50050) and \
+                 --tables the folder or bucket URL with the tables of studies, which all machines \
+                 of the cluster reach by that name",
+            ));
+        };
+        let cluster = Cluster::parse(scheduler)?;
+        let tables = Folder::open_with(tables, &options)?;
+        let (limits, work) = (self.limits(), self.work()?);
+        let threads = limits.threads;
+        let engine = DataFusion::on_cluster(&cluster, tables, input, work.clone(), &limits)?;
+        Ok(Opened { engine: Box::new(engine), work, options, threads })
+    }
+
+    #[cfg(not(feature = "ballista"))]
+    fn open_ballista(&self, _: Input, _: StoreOptions) -> Result<Opened> {
+        Err(crate::cli::ballista::missing())
     }
 
     fn open_athena(&self, concurrent: Option<usize>, options: StoreOptions) -> Result<Opened> {

@@ -9,6 +9,8 @@
 mod adapter;
 mod build;
 mod catalog;
+#[cfg(feature = "ballista")]
+pub mod cluster;
 mod database;
 mod fit;
 mod run;
@@ -21,6 +23,7 @@ mod write;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::execution::SessionStateBuilder;
 use tokio::runtime::Builder;
 
 use self::build::Building;
@@ -59,16 +62,50 @@ impl DataFusion {
     /// # Errors
     /// An input without tables.
     pub fn open(database: Folder, input: Input, work: WorkFolder, limits: &Limits) -> Result<Self> {
+        Self::open_with(database, input, work.clone(), Some(work), limits, |builder| builder)
+    }
+
+    /// The same, with queries run by a cluster: all that they read is on stores that its machines
+    /// reach by the same names.
+    ///
+    /// # Errors
+    /// An input without tables, or of NDJSON: that is rewritten on this machine. A scheduler that
+    /// does not answer.
+    #[cfg(feature = "ballista")]
+    pub fn on_cluster(
+        cluster: &cluster::Cluster,
+        database: Folder,
+        input: Input,
+        work: WorkFolder,
+        limits: &Limits,
+    ) -> Result<Self> {
+        if let Input::Ndjson(_) = input {
+            let message = "a cluster reads tables only: let the main job make some of the NDJSON, \
+                           and name its OUTPUT with --lake";
+            return Err(Error::new(Exit::ArgsConflict, message));
+        }
+        cluster.reach()?;
+        Self::open_with(database, input, work, None, limits, |builder| cluster.attach(builder))
+    }
+
+    fn open_with(
+        database: Folder,
+        input: Input,
+        work: WorkFolder,
+        rewritten: Option<WorkFolder>,
+        limits: &Limits,
+        attach: impl FnOnce(SessionStateBuilder) -> SessionStateBuilder,
+    ) -> Result<Self> {
         let environment = session::runtime(limits, work.path())?;
         let stores = Stores::new(environment.clone());
         let source = match input {
-            Input::Lake(root) => Source::lake(root, work.clone())?,
+            Input::Lake(root) => Source::lake(root, rewritten)?,
             Input::Ndjson(root) => Source::ndjson(root, work.clone())?,
             Input::Nothing => Source::None,
         };
         let tables = Arc::new(Tables::new(source, Database::new(database), stores));
         let catalog = Arc::new(Catalog(tables.clone()));
-        let context = session::context(limits, environment, catalog);
+        let context = session::context(attach(session::builder(limits, environment)), catalog);
         let runtime = Builder::new_multi_thread()
             .worker_threads(limits.threads.max(1))
             .thread_name("engine")

@@ -163,6 +163,8 @@ fn failed(error: DataFusionError) -> Error {
             other => Error::failed(without_values(&other.to_string())),
         },
         DataFusionError::Execution(why) | DataFusionError::NotImplemented(why) => {
+            #[cfg(feature = "ballista")]
+            let why = super::cluster::plain(&why);
             Error::failed(without_values(&why))
         }
         other => Error::failed(without_values(&other.strip_backtrace())),
@@ -192,7 +194,7 @@ fn root(error: DataFusionError) -> DataFusionError {
 }
 
 /// Texts in quotes may come from a row.
-fn without_values(text: &str) -> String {
+pub fn without_values(text: &str) -> String {
     let mut parts = text.split('\'');
     let mut out = parts.next().unwrap_or_default().to_owned();
     for (index, part) in parts.enumerate() {

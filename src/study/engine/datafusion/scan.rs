@@ -11,7 +11,9 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, FileSource, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
@@ -45,6 +47,9 @@ pub struct ParquetTable {
     schema: SchemaRef,
     /// The same columns as they are spelled.
     spelled: SchemaRef,
+    /// Whether its scans are planned in one process and run in another.
+    #[cfg(feature = "ballista")]
+    for_cluster: bool,
 }
 
 impl ParquetTable {
@@ -57,7 +62,42 @@ impl ParquetTable {
         files: Vec<DataFile>,
         spelled: SchemaRef,
     ) -> error::Result<Self> {
-        Ok(Self { store, files, schema: fit::lowered(&spelled)?, spelled })
+        Ok(Self {
+            store,
+            files,
+            schema: fit::lowered(&spelled)?,
+            spelled,
+            #[cfg(feature = "ballista")]
+            for_cluster: false,
+        })
+    }
+
+    /// The same table, with scans that can be sent to other processes.
+    #[cfg(feature = "ballista")]
+    #[must_use]
+    pub fn for_cluster(self) -> Self {
+        Self { for_cluster: true, ..self }
+    }
+
+    /// The name of the store that its files are in.
+    #[cfg(feature = "ballista")]
+    pub fn store(&self) -> &ObjectStoreUrl {
+        &self.store
+    }
+
+    /// Its files.
+    #[cfg(feature = "ballista")]
+    pub fn files(&self) -> &[DataFile] {
+        &self.files
+    }
+
+    /// The source of a scan, as whoever runs it needs it.
+    fn source(&self, source: ParquetSource) -> Arc<dyn FileSource> {
+        #[cfg(feature = "ballista")]
+        if self.for_cluster {
+            return Arc::new(super::cluster::AnySpellingParquet(source));
+        }
+        Arc::new(source)
     }
 
     /// The columns as they are spelled in the files.
@@ -123,7 +163,7 @@ impl TableProvider for ParquetTable {
             })
             .collect();
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
-        let scan = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+        let scan = FileScanConfigBuilder::new(self.store.clone(), self.source(source))
             .with_file_groups(groups)
             .with_statistics(self.statistics())
             .with_projection_indices(projection.cloned())?

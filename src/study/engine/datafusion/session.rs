@@ -63,12 +63,8 @@ pub fn runtime(limits: &Limits, work: &Path) -> Result<Arc<RuntimeEnv>> {
     runtime.map_err(plain).context("cannot set up the query engine")
 }
 
-/// A session on some tables.
-pub fn context(
-    limits: &Limits,
-    runtime: Arc<RuntimeEnv>,
-    tables: Arc<dyn CatalogProvider>,
-) -> SessionContext {
+/// How a session is set up.
+pub fn builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder {
     let mut config = SessionConfig::new()
         .with_target_partitions(limits.threads.max(1))
         .with_batch_size(BATCH_ROWS)
@@ -88,8 +84,12 @@ pub fn context(
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features();
-    let state = dialect::extend(builder).build();
-    let context = SessionContext::new_with_state(state);
+    dialect::extend(builder)
+}
+
+/// A session on some tables.
+pub fn context(builder: SessionStateBuilder, tables: Arc<dyn CatalogProvider>) -> SessionContext {
+    let context = SessionContext::new_with_state(builder.build());
     context.register_catalog(CATALOG, tables);
     context
 }

@@ -1,9 +1,10 @@
-//! Stores that the engine reads from, by URLs that mean nothing outside of it.
+//! Stores that the engine reads from, by names that mean nothing outside of it.
 
 use std::sync::Arc;
 
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use url::Url;
 
 use crate::error::{Context, Result};
 use crate::store::Folder;
@@ -31,17 +32,63 @@ impl Stores {
         if folder.local().is_some() {
             return Ok(self.local());
         }
-        let url = folder.url();
-        let name = format!("{}://{}", url.scheme(), url.host_str().unwrap_or("local"));
-        let url = ObjectStoreUrl::parse(&name)
+        let url = ObjectStoreUrl::parse(name(folder.url()))
             .with_context(|| format!("'{folder}' is no usable location"))?;
         self.runtime.register_object_store(url.as_ref(), folder.store().clone());
         Ok(url)
     }
 }
 
+/// A store's name: the engine tells stores apart by scheme, host and port alone, and of
+/// `abfss://container@account` two containers are two stores.
+fn name(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("local");
+    match url.username() {
+        "" => format!("{}://{host}", url.scheme()),
+        // Names of containers have no dot.
+        container => format!("{}://{container}.{host}", url.scheme()),
+    }
+}
+
+/// The bucket that a store is named after.
+#[cfg(feature = "ballista")]
+pub fn url_of(name: &Url) -> String {
+    let host = name.host_str().unwrap_or_default();
+    match (name.scheme(), host.split_once('.')) {
+        ("abfss", Some((container, account))) => format!("abfss://{container}@{account}/"),
+        (scheme, _) => format!("{scheme}://{host}/"),
+    }
+}
+
 impl std::fmt::Debug for Stores {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Stores")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_stores_have_one_name() {
+        let named = |url: &str| name(&Url::parse(url).unwrap());
+        assert_eq!(named("s3://bucket/prefix/"), "s3://bucket");
+        let a = named("abfss://lake@account.dfs.core.windows.net/x/");
+        let b = named("abfss://studies@account.dfs.core.windows.net/y/");
+        assert_ne!(a, b);
+        assert_eq!(a, "abfss://lake.account.dfs.core.windows.net");
+        for name in [&a, &b] {
+            assert!(ObjectStoreUrl::parse(name).is_ok(), "{name}");
+        }
+    }
+
+    #[cfg(feature = "ballista")]
+    #[test]
+    fn names_lead_back_to_buckets() {
+        for url in ["s3://my.bucket/", "gs://b/", "az://c/", "abfss://c@a.dfs.core.windows.net/"] {
+            let name = Url::parse(&name(&Url::parse(url).unwrap())).unwrap();
+            assert_eq!(url_of(&name), url);
+        }
     }
 }

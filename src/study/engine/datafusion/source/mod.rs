@@ -35,8 +35,8 @@ pub enum Source {
         root: Folder,
         /// The tables, in lower case, with their folders' names.
         tables: Vec<(String, String)>,
-        /// For what has to be rewritten to be read.
-        work: WorkFolder,
+        /// For what has to be rewritten to be read; none where other machines read it.
+        work: Option<WorkFolder>,
     },
     /// FHIR NDJSON, at any depth of a folder.
     Ndjson {
@@ -56,7 +56,7 @@ impl Source {
     ///
     /// # Errors
     /// A folder without any table.
-    pub fn lake(root: Folder, work: WorkFolder) -> Result<Self> {
+    pub fn lake(root: Folder, work: Option<WorkFolder>) -> Result<Self> {
         if !root.exists() {
             return Err(Error::new(Exit::FolderMissing, format!("there is no folder '{root}'")));
         }
@@ -121,7 +121,9 @@ impl Source {
             Self::None => return Ok(None),
             Self::Lake { root, tables, work } => {
                 match tables.iter().find(|(table, _)| table == name) {
-                    Some((_, folder)) => open_folder(&root.child(folder), name, work, stores)?,
+                    Some((_, folder)) => {
+                        open_folder(&root.child(folder), name, work.as_ref(), stores)?
+                    }
                     None => None,
                 }
             }
@@ -147,7 +149,7 @@ impl Source {
 fn open_folder(
     folder: &Folder,
     name: &str,
-    work: &WorkFolder,
+    work: Option<&WorkFolder>,
     stores: &Stores,
 ) -> Result<Option<ParquetTable>> {
     if let Some((schema, files)) = delta::list(folder)? {
@@ -169,6 +171,12 @@ fn open_folder(
         .map(|entry| entry.name.clone())
         .collect();
     if !lines.is_empty() {
+        let Some(work) = work else {
+            return Err(Error::failed(format!(
+                "a cluster does not read NDJSON, as '{folder}' is: let the main job write \
+                 deltalake or parquet"
+            )));
+        };
         return ndjson::table(folder, &lines, name, work, stores).map(Some);
     }
     if of_kind(".csv") > 0 {

@@ -1,0 +1,200 @@
+//! The engine's plans on a Ballista cluster: statements are read, planned and written here, their
+//! work is done there.
+//!
+//! ```text
+//!  study build ── logical plan ──► scheduler ── tasks ──► executors ──► tables' files
+//!       ▲          codec.rs                                   │           on a shared store
+//!       └──────────────────── rows ◄──────────────────────────┘
+//! ```
+//!
+//! Rows come back to whoever builds, who writes the tables as always: a task that is done twice,
+//! because an executor was lost, leaves nothing behind that could be taken for rows.
+
+mod codec;
+mod reached;
+mod said;
+mod scan;
+mod serve;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ballista_core::config::BALLISTA_ADAPTIVE_PLANNER_ENABLED;
+use ballista_core::extension::SessionConfigExt;
+use ballista_core::optimizer::ballista_default_optimizer_rules;
+use ballista_core::planner::BallistaQueryPlanner;
+use datafusion::catalog::Session;
+use datafusion::common::Result as EngineResult;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+use datafusion_proto::protobuf::LogicalPlanNode;
+use tokio::net::TcpStream;
+use url::Url;
+
+use crate::error::{Context, Error, Exit, Result};
+use crate::store;
+use codec::Tables;
+pub use scan::AnySpellingParquet;
+pub use serve::{Executor, Scheduler, default_memory, default_tasks};
+
+/// Where a scheduler listens if its URL does not say.
+pub const PORT: u16 = 50050;
+/// How long the scheduler may take to answer at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Parts that a cluster works on at once: it may have more cores than this machine.
+const PARTS: usize = 4;
+
+/// The scheduler of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    host: String,
+    port: u16,
+}
+
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "df://{}:{}", self.host, self.port)
+    }
+}
+
+impl Cluster {
+    /// From `df://host:port`.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn parse(url: &str) -> Result<Self> {
+        let parsed = Url::parse(url).ok().filter(|url| url.scheme() == "df");
+        let plain = parsed.filter(|url| {
+            url.username().is_empty()
+                && url.password().is_none()
+                && matches!(url.path(), "" | "/")
+                && url.query().is_none()
+        });
+        match plain.as_ref().and_then(|url| Some((url.host_str()?, url.port()))) {
+            Some((host, port)) => Ok(Self { host: host.to_owned(), port: port.unwrap_or(PORT) }),
+            None => Err(Error::new(
+                Exit::ArgsInvalid,
+                "a Ballista scheduler is named like df://scheduler:50050",
+            )),
+        }
+    }
+
+    /// Checks that something listens there.
+    ///
+    /// # Errors
+    /// Nothing does (exit 33).
+    pub fn reach(&self) -> Result<()> {
+        // Resolved by IPv6 addresses in brackets, too.
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        let connect = async {
+            match tokio::time::timeout(PATIENCE, TcpStream::connect((host, self.port))).await {
+                Ok(connected) => connected.map(drop),
+                Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+            }
+        };
+        store::block_on(connect).map_err(|error| {
+            Error::new(
+                Exit::ServiceMissing,
+                format!(
+                    "cannot reach the Ballista scheduler at {self}: {error}; does `cumulus-etl \
+                     ballista scheduler` run there?"
+                ),
+            )
+        })
+    }
+
+    /// The session with its queries going to the cluster.
+    pub(super) fn attach(&self, mut builder: SessionStateBuilder) -> SessionStateBuilder {
+        let config = builder.config().take().unwrap_or_default();
+        let config = config
+            .upgrade_for_ballista()
+            .with_target_partitions(PARTS)
+            // Some joins of its adaptive plans wait for each other for ever.
+            .set_bool(BALLISTA_ADAPTIVE_PLANNER_ENABLED, false);
+        let remote = BallistaQueryPlanner::with_extension(
+            format!("http://{}:{}", self.host, self.port),
+            config.ballista_config(),
+            Arc::new(Tables::default()),
+        );
+        builder
+            .with_config(config)
+            .with_optimizer_rules(ballista_default_optimizer_rules())
+            .with_query_planner(Arc::new(Planner { remote }))
+    }
+}
+
+/// Sends what reads tables to the cluster, and does the rest here.
+#[derive(Debug)]
+struct Planner {
+    remote: BallistaQueryPlanner<LogicalPlanNode>,
+}
+
+#[async_trait]
+impl QueryPlanner for Planner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        match reads_tables(plan)? {
+            true => self.remote.create_physical_plan(plan, session).await,
+            false => DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await,
+        }
+    }
+}
+
+fn reads_tables(plan: &LogicalPlan) -> EngineResult<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::TableScan(_));
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
+/// What a message says that came through the cluster, without how it came.
+///
+/// ```text
+/// Status { code: Internal, message: "Job x failed: …", metadata: MetadataMap { … } }
+/// ```
+pub fn plain(message: &str) -> String {
+    let said = message.split_once("message: \"").and_then(|(_, rest)| rest.split_once("\", "));
+    let said = said.map_or(message, |(said, _)| said);
+    said.replace("\\\"", "\"").replace("\\n", "\n").replace("\\'", "'")
+}
+
+/// Context for what a library says.
+fn failed<T, E: fmt::Display>(result: std::result::Result<T, E>, what: &str) -> Result<T> {
+    result.map_err(|error| Error::failed(error.to_string())).context(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_taken_out_of_what_they_came_in() {
+        let came =
+            r#"Status { code: Internal, message: "no \"x\" here", metadata: MetadataMap {} }"#;
+        assert_eq!(plain(came), "no \"x\" here");
+        assert_eq!(plain("Job failed"), "Job failed");
+    }
+
+    #[test]
+    fn schedulers_are_named_by_urls() {
+        let shown = |url| Cluster::parse(url).map(|cluster| cluster.to_string()).ok();
+        assert_eq!(shown("df://scheduler:50050").as_deref(), Some("df://scheduler:50050"));
+        assert_eq!(shown("df://10.0.0.7").as_deref(), Some("df://10.0.0.7:50050"));
+        assert_eq!(shown("df://[::1]:7").as_deref(), Some("df://[::1]:7"));
+        for wrong in ["scheduler:50050", "http://scheduler:50050", "df://", "df://a/b", "df://u@a"]
+        {
+            assert_eq!(shown(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Stores as a scheduler or an executor reaches them: by name, with its own credentials.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use url::Url;
+
+use super::super::stores;
+use crate::store::{Folder, StoreOptions};
+
+/// All stores that this process can reach, by the names that [`stores::name`] gives them.
+pub struct Reached {
+    options: StoreOptions,
+    disk: Arc<dyn ObjectStore>,
+}
+
+impl Reached {
+    /// Stores that are reached as `options` and the environment say.
+    pub fn new(options: StoreOptions) -> Self {
+        Self { options, disk: Arc::new(LocalFileSystem::new()) }
+    }
+}
+
+impl fmt::Debug for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reached")
+    }
+}
+
+impl ObjectStoreRegistry for Reached {
+    fn register_store(&self, _: &Url, _: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+        None
+    }
+
+    fn get_store(&self, name: &Url) -> Result<Arc<dyn ObjectStore>> {
+        if name.scheme() == "file" {
+            return Ok(self.disk.clone());
+        }
+        let url = stores::url_of(name);
+        // Credentials may have to be asked for, and tasks are asynchronous.
+        let opened = std::thread::scope(|scope| {
+            scope.spawn(|| Folder::open_with(&url, &self.options)).join()
+        });
+        match opened {
+            Ok(Ok(folder)) => Ok(folder.store().clone()),
+            Ok(Err(error)) => Err(DataFusionError::External(Box::new(error))),
+            Err(_) => Err(DataFusionError::Execution(format!("cannot open '{url}'"))),
+        }
+    }
+}

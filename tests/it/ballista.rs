@@ -1,0 +1,267 @@
+//! Studies on a cluster: a scheduler and executors as processes of their own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::channel;
+use std::thread::{sleep, spawn};
+use std::time::{Duration, Instant};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Schema};
+use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::study::engine::Engine;
+use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
+
+use crate::support::{Ended, Site, children, end};
+
+/// What a process of a cluster says until it is ready.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that ends with the test.
+struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts the program; gives the first of its lines that has `ready` in it.
+    fn start(site: &Site, arguments: &[&str], ready: Option<&str>) -> (Self, String) {
+        let mut child = site
+            .command()
+            .arg("ballista")
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let process = Self { child };
+        let (tell, told) = channel();
+        let wanted = ready.map(str::to_owned);
+        // Reads on, so that the process can always write.
+        spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                eprintln!("{line}");
+                if wanted.as_ref().is_some_and(|wanted| line.contains(wanted)) {
+                    let _ = tell.send(line);
+                }
+            }
+        });
+        let line = ready.map(|_| told.recv_timeout(PATIENCE).expect("it is ready"));
+        (process, line.unwrap_or_default())
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A scheduler with executors.
+struct Cluster {
+    url: String,
+    executors: Vec<Process>,
+    _scheduler: Process,
+}
+
+impl Cluster {
+    fn start(site: &Site, executors: usize) -> Self {
+        let (scheduler, line) =
+            Process::start(site, &["scheduler", "--bind", "127.0.0.1:0"], Some("df://"));
+        let url = line[line.find("df://").unwrap()..].trim().to_owned();
+        let executor = |_| {
+            let arguments = ["executor", &url, "--bind", "127.0.0.1:0", "--tasks", "2"];
+            Process::start(site, &[&arguments[..], &["--memory-limit", "512"]].concat(), None).0
+        };
+        Self { executors: (0..executors).map(executor).collect(), url, _scheduler: scheduler }
+    }
+}
+
+/// A lake with tables of invented patients.
+fn lake(site: &Site, patients: &str) {
+    let mut demo = site.command();
+    demo.args(["demo", "fhir", "--data-only", "--every-element", "--patients", patients]);
+    let ended = end(&mut demo);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let mut job = site.command();
+    job.args(["fhir", "lake", "phi", "--threads=2", "--export-group=g"]);
+    job.arg("--export-timestamp=2024-08-06T14:12:57-04:00");
+    let ended = end(&mut job);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+fn study(site: &Site, arguments: &[&str]) -> Ended {
+    end(site.command().arg("study").args(arguments))
+}
+
+fn build_embedded(site: &Site) {
+    let built = study(site, &["build", "-t", "core", "--lake", "lake", "--database", "embedded"]);
+    assert_eq!(built.code, Some(0), "{built:?}");
+}
+
+const ON_CLUSTER: [&str; 6] = ["-t", "core", "--db-type", "ballista", "--tables", "tables"];
+
+fn build_on(site: &Site, cluster: &Cluster) -> Ended {
+    let place = ["--lake", "lake", "--database", &cluster.url];
+    study(site, &[&["build"], &ON_CLUSTER[..], &place].concat())
+}
+
+/// All tables of a study, each with its columns and its rows in order.
+fn tables(site: &Site, database: &str) -> BTreeMap<String, (Vec<String>, Vec<String>)> {
+    let folder = |path: &Path| Folder::open(path.to_str().unwrap()).unwrap();
+    let temporary = site.path("tmp");
+    let work = WorkFolder::create(temporary.to_str(), &folder(&temporary)).unwrap();
+    let limits = Limits { memory: 1 << 30, threads: 2 };
+    let database = folder(&site.path(database));
+    let engine = DataFusion::open(database, Input::Nothing, work, &limits).unwrap();
+    let names = engine.tables("core").unwrap().into_iter().map(|table| table.name);
+    names
+        .map(|name| {
+            let rows = engine.read(&name).unwrap();
+            let columns = columns(&rows.schema);
+            let mut texts: Vec<_> = rows.batches.flat_map(|batch| texts(&batch.unwrap())).collect();
+            texts.sort_unstable();
+            (name, (columns, texts))
+        })
+        .collect()
+}
+
+fn columns(schema: &Schema) -> Vec<String> {
+    let fields = schema.fields().iter();
+    fields.map(|field| format!("{}: {}", field.name(), field.data_type())).collect()
+}
+
+fn texts(batch: &RecordBatch) -> Vec<String> {
+    let columns: Vec<_> =
+        batch.columns().iter().map(|column| cast(column, &DataType::Utf8).unwrap()).collect();
+    let cell = |column: &std::sync::Arc<dyn Array>, row: usize| match column.is_null(row) {
+        true => "∅".to_owned(),
+        false => column.as_string::<i32>().value(row).to_owned(),
+    };
+    (0..batch.num_rows())
+        .map(|row| {
+            columns.iter().map(|column| cell(column, row)).collect::<Vec<_>>().join("\u{1f}")
+        })
+        .collect()
+}
+
+/// The table that tells when the others were made.
+const OF_THE_BUILD: &str = "core__lib_transactions";
+
+fn assert_same(site: &Site) {
+    let (mut ours, mut theirs) = (tables(site, "embedded"), tables(site, "tables"));
+    for tables in [&mut ours, &mut theirs] {
+        assert_eq!(tables.len(), 111);
+        let filled = tables.values().filter(|(_, rows)| !rows.is_empty()).count();
+        assert!(filled > 100, "{filled} tables have rows");
+    }
+    ours.remove(OF_THE_BUILD);
+    theirs.remove(OF_THE_BUILD);
+    for (name, (columns, rows)) in ours {
+        let (their_columns, their_rows) = &theirs[&name];
+        assert_eq!(&columns, their_columns, "{name}");
+        assert!(rows == *their_rows, "{name}: {} rows, {} there", rows.len(), their_rows.len());
+    }
+}
+
+#[test]
+fn a_cluster_builds_and_exports_what_one_machine_does() {
+    let site = Site::new();
+    lake(&site, "20");
+    build_embedded(&site);
+    let cluster = Cluster::start(&site, 2);
+    let built = build_on(&site, &cluster);
+    assert_eq!(built.code, Some(0), "{built:?}");
+    assert!(built.out.contains("Built core: 111 tables"), "{built:?}");
+    assert_same(&site);
+
+    let exported = study(&site, &["export", "-t", "core", "--database", "embedded", "here"]);
+    assert_eq!(exported.code, Some(0), "{exported:?}");
+    let there = ["--database", &cluster.url, "there"];
+    let exported = study(&site, &[&["export"], &ON_CLUSTER[..], &there].concat());
+    assert_eq!(exported.code, Some(0), "{exported:?}");
+    let (here, there) = (site.path("here/core"), site.path("there/core"));
+    let names = children(&here);
+    assert_eq!(names, children(&there));
+    let mut compared = 0;
+    for name in names.iter().filter(|name| name.ends_with(".csv")) {
+        let (ours, theirs) =
+            (fs::read(here.join(name)).unwrap(), fs::read(there.join(name)).unwrap());
+        assert!(ours == theirs, "{name}");
+        compared += 1;
+    }
+    assert!(compared > 10, "{compared} files");
+}
+
+#[test]
+fn a_build_survives_an_executor() {
+    let site = Site::new();
+    lake(&site, "20");
+    build_embedded(&site);
+    let mut cluster = Cluster::start(&site, 2);
+    let place = ["--lake", "lake", "--database", &cluster.url];
+    let mut build = site.command();
+    build.arg("study").args([&["build"], &ON_CLUSTER[..], &place].concat());
+    let build = build.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // In the midst of it: some tables are made.
+    let begun = Instant::now();
+    while made(&site.path("tables/core")) < 20 {
+        assert!(begun.elapsed() < PATIENCE, "the build does not get on");
+        sleep(Duration::from_millis(20));
+    }
+    cluster.executors[0].kill();
+    let ended: Ended = build.wait_with_output().unwrap().into();
+    if ended.code != Some(0) {
+        // It may fail, but not half: nothing is there, and the next build succeeds.
+        assert_eq!(ended.code, Some(70), "{ended:?}");
+        assert!(!site.path("tables/core/tables.json").exists());
+        let again = build_on(&site, &cluster);
+        assert_eq!(again.code, Some(0), "{again:?}");
+    }
+    assert_same(&site);
+}
+
+/// Files of tables in the folders below.
+fn made(study: &Path) -> usize {
+    let folders = fs::read_dir(study).into_iter().flatten().flatten();
+    folders.filter_map(|folder| fs::read_dir(folder.path()).ok()).map(Iterator::count).sum()
+}
+
+#[test]
+fn without_a_scheduler_nothing_begins() {
+    let site = Site::new();
+    lake(&site, "2");
+    // A port that nobody listens at: it was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("df://127.0.0.1:{port}");
+    let place = ["--lake", "lake", "--database", &url];
+    let ended = study(&site, &[&["build"], &ON_CLUSTER[..], &place].concat());
+    assert_eq!(ended.code, Some(33), "{ended:?}");
+    assert!(
+        ended.err.contains("cannot reach the Ballista scheduler at df://127.0.0.1:"),
+        "{ended:?}"
+    );
+    let arguments = [&["build"], &ON_CLUSTER[..], &["--lake", "lake"]].concat();
+    let ended = study(&site, &arguments);
+    assert_eq!(ended.code, Some(23), "{ended:?}");
+    assert!(ended.err.contains("--tables"), "{ended:?}");
+}
+
+#[test]
+fn a_cluster_reads_no_ndjson() {
+    let site = Site::new();
+    site.rows("Patient.ndjson", &[crate::support::patient("1", "female")]);
+    let place = ["--load-ndjson-dir", "in", "--database", "df://127.0.0.1:9"];
+    let ended = study(&site, &[&["build"], &ON_CLUSTER[..], &place].concat());
+    assert_eq!(ended.code, Some(22), "{ended:?}");
+    assert!(ended.err.contains("a cluster reads tables only"), "{ended:?}");
+}
