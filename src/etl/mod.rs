@@ -169,7 +169,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     phi.create()?;
     let codebook = Arc::new(Codebook::open(&phi)?);
     let work = WorkFolder::create(config.work_dir.as_deref(), &phi)?;
-    let mapping = Mutex::new(Mapping::open(&phi, work.file()?)?);
+    let mapping = Mutex::new(Mapping::open(&phi, work.file()?, work.path())?);
     output.create()?;
     if let Some(folder) = &errors_to {
         folder.create()?;

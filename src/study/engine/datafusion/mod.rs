@@ -49,7 +49,6 @@ pub enum Input {
 /// The embedded engine.
 pub struct DataFusion {
     runner: Arc<Runner>,
-    _work: WorkFolder,
 }
 
 impl DataFusion {
@@ -75,8 +74,7 @@ impl DataFusion {
             .enable_all()
             .build()
             .context("cannot start the query engine")?;
-        let runner = Arc::new(Runner { context, tables, runtime });
-        Ok(Self { runner, _work: work })
+        Ok(Self { runner: Arc::new(Runner { context, tables, runtime, work }) })
     }
 }
 
