@@ -263,8 +263,8 @@ const ROWS: &str = "-- one statement after the other\n\
     CREATE TABLE asthma__none AS SELECT p.n FROM patient AS p WHERE p.n < 0;\n\
     CREATE TABLE asthma__meta_date AS SELECT min(day) AS min_date, max(day) AS max_date FROM asthma__rows;\n";
 
-/// A study with its sources, for both engines.
-fn study(site: &Site) {
+/// A study `asthma` with its sources, for both engines.
+pub fn study(site: &Site) {
     site.file("studies/asthma/manifest.toml", MANIFEST);
     site.file("studies/asthma/rows.sql", ROWS);
     let counts = "config_type = 'counts'\n[tables.count]\nsource_table = 'patient'\n\
