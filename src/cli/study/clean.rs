@@ -6,7 +6,7 @@ use super::database::DatabaseArgs;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::study::engine::datafusion::Input;
-use crate::ui::counted;
+use crate::ui::{counted, signals};
 
 /// Options of `study clean`.
 #[derive(Args, Debug)]
@@ -24,6 +24,7 @@ impl CleanArgs {
     /// Removes the tables of the studies.
     pub fn run(self) -> Result<()> {
         self.logging.init();
+        signals::install()?;
         let opened = self.database.open(|_| Ok(Input::Nothing))?;
         for study in &self.target {
             let tables = counted(opened.engine.tables(study)?.len() as u64, "table");

@@ -13,7 +13,7 @@ use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, Found};
 use crate::study::manifest::{Action, Content, Manifest, StudyFile, Work};
-use crate::ui::{counted, thousands};
+use crate::ui::{counted, signals, thousands};
 
 /// Options of `study list`.
 #[derive(Args, Debug)]
@@ -31,6 +31,7 @@ impl ListArgs {
     /// Prints the studies, and what is wrong with those that can't be built.
     pub fn run(self) -> Result<()> {
         self.logging.init();
+        signals::install()?;
         if self.study_dir.is_empty() && !self.database.is_given() {
             let message = "say what to list: studies in a folder (-s DIR), or those that a database \
                            has tables of (--database DB, or --db-type athena)";
