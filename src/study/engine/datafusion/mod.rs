@@ -11,6 +11,7 @@ mod build;
 mod catalog;
 mod database;
 mod fit;
+mod projections;
 mod run;
 mod scan;
 mod session;

@@ -13,6 +13,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 
+use super::projections;
 use crate::error::{Context, Result};
 use crate::memory;
 use crate::study::dialect;
@@ -87,7 +88,8 @@ pub fn context(
     let builder = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
-        .with_default_features();
+        .with_default_features()
+        .with_physical_optimizer_rules(projections::rules());
     let state = dialect::extend(builder).build();
     let context = SessionContext::new_with_state(state);
     context.register_catalog(CATALOG, tables);
