@@ -132,6 +132,9 @@ impl ObjectDraft {
     }
 
     pub(super) fn discard(self) -> Result<()> {
+        if self.count == 0 {
+            return Ok(());
+        }
         // From the end: what a sudden end leaves is a draft still, of fewer rows.
         let mut names: Vec<_> = self.parts.list()?.into_iter().map(|part| part.name).collect();
         names.sort_unstable();
@@ -190,13 +193,16 @@ impl<'d> Rows<'d> {
 
 /// The new file.
 enum Out {
-    Plain(Upload),
+    Plain(Box<Upload>),
     Gzip(Box<Gzip<Upload>>),
 }
 
 impl Out {
     fn begin(upload: Upload, gzip: bool) -> Self {
-        if gzip { Self::Gzip(Gzip::new(upload, false).into()) } else { Self::Plain(upload) }
+        match gzip {
+            true => Self::Gzip(Gzip::new(upload, false).into()),
+            false => Self::Plain(upload.into()),
+        }
     }
 
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
@@ -208,7 +214,7 @@ impl Out {
 
     fn end(self) -> io::Result<Upload> {
         match self {
-            Self::Plain(upload) => Ok(upload),
+            Self::Plain(upload) => Ok(*upload),
             Self::Gzip(mut gzip) => gzip.finish().map(|()| gzip.into_inner()),
         }
     }
