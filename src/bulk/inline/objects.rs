@@ -99,8 +99,9 @@ impl ObjectDraft {
         if self.waiting.len() < PART && !long_enough {
             return Ok(());
         }
-        let part = std::mem::take(&mut self.waiting);
-        if !self.parts.write_new(&part_name(self.count), part)? {
+        let (name, part) = (part_name(self.count), Bytes::from(std::mem::take(&mut self.waiting)));
+        // One that is there may be our own: an answer that was lost is asked for again.
+        if !self.parts.write_new(&name, part.clone())? && self.parts.read(&name)? != Some(part) {
             return Err(self.disturbed());
         }
         self.count += 1;

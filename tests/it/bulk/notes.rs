@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cumulus_etl::bulk::inline::{Selection, inline as inline_folder};
 use cumulus_etl::http::{Auth, Client, Options, Pace};
@@ -222,35 +222,38 @@ fn notes_in_a_bucket_survive_a_run_that_is_killed() {
     };
     let load = || s3.order(&format!("load input {}", before.path("in").display()));
     load();
-    let clock = Instant::now();
     let ended = end(&mut command());
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert!(ended.err.contains(&format!("{count} downloaded")), "{}", ended.err);
-    let (took, expected) = (clock.elapsed(), objects());
+    let expected = objects();
     assert_eq!(expected.keys().collect::<Vec<_>>(), ["d.ndjson"]);
     let (mut killed, mut spared) = (0, 0);
-    for moment in 1..12_u32 {
+    for notes in [1, 20, 40, 60, 80, 100] {
         load();
         server.forget();
         let mut child = command().stderr(Stdio::null()).spawn().unwrap();
-        sleep(took * moment / 12);
+        while server.requests().len() < notes && child.try_wait().unwrap().is_none() {
+            sleep(Duration::from_millis(1));
+        }
         child.kill().unwrap();
         if child.wait().unwrap().code() == Some(0) {
             continue;
         }
         killed += 1;
+        // What it has asked for last is done.
+        s3.order("resume");
         // Whoever reads it meanwhile finds a whole file: the old one or the new one.
         let there = objects().remove("d.ndjson").unwrap();
-        assert!(there == rows.as_bytes() || there == expected["d.ndjson"], "{moment}");
+        assert!(there == rows.as_bytes() || there == expected["d.ndjson"], "{notes}");
         let noted: BTreeSet<_> = server.requests().iter().map(|seen| seen.path.clone()).collect();
         server.forget();
         let ended = end(&mut command());
-        assert_eq!(ended.code, Some(0), "{moment}: {}", ended.err);
-        assert!(objects() == expected, "{moment}: {:?}", objects().keys());
+        assert_eq!(ended.code, Some(0), "{notes}: {}", ended.err);
+        assert!(objects() == expected, "{notes}: {:?}", objects().keys());
         let again = server.requests().iter().filter(|seen| noted.contains(&seen.path)).count();
         spared += noted.len().saturating_sub(again);
     }
-    assert!(killed >= 5, "{killed} runs were killed");
+    assert!(killed >= 4, "{killed} runs were killed");
     assert!(spared > count / 2, "what was noted down is of no use: {spared}");
 }
 
