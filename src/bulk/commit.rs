@@ -58,7 +58,7 @@ pub(super) fn commit_all(
         commit(site, &batch)
             .with_context(|| format!("cannot write to '{}'", site.path().display()))?;
         for Arrived { done, url, .. } in batch.drain(..) {
-            site.add_done(&done).context("cannot write the export's state")?;
+            site.add_done(&done)?;
             let detail =
                 json!({"fileUrl": url, "resourceCount": done.rows, "fileSize": done.bytes});
             log.event("download_complete", detail);

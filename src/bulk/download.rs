@@ -231,7 +231,7 @@ fn recount(shared: &Shared, entry: &Entry) -> Result<Done> {
     rows.finish();
     let problem = rows.first_wrong.map(|(line, _)| format!("line {line} is not as it should be"));
     let done = Done { name: entry.name.clone(), rows: rows.rows, bytes, problem };
-    shared.site.add_done(&done).context("cannot write the export's state")?;
+    shared.site.add_done(&done)?;
     Ok(done)
 }
 

@@ -35,7 +35,7 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::http::{Client, Pace};
 use crate::store::block_on;
-use crate::ui::{Bar, signals, thousands};
+use crate::ui::{Bar, counted, signals};
 use begin::{begin, fingerprint, not_empty, take_up};
 use download::{Shared, download};
 use ending::{give_up, not_all, totals, verdict};
@@ -257,7 +257,7 @@ async fn fetch(
     state.files = files;
     state.transaction_time = manifest.transaction_time;
     site.write(state)?;
-    info!("The server has made {} files", thousands(entries.len() as u64));
+    info!("The server has made {}", counted(entries.len() as u64, "file"));
 
     let shared = || {
         Arc::new(Shared {

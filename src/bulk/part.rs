@@ -37,7 +37,7 @@ pub(super) struct Part {
 
 enum Out {
     Plain(File),
-    Gzip(Box<Gzip>),
+    Gzip(Box<Gzip<File>>),
 }
 
 impl Part {
@@ -68,7 +68,7 @@ impl Part {
         }
         let out = match compress {
             false => Out::Plain(file),
-            true => Out::Gzip(Box::new(Gzip::new(file))),
+            true => Out::Gzip(Box::new(Gzip::new(file, found.stored > 0))),
         };
         let (path, resource_type) = (path.to_owned(), resource_type.to_owned());
         let waiting = Vec::new();
@@ -135,17 +135,25 @@ impl Part {
     }
 }
 
-/// Opens a file of rows; one that is compressed is so by its first bytes.
+/// Opens a file of rows.
 pub(super) fn open_text(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
+    Ok(text_of(File::open(path)?)?.0)
+}
+
+/// The text of a file of rows, and whether that is compressed: by its first bytes.
+pub(super) fn text_of(
+    file: impl Read + Send + 'static,
+) -> io::Result<(Box<dyn BufRead + Send>, bool)> {
+    let mut file = BufReader::with_capacity(1 << 16, file);
     let gzip = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(match gzip {
+    let text: Box<dyn BufRead + Send> = match gzip {
         false => Box::new(file),
         true => {
             let decoder = flate2::bufread::MultiGzDecoder::new(file);
             Box::new(BufReader::with_capacity(1 << 16, decoder))
         }
-    })
+    };
+    Ok((text, gzip))
 }
 
 /// Writes the lines that `wanted` picks to a new file, compressed like a download or not.
@@ -215,28 +223,33 @@ fn read_members(file: &mut File, rows: &mut Rows) -> io::Result<Found> {
 }
 
 /// Writes members.
-struct Gzip {
-    file: File,
+pub(super) struct Gzip<W> {
+    out: W,
     block: Vec<u8>,
     member: GzEncoder<Vec<u8>>,
     /// Text in the member so far.
     filled: usize,
+    /// Whether there are members already.
+    begun: bool,
 }
 
-impl Gzip {
-    fn new(file: File) -> Self {
+impl<W: Write> Gzip<W> {
+    /// `begun`: whether `out` has members already.
+    pub(super) fn new(out: W, begun: bool) -> Self {
         let member = GzEncoder::new(Vec::new(), LEVEL);
-        Self { file, block: Vec::with_capacity(BLOCK), member, filled: 0 }
+        Self { out, block: Vec::with_capacity(BLOCK), member, filled: 0, begun }
     }
 
-    fn restart(&mut self) -> &mut File {
+    fn restart(&mut self) -> &mut W {
         self.block.clear();
         self.member = GzEncoder::new(Vec::new(), LEVEL);
         self.filled = 0;
-        &mut self.file
+        self.begun = false;
+        &mut self.out
     }
 
-    fn write(&mut self, mut text: &[u8]) -> io::Result<()> {
+    /// Adds text.
+    pub(super) fn write(&mut self, mut text: &[u8]) -> io::Result<()> {
         while !text.is_empty() {
             let (now, rest) = text.split_at(text.len().min(BLOCK - self.block.len()));
             self.block.extend_from_slice(now);
@@ -262,16 +275,23 @@ impl Gzip {
         let next = GzEncoder::new(Vec::new(), LEVEL);
         let bytes = std::mem::replace(&mut self.member, next).finish()?;
         self.filled = 0;
-        self.file.write_all(&bytes)
+        self.begun = true;
+        self.out.write_all(&bytes)
     }
 
-    /// An empty file is one empty member: nothing at all would be no gzip file.
-    fn finish(&mut self) -> io::Result<()> {
+    /// Ends the last member. An empty file is one empty member: nothing at all would be no gzip
+    /// file.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
         self.compress()?;
-        if self.filled > 0 || self.file.stream_position()? == 0 {
+        if self.filled > 0 || !self.begun {
             self.end_member()?;
         }
         Ok(())
+    }
+
+    /// What the members went to.
+    pub(super) fn into_inner(self) -> W {
+        self.out
     }
 }
 

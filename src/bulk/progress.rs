@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::state::Done;
-use crate::ui::{Bar, thousands};
+use crate::ui::{Bar, counted, thousands};
 
 /// Time between two lines in a log.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -126,9 +126,9 @@ impl Tally {
         let kept = self.kept.load(Ordering::Relaxed);
         let retries = self.retries.load(Ordering::Relaxed);
         let mut text = format!(
-            "Downloaded {} files: {} rows, {} in {}",
-            thousands(files),
-            thousands(rows),
+            "Downloaded {}: {}, {} in {}",
+            counted(files, "file"),
+            counted(rows, "row"),
             size(bytes as f64),
             span(self.begun.elapsed().as_secs_f64())
         );

@@ -72,16 +72,23 @@ pub(super) struct Site {
     _lock: File,
 }
 
+/// Keeps other runs away from a folder until it is dropped.
+pub(super) fn lock(path: &Path) -> Result<File> {
+    let lock =
+        File::open(path).with_context(|| format!("cannot use the folder '{}'", path.display()))?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let message = format!("another run is at work in '{}'; let it end", path.display());
+        return Err(Error::new(Exit::FolderNotEmpty, message));
+    }
+    Ok(lock)
+}
+
 impl Site {
     /// Opens the folder, makes it if need be, and sees that no other run is at it.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let shown = || format!("cannot use the folder '{}'", path.display());
         DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(shown)?;
-        let lock = File::open(path).with_context(shown)?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let message = format!("another run is exporting to '{}'; let it end", path.display());
-            return Err(Error::new(Exit::FolderNotEmpty, message));
-        }
+        let lock = lock(path)?;
         Ok(Self { path: path.to_owned(), done: Mutex::new(None), _lock: lock })
     }
 
@@ -109,7 +116,7 @@ impl Site {
 
     /// Replaces the state; it is durable on return.
     pub(super) fn write(&self, state: &State) -> Result<()> {
-        let shown = || format!("cannot write the export's state in '{}'", self.path.display());
+        let shown = || self.cannot_write();
         let text = serde_json::to_vec_pretty(state).with_context(shown)?;
         let new = self.path.join(format!("{STATE}.new"));
         let mut options = OpenOptions::new();
@@ -142,7 +149,15 @@ impl Site {
     }
 
     /// Remembers that a file is whole.
-    pub(super) fn add_done(&self, done: &Done) -> std::io::Result<()> {
+    pub(super) fn add_done(&self, done: &Done) -> Result<()> {
+        self.append_done(done).with_context(|| self.cannot_write())
+    }
+
+    fn cannot_write(&self) -> String {
+        format!("cannot write the export's state in '{}'", self.path.display())
+    }
+
+    fn append_done(&self, done: &Done) -> std::io::Result<()> {
         let line = serde_json::to_string(done)?;
         let mut file = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {

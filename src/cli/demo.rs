@@ -14,7 +14,7 @@ use crate::store::{Folder, WorkFolder};
 use crate::study::build::{self, Observer};
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::{DataFusion, Input, Limits};
-use crate::ui::{Progress, thousands};
+use crate::ui::{Progress, counted, thousands};
 use crate::{etl, ui};
 
 /// Options of `demo`.
@@ -115,9 +115,10 @@ fn study(output: &str, database: &str, shared: &str) -> Result<()> {
     let input = Input::Lake(Folder::open(output)?);
     let engine = DataFusion::open(Folder::open(database)?, input, work.clone(), &limits)?;
     let built = build::build_core(&engine, limits.threads, &Quiet)?;
-    println!("Built core: {} tables in {:.1} s", built.tables.len(), built.time.as_secs_f64());
+    let tables = |count: usize| counted(count as u64, "table");
+    println!("Built core: {} in {:.1} s", tables(built.tables.len()), built.time.as_secs_f64());
     let exported = export(&engine, &Study::core()?, &Folder::open(shared)?, &work)?;
-    println!("Exported {} tables of core to {}", exported.tables.len(), exported.archive);
+    println!("Exported {} of core to {}", tables(exported.tables.len()), exported.archive);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use figment::value::{Dict, Value};
 
 use super::credentials::CredentialArgs;
 use super::exporting::ExportingArgs;
-use super::logging::Logging;
+use super::logging::{Logging, json_is_asked_for};
 use super::store::StoreArgs;
 use crate::config::{EtlConfig, Layers};
 use crate::error::{Error, Exit, Result};
@@ -110,7 +110,10 @@ pub struct EtlArgs {
 impl EtlArgs {
     /// Runs the main job.
     pub fn run(self) -> Result<()> {
-        let mut layers = Layers::new(self.flags(), self.config.as_deref())?;
+        let mut layers = Layers::new(self.flags(), self.config.as_deref()).inspect_err(|_| {
+            // It can't be read, so that only the command line and the variable say how to say so.
+            Logging::new(json_is_asked_for(std::env::args_os()), false, false).init();
+        })?;
         let json = layers.choice("log-format", &["text", "json"]) == "json";
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let check = self.check;

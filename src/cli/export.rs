@@ -80,7 +80,7 @@ fn since_last(folder: &Path, target: &Target) -> Option<String> {
 }
 
 /// A local folder's path.
-pub(super) fn local(location: &str) -> Result<PathBuf> {
+fn local(location: &str) -> Result<PathBuf> {
     let refused = || {
         let message = format!("'{location}' is not a local folder, which exported files need");
         Error::new(Exit::ExportFolderNotLocal, message)

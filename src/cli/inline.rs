@@ -6,19 +6,20 @@ use clap::Args;
 use figment::value::{Dict, Value};
 
 use super::credentials::CredentialArgs;
-use super::export::local;
 use super::exporting::NotesArgs;
 use super::logging::LoggingArgs;
+use super::store::StoreArgs;
 use crate::bulk::{self, Target, inline};
 use crate::config::Layers;
 use crate::error::{Error, Exit, Result};
 use crate::http::{self, Client};
+use crate::store::Folder;
 use crate::ui;
 
 /// Options of `inline`.
 #[derive(Args, Debug)]
 pub struct InlineArgs {
-    /// Folder of FHIR NDJSON; its files are replaced by ones with notes
+    /// Folder or bucket URL of FHIR NDJSON; its files are replaced by ones with notes
     #[arg(value_name = "DIR")]
     dir: String,
     /// The FHIR server that the data came from
@@ -33,6 +34,8 @@ pub struct InlineArgs {
     logging: LoggingArgs,
     #[command(flatten)]
     credentials: CredentialArgs,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 impl InlineArgs {
@@ -45,11 +48,13 @@ impl InlineArgs {
         }
         self.notes.add_to(&mut flags);
         self.credentials.add_to(&mut flags);
+        self.store.add_to(&mut flags);
         let mut layers = Layers::new(flags, self.config.as_deref())?;
         let url = layers.text("fhir-url");
         let selection = NotesArgs::selection(&mut layers);
         let max_connections = NotesArgs::max_connections(&mut layers);
         let credentials = CredentialArgs::credentials(&mut layers);
+        let store = StoreArgs::options(&mut layers);
         layers.finish()?;
         let selection = selection?;
         credentials.check()?;
@@ -58,12 +63,16 @@ impl InlineArgs {
             Error::new(Exit::Usage, message)
         })?;
         let target = Target::parse(&url)?;
-        let folder = local(&self.dir)?;
-        if !folder.is_dir() {
-            let message = format!("The folder '{}' does not exist", folder.display());
+        let folder = Folder::open_with(&self.dir, &store)?;
+        ui::signals::install()?;
+        // Of a bucket only what is in it tells.
+        if !folder.exists() || folder.list_direct()? == Default::default() {
+            let message = match folder.local() {
+                Some(path) if path.is_dir() => format!("The folder '{folder}' is empty"),
+                _ => format!("The folder '{folder}' does not exist"),
+            };
             return Err(Error::new(Exit::FolderMissing, message));
         }
-        ui::signals::install()?;
         let types: Vec<_> =
             selection.resources.iter().cloned().chain(["Binary".to_owned()]).collect();
         let auth = credentials.auth(&types)?;

@@ -1,18 +1,26 @@
 //! How much a command says, and how.
 
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 
 use clap::Args;
-use tracing::Level;
+use clap::builder::PossibleValue;
+use tracing::{Level, debug};
 
+use crate::error::Exit;
+use crate::memory;
 use crate::ui::{self, LogFormat};
+
+/// The variable that stands for `--log-format`.
+const VARIABLE: &str = "CUMULUS_ETL_LOG_FORMAT";
+const JSON: &str = "json";
 
 /// The options for messages of the lesser commands.
 #[derive(Args, Debug)]
 pub(super) struct LoggingArgs {
     /// text or json
-    #[arg(long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
-    #[arg(env = "CUMULUS_ETL_LOG_FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = formats(), default_value = "text")]
+    #[arg(env = VARIABLE)]
     log_format: String,
     /// Say more
     #[arg(short, long)]
@@ -22,10 +30,15 @@ pub(super) struct LoggingArgs {
     quiet: bool,
 }
 
+/// Compose files pass unset variables as empty ones.
+fn formats() -> [PossibleValue; 3] {
+    ["text", JSON, ""].map(|name| PossibleValue::new(name).hide(name.is_empty()))
+}
+
 impl LoggingArgs {
     /// Begins to log; true if there is a terminal to draw progress bars on.
     pub(super) fn init(&self) -> bool {
-        Logging::new(self.log_format == "json", self.verbose, self.quiet).init()
+        Logging::new(self.log_format == JSON, self.verbose, self.quiet).init()
     }
 }
 
@@ -51,8 +64,61 @@ impl Logging {
     /// Begins to log; true if there is a terminal to draw progress bars on.
     pub(super) fn init(self) -> bool {
         ui::init(self.format, self.level);
+        // What is asked for first where something went wrong.
+        debug!(
+            version = env!("CARGO_PKG_VERSION"),
+            "cumulus-etl {} for {} on {}, {}",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            ui::counted(memory::cores() as u64, "core"),
+        );
         self.format == LogFormat::Text
             && self.level >= Level::INFO
             && std::io::stderr().is_terminal()
+    }
+}
+
+/// Ends the process for a command line that can't be understood (or that asks for help): in the
+/// form of all other messages, as far as one can tell which that is.
+pub(super) fn usage(error: &clap::Error) -> ! {
+    if !error.use_stderr() || !json_is_asked_for(std::env::args_os()) {
+        error.exit();
+    }
+    ui::init(LogFormat::Json, Level::ERROR);
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    ui::last_words(text.trim_end(), Exit::Usage);
+    std::process::exit(Exit::Usage as i32);
+}
+
+/// Whether the command line, or the variable, asks for JSON. For what goes wrong before they are
+/// understood.
+pub(super) fn json_is_asked_for(args: impl Iterator<Item = OsString>) -> bool {
+    let (mut found, mut next_is_it) = (None, false);
+    for arg in args.skip(1).take_while(|arg| arg != "--") {
+        if next_is_it {
+            found = Some(arg.clone());
+        } else if let Some(value) = arg.to_str().and_then(|arg| arg.strip_prefix("--log-format=")) {
+            found = Some(value.into());
+        }
+        next_is_it = arg == "--log-format";
+    }
+    let found = found.or_else(|| std::env::var_os(VARIABLE));
+    found.as_deref() == Some(OsStr::new(JSON))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_is_seen_in_a_command_line_that_makes_no_sense() {
+        let asked = |line: &str| json_is_asked_for(line.split(' ').map(OsString::from));
+        assert!(asked("cumulus-etl --no-such --log-format json"));
+        assert!(asked("cumulus-etl study lisst --log-format=json"));
+        assert!(!asked("cumulus-etl --log-format=json --log-format text --no-such"));
+        assert!(!asked("cumulus-etl --no-such json --log-format"));
+        assert!(!asked("cumulus-etl -- --log-format=json"));
     }
 }

@@ -70,10 +70,11 @@ impl Cli {
         if name.as_deref().map(Path::new).and_then(Path::file_stem)
             == Some(OsStr::new(study::LIBRARY))
         {
-            let study = study::Library::parse().study;
-            return Self { command: Some(Command::Study(study)), etl: etl::EtlArgs::default() };
+            let study = study::Library::try_parse().unwrap_or_else(|error| logging::usage(&error));
+            let command = Some(Command::Study(study.study));
+            return Self { command, etl: etl::EtlArgs::default() };
         }
-        Self::parse()
+        Self::try_parse().unwrap_or_else(|error| logging::usage(&error))
     }
 
     /// Does what the command line says.

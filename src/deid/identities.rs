@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
@@ -87,12 +88,14 @@ pub struct Mapping {
     in_memory: usize,
     spill: Option<Spill>,
     scratch: File,
+    /// Where that is, for messages.
+    work: PathBuf,
 }
 
 impl Mapping {
     /// Reads which pairs `phi` has already. `scratch` is an empty file for what doesn't fit in
-    /// memory; it is written encrypted.
-    pub fn open(phi: &Folder, scratch: File) -> Result<Self> {
+    /// memory, in the folder `work`; it is written encrypted.
+    pub fn open(phi: &Folder, scratch: File, work: &Path) -> Result<Self> {
         let mut seen = HashSet::new();
         read(phi, &mut |entry| {
             if let Entry::Pair(kind, _, fake) = entry {
@@ -100,10 +103,10 @@ impl Mapping {
             }
             Ok(())
         })?;
-        let phi = phi.clone();
+        let (phi, work) = (phi.clone(), work.to_owned());
         let (waiting, pairs) = (HashSet::new(), Vec::new());
         let in_memory = if cfg!(test) { 1_000 } else { budget().mapping_pairs };
-        Ok(Self { phi, seen, waiting, pairs, in_memory, spill: None, scratch })
+        Ok(Self { phi, seen, waiting, pairs, in_memory, spill: None, scratch, work })
     }
 
     /// Takes over what a part of the input has brought.
@@ -120,7 +123,8 @@ impl Mapping {
                 Some(spill) => spill,
                 none => none.insert(Spill::begin(&self.scratch)?),
             };
-            spill.write(&self.pairs).context("cannot keep new IDs in the work folder")?;
+            let failed = || format!("cannot write to the work folder '{}'", self.work.display());
+            spill.write(&self.pairs).with_context(failed)?;
             self.pairs.clear();
         }
         Ok(())

@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -462,7 +463,7 @@ fn the_mapping_grows_and_keeps_what_was_there() {
     let folder = Folder::open("memory:///").unwrap();
     let before = json!({"Patient": {"old": hash("old"), "bad": "wrong"}, "Other": [1]});
     folder.write("codebook-cached-mappings.json", before.to_string()).unwrap();
-    let mut mapping = Mapping::open(&folder, scratch()).unwrap();
+    let mut mapping = Mapping::open(&folder, scratch(), Path::new("work")).unwrap();
     mapping.add(identities(["a".into(), "b".into(), "a".into()].into_iter())).unwrap();
     mapping.persist(&codebook()).unwrap();
     assert_eq!(
@@ -479,7 +480,7 @@ fn the_mapping_grows_and_keeps_what_was_there() {
 fn a_mapping_beyond_memory_is_complete_and_its_spill_unreadable() {
     let folder = Folder::open("memory:///").unwrap();
     let file = scratch();
-    let mut mapping = Mapping::open(&folder, file.try_clone().unwrap()).unwrap();
+    let mut mapping = Mapping::open(&folder, file.try_clone().unwrap(), Path::new("work")).unwrap();
     let count = 2_500;
     for part in (0..count).collect::<Vec<u32>>().chunks(400) {
         mapping.add(identities(part.iter().map(|n| format!("real-id-{n}")))).unwrap();
@@ -504,8 +505,8 @@ fn a_mapping_beyond_memory_is_complete_and_its_spill_unreadable() {
 #[test]
 fn two_runs_add_to_one_mapping() {
     let folder = Folder::open("memory:///").unwrap();
-    let mut one = Mapping::open(&folder, scratch()).unwrap();
-    let mut two = Mapping::open(&folder, scratch()).unwrap();
+    let mut one = Mapping::open(&folder, scratch(), Path::new("work")).unwrap();
+    let mut two = Mapping::open(&folder, scratch(), Path::new("work")).unwrap();
     one.add(identities(["a".into()].into_iter())).unwrap();
     two.add(identities(["a".into(), "b".into()].into_iter())).unwrap();
     one.persist(&codebook()).unwrap();
@@ -519,7 +520,7 @@ fn rejected_rows_leave_no_ids_in_the_mapping() {
     let row = json!({"resourceType": "Encounter", "id": "e", "subject": {"reference": "Patient/1"}, "status": {}});
     assert!(scrubber.scrub(row.to_string().as_bytes(), "Encounter").is_err());
     let folder = Folder::open("memory:///").unwrap();
-    let mut mapping = Mapping::open(&folder, scratch()).unwrap();
+    let mut mapping = Mapping::open(&folder, scratch(), Path::new("work")).unwrap();
     mapping.add(scrubber.take_identities()).unwrap();
     mapping.persist(&codebook()).unwrap();
     assert_eq!(saved(&folder), Value::Null);

@@ -12,7 +12,7 @@ use crate::deid::Codebook;
 use crate::error::{Error, Exit, Result};
 use crate::http::{self, Client};
 use crate::store::{Folder, block_on};
-use crate::ui::thousands;
+use crate::ui::counted;
 
 /// Checks settings, credentials, access to the three locations, and the codebook.
 ///
@@ -50,13 +50,14 @@ fn read_input(config: &EtlConfig, selected: &[&'static str], folder: &Folder) ->
     let Found { deletes, tables, export, .. } = Found::look(config, selected, folder)?;
     info!("INPUT '{folder}' can be read: Group '{}', exported {}", export.group, export.time);
     for table in &tables {
+        let deletes = deletes.by_type.get(table.resource_type).map_or(0, |ids| ids.len());
         let bytes: u64 = table.files.iter().map(|file| file.bytes).sum();
         info!(
-            "{}: {} files, {} bytes, {} deletes",
+            "{}: {}, {}, {}",
             table.name,
-            table.files.len(),
-            thousands(bytes),
-            deletes.by_type.get(table.resource_type).map_or(0, |ids| ids.len())
+            counted(table.files.len() as u64, "file"),
+            counted(bytes, "byte"),
+            counted(deletes as u64, "delete"),
         );
     }
     Ok(())

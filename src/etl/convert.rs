@@ -29,7 +29,7 @@ use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::schema;
-use crate::ui::{Progress, thousands};
+use crate::ui::{Progress, counted, thousands};
 
 /// Converts `original` into Delta tables below `target`.
 pub fn convert(
@@ -165,7 +165,7 @@ impl Converter<'_> {
             key_columns: &["id"],
         })?;
         sink.optimize(&name)?;
-        info!("{name}: {} rows", thousands(written.rows));
+        info!("{name}: {}", counted(written.rows, "row"));
         for (reason, count) in &table.counts.rejected {
             warn!("{name}: {} rows were rejected: {reason}", thousands(*count));
         }
@@ -262,7 +262,7 @@ impl Copy {
             key_columns,
         })?;
         sink.optimize(name)?;
-        info!("{name}: {} rows", thousands(written.rows));
+        info!("{name}: {}", counted(written.rows, "row"));
         Ok(())
     }
 }

@@ -122,6 +122,10 @@ impl Found {
     /// Looks through the folder, and says what is odd.
     fn look(config: &EtlConfig, selected: &[&'static str], folder: &Folder) -> Result<Self> {
         let inputs = input::find(folder)?;
+        for file in &inputs.files {
+            let (name, of) = (&file.name, &file.resource_type);
+            debug!(file = name, bytes = file.bytes, "'{name}' is of {of}, {} bytes", file.bytes);
+        }
         let log = match &inputs.log {
             Some(name) => input::read_export_log(folder, name)?,
             None => ExportLog::default(),
@@ -165,7 +169,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     phi.create()?;
     let codebook = Arc::new(Codebook::open(&phi)?);
     let work = WorkFolder::create(config.work_dir.as_deref(), &phi)?;
-    let mapping = Mutex::new(Mapping::open(&phi, work.file()?)?);
+    let mapping = Mutex::new(Mapping::open(&phi, work.file()?, work.path())?);
     output.create()?;
     if let Some(folder) = &errors_to {
         folder.create()?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use super::Run;
 use super::plan::TablePlan;
@@ -13,7 +13,7 @@ use crate::output::completion;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
 use crate::stop;
-use crate::ui::thousands;
+use crate::ui::{counted, thousands};
 
 /// Writes one table. A failure is part of the summary: the other tables go on.
 pub(super) fn publish(
@@ -46,7 +46,10 @@ pub(super) fn complete(run: &Run<'_>, summary: &mut TableSummary) {
     };
     summary.write_seconds += clock.elapsed().as_secs_f64();
     match result {
-        Ok(()) => info!(table = summary.name, rows = summary.live_rows, "{}", line(summary)),
+        Ok(()) => {
+            info!(table = summary.name, rows = summary.live_rows, "{}", line(summary));
+            detail(summary);
+        }
         // The process is about to say so itself.
         Err(error) if stop::is_asked() => summary.error = Some(error),
         Err(error) => {
@@ -135,8 +138,29 @@ fn tidy(run: &Run<'_>, summary: &mut TableSummary) -> Result<()> {
     Ok(())
 }
 
+/// What there is of the table now, and what took the time.
+fn detail(summary: &TableSummary) {
+    let (scrub, write) = (summary.scrub_seconds, summary.write_seconds);
+    for OutputSummary { format, written } in &summary.outputs {
+        let version = written.version.map(|number| format!("version {number}, "));
+        debug!(
+            table = summary.name,
+            format,
+            version = written.version,
+            files = written.files,
+            bytes = written.bytes,
+            "{}: {format}: {}{}, {}, {}; scrubbed in {scrub:.2} s, written in {write:.2} s",
+            summary.name,
+            version.unwrap_or_default(),
+            counted(written.files, "file"),
+            counted(written.rows, "row"),
+            counted(written.bytes, "byte"),
+        );
+    }
+}
+
 fn line(summary: &TableSummary) -> String {
-    let mut line = format!("{}: {} rows", summary.name, thousands(summary.live_rows));
+    let mut line = format!("{}: {}", summary.name, counted(summary.live_rows, "row"));
     if let Some(output) = summary.outputs.first()
         && output.format == "deltalake"
     {

@@ -11,7 +11,7 @@ use super::scrubbing::Counts;
 use crate::deid::{Reason, Report};
 use crate::error::{Error, Exit, Result};
 use crate::output::table::Written;
-use crate::ui::{peak_memory, thousands};
+use crate::ui::{counted, peak_memory, thousands};
 
 /// Lines of one kind that the closing summary shows at most.
 const SHOWN: usize = 8;
@@ -103,9 +103,9 @@ impl Summary {
             seconds,
             mb_per_second = rate,
             peak_memory_mib = peak,
-            "Read {} rows ({:.1} MB) and wrote {} in {seconds:.1} s ({rate:.0} MB/s, {peak} MiB of \
+            "Read {} ({:.1} MB) and wrote {} in {seconds:.1} s ({rate:.0} MB/s, {peak} MiB of \
              memory): {} new, {} updated, {} deleted, {} older than what is there, {} duplicates",
-            thousands(sum(|table| table.counts.lines)),
+            counted(sum(|table| table.counts.lines), "row"),
             bytes as f64 / 1e6,
             thousands(sum(|table| table.live_rows)),
             thousands(first(|written| written.inserted)),

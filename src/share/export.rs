@@ -1,8 +1,10 @@
 //! Exports of a study: a CSV per table, and all of them as Parquet in a zip.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::LazyLock;
 
@@ -267,21 +269,24 @@ struct Files {
     csv: csv::Writer<BufWriter<File>>,
     parquet: ArrowWriter<File>,
     schema: SchemaRef,
+    /// What is said where one of them can't be written.
+    csv_failed: String,
+    parquet_failed: String,
 }
 
 impl Files {
     fn begin(csv: &Path, parquet: &Path, schema: &SchemaRef) -> Result<Self> {
-        let create = |path: &Path| {
-            File::create(path).with_context(|| format!("cannot write '{}'", path.display()))
-        };
+        let [csv_failed, parquet_failed] = [csv, parquet].map(cannot_write);
+        let create = |path: &Path| File::create(path).with_context(|| cannot_write(path));
         let mut csv = csv::Writer::from_writer(BufWriter::new(create(csv)?));
         csv.write_record(schema.fields().iter().map(|field| field.name()))
-            .context("cannot write CSV")?;
+            .with_context(|| csv_failed.clone())?;
         let fields: Vec<_> = schema.fields().iter().map(|field| shared(field)).collect();
         let schema = Arc::new(Schema::new(fields));
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let parquet = ArrowWriter::try_new(create(parquet)?, schema.clone(), Some(properties));
-        Ok(Self { csv, parquet: parquet.context("cannot write Parquet")?, schema })
+        let parquet = parquet.with_context(|| parquet_failed.clone())?;
+        Ok(Self { csv, parquet, schema, csv_failed, parquet_failed })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -294,62 +299,106 @@ impl Files {
             .iter()
             .map(|column| ArrayFormatter::try_new(column, &options))
             .collect::<Result<_, _>>()
-            .context("cannot write CSV")?;
+            .with_context(|| self.csv_failed.clone())?;
         for row in 0..batch.num_rows() {
             let cells = formatters.iter().map(|formatter| formatter.value(row).to_string());
-            self.csv.write_record(cells).context("cannot write CSV")?;
+            self.csv.write_record(cells).with_context(|| self.csv_failed.clone())?;
         }
         let columns = batch.columns().iter().zip(self.schema.fields());
         let columns = columns.map(|(column, field)| cast(column, field.data_type()));
-        let columns = columns.collect::<Result<Vec<_>, _>>().context("cannot write Parquet")?;
-        let batch = RecordBatch::try_new(self.schema.clone(), columns);
-        self.parquet.write(&batch.context("cannot write Parquet")?).context("cannot write Parquet")
+        let failed = || self.parquet_failed.clone();
+        let columns = columns.collect::<Result<Vec<_>, _>>().with_context(failed)?;
+        let batch = RecordBatch::try_new(self.schema.clone(), columns).with_context(failed)?;
+        self.parquet.write(&batch).with_context(failed)
     }
 
     fn finish(mut self) -> Result<()> {
-        self.csv.flush().context("cannot write CSV")?;
-        self.parquet.close().context("cannot write Parquet")?;
+        self.csv.flush().context(self.csv_failed)?;
+        self.parquet.close().context(self.parquet_failed)?;
         Ok(())
     }
 }
 
-/// A column as others expect it: counts are 64 bits wide.
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write '{}'", path.display())
+}
+
+/// A column as others expect it: counts (`cnt`, `cnt_subject_ref`) are 64 bits wide.
 fn shared(field: &Field) -> Field {
-    let is_count = field.name().eq_ignore_ascii_case(COUNT) && field.data_type().is_integer();
+    let name = field.name().to_lowercase();
+    let counts = name.strip_prefix(COUNT).is_some_and(|of| of.is_empty() || of.starts_with('_'));
+    let is_count = counts && field.data_type().is_integer();
     let data_type = if is_count { DataType::Int64 } else { field.data_type().clone() };
     Field::new(field.name(), data_type, true)
 }
 
 /// A zip that is being written.
 struct Archive {
-    zip: ZipWriter<File>,
+    // Dropped before the zip.
+    _given_up: GivenUp,
+    zip: ZipWriter<ZipFile>,
+    failed: String,
+}
+
+/// Says that a zip is not wanted any more, when it is dropped.
+struct GivenUp(Rc<Cell<bool>>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.set(true);
+    }
+}
+
+/// A zip's file. A zip that is dropped writes its end, and says on standard error that it can't where
+/// the disk is full: for one that is given up nothing is written any more.
+struct ZipFile {
+    file: File,
+    given_up: Rc<Cell<bool>>,
+}
+
+impl Write for ZipFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.given_up.get() { Ok(bytes.len()) } else { self.file.write(bytes) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for ZipFile {
+    fn seek(&mut self, place: SeekFrom) -> io::Result<u64> {
+        self.file.seek(place)
+    }
 }
 
 impl Archive {
     fn begin(path: &Path) -> Result<Self> {
-        let file =
-            File::create_new(path).with_context(|| format!("cannot write '{}'", path.display()))?;
-        Ok(Self { zip: ZipWriter::new(file) })
+        let failed = cannot_write(path);
+        let file = File::create_new(path).with_context(|| failed.clone())?;
+        let given_up = Rc::<Cell<bool>>::default();
+        let zip = ZipWriter::new(ZipFile { file, given_up: given_up.clone() });
+        Ok(Self { _given_up: GivenUp(given_up), zip, failed })
     }
 
     fn start(&mut self, name: &str) -> Result<()> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .large_file(true);
-        self.zip.start_file(name, options).context("cannot write the zip")
+        self.zip.start_file(name, options).with_context(|| self.failed.clone())
     }
 
     /// Adds a file, and removes it where it was.
     fn add(&mut self, name: &str, path: &Path) -> Result<()> {
         self.start(name)?;
-        let mut file = File::open(path).context("cannot write the zip")?;
-        io::copy(&mut file, &mut self.zip).context("cannot write the zip")?;
-        std::fs::remove_file(path).context("cannot remove a temporary file")
+        let mut file = File::open(path).with_context(|| self.failed.clone())?;
+        io::copy(&mut file, &mut self.zip).with_context(|| self.failed.clone())?;
+        std::fs::remove_file(path).with_context(|| format!("cannot remove '{}'", path.display()))
     }
 
     fn finish(mut self, manifest: &str) -> Result<()> {
         self.start("manifest.toml")?;
-        self.zip.write_all(manifest.as_bytes()).context("cannot write the zip")?;
-        self.zip.finish().context("cannot write the zip").map(|_| ())
+        self.zip.write_all(manifest.as_bytes()).with_context(|| self.failed.clone())?;
+        self.zip.finish().context(self.failed).map(|_| ())
     }
 }

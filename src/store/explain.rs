@@ -38,6 +38,19 @@ pub(super) struct Place {
     pub at: String,
 }
 
+impl Cloud {
+    fn where_credentials_come_from(self) -> &'static str {
+        match self {
+            Self::S3 => {
+                "look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile, and at \
+                 --s3-endpoint"
+            }
+            Self::Google => "look at GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT",
+            Self::Azure => "look at the AZURE_STORAGE_* and AZURE_CLIENT_* variables",
+        }
+    }
+}
+
 impl Action {
     fn permission(self, cloud: Cloud) -> &'static str {
         match (cloud, self) {
@@ -108,8 +121,9 @@ impl Place {
             | "AuthenticationFailed"
             | "UnrecognizedClientException" => failed(format!(
                 "'{bucket}' does not accept the credentials ({}): the key is wrong, or belongs \
-                 to another account or server ({at})",
-                code.unwrap_or_default()
+                 to another account or server ({at}); {}",
+                code.unwrap_or_default(),
+                cloud.where_credentials_come_from()
             )),
             "PermanentRedirect"
             | "AuthorizationHeaderMalformed"

@@ -17,6 +17,7 @@ use object_store::{
 };
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
+use tracing::debug;
 use uuid::Uuid;
 
 use super::explain::{Action, Place, unanswered};
@@ -63,6 +64,7 @@ where
 impl<S: ObjectStore> Guarded<S> {
     /// `doubtful`: whether the server might ignore the condition of a conditional write.
     pub fn new(inner: S, place: Place, doubtful: bool) -> Self {
+        debug!("'{}' is asked for at: {}", place.bucket, place.at);
         Self { inner: Arc::new(inner), place: Arc::new(place), doubtful, checked: OnceCell::new() }
     }
 

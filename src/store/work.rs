@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::fs::{FlockOperation, flock};
+use tracing::debug;
 use uuid::Uuid;
 
 use super::Folder;
@@ -74,6 +75,7 @@ impl WorkFolder {
         remove_stale(parent);
         for _ in 0..ATTEMPTS {
             if let Some(work) = Self::attempt(parent).with_context(failed)? {
+                debug!("temporary files go to '{work}'");
                 return Ok(work);
             }
         }

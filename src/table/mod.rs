@@ -3,11 +3,13 @@
 mod adapt;
 mod builder;
 mod column;
+mod fit;
 pub mod json;
 pub mod schema;
 
 pub use adapt::{Misfits, adapt};
 pub use builder::TableBuilder;
+pub use fit::{Find, fit};
 pub use schema::Shape;
 
 #[cfg(test)]

@@ -20,6 +20,12 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// So many of a thing, as in "1 table" and "1,234 tables": `one` is its name, whose plural has an s.
+pub fn counted(number: u64, one: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", thousands(number))
+}
+
 /// The largest amount of memory this process has held, in bytes; `None` where the system
 /// doesn't tell.
 pub fn peak_memory() -> Option<u64> {

@@ -10,6 +10,8 @@ Orders are those of `s3_server.py`, and:
     table NAME FILE                 a source table of a Parquet file
     throttle N                      N more calls of Athena are throttled
     stumble N                       N more queries fail, and may be tried again
+    linger SECONDS                  so long a query takes from now on
+    states                          the states of all queries, in their order
     statements                      the statements since the last time, as they came
     tables                          the tables in Glue
     peak                            how many queries were under way at once
@@ -87,7 +89,7 @@ class Lake:
             raise Refused("SYNTAX_ERROR: Only one sql statement is allowed")
         if text.lstrip().upper().startswith("UNLOAD"):
             return self.unload(text)
-        statement = statements[0]
+        statement = statements[0].transform(local_time)
         if isinstance(statement, exp.Command):
             raise Refused(f"SYNTAX_ERROR: not understood: {text[:60]}")
         with self.lock:
@@ -179,6 +181,7 @@ class Athena(Middleware):
         self.throttled = 0
         self.stumbles = 0
         self.statements = []
+        self.linger = 0.05
         self.peak = 0
         self.calls = []
         self.state = threading.Lock()
@@ -227,7 +230,11 @@ class Athena(Middleware):
         return {"QueryExecutionId": number}
 
     def carry_out(self, query, stumbles):
-        time.sleep(0.05)
+        end = time.monotonic() + self.linger
+        while time.monotonic() < end:
+            time.sleep(0.01)
+            if query["state"] == "CANCELLED":
+                return
         if stumbles:
             query["error"] = ("GENERIC_INTERNAL_ERROR: try again", 1, True)
             query["state"] = "FAILED"
@@ -295,6 +302,15 @@ class Athena(Middleware):
         return {"TableMetadata": self.metadata(name)}
 
 
+def local_time(node):
+    """A time with an offset has its own date in Athena; in DuckDB it is an instant."""
+    if isinstance(node, exp.FromISO8601Timestamp):
+        return sqlglot.parse_one(
+            "CAST(REGEXP_REPLACE(x, '(Z|[+-][0-9:]+)$', '') AS TIMESTAMP)", dialect="duckdb"
+        ).transform(lambda part: node.this if isinstance(part, exp.Column) else part)
+    return node
+
+
 def words(error):
     """The error as Athena would put it."""
     if isinstance(error, duckdb.ConversionException):
@@ -347,6 +363,10 @@ def main():
             app.throttled = int(words[0])
         elif order == "stumble":
             app.stumbles = int(words[0])
+        elif order == "linger":
+            app.linger = float(words[0])
+        elif order == "states":
+            answer = [query["state"] for query in app.queries.values()]
         elif order == "statements":
             answer, app.statements = app.statements, []
         elif order == "tables":

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use cumulus_etl::store::Folder;
 use serde_json::{Value, json};
 
 use crate::s3::SECRET;
@@ -180,6 +181,57 @@ fn a_check_of_buckets_leaves_nothing_there() {
     for place in ["s3:PutObject in 's3://output'", "s3:PutObject in 's3://phi'"] {
         assert!(message.contains(place), "{message}");
     }
+}
+
+#[test]
+fn a_check_without_the_right_credentials_says_where_and_what_to_do() {
+    let Some(bucket) = Bucket::new() else { return };
+    bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    bucket.run("deltalake").unwrap();
+    let objects = || {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["input", "output", "phi"] {
+            bucket.server.order(&format!("save {name} {}", dir.path().join(name).display()));
+        }
+        let names = Folder::open(dir.path().to_str().unwrap()).unwrap().list().unwrap();
+        assert!(names.len() > 5, "{names:?}");
+        names
+    };
+    let before = objects();
+    let [input, output, phi] = ["'s3://input/'", "'s3://output/a%20lake/", "'s3://phi/"];
+    let renew = "have expired; get new ones";
+    let wrong = "look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    for (answer, places, words) in [
+        // Nothing is allowed: each place is named.
+        ("GET 403 InvalidAccessKeyId", &[input, output, phi][..], wrong),
+        ("GET 403 SignatureDoesNotMatch", &[input, output, phi], wrong),
+        ("GET 400 ExpiredToken", &[input, output, phi], renew),
+        ("GET 403 AccessDenied", &[input, output, phi], "the permission s3:ListBucket"),
+        // Or something is not.
+        ("GET-OBJECT 403 AccessDenied", &["'s3://input/p.ndjson'"], "the permission s3:GetObject"),
+        ("PUT 403 AccessDenied", &[output, phi], "the permission s3:PutObject"),
+        ("PUT 400 ExpiredToken", &[output, phi], renew),
+    ] {
+        bucket.server.order(&format!("answer {answer}"));
+        let ended = end(bucket.job().arg("--check"));
+        bucket.server.order("well");
+        assert_eq!(ended.code, Some(70), "{answer}: {}", ended.err);
+        for place in places {
+            // In one message: what was done where, and what to do.
+            let told = ended.err.lines().any(|line| line.contains(place) && line.contains(words));
+            assert!(told, "{answer}, {place}: {}", ended.err);
+        }
+        for secret in [SECRET, "AKIAIOSFODNN7EXAMPLE", "Signature=", "<Error>"] {
+            assert!(!ended.err.contains(secret), "{answer}: {}", ended.err);
+        }
+        assert_eq!(objects(), before, "{answer}");
+    }
+    // What is written to try it can't be removed: it is named, to be removed by someone who may.
+    bucket.server.order("answer POST 403 AccessDenied");
+    let ended = end(bucket.job().arg("--check"));
+    assert_eq!(ended.code, Some(70), "{}", ended.err);
+    assert!(ended.err.contains("s3:DeleteObject"), "{}", ended.err);
+    assert!(ended.err.contains("a%20lake/.cumulus-etl-check-"), "{}", ended.err);
 }
 
 #[test]

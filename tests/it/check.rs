@@ -8,7 +8,7 @@ fn a_check_says_what_would_run_and_leaves_nothing() {
     site.rows("p.ndjson", &[patient("a", "male")]);
     let ended = end(&mut site.job(&["--check"]));
     assert_eq!(ended.code, Some(0), "{}", ended.err);
-    for phrase in ["Group 'g'", "patient: 1 files", "no codebook", "nothing was changed"] {
+    for phrase in ["Group 'g'", "patient: 1 file,", "no codebook", "nothing was changed"] {
         assert!(ended.err.contains(phrase), "{phrase}: {}", ended.err);
     }
     assert!(site.listing("out").is_empty() && !site.path("out").exists());

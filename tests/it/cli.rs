@@ -271,7 +271,7 @@ fn text_is_plain_where_no_terminal_is_and_quiet_where_wanted() {
     let site = site();
     let ended = site.run(&[]);
     assert!(!ended.err.contains('\u{1b}') && !ended.err.contains('\r'), "{:?}", ended.err);
-    assert!(ended.err.contains("patient: 1 rows") && ended.err.contains("Read 2 rows"));
+    assert!(ended.err.contains("patient: 1 row (") && ended.err.contains("Read 2 rows"));
     assert_eq!(site.run(&["-q"]).err, "");
     assert_eq!(site.run(&["--quiet", "--verbose"]).err, "");
 }

@@ -319,6 +319,28 @@ fn tables_are_right_in_seaweedfs() {
 }
 
 #[test]
+fn wrong_keys_are_refused_by_a_server_that_checks_them() {
+    let Some(mut server) = seaweed() else { return };
+    server.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
+    server.run("deltalake").unwrap();
+    let before = Found::of(&server).patients();
+    for (name, value) in [("AWS_SECRET_ACCESS_KEY", "wrong"), ("AWS_ACCESS_KEY_ID", "AKIAWRONG")] {
+        let known = server.variables.iter_mut().find(|(known, _)| *known == name).unwrap();
+        let right = std::mem::replace(&mut known.1, value.to_owned());
+        let ended = end(server.job().arg("--check"));
+        assert_eq!(ended.code, Some(70), "{name}: {}", ended.err);
+        for bucket in BUCKETS {
+            let words = format!("'s3://{bucket}' does not accept the credentials");
+            assert!(ended.err.contains(&words), "{name}: {}", ended.err);
+        }
+        assert!(!ended.err.contains("wrong'") && !ended.err.contains("AKIA"), "{}", ended.err);
+        let known = server.variables.iter_mut().find(|(known, _)| *known == name).unwrap();
+        known.1 = right;
+    }
+    assert_eq!(Found::of(&server).patients(), before);
+}
+
+#[test]
 fn tables_are_right_in_azurite() {
     let Some(server) = azurite() else { return };
     conformance(&server);

@@ -25,6 +25,7 @@ mod kubernetes;
 mod lake;
 mod leak;
 mod line_to_row;
+mod logging;
 mod loopback;
 mod memory;
 mod places;

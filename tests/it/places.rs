@@ -1,12 +1,18 @@
 //! Folders that are the wrong ones, can't be written, or are full.
 
 use std::fs;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ended, PROGRAM, Site, end, patient};
+use serde_json::{Value, json};
+
+use crate::bulk::server::{Content, Server};
+use crate::support::{Ended, PROGRAM, Site, children, end, patient, resource};
+
+const FULL: &str = "No space left on device";
 
 fn site() -> Site {
     let site = Site::new();
@@ -174,7 +180,18 @@ impl<'a> Small<'a> {
         fs::create_dir_all(path).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(path);
-        mount.output().is_ok_and(|output| output.status.success()).then_some(Self(path))
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        if !mounted {
+            let _ = io::stderr().write_all(b"disks skipped: nothing can be mounted here\n");
+        }
+        mounted.then_some(Self(path))
+    }
+
+    /// Mounts it again with other options.
+    fn again(&self, options: &str) {
+        let mut mount = Command::new("mount");
+        let status = mount.args(["-o", &format!("remount,{options}")]).arg(self.0).status();
+        assert!(status.unwrap().success(), "{options}");
     }
 }
 
@@ -201,17 +218,14 @@ fn a_full_disk_leaves_the_tables_as_they_were() {
     {
         let site = site();
         let path = site.path(full);
-        let Some(_mounted) = Small::mount(&path, "size=2m") else {
-            eprintln!("not tested: nothing can be mounted here");
-            return;
-        };
+        let Some(_mounted) = Small::mount(&path, "size=2m") else { return };
         let option = format!("--output-format={format}");
         site.run(&[&option]);
         let before = site.table("out", format, "patient");
         assert_eq!(before.len(), 1);
         site.rows("q.ndjson", &big);
         let ended = site.fails(&[&option], 19);
-        assert!(ended.err.contains("No space left on device"), "{}", ended.err);
+        assert!(ended.err.contains(FULL), "{}", ended.err);
         assert!(ended.err.contains(&format!("/{full}/")), "{}", ended.err);
         assert_eq!(site.table("out", format, "patient"), before, "{format}");
         assert_eq!(site.table("out", format, "etl__completion").len(), 1, "{format}");
@@ -226,4 +240,176 @@ fn a_full_disk_leaves_the_tables_as_they_were() {
         site.run(&[&option]);
         assert_eq!(site.table("out", format, "patient").len(), 11, "{format}");
     }
+}
+
+#[test]
+fn a_full_work_folder_is_named_and_emptied() {
+    let site = site();
+    site.run(&[]);
+    let before = site.table("out", "deltalake", "patient");
+    let spill = site.path("spill");
+    let Some(mounted) = Small::mount(&spill, "size=1m") else { return };
+    // More new IDs than are held in memory.
+    let row = |n: u32| format!("{{\"resourceType\":\"Patient\",\"id\":\"secret-{n}\"}}\n");
+    site.input("q.ndjson", (0..120_000).map(row).collect::<String>());
+    let ended = site.fails(&["--work-dir=spill"], 19);
+    assert!(ended.err.contains(FULL), "{}", ended.err);
+    assert!(ended.err.contains(&format!("'{}/", spill.display())), "{}", ended.err);
+    assert!(!ended.err.contains("secret-"), "{}", ended.err);
+    assert_eq!(children(&spill), [""; 0], "what did not fit is still there");
+    assert_eq!(site.table("out", "deltalake", "patient"), before);
+    // Nor is there anything of it elsewhere.
+    assert!(site.listing("tmp").is_empty());
+    mounted.again("size=64m");
+    site.run(&["--work-dir=spill"]);
+    assert_eq!(site.table("out", "deltalake", "patient").len(), 120_001);
+}
+
+/// Patients whose text does not compress, some kB for each hundred.
+fn noise(count: u64) -> Vec<Value> {
+    let row = |n: u64| {
+        let text = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let text = format!("{text:x}{:x}{:x}", text.rotate_left(9), text ^ (text >> 7));
+        resource("Patient", &format!("p{n}"), json!({"gender": text}))
+    };
+    (0..count).map(row).collect()
+}
+
+/// What an export has brought, without what it notes of itself.
+fn exported(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let names = children(folder).into_iter().filter(|name| name.contains(".ndjson"));
+    let names = names.filter(|name| !name.starts_with("log."));
+    names.map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
+}
+
+#[test]
+fn an_export_to_a_full_disk_goes_on_once_there_is_room() {
+    let content = Content::default()
+        .file("Patient", &noise(5))
+        .file("Patient", &noise(30_000))
+        .file("Condition", &[resource("Condition", "c", json!({}))]);
+    let server = Server::start(content);
+    let base = server.base();
+    let main_job = ["--export-to=kept", &base, "out", "phi"];
+    for args in [["export", &base, "kept", "--no-compression"], main_job] {
+        let run = |site: &Site, folder: &str| {
+            let mut command = site.command();
+            command.env("CUMULUS_ETL_TEST_TIME_SCALE", "0.001");
+            end(command.args(args.iter().map(|arg| arg.replace("kept", folder))))
+        };
+        let site = Site::new();
+        let kept = site.path("kept");
+        let Some(mounted) = Small::mount(&kept, "size=1m") else { return };
+        let begun = server.kickoffs();
+        let ended = run(&site, "kept");
+        assert_eq!(ended.code, Some(70), "{}", ended.err);
+        let said = ended.err.contains(FULL) && ended.err.contains(&kept.display().to_string());
+        assert!(said, "{}", ended.err);
+        assert!(!site.path("out").exists(), "tables of half an export");
+        let there = exported(&kept);
+        assert!(there.iter().all(|(name, _)| name != "Patient.001.ndjson"), "half a file");
+        mounted.again("size=64m");
+        let ended = run(&site, "kept");
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(server.kickoffs() - begun, 1, "the export was not taken up");
+        let calm = Site::new();
+        assert_eq!(run(&calm, "calm").code, Some(0));
+        assert!(exported(&kept) == exported(&calm.path("calm")), "not the same files");
+        if args[0] != "export" {
+            assert_eq!(site.table("out", "deltalake", "patient").len(), 30_000);
+        }
+    }
+}
+
+#[test]
+fn read_only_mounts_are_named_and_change_nothing() {
+    const READ_ONLY: &str = "Read-only file system";
+    for (folder, format) in [("out", "deltalake"), ("out", "csv"), ("phi", "deltalake")] {
+        let site = site();
+        let path = site.path(folder);
+        let Some(mounted) = Small::mount(&path, "size=16m") else { return };
+        let format_option = format!("--output-format={format}");
+        site.run(&[&format_option]);
+        site.rows("q.ndjson", &[patient("q", "secret-gender")]);
+        mounted.again("ro");
+        let before = (site.listing("out"), site.listing("phi"));
+        let place = format!("{}/", path.display());
+        let check = site.fails(&["--check", &format_option], 70);
+        let run = end(&mut site.job(&[&format_option]));
+        assert!(matches!(run.code, Some(19 | 70)), "{folder}: {run:?}");
+        for ended in [check, run] {
+            let said = ended.err.lines().any(|l| l.contains(READ_ONLY) && l.contains(&place));
+            assert!(said, "{folder}: {}", ended.err);
+            assert!(!ended.err.contains("secret-gender"), "{}", ended.err);
+        }
+        assert_eq!(site.table("out", format, "patient").len(), 1, "{folder}");
+        if folder == "out" {
+            assert_eq!(site.listing("out"), before.0);
+        } else {
+            assert_eq!(site.listing("phi"), before.1);
+        }
+        assert!(site.listing("tmp").is_empty(), "{folder}");
+        mounted.again("rw");
+        site.run(&[&format_option]);
+        assert_eq!(site.table("out", format, "patient").len(), 2, "{folder}");
+    }
+}
+
+/// A study of one table, of one row or of two million.
+fn study(site: &Site, rows: u32) {
+    let manifest = "study_prefix='s'\n[[stages.a]]\nfiles=['a.sql']\n[[stages.a]]\n\
+                    type='export:flat'\ntables=['s__a']\n";
+    site.file("study/manifest.toml", manifest);
+    let sql = format!(
+        "CREATE TABLE s__a AS SELECT a * {rows} + b AS x FROM UNNEST(sequence(1, {0})) AS t(a) \
+         CROSS JOIN UNNEST(sequence(1, {0})) AS u(b);",
+        f64::from(rows).sqrt() as u32
+    );
+    site.file("study/a.sql", sql);
+}
+
+#[test]
+fn a_study_whose_disk_is_full_stays_as_it_was() {
+    let site = site();
+    site.run(&[]);
+    let command = |words: &[&str], more: &[&str]| {
+        let mut command = site.command();
+        end(command.arg("study").args(words).arg("--database=db").args(more))
+    };
+    let build = || command(&["build", "-t", "s", "-s", "study"], &["--lake=out"]);
+    let export = || command(&["export", "-t", "s", "-s", "study"], &["shared"]);
+    let rows = || command(&["sql", "SELECT count(*) AS n FROM s__a"], &["--format=csv"]).out;
+    let (db, shared) = (site.path("db"), site.path("shared"));
+    let Some(_db) = Small::mount(&db, "size=4m") else { return };
+    let Some(shared_disk) = Small::mount(&shared, "size=256k") else { return };
+    study(&site, 1);
+    assert_eq!((build().code, export().code), (Some(0), Some(0)));
+    let before = site.listing("shared");
+    assert_eq!(rows(), "n\n1\n");
+    // The database.
+    study(&site, 2_000_000);
+    let ended = build();
+    assert_eq!(ended.code, Some(70), "{}", ended.err);
+    assert!(ended.err.contains(FULL) && ended.err.contains(&format!("{}/", db.display())));
+    assert_eq!(rows(), "n\n1\n");
+    // The exports.
+    study(&site, 90_000);
+    assert_eq!(build().code, Some(0));
+    let ended = export();
+    assert_eq!(ended.code, Some(70), "{}", ended.err);
+    let place = format!("{}/", shared.display());
+    assert!(ended.err.contains(FULL) && ended.err.contains(&place), "{}", ended.err);
+    assert_eq!(site.listing("shared"), before);
+    shared_disk.again("size=32m");
+    assert_eq!(export().code, Some(0));
+    // What a query needs beside memory.
+    let spill = site.path("spill");
+    let Some(_spill) = Small::mount(&spill, "size=1m") else { return };
+    let sql = "SELECT concat(CAST(a.x AS varchar), '-', CAST(b.x AS varchar)) AS y FROM s__a AS a \
+               CROSS JOIN s__a AS b WHERE b.x % 1000 < 2 ORDER BY 1";
+    let options = ["--memory-limit=64", "--work-dir=spill", "--format=csv"];
+    let ended = command(&["sql", sql], &options);
+    assert_eq!(ended.code, Some(70), "{}", ended.err);
+    let place = format!("work folder '{}/", spill.display());
+    assert!(ended.err.contains(FULL) && ended.err.contains(&place), "{}", ended.err);
 }

@@ -12,9 +12,14 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::lake::{self, FORMATS, program, succeed};
+use crate::support::{Site, end};
 
 /// The readers, if there are any.
 fn python() -> Option<Command> {
+    python_with("readers.py")
+}
+
+fn python_with(script: &str) -> Option<Command> {
     let python = std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty());
     if python.is_none() {
         let text = "readers skipped: CUMULUS_TEST_PYTHON names no Python with deltalake, duckdb \
@@ -22,7 +27,7 @@ fn python() -> Option<Command> {
         let _ = io::stderr().write_all(text.as_bytes());
     }
     let mut command = Command::new(python?);
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/readers.py"));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(script));
     Some(command)
 }
 
@@ -170,4 +175,26 @@ fn other_readers_find_what_several_runs_have_left() {
     run(&[], "third", "delta");
     assert!(files() < before, "the small files are one");
     compare(&mut python);
+}
+
+#[test]
+fn other_readers_find_the_same_rows_in_what_is_shared() {
+    let Some(mut python) = python_with("export_readers.py") else { return };
+    let site = Site::new();
+    crate::athena::study(&site);
+    let study = |arguments: &[&str]| {
+        let ended = end(site.command().arg("study").args(arguments));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+    };
+    let asthma = ["-t", "asthma", "-s", "studies", "--database=db"];
+    study(&[&["build", "--lake=lake"], &asthma[..]].concat());
+    study(&[&["export"], &asthma[..], &["shared"]].concat());
+    let ended = end(site.command().args(["demo", "demo", "--patients=20"]));
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    python.arg(site.path("shared/asthma/asthma.zip"));
+    let output = succeed(python.arg(site.path("demo/shared/core/core.zip")));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("asthma.zip: ") && text.contains("core.zip: "), "{text}");
+    assert!(!text.contains(" 0 tables") && !text.contains(" 0 columns"), "{text}");
+    let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -112,7 +112,7 @@ fn a_study_is_built_exported_and_imported() {
     );
     assert_eq!(json.out, "[{\"n\":4,\"m\":null}]\n");
     let table = run(&site, &["sql", "SELECT codeseen FROM sick__cohort WHERE codeseen = 'cold'"]);
-    assert!(table.out.contains("| codeSeen |") && table.out.contains("\n1 rows\n"), "{table:?}");
+    assert!(table.out.contains("| codeSeen |") && table.out.contains("\n1 row\n"), "{table:?}");
     let listed = run(&site, &["list"]);
     assert!(listed.out.contains("sick  built, 4 tables\n"), "{listed:?}");
 

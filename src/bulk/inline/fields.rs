@@ -21,6 +21,14 @@ impl Fields {
         serde_json::from_str(self.raw(name)?.get()).ok()
     }
 
+    /// Whether both have the same members, in the same order, but for the value of one.
+    pub(super) fn is_same_but_for(&self, other: &Self, name: &str) -> bool {
+        self.0.len() == other.0.len()
+            && self.0.iter().zip(&other.0).all(|((one, value), (another, changed))| {
+                one == another && (one == name || value.get() == changed.get())
+            })
+    }
+
     /// Replaces a member, or adds it at the end.
     pub(super) fn set(&mut self, name: &str, value: &impl Serialize) -> serde_json::Result<()> {
         let value = to_raw_value(value)?;

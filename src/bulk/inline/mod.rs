@@ -1,27 +1,30 @@
 //! Clinical notes: what attachments point at is downloaded into them.
 //!
 //! A file is replaced in one step when all of its rows have been seen. What was done until then
-//! stands in a hidden file beside it, so that a run that is killed does not begin it anew.
+//! is kept beside it, as a [draft](draft::Draft), so that a run that is killed does not begin it
+//! anew.
 
+mod draft;
 mod fetch;
 mod fields;
+mod lines;
+mod objects;
 mod row;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use futures::StreamExt;
-use tracing::{info, warn};
+use futures::stream::FuturesOrdered;
+use tracing::{debug, info, warn};
 
-use super::Options;
-use super::part::{open_text, write_lines};
+use super::{Options, state};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::{Client, Pace};
 use crate::input;
 use crate::store::{Folder, block_on};
 use crate::ui::{Bar, thousands};
+use draft::Draft;
+use lines::Lines;
 use row::Notes;
 
 /// Resource types that have notes.
@@ -99,58 +102,79 @@ impl Summary {
     }
 }
 
-/// Downloads the notes of a folder of FHIR NDJSON.
+/// Downloads the notes of a folder of FHIR NDJSON, on a disk or in a bucket.
+///
+/// # Errors
+/// A folder that another run is at work in, or that can't be read or written; not that notes can't
+/// be had, which are counted.
 pub fn inline(
     client: &Client,
-    folder: &Path,
+    folder: &Folder,
     selection: &Selection,
     max_connections: usize,
     pace: Pace,
     bars: bool,
 ) -> Result<Summary> {
-    let job = Job { notes: Notes::new(client, selection, pace), max_connections, bars };
-    block_on(job.folder(folder, selection))
+    // In a bucket no object of a draft is ever overwritten: there a second run sees that it is one.
+    let _lock = folder.local().map(state::lock).transpose()?;
+    let resources = selection.resources.clone();
+    let notes = Notes::new(client, selection, pace);
+    Job { notes, resources, max_connections, pace, bars }.folder(folder)
 }
 
-/// The same, as a step of an export.
+/// The same, as a step of an export, which has the folder for itself.
 pub(super) async fn in_folder(
     client: &Client,
     folder: &Path,
     selection: &Selection,
     options: &Options,
 ) -> Result<Summary> {
-    let notes = Notes::new(client, selection, options.pace);
-    let job = Job { notes, max_connections: options.max_connections, bars: options.bars };
-    job.folder(folder, selection).await
+    let folder = Folder::open(&folder.display().to_string())?;
+    let job = Job {
+        notes: Notes::new(client, selection, options.pace),
+        resources: selection.resources.clone(),
+        max_connections: options.max_connections,
+        pace: options.pace,
+        bars: options.bars,
+    };
+    // Files are read and written by an ordinary thread.
+    tokio::task::spawn_blocking(move || job.folder(&folder))
+        .await
+        .context("downloading notes has failed unexpectedly")?
 }
 
 struct Job {
     notes: Notes,
+    resources: Vec<String>,
     max_connections: usize,
+    pace: Pace,
     bars: bool,
 }
 
 impl Job {
-    async fn folder(&self, path: &Path, selection: &Selection) -> Result<Summary> {
-        let folder = Folder::open(&path.display().to_string())?;
-        // The folder's listing has a runtime of its own to wait for.
-        let inputs = tokio::task::spawn_blocking(move || input::find(&folder))
-            .await
-            .context("cannot look through the folder")??;
-        let wanted = |file: &&input::InputFile| {
-            selection.resources.iter().any(|name| name == file.resource_type)
-        };
+    fn folder(&self, folder: &Folder) -> Result<Summary> {
+        let inputs = input::find(folder)?;
+        let wanted =
+            |file: &&input::InputFile| self.resources.iter().any(|name| name == file.resource_type);
         let files: Vec<_> = inputs.files.iter().filter(wanted).collect();
         let bar = self.bars.then(|| Bar::files("notes", files.len() as u64));
         let mut summary = Summary::default();
         for (index, file) in files.iter().enumerate() {
-            if file.name.ends_with(".zst") {
-                warn!("'{}': .zst files can't be changed; its notes are left out", file.name);
+            let name = &file.name;
+            if name.ends_with(".zst") {
+                warn!("'{name}': .zst files can't be changed; its notes are left out");
                 continue;
             }
-            let path = path.join(&file.name);
-            let shown = || format!("cannot put notes into '{}'", path.display());
-            summary.add(&self.file(&path).await.with_context(shown)?);
+            let shown = || format!("cannot put notes into '{}'", folder.show(name));
+            let done = self.file(folder, name).with_context(shown)?;
+            debug!(
+                file = name,
+                downloaded = done.downloaded,
+                "'{name}': {} notes downloaded, {} were there",
+                done.downloaded,
+                done.present
+            );
+            summary.add(&done);
             if let Some(bar) = &bar {
                 bar.set(index as u64 + 1, &format!("{} notes", thousands(summary.downloaded)));
             }
@@ -161,125 +185,38 @@ impl Job {
         Ok(summary)
     }
 
-    async fn file(&self, path: &Path) -> io::Result<Summary> {
-        let draft = beside(path, "draft");
-        let (mut lines, mut summary) = (open_text(path)?, Summary::default());
-        let mut out = self.go_on(&draft, &mut lines, &mut summary)?;
-        let mut reader = Lines { lines, error: None };
-        {
-            let rows = futures::stream::iter(&mut reader);
-            let mut rows =
-                rows.map(|line| self.notes.put_into(line)).buffered(self.max_connections * 2);
-            while let Some((line, found)) = rows.next().await {
-                out.write_all(&line)?;
-                // A note took much longer than this: it must not be asked for again.
-                if found.downloaded > 0 {
-                    out.flush()?;
-                }
-                summary.add(&found);
+    fn file(&self, folder: &Folder, name: &str) -> Result<Summary> {
+        let mut draft = Draft::open(folder, name, self.pace)?;
+        let mut lines = Lines::open(folder, name)?;
+        let mut summary = match draft.resume(&mut lines, &self.notes)? {
+            Some(summary) => summary,
+            None => {
+                warn!(
+                    "what an earlier run has noted down of '{}' is of other rows, and is not used",
+                    folder.show(name)
+                );
+                draft.discard()?;
+                draft = Draft::open(folder, name, self.pace)?;
+                lines = Lines::open(folder, name)?;
+                Summary::default()
             }
-        }
-        if let Some(error) = reader.error {
-            return Err(error);
-        }
-        out.flush()?;
-        drop(out);
-        if summary.downloaded > 0 {
-            replace(path, &draft)?;
-        }
-        fs::remove_file(&draft)?;
-        Ok(summary)
-    }
-
-    /// Opens the draft behind its last whole line, and passes over as many lines of the file.
-    fn go_on(
-        &self,
-        draft: &Path,
-        lines: &mut Box<dyn BufRead + Send>,
-        summary: &mut Summary,
-    ) -> io::Result<BufWriter<File>> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true).mode(0o600);
-        let file = options.open(draft)?;
-        let mut whole = 0;
-        let mut done = BufReader::with_capacity(1 << 16, &file);
-        let (mut line, mut original) = (Vec::new(), Vec::new());
+        };
+        let mut under_way = FuturesOrdered::new();
         loop {
-            line.clear();
-            let count = done.read_until(b'\n', &mut line)?;
-            if !line.ends_with(b"\n") {
-                break;
+            // The next rows are asked for while one is waited for.
+            while under_way.len() < self.max_connections * 2
+                && let Some(line) = lines.next()?
+            {
+                under_way.push_back(self.notes.put_into(line));
             }
-            original.clear();
-            lines.read_until(b'\n', &mut original)?;
-            let (before, after) = (self.notes.present(&original), self.notes.present(&line));
-            summary.present += before;
-            summary.downloaded += after.saturating_sub(before);
-            whole += count as u64;
+            let Some((line, found)) = block_on(under_way.next()) else { break };
+            draft.push(&line, found.downloaded > 0)?;
+            summary.add(&found);
         }
-        drop(done);
-        file.set_len(whole)?;
-        Ok(BufWriter::with_capacity(1 << 16, file))
-    }
-}
-
-/// Puts the draft in the file's place, compressed if that was.
-fn replace(path: &Path, draft: &Path) -> io::Result<()> {
-    let mut start = [0; 2];
-    let gzip = io::Read::read(&mut File::open(path)?, &mut start)? == 2 && start == [0x1f, 0x8b];
-    let new = if gzip {
-        let new = beside(path, "new");
-        write_lines(draft, &new, true, |_| true)?;
-        new
-    } else {
-        draft.to_owned()
-    };
-    let file = File::open(&new)?;
-    file.set_permissions(fs::metadata(path)?.permissions())?;
-    file.sync_all()?;
-    if !gzip {
-        // The draft itself would be gone: it is removed by its name afterwards.
-        let copy = beside(path, "new");
-        let _ = fs::remove_file(&copy);
-        fs::hard_link(draft, &copy).or_else(|_| fs::copy(draft, &copy).map(drop))?;
-        File::open(&copy)?.sync_all()?;
-        fs::rename(copy, path)?;
-    } else {
-        fs::rename(new, path)?;
-    }
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
-/// `.Type.000.ndjson.gz.draft`: nobody takes it for data.
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{end}"))
-}
-
-/// Lines with their ends.
-struct Lines {
-    lines: Box<dyn BufRead + Send>,
-    error: Option<io::Error>,
-}
-
-impl Iterator for Lines {
-    type Item = Vec<u8>;
-
-    fn next(&mut self) -> Option<Vec<u8>> {
-        let mut line = Vec::new();
-        match self.lines.read_until(b'\n', &mut line) {
-            Ok(0) => None,
-            Ok(_) => {
-                // The draft's lines must be as many, whole ones.
-                if !line.ends_with(b"\n") {
-                    line.push(b'\n');
-                }
-                Some(line)
-            }
-            Err(error) => {
-                self.error = Some(error);
-                None
-            }
+        match summary.downloaded > 0 {
+            true => draft.replace()?,
+            false => draft.discard()?,
         }
+        Ok(summary)
     }
 }

@@ -43,8 +43,17 @@ impl Notes {
         }
     }
 
+    /// Counts what an earlier run has done with a row.
+    pub(super) fn compare(&self, original: &[u8], changed: &[u8], summary: &mut Summary) {
+        let before = self.present(original);
+        summary.present += before;
+        if changed != original {
+            summary.downloaded += self.present(changed).saturating_sub(before);
+        }
+    }
+
     /// How many attachments of a row have their text.
-    pub(super) fn present(&self, line: &[u8]) -> u64 {
+    fn present(&self, line: &[u8]) -> u64 {
         let Some(attachments) = attachments(line) else { return 0 };
         attachments.iter().filter(|one| matches!(self.look(one), Note::Present)).count() as u64
     }
@@ -119,6 +128,19 @@ impl Notes {
             None => Note::Other,
         }
     }
+}
+
+/// Whether a line of a draft is made of this row: it may differ in its notes only.
+pub(super) fn is_same(original: &[u8], line: &[u8]) -> bool {
+    if original == line {
+        return true;
+    }
+    let (Ok(one), Ok(other)) =
+        (serde_json::from_slice::<Fields>(original), serde_json::from_slice::<Fields>(line))
+    else {
+        return false;
+    };
+    list_of(&one).is_some_and(|list| one.is_same_but_for(&other, list))
 }
 
 /// The name of the list that a resource has its notes in.

@@ -13,7 +13,7 @@ use crate::study::build::{self, Observer, Options, Summary};
 use crate::study::core;
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::Input;
-use crate::ui::{self, thousands};
+use crate::ui::{self, counted, thousands};
 
 /// Options of `study build`.
 #[derive(Args, Debug)]
@@ -110,13 +110,14 @@ impl Observer for Told<'_> {
     }
 
     fn table(&self, table: &TableInfo) {
-        debug!(study = self.study, "made {} ({} rows)", table.name, table.rows.unwrap_or(0));
+        let rows = table.rows.map_or_else(String::new, |rows| counted(rows, "row"));
+        debug!(study = self.study, "made {} ({rows})", table.name);
     }
 }
 
 fn print(study: &str, summary: &Summary) {
-    let tables = summary.tables.len();
-    println!("Built {study}: {tables} tables in {:.1} s", summary.time.as_secs_f64());
+    let tables = counted(summary.tables.len() as u64, "table");
+    println!("Built {study}: {tables} in {:.1} s", summary.time.as_secs_f64());
     let width = summary.tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
     for table in &summary.tables {
         println!("  {:width$}  {:>12} rows", table.name, thousands(table.rows.unwrap_or(0)));

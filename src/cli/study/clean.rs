@@ -6,6 +6,7 @@ use super::database::DatabaseArgs;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::study::engine::datafusion::Input;
+use crate::ui::{counted, signals};
 
 /// Options of `study clean`.
 #[derive(Args, Debug)]
@@ -23,11 +24,12 @@ impl CleanArgs {
     /// Removes the tables of the studies.
     pub fn run(self) -> Result<()> {
         self.logging.init();
+        signals::install()?;
         let opened = self.database.open(|_| Ok(Input::Nothing))?;
         for study in &self.target {
-            let tables = opened.engine.tables(study)?.len();
+            let tables = counted(opened.engine.tables(study)?.len() as u64, "table");
             match opened.engine.clean(study)? {
-                true => println!("Removed {tables} tables of {study}"),
+                true => println!("Removed {tables} of {study}"),
                 false => println!("{study} has no tables"),
             }
         }

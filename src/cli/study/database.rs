@@ -1,6 +1,7 @@
 //! The options of commands that read or make tables of studies.
 
 use clap::Args;
+use tracing::debug;
 
 use crate::cli::store::StoreArgs;
 use crate::error::{Error, Exit, Result};
@@ -134,6 +135,7 @@ impl DatabaseArgs {
         let database = Folder::open_with(database, &options)?;
         let limits = self.limits();
         let threads = limits.threads;
+        debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
         let work = self.work()?;
         let engine = DataFusion::open(database, input(&options)?, work.clone(), &limits)?;
         Ok(Opened { engine: Box::new(engine), work, options, threads })

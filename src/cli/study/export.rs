@@ -56,7 +56,8 @@ impl ExportArgs {
 }
 
 fn print(study: &str, exported: &Exported) {
-    println!("Exported {} tables of {study} to {}", exported.tables.len(), exported.archive);
+    let tables = ui::counted(exported.tables.len() as u64, "table");
+    println!("Exported {tables} of {study} to {}", exported.archive);
     if !exported.empty.is_empty() {
         println!("  without rows, so not exported: {}", exported.empty.join(", "));
     }

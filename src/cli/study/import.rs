@@ -30,7 +30,7 @@ impl ImportArgs {
         ui::signals::install()?;
         let opened = self.database.open(|_| Ok(Input::Nothing))?;
         let (study, tables) = import(&*opened.engine, &self.archive, &opened.work)?;
-        println!("Imported {} tables of {study}", tables.len());
+        println!("Imported {} of {study}", ui::counted(tables.len() as u64, "table"));
         Ok(())
     }
 }

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::database::DatabaseArgs;
+use crate::cli::logging::LoggingArgs;
 use crate::error::{Context, Error, Exit, Result};
 use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, Found};
 use crate::study::manifest::{Action, Content, Manifest, StudyFile, Work};
-use crate::ui::thousands;
+use crate::ui::{counted, signals, thousands};
 
 /// Options of `study list`.
 #[derive(Args, Debug)]
@@ -22,11 +23,15 @@ pub struct ListArgs {
     study_dir: Vec<PathBuf>,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    logging: LoggingArgs,
 }
 
 impl ListArgs {
     /// Prints the studies, and what is wrong with those that can't be built.
     pub fn run(self) -> Result<()> {
+        self.logging.init();
+        signals::install()?;
         if self.study_dir.is_empty() && !self.database.is_given() {
             let message = "say what to list: studies in a folder (-s DIR), or those that a database \
                            has tables of (--database DB, or --db-type athena)";
@@ -72,7 +77,7 @@ fn built(engine: &dyn Engine, text: &mut String) -> Result<()> {
     }
     for study in studies {
         let tables = engine.tables(&study)?;
-        let _ = writeln!(text, "{study}  built, {} tables", tables.len());
+        let _ = writeln!(text, "{study}  built, {}", counted(tables.len() as u64, "table"));
         let width = tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
         for table in tables {
             let rows = thousands(table.rows.unwrap_or(0));

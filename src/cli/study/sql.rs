@@ -83,7 +83,7 @@ fn table(rows: Rows, out: &mut impl Write) -> Result<()> {
     writeln!(out, "{text}").context("cannot print")?;
     let note = if more { "the first " } else { "" };
     let rest = if more { "; for all of them: --format csv or json" } else { "" };
-    writeln!(out, "{note}{count} rows{rest}").context("cannot print")
+    writeln!(out, "{note}{}{rest}", ui::counted(count as u64, "row")).context("cannot print")
 }
 
 fn csv(rows: Rows, out: &mut impl Write) -> Result<()> {

@@ -70,8 +70,10 @@ impl UploadArgs {
         }
         upload::send(&aggregator, &data, &packages, bulk::pace(), bars)?;
         let bytes: u64 = packages.iter().map(upload::Package::size).sum();
-        let studies =
-            if packages.len() == 1 { "1 study" } else { &format!("{} studies", packages.len()) };
+        let studies = match packages.len() {
+            1 => "1 study".to_owned(),
+            many => format!("{many} studies"),
+        };
         tracing::info!(
             bytes,
             "uploaded {studies}, {} bytes; each has a receipt beside it (upload.json)",

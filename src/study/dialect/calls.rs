@@ -208,7 +208,8 @@ pub(super) fn text(value: &str) -> Expr {
     Expr::value(Value::SingleQuotedString(value.to_owned()))
 }
 
-fn number(value: &str) -> Expr {
+/// A number.
+pub(super) fn number(value: &str) -> Expr {
     Expr::value(Value::Number(value.to_owned(), false))
 }
 
@@ -218,7 +219,8 @@ pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
-fn case(conditions: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
+/// `CASE WHEN … THEN … ELSE … END`
+pub(super) fn case(conditions: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
     let when = |(condition, result)| CaseWhen { condition, result };
     Expr::Case {
         case_token: AttachedToken::empty(),
@@ -233,7 +235,8 @@ fn nested(expr: Expr) -> Expr {
     Expr::Nested(Box::new(expr))
 }
 
-fn not(expr: Expr) -> Expr {
+/// `NOT (…)`
+pub(super) fn not(expr: Expr) -> Expr {
     Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(expr))) }
 }
 

@@ -50,8 +50,9 @@ fn refuse_others(plan: &LogicalPlan) -> Result<()> {
             && projection.expr.iter().any(Expr::contains_outer)
         {
             return plan_err!(
-                "UNNEST of an outer table's column within EXISTS, IN or a scalar subquery does not \
-                 run on the embedded engine: use any_match(), or unnest it in FROM"
+                "this subquery with an UNNEST of an outer table's column does not run on the \
+                 embedded engine: in EXISTS, IN, count(*) and with LIMIT 1, name its column, and let \
+                 it be the only relation; else use any_match() or filter(), or unnest it in FROM"
             );
         }
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)

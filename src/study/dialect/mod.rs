@@ -11,6 +11,7 @@
 //! columns that come out.
 
 mod calls;
+mod elements;
 pub mod functions;
 mod lateral;
 mod planner;

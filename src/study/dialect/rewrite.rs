@@ -11,6 +11,7 @@ use sqlparser::parser::Parser;
 
 use super::Refused;
 use super::calls::{self, call, text};
+use super::elements;
 use super::text::{Spelling, line_of};
 use super::words::Athena;
 
@@ -71,6 +72,8 @@ fn parsed(sql: &str) -> Result<Box<Query>, Refused> {
 struct Rewriter {
     /// The names of the relations of the selects around, the innermost last.
     scopes: Vec<HashSet<String>>,
+    /// Subqueries of expressions so far.
+    subqueries: usize,
 }
 
 impl VisitorMut for Rewriter {
@@ -156,8 +159,36 @@ impl VisitorMut for Rewriter {
                     ControlFlow::Break(refused)
                 }
             },
+            Expr::Lambda(lambda) => {
+                for parameter in &lambda.params {
+                    let _ = VisitMut::visit(&mut lambda.body, &mut FieldsOf(&parameter.name));
+                }
+                ControlFlow::Continue(())
+            }
+            Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => {
+                self.subqueries += 1;
+                elements::rewrite(expr, &format!("__value_{}", self.subqueries));
+                ControlFlow::Continue(())
+            }
             _ => ControlFlow::Continue(()),
         }
+    }
+}
+
+/// Accesses to fields of a lambda's parameter, which look like columns of a table.
+struct FieldsOf<'n>(&'n Ident);
+
+impl VisitorMut for FieldsOf<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundIdentifier(parts) = expr
+            && let [name, path @ ..] = parts.as_slice()
+            && name.value.eq_ignore_ascii_case(&self.0.value)
+        {
+            *expr = within(Expr::Identifier(name.clone()), path);
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -246,8 +277,13 @@ fn field(parts: &[Ident], columns: usize) -> Expr {
         Some(column) => Expr::CompoundIdentifier(column.to_vec()),
         None => return Expr::CompoundIdentifier(parts.to_vec()),
     };
-    let names = parts.iter().skip(columns);
-    names.fold(column, |of, name| call("get_field", vec![of, text(&name.value.to_lowercase())]))
+    within(column, &parts[columns..])
+}
+
+/// A field within an expression's value, by its path.
+pub(super) fn within(value: Expr, path: &[Ident]) -> Expr {
+    path.iter()
+        .fold(value, |of, name| call("get_field", vec![of, text(&name.value.to_lowercase())]))
 }
 
 /// The name of the field that an expression takes out of a struct.

@@ -1,17 +1,22 @@
 //! What is sent, and what never is.
 
+use std::fs;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use arrow::array::StringArray;
 use serde_json::json;
 
 use super::Ground;
 use super::files::{
-    counts, export, export_of, export_with, fingerprint, fraction, table, whole, words, zip,
+    counts, export, export_of, export_with, fingerprint, fraction, large_export, table, whole,
+    words, zip,
 };
 use super::server::{NETWORK, USER};
 use crate::s3::S3;
-use crate::support::{end, json_file};
+use crate::support::{Ended, end, json_file};
 
 #[test]
 fn the_file_arrives_as_it_is_and_a_receipt_proves_it() {
@@ -228,4 +233,39 @@ fn the_help_tells_variables_but_not_the_id() {
         assert!(ended.out.contains(&format!("CUMULUS_AGGREGATOR_{name}")), "{}", ended.out);
     }
     assert!(!ended.out.contains("geheim"), "{}", ended.out);
+}
+
+/// The most memory that a process has held, in MiB, when it has ended well.
+#[cfg(target_os = "linux")]
+fn peak_of(command: &mut Command) -> u64 {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        // It only grows, and is gone with the process.
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak = kib.map_or(peak, |kib| kib >> 10);
+        thread::sleep(Duration::from_millis(5));
+    }
+    let ended = Ended::from(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    peak
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_large_file_takes_no_more_memory_than_a_small_one() {
+    let Some(ground) = Ground::new() else { return };
+    export(&ground.site, "small", None);
+    let small = peak_of(&mut ground.upload(&["small"]));
+    let members = [("large__meta_date.meta.parquet", 1), ("large__count.cube.parquet", 300)];
+    large_export(&ground.site, "large", &members);
+    // Its store needs a while for it.
+    let large = peak_of(ground.upload(&["large"]).env("CUMULUS_ETL_TEST_TIME_SCALE", "1"));
+    assert!(small > 0 && large < small + 150, "{small} MiB, and {large} MiB of a file of 300");
+    let (_, size) = fingerprint(&ground.site, "large");
+    assert!(size > 300 << 20);
+    assert_eq!(ground.store.objects("large/")[0].1, size);
 }

@@ -51,6 +51,18 @@ pub fn write_patients(path: &Path) {
     writer.close().unwrap();
 }
 
+/// `n`, `at`: a time each, as text.
+pub fn write_visits(path: &Path, times: &[&str]) {
+    let n: ArrayRef = Arc::new((0..times.len() as i64).map(Some).collect::<Int64Array>());
+    let at: ArrayRef = Arc::new(StringArray::from(times.to_vec()));
+    let batch = RecordBatch::try_from_iter_with_nullable([("n", n, true), ("at", at, true)]);
+    let batch = batch.unwrap();
+    let mut writer =
+        ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
 fn settings() -> Settings {
     Settings { pace: Pace::scaled(0.05), ..Settings::new("safe", "cumulus") }
 }

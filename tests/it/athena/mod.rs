@@ -263,8 +263,8 @@ const ROWS: &str = "-- one statement after the other\n\
     CREATE TABLE asthma__none AS SELECT p.n FROM patient AS p WHERE p.n < 0;\n\
     CREATE TABLE asthma__meta_date AS SELECT min(day) AS min_date, max(day) AS max_date FROM asthma__rows;\n";
 
-/// A study with its sources, for both engines.
-fn study(site: &Site) {
+/// A study `asthma` with its sources, for both engines.
+pub fn study(site: &Site) {
     site.file("studies/asthma/manifest.toml", MANIFEST);
     site.file("studies/asthma/rows.sql", ROWS);
     let counts = "config_type = 'counts'\n[tables.count]\nsource_table = 'patient'\n\
@@ -278,7 +278,7 @@ fn study(site: &Site) {
     inner::write_patients(&site.path("lake/patient/patient.000.parquet"));
 }
 
-fn on_athena(server: &Server, site: &Site, arguments: &[&str]) -> Ended {
+fn command(server: &Server, site: &Site, arguments: &[&str]) -> Command {
     let mut command = site.command();
     command
         .arg("study")
@@ -292,7 +292,18 @@ fn on_athena(server: &Server, site: &Site, arguments: &[&str]) -> Ended {
         .env("CUMULUS_LIBRARY_WORKGROUP", "safe")
         .env("CUMULUS_LIBRARY_SCHEMA_NAME", "cumulus")
         .env("CUMULUS_LIBRARY_REGION", "us-east-1");
-    let ended = end(&mut command);
+    command
+}
+
+fn on_athena(server: &Server, site: &Site, arguments: &[&str]) -> Ended {
+    let ended = end(&mut command(server, site, arguments));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended
+}
+
+/// `study` with the embedded engine.
+fn embedded(site: &Site, arguments: &[&str]) -> Ended {
+    let ended = end(site.command().arg("study").args(arguments));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     ended
 }
@@ -313,13 +324,11 @@ fn exports_of_both_engines_are_the_same() {
     assert_eq!(statements.iter().filter(unchanged).count(), 1, "{statements:?}");
     on_athena(&server, &site, &["export", "-t", "asthma", "-s", "studies", "there"]);
 
-    for arguments in [
-        &["build", "-t", "asthma", "-s", "studies", "--lake", "lake", "--database", "db"][..],
-        &["export", "-t", "asthma", "-s", "studies", "--database", "db", "here"],
-    ] {
-        let ended = end(site.command().arg("study").args(arguments));
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-    }
+    embedded(
+        &site,
+        &["build", "-t", "asthma", "-s", "studies", "--lake", "lake", "--database", "db"],
+    );
+    embedded(&site, &["export", "-t", "asthma", "-s", "studies", "--database", "db", "here"]);
     let names = children(&site.path("here/asthma"));
     assert_eq!(children(&site.path("there/asthma")), names);
     assert!(names.len() >= 5, "{names:?}");
@@ -345,4 +354,101 @@ fn exports_of_both_engines_are_the_same() {
     assert!(tables.iter().any(|table| table == "asthma__rows"), "{tables:?}");
     let again = on_athena(&server, &site, &["sql", sql]);
     assert_eq!(again.out, shown.out);
+}
+
+/// Of times with an offset, Athena takes the local date, and the embedded engine that of UTC.
+#[test]
+fn exports_differ_in_days_of_times_with_an_offset_alone() {
+    let Some(server) = Server::start() else { return };
+    let site = Site::new();
+    let manifest = "study_prefix = 'visits'\n[[stages.default]]\nfiles = ['days.sql']\n\
+                    [[stages.default]]\ntype = 'export:flat'\n\
+                    tables = ['visits__days', 'visits__others']\n";
+    let sql = "CREATE TABLE visits__days AS SELECT n, at, \
+               CAST(from_iso8601_timestamp(at) AS date) AS day, \
+               CAST(date_trunc('month', CAST(from_iso8601_timestamp(at) AS date)) AS date) AS \
+               month FROM encounter; \
+               CREATE TABLE visits__others AS SELECT n, at, substr(at, 1, 10) AS written, \
+               n * 2 AS twice FROM encounter;";
+    site.file("studies/manifest.toml", manifest);
+    site.file("studies/days.sql", sql);
+    let times = [
+        ("2024-01-31T22:30:00-05:00", "2024-01-31", "2024-02-01"),
+        ("2024-03-01T03:00:00+09:00", "2024-03-01", "2024-02-29"),
+        ("2024-05-05T12:00:00-05:00", "2024-05-05", "2024-05-05"),
+        ("2024-06-06T23:59:59Z", "2024-06-06", "2024-06-06"),
+    ];
+    std::fs::create_dir_all(site.path("lake/encounter")).unwrap();
+    let file = site.arg("lake/encounter/encounter.000.parquet");
+    inner::write_visits(Path::new(&file), &times.map(|(at, _, _)| at));
+    server.order(&format!("table encounter {file}"));
+    let study = ["-t", "visits", "-s", "studies"];
+    on_athena(&server, &site, &[&["build"], &study[..]].concat());
+    on_athena(&server, &site, &[&["export"], &study[..], &["there"]].concat());
+    let here = ["--database", "db"];
+    embedded(&site, &[&["build"], &study[..], &here, &["--lake", "lake"]].concat());
+    embedded(&site, &[&["export"], &study[..], &here, &["here"]].concat());
+    let names = children(&site.path("here/visits"));
+    assert_eq!(children(&site.path("there/visits")), names);
+    let read = |place: &str, name: &str| {
+        let text = std::fs::read_to_string(site.path(&format!("{place}/visits/{name}"))).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let others = "visits__others.flat.csv";
+    assert_eq!(read("there", others), read("here", others));
+    let [mut there, mut here] = ["there", "here"].map(|place| read(place, "visits__days.flat.csv"));
+    assert_eq!((there[0].as_str(), &there[0]), ("n,at,day,month", &here[0]));
+    let expected = |day: fn(&(&'static str, &'static str, &'static str)) -> &'static str| {
+        let rows = times.iter().enumerate();
+        rows.map(|(n, time)| format!("{n},{},{},{}-01", time.0, day(time), &day(time)[..7]))
+            .collect::<Vec<_>>()
+    };
+    for rows in [&mut there, &mut here] {
+        rows.remove(0);
+        rows.sort();
+    }
+    assert_eq!(there, expected(|time| time.1), "the local date");
+    assert_eq!(here, expected(|time| time.2), "the date of UTC");
+}
+
+#[test]
+fn queries_are_stopped_in_athena_when_a_signal_comes() {
+    let Some(server) = Server::start() else { return };
+    let site = Site::new();
+    let manifest = "study_prefix = 's'\n[[stages.default]]\ntype = 'build:parallel'\n\
+                    files = ['a.sql', 'b.sql', 'c.sql']\n";
+    site.file("studies/manifest.toml", manifest);
+    for name in ["a", "b", "c"] {
+        site.file(
+            &format!("studies/{name}.sql"),
+            format!("CREATE TABLE s__{name} AS SELECT n FROM core__patient;"),
+        );
+    }
+    server.order("linger 100");
+    let mut before = 0;
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let arguments = ["build", "-t", "s", "-s", "studies", "--max-concurrent=2"];
+        let mut command = command(&server, &site, &arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let states = || server.texts("states").split_off(before);
+        for _ in 0..600 {
+            if states().len() == 2 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        assert_eq!(states(), ["RUNNING"; 2]);
+        let arguments = [format!("-{signal}"), child.id().to_string()];
+        assert!(Command::new("kill").args(arguments).status().unwrap().success());
+        let ended = Ended::from(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, Some(code), "{}", ended.err);
+        assert!(ended.err.contains("stopped by a signal"), "{}", ended.err);
+        // Nor has the third begun, which waited for its turn.
+        assert_eq!(states(), ["CANCELLED"; 2], "{signal}");
+        before += 2;
+    }
+    assert_eq!(server.texts("tables"), ["core__patient"]);
+    server.order("linger 0");
+    on_athena(&server, &site, &["build", "-t", "s", "-s", "studies"]);
+    assert_eq!(server.texts("tables"), ["core__patient", "s__a", "s__b", "s__c"]);
 }

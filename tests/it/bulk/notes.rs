@@ -1,9 +1,19 @@
 //! Clinical notes.
 
+use std::collections::BTreeSet;
 use std::io::Write;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use cumulus_etl::bulk::inline::{Selection, inline as inline_folder};
+use cumulus_etl::http::{Auth, Client, Options, Pace};
+use cumulus_etl::store::Folder;
+use rustix::fs::{FlockOperation, flock};
 
 use super::server::{Fault, Server};
 use super::*;
+use crate::s3::S3;
 
 fn attachment(id: &str, attachment: &str) -> String {
     format!(
@@ -118,4 +128,180 @@ fn only_the_notes_that_were_asked_for() {
     let mut command = site.command();
     command.args(["inline", "in", "--fhir-url", &server.base(), "--inline-resource=Patient"]);
     assert_eq!(end(&mut command).code, Some(23));
+}
+
+/// Files of documents of every kind: plain and compressed, at any depth, with and without notes.
+fn documents(count: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let note = |n: usize| {
+        let (kind, url) = match n % 5 {
+            0 => ("text/plain", "Binary/json"),
+            1 => ("text/html", "Binary/bare"),
+            2 => ("application/pdf", "Binary/pdf"),
+            3 => ("text/plain", "Binary/missing"),
+            _ => ("text/plain", "Binary/plain"),
+        };
+        attachment(&format!("d{n}"), &format!(r#"{{"contentType":"{kind}","url":"{url}"}}"#))
+    };
+    let plain: String = (0..count).map(note).collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(plain.as_bytes()).unwrap();
+    let none = attachment("none", r#"{"contentType":"application/pdf","url":"Binary/pdf"}"#);
+    vec![
+        ("DocumentReference.000.ndjson", plain.trim_end().to_owned().into_bytes()),
+        ("deep/er/documents.ndjson.gz", gzip.finish().unwrap()),
+        ("none.ndjson", none.into_bytes()),
+    ]
+}
+
+/// What a folder on any store holds, by name.
+fn content_of(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
+    let names = folder.list().unwrap().into_iter().map(|entry| entry.name);
+    names.map(|name| (name.clone(), folder.read(&name).unwrap().unwrap().to_vec())).collect()
+}
+
+#[test]
+fn notes_come_into_any_store_and_the_files_are_the_same_to_the_byte() {
+    let server = server();
+    let base = server.base().parse().unwrap();
+    let client = Client::new(&base, Auth::none(), &Options::default()).unwrap();
+    let selection = Selection::new(Vec::new(), Vec::new()).unwrap();
+    let site = Site::new();
+    let mut found = Vec::new();
+    for location in [site.arg("in"), "memory://notes/of a week/".to_owned()] {
+        let folder = Folder::open(&location).unwrap();
+        for (name, bytes) in documents(40) {
+            folder.write(name, bytes).unwrap();
+        }
+        let put = || inline_folder(&client, &folder, &selection, 3, Pace::scaled(0.001), false);
+        let summary = put().unwrap();
+        assert_eq!((summary.downloaded, summary.present), (48, 0), "{location}: {summary:?}");
+        let first = content_of(&folder);
+        server.forget();
+        let summary = put().unwrap();
+        assert_eq!((summary.downloaded, summary.present), (0, 48), "{location}: {summary:?}");
+        assert!(server.seen("GET", "Binary/plain").is_empty(), "notes are asked for again");
+        assert_eq!(content_of(&folder), first, "{location}");
+        found.push(first);
+    }
+    let names: Vec<_> = found[0].keys().map(String::as_str).collect();
+    assert_eq!(names, documents(1).iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    assert!(found[0] == found[1], "the bucket's files are others");
+}
+
+#[test]
+fn notes_in_a_bucket_survive_a_run_that_is_killed() {
+    let Some(s3) = S3::start() else { return };
+    let server = server();
+    let count = 120;
+    server.change(|content| {
+        content.delay = Duration::from_millis(5);
+        // A URL for each, to see which are asked for.
+        for n in 0..count {
+            let note = ("text/plain".to_owned(), format!("note {n}").into());
+            content.notes.insert(format!("/fhir/Binary/n{n}"), note);
+        }
+    });
+    let row = |n: usize| {
+        let url = format!(r#"{{"contentType":"text/plain","url":"Binary/n{n}"}}"#);
+        attachment(&format!("d{n}"), &url)
+    };
+    let rows: String = (0..count).map(row).collect();
+    let before = Site::new();
+    before.input("d.ndjson", &rows);
+    let command = || {
+        let mut command = before.command();
+        s3.reach(&mut command).env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+        command.args(["inline", "s3://input/", "--fhir-url", &server.base()]);
+        command.args(["--max-connections=2"]).stdout(Stdio::null());
+        command
+    };
+    let objects = || {
+        let saved = tempfile::tempdir().unwrap();
+        s3.order(&format!("save input {}", saved.path().display()));
+        files(saved.path())
+    };
+    let load = || s3.order(&format!("load input {}", before.path("in").display()));
+    load();
+    let ended = end(&mut command());
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains(&format!("{count} downloaded")), "{}", ended.err);
+    let expected = objects();
+    assert_eq!(expected.keys().collect::<Vec<_>>(), ["d.ndjson"]);
+    let (mut killed, mut spared) = (0, 0);
+    for notes in [1, 20, 40, 60, 80, 100] {
+        load();
+        server.forget();
+        let mut child = command().stderr(Stdio::null()).spawn().unwrap();
+        while server.requests().len() < notes && child.try_wait().unwrap().is_none() {
+            sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        if child.wait().unwrap().code() == Some(0) {
+            continue;
+        }
+        killed += 1;
+        // What it has asked for last is done.
+        s3.order("resume");
+        // Whoever reads it meanwhile finds a whole file: the old one or the new one.
+        let there = objects().remove("d.ndjson").unwrap();
+        assert!(there == rows.as_bytes() || there == expected["d.ndjson"], "{notes}");
+        let noted: BTreeSet<_> = server.requests().iter().map(|seen| seen.path.clone()).collect();
+        server.forget();
+        let ended = end(&mut command());
+        assert_eq!(ended.code, Some(0), "{notes}: {}", ended.err);
+        assert!(objects() == expected, "{notes}: {:?}", objects().keys());
+        let again = server.requests().iter().filter(|seen| noted.contains(&seen.path)).count();
+        spared += noted.len().saturating_sub(again);
+    }
+    assert!(killed >= 4, "{killed} runs were killed");
+    assert!(spared > count / 2, "what was noted down is of no use: {spared}");
+}
+
+#[test]
+fn a_draft_of_other_rows_is_not_used() {
+    let server = server();
+    let url = r#"{"contentType":"text/plain","url":"Binary/plain"}"#;
+    let other = r#"{"contentType":"text/plain","url":"Binary/plain","data":"b3RoZXI="}"#;
+    let base = server.base().parse().unwrap();
+    let client = Client::new(&base, Auth::none(), &Options::default()).unwrap();
+    let selection = Selection::new(Vec::new(), Vec::new()).unwrap();
+    let site = Site::new();
+    for location in [site.arg("in"), "memory://drafts/".to_owned()] {
+        let folder = Folder::open(&location).unwrap();
+        folder.write("d.ndjson", attachment("new", url)).unwrap();
+        // Of a file that was there before, and whose run was killed.
+        match folder.local() {
+            Some(_) => folder.write(".d.ndjson.draft", attachment("old", other)).unwrap(),
+            None => {
+                let row = format!("0 {}", attachment("old", other));
+                folder.write(".d.ndjson.draft/000000", row).unwrap();
+            }
+        }
+        let put = inline_folder(&client, &folder, &selection, 3, Pace::scaled(0.0), false);
+        assert_eq!(put.unwrap().downloaded, 1, "{location}");
+        let found = content_of(&folder);
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["d.ndjson"], "{location}");
+        let text = String::from_utf8(found["d.ndjson"].clone()).unwrap();
+        assert!(text.contains(r#""id":"new""#) && text.contains("aGVsbG8="), "{text}");
+    }
+}
+
+#[test]
+fn a_folder_is_for_one_run_at_a_time_and_must_be_there() {
+    let (site, server) = (Site::new(), server());
+    site.input("d.ndjson", attachment("a", r#"{"contentType":"text/plain","url":"Binary/plain"}"#));
+    let ended = |dir: &str| end(site.command().args(["inline", dir, "--fhir-url", &server.base()]));
+    let other = fs::File::open(site.path("in")).unwrap();
+    flock(&other, FlockOperation::LockExclusive).unwrap();
+    let refused = ended("in");
+    assert_eq!(refused.code, Some(26), "{}", refused.err);
+    assert!(refused.err.contains("another run"), "{}", refused.err);
+    drop(other);
+    for missing in ["nowhere", "memory://nothing/there"] {
+        let refused = ended(missing);
+        assert_eq!(refused.code, Some(54), "{}", refused.err);
+        assert!(refused.err.contains("does not exist"), "{}", refused.err);
+    }
+    assert_eq!(server.requests().len(), 0);
+    assert_eq!(ended("in").code, Some(0));
 }

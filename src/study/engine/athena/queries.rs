@@ -19,6 +19,7 @@ use super::explain::{explain, failed};
 use super::settings::Settings;
 use super::workgroup::Workgroup;
 use crate::error::{Error, Exit, Result};
+use crate::stop;
 use crate::store::block_on;
 use crate::ui::{signals, thousands};
 
@@ -67,8 +68,9 @@ impl Queries {
         let (known, stopper) = (running.clone(), client.clone());
         // What nobody waits for any more would go on, and be charged for.
         let end = signals::before_the_end(move || {
-            let ids: Vec<_> = held(&known).drain().collect();
             Some(Box::pin(async move {
+                // By now all that were being started are known.
+                let ids: Vec<_> = held(&known).drain().collect();
                 let stop =
                     |id: String| stopper.stop_query_execution().query_execution_id(id).send();
                 stream::iter(ids).map(stop).buffer_unordered(20).for_each(|_| async {}).await;
@@ -115,8 +117,14 @@ impl Queries {
         let _slot = self.slots.acquire().await.map_err(|_| Error::failed("queries have ended"))?;
         let mut tries = 1;
         loop {
-            let id = self.start(label, sql).await?;
-            held(&self.running).insert(id.clone());
+            let id = {
+                // The end of the process waits until it is known what runs, and nothing is started
+                // after that.
+                let _starting = stop::Writer::begin()?;
+                let id = self.start(label, sql).await?;
+                held(&self.running).insert(id.clone());
+                id
+            };
             let ended = self.wait(&id, label).await;
             held(&self.running).remove(&id);
             let query = ended?;

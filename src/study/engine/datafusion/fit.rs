@@ -1,4 +1,4 @@
-//! Names in lower case, as Athena has them, and arrays brought to such a schema.
+//! Names in lower case, as Athena has them, and arrays brought to a schema of such names.
 //!
 //! SQL on these tables knows no case: `recordedDate`, `"recordeddate"` and `RECORDEDDATE` are one
 //! column, and the same holds for fields of structs. So queries see every name in lower case, and a
@@ -8,8 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array};
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
@@ -65,56 +64,9 @@ pub fn same(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
 }
 
-/// The array as `to`: fields of structs, at any depth, by name in any spelling; those that it lacks
-/// are null, those that `to` lacks are left out.
-///
-/// # Errors
-/// A value that can't be had in the type.
+/// The array as `to`; see [`crate::table::fit`]. Names mean fields in any spelling.
 pub fn fit(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
-    if array.data_type() == to {
-        return Ok(array.clone());
-    }
-    match (array.data_type(), to) {
-        (DataType::Struct(from), DataType::Struct(fields)) => {
-            let array = array.as_struct();
-            let children = fields.iter().map(|field| match find(from, field.name()) {
-                Some((index, _)) => fit(array.column(index), field.data_type()),
-                None => Ok(new_null_array(field.data_type(), array.len())),
-            });
-            let children = children.collect::<Result<Vec<_>, _>>()?;
-            let nulls = array.nulls().cloned();
-            Ok(Arc::new(StructArray::try_new_with_length(
-                fields.clone(),
-                children,
-                nulls,
-                array.len(),
-            )?))
-        }
-        (DataType::List(_), DataType::List(item)) => {
-            let array = array.as_list::<i32>();
-            let values = fit(array.values(), item.data_type())?;
-            let (offsets, nulls) = (array.offsets().clone(), array.nulls().cloned());
-            Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?))
-        }
-        (DataType::LargeList(item) | DataType::FixedSizeList(item, _), DataType::List(_)) => {
-            let list = cast_with_options(array, &DataType::List(item.clone()), &options())?;
-            fit(&list, to)
-        }
-        (DataType::Map(_, _), DataType::Map(entries, sorted)) => {
-            let array = array.as_map();
-            let items: ArrayRef = Arc::new(array.entries().clone());
-            let items = fit(&items, entries.data_type())?;
-            let (offsets, nulls) = (array.offsets().clone(), array.nulls().cloned());
-            let items = items.as_struct().clone();
-            Ok(Arc::new(MapArray::try_new(entries.clone(), offsets, items, nulls, *sorted)?))
-        }
-        _ => cast_with_options(array, to, &options()),
-    }
-}
-
-/// A value that doesn't fit is an error, not a null.
-fn options() -> CastOptions<'static> {
-    CastOptions { safe: false, ..CastOptions::default() }
+    crate::table::fit(array, to, |fields, name| find(fields, name).map(|(index, _)| index))
 }
 
 /// The union of two schemas, in any spelling: what only `more` has comes last, at every depth. Where

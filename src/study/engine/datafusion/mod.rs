@@ -13,6 +13,7 @@ mod catalog;
 pub mod cluster;
 mod database;
 mod fit;
+mod projections;
 mod run;
 mod scan;
 mod session;
@@ -52,7 +53,6 @@ pub enum Input {
 /// The embedded engine.
 pub struct DataFusion {
     runner: Arc<Runner>,
-    _work: WorkFolder,
 }
 
 impl DataFusion {
@@ -112,8 +112,7 @@ impl DataFusion {
             .enable_all()
             .build()
             .context("cannot start the query engine")?;
-        let runner = Arc::new(Runner { context, tables, runtime });
-        Ok(Self { runner, _work: work })
+        Ok(Self { runner: Arc::new(Runner { context, tables, runtime, work }) })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Plans and runs queries.
 
+use std::io;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -18,6 +19,7 @@ use super::catalog::Tables;
 use super::session::{CATALOG, SCHEMA};
 use super::write;
 use crate::error::{Error, Exit, Result};
+use crate::store::WorkFolder;
 use crate::study::dialect::{self, Refused, Spelling};
 use crate::study::engine::Rows;
 
@@ -26,6 +28,8 @@ pub struct Runner {
     pub context: SessionContext,
     pub tables: Arc<Tables>,
     pub runtime: Runtime,
+    /// What rows go to that don't fit in memory.
+    pub work: WorkFolder,
 }
 
 /// A query that can be run, and its columns as they are spelled.
@@ -76,7 +80,7 @@ impl Runner {
             let plan = state.create_physical_plan(&plan).await?;
             execute_stream(plan, state.task_ctx())
         });
-        let stream = stream.map_err(failed)?;
+        let stream = stream.map_err(|error| failed(error, &self.work))?;
         let batches = Batches { runner: self.clone(), stream, schema: schema.clone() };
         Ok(Rows { schema, batches: Box::new(batches) })
     }
@@ -118,7 +122,7 @@ impl Iterator for Batches {
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.runner.runtime.block_on(self.stream.next())?;
         let batch = batch.and_then(|batch| Ok(write::brought(&batch, &self.schema)?));
-        Some(batch.map_err(failed))
+        Some(batch.map_err(|error| failed(error, &self.runner.work)))
     }
 }
 
@@ -145,8 +149,9 @@ fn invalid(error: DataFusionError) -> Error {
 }
 
 /// The engine's reason why a query did not come to its end, without values of rows.
-fn failed(error: DataFusionError) -> Error {
+fn failed(error: DataFusionError, work: &WorkFolder) -> Error {
     match root(error) {
+        DataFusionError::IoError(error) => not_kept(work, &error),
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(own) => *own,
             Err(other) => Error::failed(without_values(&other.to_string())),
@@ -159,6 +164,7 @@ fn failed(error: DataFusionError) -> Error {
             ArrowError::CastError(_) | ArrowError::ParseError(_) => Error::failed(
                 "a value can't be cast as the statement asks: use try_cast, or filter before",
             ),
+            ArrowError::IoError(_, error) => not_kept(work, &error),
             ArrowError::DivideByZero => Error::failed("division by zero"),
             other => Error::failed(without_values(&other.to_string())),
         },
@@ -169,6 +175,15 @@ fn failed(error: DataFusionError) -> Error {
         }
         other => Error::failed(without_values(&other.strip_backtrace())),
     }
+}
+
+/// Tables are read and written by us and by the stores: the engine's own files are for what does not
+/// fit in memory.
+fn not_kept(work: &WorkFolder, error: &io::Error) -> Error {
+    Error::failed(format!(
+        "cannot keep what does not fit in memory in the work folder '{work}': {error}; name another \
+         disk with --work-dir, or raise --memory-limit"
+    ))
 }
 
 /// The error that others are wrapped around.

@@ -13,6 +13,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 
+use super::projections;
 use crate::error::{Context, Result};
 use crate::memory;
 use crate::study::dialect;
@@ -80,10 +81,16 @@ pub fn builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder
     // One kind of text everywhere: functions and joins need not convert.
     options.execution.parquet.schema_force_view_types = false;
     options.execution.parquet.skip_metadata = true;
+    equipped(config, runtime)
+}
+
+/// A session with our functions and rules in it.
+pub fn equipped(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder {
     let builder = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
-        .with_default_features();
+        .with_default_features()
+        .with_physical_optimizer_rules(projections::rules());
     dialect::extend(builder)
 }
 

@@ -12,7 +12,6 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
@@ -21,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
+use super::super::session::{Limits, equipped};
 use super::codec::{Scans, Tables};
 use super::reached::Reached;
 use super::said;
@@ -28,7 +28,6 @@ use super::{Cluster, failed};
 use crate::error::{Context, Error, Exit, Result};
 use crate::memory;
 use crate::store::{StoreOptions, WorkFolder};
-use crate::study::dialect;
 
 /// An executor that has been silent for so long is taken for lost, and its tasks are given to
 /// others. It says something every 5 seconds at least.
@@ -80,7 +79,7 @@ impl Scheduler {
                 let runtime = RuntimeEnvBuilder::new()
                     .with_object_store_registry(Arc::new(Reached::new(stores.clone())))
                     .build_arc()?;
-                Ok(session(config, runtime).build())
+                Ok(equipped(config, runtime).build())
             }));
         let config = SchedulerConfig {
             override_logical_codec: Some(Arc::new(Tables::default())),
@@ -150,7 +149,7 @@ impl Executor {
                 .with_object_store_registry(Arc::new(Reached::new(stores.clone())))
                 .build_arc()
         };
-        let functions = session(session_config(), Arc::new(RuntimeEnv::default())).build();
+        let functions = equipped(session_config(), Arc::new(RuntimeEnv::default())).build();
         let config = ExecutorProcessConfig {
             bind_host: bind.ip().to_string(),
             port: bind.port(),
@@ -191,7 +190,7 @@ impl Executor {
 
 /// Half of what there is: as for the embedded engine.
 pub fn default_memory() -> u64 {
-    super::super::session::Limits::of_machine().memory as u64
+    Limits::of_machine().memory as u64
 }
 
 /// As many tasks as there are cores.
@@ -203,15 +202,6 @@ fn session_config() -> SessionConfig {
     SessionConfig::new_with_ballista()
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(true)
-}
-
-/// A session with our functions in it.
-fn session(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder {
-    let builder = SessionStateBuilder::new()
-        .with_config(config)
-        .with_runtime_env(runtime)
-        .with_default_features();
-    dialect::extend(builder)
 }
 
 fn runtime() -> Result<Runtime> {

@@ -1,0 +1,166 @@
+//! What is done of a file before that is replaced.
+//!
+//! On a disk it is a hidden file beside it, with the lines that have been seen, as they will be. A
+//! line is there as soon as its notes are.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::Summary;
+use super::lines::Lines;
+use super::objects::ObjectDraft;
+use super::row::{self, Notes};
+use crate::bulk::part::write_lines;
+use crate::error::{Context, Result};
+use crate::http::Pace;
+use crate::store::Folder;
+
+/// The draft of one file.
+pub(super) enum Draft {
+    Disk(FileDraft),
+    Bucket(Box<ObjectDraft>),
+}
+
+impl Draft {
+    /// Opens what an earlier run has left, or begins anew.
+    pub(super) fn open(folder: &Folder, name: &str, pace: Pace) -> Result<Self> {
+        match folder.local() {
+            Some(path) => FileDraft::open(&path.join(name)).map(Self::Disk),
+            None => ObjectDraft::open(folder, name, pace).map(|draft| Self::Bucket(draft.into())),
+        }
+    }
+
+    /// Passes over the lines that an earlier run is done with, and gives what it did with them.
+    /// `None` where the draft is not of these rows: somebody has put another file there.
+    pub(super) fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Summary>> {
+        match self {
+            Self::Disk(draft) => draft.resume(lines, notes),
+            Self::Bucket(draft) => draft.resume(lines, notes),
+        }
+    }
+
+    /// Takes the next line; `changed`: whether it has got notes.
+    pub(super) fn push(&mut self, line: &[u8], changed: bool) -> Result<()> {
+        match self {
+            Self::Disk(draft) => draft.push(line, changed),
+            Self::Bucket(draft) => draft.push(line, changed),
+        }
+    }
+
+    /// Puts the file with all that was pushed in the place of the one that is there, in one step.
+    pub(super) fn replace(self) -> Result<()> {
+        match self {
+            Self::Disk(draft) => draft.replace(),
+            Self::Bucket(draft) => draft.replace(),
+        }
+    }
+
+    /// Forgets it; the file stays as it is.
+    pub(super) fn discard(self) -> Result<()> {
+        match self {
+            Self::Disk(draft) => draft.discard(),
+            Self::Bucket(draft) => draft.discard(),
+        }
+    }
+}
+
+/// A file beside the file.
+pub(super) struct FileDraft {
+    /// The file that will be replaced.
+    path: PathBuf,
+    draft: PathBuf,
+    out: BufWriter<File>,
+}
+
+impl FileDraft {
+    fn open(path: &Path) -> Result<Self> {
+        let draft = beside(path, "draft");
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600);
+        let file = options.open(&draft).with_context(|| cannot_write(&draft))?;
+        let out = BufWriter::with_capacity(1 << 16, file);
+        Ok(Self { path: path.to_owned(), draft, out })
+    }
+
+    fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Summary>> {
+        let failed = || format!("cannot read '{}'", self.draft.display());
+        let (mut summary, mut whole) = (Summary::default(), 0);
+        let mut done = BufReader::with_capacity(1 << 16, self.out.get_ref());
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let count = done.read_until(b'\n', &mut line).with_context(failed)?;
+            // A run that was killed may have left half a line.
+            if !line.ends_with(b"\n") {
+                break;
+            }
+            match lines.next()? {
+                Some(original) if row::is_same(&original, &line) => {
+                    notes.compare(&original, &line, &mut summary);
+                }
+                _ => return Ok(None),
+            }
+            whole += count as u64;
+        }
+        drop(done);
+        self.out.get_ref().set_len(whole).with_context(|| cannot_write(&self.draft))?;
+        Ok(Some(summary))
+    }
+
+    fn push(&mut self, line: &[u8], changed: bool) -> Result<()> {
+        let failed = || cannot_write(&self.draft);
+        self.out.write_all(line).with_context(failed)?;
+        // A note took much longer than this: it must not be asked for again.
+        if changed { self.out.flush().with_context(failed) } else { Ok(()) }
+    }
+
+    fn replace(mut self) -> Result<()> {
+        self.out.flush().with_context(|| cannot_write(&self.draft))?;
+        replace(&self.path, &self.draft).with_context(|| cannot_write(&self.path))?;
+        self.discard()
+    }
+
+    fn discard(self) -> Result<()> {
+        let failed = || format!("cannot remove '{}'", self.draft.display());
+        fs::remove_file(&self.draft).with_context(failed)
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write '{}'", path.display())
+}
+
+/// Puts the draft in the file's place, compressed if that was.
+fn replace(path: &Path, draft: &Path) -> io::Result<()> {
+    let mut start = [0; 2];
+    let gzip = File::open(path)?.read(&mut start)? == 2 && start == [0x1f, 0x8b];
+    let new = if gzip {
+        let new = beside(path, "new");
+        write_lines(draft, &new, true, |_| true)?;
+        new
+    } else {
+        draft.to_owned()
+    };
+    let file = File::open(&new)?;
+    file.set_permissions(fs::metadata(path)?.permissions())?;
+    file.sync_all()?;
+    if !gzip {
+        // The draft itself would be gone: it is removed by its name afterwards.
+        let copy = beside(path, "new");
+        let _ = fs::remove_file(&copy);
+        fs::hard_link(draft, &copy).or_else(|_| fs::copy(draft, &copy).map(drop))?;
+        File::open(&copy)?.sync_all()?;
+        fs::rename(copy, path)?;
+    } else {
+        fs::rename(new, path)?;
+    }
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// `.Type.000.ndjson.gz.draft`: nobody takes it for data.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{end}"))
+}

@@ -1,0 +1,222 @@
+//! The draft of a file in a bucket: rows that have got notes, a part of them in an object each.
+//!
+//! ```text
+//!  .Type.000.ndjson.draft/000000     12 {"resourceType":…}
+//!                        /000001     line number, blank, row
+//! ```
+//!
+//! An object can't be added to, so a part is written for every few megabytes, or seconds. All other
+//! lines stand in the file itself: it is read once more when all rows have been seen, and written
+//! anew with the rows of the draft in the places of its own.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::Summary;
+use super::lines::Lines;
+use super::row::{self, Notes};
+use crate::bulk::part::Gzip;
+use crate::error::{Context, Error, Exit, Result};
+use crate::http::Pace;
+use crate::store::{Folder, Upload};
+
+/// Rows held in memory, in bytes.
+const PART: usize = 8 << 20;
+/// Notes of more time than this are not lost.
+const OFTEN: Duration = Duration::from_secs(10);
+
+/// The parts of a draft, and what is none yet.
+pub(super) struct ObjectDraft {
+    folder: Folder,
+    name: String,
+    /// Where the parts are.
+    parts: Folder,
+    /// How many there are.
+    count: usize,
+    /// Rows that are in no part yet.
+    waiting: Vec<u8>,
+    since: Instant,
+    often: Duration,
+    /// The number of the next line.
+    line: u64,
+}
+
+impl ObjectDraft {
+    pub(super) fn open(folder: &Folder, name: &str, pace: Pace) -> Result<Self> {
+        let (above, file) = name.rsplit_once('/').unwrap_or(("", name));
+        let parts = format!("{above}/.{file}.draft");
+        let parts = folder.child(parts.trim_start_matches('/'));
+        let count = parts.list()?.len();
+        Ok(Self {
+            folder: folder.clone(),
+            name: name.to_owned(),
+            parts,
+            count,
+            waiting: Vec::new(),
+            since: Instant::now(),
+            often: pace.of(OFTEN),
+            line: 0,
+        })
+    }
+
+    pub(super) fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Summary>> {
+        let found = self.parts.list()?.into_iter().map(|part| part.name);
+        if !found.eq((0..self.count).map(part_name)) {
+            return Ok(None);
+        }
+        let (mut summary, mut line) = (Summary::default(), 0);
+        let mut rows = Rows::of(self);
+        while let Some((number, changed)) = rows.next()? {
+            loop {
+                let Some(original) = lines.next()? else { return Ok(None) };
+                line += 1;
+                if line > number {
+                    if line != number + 1 || !row::is_same(&original, &changed) {
+                        return Ok(None);
+                    }
+                    notes.compare(&original, &changed, &mut summary);
+                    break;
+                }
+                notes.compare(&original, &original, &mut summary);
+            }
+        }
+        self.line = line;
+        Ok(Some(summary))
+    }
+
+    pub(super) fn push(&mut self, line: &[u8], changed: bool) -> Result<()> {
+        if changed {
+            if self.waiting.is_empty() {
+                self.since = Instant::now();
+            }
+            self.waiting.extend_from_slice(format!("{} ", self.line).as_bytes());
+            self.waiting.extend_from_slice(line);
+        }
+        self.line += 1;
+        let long_enough = !self.waiting.is_empty() && self.since.elapsed() >= self.often;
+        if self.waiting.len() < PART && !long_enough {
+            return Ok(());
+        }
+        let (name, part) = (part_name(self.count), Bytes::from(std::mem::take(&mut self.waiting)));
+        // One that is there may be our own: an answer that was lost is asked for again.
+        if !self.parts.write_new(&name, part.clone())? && self.parts.read(&name)? != Some(part) {
+            return Err(self.disturbed());
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    pub(super) fn replace(self) -> Result<()> {
+        let mut lines = Lines::open(&self.folder, &self.name)?;
+        let failed = || format!("cannot write '{}'", self.folder.show(&self.name));
+        let mut out = Out::begin(self.folder.upload(&self.name)?, lines.gzip);
+        let mut rows = Rows::of(&self);
+        let mut row = rows.next()?;
+        for number in 0.. {
+            let Some(original) = lines.next()? else { break };
+            match row.take_if(|(of, _)| *of == number) {
+                Some((_, changed)) if row::is_same(&original, &changed) => {
+                    out.write(&changed).with_context(failed)?;
+                    row = rows.next()?;
+                }
+                Some(_) => return Err(self.disturbed()),
+                None => out.write(&original).with_context(failed)?,
+            }
+        }
+        if row.is_some() {
+            return Err(self.disturbed());
+        }
+        out.end().with_context(failed)?.finish()?;
+        self.discard()
+    }
+
+    pub(super) fn discard(self) -> Result<()> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        // From the end: what a sudden end leaves is a draft still, of fewer rows.
+        let mut names: Vec<_> = self.parts.list()?.into_iter().map(|part| part.name).collect();
+        names.sort_unstable();
+        names.iter().rev().try_for_each(|name| self.parts.remove(name))
+    }
+
+    fn disturbed(&self) -> Error {
+        let message = format!(
+            "another run puts notes into '{}', or has replaced it; let it end, and run again",
+            self.folder.show(&self.name)
+        );
+        Error::new(Exit::FolderNotEmpty, message)
+    }
+}
+
+fn part_name(number: usize) -> String {
+    format!("{number:06}")
+}
+
+/// The rows of a draft in their order, with the numbers of their lines.
+struct Rows<'d> {
+    draft: &'d ObjectDraft,
+    /// The next part.
+    next: usize,
+    /// What is left of a part.
+    part: Bytes,
+}
+
+impl<'d> Rows<'d> {
+    fn of(draft: &'d ObjectDraft) -> Self {
+        Self { draft, next: 0, part: Bytes::new() }
+    }
+
+    fn next(&mut self) -> Result<Option<(u64, Bytes)>> {
+        let ObjectDraft { parts, count, waiting, .. } = self.draft;
+        while self.part.is_empty() {
+            self.part = match self.next {
+                number if number < *count => {
+                    parts.read(&part_name(number))?.ok_or_else(|| self.draft.disturbed())?
+                }
+                number if number == *count => Bytes::copy_from_slice(waiting),
+                _ => return Ok(None),
+            };
+            self.next += 1;
+        }
+        let end = memchr::memchr(b'\n', &self.part).map_or(self.part.len(), |end| end + 1);
+        let row = self.part.split_to(end);
+        let blank = memchr::memchr(b' ', &row).unwrap_or_default();
+        let number = std::str::from_utf8(&row[..blank]).ok().and_then(|text| text.parse().ok());
+        let number = number.ok_or_else(|| {
+            Error::failed(format!("'{parts}' is no draft of this program; remove it"))
+        })?;
+        Ok(Some((number, row.slice(blank + 1..))))
+    }
+}
+
+/// The new file.
+enum Out {
+    Plain(Box<Upload>),
+    Gzip(Box<Gzip<Upload>>),
+}
+
+impl Out {
+    fn begin(upload: Upload, gzip: bool) -> Self {
+        match gzip {
+            true => Self::Gzip(Gzip::new(upload, false).into()),
+            false => Self::Plain(upload.into()),
+        }
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(upload) => upload.write_all(line),
+            Self::Gzip(gzip) => gzip.write(line),
+        }
+    }
+
+    fn end(self) -> io::Result<Upload> {
+        match self {
+            Self::Plain(upload) => Ok(*upload),
+            Self::Gzip(mut gzip) => gzip.finish().map(|()| gzip.into_inner()),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Arrays brought to another form of their type: that of a table's schema.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Fields};
+use arrow::error::ArrowError;
+
+/// Which of `fields` a name means, if any: by its place.
+pub type Find = fn(fields: &Fields, name: &str) -> Option<usize>;
+
+/// The array as `to`. Fields of structs, at any depth, are found by `find`: those that it lacks are
+/// null, those that `to` lacks are left out.
+///
+/// # Errors
+/// A value that can't be had in the type.
+pub fn fit(array: &ArrayRef, to: &DataType, find: Find) -> Result<ArrayRef, ArrowError> {
+    if array.data_type() == to {
+        return Ok(array.clone());
+    }
+    match (array.data_type(), to) {
+        (DataType::Struct(from), DataType::Struct(fields)) => {
+            let array = array.as_struct();
+            let children = fields.iter().map(|field| match find(from, field.name()) {
+                Some(index) => fit(array.column(index), field.data_type(), find),
+                None => Ok(new_null_array(field.data_type(), array.len())),
+            });
+            let children = children.collect::<Result<Vec<_>, _>>()?;
+            let (nulls, len) = (array.nulls().cloned(), array.len());
+            Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), children, nulls, len)?))
+        }
+        (DataType::List(_), DataType::List(item)) => {
+            let array = array.as_list::<i32>();
+            let values = fit(array.values(), item.data_type(), find)?;
+            let (offsets, nulls) = (array.offsets().clone(), array.nulls().cloned());
+            Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?))
+        }
+        (DataType::LargeList(item) | DataType::FixedSizeList(item, _), DataType::List(_)) => {
+            fit(&cast(array, &DataType::List(item.clone()))?, to, find)
+        }
+        (DataType::Map(_, _), DataType::Map(entries, sorted)) => {
+            let array = array.as_map();
+            let items: ArrayRef = Arc::new(array.entries().clone());
+            let items = fit(&items, entries.data_type(), find)?;
+            let (offsets, nulls) = (array.offsets().clone(), array.nulls().cloned());
+            let items = items.as_struct().clone();
+            Ok(Arc::new(MapArray::try_new(entries.clone(), offsets, items, nulls, *sorted)?))
+        }
+        _ => cast(array, to),
+    }
+}
+
+/// A value that doesn't fit is an error, not a null.
+fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() })
+}
