@@ -152,7 +152,7 @@ pub fn archive(
     }
     zip.finish(&study.manifest)?;
     data.create()?;
-    place::send(&local, data, &name)?;
+    place::send(&local, &data.clone().private(), &name)?;
     exported.archive = data.show(&name);
     Ok(exported)
 }

@@ -75,9 +75,10 @@ impl StoredTable {
 }
 
 impl Database {
-    /// The database in a folder, which need not be there yet.
+    /// The database in a folder, which need not be there yet. On a disk, what is written is for its
+    /// owner only: tables may hold rows of patients.
     pub fn new(root: Folder) -> Self {
-        Self { root }
+        Self { root: root.private() }
     }
 
     /// The folder of a study.
