@@ -101,8 +101,11 @@ pub fn export(
     let place = Place::begin(data, &study.prefix, work)?;
     let mut exported = Exported::default();
     let archive = format!("{}.zip", study.prefix);
-    let mut zip = Archive::begin(&place.path(&archive))?;
-    for (name, tag) in &tables {
+    // Its name is that of a whole one only when it is whole.
+    let part = place.path(&format!("{archive}.part"));
+    let mut zip = Archive::begin(&part)?;
+    for (table, screen) in study.tables.iter().zip(&mut screens) {
+        let (name, tag) = (&table.name, table.kind.tag());
         let csv = place.path(&format!("{name}.{tag}.csv"));
         let parquet = work.path().join(format!("{name}.{tag}.parquet"));
         let counts = matches!(*tag, "cube" | "annotated_cube");
@@ -142,6 +145,9 @@ pub fn archive(
         let base = format!("{}.{tag}", table.name);
         let csv = work.path().join(format!("{base}.csv"));
         let parquet = work.path().join(format!("{base}.parquet"));
+    let whole = place.path(&archive);
+    std::fs::rename(&part, &whole)
+        .with_context(|| format!("cannot write '{}'", whole.display()))?;
         if write_table(engine, &table.name, false, &csv, &parquet, work)? {
             zip.add(&format!("{base}.csv"), &csv)?;
             zip.add(&format!("{base}.parquet"), &parquet)?;
