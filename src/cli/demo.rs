@@ -10,6 +10,7 @@ use crate::config::EtlConfig;
 use crate::demo::{self, Summary};
 use crate::error::Result;
 use crate::share::export::{Study, export};
+use crate::share::screen::Allowed;
 use crate::store::{Folder, WorkFolder};
 use crate::study::build::{self, Observer};
 use crate::study::engine::TableInfo;
@@ -116,7 +117,8 @@ fn study(output: &str, database: &str, shared: &str) -> Result<()> {
     let engine = DataFusion::open(Folder::open(database)?, input, work.clone(), &limits)?;
     let built = build::build_core(&engine, limits.threads, &Quiet)?;
     println!("Built core: {} tables in {:.1} s", built.tables.len(), built.time.as_secs_f64());
-    let exported = export(&engine, &Study::core()?, &Folder::open(shared)?, &work)?;
+    let exported =
+        export(&engine, &Study::core()?, &Folder::open(shared)?, &Allowed::default(), &work)?;
     println!("Exported {} tables of core to {}", exported.tables.len(), exported.archive);
     Ok(())
 }
