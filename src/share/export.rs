@@ -1,14 +1,14 @@
 //! Exports of a study: a CSV per table, and all of them as Parquet in a zip.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::LazyLock;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -16,20 +16,21 @@ use chrono::{SecondsFormat, Utc};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
-use regex::Regex;
+use tracing::warn;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::manifest;
 use super::place::{self, Place};
+use super::screen::{Allowed, COUNT, LEAST, Screen};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::core;
 use crate::study::engine::Engine;
-use crate::study::manifest::{ExportKind, ExportTable, Manifest, Work};
+use crate::study::manifest::{Content, ExportKind, ExportTable, Manifest, Work};
+use crate::study::workflow::Workflow;
+use crate::ui::thousands;
 
-/// The column of counts.
-const COUNT: &str = "cnt";
 /// What tables are tagged as that are archived only.
 const ARCHIVE: &str = "archive";
 
@@ -42,6 +43,8 @@ pub struct Study {
     pub tables: Vec<ExportTable>,
     /// What goes with them as `manifest.toml`.
     pub manifest: String,
+    /// The minimum of each table that a counts workflow makes, by name in lower case.
+    minimums: HashMap<String, u64>,
 }
 
 /// What an export did.
@@ -67,6 +70,7 @@ impl Study {
             prefix: study.prefix.clone(),
             tables: tables.collect(),
             manifest: manifest::spelled_out(study)?,
+            minimums: minimums(study),
         })
     }
 
@@ -75,48 +79,92 @@ impl Study {
         let tables = core::exports()?;
         let about = "FHIR's tables, flattened for analysts";
         let manifest = manifest::declared(core::PREFIX, about, &tables)?;
-        Ok(Self { prefix: core::PREFIX.to_owned(), tables, manifest })
+        let minimum = |name: &str| format!("{}__{name}", core::PREFIX).to_lowercase();
+        let minimums = core::counts()?.into_iter();
+        let minimums = minimums.map(|table| (minimum(&table.name), table.min_subject)).collect();
+        Ok(Self { prefix: core::PREFIX.to_owned(), tables, manifest, minimums })
     }
+
+    /// The smallest count that a table may have; `None` for what is not counts.
+    fn least(&self, table: &ExportTable) -> Option<u64> {
+        let counts = matches!(table.kind, ExportKind::Cube | ExportKind::AnnotatedCube);
+        let promised = self.minimums.get(&table.name.to_lowercase()).copied();
+        counts.then_some(promised.unwrap_or(LEAST))
+    }
+}
+
+/// What the counts workflows that a study builds promise of their tables.
+fn minimums(study: &Manifest) -> HashMap<String, u64> {
+    let mut minimums = HashMap::new();
+    for action in study.stages.values().flatten() {
+        let Work::Build { files, .. } = &action.work else { continue };
+        for file in files {
+            let Content::Workflow(Workflow::Counts(tables)) = &file.content else { continue };
+            let promised = |name: &str| study.table(name).to_lowercase();
+            minimums.extend(tables.iter().map(|table| (promised(&table.name), table.min_subject)));
+        }
+    }
+    minimums
 }
 
 /// Writes a study's export to `data/<study>/`, in place of the earlier one.
 ///
 /// # Errors
-/// A table that was not built; one that must not be shared as what it is tagged as. The earlier
-/// export stays then.
+/// A table that was not built; one that must not be shared, or not as what it is tagged as, unless it
+/// is `allowed`. The earlier export stays then.
 pub fn export(
     engine: &dyn Engine,
     study: &Study,
     data: &Folder,
+    allowed: &Allowed,
     work: &WorkFolder,
 ) -> Result<Exported> {
     if study.tables.is_empty() {
         let message = format!("study '{}' exports no tables", study.prefix);
         return Err(Error::new(Exit::StudyInvalid, message));
     }
-    let tables = study.tables.iter().map(|table| (table.name.clone(), table.kind.tag()));
-    let tables: Vec<_> = tables.collect();
+    let mut screens = Vec::new();
     for table in &study.tables {
         let schema = columns(engine, &table.name)?;
-        check_columns(&schema, table)?;
+        screens.push(Screen::of(&schema, study.least(table)));
     }
     let place = Place::begin(data, &study.prefix, work)?;
     let mut exported = Exported::default();
     let archive = format!("{}.zip", study.prefix);
-    let mut zip = Archive::begin(&place.path(&archive))?;
-    for (name, tag) in &tables {
+    // Its name is that of a whole one only when it is whole.
+    let part = place.path(&format!("{archive}.part"));
+    let mut zip = Archive::begin(&part)?;
+    for (table, screen) in study.tables.iter().zip(&mut screens) {
+        let (name, tag) = (&table.name, table.kind.tag());
         let csv = place.path(&format!("{name}.{tag}.csv"));
         let parquet = work.path().join(format!("{name}.{tag}.parquet"));
-        let counts = matches!(*tag, "cube" | "annotated_cube");
-        if write_table(engine, name, counts, &csv, &parquet, work)? {
+        if write_table(engine, name, Some(screen), &csv, &parquet, work)? {
             zip.add(&format!("{name}.{tag}.parquet"), &parquet)?;
             exported.tables.push(name.clone());
         } else {
             exported.empty.push(name.clone());
         }
     }
+    judge(study, &screens, allowed)?;
     zip.finish(&study.manifest)?;
+    let whole = place.path(&archive);
+    std::fs::rename(&part, &whole)
+        .with_context(|| format!("cannot write '{}'", whole.display()))?;
     place.commit()?;
+    for (table, screen) in study.tables.iter().zip(&screens).filter(|(_, screen)| screen.few() > 0)
+    {
+        warn!(
+            study = study.prefix,
+            "{}: {} of its cells count fewer than {LEAST}, {}. Look at them before they are shared",
+            table.name,
+            thousands(screen.few()),
+            match study.minimums.get(&table.name.to_lowercase()) {
+                Some(least) if *least < LEAST =>
+                    format!("as its workflow says (min_subject = {least})"),
+                _ => "as --allow-small-cells says".to_owned(),
+            }
+        );
+    }
     exported.archive = data.child(&study.prefix).show(&archive);
     Ok(exported)
 }
@@ -144,7 +192,7 @@ pub fn archive(
         let base = format!("{}.{tag}", table.name);
         let csv = work.path().join(format!("{base}.csv"));
         let parquet = work.path().join(format!("{base}.parquet"));
-        if write_table(engine, &table.name, false, &csv, &parquet, work)? {
+        if write_table(engine, &table.name, None, &csv, &parquet, work)? {
             zip.add(&format!("{base}.csv"), &csv)?;
             zip.add(&format!("{base}.parquet"), &parquet)?;
             exported.tables.push(table.name);
@@ -154,7 +202,7 @@ pub fn archive(
     }
     zip.finish(&study.manifest)?;
     data.create()?;
-    place::send(&local, data, &name)?;
+    place::send(&local, &data.clone().private(), &name)?;
     exported.archive = data.show(&name);
     Ok(exported)
 }
@@ -175,52 +223,27 @@ fn columns(engine: &dyn Engine, table: &str) -> Result<SchemaRef> {
     })
 }
 
-/// Refuses a table that is said to hold counts and looks as if it had a row for each patient.
-fn check_columns(schema: &Schema, table: &ExportTable) -> Result<()> {
-    if !matches!(table.kind, ExportKind::Cube | ExportKind::AnnotatedCube) {
+/// Refuses tables that must not leave as they are; names each, with all that is wrong.
+fn judge(study: &Study, screens: &[Screen], allowed: &Allowed) -> Result<()> {
+    let mut faults = Vec::new();
+    for (table, screen) in study.tables.iter().zip(screens) {
+        let name = &table.name;
+        let found = screen.faults(name, allowed.ids(name), allowed.small_cells(name));
+        let tag = table.kind.tag();
+        faults.extend(found.iter().map(|why| format!("{name} is not exported as {tag}: {why}")));
+    }
+    if faults.is_empty() {
         return Ok(());
     }
-    let refuse = |why: String| {
-        Err(Error::new(
-            Exit::StudyInvalid,
-            format!(
-                "{} is not exported as {}: {why}. Nothing was exported",
-                table.name,
-                table.kind.tag()
-            ),
-        ))
-    };
-    let names = schema.fields().iter().map(|field| field.name().to_lowercase());
-    let names: Vec<_> = names.collect();
-    if !names.iter().any(|name| name == COUNT) {
-        return refuse(format!("it has no column {COUNT}"));
-    }
-    match names.iter().find(|name| is_id(name)) {
-        None => Ok(()),
-        Some(name) => refuse(format!(
-            "its column {name} looks like one of IDs, and counts have none; give it another name if \
-             it is not"
-        )),
-    }
+    let message = format!("{}. Nothing was exported", faults.join(".\n"));
+    Err(Error::new(Exit::StudyInvalid, message))
 }
-
-/// Whether a column, by its name, identifies patients or their data.
-fn is_id(name: &str) -> bool {
-    const NAMES: [&str; 9] =
-        ["id", "ids", "mrn", "patient", "subject", "encounter", "reference", "ref", "identifier"];
-    const ENDS: [&str; 5] = ["_id", "_ids", "_ref", "_mrn", "_reference"];
-    NAMES.contains(&name) || ENDS.iter().any(|end| name.ends_with(end))
-}
-
-/// An anonymous ID, or a reference to one.
-static ID: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new("^(?:#?[A-Z][A-Za-z]+/)?[0-9a-f]{64}$").ok());
 
 /// Writes a sorted table in both forms; false, and nothing, if it has no rows.
 fn write_table(
     engine: &dyn Engine,
     name: &str,
-    counts: bool,
+    mut screen: Option<&mut Screen>,
     csv: &Path,
     parquet: &Path,
     work: &WorkFolder,
@@ -232,8 +255,8 @@ fn write_table(
         if batch.num_rows() == 0 {
             continue;
         }
-        if counts {
-            check_values(name, &batch)?;
+        if let Some(screen) = &mut screen {
+            screen.look(&batch)?;
         }
         let files = match &mut out {
             Some(files) => files,
@@ -245,23 +268,6 @@ fn write_table(
         None => Ok(false),
         Some(files) => files.finish().map(|()| true),
     }
-}
-
-/// Refuses counts by a value that is an anonymous ID, whatever its column is called.
-fn check_values(table: &str, batch: &RecordBatch) -> Result<()> {
-    let Some(id) = ID.as_ref() else { return Ok(()) };
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        let Some(texts) = column.as_string_opt::<i32>() else { continue };
-        if texts.iter().flatten().any(|text| id.is_match(text)) {
-            let message = format!(
-                "{table} is not exported: its column {} has anonymous IDs, and counts have none. \
-                 Nothing was exported",
-                field.name()
-            );
-            return Err(Error::new(Exit::StudyInvalid, message));
-        }
-    }
-    Ok(())
 }
 
 /// A table's two files.

@@ -1,23 +1,21 @@
 //! The tables of a study from an archive of its export.
 
 use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use zip::ZipArchive;
 
+use super::unpack::Unpacking;
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::WorkFolder;
 use crate::study::engine::{Engine, Start, TableInfo};
+use crate::study::manifest::prefix_fault;
 
 /// What tables in archives are tagged as.
 const TAGS: [&str; 5] = ["cube", "annotated_cube", "flat", "meta", "archive"];
-/// Bounds of what an archive may become.
+/// The most members that an archive may have.
 const MEMBERS: usize = 10_000;
-const MEMBER_BYTES: u64 = 64 << 30;
-const RATIO: u64 = 1000;
-const SMALL: u64 = 16 << 20;
 
 /// A table in an archive.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,27 +40,38 @@ pub fn import(
     let file = File::open(path).with_context(|| format!("cannot read '{}'", path.display()))?;
     let mut zip = ZipArchive::new(file).map_err(|_| refuse("it is no zip".to_owned()))?;
     let (study, members) = members(&mut zip).map_err(refuse)?;
-    // All of it is unpacked and read once before anything is changed.
-    let mut unpacked = Vec::new();
-    for member in members {
-        let out = work.path().join(format!("{}.parquet", member.table));
-        unpack(&mut zip, member.index, &out).map_err(refuse)?;
-        let opened = File::open(&out).context("cannot read what was unpacked")?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(opened);
-        let reader = reader.map_err(|_| refuse(format!("{} is no Parquet file", member.table)))?;
-        unpacked.push((member.table, reader));
+    // All of it is unpacked and looked at before anything is changed. Files are open one at a time:
+    // there may be more than a process may have.
+    let place = |table: &str| work.path().join(format!("import-{}.parquet", table.to_lowercase()));
+    let mut unpacking = Unpacking::default();
+    for member in &members {
+        let path = place(&member.table);
+        let mut file =
+            File::create(&path).with_context(|| format!("cannot write '{}'", path.display()))?;
+        unpacking.unpack(&mut zip, member.index, &mut file).map_err(refuse)?;
+        reader(&path).map_err(|_| refuse(format!("{} is no Parquet file", member.table)))?;
     }
     let build = engine.begin(&study, Start::Empty)?;
     let mut tables = Vec::new();
-    for (table, reader) in unpacked {
-        let schema = reader.schema().clone();
-        let batches = reader.build().context("cannot read what was unpacked")?;
+    for Member { table, .. } in members {
+        let path = place(&table);
         let context = format!("cannot read {table}");
+        let reader = reader(&path).with_context(|| context.clone())?;
+        let schema = reader.schema().clone();
+        let batches = reader.build().with_context(|| context.clone())?;
         let batches = batches.map(move |batch| batch.context(context.clone()));
         tables.push(build.load(&table, schema, Box::new(batches))?);
+        std::fs::remove_file(&path)
+            .with_context(|| format!("cannot remove '{}'", path.display()))?;
     }
     build.commit()?;
     Ok((study, tables))
+}
+
+fn reader(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let failed = || format!("cannot read '{}'", path.display());
+    let file = File::open(path).with_context(failed)?;
+    ParquetRecordBatchReaderBuilder::try_new(file).with_context(failed)
 }
 
 fn members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> {
@@ -85,16 +94,24 @@ fn members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> 
         let Some((table, _)) = known.filter(|(_, tag)| TAGS.contains(tag)) else {
             return Err(format!("{name} is none of <study>__<table>.<kind>.parquet"));
         };
-        let Some((prefix, _)) = table.split_once("__") else {
+        let Some((prefix, rest)) = table.split_once("__") else {
             return Err(format!("{name} belongs to no study"));
         };
+        if let Some(fault) = prefix_fault(prefix) {
+            return Err(format!("{name} belongs to no study: {fault}"));
+        }
+        if rest.is_empty() || !rest.chars().all(|c| c.is_alphanumeric() || c == '_') {
+            return Err(format!("{name} is no table: its name has letters, digits and '_'"));
+        }
         let prefix = prefix.to_lowercase();
         match &study {
             None => study = Some(prefix),
             Some(known) if *known == prefix => {}
             Some(known) => return Err(format!("it has tables of {known} and of {prefix}")),
         }
-        if members.iter().any(|known| known.table.eq_ignore_ascii_case(table)) {
+        // As databases compare names, and file systems may.
+        let lower = table.to_lowercase();
+        if members.iter().any(|known| known.table.to_lowercase() == lower) {
             return Err(format!("it has {table} twice"));
         }
         members.push(Member { index, table: table.to_owned() });
@@ -102,22 +119,5 @@ fn members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> 
     match study {
         Some(study) => Ok((study, members)),
         None => Err("it has no tables".to_owned()),
-    }
-}
-
-/// Unpacks a member, no further than what it says that it is, and than what is sensible.
-fn unpack(zip: &mut ZipArchive<File>, index: usize, out: &Path) -> Result<(), String> {
-    let damaged = |_| "it is damaged".to_owned();
-    let mut member = zip.by_index(index).map_err(|_| "it is damaged".to_owned())?;
-    let (size, packed) = (member.size(), member.compressed_size());
-    if size > MEMBER_BYTES || size > SMALL.max(packed.saturating_mul(RATIO)) {
-        return Err(format!("{} would become {size} bytes, which is too much", member.name()));
-    }
-    let mut file = File::create(out).map_err(damaged)?;
-    let written = io::copy(&mut (&mut member).take(size + 1), &mut file)
-        .map_err(|_| "a member can't be unpacked".to_owned())?;
-    match written == size {
-        true => Ok(()),
-        false => Err("a member is not as large as it says".to_owned()),
     }
 }

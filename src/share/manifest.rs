@@ -3,8 +3,11 @@
 use toml::{Table, Value};
 
 use crate::error::{Context, Result};
-use crate::study::manifest::{ExportKind, ExportTable, Manifest, Work};
+use crate::study::manifest::{ExportKind, ExportTable, Manifest, Term, Work};
 use crate::study::source::Source;
+
+/// The key of the rows of the data dictionary, in a study's own manifest of their file.
+const DICTIONARY: &str = "data_dictionary";
 
 /// The text of the manifest.
 ///
@@ -54,7 +57,25 @@ pub fn spelled_out(study: &Manifest) -> Result<String> {
         text.remove(key);
     }
     text.insert("stages".to_owned(), Value::Table(stages));
+    // Its file is not in the export.
+    if text.remove(DICTIONARY).is_some() {
+        let terms = study.dictionary.iter().map(|term| Value::Table(row(term)));
+        text.insert(DICTIONARY.to_owned(), Value::Array(terms.collect()));
+    }
     toml::to_string(&text).context("cannot write the study's manifest")
+}
+
+/// A row of the data dictionary.
+fn row(term: &Term) -> Table {
+    let keys = [
+        ("name", Some(&term.name)),
+        ("display", term.display.as_ref()),
+        ("description", term.description.as_ref()),
+        ("details", term.details.as_ref()),
+        ("type", term.kind.as_ref()),
+    ];
+    let given = keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    given.map(|(key, value)| (key, value.clone().into())).collect()
 }
 
 /// The manifest of a study that has none, and exports these tables.

@@ -4,4 +4,6 @@ pub mod export;
 pub mod import;
 mod manifest;
 mod place;
+pub mod screen;
+mod unpack;
 pub mod upload;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::error::{Context, Result};
-use crate::store::{Folder, WorkFolder};
+use crate::error::{Context, Error, Result};
+use crate::store::{Folder, Lock, WorkFolder};
 
 /// The folder of a study's export, while a new one is made.
 pub struct Place {
@@ -16,28 +16,40 @@ pub struct Place {
     study: String,
     /// Where the new files are made.
     staging: PathBuf,
+    /// On a disk, the folder whose place they take; a link is followed.
+    target: Option<PathBuf>,
     done: bool,
     _work: WorkFolder,
+    lock: Lock,
 }
 
 impl Place {
-    /// Begins a new export below `data`. What an export that died left is removed.
+    /// Begins a new export below `data`; waits for another one of the study. What an export that died
+    /// left is removed.
     pub fn begin(data: &Folder, study: &str, work: &WorkFolder) -> Result<Self> {
-        let staging = match data.local() {
+        data.create()?;
+        let lock = data.lock(&format!(".{study}.lock"))?;
+        let target = data.local().map(|path| target(&path.join(study))).transpose()?;
+        let staging = match &target {
             // Beside the target: it can then change its name to the target's.
-            Some(path) => path.join(format!(".{study}.new")),
+            Some(target) => target.with_file_name(format!(".{study}.new")),
             None => work.path().join("export"),
         };
-        if let Some(path) = data.local() {
-            fs::create_dir_all(path)
-                .with_context(|| format!("cannot make '{}'", path.display()))?;
-            rescue(&staging, &path.join(study))?;
+        if let Some(target) = &target {
+            recover(&staging, target, study)?;
         }
         remove(&staging)?;
         fs::create_dir_all(&staging)
             .with_context(|| format!("cannot make '{}'", staging.display()))?;
-        let study = study.to_owned();
-        Ok(Self { data: data.clone(), study, staging, done: false, _work: work.clone() })
+        Ok(Self {
+            data: data.clone(),
+            study: study.to_owned(),
+            staging,
+            target,
+            done: false,
+            _work: work.clone(),
+            lock,
+        })
     }
 
     /// The path of a new file.
@@ -47,16 +59,16 @@ impl Place {
 
     /// Puts the new files in the place of the earlier export's. What is not of an export stays.
     pub fn commit(mut self) -> Result<()> {
+        // Where it fails half-way, what is not of an export may be among the new files: the next
+        // export sorts that out.
         self.done = true;
-        let target = self.data.child(&self.study);
-        let result = match target.local() {
-            Some(path) => swap(&self.staging, path),
-            None => self.send(&target),
-        };
-        if result.is_err() {
-            self.done = false;
+        match &self.target {
+            Some(target) => swap(&self.staging, target, &self.study),
+            None => {
+                self.lock.check()?;
+                self.send(&self.data.child(&self.study))
+            }
         }
-        result
     }
 
     /// To a bucket: the archive last, since it is what is sent on.
@@ -72,7 +84,7 @@ impl Place {
         }
         let new: BTreeSet<_> = names.into_iter().collect();
         for old in target.list_direct()?.1 {
-            if is_export(&old) && !new.contains(&old) {
+            if is_export(&self.study, &old) && !new.contains(&old) {
                 target.remove(&old)?;
             }
         }
@@ -82,7 +94,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if !self.done || self.data.local().is_none() {
+        if !self.done || self.target.is_none() {
             let _ = fs::remove_dir_all(&self.staging);
         }
     }
@@ -104,12 +116,56 @@ pub fn send(from: &Path, folder: &Folder, name: &str) -> Result<()> {
     upload.finish().map(|_| ())
 }
 
-/// Whether a file is one that exports make.
-fn is_export(name: &str) -> bool {
-    name == "manifest.toml" || [".csv", ".parquet", ".zip"].iter().any(|end| name.ends_with(end))
+/// The folder that an export goes to, where there may be a link to it.
+fn target(path: &Path) -> Result<PathBuf> {
+    let failed = || format!("cannot export to '{}'", path.display());
+    let there = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path.to_owned()),
+        there => there.with_context(failed)?,
+    };
+    let target = match there.is_symlink() {
+        true => fs::canonicalize(path).with_context(|| format!("{}, a link", failed()))?,
+        false => path.to_owned(),
+    };
+    match target.is_dir() {
+        true => Ok(target),
+        false => Err(Error::failed(format!(
+            "{}: it is a file, and a study's export is a folder of this name. Move the file away, or \
+             export to another DATA_PATH",
+            failed()
+        ))),
+    }
 }
 
-fn swap(new: &Path, target: &Path) -> Result<()> {
+/// Whether a file is one that exports of a study make; older versions of them, too.
+fn is_export(study: &str, name: &str) -> bool {
+    let name = name.to_lowercase();
+    let table = name.strip_prefix(study).is_some_and(|rest| rest.starts_with("__"))
+        && [".csv", ".parquet"].iter().any(|end| name.ends_with(end));
+    table || name == "manifest.toml" || name == format!("{study}.zip")
+}
+
+/// Brings in order what an export that died left: its own files, and the earlier export.
+fn recover(new: &Path, target: &Path, study: &str) -> Result<()> {
+    let old = aside(new);
+    if old.is_dir() {
+        if target.exists() {
+            rescue(&old, target, study)?;
+            remove(&old)?;
+        } else {
+            fs::rename(&old, target)
+                .with_context(|| format!("cannot restore '{}'", target.display()))?;
+        }
+    }
+    rescue(new, target, study)
+}
+
+/// Where the earlier export is for a moment, on file systems that cannot exchange two names.
+fn aside(new: &Path) -> PathBuf {
+    new.with_extension("old")
+}
+
+fn swap(new: &Path, target: &Path, study: &str) -> Result<()> {
     let failed = || format!("cannot replace '{}'", target.display());
     for entry in fs::read_dir(new).with_context(failed)? {
         let path = entry.with_context(failed)?.path();
@@ -122,15 +178,14 @@ fn swap(new: &Path, target: &Path) -> Result<()> {
             Ok(()) => {}
             // Some network file systems cannot: then there is a moment without the export.
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                let old = new.with_extension("old");
-                remove(&old)?;
+                let old = aside(new);
                 fs::rename(target, &old).with_context(failed)?;
                 fs::rename(new, target).with_context(failed)?;
                 fs::rename(&old, new).with_context(failed)?;
             }
             Err(error) => return Err(error).with_context(failed),
         }
-        rescue(new, target)?;
+        rescue(new, target, study)?;
         remove(new)?;
     }
     match target.parent() {
@@ -142,7 +197,7 @@ fn swap(new: &Path, target: &Path) -> Result<()> {
 }
 
 /// Brings over what is not of an export: receipts, and folders of other programs.
-fn rescue(from: &Path, to: &Path) -> Result<()> {
+fn rescue(from: &Path, to: &Path, study: &str) -> Result<()> {
     let entries = match fs::read_dir(from) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -154,7 +209,8 @@ fn rescue(from: &Path, to: &Path) -> Result<()> {
         let name = entry.file_name();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let target = to.join(&name);
-        if (is_folder || !is_export(&name.to_string_lossy())) && to.exists() && !target.exists() {
+        let stays = is_folder || !is_export(study, &name.to_string_lossy());
+        if stays && to.exists() && !target.exists() {
             fs::rename(entry.path(), &target)
                 .with_context(|| format!("cannot keep '{}'", target.display()))?;
         }
@@ -168,5 +224,134 @@ fn remove(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("cannot remove '{}'", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Ground {
+        dir: tempfile::TempDir,
+        work: WorkFolder,
+    }
+
+    impl Ground {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+            let work = WorkFolder::create(None, &folder).unwrap();
+            Self { dir, work }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+
+        fn file(&self, name: &str, text: &str) {
+            let path = self.path(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+
+        fn begin(&self) -> Result<Place> {
+            let data = Folder::open(self.path("data").to_str().unwrap()).unwrap();
+            Place::begin(&data, "core", &self.work)
+        }
+
+        fn export(&self) {
+            let place = self.begin().unwrap();
+            fs::write(place.path("core__new.cube.csv"), "new").unwrap();
+            place.commit().unwrap();
+        }
+
+        fn names(&self, folder: &str) -> Vec<String> {
+            let entries = fs::read_dir(self.path(folder)).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let mut names: Vec<_> = names.filter(|name| name != ".core.lock").collect();
+            names.sort();
+            names
+        }
+    }
+
+    #[test]
+    fn what_is_not_of_an_export_stays() {
+        let ground = Ground::new();
+        for name in ["upload.json", "my_notes.csv", "other.zip", "figures/a.csv", "core.csv"] {
+            ground.file(&format!("data/core/{name}"), "mine");
+        }
+        for name in ["core__old.cube.csv", "CORE__Old.cube.parquet", "core.zip", "manifest.toml"] {
+            ground.file(&format!("data/core/{name}"), "old");
+        }
+        ground.export();
+        let stay = ["core.csv", "core__new.cube.csv", "figures", "my_notes.csv", "other.zip"];
+        assert_eq!(ground.names("data/core")[..5], stay);
+        assert_eq!(ground.names("data/core")[5..], ["upload.json"]);
+        assert_eq!(ground.names("data"), ["core"]);
+    }
+
+    #[test]
+    fn an_export_that_died_between_two_names_takes_nothing_with_it() {
+        // Before the new files had the name, and after.
+        for there in [false, true] {
+            let ground = Ground::new();
+            ground.file("data/.core.old/upload.json", "receipt");
+            ground.file("data/.core.old/core__old.cube.csv", "old");
+            if there {
+                ground.file("data/core/core__half.cube.csv", "new");
+            } else {
+                ground.file("data/.core.new/core__half.cube.csv", "new");
+            }
+            drop(ground.begin().unwrap());
+            let table = if there { "core__half.cube.csv" } else { "core__old.cube.csv" };
+            assert_eq!(ground.names("data/core"), [table, "upload.json"]);
+            ground.export();
+            assert_eq!(ground.names("data/core"), ["core__new.cube.csv", "upload.json"]);
+            assert_eq!(ground.names("data"), ["core"]);
+        }
+    }
+
+    #[test]
+    fn a_link_is_followed_and_a_file_refused() {
+        let ground = Ground::new();
+        ground.file("disk/exports/upload.json", "receipt");
+        fs::create_dir(ground.path("data")).unwrap();
+        std::os::unix::fs::symlink(ground.path("disk/exports"), ground.path("data/core")).unwrap();
+        ground.export();
+        assert!(ground.path("data/core").is_symlink());
+        assert_eq!(ground.names("disk/exports"), ["core__new.cube.csv", "upload.json"]);
+        assert_eq!(ground.names("disk"), ["exports"]);
+
+        fs::remove_dir_all(ground.path("disk")).unwrap();
+        let error = ground.begin().err().unwrap().to_string();
+        assert!(error.contains("data/core', a link"), "{error}");
+
+        fs::remove_file(ground.path("data/core")).unwrap();
+        ground.file("data/core", "mine");
+        let error = ground.begin().err().unwrap().to_string();
+        assert!(error.contains("data/core': it is a file"), "{error}");
+        assert_eq!(fs::read_to_string(ground.path("data/core")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn exports_at_once_come_one_after_the_other() {
+        let ground = Ground::new();
+        std::thread::scope(|scope| {
+            for number in 0..4 {
+                let ground = &ground;
+                scope.spawn(move || {
+                    for _ in 0..10 {
+                        let place = ground.begin().unwrap();
+                        let name = place.path(&format!("core__{number}.cube.csv"));
+                        fs::File::create_new(name).unwrap();
+                        let made = fs::read_dir(&place.staging).unwrap().count();
+                        assert_eq!(made, 1, "another export's files are among ours");
+                        place.commit().unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(ground.names("data/core").len(), 1);
+        assert_eq!(ground.names("data"), ["core"]);
     }
 }

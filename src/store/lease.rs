@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{Folder, block_on, plain};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
 /// How often the holder renews it.
 const RENEW: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 10_000 });
@@ -28,6 +28,7 @@ const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 500 });
 
 /// Held until dropped.
 pub(super) struct Lease {
+    object: Arc<Object>,
     stop: Option<Sender<()>>,
     renewals: Option<JoinHandle<()>>,
 }
@@ -43,13 +44,14 @@ struct Object {
 impl Lease {
     /// Waits until nobody else holds the object `name`.
     pub fn take(folder: &Folder, name: &str) -> Result<Self> {
-        let object = Object {
+        let held = Arc::new(Object {
             store: folder.store().clone(),
             path: folder.path(name),
             show: folder.show(name),
             holder: Uuid::new_v4().to_string(),
-        };
-        let version = object.take()?;
+        });
+        let version = held.take()?;
+        let object = held.clone();
         let (stop, stopped) = channel();
         let renewals = thread::Builder::new().name("lease".to_owned()).spawn(move || {
             let mut version = Some(version);
@@ -73,7 +75,22 @@ impl Lease {
             }
         });
         let renewals = renewals.context("cannot start a thread")?;
-        Ok(Self { stop: Some(stop), renewals: Some(renewals) })
+        Ok(Self { object: held, stop: Some(stop), renewals: Some(renewals) })
+    }
+
+    /// An error if another run has taken it over: this one was held up for so long that it was taken
+    /// for dead.
+    pub fn check(&self) -> Result<()> {
+        let show = &self.object.show;
+        let ours = self.object.ours().map_err(plain);
+        match ours.with_context(|| format!("cannot look at the lock '{show}'"))? {
+            Some(_) => Ok(()),
+            None => Err(Error::failed(format!(
+                "another run has taken over '{show}': this one was held up, or could not reach the \
+                 server, for a minute. It has changed nothing; run it again when the other one has \
+                 ended"
+            ))),
+        }
     }
 }
 

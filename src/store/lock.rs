@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -12,7 +13,7 @@ use crate::error::{Context, Result};
 /// Held until dropped. On a disk the system frees it when the process ends, however it ends; in
 /// a bucket one that died holding it keeps others waiting for a minute.
 pub struct Lock {
-    _held: Held,
+    held: Held,
 }
 
 impl fmt::Debug for Lock {
@@ -21,16 +22,26 @@ impl fmt::Debug for Lock {
     }
 }
 
+impl Lock {
+    /// An error if it was lost, which it can be in a bucket: call it before what only one may do.
+    pub fn check(&self) -> Result<()> {
+        match &self.held {
+            Held::Local { .. } => Ok(()),
+            Held::Bucket(lease) => lease.check(),
+        }
+    }
+}
+
 enum Held {
     Local { _file: File },
-    Bucket { _lease: Lease },
+    Bucket(Lease),
 }
 
 impl Folder {
     /// Waits for the lock file `name`.
     pub fn lock(&self, name: &str) -> Result<Lock> {
         let Some(folder) = self.local() else {
-            return Ok(Lock { _held: Held::Bucket { _lease: Lease::take(self, name)? } });
+            return Ok(Lock { held: Held::Bucket(Lease::take(self, name)?) });
         };
         let path = folder.join(name);
         let file = OpenOptions::new()
@@ -38,9 +49,14 @@ impl Folder {
             .truncate(false)
             .write(true)
             .open(&path)
+            // Another user may have made it.
+            .or_else(|error| match error.kind() {
+                ErrorKind::PermissionDenied => File::open(&path),
+                _ => Err(error),
+            })
             .with_context(|| format!("cannot write '{}'", path.display()))?;
         flock(&file, FlockOperation::LockExclusive)
             .with_context(|| format!("cannot lock '{}'", path.display()))?;
-        Ok(Lock { _held: Held::Local { _file: file } })
+        Ok(Lock { held: Held::Local { _file: file } })
     }
 }

@@ -30,7 +30,7 @@ use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::{Path, PathPart};
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
 use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
@@ -90,6 +90,13 @@ pub struct Entry {
     pub name: String,
     /// Bytes, as stored (compressed files: compressed).
     pub size: u64,
+}
+
+/// What an object was when it was looked at.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// `None` where there was none, and on a local disk.
+    bucket: Option<UpdateVersion>,
 }
 
 impl Folder {
@@ -278,6 +285,49 @@ impl Folder {
         self.put(name, bytes.into(), PutMode::Create)
     }
 
+    /// The version of a small object, for [`Folder::write_over`].
+    pub fn version(&self, name: &str) -> Result<Version> {
+        if self.local.is_some() {
+            return Ok(Version { bucket: None });
+        }
+        match block_on(self.store.head(&self.path(name))) {
+            Ok(meta) => {
+                let bucket = UpdateVersion { e_tag: meta.e_tag, version: meta.version };
+                Ok(Version { bucket: Some(bucket) })
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(Version { bucket: None }),
+            Err(error) => {
+                Err(plain(error)).with_context(|| format!("cannot read '{}'", self.show(name)))
+            }
+        }
+    }
+
+    /// Writes a small object in place of this version; false where it has changed since, which only
+    /// buckets can tell.
+    pub fn write_over(
+        &self,
+        name: &str,
+        bytes: impl Into<Bytes>,
+        version: &Version,
+    ) -> Result<bool> {
+        let bytes = bytes.into();
+        let mode = match (&self.local, &version.bucket) {
+            (Some(_), _) => PutMode::Overwrite,
+            (None, None) => PutMode::Create,
+            (None, Some(version)) => PutMode::Update(version.clone()),
+        };
+        let written = self.put(name, bytes.clone(), mode);
+        match written {
+            Ok(true) => Ok(true),
+            // An attempt that had no answer may have been the one.
+            Ok(false) => Ok(self.read(name)?.is_some_and(|there| there == bytes)),
+            Err(error) => match self.read(name) {
+                Ok(Some(there)) if there == bytes => Ok(true),
+                _ => Err(error),
+            },
+        }
+    }
+
     fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
         let failed = || format!("cannot write '{}'", self.show(name));
         let _writer = Writer::begin()?;
@@ -293,7 +343,10 @@ impl Folder {
         let options = PutOptions { mode, ..PutOptions::default() };
         match block_on(self.store.put_opts(&self.path(name), bytes.into(), options)) {
             Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => Ok(false),
             Err(error) => Err(plain(error)).with_context(failed),
         }
     }

@@ -79,6 +79,21 @@ fn pod_specs(objects: &[(String, Value)]) -> Vec<(&str, &Value)> {
 }
 
 #[test]
+fn a_job_that_hangs_does_not_keep_the_next_one_from_beginning() {
+    const WEEK: u64 = 7 * 24 * 60 * 60;
+    let Some(objects) = objects() else { return };
+    let mut found = 0;
+    for (file, object) in objects.iter().filter(|(_, object)| object["kind"] == "CronJob") {
+        assert_eq!(object["spec"]["concurrencyPolicy"], "Forbid", "{file}");
+        assert!(text(&object["spec"]["schedule"]).ends_with(" * * 6"), "{file}: each week");
+        let deadline = object["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"].as_u64();
+        assert!(deadline.is_some_and(|seconds| seconds < WEEK), "{file}: {deadline:?}");
+        found += 1;
+    }
+    assert_eq!(found, 1);
+}
+
+#[test]
 fn pods_run_as_nobody_in_particular_with_nothing_to_write_to() {
     let Some(objects) = objects() else { return };
     assert_eq!(jobs(&objects).len(), 4);

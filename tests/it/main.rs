@@ -39,4 +39,5 @@ mod study;
 mod study_build;
 mod study_core;
 mod study_privacy;
+mod study_share;
 mod support;

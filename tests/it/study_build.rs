@@ -255,76 +255,6 @@ fn what_is_wrong_is_told_with_its_place_and_changes_nothing() {
     assert!(unknown.err.contains("there is no study 'ill'; there are: sick"), "{unknown:?}");
 }
 
-#[test]
-fn counts_that_have_ids_are_not_exported() {
-    let site = Site::new();
-    let tables = |table: &str| {
-        site.file(
-            "studies/ids/manifest.toml",
-            format!(
-                "study_prefix = 'ids'\n[[stages.default]]\nfiles = ['a.sql']\n\
-                 [[stages.default]]\ntype = 'export:counts'\ntables = ['{table}']\n"
-            ),
-        );
-    };
-    site.file(
-        "studies/ids/a.sql",
-        "CREATE TABLE ids__good AS SELECT 12 AS cnt, 'x' AS kind;\n\
-         CREATE TABLE ids__named AS SELECT 12 AS cnt, 'x' AS subject_ref;\n\
-         CREATE TABLE ids__rows AS SELECT 'x' AS kind;\n\
-         CREATE TABLE ids__hidden AS SELECT 12 AS cnt, \
-         'Patient/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef' AS kind;\n",
-    );
-    tables("good");
-    site.rows("Condition.ndjson", &conditions());
-    let built = run(&site, &["build", "-t", "ids", "-s", "studies", "--load-ndjson-dir", "in"]);
-    assert_eq!(built.code, Some(0), "{built:?}");
-    let export = || run(&site, &["export", "-t", "ids", "-s", "studies", "out"]);
-    assert_eq!(export().code, Some(0));
-    let before = site.listing("out");
-    for (table, why) in [
-        ("named", "subject_ref"),
-        ("rows", "no column cnt"),
-        ("hidden", "anonymous IDs"),
-        ("gone", "study build"),
-    ] {
-        tables(table);
-        let ended = export();
-        assert_eq!(ended.code, Some(72), "{ended:?}");
-        assert!(ended.err.contains(why), "{ended:?}");
-        assert_eq!(site.listing("out"), before, "{table}");
-    }
-}
-
-#[test]
-fn archives_that_lead_elsewhere_are_not_imported() {
-    use std::io::Write;
-    let site = Site::new();
-    let archive = |members: &[(&str, &[u8])]| {
-        let mut zip = zip::ZipWriter::new(fs::File::create(site.path("a.zip")).unwrap());
-        for (name, bytes) in members {
-            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
-            zip.write_all(bytes).unwrap();
-        }
-        zip.finish().unwrap();
-    };
-    let bomb = vec![0; 32 << 20];
-    for (members, why) in [
-        (&[("../x__a.cube.parquet", &b"x"[..])][..], "no plain file name"),
-        (&[("x__a.cube.parquet", b"x"), ("y__a.cube.parquet", b"x")], "tables of x and of y"),
-        (&[("x__a.cube.parquet", b"x")], "no Parquet file"),
-        (&[("x__a.cube.parquet", &bomb)], "too much"),
-        (&[("notes.txt", b"x")], "is none of"),
-        (&[("manifest.toml", b"x")], "no tables"),
-    ] {
-        archive(members);
-        let ended = run(&site, &["import", "-a", "a.zip"]);
-        assert_eq!(ended.code, Some(72), "{ended:?}");
-        assert!(ended.err.contains(why), "{ended:?}");
-        assert!(!site.path("db/x").exists(), "{why}");
-    }
-}
-
 /// A build that takes longer than any test.
 fn endless(site: &Site) {
     site.file(
@@ -374,13 +304,22 @@ fn a_build_that_is_killed_leaves_the_study_and_the_next_one_cleans_up() {
 }
 
 #[test]
-fn two_builds_at_once_come_one_after_the_other() {
+fn builds_at_once_come_one_after_the_other() {
     let site = Site::new();
     study(&site);
     let raw = raw(&site);
-    let start = || {
+    // Two files, so that another build could come in between.
+    site.file(
+        "studies/sick/cohort.sql.jinja",
+        "CREATE TABLE sick__cohort AS\nSELECT c.id, c.subject.reference AS subject_ref, \
+         u.coding.code AS \"codeSeen\", '{{ word }}' AS word\n\
+         FROM condition AS c, UNNEST(c.code.coding) AS u (coding);\n",
+    );
+    let manifest = fs::read_to_string(site.path("studies/sick/manifest.toml")).unwrap();
+    site.file("studies/sick/manifest.toml", manifest.replace("cohort.sql", "cohort.sql.jinja"));
+    let start = |word: &str| {
         let mut command = site.command();
-        command.args(["study", "build", "-t", "sick", "-s", "studies", "-o", "word:x"]);
+        command.args(["study", "build", "-t", "sick", "-s", "studies", "-o"]).arg(word);
         command.args(raw).args(["--database", "db"]);
         command
             .stdout(std::process::Stdio::piped())
@@ -388,12 +327,26 @@ fn two_builds_at_once_come_one_after_the_other() {
             .spawn()
             .unwrap()
     };
-    let children: Vec<_> = (0..3).map(|_| start()).collect();
+    let words = ["one", "two", "three"];
+    let children: Vec<_> = words.iter().map(|word| start(&format!("word:{word}"))).collect();
     for child in children {
         let ended: Ended = child.wait_with_output().unwrap().into();
         assert_eq!(ended.code, Some(0), "{ended:?}");
     }
+    // Every table is the same build's, and its files are all there.
+    let of = |table: &str| query(&site, &format!("SELECT DISTINCT word FROM {table}"));
+    let word = of("sick__named");
+    assert!(words.iter().any(|built| word == format!("word\n{built}\n")), "{word}");
+    assert_eq!(of("sick__cohort"), word);
     assert_eq!(query(&site, "SELECT count(*) AS n FROM sick__cohort"), "n\n4\n");
+    assert_eq!(query(&site, "SELECT count(*) AS n FROM sick__count_codes"), "n\n2\n");
+    let left = children_of_builds(&site);
+    assert!((1..=2).contains(&left), "the last build and the one before it, not {left}");
+}
+
+/// The folders of builds of the study.
+fn children_of_builds(site: &Site) -> usize {
+    children(&site.path("db/sick")).iter().filter(|name| name.as_str() != "tables.json").count()
 }
 
 #[test]
@@ -413,6 +366,15 @@ fn the_examples_can_be_built_and_exported() {
     assert!(annotated.starts_with("cnt,class_code,start_year,class_name,setting\n"), "{annotated}");
     assert!(annotated.contains(",Ambulatory,Outpatient"), "{annotated}");
     assert_eq!(csv("cough/cough__meta_version.meta.csv"), "data_package_version\n1\n");
+    let mut zip =
+        zip::ZipArchive::new(fs::File::open(site.path("out/cough/cough.zip")).unwrap()).unwrap();
+    let mut manifest = String::new();
+    zip.by_name("manifest.toml").unwrap().read_to_string(&mut manifest).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let terms = manifest["data_dictionary"].as_array().unwrap();
+    let dictionary = fs::read_to_string(format!("{examples}/cohort/dictionary.csv")).unwrap();
+    assert_eq!(terms.len(), dictionary.lines().count() - 1);
+    assert_eq!(terms[0]["name"].as_str(), dictionary.lines().nth(1).unwrap().split(',').next());
     let first = children(&site.path("out/cough"));
     assert!(first.contains(&"cough__meta_date.meta.csv".to_owned()), "{first:?}");
 }

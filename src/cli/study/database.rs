@@ -182,6 +182,7 @@ impl DatabaseArgs {
             profile: given(&self.profile),
             staging: given(&self.s3_staging_dir),
             max_concurrent: concurrent.unwrap_or(MAX_CONCURRENT),
+            work_dir: self.work_dir.clone(),
             stores: options.clone(),
             pace: crate::bulk::pace(),
             ..Settings::new(

@@ -7,6 +7,7 @@ use super::database::DatabaseArgs;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::share::export::{self, Exported, Study};
+use crate::share::screen::Allowed;
 use crate::store::Folder;
 use crate::study::engine::datafusion::Input;
 use crate::ui;
@@ -22,6 +23,14 @@ pub struct ExportArgs {
     /// Write all tables to a zip of their own, rows of patients too: not for sharing
     #[arg(long)]
     archive: bool,
+    /// Table that is exported although it counts fewer than 10 patients somewhere: you have looked
+    /// at it, and may share it; may be given several times
+    #[arg(long, value_name = "TABLE")]
+    allow_small_cells: Vec<String>,
+    /// Table that is exported although something in it looks like an anonymous ID: you have looked
+    /// at it, and there is none; may be given several times
+    #[arg(long, value_name = "TABLE")]
+    allow_ids: Vec<String>,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
@@ -40,6 +49,7 @@ impl ExportArgs {
         let studies = self.chosen.studies()?;
         let opened = self.database.open(|_| Ok(Input::Nothing))?;
         let data = Folder::open_with(&self.data_path, &opened.options)?;
+        let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
         for study in &studies {
             let study = match study {
                 Chosen::Own(study) => Study::of(study, self.stage.as_deref())?,
@@ -47,7 +57,7 @@ impl ExportArgs {
             };
             let exported = match self.archive {
                 true => export::archive(&*opened.engine, &study, &data, &opened.work)?,
-                false => export::export(&*opened.engine, &study, &data, &opened.work)?,
+                false => export::export(&*opened.engine, &study, &data, &allowed, &opened.work)?,
             };
             print(&study.prefix, &exported);
         }

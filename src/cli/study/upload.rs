@@ -10,7 +10,7 @@ use crate::cli::store::StoreArgs;
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::Secret;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
-use crate::store::Folder;
+use crate::store::{Folder, WorkFolder};
 use crate::ui::{signals, thousands};
 
 /// Where exports are unless another folder is named.
@@ -40,6 +40,13 @@ pub struct UploadArgs {
     /// Only check the exports and show what would be sent; no server is asked
     #[arg(long)]
     preview: bool,
+    /// Table that is sent although something in it looks like an anonymous ID: you have looked at
+    /// it, and there is none; may be given several times
+    #[arg(long, value_name = "TABLE")]
+    allow_ids: Vec<String>,
+    /// Local folder for temporary files [default: the system's]
+    #[arg(long, value_name = "DIR")]
+    work_dir: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
@@ -63,7 +70,10 @@ impl UploadArgs {
         let network = self.network.as_deref().filter(|name| !name.is_empty());
         let aggregator = Aggregator::new(or(&self.url, DEFAULT_URL), network, &user, id)?;
         signals::install()?;
-        let packages = upload::packages(&data, &self.target)?;
+        // Not beside the exports: what is unpacked to be looked at may turn out to be patients' data.
+        let temporary = Folder::open(&std::env::temp_dir().to_string_lossy())?;
+        let work = WorkFolder::create(self.work_dir.as_deref(), &temporary)?;
+        let packages = upload::packages(&data, &self.target, &self.allow_ids, &work)?;
         if self.preview {
             let text = upload::preview(&aggregator, &packages);
             return io::stdout().write_all(text.as_bytes()).context("cannot print");

@@ -24,7 +24,8 @@ pub use package::Package;
 
 use crate::error::{Error, Exit, Result};
 use crate::http::{Pace, SendError};
-use crate::store::{Folder, block_on};
+use crate::share::screen::{Allowed, LEAST};
+use crate::store::{Folder, WorkFolder, block_on};
 use crate::ui::{Progress, thousands};
 use aggregator::Link;
 
@@ -56,12 +57,19 @@ impl Failure {
 }
 
 /// The exports to send: those of `targets`, else every one in `data`. Each is checked; if any must
-/// not be sent, that is the error (exit 73), and it names all that is wrong.
-pub fn packages(data: &Folder, targets: &[String]) -> Result<Vec<Package>> {
+/// not be sent, that is the error (exit 73), and it names all that is wrong. What looks like an
+/// anonymous ID in the tables `allow_ids` is none. Temporary files go to `work`.
+pub fn packages(
+    data: &Folder,
+    targets: &[String],
+    allow_ids: &[String],
+    work: &WorkFolder,
+) -> Result<Vec<Package>> {
+    let allowed = Allowed { ids: allow_ids.to_vec(), ..Allowed::default() };
     let studies = if targets.is_empty() { package::exported(data)? } else { distinct(targets) };
     let (mut packages, mut faults) = (Vec::new(), Vec::new());
     for study in studies {
-        match Package::open(data, &study) {
+        match Package::open(data, &study, &allowed, work) {
             Ok(package) => packages.push(package),
             Err(error) => faults.push(error),
         }
@@ -73,6 +81,11 @@ pub fn packages(data: &Folder, targets: &[String]) -> Result<Vec<Package>> {
             Err(Error::new(exit, format!("nothing was sent: {}", faults.join("; "))))
         }
     }
+}
+
+/// A number of cells in words.
+fn cells_of(cells: u64) -> String {
+    if cells == 1 { "1 cell".to_owned() } else { format!("{} cells", thousands(cells)) }
 }
 
 fn distinct(targets: &[String]) -> Vec<String> {
@@ -104,6 +117,9 @@ pub fn send(
     let mut failures: Vec<(String, Error)> = Vec::new();
     for (index, package) in packages.iter().enumerate() {
         let study = &package.study;
+        for (member, cells) in &package.few {
+            warn!(study, "{study}: {} of {member} count fewer than {LEAST}", cells_of(*cells));
+        }
         let sent = block_on(deliver(aggregator, package, pace, bars));
         match sent {
             Ok(delivered) => {

@@ -1,4 +1,4 @@
-//! A study's export as it is to be sent, and the check that it may be.
+//! A study's export as it is to be sent, and the checks that it may be.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -15,10 +15,14 @@ use zip::ZipArchive;
 
 use crate::error::{Context, Error, Exit, Result};
 use crate::http;
+use crate::share::screen::{Allowed, LEAST, Pieces, Screen};
+use crate::share::unpack::Unpacking;
 use crate::store::{Folder, WorkFolder};
 
 /// Parts of names that say that a member holds no line-level data.
 const SHARED: [&str; 4] = [".cube.", ".annotated_cube.", ".flat.", ".meta."];
+/// Those that say that it holds counts.
+const COUNTS: [&str; 2] = [".cube.", ".annotated_cube."];
 /// The member that describes the others.
 const MANIFEST: &str = "manifest.toml";
 /// The one study that has no dates to share.
@@ -39,11 +43,11 @@ pub struct Package {
     pub version: i64,
     /// What is in it.
     pub members: Vec<Member>,
+    /// Members with cells that count fewer than [`LEAST`], and how many such cells.
+    pub few: Vec<(String, u64)>,
     file: File,
     size: u64,
     sha256: [u8; 32],
-    /// Holds the copy of a file that was in a bucket.
-    _work: Option<WorkFolder>,
 }
 
 /// A file in the export.
@@ -78,9 +82,9 @@ pub(super) fn exported(data: &Folder) -> Result<Vec<String>> {
 }
 
 impl Package {
-    /// Opens `<study>/<study>.zip` below `data` and checks it. The file is held open: what is sent
-    /// is what was checked.
-    pub fn open(data: &Folder, study: &str) -> Result<Self> {
+    /// Opens `<study>/<study>.zip` below `data` and checks it: names, and what is in it. The file is
+    /// held open: what is sent is what was checked.
+    pub fn open(data: &Folder, study: &str, allowed: &Allowed, work: &WorkFolder) -> Result<Self> {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if study.is_empty() || !study.chars().all(word) {
             let message = format!("'{study}' is no study: names have letters, digits and '_'");
@@ -89,7 +93,7 @@ impl Package {
         let folder = data.child(study);
         let name = format!("{study}.zip");
         let place = folder.show(&name);
-        let (file, work) = held(&folder, &name)?.ok_or_else(|| {
+        let file = held(&folder, &name, work)?.ok_or_else(|| {
             let message = format!(
                 "there is no export of '{study}' ('{place}'); run `study export -t {study}` first"
             );
@@ -103,9 +107,10 @@ impl Package {
             .map_err(|error| refused(format!("is no zip file that can be read: {error}")))?;
         let members = members(&mut zip).map_err(|what| refused(what.to_owned()))?;
         check(study, &members).map_err(&refused)?;
+        let few = look(&members, &mut zip, allowed, work).map_err(&refused)?;
         let version = version(study, &members, &mut zip).map_err(&refused)?;
         let study = study.to_owned();
-        Ok(Self { study, place, version, members, file, size, sha256, _work: work })
+        Ok(Self { study, place, version, members, few, file, size, sha256 })
     }
 
     /// The file's size in bytes.
@@ -130,21 +135,20 @@ impl Package {
 }
 
 /// The file itself; one in a bucket is copied to an unnamed temporary file.
-fn held(folder: &Folder, name: &str) -> Result<Option<(File, Option<WorkFolder>)>> {
+fn held(folder: &Folder, name: &str, work: &WorkFolder) -> Result<Option<File>> {
     let failed = || format!("cannot read '{}'", folder.show(name));
     if let Some(local) = folder.local() {
         return match File::open(local.join(name)) {
-            Ok(file) => Ok(Some((file, None))),
+            Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(failed),
         };
     }
     let Some(mut reader) = folder.reader(name)? else { return Ok(None) };
-    let work = WorkFolder::create(None, folder)?;
     let mut file = work.file()?;
     io::copy(&mut reader, &mut file).with_context(failed)?;
     file.flush().with_context(failed)?;
-    Ok(Some((file, Some(work))))
+    Ok(Some(file))
 }
 
 fn fingerprint(mut file: &File) -> io::Result<(u64, [u8; 32])> {
@@ -194,7 +198,72 @@ fn check(study: &str, members: &[Member]) -> Result<(), String> {
              table {study}__meta_date and export it as meta (`export:meta` in its manifest)"
         ));
     }
+    // An export writes it last.
+    if !members.iter().any(|member| member.name == MANIFEST) {
+        return Err(format!(
+            "has no {MANIFEST}, so it is not whole: `study export -t {study}` makes it anew"
+        ));
+    }
     Ok(())
+}
+
+/// Looks for what must not leave in what members hold. Gives those that count few, and how often.
+fn look(
+    members: &[Member],
+    zip: &mut ZipArchive<File>,
+    allowed: &Allowed,
+    work: &WorkFolder,
+) -> Result<Vec<(String, u64)>, String> {
+    let mut unpacking = Unpacking::default();
+    let (mut few, mut faults) = (Vec::new(), Vec::new());
+    for (index, Member { name, .. }) in members.iter().enumerate() {
+        let table = name.split('.').next().unwrap_or(name);
+        let failed = |what: String| format!("has a '{name}' that cannot be checked: {what}");
+        if !name.ends_with(".parquet") {
+            let mut member = zip.by_index(index).map_err(|error| failed(error.to_string()))?;
+            let found = has_ids(&mut member).map_err(|error| failed(error.to_string()))?;
+            if found && !allowed.ids(table) {
+                faults.push(format!("{name}: it has anonymous IDs"));
+            }
+            continue;
+        }
+        let mut file = work.file().map_err(|error| failed(error.to_string()))?;
+        unpacking.unpack(zip, index, &mut file).map_err(failed)?;
+        file.seek(SeekFrom::Start(0)).map_err(|error| failed(error.to_string()))?;
+        let counts = COUNTS.iter().any(|part| name.contains(part));
+        let screen = screened(file, counts).map_err(|error| failed(error.to_string()))?;
+        // Whether so few may be counted was decided when it was exported.
+        let found = screen.faults(table, allowed.ids(table), true);
+        faults.extend(found.iter().map(|why| format!("{name}: {why}")));
+        if screen.few() > 0 {
+            few.push((name.clone(), screen.few()));
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(few),
+        false => Err(format!("holds what must not leave: {}", faults.join("; "))),
+    }
+}
+
+fn has_ids(member: &mut impl Read) -> io::Result<bool> {
+    let mut pieces = Pieces::default();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match member.read(&mut buffer)? {
+            0 => return Ok(pieces.found()),
+            read => pieces.look(&buffer[..read]),
+        }
+    }
+}
+
+fn screened(file: File, counts: bool) -> Result<Screen> {
+    let failed = "it is no Parquet file that can be read";
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).context(failed)?;
+    let mut screen = Screen::of(builder.schema(), counts.then_some(LEAST));
+    for batch in builder.build().context(failed)? {
+        screen.look(&batch.context(failed)?)?;
+    }
+    Ok(screen)
 }
 
 /// `data_package_version` of the study's table of that name; 0 without the table.

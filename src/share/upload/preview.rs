@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Aggregator, Package};
+use super::{Aggregator, Package, cells_of};
+use crate::share::screen::LEAST;
 use crate::ui::thousands;
 
 /// Both requests of a study's upload: the first as it would be but for the credentials, the second
@@ -19,6 +20,9 @@ pub(super) fn of(aggregator: &Aggregator, package: &Package) -> String {
     );
     for member in &package.members {
         let _ = writeln!(text, "    {} ({} bytes)", member.name, thousands(member.size));
+    }
+    for (member, cells) in &package.few {
+        let _ = writeln!(text, "  {} of {member} count fewer than {LEAST}", cells_of(*cells));
     }
     let _ = write!(
         text,

@@ -136,8 +136,14 @@ impl Reader<'_> {
         if let Some(exports) = raw.export_config.take() {
             let place = place(source, &exports);
             let exports = exports.into_inner();
+            // Where kinds were not told apart, tables about the study were listed with the counts.
+            let (meta, counts) = exports
+                .export_list
+                .into_iter()
+                .partition(|export| names::is_meta(self.prefix, &export.get_ref().name));
             let lists = [
-                (ExportKind::Cube, exports.export_list),
+                (ExportKind::Cube, counts),
+                (ExportKind::Meta, meta),
                 (ExportKind::Cube, exports.count_list),
                 (ExportKind::AnnotatedCube, exports.annotated_count_list),
                 (ExportKind::Flat, exports.flat_list),

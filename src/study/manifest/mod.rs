@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use super::workflow::Workflow;
 use crate::error::{Error, Exit, Result};
 pub use dictionary::Term;
+pub use names::prefix_fault;
 
 /// The file that makes a folder a study.
 pub const FILE_NAME: &str = "manifest.toml";

@@ -10,12 +10,18 @@ use crate::study::source::Source;
 /// What separates a study's prefix from a table's name.
 const SEPARATOR: &str = "__";
 
+/// The prefix of the tables that the main job makes about itself.
+const MAIN_JOB: &str = "etl";
+
 /// Why a text can't be a study's prefix, if it can't.
 pub fn prefix_fault(prefix: &str) -> Option<&'static str> {
     let mut letters = prefix.chars();
     let begins = letters.next().is_some_and(|c| c.is_ascii_alphabetic());
     if !begins || !letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Some("a study_prefix is a letter, then letters, digits and '_'");
+    }
+    if prefix.eq_ignore_ascii_case(MAIN_JOB) {
+        return Some("tables that begin with etl__ are the main job's");
     }
     // Or the tables of study `a` could not be told from those of `a__b` or `a_`.
     (prefix.contains(SEPARATOR) || prefix.ends_with('_'))
@@ -109,6 +115,13 @@ fn foreign(prefix: &str, name: &str, source: &Source, line: usize) -> Error {
     let message =
         format!("{name} is not a table of this study: its name must begin with {prefix}__");
     source.fault(line, message)
+}
+
+/// Whether a table tells about the study itself, by its name.
+pub fn is_meta(prefix: &str, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let own = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(SEPARATOR));
+    own.unwrap_or(&name).starts_with("meta_")
 }
 
 /// Whether a path names a workflow.

@@ -121,7 +121,8 @@ fn the_older_layout_is_one_stage() {
         (
             "manifest.toml",
             "study_prefix = 's'\n[sql_config]\nfile_names = ['a.sql', 'b.sql']\n\
-             [export_config]\nexport_list = ['s__a']\nflat_list = ['s__b']\n",
+             [export_config]\nexport_list = ['s__meta_date', 's__a', 'meta_version']\n\
+             flat_list = ['s__b', 's__meta_flat']\n",
         ),
         ("a.sql", "create table s__a as select 1"),
         ("b.sql", ""),
@@ -129,7 +130,14 @@ fn the_older_layout_is_one_stage() {
     let manifest = Manifest::load(dir.path()).unwrap();
     let actions = manifest.stage(None).unwrap();
     assert_eq!(files(&actions), ["a.sql", "b.sql"]);
-    assert_eq!(exports(&actions), [("s__a".to_owned(), Cube), ("s__b".to_owned(), Flat)]);
+    let tables = [
+        ("s__a", Cube),
+        ("s__meta_date", Meta),
+        ("s__meta_version", Meta),
+        ("s__b", Flat),
+        ("s__meta_flat", Flat),
+    ];
+    assert_eq!(exports(&actions), tables.map(|(name, kind)| (name.to_owned(), kind)));
 }
 
 #[test]

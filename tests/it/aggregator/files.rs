@@ -22,6 +22,9 @@ pub fn table(name: &str, column: ArrayRef) -> Vec<u8> {
     bytes
 }
 
+/// The member that every export has.
+pub const MANIFEST: &str = "manifest.toml";
+
 pub fn counts() -> Vec<u8> {
     table("cnt", Arc::new(Int64Array::from(vec![30, 10])))
 }
@@ -73,7 +76,7 @@ pub fn export_with(
         (format!("{study}__count_dx.annotated_cube.parquet"), counts()),
         (format!("{study}__rates.flat.parquet"), counts()),
         (format!("{study}__meta_date.meta.parquet"), counts()),
-        ("manifest.toml".to_owned(), format!("study_prefix = \"{study}\"\n").into_bytes()),
+        (MANIFEST.to_owned(), format!("study_prefix = \"{study}\"\n").into_bytes()),
     ];
     members.extend(version.map(|bytes| (format!("{study}__meta_version.meta.parquet"), bytes)));
     members.extend(more.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())));
@@ -83,10 +86,12 @@ pub fn export_with(
     members.into_iter().map(|(name, _)| name).collect()
 }
 
-/// Bytes that no compression makes fewer of.
+/// A table of so many bytes that no compression makes fewer of.
 pub fn noise(length: usize) -> Vec<u8> {
     let blocks = (0..length.div_ceil(32)).flat_map(|n| Sha256::digest(n.to_le_bytes()));
-    blocks.take(length).collect()
+    let bytes: Vec<_> = blocks.take(length).collect();
+    let numbers = bytes.chunks_exact(8).map(|eight| i64::from_le_bytes(eight.try_into().unwrap()));
+    table("noise", Arc::new(numbers.collect::<Int64Array>()))
 }
 
 /// Writes `exports/<study>/<study>.zip` with members of so many MiB, a bit at a time.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use arrow::array::StringArray;
+use arrow::array::{ArrayRef, Int64Array, ListArray, StringArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
 use serde_json::json;
 
 use super::Ground;
 use super::files::{
-    counts, export, export_of, export_with, fingerprint, fraction, large_export, table, whole,
-    words, zip,
+    MANIFEST, counts, export, export_of, export_with, fingerprint, fraction, large_export, table,
+    whole, words, zip,
 };
 use super::server::{NETWORK, USER};
 use crate::s3::S3;
@@ -132,6 +134,10 @@ fn what_must_not_leave_stops_all_before_any_call() {
     // Another study's dates are not this one's.
     export_of(&ground.site, "dates", &[dates, ("other__meta_date.meta.parquet", counts())]);
     ground.ends(&mut ground.upload(&["dates"]), 73);
+    // An export that was broken off has no manifest yet.
+    export_of(&ground.site, "dates", &[("dates__meta_date.meta.parquet", counts())]);
+    let ended = ground.ends(&mut ground.upload(&["dates"]), 73);
+    assert!(ended.err.contains("has no manifest.toml, so it is not whole"), "{ended:?}");
     let whole = zip(&[("x__a.cube.parquet", counts())]);
     for bytes in [&b"PK no zip"[..], &whole[..whole.len() - 30], &zip(&[])] {
         ground.site.file("exports/broken/broken.zip", bytes);
@@ -142,9 +148,65 @@ fn what_must_not_leave_stops_all_before_any_call() {
 }
 
 #[test]
+fn ids_in_a_table_stop_all_before_any_call() {
+    let Some(ground) = Ground::new() else { return };
+    export(&ground.site, "good", None);
+    let id = "0123456789abcdef".repeat(4);
+    let texts = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec!["x", text])) };
+    let item = Arc::new(Field::new("item", DataType::Utf8, true));
+    let list = ListArray::new(item, OffsetBuffer::from_lengths([2]), texts(&id), None);
+    let cases = [
+        ("lines__rows.flat.parquet", table("kind", texts(&format!("Patient/{id}")))),
+        ("lines__rows.meta.parquet", table("kind", texts(&format!("{id}x")))),
+        ("lines__rows.cube.parquet", table("CNT", texts(&id))),
+        ("lines__rows.annotated_cube.parquet", table("cnt", Arc::new(list))),
+        ("lines__rows.flat.csv", format!("kind\n{id}\n").into_bytes()),
+        ("lines__rows.flat.parquet", table("subject_ref", texts("x"))),
+        ("lines__rows.cube.parquet", table("kind", texts("x"))),
+    ];
+    for (name, bytes) in cases {
+        export_with(&ground.site, "lines", None, &[(name, bytes)]);
+        let ended = ground.ends(&mut ground.upload(&["good", "lines"]), 73);
+        assert!(ended.err.contains(&format!("holds what must not leave: {name}: it")), "{ended:?}");
+        assert!(!ended.err.contains("0123456789abcdef"), "{ended:?}");
+    }
+    export_with(&ground.site, "lines", None, &[("lines__rows.flat.parquet", vec![7; 99])]);
+    let ended = ground.ends(&mut ground.upload(&["lines"]), 73);
+    assert!(ended.err.contains("'lines__rows.flat.parquet' that cannot be checked"), "{ended:?}");
+    assert_eq!(ground.asked().len(), 0, "nobody was asked");
+    let alarm = [("lines__rows.flat.parquet", table("digest", texts(&id)))];
+    export_with(&ground.site, "lines", None, &alarm);
+    ground.ends(ground.upload(&["lines"]).args(["--allow-ids", "Lines__rows"]), 0);
+}
+
+#[test]
+fn cells_of_few_are_told_before_they_leave() {
+    let Some(ground) = Ground::new() else { return };
+    let few = table("cnt", Arc::new(Int64Array::from(vec![30, 9, 4])));
+    export_with(&ground.site, "few", None, &[("few__small.cube.parquet", few)]);
+    let told = "2 cells of few__small.cube.parquet count fewer than 10";
+    let ended = ground.ends(ground.upload(&["few"]).arg("--preview"), 0);
+    assert!(ended.out.contains(told), "{ended:?}");
+    let ended = ground.ends(&mut ground.upload(&["few"]), 0);
+    assert!(ended.err.contains(&format!("few: {told}")), "{ended:?}");
+    assert!(!ended.err.contains("count_month"), "{ended:?}");
+}
+
+#[test]
+fn what_is_unpacked_goes_to_the_folder_that_is_named() {
+    let Some(ground) = Ground::new() else { return };
+    export(&ground.site, "core", None);
+    let mut command = ground.upload(&["core"]);
+    command.env("TMPDIR", "/nowhere").args(["--preview", "--work-dir", "work"]);
+    ground.ends(&mut command, 0);
+    assert_eq!(std::fs::read_dir(ground.site.path("work")).unwrap().count(), 0);
+}
+
+#[test]
 fn the_study_that_discovers_codes_needs_no_dates() {
     let Some(ground) = Ground::new() else { return };
-    export_of(&ground.site, "discovery", &[("discovery__codes.flat.parquet", counts())]);
+    let members = [("discovery__codes.flat.parquet", counts()), (MANIFEST, b"x".to_vec())];
+    export_of(&ground.site, "discovery", &members);
     ground.ends(&mut ground.upload(&["discovery"]), 0);
 }
 

@@ -10,6 +10,7 @@ use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
 use cumulus_etl::error::Exit;
 use cumulus_etl::http::Pace;
+use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::counts;
 use cumulus_etl::study::engine::athena::{Athena, Settings, cube_sql};
 use cumulus_etl::study::engine::{Engine, Rows, Start};
@@ -226,6 +227,58 @@ fn rows_are_loaded() {
         assert_eq!(back, codes);
     }
     assert!(build.has("asthma__codes"));
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn names_in_any_case_are_one() {
+    let athena = athena();
+    let numbers = |count: i64| {
+        let n: ArrayRef = Arc::new((0..count).collect::<Int64Array>());
+        RecordBatch::try_from_iter([("n", n)]).unwrap()
+    };
+    let build = athena.begin("Asthma", Start::Empty).unwrap();
+    for (name, count) in [("Asthma__Codes", 3), ("asthma__CODES", 2)] {
+        let batch = numbers(count);
+        let info = build.load(name, batch.schema(), Box::new([Ok(batch)].into_iter())).unwrap();
+        assert_eq!(info.name, "asthma__codes");
+        assert_eq!(rows(athena.read(name).unwrap()).len(), count as usize);
+    }
+    assert!(build.has("ASTHMA__codes"));
+    let tables = athena.tables("ASTHMA").unwrap();
+    assert_eq!(tables.into_iter().map(|table| table.name).collect::<Vec<_>>(), ["asthma__codes"]);
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn the_main_job_is_no_study() {
+    let athena = athena();
+    for study in ["etl", "ETL"] {
+        for start in [Start::Empty, Start::AsItIs] {
+            let error = athena.begin(study, start).err().unwrap();
+            assert!(error.to_string().contains("is no study"), "{error}");
+        }
+        assert!(athena.clean(study).is_err());
+    }
+}
+
+#[test]
+#[ignore = "run by the module above"]
+fn temporary_files_go_where_they_shall_and_go_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("work");
+    let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    let work = WorkFolder::create(Some(dir.path().to_str().unwrap()), &folder).unwrap();
+    let work_dir = Some(place.to_str().unwrap().to_owned());
+    let athena = Athena::open(&Settings { work_dir, ..settings() }).unwrap();
+    let left = || std::fs::read_dir(work.path()).unwrap().count();
+    let before = left();
+    let read = athena.sorted("Core__Patient", &work).unwrap();
+    assert!(left() > before, "the rows are there while they are read");
+    assert_eq!(rows(read).len(), 120);
+    assert_eq!(left(), before);
+    // Made for what Athena has written, and empty again.
+    assert_eq!(std::fs::read_dir(place).unwrap().count(), 0);
 }
 
 #[test]

@@ -210,6 +210,40 @@ fn rows_from_outside_are_encrypted_and_checked_on_their_way() {
 }
 
 #[test]
+fn files_of_cumulus_library_are_not_in_a_table_twice() {
+    let Some(server) = Server::start() else { return };
+    let left = tempfile::tempdir().unwrap();
+    let uploads = "athena/cumulus_user_uploads/cumulus/asthma";
+    let [stale, other] = ["codes/codes.csv.parquet", "codes_more/of-another.parquet"];
+    for name in [stale, other] {
+        let path = left.path().join(uploads).join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        inner::write_patients(&path);
+    }
+    server.order(&format!("load results {}", left.path().display()));
+    server.runs("rows_are_loaded");
+    let objects = [format!("{uploads}/codes/codes.parquet"), format!("{uploads}/{other}")];
+    assert_eq!(server.objects(), objects);
+    server.runs("names_in_any_case_are_one");
+    assert_eq!(server.objects(), objects);
+}
+
+#[test]
+fn the_main_jobs_own_tables_are_not_dropped() {
+    let Some(server) = Server::start() else { return };
+    let patients = server.folder.path().join("patients.parquet");
+    server.order(&format!("table etl__completion {}", patients.display()));
+    server.runs("the_main_job_is_no_study");
+    assert_eq!(server.texts("tables"), ["core__patient", "etl__completion"]);
+}
+
+#[test]
+fn temporary_files_are_where_the_user_wants_them() {
+    let Some(server) = Server::start() else { return };
+    server.runs("temporary_files_go_where_they_shall_and_go_away");
+}
+
+#[test]
 fn long_lists_and_results_come_page_by_page() {
     let Some(server) = Server::start() else { return };
     server.runs("pages_are_turned");

@@ -58,14 +58,17 @@ impl Build for AthenaBuild<'_> {
     }
 
     fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
-        let sql = format!("CREATE TABLE {} AS\n{}", quoted(name), cube_sql(counts));
-        self.athena.queries.run(name, &sql)?;
-        Ok(self.made(name))
+        let name = name.to_lowercase();
+        let sql = format!("CREATE TABLE {} AS\n{}", quoted(&name), cube_sql(counts));
+        self.athena.queries.run(&name, &sql)?;
+        Ok(self.made(&name))
     }
 
     fn load(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
-        let info = loading::load(self.athena, &self.study, name, &schema, rows)?;
-        self.made(name);
+        // The catalog keeps names in lower case.
+        let name = name.to_lowercase();
+        let info = loading::load(self.athena, &self.study, &name, &schema, rows)?;
+        self.made(&name);
         Ok(info)
     }
 

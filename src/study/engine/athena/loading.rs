@@ -1,5 +1,8 @@
 //! Rows become a table: Parquet below `cumulus_user_uploads/<schema>/<study>/<topic>/` of the place
 //! of results, encrypted and with checksums, and an external table over it.
+//!
+//! The table has all that is in that folder. Cumulus Library has its files there, too, under names of
+//! their own: these go before the table comes.
 
 use std::fmt::Write as _;
 
@@ -13,7 +16,7 @@ use super::{Athena, metadata};
 use crate::error::{Context, Error, Exit, Result};
 use crate::study::engine::{BatchIter, TableInfo};
 
-/// Puts a table in place of the one of this name, if there is one.
+/// Puts a table in place of the one of this name, if there is one. Names are in lower case.
 pub(super) fn load(
     athena: &Athena,
     study: &str,
@@ -42,6 +45,15 @@ pub(super) fn load(
     let old = metadata::of_study(&athena.queries, study)?;
     let old: Vec<_> = old.into_iter().filter(|table| table.name == name).collect();
     athena.drop_all(&old)?;
+    for other in folder.list()?.iter().filter(|entry| entry.name != file) {
+        folder.remove(&other.name).with_context(|| {
+            format!(
+                "'{}' would be part of the table {name}: remove it by hand, or allow \
+                 s3:DeleteObject there",
+                folder.show(&other.name)
+            )
+        })?;
+    }
     let sql = format!(
         "CREATE EXTERNAL TABLE `{}`.`{name}` (\n{ddl_columns}\n)\nSTORED AS PARQUET\nLOCATION \
          's3://{}/{place}/'\nTBLPROPERTIES ('parquet.compression' = 'SNAPPY')",

@@ -24,12 +24,14 @@ mod unload;
 mod workgroup;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::datafusion::{DataFusion, Input, Limits};
-use super::{Build, Engine, Rows, Start, TableInfo, sorted_sql};
-use crate::error::Result;
+use super::{BatchIter, Build, Engine, Rows, Start, TableInfo, sorted_sql};
+use crate::error::{Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use build::AthenaBuild;
 pub use counts::cube_sql;
@@ -37,6 +39,9 @@ use metadata::Kind;
 use queries::Queries;
 pub use settings::{MAX_CONCURRENT, Settings};
 use workgroup::Workgroup;
+
+/// What the tables of the main job about itself begin with. They are no study's.
+const MAIN_JOB: &str = "etl";
 
 /// A schema of Athena.
 #[derive(Debug)]
@@ -94,8 +99,7 @@ impl Engine for Athena {
             .iter()
             .filter_map(|table| table.name.split_once("__"))
             .map(|(study, _)| study.to_owned())
-            // The tables of the main job about itself.
-            .filter(|study| study != "etl")
+            .filter(|study| study != MAIN_JOB)
             .collect();
         Ok(studies.into_iter().collect())
     }
@@ -109,24 +113,29 @@ impl Engine for Athena {
     }
 
     fn read(&self, table: &str) -> Result<Rows> {
-        unload::read(&self.queries, &self.workgroup, &self.bucket, table)
+        let work_dir = self.queries.settings.work_dir.as_deref();
+        unload::read(&self.queries, &self.workgroup, &self.bucket, table, work_dir)
     }
 
     fn sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows> {
+        let table = table.to_lowercase();
+        let table = table.as_str();
         let Rows { schema, batches } = self.read(table)?;
         // The embedded engine sorts them: exports of both are the same, and what does not fit into
         // memory goes to its disk.
-        let place = work.path().join(format!("sort-{table}"));
-        let place = Folder::open(&place.to_string_lossy())?.private();
+        let removed = Removed(work.path().join(format!("sort-{table}")));
+        let place = Folder::open(&removed.0.to_string_lossy())?.private();
         let local = DataFusion::open(place, Input::Nothing, work.clone(), &Limits::of_machine())?;
         let study = table.split_once("__").map_or(table, |(study, _)| study);
         let build = local.begin(study, Start::Empty)?;
         build.load(table, schema.clone(), batches)?;
         build.commit()?;
-        local.query(&sorted_sql(table, &schema))
+        let Rows { schema, batches } = local.query(&sorted_sql(table, &schema))?;
+        Ok(Rows { schema, batches: Box::new(Sorted { batches, _place: removed }) })
     }
 
     fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>> {
+        refuse_main_job(study)?;
         let mut tables = metadata::of_study(&self.queries, study)?;
         if start == Start::Empty {
             self.drop_all(&tables)?;
@@ -137,8 +146,46 @@ impl Engine for Athena {
     }
 
     fn clean(&self, study: &str) -> Result<bool> {
+        refuse_main_job(study)?;
         let tables = metadata::of_study(&self.queries, study)?;
         self.drop_all(&tables)?;
         Ok(!tables.is_empty())
+    }
+}
+
+/// In the catalog, the main job's tables stand beside those of studies.
+fn refuse_main_job(study: &str) -> Result<()> {
+    if !study.eq_ignore_ascii_case(MAIN_JOB) {
+        return Ok(());
+    }
+    let message = format!(
+        "'{MAIN_JOB}' is no study: tables that begin with {MAIN_JOB}__ are the main job's own, and \
+         studies are built of them. Nothing was dropped"
+    );
+    Err(Error::new(Exit::ArgsInvalid, message))
+}
+
+/// A table's rows as the embedded engine has sorted them.
+struct Sorted {
+    // Before what it reads goes.
+    batches: BatchIter<'static>,
+    _place: Removed,
+}
+
+impl Iterator for Sorted {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.batches.next()
+    }
+}
+
+/// A folder that is removed when nobody needs it any more.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        // What stays goes with the work folder that it is in.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

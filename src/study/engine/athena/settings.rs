@@ -27,6 +27,8 @@ pub struct Settings {
     pub staging: Option<String>,
     /// Queries under way at once.
     pub max_concurrent: usize,
+    /// Where temporary files go, if not to the system's folder.
+    pub work_dir: Option<String>,
     /// How buckets are reached.
     pub stores: StoreOptions,
     /// Waits are by this pace.
@@ -43,6 +45,7 @@ impl Settings {
             profile: None,
             staging: None,
             max_concurrent: MAX_CONCURRENT,
+            work_dir: None,
             stores: StoreOptions::default(),
             pace: Pace::default(),
         }

@@ -27,6 +27,7 @@ pub(super) fn read(
     workgroup: &Workgroup,
     bucket: &Folder,
     table: &str,
+    work_dir: Option<&str>,
 ) -> Result<Rows> {
     let name = table.to_lowercase();
     let schema = metadata::schema(queries, &name)?.ok_or_else(|| missing(&name))?;
@@ -41,7 +42,7 @@ pub(super) fn read(
         workgroup.bucket
     );
     let unloaded = queries.run(&format!("{name}: export"), &sql);
-    let files = unloaded.and_then(|_| fetch(&folder));
+    let files = unloaded.and_then(|_| fetch(&folder, work_dir));
     let emptied = empty(&folder);
     let files = files?;
     emptied?;
@@ -63,14 +64,14 @@ pub(super) fn read(
 }
 
 /// The files, without names, in this machine's temporary folder.
-fn fetch(folder: &Folder) -> Result<Vec<File>> {
+fn fetch(folder: &Folder, work_dir: Option<&str>) -> Result<Vec<File>> {
     let mut files = Vec::new();
     let mut entries = folder.list()?;
     entries.retain(|entry| entry.size > 0);
     if entries.is_empty() {
         return Ok(files);
     }
-    let work = WorkFolder::create(None, folder)?;
+    let work = WorkFolder::create(work_dir, folder)?;
     for entry in entries {
         let failed = || format!("cannot read '{}'", folder.show(&entry.name));
         let mut reader = folder

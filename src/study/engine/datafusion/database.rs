@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Context, Error, Result};
-use crate::store::{Folder, Lock};
+use crate::store::{Folder, Lock, Version};
 
 /// The list of a study's tables.
 const LIST: &str = "tables.json";
@@ -75,9 +75,10 @@ impl StoredTable {
 }
 
 impl Database {
-    /// The database in a folder, which need not be there yet.
+    /// The database in a folder, which need not be there yet. On a disk, what is written is for its
+    /// owner only: tables may hold rows of patients.
     pub fn new(root: Folder) -> Self {
-        Self { root }
+        Self { root: root.private() }
     }
 
     /// The folder of a study.
@@ -123,13 +124,16 @@ impl Database {
         let folder = self.folder(study);
         folder.create()?;
         let lock = self.lock(study)?;
+        // Before what it lists: a list that changes meanwhile is then another version.
+        let version = folder.version(LIST)?;
         let listing = self.list(study)?;
         let change = Change {
             build: Uuid::new_v4().simple().to_string(),
             before: listing.as_ref().map(Listing::builds).unwrap_or_default(),
             listing,
+            version,
             folder,
-            _lock: lock,
+            lock,
         };
         change.remove_others(&change.before)?;
         Ok(change)
@@ -173,7 +177,9 @@ pub struct Change {
     build: String,
     listing: Option<Listing>,
     before: Vec<String>,
-    _lock: Lock,
+    /// The list's, when the change began.
+    version: Version,
+    lock: Lock,
 }
 
 impl Change {
@@ -202,7 +208,15 @@ impl Change {
             before: self.before.clone(),
         };
         let text = serde_json::to_string_pretty(&listing).context("cannot list the tables")?;
-        self.folder.write(LIST, text)?;
+        // Who was held up for long is taken for dead, and another run may be at it by now.
+        self.lock.check()?;
+        if !self.folder.write_over(LIST, text, &self.version)? {
+            return Err(Error::failed(format!(
+                "another run has changed '{}' meanwhile: the study is as that run has made it. \
+                 Build it again if that is not what you want",
+                self.folder.show(LIST)
+            )));
+        }
         let mut keep = listing.builds();
         keep.extend(listing.before.iter().cloned());
         // The study is whole; what could not be removed is removed by the next build.
@@ -243,5 +257,69 @@ fn remove_folder(folder: &Folder) -> Result<()> {
             _ => Ok(()),
         },
         None => folder.list()?.iter().try_for_each(|entry| folder.remove(&entry.name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(change: &Change, name: &str) -> StoredTable {
+        let file = change.file_name(name, 1);
+        change.folder().write(&file, "rows").unwrap();
+        StoredTable {
+            name: name.to_owned(),
+            files: vec![StoredFile { name: file, bytes: 4, rows: 1 }],
+        }
+    }
+
+    fn names(database: &Database) -> Vec<String> {
+        let listing = database.list("s").unwrap().unwrap();
+        listing.tables.into_iter().map(|table| table.name).collect()
+    }
+
+    #[test]
+    fn who_has_lost_the_study_does_not_commit() {
+        let database = Database::new(Folder::open("memory://lost/db").unwrap());
+        let first = database.begin("s").unwrap();
+        let made = table(&first, "s__first");
+        // Another run has taken the lock over, and is done.
+        database.root.child(LOCKS).write("s", "of another run").unwrap();
+        let other = r#"{"layout": 1, "program": "x", "built": "x", "tables": []}"#;
+        let error = first.commit(vec![made]).unwrap_err().to_string();
+        assert!(error.contains("another run has taken over"), "{error}");
+        assert!(database.list("s").unwrap().is_none());
+
+        // The same between the look at the lock and the list.
+        database.root.child(LOCKS).remove("s").unwrap();
+        for before in [false, true] {
+            let change = database.begin("s").unwrap();
+            assert_eq!(change.tables().is_empty(), !before);
+            let made = table(&change, "s__late");
+            database.folder("s").write(LIST, other).unwrap();
+            let error = change.commit(vec![made]).unwrap_err().to_string();
+            assert!(error.contains("has changed 'memory://lost/db/s/tables.json'"), "{error}");
+            assert_eq!(names(&database), [""; 0]);
+            let change = database.begin("s").unwrap();
+            let made = table(&change, "s__second");
+            change.commit(vec![made]).unwrap();
+            assert_eq!(names(&database), ["s__second"]);
+        }
+    }
+
+    #[test]
+    fn tables_on_a_disk_are_for_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("db");
+        let database = Database::new(Folder::open(root.to_str().unwrap()).unwrap());
+        let change = database.begin("s").unwrap();
+        let made = table(&change, "s__t");
+        let file = root.join("s").join(&made.files[0].name);
+        change.commit(vec![made]).unwrap();
+        for path in [&root, &root.join("s"), &root.join("s/tables.json"), &file] {
+            let mode = path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        }
     }
 }

@@ -1,0 +1,297 @@
+//! What leaves by an export, what is refused, and what comes in by an import.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use parquet::arrow::ArrowWriter;
+use serde_json::json;
+use zip::write::SimpleFileOptions;
+
+use crate::support::{Ended, PROGRAM, Site, children, end, resource};
+
+/// `study COMMAND` on the database `db`.
+fn run(site: &Site, arguments: &[&str]) -> Ended {
+    let mut command = site.command();
+    command.arg("study").args(arguments).args(["--database", "db"]);
+    end(&mut command)
+}
+
+fn export(site: &Site, more: &[&str]) -> Ended {
+    run(site, &[&["export", "-t", "s", "-s", "studies", "out"], more].concat())
+}
+
+/// A study whose tables are made by `sql` of 12 patients with anonymous IDs.
+fn built(site: &Site, sql: &str, counts: &str) {
+    let lines: String = (0..12)
+        .map(|number| {
+            let id = format!("{number:064x}");
+            let year = if number < 3 { "1950-01-01" } else { "1960-01-01" };
+            format!("{}\n", resource("Patient", &id, json!({"birthDate": year})))
+        })
+        .collect();
+    site.input("Patient.ndjson", lines);
+    site.file("studies/s/a.sql", sql);
+    site.file("studies/s/counts.workflow", format!("config_type = 'counts'\n{counts}"));
+    exporting(site, "export:counts", &[]);
+    let ended = run(site, &["build", "-t", "s", "-s", "studies", "--load-ndjson-dir", "in"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+/// The study exports these tables as this.
+fn exporting(site: &Site, kind: &str, tables: &[&str]) {
+    let tables: Vec<_> = tables.iter().map(|table| format!("'{table}'")).collect();
+    let mut manifest = "study_prefix = 's'\n[[stages.default]]\n\
+                        files = ['a.sql', 'counts.workflow']\n"
+        .to_owned();
+    if !tables.is_empty() {
+        let tables = tables.join(", ");
+        manifest += &format!("[[stages.default]]\ntype = '{kind}'\ntables = [{tables}]\n");
+    }
+    site.file("studies/s/manifest.toml", manifest);
+}
+
+const NO_COUNTS: &str = "[tables.count]\nsource_table = 's__patients'\ntable_cols = ['year']\n";
+const PATIENTS: &str =
+    "CREATE TABLE s__patients AS SELECT id AS subject_ref, birthdate AS year FROM patient;\n";
+
+#[test]
+fn rows_with_ids_do_not_leave_as_anything() {
+    let site = Site::new();
+    let sql = "CREATE TABLE s__good AS SELECT 12 AS cnt, 'x' AS kind;\n\
+        CREATE TABLE s__named AS SELECT 12 AS cnt, 'x' AS subject_ref;\n\
+        CREATE TABLE s__whole AS SELECT 12 AS cnt, 'Patient/' || id AS kind FROM patient;\n\
+        CREATE TABLE s__longer AS SELECT 12 AS cnt, id || 'x' AS kind FROM patient;\n\
+        CREATE TABLE s__upper AS SELECT 12 AS cnt, upper(id) AS kind FROM patient;\n\
+        CREATE TABLE s__list AS SELECT 12 AS cnt, ARRAY['x', id] AS kind FROM patient;\n\
+        CREATE TABLE s__struct AS SELECT 12 AS cnt, CAST(ROW('x', id) AS ROW(a varchar, b varchar)) \
+        AS kind FROM patient;\n";
+    built(&site, &format!("{PATIENTS}{sql}"), NO_COUNTS);
+    exporting(&site, "export:counts", &["good"]);
+    assert_eq!(export(&site, &[]).code, Some(0));
+    let before = site.listing("out");
+    for kind in ["counts", "annotated_counts", "flat", "meta"] {
+        for (table, why) in [
+            ("named", "its column subject_ref is called like one of IDs"),
+            ("whole", "its column kind has anonymous IDs"),
+            ("longer", "its column kind has anonymous IDs"),
+            ("upper", "its column kind has anonymous IDs"),
+            ("list", "its column kind has anonymous IDs"),
+            ("struct", "its column kind has anonymous IDs"),
+            ("gone", "study build"),
+        ] {
+            exporting(&site, &format!("export:{kind}"), &["good", table]);
+            let ended = export(&site, &["--allow-ids", "s__good"]);
+            assert_eq!(ended.code, Some(72), "{kind} {table}: {ended:?}");
+            assert!(ended.err.contains(why), "{kind} {table}: {ended:?}");
+            assert!(!ended.err.contains("000000"), "{ended:?}");
+            assert_eq!(site.listing("out"), before, "{table}");
+        }
+    }
+    // All that is wrong is told at once.
+    exporting(&site, "export:flat", &["named", "good", "list"]);
+    let ended = export(&site, &[]);
+    for part in ["s__named is not exported as flat", "s__list is not", "--allow-ids s__list"] {
+        assert!(ended.err.contains(part), "{part}: {ended:?}");
+    }
+    let allowed = export(&site, &["--allow-ids", "S__Named", "--allow-ids", "s__list"]);
+    assert_eq!(allowed.code, Some(0), "{allowed:?}");
+}
+
+#[test]
+fn cells_of_few_leave_only_if_a_workflow_or_the_user_says_so() {
+    let site = Site::new();
+    let sql = "CREATE TABLE s__by_hand AS SELECT count(*) AS cnt, birthdate AS year FROM patient \
+        GROUP BY birthdate;\n\
+        CREATE TABLE s__rows AS SELECT 1 AS cnt, birthdate FROM patient;\n\
+        CREATE TABLE s__none AS SELECT CAST(NULL AS bigint) AS cnt, 'x' AS kind;\n\
+        CREATE TABLE s__no_counts AS SELECT 'x' AS kind;\n";
+    let count = |name: &str, least: u64| {
+        format!(
+            "[tables.{name}]\nsource_table = 's__patients'\ntable_cols = ['year']\n\
+             min_subject = {least}\n"
+        )
+    };
+    let counts = |least: u64| count("small", least) + &count("usual", 10);
+    built(&site, &format!("{PATIENTS}{sql}"), &counts(0));
+    for (table, why) in [
+        ("by_hand", "2 of its cells count fewer than 10"),
+        ("rows", "12 of its cells count fewer than 10"),
+        ("none", "1 of its cells counts fewer than 10"),
+        ("no_counts", "it has no column cnt"),
+    ] {
+        for kind in ["counts", "annotated_counts"] {
+            exporting(&site, &format!("export:{kind}"), &[table]);
+            let ended = export(&site, &[]);
+            assert_eq!(ended.code, Some(72), "{ended:?}");
+            assert!(ended.err.contains(&format!("s__{table} is not exported as ")), "{ended:?}");
+            assert!(ended.err.contains(why), "{ended:?}");
+            assert!(!site.path("out/s").exists());
+        }
+    }
+    exporting(&site, "export:counts", &["by_hand"]);
+    let ended = export(&site, &["--allow-small-cells", "s__by_hand"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let told = "s__by_hand: 2 of its cells count fewer than 10, as --allow-small-cells says";
+    assert!(ended.err.contains(told), "{ended:?}");
+
+    exporting(&site, "export:counts", &["counts.workflow"]);
+    let ended = export(&site, &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let told =
+        "s__small: 2 of its cells count fewer than 10, as its workflow says (min_subject = 0)";
+    assert!(ended.err.contains(told), "{ended:?}");
+    assert!(!ended.err.contains("s__usual"), "{ended:?}");
+    let csv =
+        |table: &str| fs::read_to_string(site.path(&format!("out/s/{table}.cube.csv"))).unwrap();
+    assert_eq!(csv("s__usual"), "cnt,year\n12,\n");
+    assert_eq!(csv("s__small"), "cnt,year\n12,\n9,1960-01-01\n3,1950-01-01\n");
+    // What the workflow promises now is not what the table was built with.
+    site.file("studies/s/counts.workflow", format!("config_type = 'counts'\n{}", counts(5)));
+    let ended = export(&site, &[]);
+    assert_eq!(ended.code, Some(72), "{ended:?}");
+    assert!(
+        ended.err.contains("s__small is not exported as cube: 1 of its cells counts fewer than 5")
+    );
+}
+
+#[test]
+fn tables_about_the_study_leave_by_an_older_manifest() {
+    let site = Site::new();
+    site.rows("Patient.ndjson", &[resource("Patient", "a", json!({}))]);
+    site.file(
+        "studies/s/manifest.toml",
+        "study_prefix = 's'\n[sql_config]\nfile_names = ['a.sql']\n[export_config]\n\
+         export_list = ['s__count', 's__meta_date', 'meta_version']\n",
+    );
+    site.file(
+        "studies/s/a.sql",
+        "CREATE TABLE s__count AS SELECT 12 AS cnt;\n\
+         CREATE TABLE s__meta_date AS SELECT DATE '2024-01-01' AS min_date;\n\
+         CREATE TABLE s__meta_version AS SELECT 2 AS data_package_version;\n",
+    );
+    let built = run(&site, &["build", "-t", "s", "-s", "studies", "--load-ndjson-dir", "in"]);
+    assert_eq!(built.code, Some(0), "{built:?}");
+    let ended = export(&site, &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let files = ["s.zip", "s__count.cube.csv", "s__meta_date.meta.csv", "s__meta_version.meta.csv"];
+    assert_eq!(children(&site.path("out/s")), files);
+}
+
+#[test]
+fn archives_and_databases_are_for_their_owner_only() {
+    let site = Site::new();
+    built(&site, PATIENTS, NO_COUNTS);
+    let ended = export(&site, &["--archive"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let names = children(&site.path("out"));
+    let archive = names.iter().find(|name| name.starts_with("s__")).unwrap();
+    for path in [&format!("out/{archive}"), "db", "db/s", "db/s/tables.json"] {
+        let mode = site.path(path).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{path}: {mode:o}");
+    }
+}
+
+/// The bytes of a table.
+fn table() -> Vec<u8> {
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![10]));
+    let batch = RecordBatch::try_from_iter([("cnt", numbers)]).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+fn archive(site: &Site, members: &[(&str, &[u8])]) {
+    let mut zip = zip::ZipWriter::new(fs::File::create(site.path("a.zip")).unwrap());
+    for (name, bytes) in members {
+        zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+#[test]
+fn archives_that_lead_elsewhere_are_not_imported() {
+    let site = Site::new();
+    let (bomb, whole) = (vec![0; 32 << 20], table());
+    let named = |name: &str| vec![(name.to_owned(), &whole[..])];
+    let two = |a: &str, b: &str| vec![(a.to_owned(), &whole[..]), (b.to_owned(), &whole[..])];
+    let cases = [
+        (named("../x__a.cube.parquet"), "no plain file name"),
+        (two("x__a.cube.parquet", "y__a.cube.parquet"), "tables of x and of y"),
+        (vec![("x__a.cube.parquet".to_owned(), &b"x"[..])], "no Parquet file"),
+        (vec![("x__a.cube.parquet".to_owned(), &bomb[..])], "too much"),
+        (named("notes.txt"), "is none of"),
+        (named("manifest.toml"), "no tables"),
+        (named("etl__completion.cube.parquet"), "the main job's"),
+        (named("ETL__completion.cube.parquet"), "the main job's"),
+        (named(".locks__x.cube.parquet"), "belongs to no study"),
+        (named("a-b__x.cube.parquet"), "belongs to no study"),
+        (named("__x.cube.parquet"), "belongs to no study"),
+        (named("é__x.cube.parquet"), "belongs to no study"),
+        (named("x__.cube.parquet"), "is no table"),
+        (named("x__a-b.cube.parquet"), "is no table"),
+        (two("x__É.cube.parquet", "x__é.flat.parquet"), "twice"),
+        (two("x__a.cube.parquet", "X__A.flat.parquet"), "twice"),
+    ];
+    for (members, why) in cases {
+        let members: Vec<_> = members.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+        archive(&site, &members);
+        let ended = run(&site, &["import", "-a", "a.zip"]);
+        assert_eq!(ended.code, Some(72), "{why}: {ended:?}");
+        assert!(ended.err.contains(why), "{why}: {ended:?}");
+        assert!(!site.path("db").exists() || children(&site.path("db")).is_empty(), "{why}");
+    }
+}
+
+#[test]
+fn an_archive_may_have_more_tables_than_files_may_be_open() {
+    let site = Site::new();
+    let bytes = table();
+    let names: Vec<_> = (0..300).map(|number| format!("x__t{number}.cube.parquet")).collect();
+    let members: Vec<_> = names.iter().map(|name| (name.as_str(), &bytes[..])).collect();
+    archive(&site, &members);
+    let mut command: Command = site.command_of("/bin/sh".as_ref());
+    command.args(["-c", "ulimit -n 128; exec \"$0\" study import -a a.zip --database db", PROGRAM]);
+    let ended = end(&mut command);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("Imported 300 tables of x"), "{ended:?}");
+    let counted = run(&site, &["sql", "SELECT cnt FROM x__t299", "--format", "csv"]);
+    assert_eq!(counted.out, "cnt\n10\n", "{counted:?}");
+    assert_eq!(fs::read_dir(site.path("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn exports_at_once_leave_whole_ones() {
+    let site = Site::new();
+    let sql =
+        "CREATE TABLE s__good AS SELECT 12 AS cnt, x FROM UNNEST(sequence(1, 9000)) AS t (x);\n";
+    built(&site, &format!("{PATIENTS}{sql}"), NO_COUNTS);
+    exporting(&site, "export:counts", &["good", "counts.workflow"]);
+    let start = || {
+        let mut command = site.command();
+        command.args(["study", "export", "-t", "s", "-s", "studies", "--database", "db", "out"]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let running: Vec<_> = (0..4).map(|_| start()).collect();
+    for child in running {
+        let ended: Ended = child.wait_with_output().unwrap().into();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+    let files = ["s.zip", "s__count.cube.csv", "s__good.cube.csv"];
+    assert_eq!(children(&site.path("out/s")), files);
+    let zip = fs::File::open(site.path("out/s/s.zip")).unwrap();
+    let mut zip = zip::ZipArchive::new(zip).unwrap();
+    let names: Vec<_> = zip.file_names().map(str::to_owned).collect();
+    assert_eq!(names, ["s__good.cube.parquet", "s__count.cube.parquet", "manifest.toml"]);
+    for index in 0..zip.len() {
+        zip.by_index(index).unwrap().read_to_end(&mut Vec::new()).unwrap();
+    }
+    assert!(children(&site.path("out")).iter().all(|name| name == "s" || name == ".s.lock"));
+}
