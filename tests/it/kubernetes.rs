@@ -145,8 +145,8 @@ fn a_cluster_is_closed_to_others() {
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
         let arguments: Vec<_> = list(&container["args"]).map(text).collect();
         // As the program reads them.
-        let mut command = Site::new().command();
-        let ended = end(command.args(&arguments).arg("--help"));
+        let site = Site::new();
+        let ended = end(site.command().args(&arguments).arg("--help"));
         assert_eq!(ended.code, Some(0), "{ended:?}");
         if arguments[1] == "executor" {
             let url = format!("df://{}:50050", text(&service["metadata"]["name"]));
