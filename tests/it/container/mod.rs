@@ -5,6 +5,8 @@
 
 mod buckets;
 mod built;
+#[cfg(feature = "ballista")]
+mod cluster;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -211,7 +213,7 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         let _ = docker().args(["rm", "--force", &self.project]).output();
-        let _ = self.compose().args(["down", "--volumes"]).output();
+        let _ = self.compose().args(["--profile", "*", "down", "--volumes"]).output();
     }
 }
 
