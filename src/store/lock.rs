@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use tracing::info;
 
 use super::Folder;
 use super::lease::Lease;
@@ -39,8 +41,14 @@ impl Folder {
             .write(true)
             .open(&path)
             .with_context(|| format!("cannot write '{}'", path.display()))?;
-        flock(&file, FlockOperation::LockExclusive)
-            .with_context(|| format!("cannot lock '{}'", path.display()))?;
+        let failed = || format!("cannot lock '{}'", path.display());
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => {
+                info!("waiting for another run, which holds '{}'", path.display());
+                flock(&file, FlockOperation::LockExclusive).with_context(failed)?;
+            }
+            locked => locked.with_context(failed)?,
+        }
         Ok(Lock { _held: Held::Local { _file: file } })
     }
 }
