@@ -15,6 +15,7 @@ mod options;
 mod s3;
 mod staging;
 mod upload;
+mod veiled;
 mod work;
 
 use std::borrow::Cow;
@@ -43,6 +44,7 @@ pub use lock::Lock;
 pub use options::StoreOptions;
 use staging::Staging;
 pub use upload::{Finishing, Upload};
+pub use veiled::{Veiled, VeiledWriter};
 pub use work::{WorkFolder, remove_work_folders};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {

@@ -16,6 +16,7 @@ mod scan;
 mod session;
 mod source;
 mod stores;
+mod veils;
 mod write;
 
 use std::sync::Arc;
