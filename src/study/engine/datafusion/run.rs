@@ -18,6 +18,7 @@ use super::catalog::Tables;
 use super::session::{CATALOG, SCHEMA};
 use super::write;
 use crate::error::{Error, Exit, Result};
+use crate::store;
 use crate::study::dialect::{self, Refused, Spelling};
 use crate::study::engine::Rows;
 
@@ -149,23 +150,56 @@ fn failed(error: DataFusionError) -> Error {
     match root(error) {
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(own) => *own,
-            Err(other) => Error::failed(without_values(&other.to_string())),
+            Err(other) => Error::failed(words(&other.to_string())),
         },
         DataFusionError::ResourcesExhausted(why) => Error::failed(format!(
             "not enough memory for the query: {}; raise --memory-limit, or lower --max-concurrent",
             why.lines().next().unwrap_or_default()
         )),
         DataFusionError::ArrowError(error, _) => match *error {
-            ArrowError::CastError(_) | ArrowError::ParseError(_) => Error::failed(
-                "a value can't be cast as the statement asks: use try_cast, or filter before",
-            ),
+            ArrowError::CastError(_) | ArrowError::ParseError(_) => Error::failed(CAST),
             ArrowError::DivideByZero => Error::failed("division by zero"),
-            other => Error::failed(without_values(&other.to_string())),
+            ArrowError::ArithmeticOverflow(_) => Error::failed(OVERFLOW),
+            other => Error::failed(words(&other.to_string())),
         },
-        DataFusionError::Execution(why) | DataFusionError::NotImplemented(why) => {
-            Error::failed(without_values(&why))
+        // These are about files.
+        DataFusionError::ObjectStore(error) => Error::failed(store::plain(*error).to_string()),
+        DataFusionError::IoError(error) if error.raw_os_error().is_some() => {
+            Error::failed(error.to_string())
         }
-        other => Error::failed(without_values(&other.strip_backtrace())),
+        DataFusionError::ParquetError(error) => Error::failed(without_values(&error.to_string())),
+        other => Error::failed(words(&other.strip_backtrace())),
+    }
+}
+
+const CAST: &str = "a value can't be cast as the statement asks: use try_cast, or filter before";
+const OVERFLOW: &str = "a number is out of range";
+
+/// Parts of the engine's messages that tell what has happened, and what is said instead: the rest
+/// of them may be a row's.
+const KNOWN: [(&str, &str); 12] = [
+    ("divide by zero", "division by zero"),
+    ("overflow", OVERFLOW),
+    ("out of range", "a value is out of range"),
+    ("out of bounds", "an index is out of bounds"),
+    ("too large", OVERFLOW),
+    ("cast", CAST),
+    ("pars", "a text can't be read as what the statement takes it for: use try, or filter before"),
+    ("regular expression", "a pattern is no regular expression"),
+    ("regex", "a pattern is no regular expression"),
+    ("more than one row", "a subquery that stands for one value gives several rows"),
+    ("no space left", "the disk for temporary files (--work-dir) or tables is full"),
+    ("not implemented", "something in the statement does not run on the embedded engine"),
+];
+
+/// What can be said about a failure, by the engine's words.
+fn words(text: &str) -> String {
+    let lower = text.to_lowercase();
+    match KNOWN.iter().find(|(part, _)| lower.contains(part)) {
+        Some((_, said)) => (*said).to_owned(),
+        None => "the query has failed; the engine's reason is not shown, as it may hold a \
+                 patient's data: leave parts of the statement out to find the one that fails"
+            .to_owned(),
     }
 }
 
@@ -185,19 +219,60 @@ fn root(error: DataFusionError) -> DataFusionError {
         },
         DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
             Ok(error) => root(error),
-            Err(shared) => DataFusionError::Execution(shared.strip_backtrace()),
+            Err(shared) => match shared.find_root() {
+                DataFusionError::External(inner) if inner.is::<Error>() => {
+                    let exit = inner.downcast_ref().map_or(Exit::Failed, Error::exit);
+                    DataFusionError::External(Box::new(Error::new(exit, inner.to_string())))
+                }
+                _ => DataFusionError::Execution(shared.strip_backtrace()),
+            },
         },
         other => other,
     }
 }
 
-/// Texts in quotes may come from a row.
-fn without_values(text: &str) -> String {
-    let mut parts = text.split('\'');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for (index, part) in parts.enumerate() {
-        out.push('\'');
-        out.push_str(if index % 2 == 0 { "…" } else { part });
+/// A message about anything but rows, without what is between the first quote and the last: a value
+/// may have quotes in it.
+pub fn without_values(text: &str) -> String {
+    let quotes = ['\'', '"', '`'];
+    match (text.find(quotes), text.rfind(quotes)) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}…{}", &text[..=first], &text[last..])
+        }
+        (Some(first), _) => format!("{}…", &text[..=first]),
+        _ => text.to_owned(),
     }
-    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_shown_whatever_is_in_it() {
+        for (text, shown) in [
+            ("cannot open 'O'Brien' in 'x'", "cannot open '…'"),
+            ("one 'only", "one '…"),
+            ("a 'b' \"c\" d", "a '…\" d"),
+            ("none", "none"),
+        ] {
+            assert_eq!(without_values(text), shown);
+        }
+        let arrow = |error| failed(DataFusionError::ArrowError(Box::new(error), None)).to_string();
+        let execution =
+            |text: &str| failed(DataFusionError::Execution(text.to_owned())).to_string();
+        for message in [
+            execution("Error parsing timestamp from 'O'Brien-Secret': x"),
+            execution("Could not do anything with O'Brien-Secret"),
+            execution("O'Brien-Secret is too large to be cast"),
+            arrow(ArrowError::InvalidArgumentError("O'Brien-Secret".to_owned())),
+            arrow(ArrowError::ArithmeticOverflow("Overflow: O'Brien-Secret + 1".to_owned())),
+            arrow(ArrowError::ComputeError("'O'Brien-Secret'".to_owned())),
+        ] {
+            assert!(!message.contains("Brien") && !message.is_empty(), "{message}");
+        }
+        let own = Error::failed("a text is no ISO 8601 time");
+        let shown = failed(DataFusionError::External(Box::new(own))).to_string();
+        assert_eq!(shown, "a text is no ISO 8601 time");
+    }
 }
