@@ -14,6 +14,7 @@ pub mod dialect;
 pub mod engine;
 pub mod find;
 pub mod manifest;
+pub mod room;
 pub mod source;
 pub mod sql_file;
 pub mod upload;

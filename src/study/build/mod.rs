@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::plan::{Step, Unit, Work};
-use super::core;
+use super::{core, room};
 use super::engine::{Build, Engine, Start, TableInfo};
 use super::manifest::{Manifest, Place};
 use crate::error::{Error, Result};
@@ -125,10 +125,11 @@ impl Run<'_> {
             }
         };
         thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(work);
-            }
-        });
+            let started = (0..threads).map(|_| room::spawn(scope, work));
+            let started: Vec<_> = started.collect::<Result<_>>()?;
+            started.into_iter().for_each(room::join);
+            Ok::<_, Error>(())
+        })?;
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
             Some(error) => Err(error),

@@ -35,6 +35,7 @@ use super::{Build, Engine, Rows, Start, TableInfo, missing, sorted_sql};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::dialect::{self, Command};
+use crate::study::room;
 
 /// Where the tables are that studies are made of.
 #[derive(Clone, Debug)]
@@ -73,6 +74,7 @@ impl DataFusion {
         let runtime = Builder::new_multi_thread()
             .worker_threads(limits.threads.max(1))
             .thread_name("engine")
+            .thread_stack_size(room::STACK)
             .enable_all()
             .build()
             .context("cannot start the query engine")?;
