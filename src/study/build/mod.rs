@@ -13,6 +13,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tracing::warn;
+
 use self::plan::{Step, Unit, Work};
 use super::{core, room};
 use super::engine::{Build, Engine, Start, TableInfo};
@@ -85,6 +87,13 @@ pub fn build_core(
 ) -> Result<Summary> {
     let clock = Instant::now();
     let sources = core::sources(engine)?;
+    for core::Unread { table, element, count } in core::unread(engine, &sources)? {
+        warn!(
+            count,
+            "core: {element} of {count} rows of {table} is no time that can be read, and null in \
+             core's tables"
+        );
+    }
     let build = engine.begin(core::PREFIX, Start::Empty)?;
     let tables = Mutex::new(Vec::new());
     core::build(&*build, &sources, concurrent, &|table| {
