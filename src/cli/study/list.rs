@@ -122,7 +122,7 @@ fn makes(study: &Manifest, file: &StudyFile) -> String {
         Content::Template => return "tables known once it is filled in".to_owned(),
         Content::Sql(tables) => tables.clone(),
         Content::Workflow(workflow) => {
-            workflow.tables().into_iter().map(|(name, _)| study.table(name)).collect()
+            workflow.tables().into_iter().map(|(name, _)| study.table(&name)).collect()
         }
     };
     if names.is_empty() { "no tables".to_owned() } else { names.join(", ") }

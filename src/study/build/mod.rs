@@ -4,6 +4,7 @@
 //! does the build begin.
 
 mod plan;
+mod spreadsheet;
 mod template;
 pub mod upload;
 

@@ -253,7 +253,7 @@ impl Reader<'_> {
             let workflow = Source::read(&path)?;
             let content = Workflow::read(&workflow)?;
             for (name, line) in content.tables() {
-                let whole = names::own(self.prefix, name, &workflow, line)?;
+                let whole = names::own(self.prefix, &name, &workflow, line)?;
                 self.names.make(&whole, &workflow, line)?;
             }
             if let Workflow::Counts(tables) = &content {
