@@ -67,10 +67,10 @@ impl Cli {
         if name.as_deref().map(Path::new).and_then(Path::file_stem)
             == Some(OsStr::new(study::LIBRARY))
         {
-            let study = study::Library::parse().study;
+            let study = parsed::<study::Library>().study;
             return Self { command: Some(Command::Study(study)), etl: etl::EtlArgs::default() };
         }
-        Self::parse()
+        parsed()
     }
 
     /// Does what the command line says.
@@ -87,4 +87,21 @@ impl Cli {
             Some(Command::Study(args)) => args.run(),
         }
     }
+}
+
+/// The command line of the process.
+fn parsed<T: Parser>() -> T {
+    let command = without_empty(T::command());
+    let matches = command.clone().get_matches();
+    T::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command.clone()).exit())
+}
+
+/// A variable that is empty is as good as none: Compose passes on all that it knows of.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let empty = |arg: &clap::Arg| {
+        arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
+    };
+    let command = command.mut_args(|arg| if empty(&arg) { arg.env(None) } else { arg });
+    let names: Vec<_> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, without_empty))
 }

@@ -1,13 +1,13 @@
 //! `cumulus-etl study list`
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::database::DatabaseArgs;
-use crate::error::{Context, Error, Exit, Result};
+use super::printed;
+use crate::error::{Error, Exit, Result};
 use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, Found};
@@ -49,7 +49,7 @@ impl ListArgs {
                 }
             }
         }
-        io::stdout().write_all(text.as_bytes()).context("cannot print")?;
+        printed(text.as_bytes())?;
         match (faults.is_empty(), studies.is_empty()) {
             (true, false) => Ok(()),
             (true, true) if self.study_dir.is_empty() => Ok(()),
