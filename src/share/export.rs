@@ -22,9 +22,9 @@ use super::manifest;
 use super::place::{self, Place};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
-use crate::study::core;
 use crate::study::engine::Engine;
 use crate::study::manifest::{ExportKind, ExportTable, Manifest, Work};
+use crate::study::{StudyName, core};
 
 /// The column of counts.
 const COUNT: &str = "cnt";
@@ -35,7 +35,7 @@ const ARCHIVE: &str = "archive";
 #[derive(Clone, Debug)]
 pub struct Study {
     /// Its prefix.
-    pub prefix: String,
+    pub prefix: StudyName,
     /// The tables in order.
     pub tables: Vec<ExportTable>,
     /// What goes with them as `manifest.toml`.
@@ -73,7 +73,7 @@ impl Study {
         let tables = core::exports()?;
         let about = "FHIR's tables, flattened for analysts";
         let manifest = manifest::declared(core::PREFIX, about, &tables)?;
-        Ok(Self { prefix: core::PREFIX.to_owned(), tables, manifest })
+        Ok(Self { prefix: StudyName::parse(core::PREFIX)?, tables, manifest })
     }
 }
 

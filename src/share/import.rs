@@ -9,6 +9,7 @@ use zip::ZipArchive;
 
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::WorkFolder;
+use crate::study::StudyName;
 use crate::study::engine::{Engine, Start, TableInfo};
 
 /// What tables in archives are tagged as.
@@ -52,7 +53,7 @@ pub fn import(
         let reader = reader.map_err(|_| refuse(format!("{} is no Parquet file", member.table)))?;
         unpacked.push((member.table, reader));
     }
-    let build = engine.begin(&study, Start::Empty)?;
+    let build = engine.begin(&StudyName::parse(&study)?, Start::Empty)?;
     let mut tables = Vec::new();
     for (table, reader) in unpacked {
         let schema = reader.schema().clone();

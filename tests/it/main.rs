@@ -36,4 +36,5 @@ mod study;
 mod study_build;
 mod study_core;
 mod study_privacy;
+mod study_safe;
 mod support;

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use self::plan::{Step, Unit, Work};
-use super::{core, room};
 use super::engine::{Build, Engine, Start, TableInfo};
 use super::manifest::{Manifest, Place};
+use super::{StudyName, core, room};
 use crate::error::{Error, Result};
 
 /// How a study is built.
@@ -62,8 +62,11 @@ pub fn build(
 ) -> Result<Summary> {
     let clock = Instant::now();
     let plan = plan::read(study, options)?;
-    let start = if plan.whole { Start::Empty } else { Start::AsItIs };
+    let start = if plan.whole { Start::Empty } else { Start::Without(&plan.made) };
     let build = engine.begin(&study.prefix, start)?;
+    if let Some(schema) = &study.dedicated_schema {
+        build.dedicated_schema(schema);
+    }
     let run = Run {
         build: &*build,
         observer,
@@ -95,7 +98,7 @@ pub fn build_core(
              core's tables"
         );
     }
-    let build = engine.begin(core::PREFIX, Start::Empty)?;
+    let build = engine.begin(&StudyName::parse(core::PREFIX)?, Start::Empty)?;
     let tables = Mutex::new(Vec::new());
     core::build(&*build, &sources, concurrent, &|table| {
         observer.table(table);

@@ -10,12 +10,18 @@ use crate::study::source::Source;
 /// What separates a study's prefix from a table's name.
 const SEPARATOR: &str = "__";
 
+/// The prefix of the tables that the main job makes about itself.
+const MAIN_JOB: &str = "etl";
+
 /// Why a text can't be a study's prefix, if it can't.
 pub fn prefix_fault(prefix: &str) -> Option<&'static str> {
     let mut letters = prefix.chars();
     let begins = letters.next().is_some_and(|c| c.is_ascii_alphabetic());
     if !begins || !letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Some("a study_prefix is a letter, then letters, digits and '_'");
+    }
+    if prefix.eq_ignore_ascii_case(MAIN_JOB) {
+        return Some("tables that begin with etl__ are the main job's");
     }
     // Or the tables of study `a` could not be told from those of `a__b` or `a_`.
     (prefix.contains(SEPARATOR) || prefix.ends_with('_'))

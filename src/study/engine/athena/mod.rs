@@ -28,9 +28,10 @@ use std::collections::BTreeSet;
 use arrow::datatypes::SchemaRef;
 
 use super::datafusion::{DataFusion, Input, Limits};
-use super::{Build, Engine, Rows, Start, TableInfo, sorted_sql};
+use super::{Build, Engine, Rows, Start, TableInfo, missing, sorted_sql};
 use crate::error::Result;
 use crate::store::{Folder, WorkFolder};
+use crate::study::StudyName;
 use build::AthenaBuild;
 pub use counts::cube_sql;
 use metadata::Kind;
@@ -83,20 +84,15 @@ impl Athena {
 }
 
 impl Engine for Athena {
-    fn tables(&self, study: &str) -> Result<Vec<TableInfo>> {
+    fn tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
         let tables = metadata::of_study(&self.queries, study)?;
         Ok(tables.into_iter().map(|table| TableInfo { name: table.name, rows: None }).collect())
     }
 
-    fn studies(&self) -> Result<Vec<String>> {
+    fn studies(&self) -> Result<Vec<StudyName>> {
         let tables = metadata::list(&self.queries, None)?;
-        let studies: BTreeSet<_> = tables
-            .iter()
-            .filter_map(|table| table.name.split_once("__"))
-            .map(|(study, _)| study.to_owned())
-            // The tables of the main job about itself.
-            .filter(|study| study != "etl")
-            .collect();
+        let studies: BTreeSet<_> =
+            tables.iter().filter_map(|table| StudyName::of_table(&table.name)).collect();
         Ok(studies.into_iter().collect())
     }
 
@@ -119,24 +115,23 @@ impl Engine for Athena {
         let place = work.path().join(format!("sort-{table}"));
         let place = Folder::open(&place.to_string_lossy())?.private();
         let local = DataFusion::open(place, Input::Nothing, work.clone(), &Limits::of_machine())?;
-        let study = table.split_once("__").map_or(table, |(study, _)| study);
-        let build = local.begin(study, Start::Empty)?;
+        let study = StudyName::of_table(table).ok_or_else(|| missing(table))?;
+        let build = local.begin(&study, Start::Empty)?;
         build.load(table, schema.clone(), batches)?;
         build.commit()?;
         local.query(&sorted_sql(table, &schema))
     }
 
-    fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>> {
-        let mut tables = metadata::of_study(&self.queries, study)?;
-        if start == Start::Empty {
-            self.drop_all(&tables)?;
-            tables.clear();
-        }
-        let names = tables.into_iter().map(|table| table.name).collect();
+    fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
+        let tables = metadata::of_study(&self.queries, study)?;
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            tables.into_iter().partition(|table| start.keeps(&table.name));
+        self.drop_all(&gone)?;
+        let names = kept.into_iter().map(|table| table.name).collect();
         Ok(Box::new(AthenaBuild::new(self, study, names)))
     }
 
-    fn clean(&self, study: &str) -> Result<bool> {
+    fn clean(&self, study: &StudyName) -> Result<bool> {
         let tables = metadata::of_study(&self.queries, study)?;
         self.drop_all(&tables)?;
         Ok(!tables.is_empty())

@@ -35,7 +35,7 @@ use super::{Build, Engine, Rows, Start, TableInfo, missing, sorted_sql};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::dialect::{self, Command};
-use crate::study::room;
+use crate::study::{StudyName, room};
 
 /// Where the tables are that studies are made of.
 #[derive(Clone, Debug)]
@@ -84,8 +84,8 @@ impl DataFusion {
 }
 
 impl Engine for DataFusion {
-    fn tables(&self, study: &str) -> Result<Vec<TableInfo>> {
-        let listing = self.runner.tables.database().list(&study.to_lowercase())?;
+    fn tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
+        let listing = self.runner.tables.database().list(study)?;
         let tables = listing.into_iter().flat_map(|listing| listing.tables);
         let mut tables: Vec<_> =
             tables.map(|table| TableInfo { rows: Some(table.rows()), name: table.name }).collect();
@@ -93,7 +93,7 @@ impl Engine for DataFusion {
         Ok(tables)
     }
 
-    fn studies(&self) -> Result<Vec<String>> {
+    fn studies(&self) -> Result<Vec<StudyName>> {
         self.runner.tables.database().studies()
     }
 
@@ -120,12 +120,17 @@ impl Engine for DataFusion {
         self.query(&sorted_sql(table, &schema))
     }
 
-    fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>> {
+    fn is_raw(&self, study: &StudyName) -> Result<bool> {
+        let listing = self.runner.tables.database().list(study)?;
+        Ok(listing.is_some_and(|listing| listing.raw))
+    }
+
+    fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
         Ok(Box::new(Building::begin(self, study, start)?))
     }
 
-    fn clean(&self, study: &str) -> Result<bool> {
-        self.runner.tables.database().clean(&study.to_lowercase())
+    fn clean(&self, study: &StudyName) -> Result<bool> {
+        self.runner.tables.database().clean(study)
     }
 }
 

@@ -61,7 +61,8 @@ impl Runner {
     /// The columns of the tables that a query reads, as they are spelled there.
     fn spelled_columns(&self, query: &Query) -> Result<Vec<String>> {
         let mut columns = Vec::new();
-        for name in relations(query) {
+        for (schema, name) in relations(query) {
+            let name = self.tables.whole_name(schema.as_deref(), &name);
             if let Some(table) = self.tables.open(&name)? {
                 columns.extend(table.spelled().fields().iter().map(|f| f.name().clone()));
             }
@@ -83,18 +84,20 @@ impl Runner {
     }
 }
 
-/// The names of the tables that a query reads, in lower case; those of its own WITH, too.
-fn relations(query: &Query) -> Vec<String> {
-    struct Names(Vec<String>);
+/// The tables that a query reads, in lower case, with their schemas; those of its own WITH, too.
+fn relations(query: &Query) -> Vec<(Option<String>, String)> {
+    struct Names(Vec<(Option<String>, String)>);
 
     impl Visitor for Names {
         type Break = ();
 
         fn pre_visit_relation(&mut self, name: &ObjectName) -> std::ops::ControlFlow<()> {
-            if let Some(name) = name.0.last().and_then(|part| part.as_ident()) {
-                let name = name.value.to_lowercase();
-                if !self.0.contains(&name) {
-                    self.0.push(name);
+            let mut parts =
+                name.0.iter().rev().map(|part| Some(part.as_ident()?.value.to_lowercase()));
+            if let Some(Some(name)) = parts.next() {
+                let relation = (parts.next().flatten(), name);
+                if !self.0.contains(&relation) {
+                    self.0.push(relation);
                 }
             }
             std::ops::ControlFlow::Continue(())
