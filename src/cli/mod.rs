@@ -70,11 +70,10 @@ impl Cli {
         if name.as_deref().map(Path::new).and_then(Path::file_stem)
             == Some(OsStr::new(study::LIBRARY))
         {
-            let study = study::Library::try_parse().unwrap_or_else(|error| logging::usage(&error));
-            let command = Some(Command::Study(study.study));
-            return Self { command, etl: etl::EtlArgs::default() };
+            let study = parsed::<study::Library>().study;
+            return Self { command: Some(Command::Study(study)), etl: etl::EtlArgs::default() };
         }
-        Self::try_parse().unwrap_or_else(|error| logging::usage(&error))
+        parsed()
     }
 
     /// Does what the command line says.
@@ -92,4 +91,22 @@ impl Cli {
             Some(Command::Ballista(args)) => args.run(),
         }
     }
+}
+
+/// The command line of the process.
+fn parsed<T: Parser>() -> T {
+    let mut command = without_empty(T::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = matches.and_then(|matches| T::from_arg_matches(&matches));
+    parsed.unwrap_or_else(|error| logging::usage(&error.format(&mut command)))
+}
+
+/// A variable that is empty is as good as none: Compose passes on all that it knows of.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let empty = |arg: &clap::Arg| {
+        arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
+    };
+    let command = command.mut_args(|arg| if empty(&arg) { arg.env(None) } else { arg });
+    let names: Vec<_> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, without_empty))
 }

@@ -25,10 +25,10 @@ use super::place::{self, Place};
 use super::screen::{Allowed, COUNT, LEAST, Screen};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
-use crate::study::core;
 use crate::study::engine::Engine;
 use crate::study::manifest::{Content, ExportKind, ExportTable, Manifest, Work};
 use crate::study::workflow::Workflow;
+use crate::study::{StudyName, core};
 use crate::ui::thousands;
 
 /// What tables are tagged as that are archived only.
@@ -38,7 +38,7 @@ const ARCHIVE: &str = "archive";
 #[derive(Clone, Debug)]
 pub struct Study {
     /// Its prefix.
-    pub prefix: String,
+    pub prefix: StudyName,
     /// The tables in order.
     pub tables: Vec<ExportTable>,
     /// What goes with them as `manifest.toml`.
@@ -82,7 +82,7 @@ impl Study {
         let minimum = |name: &str| format!("{}__{name}", core::PREFIX).to_lowercase();
         let minimums = core::counts()?.into_iter();
         let minimums = minimums.map(|table| (minimum(&table.name), table.min_subject)).collect();
-        Ok(Self { prefix: core::PREFIX.to_owned(), tables, manifest, minimums })
+        Ok(Self { prefix: StudyName::parse(core::PREFIX)?, tables, manifest, minimums })
     }
 
     /// The smallest count that a table may have; `None` for what is not counts.
@@ -154,7 +154,7 @@ pub fn export(
     for (table, screen) in study.tables.iter().zip(&screens).filter(|(_, screen)| screen.few() > 0)
     {
         warn!(
-            study = study.prefix,
+            study = %study.prefix,
             "{}: {} of its cells count fewer than {LEAST}, {}. Look at them before they are shared",
             table.name,
             thousands(screen.few()),

@@ -9,6 +9,7 @@ use zip::ZipArchive;
 use super::unpack::Unpacking;
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::WorkFolder;
+use crate::study::StudyName;
 use crate::study::engine::{Engine, Start, TableInfo};
 use crate::study::manifest::prefix_fault;
 
@@ -51,7 +52,7 @@ pub fn import(
         unpacking.unpack(&mut zip, member.index, &mut file).map_err(refuse)?;
         reader(&path).map_err(|_| refuse(format!("{} is no Parquet file", member.table)))?;
     }
-    let build = engine.begin(&study, Start::Empty)?;
+    let build = engine.begin(&StudyName::parse(&study)?, Start::Empty)?;
     let mut tables = Vec::new();
     for Member { table, .. } in members {
         let path = place(&table);

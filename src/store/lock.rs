@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use tracing::info;
 
 use super::Folder;
 use super::lease::Lease;
@@ -55,8 +57,14 @@ impl Folder {
                 _ => Err(error),
             })
             .with_context(|| format!("cannot write '{}'", path.display()))?;
-        flock(&file, FlockOperation::LockExclusive)
-            .with_context(|| format!("cannot lock '{}'", path.display()))?;
+        let failed = || format!("cannot lock '{}'", path.display());
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => {
+                info!("waiting for another run, which holds '{}'", path.display());
+                flock(&file, FlockOperation::LockExclusive).with_context(failed)?;
+            }
+            locked => locked.with_context(failed)?,
+        }
         Ok(Lock { held: Held::Local { _file: file } })
     }
 }

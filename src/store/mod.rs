@@ -15,8 +15,10 @@ mod options;
 mod s3;
 mod staging;
 mod upload;
+mod veiled;
 mod work;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::DirBuilder;
 use std::future::Future;
@@ -42,6 +44,7 @@ pub use lock::Lock;
 pub use options::StoreOptions;
 use staging::Staging;
 pub use upload::{Finishing, Upload};
+pub use veiled::{Veiled, VeiledWriter};
 pub use work::{WorkFolder, remove_work_folders};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -151,18 +154,24 @@ impl Folder {
         Ok(Self { store: Arc::new(store), prefix, url, local: Some(path), private: false, parts })
     }
 
-    /// The folder `name` (which may have several parts) below this one.
+    /// The folder `name` (which may have several parts) below this one. What would lead elsewhere
+    /// (`..`, a `/` at the beginning) does not: it is encoded, as [`Folder::path`] does, or left out.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
+        let parts: Vec<_> =
+            name.split('/').filter(|part| !part.is_empty()).map(plain_part).collect();
         let mut url = self.url.clone();
-        if let Ok(mut parts) = url.path_segments_mut() {
-            parts.pop_if_empty().extend(name.split('/')).push("");
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(&parts).push("");
         }
         Self {
             store: self.store.clone(),
             prefix: self.path(name),
             url,
-            local: self.local.as_ref().map(|path| path.join(name)),
+            local: self
+                .local
+                .as_ref()
+                .map(|path| parts.iter().fold(path.clone(), |path, part| path.join(&**part))),
             private: self.private,
             parts: self.parts,
         }
@@ -370,6 +379,14 @@ impl Folder {
     pub fn show(&self, name: &str) -> String {
         let folder = self.to_string();
         format!("{}/{name}", folder.trim_end_matches('/'))
+    }
+}
+
+/// A part of a path that leads nowhere but down.
+fn plain_part(part: &str) -> Cow<'_, str> {
+    match part {
+        "." | ".." => Cow::Owned(part.replace('.', "%2E")),
+        part => Cow::Borrowed(part),
     }
 }
 

@@ -140,3 +140,21 @@ fn large_objects_go_to_buckets_and_come_back_in_parts() {
     let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
     assert!(error.to_string().contains("replaced"), "{error}");
 }
+
+#[test]
+fn a_folder_below_is_below() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Folder::open(&dir.path().display().to_string()).unwrap();
+    for bucket in [root.clone(), Folder::open("memory://below/root").unwrap()] {
+        for name in ["..", "../x", "a/../../x", "/etc", "."] {
+            let below = bucket.child(name);
+            assert!(bucket.contains(&below), "{name}: {below}");
+            assert!(below.path("").to_string().starts_with(bucket.path("").as_ref()), "{name}");
+            if let Some(path) = below.local() {
+                assert!(path.starts_with(dir.path().canonicalize().unwrap()), "{name}");
+                assert!(!path.components().any(|part| part.as_os_str() == ".."), "{name}");
+            }
+        }
+        assert_eq!(bucket.child("a/b").url(), bucket.child("a").child("b").url());
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::StudyName;
 use super::manifest::{FILE_NAME, Manifest};
 use crate::error::{Context, Error, Exit, Result};
 
@@ -28,7 +29,7 @@ pub fn below(folders: &[PathBuf]) -> Result<Vec<Found>> {
         }
         collect(folder, &mut seen, &mut paths)?;
     }
-    let mut prefixes: Vec<(String, PathBuf)> = Vec::new();
+    let mut prefixes: Vec<(StudyName, PathBuf)> = Vec::new();
     let mut studies = Vec::new();
     for path in paths {
         let study = Manifest::load(&path).and_then(|study| {

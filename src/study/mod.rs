@@ -14,7 +14,11 @@ pub mod dialect;
 pub mod engine;
 pub mod find;
 pub mod manifest;
+mod name;
+pub mod room;
 pub mod source;
 pub mod sql_file;
 pub mod upload;
 pub mod workflow;
+
+pub use name::StudyName;

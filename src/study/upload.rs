@@ -1,6 +1,8 @@
 //! The `file_upload` workflow: tables made of files that come with a study.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -29,6 +31,23 @@ pub struct UploadTable {
     pub create_mode: CreateMode,
     /// Whether to read the files again when the table is there already.
     pub always_upload: bool,
+}
+
+impl UploadTable {
+    /// The tables, by name as Cumulus Library has them, with their files: one, or one for each file,
+    /// called as it is.
+    pub fn tables(&self) -> Vec<(String, Vec<PathBuf>)> {
+        match self.create_mode {
+            CreateMode::Single => vec![(self.name.clone(), self.files.clone())],
+            CreateMode::Multiple => {
+                self.files.iter().map(|file| (stem(file), vec![file.clone()])).collect()
+            }
+        }
+    }
+}
+
+fn stem(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// How many tables the files of an upload become.
@@ -79,10 +98,27 @@ impl RawTable {
         for file in named {
             files.extend(found(&file, source)?);
         }
+        if files.is_empty() {
+            let message = format!("{} has nothing but notes (.md)", name.get_ref());
+            return Err(source.fault_at(name, message));
+        }
         if let Some(delimiter) = &self.delimiter
             && delimiter.get_ref().len() != 1
         {
             return Err(source.fault_at(delimiter, "a delimiter is one ASCII character"));
+        }
+        if self.create_mode == CreateMode::Multiple {
+            let mut stems: HashMap<String, &PathBuf> = HashMap::new();
+            for file in &files {
+                if let Some(other) = stems.insert(stem(file).to_lowercase(), file) {
+                    let message = format!(
+                        "{} and {} would be one table: rename one of them",
+                        other.display(),
+                        file.display()
+                    );
+                    return Err(source.fault_at(name, message));
+                }
+            }
         }
         Ok(UploadTable {
             name: name.get_ref().clone(),
@@ -96,7 +132,8 @@ impl RawTable {
     }
 }
 
-/// The files that a path stands for: itself, or all in the folder that it is.
+/// The files that a path stands for: itself, or all in the folder that it is, at any depth. Notes on
+/// them (`.md`) are none of them.
 fn found(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
     let path = source.folder().join(file.get_ref());
     let fault = |what: &str| source.fault_at(file, format!("{} {what}", path.display()));
@@ -104,35 +141,44 @@ fn found(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
         Err(_) => return Err(fault("is not there")),
         Ok(data) if !data.is_dir() => vec![path.clone()],
         Ok(_) => {
-            let entries =
-                path.read_dir().map_err(|error| fault(&format!("cannot be read: {error}")))?;
-            let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-            let paths: Vec<_> = paths
-                .filter(|path| path.is_file())
-                .filter(|path| {
-                    !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-                })
-                .collect();
-            if paths.is_empty() {
+            let mut files = Vec::new();
+            collect(&path, &mut files)
+                .map_err(|error| fault(&format!("cannot be read: {error}")))?;
+            if files.is_empty() {
                 return Err(fault("has no files"));
             }
-            paths
+            files
         }
     };
     files.sort();
-    let known = |path: &PathBuf| {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+    let ending = |path: &PathBuf| {
+        path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase)
     };
-    match files.iter().find(|path| !known(path)) {
+    files.retain(|path| ending(path).as_deref() != Some("md"));
+    let unknown =
+        |path: &&PathBuf| !ending(path).is_some_and(|ending| ENDINGS.contains(&ending.as_str()));
+    match files.iter().find(unknown) {
         None => Ok(files),
-        Some(path) => Err(source.fault_at(
-            file,
-            format!(
-                "{} is none of {}",
-                path.display(),
-                ENDINGS.map(|e| format!(".{e}")).join(", ")
-            ),
-        )),
+        Some(path) => {
+            let known = ENDINGS.map(|ending| format!(".{ending}")).join(", ");
+            Err(source.fault_at(file, format!("{} is none of {known}", path.display())))
+        }
     }
+}
+
+/// The files in a folder and below, but hidden ones; links to folders are not followed.
+fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            collect(&path, into)?;
+        } else if path.is_file() {
+            into.push(path);
+        }
+    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
 use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::study::StudyName;
 use cumulus_etl::study::engine::Engine;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 
@@ -123,7 +124,8 @@ fn tables(site: &Site, database: &str) -> BTreeMap<String, (Vec<String>, Vec<Str
     let limits = Limits { memory: 1 << 30, threads: 2 };
     let database = folder(&site.path(database));
     let engine = DataFusion::open(database, Input::Nothing, work, &limits).unwrap();
-    let names = engine.tables("core").unwrap().into_iter().map(|table| table.name);
+    let core = StudyName::parse("core").unwrap();
+    let names = engine.tables(&core).unwrap().into_iter().map(|table| table.name);
     names
         .map(|name| {
             let rows = engine.read(&name).unwrap();

@@ -8,10 +8,16 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::study::StudyName;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Rows, Start};
 
 use crate::support::Site;
+
+/// A study's name.
+fn name(text: &str) -> StudyName {
+    StudyName::parse(text).unwrap()
+}
 
 /// The table that is checked, and what is made of it.
 const CONSTRUCTS: &str = "tests/sql/constructs.txt";
@@ -142,7 +148,7 @@ fn constructs_of_the_specification_run_or_are_refused_in_words() {
     }
     site.file("in/tiny.ndjson", "{\"id\":1,\"arr\":[10,20]}\n{\"id\":2,\"arr\":[]}\n{\"id\":3}\n");
     let engine = open(&site, "in");
-    let build = engine.begin("zz", Start::Empty).unwrap();
+    let build = engine.begin(&name("zz"), Start::Empty).unwrap();
     let mut runs = 0;
     let mut refused = Vec::new();
     for row in csv::Reader::from_path(list).unwrap().records() {

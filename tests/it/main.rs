@@ -39,5 +39,6 @@ mod study;
 mod study_build;
 mod study_core;
 mod study_privacy;
+mod study_safe;
 mod study_share;
 mod support;

@@ -37,7 +37,7 @@ fn study(site: &Site) {
     );
     site.file(
         "studies/sick/more.sql.jinja",
-        "CREATE TABLE {{ prefix }}__named AS\nSELECT n.display_name, n.rank, '{{ word }}' AS word\n\
+        "CREATE TABLE {{ prefix }}__named AS\nSELECT n.\"display name\" AS display_name, n.rank, '{{ word }}' AS word\n\
          FROM {{ prefix }}__names AS n;\n",
     );
     site.file(
@@ -94,7 +94,7 @@ fn a_study_is_built_exported_and_imported() {
     study(&site);
     site.file(
         "studies/sick/more.sql.jinja",
-        "CREATE TABLE {{ prefix }}__named AS\nSELECT n.display_name, n.rank, {{ word | length }} AS word\n\
+        "CREATE TABLE {{ prefix }}__named AS\nSELECT n.\"display name\" AS display_name, n.rank, {{ word | length }} AS word\n\
          FROM {{ prefix }}__names AS n;\n",
     );
     let ended = build(&site, &raw(&site));
@@ -457,9 +457,9 @@ fn tables_are_made_of_files_of_every_kind() {
     let built = run(&site, &[&["build", "-t", "up", "-s", "studies"], &raw[..]].concat());
     assert_eq!(built.code, Some(0), "{built:?}");
     for (table, rows) in [
-        ("up__both", "lab_name,value\nx\ty,1.5\nz,\n"),
+        ("up__both", "lab name,value\nx\ty,1.5\nz,\n"),
         ("up__sheet", "code,size\nk,2\nl,2.5\n"),
-        ("up__first", "a,b\n1,2\n"),
+        ("up__First", "a,b\n1,2\n"),
         ("up__second", "c\n3\n"),
     ] {
         assert_eq!(query(&site, &format!("SELECT * FROM {table} ORDER BY 1")), rows, "{table}");

@@ -12,12 +12,18 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
 use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::study::StudyName;
 use cumulus_etl::study::core;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Start};
 use flate2::read::GzDecoder;
 
 use crate::goldens::shared;
+
+/// A study's name.
+fn name(text: &str) -> StudyName {
+    StudyName::parse(text).unwrap()
+}
 
 /// A row as text; what is missing is empty.
 type Row = Vec<String>;
@@ -35,7 +41,7 @@ fn engine(root: &Path, input: &Path) -> DataFusion {
 
 fn build(engine: &DataFusion) {
     let sources = core::sources(engine).unwrap();
-    let building = engine.begin(core::PREFIX, Start::Empty).unwrap();
+    let building = engine.begin(&name(core::PREFIX), Start::Empty).unwrap();
     core::build(building.as_ref(), &sources, 2, &|_| {}).unwrap_or_else(|error| panic!("{error}"));
     building.commit().unwrap();
 }
@@ -104,7 +110,7 @@ fn tables_are_those_of_cumulus_library() {
 
     let mut faults = Vec::new();
     let names: Vec<_> =
-        engine.tables("core").unwrap().into_iter().map(|table| table.name).collect();
+        engine.tables(&name("core")).unwrap().into_iter().map(|table| table.name).collect();
     assert_eq!(names.len(), 111);
     for name in names.iter().filter(|name| !name.starts_with("core__lib_")) {
         let (schema, mut ours) = table(&engine, name);
@@ -172,7 +178,7 @@ static STATEMENTS: LazyLock<BTreeMap<String, Vec<core::Column>>> = LazyLock::new
 
 /// Checks that the tables have the columns that are declared.
 fn check_columns(engine: &DataFusion) {
-    let tables = engine.tables("core").unwrap();
+    let tables = engine.tables(&name("core")).unwrap();
     assert_eq!(tables.len(), 111);
     for (name, declared) in STATEMENTS.iter() {
         let (schema, _) = table(engine, name);
@@ -206,7 +212,7 @@ fn columns_are_fixed_whatever_the_data() {
     build(&engine);
     check_columns(&engine);
     // All but these have rows.
-    let tables = engine.tables("core").unwrap().into_iter();
+    let tables = engine.tables(&name("core")).unwrap().into_iter();
     let empty: Vec<_> =
         tables.filter(|table| table.rows == Some(0)).map(|table| table.name).collect();
     assert_eq!(empty, ["core__incomplete_encounter", "core__lib_ref_summary"]);

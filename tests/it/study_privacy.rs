@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::study::StudyName;
 use cumulus_etl::study::counts;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Start};
@@ -12,6 +13,11 @@ use cumulus_etl::study::source::Source;
 use serde_json::{Value, json};
 
 use crate::support::Site;
+
+/// A study's name.
+fn name(text: &str) -> StudyName {
+    StudyName::parse(text).unwrap()
+}
 
 /// The text of a missing value.
 const MISSING: &str = "cumulus__none";
@@ -80,7 +86,7 @@ fn expected(rows: &[Row], columns: usize, least: usize, secondary: bool) -> Vec<
 
 fn counted(engine: &DataFusion, workflow: &str, columns: usize) -> Vec<Cell> {
     let tables = counts::read(&Source::of("counts.workflow", workflow)).unwrap();
-    let build = engine.begin("p", Start::Empty).unwrap();
+    let build = engine.begin(&name("p"), Start::Empty).unwrap();
     build.count("p__count", &tables[0]).unwrap();
     build.commit().unwrap();
     let mut cells = Vec::new();

@@ -1,12 +1,14 @@
 //! `cumulus-etl study build`
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use clap::Args;
 use tracing::{debug, info};
 
 use super::chosen::{Chosen, ChosenArgs};
 use super::database::{DatabaseArgs, InputArgs};
+use super::printed;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Exit, Result};
 use crate::study::build::{self, Observer, Options, Summary};
@@ -31,7 +33,7 @@ pub struct BuildArgs {
     #[command(flatten)]
     database: DatabaseArgs,
     /// Files of a parallel action that run at once [default: as many as there are cores; Athena: 20]
-    #[arg(long, value_name = "N", env = "CUMULUS_LIBRARY_MAX_CONCURRENT")]
+    #[arg(long, short = 'c', value_name = "N", env = "CUMULUS_LIBRARY_MAX_CONCURRENT")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=64))]
     max_concurrent: Option<u64>,
     #[command(flatten)]
@@ -65,7 +67,7 @@ impl BuildArgs {
         };
         for study in &studies {
             let prefix = match study {
-                Chosen::Own(study) => study.prefix.as_str(),
+                Chosen::Own(study) => &*study.prefix,
                 Chosen::Core => core::PREFIX,
             };
             let told = Told { study: prefix, bar: bars.then(|| ui::Bar::files(prefix, 0)) };
@@ -76,7 +78,7 @@ impl BuildArgs {
             if let Some(bar) = &told.bar {
                 bar.finish();
             }
-            print(prefix, &built?);
+            print(prefix, &built?)?;
         }
         Ok(())
     }
@@ -115,11 +117,13 @@ impl Observer for Told<'_> {
     }
 }
 
-fn print(study: &str, summary: &Summary) {
+fn print(study: &str, summary: &Summary) -> Result<()> {
     let tables = counted(summary.tables.len() as u64, "table");
-    println!("Built {study}: {tables} in {:.1} s", summary.time.as_secs_f64());
+    let mut text = format!("Built {study}: {tables} in {:.1} s\n", summary.time.as_secs_f64());
     let width = summary.tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
     for table in &summary.tables {
-        println!("  {:width$}  {:>12} rows", table.name, thousands(table.rows.unwrap_or(0)));
+        let rows = thousands(table.rows.unwrap_or(0));
+        let _ = writeln!(text, "  {:width$}  {rows:>12} rows", table.name);
     }
+    printed(text.as_bytes())
 }

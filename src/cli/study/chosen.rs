@@ -1,5 +1,6 @@
 //! Which studies a command is about.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -33,15 +34,19 @@ impl ChosenArgs {
     pub fn studies(&self) -> Result<Vec<Chosen>> {
         let mut found = find::below(&self.study_dir)?;
         let mut studies = Vec::new();
+        let mut asked = HashSet::new();
         for target in &self.target {
             let wanted = target.to_lowercase();
+            if !asked.insert(wanted.clone()) {
+                continue;
+            }
             let index = found.iter().position(|found| match &found.study {
-                Ok(study) => study.prefix == wanted,
+                Ok(study) => *study.prefix == *wanted,
                 // A faulty one can still be told by its folder.
                 Err(_) => found.path.parent().is_some_and(|folder| folder.ends_with(target)),
             });
             match index {
-                Some(index) => studies.push(Chosen::Own(Box::new(found.swap_remove(index).study?))),
+                Some(index) => studies.push(Chosen::Own(Box::new(found.remove(index).study?))),
                 None if wanted == core::PREFIX => studies.push(Chosen::Core),
                 None => return Err(self.unknown(target, &found)),
             }
@@ -50,10 +55,8 @@ impl ChosenArgs {
     }
 
     fn unknown(&self, target: &str, found: &[find::Found]) -> Error {
-        let known: Vec<_> = found
-            .iter()
-            .filter_map(|found| Some(found.study.as_ref().ok()?.prefix.as_str()))
-            .collect();
+        let known: Vec<_> =
+            found.iter().filter_map(|found| Some(&found.study.as_ref().ok()?.prefix[..])).collect();
         let there = match (self.study_dir.is_empty(), known.is_empty()) {
             (true, _) => "say with -s in which folder it is".to_owned(),
             (false, true) => "there is none in the folders given".to_owned(),

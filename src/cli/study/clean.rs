@@ -3,8 +3,10 @@
 use clap::Args;
 
 use super::database::DatabaseArgs;
+use super::printed;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
+use crate::study::StudyName;
 use crate::study::engine::datafusion::Input;
 use crate::ui::{counted, signals};
 
@@ -25,13 +27,16 @@ impl CleanArgs {
     pub fn run(self) -> Result<()> {
         self.logging.init();
         signals::install()?;
+        let studies: Vec<_> =
+            self.target.iter().map(|name| StudyName::parse(name)).collect::<Result<_>>()?;
         let opened = self.database.open(|_| Ok(Input::Nothing))?;
-        for study in &self.target {
+        for study in &studies {
             let tables = counted(opened.engine.tables(study)?.len() as u64, "table");
-            match opened.engine.clean(study)? {
-                true => println!("Removed {tables} of {study}"),
-                false => println!("{study} has no tables"),
-            }
+            let text = match opened.engine.clean(study)? {
+                true => format!("Removed {tables} of {study}\n"),
+                false => format!("{study} has no tables\n"),
+            };
+            printed(text.as_bytes())?;
         }
         Ok(())
     }

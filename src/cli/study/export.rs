@@ -1,6 +1,7 @@
 //! `cumulus-etl study export`
 
 use clap::Args;
+use tracing::warn;
 
 use super::chosen::{Chosen, ChosenArgs};
 use super::database::DatabaseArgs;
@@ -55,6 +56,14 @@ impl ExportArgs {
                 Chosen::Own(study) => Study::of(study, self.stage.as_deref())?,
                 Chosen::Core => Study::core()?,
             };
+            if opened.engine.is_raw(&study.prefix)? {
+                warn!(
+                    study = &*study.prefix,
+                    "{}: made of FHIR that was not de-identified (--load-ndjson-dir). Look at its \
+                     tables before you share them: nothing but counts should leave",
+                    study.prefix
+                );
+            }
             let exported = match self.archive {
                 true => export::archive(&*opened.engine, &study, &data, &opened.work)?,
                 false => export::export(&*opened.engine, &study, &data, &allowed, &opened.work)?,

@@ -1,14 +1,14 @@
 //! `cumulus-etl study list`
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::database::DatabaseArgs;
+use super::printed;
 use crate::cli::logging::LoggingArgs;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, Found};
@@ -54,7 +54,7 @@ impl ListArgs {
                 }
             }
         }
-        io::stdout().write_all(text.as_bytes()).context("cannot print")?;
+        printed(text.as_bytes())?;
         match (faults.is_empty(), studies.is_empty()) {
             (true, false) => Ok(()),
             (true, true) if self.study_dir.is_empty() => Ok(()),
@@ -127,7 +127,7 @@ fn makes(study: &Manifest, file: &StudyFile) -> String {
         Content::Template => return "tables known once it is filled in".to_owned(),
         Content::Sql(tables) => tables.clone(),
         Content::Workflow(workflow) => {
-            workflow.tables().into_iter().map(|(name, _)| study.table(name)).collect()
+            workflow.tables().into_iter().map(|(name, _)| study.table(&name)).collect()
         }
     };
     if names.is_empty() { "no tables".to_owned() } else { names.join(", ") }

@@ -10,9 +10,12 @@ mod list;
 mod sql;
 mod upload;
 
+use std::io::{self, ErrorKind, Write};
+
 use clap::{Args, Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Context, Result};
+use crate::study::room;
 
 /// What a link to this program is called that stands for its studies.
 pub const LIBRARY: &str = "cumulus-library";
@@ -57,6 +60,10 @@ pub struct Library {
 impl StudyArgs {
     /// Does what the command line says.
     pub fn run(self) -> Result<()> {
+        room::with(|| self.run_here())
+    }
+
+    fn run_here(self) -> Result<()> {
         match self.command {
             Command::Build(args) => args.run(),
             Command::Export(args) => args.run(),
@@ -67,4 +74,41 @@ impl StudyArgs {
             Command::Upload(args) => args.run(),
         }
     }
+}
+
+/// Where results are printed. Who reads them may have seen enough (`| head`): that is no failure.
+#[derive(Default)]
+struct Out {
+    closed: bool,
+}
+
+impl Out {
+    fn note<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        self.closed |= done.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe);
+        done
+    }
+
+    /// What printing has come to.
+    fn unless_closed(self, printed: Result<()>) -> Result<()> {
+        if self.closed { Ok(()) } else { printed }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = io::stdout().write(bytes);
+        self.note(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = io::stdout().flush();
+        self.note(flushed)
+    }
+}
+
+/// Prints a result.
+fn printed(text: &[u8]) -> Result<()> {
+    let mut out = Out::default();
+    let printed = out.write_all(text).and_then(|()| out.flush()).context("cannot print");
+    out.unless_closed(printed)
 }

@@ -1,6 +1,6 @@
 //! `cumulus-etl study sql`
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
 use arrow::array::RecordBatch;
 use arrow::json::WriterBuilder;
@@ -9,6 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::util::pretty::pretty_format_batches_with_schema;
 use clap::{Args, ValueEnum};
 
+use super::Out;
 use super::database::{DatabaseArgs, InputArgs};
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Context, Result};
@@ -53,14 +54,15 @@ impl SqlArgs {
         ui::signals::install()?;
         let opened = self.database.open(|options| self.input.input(options))?;
         let rows = opened.engine.query(&self.query)?;
-        let mut out = BufWriter::new(io::stdout().lock());
+        let mut out = BufWriter::new(Out::default());
         let printed = match self.format {
             Format::Table => table(rows, &mut out),
             Format::Csv => csv(rows, &mut out),
             Format::Json => json(rows, &mut out),
         };
-        printed?;
-        out.flush().context("cannot print")
+        let printed = printed.and_then(|()| out.flush().context("cannot print"));
+        let (out, _) = out.into_parts();
+        out.unless_closed(printed)
     }
 }
 

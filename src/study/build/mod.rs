@@ -4,6 +4,7 @@
 //! does the build begin.
 
 mod plan;
+mod spreadsheet;
 mod template;
 pub mod upload;
 
@@ -13,10 +14,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tracing::warn;
+
 use self::plan::{Step, Unit, Work};
-use super::core;
 use super::engine::{Build, Engine, Start, TableInfo};
 use super::manifest::{Manifest, Place};
+use super::{StudyName, core, room};
 use crate::error::{Error, Result};
 
 /// How a study is built.
@@ -59,8 +62,11 @@ pub fn build(
 ) -> Result<Summary> {
     let clock = Instant::now();
     let plan = plan::read(study, options)?;
-    let start = if plan.whole { Start::Empty } else { Start::AsItIs };
+    let start = if plan.whole { Start::Empty } else { Start::Without(&plan.made) };
     let build = engine.begin(&study.prefix, start)?;
+    if let Some(schema) = &study.dedicated_schema {
+        build.dedicated_schema(schema);
+    }
     let run = Run {
         build: &*build,
         observer,
@@ -85,7 +91,14 @@ pub fn build_core(
 ) -> Result<Summary> {
     let clock = Instant::now();
     let sources = core::sources(engine)?;
-    let build = engine.begin(core::PREFIX, Start::Empty)?;
+    for core::Unread { table, element, count } in core::unread(engine, &sources)? {
+        warn!(
+            count,
+            "core: {element} of {count} rows of {table} is no time that can be read, and null in \
+             core's tables"
+        );
+    }
+    let build = engine.begin(&StudyName::parse(core::PREFIX)?, Start::Empty)?;
     let tables = Mutex::new(Vec::new());
     core::build(&*build, &sources, concurrent, &|table| {
         observer.table(table);
@@ -125,10 +138,11 @@ impl Run<'_> {
             }
         };
         thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(work);
-            }
-        });
+            let started = (0..threads).map(|_| room::spawn(scope, work));
+            let started: Vec<_> = started.collect::<Result<_>>()?;
+            started.into_iter().for_each(room::join);
+            Ok::<_, Error>(())
+        })?;
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
             Some(error) => Err(error),

@@ -1,6 +1,6 @@
 //! What a build is going to do, read and checked.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::template::Templates;
 use super::{Options, upload};
@@ -9,7 +9,7 @@ use crate::study::counts::CountsTable;
 use crate::study::dialect::{self, Command};
 use crate::study::manifest::{self, Content, Manifest, Place, StudyFile};
 use crate::study::source::Source;
-use crate::study::upload::{CreateMode, UploadTable};
+use crate::study::upload::UploadTable;
 use crate::study::workflow::Workflow;
 
 /// All of it.
@@ -18,6 +18,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Whether the study is built as a whole, or a part of it.
     pub whole: bool,
+    /// The whole names of the tables that are made.
+    pub made: Vec<String>,
 }
 
 /// An action.
@@ -52,56 +54,52 @@ pub fn read(study: &Manifest, options: &Options) -> Result<Plan> {
     let builds = |action: &&manifest::Action| matches!(action.work, manifest::Work::Build { .. });
     let all = study.stages.values().flatten().filter(builds).count();
     let templates = Templates::new(study, options)?;
-    let mut made = Made { prefix: &study.prefix, tables: HashMap::new() };
+    let mut made = Made { study, tables: HashMap::new() };
     let mut steps = Vec::new();
     for action in actions {
         let manifest::Work::Build { parallel, files } = &action.work else { continue };
         let units = files.iter().map(|file| unit(study, file, &templates, &mut made));
         steps.push(Step { parallel: *parallel, units: units.collect::<Result<_>>()? });
     }
-    let skipped = study.stages.values().flatten().filter(builds).filter(|a| a.skip_by_default);
-    // Tables of actions that were left out stay, if any other stage made them.
-    let whole =
-        steps.len() + skipped.count() >= all && options.stage.as_deref().is_none_or(|s| s == "all");
-    Ok(Plan { steps, whole })
+    // Each action is in one stage: as many are all of them. Tables of those that are left out stay.
+    let whole = steps.len() == all;
+    Ok(Plan { steps, whole, made: made.tables.into_keys().collect() })
 }
 
 /// Tables that statements make, and where.
 struct Made<'a> {
-    prefix: &'a str,
+    study: &'a Manifest,
+    /// By whole name in lower case.
     tables: HashMap<String, Place>,
 }
 
 impl Made<'_> {
     /// A template's tables are known only now.
-    fn check(
-        &mut self,
-        name: &dialect::Table,
-        dedicated: Option<&str>,
-        place: &Place,
-    ) -> Result<()> {
-        let fault = |why: String| Error::new(Exit::StudyInvalid, format!("{place}: {why}"));
+    fn check(&mut self, name: &dialect::Table, place: &Place) -> Result<()> {
+        let (prefix, dedicated) = (&self.study.prefix, &self.study.dedicated_schema);
         let own_schema =
-            |schema: &str| dedicated.is_some_and(|own| own.eq_ignore_ascii_case(schema));
+            |schema: &str| dedicated.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(schema));
         let in_own_schema = name.schema.as_deref().is_some_and(own_schema);
         let before = name.name.split_once("__").map(|(before, _)| before);
-        if !in_own_schema && !before.is_some_and(|before| before.eq_ignore_ascii_case(self.prefix))
-        {
-            return Err(fault(format!(
-                "{} is not a table of this study: its name must begin with {}__",
-                name.name, self.prefix
-            )));
-        }
-        let lower = name.name.to_lowercase();
-        match self.tables.get(&lower) {
-            Some(other) if other.file != place.file => Err(fault(format!(
-                "table {} is made at {other}, too; rename one of them",
+        if !in_own_schema && !before.is_some_and(|before| before.eq_ignore_ascii_case(prefix)) {
+            let message = format!(
+                "{place}: {} is not a table of this study: its name must begin with {prefix}__",
                 name.name
-            ))),
-            _ => {
-                self.tables.insert(lower, place.clone());
-                Ok(())
+            );
+            return Err(Error::new(Exit::StudyInvalid, message));
+        }
+        self.note(&self.study.table(&name.name), place, true)
+    }
+
+    /// Takes note of a table. `again`: whether its file may make it more than once.
+    fn note(&mut self, name: &str, place: &Place, again: bool) -> Result<()> {
+        match self.tables.insert(name.to_lowercase(), place.clone()) {
+            Some(other) if other != *place && !(again && other.file == place.file) => {
+                let message =
+                    format!("{place}: table {name} is made at {other}, too; rename one of them");
+                Err(Error::new(Exit::StudyInvalid, message))
             }
+            _ => Ok(()),
         }
     }
 }
@@ -114,24 +112,28 @@ fn unit(
 ) -> Result<Unit> {
     let place = |line| Place { file: file.path.clone(), line };
     let work = match &file.content {
-        Content::Sql(_) => statements(&Source::read(&file.path)?, study, made)?,
+        Content::Sql(_) => statements(&Source::read(&file.path)?, made)?,
         Content::Template => {
             let source = Source::read(&file.path)?;
             let text = templates.fill(&source, &file.name)?;
-            statements(&Source::of(&file.path, text), study, made)?
+            statements(&Source::of(&file.path, text), made)?
         }
-        Content::Workflow(Workflow::Counts(tables)) => tables
-            .iter()
-            .map(|table| {
-                let name = study.table(&table.name);
-                (Work::Count(name, Box::new(table.clone())), place(table.line))
-            })
-            .collect(),
+        Content::Workflow(Workflow::Counts(tables)) => {
+            let mut work = Vec::new();
+            for table in tables {
+                let (name, place) = (study.table(&table.name), place(table.line));
+                made.note(&name, &place, false)?;
+                work.push((Work::Count(name, Box::new(table.clone())), place));
+            }
+            work
+        }
         Content::Workflow(Workflow::Upload(tables)) => {
             let mut work = Vec::new();
             for table in tables {
-                for (name, table) in upload_tables(study, table) {
-                    let place = place(table.line);
+                for (name, files) in table.tables() {
+                    let (name, place) = (study.table(&name), place(table.line));
+                    let table = UploadTable { files, ..table.clone() };
+                    made.note(&name, &place, false)?;
                     upload::check(&table).map_err(|error| super::at(&place, &error, ""))?;
                     work.push((Work::Upload(name, table), place));
                 }
@@ -142,30 +144,7 @@ fn unit(
     Ok(Unit { name: file.name.clone(), work })
 }
 
-/// The tables of an upload: one, or one for each file, by the files' names.
-fn upload_tables(study: &Manifest, table: &UploadTable) -> Vec<(String, UploadTable)> {
-    match table.create_mode {
-        CreateMode::Single => vec![(study.table(&table.name), table.clone())],
-        CreateMode::Multiple => {
-            let mut names = HashSet::new();
-            let each = table.files.iter().map(|file| {
-                let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-                let mut name = study.table(&upload::snake_case(&stem));
-                while !names.insert(name.clone()) {
-                    name.push('_');
-                }
-                (name, UploadTable { files: vec![file.clone()], ..table.clone() })
-            });
-            each.collect()
-        }
-    }
-}
-
-fn statements(
-    source: &Source,
-    study: &Manifest,
-    made: &mut Made<'_>,
-) -> Result<Vec<(Work, Place)>> {
+fn statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Place)>> {
     let fault = |first: usize, refused: dialect::Refused| {
         let line = refused.line.and_then(|line| usize::try_from(line).ok()).unwrap_or(1);
         source.fault(first + line - 1, refused.why)
@@ -176,7 +155,7 @@ fn statements(
         let place = Place { file: source.path().to_owned(), line: piece.line };
         let statement = dialect::parse(&piece.sql).map_err(|refused| fault(piece.line, refused))?;
         if let Command::Create { name, .. } | Command::Declare { name, .. } = &statement.command {
-            made.check(name, study.dedicated_schema.as_deref(), &place)?;
+            made.check(name, &place)?;
         }
         work.push((Work::Statement(piece.sql), place));
     }

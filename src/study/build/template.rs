@@ -35,7 +35,7 @@ impl Templates {
         }
         let mut variables: BTreeMap<String, Value> = BTreeMap::new();
         for name in ["study_prefix", "prefix"] {
-            variables.insert(name.to_owned(), Value::from(study.prefix.clone()));
+            variables.insert(name.to_owned(), Value::from(&*study.prefix));
         }
         if let Some(column) = &study.subject_grain_column {
             variables.insert("subject_grain_column".to_owned(), Value::from(column.clone()));

@@ -8,6 +8,7 @@ use chrono::Utc;
 use super::{PREFIX, SOURCES, Sources, Statement, bookkeeping, counts, steps};
 use crate::error::{Error, Result};
 use crate::study::engine::{Build, Engine, TableInfo};
+use crate::study::room;
 
 /// What is told about the progress of a build.
 pub type Told<'a> = &'a (dyn Fn(&TableInfo) + Sync);
@@ -74,15 +75,9 @@ fn at_once<T: Sync>(
         Ok(())
     };
     thread::scope(|scope| {
+        let threads = threads.clamp(1, items.len().max(1));
         let workers: Vec<_> =
-            (0..threads.clamp(1, items.len().max(1))).map(|_| scope.spawn(worker)).collect();
-        let mut result = Ok(());
-        for worker in workers {
-            match worker.join() {
-                Ok(ended) => result = result.and(ended),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        result
+            (0..threads).map(|_| room::spawn(scope, worker)).collect::<Result<_>>()?;
+        workers.into_iter().fold(Ok(()), |result, worker| result.and(room::join(worker)))
     })
 }

@@ -22,6 +22,7 @@ mod resources;
 mod special;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use chrono::{DateTime, Utc};
 
@@ -32,6 +33,7 @@ use crate::error::Result;
 pub use build::{build, sources};
 pub use declare::Type;
 pub use place::Sources;
+pub use times::{Unread, unread};
 
 /// What core's tables begin with, without `__`.
 pub const PREFIX: &str = "core";

@@ -62,6 +62,17 @@ impl Place {
         }
     }
 
+    /// Its text as a time; null if it is none, which must not end the study for all other rows.
+    fn time(&self) -> String {
+        format!("TRY(from_iso8601_timestamp({}))", self.value(Type::Text))
+    }
+
+    /// Whether it is a text that is no time.
+    pub fn is_no_time(&self) -> String {
+        let text = self.value(Type::Text);
+        format!("{text} IS NOT NULL AND {} IS NULL", self.time())
+    }
+
     /// Its value as a type.
     pub fn value(&self, wanted: Type) -> String {
         use DataType::{Boolean, Float64, Int32, Int64, LargeUtf8, Null, Utf8, Utf8View};
@@ -74,8 +85,7 @@ impl Place {
             | (Some(Int32), Type::Int)
             | (Some(Float64), Type::Double) => self.sql.clone(),
             (Some(_), Type::Timestamp | Type::Date) => {
-                let time = format!("from_iso8601_timestamp({})", self.value(Type::Text));
-                format!("CAST({time} AS {})", wanted.sql())
+                format!("CAST({} AS {})", self.time(), wanted.sql())
             }
             _ => format!("CAST({} AS {})", self.sql, wanted.sql()),
         }

@@ -165,7 +165,9 @@ fn what_a_schema_has_is_read_and_what_it_lacks_is_null() {
     let query = find(&Sources::new([condition]), "core__condition");
     assert!(query.contains("s.subject.reference AS subject_ref"), "{query}");
     assert!(
-        query.contains("CAST(from_iso8601_timestamp(s.recordedDate) AS TIMESTAMP) AS recordedDate"),
+        query.contains(
+            "CAST(TRY(from_iso8601_timestamp(s.recordedDate)) AS TIMESTAMP) AS recordedDate"
+        ),
         "{query}"
     );
     assert!(query.contains("CAST(NULL AS VARCHAR) AS encounter_ref"), "{query}");

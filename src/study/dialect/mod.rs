@@ -132,6 +132,7 @@ pub fn parse(sql: &str) -> Result<Statement, Refused> {
     let tokens = Tokenizer::new(&Athena, sql)
         .tokenize_with_location()
         .map_err(|error| Refused::at(error.location.line, error.message))?;
+    text::measure(&tokens)?;
     let (tokens, mut spelling) = text::lowered(tokens);
     let mut parser =
         Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);

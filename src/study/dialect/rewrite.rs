@@ -15,6 +15,9 @@ use super::elements;
 use super::text::{Spelling, line_of};
 use super::words::Athena;
 
+/// Tables in one FROM.
+const RELATIONS: usize = 1000;
+
 /// Rewrites a query and all that are inside of it.
 pub(super) fn query(query: &mut Query) -> Result<(), Refused> {
     match query.visit(&mut Rewriter::default()) {
@@ -102,6 +105,10 @@ impl VisitorMut for Rewriter {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Refused> {
+        if select.from.len() > RELATIONS {
+            let why = format!("FROM has more than {RELATIONS} tables");
+            return ControlFlow::Break(Refused::new(why));
+        }
         let mut names = HashSet::new();
         for table in &mut select.from {
             if let Err(refused) = self.table(table, &mut names) {

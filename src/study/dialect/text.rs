@@ -9,6 +9,10 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::Refused;
 use super::words::Athena;
+use crate::study::room::LINKS;
+
+/// How deep parentheses may be nested.
+const NESTED: usize = 500;
 
 /// A statement's text, and where it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +53,54 @@ pub fn pieces(text: &str) -> Result<Vec<Piece>, Refused> {
     }
     push(first.take(), text.len());
     Ok(pieces)
+}
+
+/// Refuses what is too long a chain, or nested too deeply, to be worked on.
+pub(super) fn measure(tokens: &[TokenWithSpan]) -> Result<(), Refused> {
+    let (mut links, mut depth) = (0_usize, 0_usize);
+    for token in tokens {
+        match &token.token {
+            Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
+            Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
+            other => links += usize::from(is_link(other)),
+        }
+        let line = token.span.start.line;
+        if links > LINKS {
+            let why = format!(
+                "the statement has more than {LINKS} operators, UNIONs and joins: put long lists of \
+                 values into IN (…) or a table, and cut the statement in parts"
+            );
+            return Err(Refused::at(line, why));
+        }
+        if depth > NESTED {
+            let why = format!("parentheses are nested more than {NESTED} deep");
+            return Err(Refused::at(line, why));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a word can make what is before it the part of something larger, again and again.
+fn is_link(token: &Token) -> bool {
+    use Keyword::{
+        AND, ARRAY, AT, BETWEEN, COLLATE, EXCEPT, ILIKE, IN, INTERSECT, IS, JOIN, LIKE, NOT, OR,
+        SELECT, UNION,
+    };
+    const WORDS: [Keyword; 16] = [
+        AND, ARRAY, AT, BETWEEN, COLLATE, EXCEPT, ILIKE, IN, INTERSECT, IS, JOIN, LIKE, NOT, OR,
+        SELECT, UNION,
+    ];
+    match token {
+        Token::Word(word) => word.quote_style.is_none() && WORDS.contains(&word.keyword),
+        Token::Whitespace(_)
+        | Token::EOF
+        | Token::Comma
+        | Token::Period
+        | Token::SemiColon
+        | Token::Number(..)
+        | Token::SingleQuotedString(_) => false,
+        _ => true,
+    }
 }
 
 fn line_starts(text: &str) -> Vec<usize> {

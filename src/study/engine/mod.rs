@@ -9,6 +9,7 @@ pub mod datafusion;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 
+use super::StudyName;
 use super::counts::CountsTable;
 use crate::error::{Error, Exit, Result};
 use crate::store::WorkFolder;
@@ -16,10 +17,10 @@ use crate::store::WorkFolder;
 /// A database with tables of studies, and the tables that these are made of.
 pub trait Engine: Send + Sync {
     /// The tables of a study, as they are named, sorted; none if it was never built.
-    fn tables(&self, study: &str) -> Result<Vec<TableInfo>>;
+    fn tables(&self, study: &StudyName) -> Result<Vec<TableInfo>>;
 
     /// The studies that have tables, sorted.
-    fn studies(&self) -> Result<Vec<String>>;
+    fn studies(&self) -> Result<Vec<StudyName>>;
 
     /// The columns of a table of any kind, with their names as they are spelled; `None` if there is
     /// no such table. Case does not matter.
@@ -38,11 +39,16 @@ pub trait Engine: Send + Sync {
     /// Temporary files go to `work`, which must be there as long as the rows are.
     fn sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows>;
 
+    /// Whether a study, or one that it reads, was built from FHIR as it is.
+    fn is_raw(&self, _study: &StudyName) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Begins to change a study's tables. Waits for another run that is at it.
-    fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>>;
+    fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>>;
 
     /// Removes a study's tables; false if there were none. Waits for another run that is at it.
-    fn clean(&self, study: &str) -> Result<bool>;
+    fn clean(&self, study: &StudyName) -> Result<bool>;
 }
 
 /// The query of a table's rows in the order of an export.
@@ -81,11 +87,26 @@ pub struct TableInfo {
 
 /// What tables a study has when it begins to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum Start<'a> {
     /// None: it is built as a whole.
     Empty,
-    /// Those that it had: a part is built.
-    AsItIs,
+    /// Those that it had, but for these, in any case: a part is built.
+    Without(&'a [String]),
+}
+
+impl Start<'_> {
+    /// Whether a table is still there.
+    fn keeps(self, table: &str) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Without(gone) => !gone.iter().any(|gone| same_name(gone, table)),
+        }
+    }
+}
+
+/// Whether two names are the same but for case.
+fn same_name(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
 }
 
 /// A study while its tables are made. Statements see what was made before them. Dropped without
@@ -93,6 +114,9 @@ pub enum Start {
 ///
 /// Several threads may work on different tables.
 pub trait Build: Send + Sync {
+    /// From now on `schema.x` is the table `x` of this study, for an engine without such schemas.
+    fn dedicated_schema(&self, _schema: &str) {}
+
     /// Runs one statement: `CREATE TABLE … AS`, `CREATE VIEW`, `INSERT INTO` or `DROP TABLE` of a
     /// table of this study. Gives the table that has changed.
     fn execute(&self, sql: &str) -> Result<Option<TableInfo>>;

@@ -14,6 +14,7 @@ use super::{
     Place, StudyFile, Work, dictionary,
 };
 use crate::error::{Error, Result};
+use crate::study::StudyName;
 use crate::study::counts::CountsTable;
 use crate::study::source::Source;
 use crate::study::sql_file;
@@ -40,7 +41,7 @@ impl Manifest {
         let prefix = match &raw.study_prefix {
             None => return Err(source.fault(1, "study_prefix is missing")),
             Some(prefix) => match names::prefix_fault(prefix.get_ref()) {
-                None => prefix.get_ref().to_ascii_lowercase(),
+                None => StudyName::parse(prefix.get_ref())?,
                 Some(fault) => return Err(source.fault_at(prefix, fault)),
             },
         };
@@ -259,7 +260,7 @@ impl Reader<'_> {
             let workflow = Source::read(&path)?;
             let content = Workflow::read(&workflow)?;
             for (name, line) in content.tables() {
-                let whole = names::own(self.prefix, name, &workflow, line)?;
+                let whole = names::own(self.prefix, &name, &workflow, line)?;
                 self.names.make(&whole, &workflow, line)?;
             }
             if let Workflow::Counts(tables) = &content {

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
+use super::StudyName;
 use super::workflow::Workflow;
 use crate::error::{Error, Exit, Result};
 pub use dictionary::Term;
@@ -31,7 +32,7 @@ pub struct Manifest {
     /// The manifest's own path; files of actions count from its folder.
     pub path: PathBuf,
     /// What the study's tables begin with, in lower case, without `__`.
-    pub prefix: String,
+    pub prefix: StudyName,
     /// What the study is about.
     pub description: Option<String>,
     /// What the columns mean.

@@ -50,14 +50,14 @@ impl Names {
     /// are the same.
     pub fn make(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
         let place = Place { file: source.path().to_owned(), line };
-        match self.made.get(&name.to_ascii_lowercase()) {
+        match self.made.get(&name.to_lowercase()) {
             Some(other) if *other != place => {
                 let message = format!("table {name} is made at {other}, too; rename one of them");
                 Err(source.fault(line, message))
             }
             Some(_) => Ok(()),
             None => {
-                self.made.insert(name.to_ascii_lowercase(), place);
+                self.made.insert(name.to_lowercase(), place);
                 Ok(())
             }
         }
@@ -66,7 +66,7 @@ impl Names {
     /// Takes note of a table that is exported at a line of the manifest.
     pub fn export(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
         let place = Place { file: source.path().to_owned(), line };
-        match self.exported.insert(name.to_ascii_lowercase(), place) {
+        match self.exported.insert(name.to_lowercase(), place) {
             None => Ok(()),
             Some(other) => Err(source.fault(line, format!("{name} is exported at {other}, too"))),
         }

@@ -64,7 +64,7 @@ fn stages_run_in_order_and_all_leaves_out_what_is_skipped() {
         ("part/sub.toml", "[[actions]]\nfiles = ['n.workflow']\n"),
     ]);
     let manifest = Manifest::load(dir.path()).unwrap();
-    assert_eq!(manifest.prefix, "s");
+    assert_eq!(&*manifest.prefix, "s");
     assert_eq!(manifest.stages.keys().collect::<Vec<_>>(), ["second", "first"]);
     let all = manifest.stage(None).unwrap();
     assert_eq!(files(&all), ["b.sql", "a.sql", "n.workflow"]);

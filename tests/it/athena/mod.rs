@@ -229,15 +229,6 @@ fn files_of_cumulus_library_are_not_in_a_table_twice() {
 }
 
 #[test]
-fn the_main_jobs_own_tables_are_not_dropped() {
-    let Some(server) = Server::start() else { return };
-    let patients = server.folder.path().join("patients.parquet");
-    server.order(&format!("table etl__completion {}", patients.display()));
-    server.runs("the_main_job_is_no_study");
-    assert_eq!(server.texts("tables"), ["core__patient", "etl__completion"]);
-}
-
-#[test]
 fn temporary_files_are_where_the_user_wants_them() {
     let Some(server) = Server::start() else { return };
     server.runs("temporary_files_go_where_they_shall_and_go_away");

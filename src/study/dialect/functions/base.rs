@@ -10,6 +10,8 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use crate::error::Error;
+
 /// The types that a call's arguments are brought to; an error if they don't fit.
 pub type Coerce = fn(&[DataType]) -> Result<Vec<DataType>>;
 
@@ -92,9 +94,9 @@ pub fn misfit<T>() -> Result<T> {
     Err(DataFusionError::Plan(String::new()))
 }
 
-/// An error in a row, which never has the row's value.
+/// An error in a row, which never has the row's value: it is shown as it is, as others are not.
 pub fn row_error(why: &str) -> DataFusionError {
-    DataFusionError::Execution(why.to_owned())
+    DataFusionError::External(Box::new(Error::failed(why)))
 }
 
 /// Whether arrays of the type can be had as text without loss.

@@ -10,7 +10,7 @@ use datafusion::arrow::compute::{DatePart, cast, date_part};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::ScalarUDF;
 
 use super::base::{Native, is_text, map_text, misfit, row_error, text, texts};
@@ -124,24 +124,25 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
             |_| Ok(TIMESTAMP),
             |args| {
                 let seconds = args[0].as_primitive::<datafusion::arrow::datatypes::Float64Type>();
-                let micros =
-                    seconds.unary::<_, TimestampMicrosecondType>(|s| (s * 1e6).round() as i64);
-                Ok(Arc::new(micros))
+                let micros = seconds.try_unary::<_, TimestampMicrosecondType, _>(|seconds| {
+                    let micros = (seconds * 1e6).round();
+                    // What is no number is in no range.
+                    let fits = (-LAST_MICROS..LAST_MICROS).contains(&micros);
+                    if fits { Ok(micros as i64) } else { Err(out_of_range()) }
+                });
+                Ok(Arc::new(micros?))
             },
         ),
         Native::udf(
             "to_unixtime",
             "to_unixtime(time)",
             |types| match types {
-                [time] => {
-                    moment(time)?;
-                    Ok(vec![TIMESTAMP])
-                }
+                [time] => Ok(vec![moment(time)?]),
                 _ => misfit(),
             },
             |_| Ok(DataType::Float64),
             |args| {
-                let micros = args[0].as_primitive::<TimestampMicrosecondType>();
+                let micros = times(&args[0])?;
                 let seconds = micros
                     .unary::<_, datafusion::arrow::datatypes::Float64Type>(|m| m as f64 / 1e6);
                 Ok(Arc::new(seconds))
@@ -212,14 +213,25 @@ fn moment(data_type: &DataType) -> Result<DataType> {
 
 fn diff_types(types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
-        [unit, from, to] if is_text(unit) => {
-            let both = match (moment(from)?, moment(to)?) {
-                (DataType::Date32, DataType::Date32) => DataType::Date32,
-                _ => TIMESTAMP,
-            };
-            Ok(vec![DataType::Utf8, both.clone(), both])
-        }
+        [unit, from, to] if is_text(unit) => Ok(vec![DataType::Utf8, moment(from)?, moment(to)?]),
         _ => misfit(),
+    }
+}
+
+/// Microseconds that a time can be from 1970, and none further.
+const LAST_MICROS: f64 = i64::MAX as f64;
+
+fn out_of_range() -> DataFusionError {
+    row_error("a time is out of range")
+}
+
+/// Dates, as their beginnings, or times.
+fn times(moments: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+    match moments.as_primitive_opt::<Date32Type>() {
+        Some(days) => days.try_unary::<_, TimestampMicrosecondType, _>(|day| {
+            i64::from(day).checked_mul(DAY).ok_or_else(out_of_range)
+        }),
+        None => Ok(cast(moments, &TIMESTAMP)?.as_primitive::<TimestampMicrosecondType>().clone()),
     }
 }
 
@@ -399,14 +411,14 @@ fn date_parse(args: &[ArrayRef], strict: bool) -> Result<ArrayRef> {
 }
 
 fn date_format(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let times = cast(&args[0], &TIMESTAMP)?;
-    let times = times.as_primitive::<TimestampMicrosecondType>();
+    let times = times(&args[0])?;
     map_text(text(args, 1)?, |row, format| {
         if times.is_null(row) {
             return Ok(None);
         }
         let format = format_of(format)?;
-        Ok(time_of(times.value(row)).map(|time| time.format(&format).to_string()))
+        let time = time_of(times.value(row)).ok_or_else(out_of_range)?;
+        Ok(Some(time.format(&format).to_string()))
     })
 }
 
@@ -444,34 +456,42 @@ fn unit(text: &str) -> Result<Unit> {
 
 const DAY: i64 = 86_400_000_000;
 
-fn months(micros: i64) -> i64 {
-    time_of(micros).map_or(0, |time| i64::from(time.year()) * 12 + i64::from(time.month0()))
+/// Months since the year 0.
+fn months(micros: i64) -> Option<i64> {
+    let time = time_of(micros)?;
+    Some(i64::from(time.year()) * 12 + i64::from(time.month0()))
+}
+
+/// Weeks since that of 1 January 1970, which was a Thursday: they begin three days before.
+fn weeks(micros: i64) -> Option<i64> {
+    Some(micros.checked_add(3 * DAY)?.div_euclid(7 * DAY))
+}
+
+/// How often a unit begins from one time to another.
+fn between(unit: Unit, from: i64, to: i64) -> Option<i64> {
+    match unit {
+        Unit::Micros(size) => to.div_euclid(size).checked_sub(from.div_euclid(size)),
+        Unit::Week => weeks(to)?.checked_sub(weeks(from)?),
+        Unit::Months(size) => {
+            let size = i64::from(size);
+            Some(months(to)?.div_euclid(size) - months(from)?.div_euclid(size))
+        }
+    }
 }
 
 /// How many times a unit begins between two times, as DuckDB counts: from 31 December to 1 January
 /// it is a year.
 fn date_diff(args: &[ArrayRef]) -> Result<ArrayRef> {
     let units = text(args, 0)?;
-    let (from, to) = (cast(&args[1], &TIMESTAMP)?, cast(&args[2], &TIMESTAMP)?);
-    let from = from.as_primitive::<TimestampMicrosecondType>();
-    let to = to.as_primitive::<TimestampMicrosecondType>();
+    let (from, to) = (times(&args[1])?, times(&args[2])?);
     let mut out = Int64Array::builder(units.len());
     for (row, name) in units.iter().enumerate() {
         let Some(name) = name.filter(|_| from.is_valid(row) && to.is_valid(row)) else {
             out.append_null();
             continue;
         };
-        let (from, to) = (from.value(row), to.value(row));
-        // 1 January 1970 was a Thursday: weeks begin three days before.
-        let week = |micros: i64| (micros + 3 * DAY).div_euclid(7 * DAY);
-        out.append_value(match unit(name)? {
-            Unit::Micros(size) => to.div_euclid(size) - from.div_euclid(size),
-            Unit::Week => week(to) - week(from),
-            Unit::Months(size) => {
-                let size = i64::from(size);
-                months(to).div_euclid(size) - months(from).div_euclid(size)
-            }
-        });
+        let count = between(unit(name)?, from.value(row), to.value(row));
+        out.append_value(count.ok_or_else(out_of_range)?);
     }
     Ok(Arc::new(out.finish()))
 }
@@ -479,8 +499,7 @@ fn date_diff(args: &[ArrayRef]) -> Result<ArrayRef> {
 fn date_add(args: &[ArrayRef]) -> Result<ArrayRef> {
     let units = text(args, 0)?;
     let numbers = args[1].as_primitive::<Int64Type>();
-    let times = cast(&args[2], &TIMESTAMP)?;
-    let times = times.as_primitive::<TimestampMicrosecondType>();
+    let times = times(&args[2])?;
     let mut out = TimestampMicrosecondArray::builder(units.len());
     for (row, name) in units.iter().enumerate() {
         let Some(name) = name.filter(|_| numbers.is_valid(row) && times.is_valid(row)) else {
@@ -501,38 +520,38 @@ fn date_add(args: &[ArrayRef]) -> Result<ArrayRef> {
                 moved.map(micros_of)
             }),
         };
-        let moved = moved.ok_or_else(|| row_error("a time is out of range"))?;
-        out.append_value(moved);
+        out.append_value(moved.ok_or_else(out_of_range)?);
     }
     let moved: ArrayRef = Arc::new(out.finish());
     Ok(cast(&moved, args[2].data_type())?)
 }
 
-/// The beginning of the unit that a time is in; a date stays a date.
+/// The beginning of the unit that a time is in.
+fn begin(unit: Unit, time: i64) -> Option<i64> {
+    match unit {
+        Unit::Micros(size) => time.div_euclid(size).checked_mul(size),
+        Unit::Week => weeks(time)?.checked_mul(7 * DAY)?.checked_sub(3 * DAY),
+        Unit::Months(size) => {
+            let size = i64::from(size);
+            let month = months(time)?.div_euclid(size) * size;
+            let year = i32::try_from(month.div_euclid(12)).ok()?;
+            let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
+            Some(micros_of(NaiveDate::from_ymd_opt(year, month, 1)?.and_hms_opt(0, 0, 0)?))
+        }
+    }
+}
+
+/// Times cut to the beginning of a unit; a date stays a date.
 fn date_trunc(args: &[ArrayRef]) -> Result<ArrayRef> {
     let units = text(args, 0)?;
-    let times = cast(&args[1], &TIMESTAMP)?;
-    let times = times.as_primitive::<TimestampMicrosecondType>();
+    let times = times(&args[1])?;
     let mut out = TimestampMicrosecondArray::builder(units.len());
     for (row, name) in units.iter().enumerate() {
         let Some(name) = name.filter(|_| times.is_valid(row)) else {
             out.append_null();
             continue;
         };
-        let time = times.value(row);
-        let begin = match unit(name)? {
-            Unit::Micros(size) => Some(time.div_euclid(size) * size),
-            Unit::Week => Some((time + 3 * DAY).div_euclid(7 * DAY) * 7 * DAY - 3 * DAY),
-            Unit::Months(size) => {
-                let size = i64::from(size);
-                let month = months(time).div_euclid(size) * size;
-                i32::try_from(month.div_euclid(12)).ok().and_then(|year| {
-                    let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
-                    Some(micros_of(NaiveDate::from_ymd_opt(year, month, 1)?.and_hms_opt(0, 0, 0)?))
-                })
-            }
-        };
-        out.append_option(begin);
+        out.append_value(begin(unit(name)?, times.value(row)).ok_or_else(out_of_range)?);
     }
     let begins: ArrayRef = Arc::new(out.finish());
     Ok(cast(&begins, args[1].data_type())?)
@@ -552,6 +571,24 @@ pub fn shown(times: &ArrayRef) -> Result<ArrayRef> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_at_the_end_of_all_are_out_of_range_and_no_panic() {
+        let units = ["millisecond", "day", "week", "month", "quarter", "year"];
+        for time in [i64::MIN, i64::MIN + 1, i64::MAX] {
+            for name in units {
+                let unit = unit(name).unwrap();
+                let _ = (begin(unit, time), between(unit, i64::MIN, time), between(unit, time, 0));
+            }
+            assert_eq!(begin(Unit::Months(1), time), None);
+        }
+        assert_eq!(begin(Unit::Micros(1000), i64::MIN), None);
+        assert_eq!(begin(Unit::Week, 0), Some(-3 * DAY));
+        assert_eq!(between(Unit::Week, 0, 4 * DAY), Some(1));
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![i32::MAX]));
+        let error = times(&days).unwrap_err().to_string();
+        assert!(error.contains("out of range"), "{error}");
+    }
 
     #[test]
     fn partial_times_and_offsets_are_read() {

@@ -30,18 +30,16 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::datafusion::{DataFusion, Input, Limits};
-use super::{BatchIter, Build, Engine, Rows, Start, TableInfo, sorted_sql};
-use crate::error::{Error, Exit, Result};
+use super::{BatchIter, Build, Engine, Rows, Start, TableInfo, missing, sorted_sql};
+use crate::error::Result;
 use crate::store::{Folder, WorkFolder};
+use crate::study::StudyName;
 use build::AthenaBuild;
 pub use counts::cube_sql;
 use metadata::Kind;
 use queries::Queries;
 pub use settings::{MAX_CONCURRENT, Settings};
 use workgroup::Workgroup;
-
-/// What the tables of the main job about itself begin with. They are no study's.
-const MAIN_JOB: &str = "etl";
 
 /// A schema of Athena.
 #[derive(Debug)]
@@ -88,19 +86,15 @@ impl Athena {
 }
 
 impl Engine for Athena {
-    fn tables(&self, study: &str) -> Result<Vec<TableInfo>> {
+    fn tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
         let tables = metadata::of_study(&self.queries, study)?;
         Ok(tables.into_iter().map(|table| TableInfo { name: table.name, rows: None }).collect())
     }
 
-    fn studies(&self) -> Result<Vec<String>> {
+    fn studies(&self) -> Result<Vec<StudyName>> {
         let tables = metadata::list(&self.queries, None)?;
-        let studies: BTreeSet<_> = tables
-            .iter()
-            .filter_map(|table| table.name.split_once("__"))
-            .map(|(study, _)| study.to_owned())
-            .filter(|study| study != MAIN_JOB)
-            .collect();
+        let studies: BTreeSet<_> =
+            tables.iter().filter_map(|table| StudyName::of_table(&table.name)).collect();
         Ok(studies.into_iter().collect())
     }
 
@@ -126,43 +120,28 @@ impl Engine for Athena {
         let removed = Removed(work.path().join(format!("sort-{table}")));
         let place = Folder::open(&removed.0.to_string_lossy())?.private();
         let local = DataFusion::open(place, Input::Nothing, work.clone(), &Limits::of_machine())?;
-        let study = table.split_once("__").map_or(table, |(study, _)| study);
-        let build = local.begin(study, Start::Empty)?;
+        let study = StudyName::of_table(table).ok_or_else(|| missing(table))?;
+        let build = local.begin(&study, Start::Empty)?;
         build.load(table, schema.clone(), batches)?;
         build.commit()?;
         let Rows { schema, batches } = local.query(&sorted_sql(table, &schema))?;
         Ok(Rows { schema, batches: Box::new(Sorted { batches, _place: removed }) })
     }
 
-    fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>> {
-        refuse_main_job(study)?;
-        let mut tables = metadata::of_study(&self.queries, study)?;
-        if start == Start::Empty {
-            self.drop_all(&tables)?;
-            tables.clear();
-        }
-        let names = tables.into_iter().map(|table| table.name).collect();
+    fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
+        let tables = metadata::of_study(&self.queries, study)?;
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            tables.into_iter().partition(|table| start.keeps(&table.name));
+        self.drop_all(&gone)?;
+        let names = kept.into_iter().map(|table| table.name).collect();
         Ok(Box::new(AthenaBuild::new(self, study, names)))
     }
 
-    fn clean(&self, study: &str) -> Result<bool> {
-        refuse_main_job(study)?;
+    fn clean(&self, study: &StudyName) -> Result<bool> {
         let tables = metadata::of_study(&self.queries, study)?;
         self.drop_all(&tables)?;
         Ok(!tables.is_empty())
     }
-}
-
-/// In the catalog, the main job's tables stand beside those of studies.
-fn refuse_main_job(study: &str) -> Result<()> {
-    if !study.eq_ignore_ascii_case(MAIN_JOB) {
-        return Ok(());
-    }
-    let message = format!(
-        "'{MAIN_JOB}' is no study: tables that begin with {MAIN_JOB}__ are the main job's own, and \
-         studies are built of them. Nothing was dropped"
-    );
-    Err(Error::new(Exit::ArgsInvalid, message))
 }
 
 /// A table's rows as the embedded engine has sorted them.

@@ -1,9 +1,10 @@
 //! Changes a study's tables.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{ArrayRef, AsArray, StructArray};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use super::DataFusion;
 use super::database::{Change, StoredTable};
@@ -11,6 +12,7 @@ use super::fit;
 use super::run::refused;
 use super::write::{self, TableFile};
 use crate::error::{Context, Error, Exit, Result};
+use crate::study::StudyName;
 use crate::study::counts::CountsTable;
 use crate::study::dialect::{self, Command, Statement, Table};
 use crate::study::engine::{BatchIter, Build, Rows, Start, TableInfo};
@@ -18,12 +20,17 @@ use crate::study::engine::{BatchIter, Build, Rows, Start, TableInfo};
 /// A study that is being built.
 pub struct Building<'a> {
     engine: &'a DataFusion,
-    study: String,
+    study: StudyName,
     change: Option<Change>,
+    /// The schema that has this study's tables without their prefix.
+    schema: Mutex<Option<String>>,
     /// The tables so far, by name in lower case; in order of their making.
     tables: Mutex<Vec<(String, StoredTable)>>,
     /// Files so far of each table, so that no name is used twice.
     numbers: Mutex<BTreeMap<String, usize>>,
+    /// Held while a table is changed, by name in lower case: what one statement adds to a table,
+    /// another must see.
+    changing: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -36,20 +43,27 @@ fn invalid(message: String) -> Error {
 
 impl<'a> Building<'a> {
     /// Waits for another run that changes the study.
-    pub fn begin(engine: &'a DataFusion, study: &str, start: Start) -> Result<Self> {
-        let study = study.to_lowercase();
-        let change = engine.runner.tables.database().begin(&study)?;
-        engine.runner.tables.begin(&study);
+    pub fn begin(engine: &'a DataFusion, study: &StudyName, start: Start<'_>) -> Result<Self> {
+        let change = engine.runner.tables.database().begin(study)?;
+        engine.runner.tables.begin(study);
         let mut tables = Vec::new();
-        if start == Start::AsItIs {
-            for table in change.tables() {
-                let opened = engine.runner.tables.open_stored(change.folder(), table)?;
-                engine.runner.tables.put(&table.name, opened);
-                tables.push((table.name.to_lowercase(), table.clone()));
-            }
+        for table in change.tables().iter().filter(|table| start.keeps(&table.name)) {
+            let opened = engine.runner.tables.open_stored(change.folder(), table)?;
+            engine.runner.tables.put(&table.name, opened);
+            tables.push((table.name.to_lowercase(), table.clone()));
         }
-        let (tables, numbers) = (Mutex::new(tables), Mutex::default());
-        Ok(Self { engine, study, change: Some(change), tables, numbers })
+        if !tables.is_empty() && change.was_raw() {
+            engine.runner.tables.note_raw();
+        }
+        Ok(Self {
+            engine,
+            study: study.clone(),
+            change: Some(change),
+            schema: Mutex::default(),
+            tables: Mutex::new(tables),
+            numbers: Mutex::default(),
+            changing: Mutex::default(),
+        })
     }
 
     fn change(&self) -> Result<&Change> {
@@ -58,10 +72,15 @@ impl<'a> Building<'a> {
 
     /// The whole name of a table that a statement changes.
     fn own(&self, table: &Table) -> Result<String> {
-        let whole = match (&table.schema, table.name.split_once("__")) {
-            (_, Some((study, _))) if study.eq_ignore_ascii_case(&self.study) => table.name.clone(),
-            // The schema of a study of its own stands for the prefix.
-            (Some(_), None) => format!("{}__{}", self.study, table.name),
+        let has_prefix = matches!(table.name.split_once("__"),
+            Some((study, _)) if study.eq_ignore_ascii_case(&self.study));
+        let own = held(&self.schema).clone();
+        let in_own_schema =
+            matches!((&table.schema, &own), (Some(a), Some(b)) if a.eq_ignore_ascii_case(b));
+        let whole = match (has_prefix, in_own_schema) {
+            (true, _) => table.name.clone(),
+            // The schema stands for the prefix.
+            (false, true) => format!("{}__{}", self.study, table.name),
             _ => {
                 return Err(invalid(format!(
                     "{} is not a table of this study: its name must begin with {}__",
@@ -107,6 +126,11 @@ impl<'a> Building<'a> {
         }
         let files = vec![file.finish()?];
         self.put(StoredTable { name: name.to_owned(), files })
+    }
+
+    /// The lock of a table's changes. Nobody holds two of them.
+    fn changing(&self, name: &str) -> Arc<Mutex<()>> {
+        held(&self.changing).entry(name.to_lowercase()).or_default().clone()
     }
 
     fn put(&self, table: StoredTable) -> Result<TableInfo> {
@@ -156,17 +180,16 @@ impl<'a> Building<'a> {
                 target.len()
             )));
         }
-        let target = std::sync::Arc::new(Schema::new(target));
+        let target = Arc::new(Schema::new(target));
         let mut file = self.file(name, schema.clone())?;
         for batch in rows.batches {
             let batch = write::brought(&batch?, &target).map_err(|_| {
                 Error::failed(format!("a row's value does not fit into its column of {name}"))
             })?;
-            let whole = arrow::array::StructArray::from(batch);
-            let whole: arrow::array::ArrayRef = std::sync::Arc::new(whole);
-            let to = arrow::datatypes::DataType::Struct(schema.fields().clone());
+            let whole: ArrayRef = Arc::new(StructArray::from(batch));
+            let to = DataType::Struct(schema.fields().clone());
             let whole = fit::fit(&whole, &to).context("cannot insert")?;
-            file.write(&arrow::array::AsArray::as_struct(&whole).into())?;
+            file.write(&whole.as_struct().into())?;
         }
         table.files.push(file.finish()?);
         self.put(table)
@@ -174,35 +197,38 @@ impl<'a> Building<'a> {
 
     /// The groupings' rows as one table, then what the annotation and the clauses make of them.
     fn count_steps(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
-        let source = format!("{name}__counted_rows");
-        let finished = format!("{name}__finished_rows");
+        // No table of a study can be called so.
+        let (source, finished) = (format!("{name}-counted"), format!("{name}-finished"));
+        let quoted = |name: &str| format!("\"{name}\"");
         let made = self.query_into(&source, &counts.source_sql()).and_then(|_| {
-            let groupings =
-                counts.groupings().map(|grouping| counts.grouping_sql(grouping, &source));
-            let mut table: Option<StoredTable> = None;
             let mut file: Option<TableFile> = None;
-            for sql in groupings {
-                let rows = self.query(&sql)?;
-                if file.is_none() {
-                    file = Some(self.file(&finished, rows.schema.clone())?);
-                }
+            for grouping in counts.groupings() {
+                let rows = self.query(&counts.grouping_sql(grouping, &quoted(&source)))?;
+                let file = match &mut file {
+                    Some(file) => file,
+                    none => none.insert(self.file(&finished, rows.schema.clone())?),
+                };
                 for batch in rows.batches {
-                    if let Some(file) = &mut file {
-                        file.write(&batch?)?;
-                    }
+                    file.write(&batch?)?;
                 }
             }
             if let Some(file) = file {
-                table = Some(StoredTable { name: finished.clone(), files: vec![file.finish()?] });
+                self.put(StoredTable { name: finished.clone(), files: vec![file.finish()?] })?;
             }
-            if let Some(table) = table {
-                self.put(table)?;
-            }
-            self.query_into(name, &counts.finish_sql(&finished))
+            self.query_into(name, &counts.finish_sql(&quoted(&finished)))
         });
-        self.drop_table(&source);
-        self.drop_table(&finished);
+        self.discard(&source);
+        self.discard(&finished);
         made
+    }
+
+    /// Drops a table that no statement can name, and with it its rows.
+    fn discard(&self, name: &str) {
+        let files = self.stored(name).map(|table| table.files).unwrap_or_default();
+        self.drop_table(name);
+        if let Some(change) = &self.change {
+            files.iter().for_each(|file| change.remove(file));
+        }
     }
 
     fn query(&self, sql: &str) -> Result<Rows> {
@@ -227,6 +253,8 @@ impl Build for Building<'_> {
             Command::Create { name, if_not_exists, .. }
             | Command::Declare { name, if_not_exists, .. } => {
                 let name = self.own(name)?;
+                let lock = self.changing(&name);
+                let _changing = held(&lock);
                 if *if_not_exists && let Some(table) = self.stored(&name) {
                     let rows = Some(table.rows());
                     return Ok(Some(TableInfo { name: table.name, rows }));
@@ -236,17 +264,23 @@ impl Build for Building<'_> {
             }
             Command::Insert { name, columns, .. } => {
                 let name = self.own(name)?;
+                let lock = self.changing(&name);
+                let _changing = held(&lock);
                 let rows = self.plan(&statement)?;
                 self.insert(&name, columns, rows).map(Some)
             }
             Command::Delete { name, .. } => {
                 let name = self.own(name)?;
+                let lock = self.changing(&name);
+                let _changing = held(&lock);
                 let rows = self.plan(&statement)?;
                 self.make(&name, rows.schema, rows.batches).map(Some)
             }
             Command::Drop { names, if_exists } => {
                 for name in names {
                     let name = self.own(name)?;
+                    let lock = self.changing(&name);
+                    let _changing = held(&lock);
                     if !*if_exists && !self.has(&name) {
                         return Err(invalid(format!("there is no table {name} to drop")));
                     }
@@ -265,11 +299,20 @@ impl Build for Building<'_> {
         }
     }
 
+    fn dedicated_schema(&self, schema: &str) {
+        *held(&self.schema) = Some(schema.to_owned());
+        self.engine.runner.tables.dedicated_schema(schema);
+    }
+
     fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
+        let lock = self.changing(name);
+        let _changing = held(&lock);
         self.count_steps(name, counts)
     }
 
     fn load(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+        let lock = self.changing(name);
+        let _changing = held(&lock);
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
         self.make(name, write::table_schema(&schema, names)?, rows)
     }
@@ -286,7 +329,10 @@ impl Build for Building<'_> {
     fn commit(mut self: Box<Self>) -> Result<()> {
         let tables = std::mem::take(&mut *held(&self.tables));
         match self.change.take() {
-            Some(change) => change.commit(tables.into_iter().map(|(_, table)| table).collect()),
+            Some(change) => {
+                let raw = self.engine.runner.tables.is_raw();
+                change.commit(tables.into_iter().map(|(_, table)| table).collect(), raw)
+            }
             None => Ok(()),
         }
     }

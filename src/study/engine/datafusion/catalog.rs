@@ -1,6 +1,7 @@
 //! Which table a name means: one of the study at hand, of another study, or of the sources.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use super::source::{Source, files};
 use super::stores::Stores;
 use crate::error::Result;
 use crate::store::{Entry, Folder};
+use crate::study::StudyName;
 
 /// All tables that a session knows.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Tables {
     opened: Mutex<HashMap<String, Slot>>,
     /// The study that is being built.
     building: Mutex<Option<Building>>,
+    /// Whether rows may come from FHIR that nobody has de-identified.
+    raw: AtomicBool,
 }
 
 /// A table that is opened once, by whoever needs it first.
@@ -33,7 +37,9 @@ type Slot = Arc<Mutex<Option<Arc<ParquetTable>>>>;
 /// A study's tables as they are so far.
 #[derive(Debug)]
 struct Building {
-    study: String,
+    study: StudyName,
+    /// The schema whose tables are this study's.
+    schema: Option<String>,
     tables: BTreeMap<String, Arc<ParquetTable>>,
 }
 
@@ -49,7 +55,9 @@ pub fn study_of(table: &str) -> Option<&str> {
 impl Tables {
     /// Tables of a source and of studies.
     pub fn new(source: Source, database: Database, stores: Stores) -> Self {
-        Self { source, database, stores, opened: Mutex::default(), building: Mutex::default() }
+        let raw = AtomicBool::new(matches!(source, Source::Ndjson { .. }));
+        let (opened, building) = (Mutex::default(), Mutex::default());
+        Self { source, database, stores, opened, building, raw }
     }
 
     /// The studies' tables.
@@ -58,15 +66,47 @@ impl Tables {
     }
 
     /// From now on the tables of `study` are those that [`Tables::put`] brings.
-    pub fn begin(&self, study: &str) {
-        *held(&self.building) = Some(Building { study: study.to_owned(), tables: BTreeMap::new() });
+    pub fn begin(&self, study: &StudyName) {
+        let (study, tables) = (study.clone(), BTreeMap::new());
+        *held(&self.building) = Some(Building { study, schema: None, tables });
+    }
+
+    /// From now on the tables in this schema are those of the study that is being built.
+    pub fn dedicated_schema(&self, schema: &str) {
+        if let Some(building) = held(&self.building).as_mut() {
+            // Names without a schema are in that one, too.
+            building.schema = Some(schema.to_lowercase()).filter(|schema| schema != SCHEMA);
+        }
+    }
+
+    /// The name of a table without its schema.
+    pub fn whole_name(&self, schema: Option<&str>, name: &str) -> String {
+        let schema = schema.map(str::to_lowercase);
+        match held(&self.building).as_ref() {
+            Some(Building { study, schema: Some(own), .. })
+                if schema.as_ref() == Some(own) && study_of(name) != Some(&**study) =>
+            {
+                format!("{study}__{name}")
+            }
+            _ => name.to_owned(),
+        }
+    }
+
+    /// Whether rows may come from FHIR that nobody has de-identified.
+    pub fn is_raw(&self) -> bool {
+        self.raw.load(Ordering::Relaxed)
+    }
+
+    /// See [`Tables::is_raw`].
+    pub fn note_raw(&self) {
+        self.raw.store(true, Ordering::Relaxed);
     }
 
     /// The study is as the database has it.
     pub fn end(&self) {
         let ended = held(&self.building).take();
         if let Some(ended) = ended {
-            let own = |name: &String| study_of(name) == Some(ended.study.as_str());
+            let own = |name: &String| study_of(name) == Some(&*ended.study);
             held(&self.opened).retain(|name, _| !own(name));
         }
     }
@@ -89,7 +129,7 @@ impl Tables {
     pub fn open(&self, name: &str) -> Result<Option<Arc<ParquetTable>>> {
         let name = name.to_lowercase();
         if let Some(building) = held(&self.building).as_ref()
-            && study_of(&name) == Some(building.study.as_str())
+            && study_of(&name) == Some(&*building.study)
         {
             return Ok(building.tables.get(&name).cloned());
         }
@@ -106,10 +146,14 @@ impl Tables {
     }
 
     fn stored(&self, name: &str) -> Result<Option<ParquetTable>> {
-        let Some(study) = study_of(name) else { return Ok(None) };
-        let Some(listing) = self.database.list(study)? else { return Ok(None) };
+        // What the main job says about itself comes from its tables alone.
+        let Some(study) = StudyName::of_table(name) else { return Ok(None) };
+        let Some(listing) = self.database.list(&study)? else { return Ok(None) };
         let table = listing.tables.iter().find(|table| table.name.to_lowercase() == name);
-        table.map(|table| self.open_stored(&self.database.folder(study), table)).transpose()
+        if listing.raw && table.is_some() {
+            self.note_raw();
+        }
+        table.map(|table| self.open_stored(&self.database.folder(&study), table)).transpose()
     }
 
     /// A table of a study by its files.
@@ -140,7 +184,7 @@ impl Tables {
             }
         }
         if let Some(building) = held(&self.building).as_ref() {
-            names.retain(|name| study_of(name) != Some(building.study.as_str()));
+            names.retain(|name| study_of(name) != Some(&*building.study));
             names.extend(building.tables.keys().cloned());
         }
         Ok(names)
@@ -156,21 +200,25 @@ impl CatalogProvider for Catalog {
         vec![SCHEMA.to_owned()]
     }
 
-    fn schema(&self, _: &str) -> Option<Arc<dyn SchemaProvider>> {
-        // Studies name the schema that they were written for; there is one only.
-        Some(Arc::new(Schema(self.0.clone())))
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        // Studies name the schema that they were written for; there is one only, and perhaps one of
+        // the study's own.
+        Some(Arc::new(Schema { tables: self.0.clone(), name: name.to_owned() }))
     }
 }
 
 #[derive(Debug)]
-struct Schema(Arc<Tables>);
+struct Schema {
+    tables: Arc<Tables>,
+    name: String,
+}
 
 #[async_trait]
 impl SchemaProvider for Schema {
     fn table_names(&self) -> Vec<String> {
         // Asked for within asynchronous code, where this thread may not wait for a store.
         std::thread::scope(|scope| {
-            let names = scope.spawn(|| self.0.names()).join();
+            let names = scope.spawn(|| self.tables.names()).join();
             match names {
                 Ok(Ok(names)) => names.into_iter().collect(),
                 _ => Vec::new(),
@@ -179,7 +227,8 @@ impl SchemaProvider for Schema {
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        let (tables, name) = (self.0.clone(), name.to_owned());
+        let tables = self.tables.clone();
+        let name = tables.whole_name(Some(&self.name), name);
         // To open a table is work for a thread that may wait.
         let opened = tokio::task::spawn_blocking(move || tables.open(&name)).await;
         match opened {
@@ -190,6 +239,7 @@ impl SchemaProvider for Schema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
+        let name = self.tables.whole_name(Some(&self.name), name);
         self.table_names().contains(&name.to_lowercase())
     }
 }

@@ -9,7 +9,8 @@
 //!
 //! A build writes into a folder of its own. Until the list names its files nobody sees them; what a
 //! build left that did not end is removed by the next one. The files of the last list stay until
-//! then, too: someone may be reading them.
+//! then, too: someone may be reading them. What is neither a list nor a build's folder is not ours,
+//! and stays.
 
 use std::collections::HashSet;
 
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use crate::error::{Context, Error, Result};
 use crate::store::{Folder, Lock, Version};
+use crate::study::StudyName;
 
 /// The list of a study's tables.
 const LIST: &str = "tables.json";
@@ -40,6 +42,9 @@ pub struct Listing {
     program: String,
     /// When, RFC 3339.
     pub built: String,
+    /// Whether they were made of FHIR as it is, which nobody has de-identified.
+    #[serde(default)]
+    pub raw: bool,
     /// The tables in order of their making.
     pub tables: Vec<StoredTable>,
     /// The build folders that the list before this one named.
@@ -82,18 +87,19 @@ impl Database {
     }
 
     /// The folder of a study.
-    pub fn folder(&self, study: &str) -> Folder {
+    pub fn folder(&self, study: &StudyName) -> Folder {
         self.root.child(study)
     }
 
     /// The studies that have tables, sorted.
-    pub fn studies(&self) -> Result<Vec<String>> {
+    pub fn studies(&self) -> Result<Vec<StudyName>> {
         if !self.root.exists() {
             return Ok(Vec::new());
         }
         let (folders, _) = self.root.list_direct()?;
         let mut studies = Vec::new();
-        for name in folders.into_iter().filter(|name| !name.starts_with('.')) {
+        // A folder of another name is none of ours.
+        for name in folders.iter().filter_map(|name| StudyName::parse(name).ok()) {
             if self.list(&name)?.is_some() {
                 studies.push(name);
             }
@@ -102,7 +108,7 @@ impl Database {
     }
 
     /// A study's tables; `None` if it was never built.
-    pub fn list(&self, study: &str) -> Result<Option<Listing>> {
+    pub fn list(&self, study: &StudyName) -> Result<Option<Listing>> {
         let folder = self.folder(study);
         let Some(bytes) = folder.read(LIST)? else { return Ok(None) };
         let listing: Listing = serde_json::from_slice(&bytes).with_context(|| {
@@ -120,7 +126,7 @@ impl Database {
     }
 
     /// Begins to change a study; waits for another run that does.
-    pub fn begin(&self, study: &str) -> Result<Change> {
+    pub fn begin(&self, study: &StudyName) -> Result<Change> {
         let folder = self.folder(study);
         folder.create()?;
         let lock = self.lock(study)?;
@@ -140,20 +146,26 @@ impl Database {
     }
 
     /// Removes a study's tables; false if there were none.
-    pub fn clean(&self, study: &str) -> Result<bool> {
+    pub fn clean(&self, study: &StudyName) -> Result<bool> {
         let folder = self.folder(study);
-        if !folder.exists() || (folder.local().is_none() && folder.list()?.is_empty()) {
+        if !folder.exists() || (folder.read(LIST)?.is_none() && builds_in(&folder)?.is_empty()) {
             return Ok(false);
         }
         let _lock = self.lock(study)?;
         let there = folder.read(LIST)?.is_some();
         // First what makes it a study: what comes to an end here is removed by the next build.
         folder.remove(LIST)?;
-        remove_folder(&folder)?;
+        for build in builds_in(&folder)? {
+            remove_folder(&folder.child(&build))?;
+        }
+        if let Some(path) = folder.local() {
+            // Unless there is something in it that is not ours.
+            let _ = std::fs::remove_dir(path);
+        }
         Ok(there)
     }
 
-    fn lock(&self, study: &str) -> Result<Lock> {
+    fn lock(&self, study: &StudyName) -> Result<Lock> {
         let locks = self.root.child(LOCKS);
         locks.create()?;
         locks.lock(study)
@@ -161,10 +173,13 @@ impl Database {
 }
 
 impl Listing {
+    fn files(&self) -> impl Iterator<Item = &StoredFile> {
+        self.tables.iter().flat_map(|table| &table.files)
+    }
+
     /// The build folders that it names.
     fn builds(&self) -> Vec<String> {
-        let files = self.tables.iter().flat_map(|table| &table.files);
-        let builds = files.filter_map(|file| Some(file.name.split_once('/')?.0.to_owned()));
+        let builds = self.files().filter_map(|file| Some(file.name.split_once('/')?.0.to_owned()));
         let builds: HashSet<_> = builds.collect();
         builds.into_iter().collect()
     }
@@ -188,6 +203,11 @@ impl Change {
         &self.folder
     }
 
+    /// Whether the tables that the study had were made of FHIR as it is.
+    pub fn was_raw(&self) -> bool {
+        self.listing.as_ref().is_some_and(|listing| listing.raw)
+    }
+
     /// The tables that the study had.
     pub fn tables(&self) -> &[StoredTable] {
         self.listing.as_ref().map_or(&[], |listing| &listing.tables)
@@ -198,12 +218,23 @@ impl Change {
         format!("{}/{table}.{number:03}.parquet", self.build)
     }
 
-    /// Shows these tables in place of those that the study had.
-    pub fn commit(self, tables: Vec<StoredTable>) -> Result<()> {
+    /// Removes a file of this build that nobody will read.
+    pub fn remove(&self, file: &StoredFile) {
+        if file.name.starts_with(&self.build)
+            && let Err(error) = self.folder.remove(&file.name)
+        {
+            // The commit tries again.
+            tracing::debug!("{error}");
+        }
+    }
+
+    /// Shows these tables in place of those that the study had. `raw`: see [`Listing`].
+    pub fn commit(self, tables: Vec<StoredTable>, raw: bool) -> Result<()> {
         let listing = Listing {
             layout: LAYOUT,
             program: concat!("cumulus-etl ", env!("CARGO_PKG_VERSION")).to_owned(),
             built: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+            raw,
             tables,
             before: self.before.clone(),
         };
@@ -220,7 +251,7 @@ impl Change {
         let mut keep = listing.builds();
         keep.extend(listing.before.iter().cloned());
         // The study is whole; what could not be removed is removed by the next build.
-        if let Err(error) = self.remove_others(&keep) {
+        if let Err(error) = self.remove_others(&keep).and_then(|()| self.remove_unnamed(&listing)) {
             tracing::warn!("{error}");
         }
         Ok(())
@@ -228,9 +259,27 @@ impl Change {
 
     /// Removes build folders that are none of these.
     fn remove_others(&self, keep: &[String]) -> Result<()> {
-        let (folders, _) = self.folder.list_direct()?;
-        for name in folders.into_iter().filter(|name| !keep.contains(name)) {
+        for name in builds_in(&self.folder)?.into_iter().filter(|name| !keep.contains(name)) {
             remove_folder(&self.folder.child(&name))?;
+        }
+        Ok(())
+    }
+
+    /// Removes files of builds that neither this list nor the one before it names: of tables that
+    /// were dropped or made anew.
+    fn remove_unnamed(&self, listing: &Listing) -> Result<()> {
+        let named: HashSet<_> = listing
+            .files()
+            .chain(self.listing.iter().flat_map(Listing::files))
+            .map(|file| file.name.as_str())
+            .collect();
+        for build in builds_in(&self.folder)? {
+            for entry in self.folder.child(&build).list()? {
+                let name = format!("{build}/{}", entry.name);
+                if !named.contains(name.as_str()) {
+                    self.folder.remove(&name)?;
+                }
+            }
         }
         Ok(())
     }
@@ -246,6 +295,15 @@ impl Drop for Change {
             let _ = remove_folder(&self.folder.child(&self.build));
         }
     }
+}
+
+/// The folders of builds in a study's folder.
+fn builds_in(folder: &Folder) -> Result<Vec<String>> {
+    let is_build = |name: &String| {
+        name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let (folders, _) = folder.list_direct()?;
+    Ok(folders.into_iter().filter(is_build).collect())
 }
 
 fn remove_folder(folder: &Folder) -> Result<()> {
@@ -273,36 +331,40 @@ mod tests {
         }
     }
 
+    fn s() -> StudyName {
+        StudyName::parse("s").unwrap()
+    }
+
     fn names(database: &Database) -> Vec<String> {
-        let listing = database.list("s").unwrap().unwrap();
+        let listing = database.list(&s()).unwrap().unwrap();
         listing.tables.into_iter().map(|table| table.name).collect()
     }
 
     #[test]
     fn who_has_lost_the_study_does_not_commit() {
         let database = Database::new(Folder::open("memory://lost/db").unwrap());
-        let first = database.begin("s").unwrap();
+        let first = database.begin(&s()).unwrap();
         let made = table(&first, "s__first");
         // Another run has taken the lock over, and is done.
         database.root.child(LOCKS).write("s", "of another run").unwrap();
         let other = r#"{"layout": 1, "program": "x", "built": "x", "tables": []}"#;
-        let error = first.commit(vec![made]).unwrap_err().to_string();
+        let error = first.commit(vec![made], false).unwrap_err().to_string();
         assert!(error.contains("another run has taken over"), "{error}");
-        assert!(database.list("s").unwrap().is_none());
+        assert!(database.list(&s()).unwrap().is_none());
 
         // The same between the look at the lock and the list.
         database.root.child(LOCKS).remove("s").unwrap();
         for before in [false, true] {
-            let change = database.begin("s").unwrap();
+            let change = database.begin(&s()).unwrap();
             assert_eq!(change.tables().is_empty(), !before);
             let made = table(&change, "s__late");
-            database.folder("s").write(LIST, other).unwrap();
-            let error = change.commit(vec![made]).unwrap_err().to_string();
+            database.folder(&s()).write(LIST, other).unwrap();
+            let error = change.commit(vec![made], false).unwrap_err().to_string();
             assert!(error.contains("has changed 'memory://lost/db/s/tables.json'"), "{error}");
             assert_eq!(names(&database), [""; 0]);
-            let change = database.begin("s").unwrap();
+            let change = database.begin(&s()).unwrap();
             let made = table(&change, "s__second");
-            change.commit(vec![made]).unwrap();
+            change.commit(vec![made], false).unwrap();
             assert_eq!(names(&database), ["s__second"]);
         }
     }
@@ -313,10 +375,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("db");
         let database = Database::new(Folder::open(root.to_str().unwrap()).unwrap());
-        let change = database.begin("s").unwrap();
+        let change = database.begin(&s()).unwrap();
         let made = table(&change, "s__t");
         let file = root.join("s").join(&made.files[0].name);
-        change.commit(vec![made]).unwrap();
+        change.commit(vec![made], false).unwrap();
         for path in [&root, &root.join("s"), &root.join("s/tables.json"), &file] {
             let mode = path.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());

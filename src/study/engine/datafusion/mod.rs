@@ -19,6 +19,7 @@ mod scan;
 mod session;
 mod source;
 mod stores;
+mod veils;
 mod write;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use super::{Build, Engine, Rows, Start, TableInfo, missing, sorted_sql};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::dialect::{self, Command};
+use crate::study::{StudyName, room};
 
 /// Where the tables are that studies are made of.
 #[derive(Clone, Debug)]
@@ -109,6 +111,7 @@ impl DataFusion {
         let runtime = Builder::new_multi_thread()
             .worker_threads(limits.threads.max(1))
             .thread_name("engine")
+            .thread_stack_size(room::STACK)
             .enable_all()
             .build()
             .context("cannot start the query engine")?;
@@ -117,8 +120,8 @@ impl DataFusion {
 }
 
 impl Engine for DataFusion {
-    fn tables(&self, study: &str) -> Result<Vec<TableInfo>> {
-        let listing = self.runner.tables.database().list(&study.to_lowercase())?;
+    fn tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
+        let listing = self.runner.tables.database().list(study)?;
         let tables = listing.into_iter().flat_map(|listing| listing.tables);
         let mut tables: Vec<_> =
             tables.map(|table| TableInfo { rows: Some(table.rows()), name: table.name }).collect();
@@ -126,7 +129,7 @@ impl Engine for DataFusion {
         Ok(tables)
     }
 
-    fn studies(&self) -> Result<Vec<String>> {
+    fn studies(&self) -> Result<Vec<StudyName>> {
         self.runner.tables.database().studies()
     }
 
@@ -153,12 +156,17 @@ impl Engine for DataFusion {
         self.query(&sorted_sql(table, &schema))
     }
 
-    fn begin(&self, study: &str, start: Start) -> Result<Box<dyn Build + '_>> {
+    fn is_raw(&self, study: &StudyName) -> Result<bool> {
+        let listing = self.runner.tables.database().list(study)?;
+        Ok(listing.is_some_and(|listing| listing.raw))
+    }
+
+    fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
         Ok(Box::new(Building::begin(self, study, start)?))
     }
 
-    fn clean(&self, study: &str) -> Result<bool> {
-        self.runner.tables.database().clean(&study.to_lowercase())
+    fn clean(&self, study: &StudyName) -> Result<bool> {
+        self.runner.tables.database().clean(study)
     }
 }
 

@@ -19,7 +19,7 @@ use super::catalog::Tables;
 use super::session::{CATALOG, SCHEMA};
 use super::write;
 use crate::error::{Error, Exit, Result};
-use crate::store::WorkFolder;
+use crate::store::{self, WorkFolder};
 use crate::study::dialect::{self, Refused, Spelling};
 use crate::study::engine::Rows;
 
@@ -64,7 +64,8 @@ impl Runner {
     /// The columns of the tables that a query reads, as they are spelled there.
     fn spelled_columns(&self, query: &Query) -> Result<Vec<String>> {
         let mut columns = Vec::new();
-        for name in relations(query) {
+        for (schema, name) in relations(query) {
+            let name = self.tables.whole_name(schema.as_deref(), &name);
             if let Some(table) = self.tables.open(&name)? {
                 columns.extend(table.spelled().fields().iter().map(|f| f.name().clone()));
             }
@@ -86,18 +87,20 @@ impl Runner {
     }
 }
 
-/// The names of the tables that a query reads, in lower case; those of its own WITH, too.
-fn relations(query: &Query) -> Vec<String> {
-    struct Names(Vec<String>);
+/// The tables that a query reads, in lower case, with their schemas; those of its own WITH, too.
+fn relations(query: &Query) -> Vec<(Option<String>, String)> {
+    struct Names(Vec<(Option<String>, String)>);
 
     impl Visitor for Names {
         type Break = ();
 
         fn pre_visit_relation(&mut self, name: &ObjectName) -> std::ops::ControlFlow<()> {
-            if let Some(name) = name.0.last().and_then(|part| part.as_ident()) {
-                let name = name.value.to_lowercase();
-                if !self.0.contains(&name) {
-                    self.0.push(name);
+            let mut parts =
+                name.0.iter().rev().map(|part| Some(part.as_ident()?.value.to_lowercase()));
+            if let Some(Some(name)) = parts.next() {
+                let relation = (parts.next().flatten(), name);
+                if !self.0.contains(&relation) {
+                    self.0.push(relation);
                 }
             }
             std::ops::ControlFlow::Continue(())
@@ -154,26 +157,62 @@ fn failed(error: DataFusionError, work: &WorkFolder) -> Error {
         DataFusionError::IoError(error) => not_kept(work, &error),
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(own) => *own,
-            Err(other) => Error::failed(without_values(&other.to_string())),
+            Err(other) => Error::failed(words(&other.to_string())),
         },
         DataFusionError::ResourcesExhausted(why) => Error::failed(format!(
             "not enough memory for the query: {}; raise --memory-limit, or lower --max-concurrent",
             why.lines().next().unwrap_or_default()
         )),
         DataFusionError::ArrowError(error, _) => match *error {
-            ArrowError::CastError(_) | ArrowError::ParseError(_) => Error::failed(
-                "a value can't be cast as the statement asks: use try_cast, or filter before",
-            ),
+            ArrowError::CastError(_) | ArrowError::ParseError(_) => Error::failed(CAST),
             ArrowError::IoError(_, error) => not_kept(work, &error),
             ArrowError::DivideByZero => Error::failed("division by zero"),
-            other => Error::failed(without_values(&other.to_string())),
+            ArrowError::ArithmeticOverflow(_) => Error::failed(OVERFLOW),
+            other => Error::failed(words(&other.to_string())),
         },
-        DataFusionError::Execution(why) | DataFusionError::NotImplemented(why) => {
-            #[cfg(feature = "ballista")]
-            let why = super::cluster::plain(&why);
-            Error::failed(without_values(&why))
-        }
-        other => Error::failed(without_values(&other.strip_backtrace())),
+        // These are about files.
+        DataFusionError::ObjectStore(error) => Error::failed(store::plain(*error).to_string()),
+        DataFusionError::ParquetError(error) => Error::failed(without_values(&error.to_string())),
+        other => Error::failed(words(&other.strip_backtrace())),
+    }
+}
+
+const CAST: &str = "a value can't be cast as the statement asks: use try_cast, or filter before";
+const OVERFLOW: &str = "a number is out of range";
+const FILE: &str = "a file of a table is not there. On a cluster, each machine has to reach the lake and \
+                    the tables by the same names";
+const CLUSTER: &str = "the cluster does not answer, or has lost an executor: build again";
+
+/// Parts of the engine's messages that tell what has happened, and what is said instead: the rest
+/// of them may be a row's.
+const KNOWN: [(&str, &str); 16] = [
+    ("divide by zero", "division by zero"),
+    ("overflow", OVERFLOW),
+    ("out of range", "a value is out of range"),
+    ("out of bounds", "an index is out of bounds"),
+    ("too large", OVERFLOW),
+    ("cast", CAST),
+    ("pars", "a text can't be read as what the statement takes it for: use try, or filter before"),
+    ("regular expression", "a pattern is no regular expression"),
+    ("regex", "a pattern is no regular expression"),
+    ("more than one row", "a subquery that stands for one value gives several rows"),
+    ("no space left", "the disk for temporary files (--work-dir) or tables is full"),
+    ("not implemented", "something in the statement does not run on the embedded engine"),
+    // Of a cluster.
+    ("no such file or directory", FILE),
+    ("transport error", CLUSTER),
+    ("connection refused", CLUSTER),
+    ("executor", CLUSTER),
+];
+
+/// What can be said about a failure, by the engine's words.
+fn words(text: &str) -> String {
+    let lower = text.to_lowercase();
+    match KNOWN.iter().find(|(part, _)| lower.contains(part)) {
+        Some((_, said)) => (*said).to_owned(),
+        None => "the query has failed; the engine's reason is not shown, as it may hold a \
+                 patient's data: leave parts of the statement out to find the one that fails"
+            .to_owned(),
     }
 }
 
@@ -202,19 +241,64 @@ fn root(error: DataFusionError) -> DataFusionError {
         },
         DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
             Ok(error) => root(error),
-            Err(shared) => DataFusionError::Execution(shared.strip_backtrace()),
+            Err(shared) => match shared.find_root() {
+                DataFusionError::External(inner) if inner.is::<Error>() => {
+                    let exit = inner.downcast_ref().map_or(Exit::Failed, Error::exit);
+                    DataFusionError::External(Box::new(Error::new(exit, inner.to_string())))
+                }
+                _ => DataFusionError::Execution(shared.strip_backtrace()),
+            },
         },
         other => other,
     }
 }
 
-/// Texts in quotes may come from a row.
+/// A message about anything but rows, without what is between the first quote and the last: a value
+/// may have quotes in it.
 pub fn without_values(text: &str) -> String {
-    let mut parts = text.split('\'');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for (index, part) in parts.enumerate() {
-        out.push('\'');
-        out.push_str(if index % 2 == 0 { "…" } else { part });
+    let quotes = ['\'', '"', '`'];
+    match (text.find(quotes), text.rfind(quotes)) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}…{}", &text[..=first], &text[last..])
+        }
+        (Some(first), _) => format!("{}…", &text[..=first]),
+        _ => text.to_owned(),
     }
-    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_shown_whatever_is_in_it() {
+        for (text, shown) in [
+            ("cannot open 'O'Brien' in 'x'", "cannot open '…'"),
+            ("one 'only", "one '…"),
+            ("a 'b' \"c\" d", "a '…\" d"),
+            ("none", "none"),
+        ] {
+            assert_eq!(without_values(text), shown);
+        }
+        let work = tempfile::tempdir().unwrap();
+        let folder = crate::store::Folder::open(work.path().to_str().unwrap()).unwrap();
+        let work = WorkFolder::create(work.path().to_str(), &folder).unwrap();
+        let failed = |error| failed(error, &work);
+        let arrow = |error| failed(DataFusionError::ArrowError(Box::new(error), None)).to_string();
+        let execution =
+            |text: &str| failed(DataFusionError::Execution(text.to_owned())).to_string();
+        for message in [
+            execution("Error parsing timestamp from 'O'Brien-Secret': x"),
+            execution("Could not do anything with O'Brien-Secret"),
+            execution("O'Brien-Secret is too large to be cast"),
+            arrow(ArrowError::InvalidArgumentError("O'Brien-Secret".to_owned())),
+            arrow(ArrowError::ArithmeticOverflow("Overflow: O'Brien-Secret + 1".to_owned())),
+            arrow(ArrowError::ComputeError("'O'Brien-Secret'".to_owned())),
+        ] {
+            assert!(!message.contains("Brien") && !message.is_empty(), "{message}");
+        }
+        let own = Error::failed("a text is no ISO 8601 time");
+        let shown = failed(DataFusionError::External(Box::new(own))).to_string();
+        assert_eq!(shown, "a text is no ISO 8601 time");
+    }
 }

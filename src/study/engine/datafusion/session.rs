@@ -8,12 +8,13 @@ use datafusion::catalog::CatalogProvider;
 use datafusion::common::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 
 use super::projections;
+use super::veils::Spills;
 use crate::error::{Context, Result};
 use crate::memory;
 use crate::study::dialect;
@@ -52,9 +53,8 @@ impl Limits {
 
 /// Memory and disk of a session; spilled rows go below `work`, which must be private.
 pub fn runtime(limits: &Limits, work: &Path) -> Result<Arc<RuntimeEnv>> {
-    let disk = DiskManagerBuilder::default()
-        .with_mode(DiskManagerMode::Directories(vec![work.to_owned()]))
-        .with_max_temp_directory_size(u64::MAX);
+    let spills = Arc::new(Spills(work.to_owned()));
+    let disk = DiskManagerBuilder::default().with_temp_file_factory(spills);
     // Operators that spill share what those that can't leave.
     let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory), NAMED_CONSUMERS);
     let runtime = RuntimeEnvBuilder::new()

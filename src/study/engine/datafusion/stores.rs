@@ -4,21 +4,31 @@ use std::sync::Arc;
 
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use object_store::path::Path;
 use url::Url;
 
+use super::veils::Veils;
 use crate::error::{Context, Result};
-use crate::store::Folder;
+use crate::store::{Folder, Veiled};
 
 /// Makes the stores of folders known to the engine.
 #[derive(Clone)]
 pub struct Stores {
     runtime: Arc<RuntimeEnv>,
+    veils: Arc<Veils>,
 }
 
 impl Stores {
     /// Stores are registered with `runtime`.
     pub fn new(runtime: Arc<RuntimeEnv>) -> Self {
-        Self { runtime }
+        Self { runtime, veils: Arc::default() }
+    }
+
+    /// A temporary file, and where it is.
+    pub fn keep(&self, file: Veiled) -> Result<(ObjectStoreUrl, Path)> {
+        let url = ObjectStoreUrl::parse(Veils::URL).context("cannot name temporary files")?;
+        self.runtime.register_object_store(url.as_ref(), self.veils.clone());
+        Ok((url, self.veils.keep(file)))
     }
 
     /// The local disk.

@@ -5,6 +5,11 @@ use arrow::util::pretty::pretty_format_batches;
 use super::*;
 use crate::store::Folder;
 
+/// A study's name.
+fn name(text: &str) -> StudyName {
+    StudyName::parse(text).unwrap()
+}
+
 /// An engine on a folder with `db` and `in`.
 fn engine(root: &std::path::Path) -> DataFusion {
     let folder = |name: &str| Folder::open(root.join(name).to_str().unwrap()).unwrap();
@@ -29,7 +34,7 @@ fn a_study_is_built_and_read() {
 "#;
     fs::write(root.path().join("in/Condition.ndjson"), lines).unwrap();
     let engine = engine(root.path());
-    let build = engine.begin("s", Start::Empty).unwrap();
+    let build = engine.begin(&name("s"), Start::Empty).unwrap();
     let sql = "CREATE TABLE s__codes AS SELECT c.id, c.\"recordedDate\" AS \"recordedDate_day\", u.x.code, o FROM condition c, UNNEST(c.code.coding) WITH ORDINALITY AS u (x, o)";
     assert_eq!(build.execute(sql).unwrap().unwrap().rows, Some(2));
     build.commit().unwrap();
@@ -131,21 +136,21 @@ fn a_database_can_be_in_a_bucket() {
         database().list().unwrap().into_iter().map(|entry| entry.name).collect()
     };
     let engine = open();
-    let build = engine.begin("s", Start::Empty).unwrap();
+    let build = engine.begin(&name("s"), Start::Empty).unwrap();
     build.execute("CREATE TABLE s__a AS SELECT id FROM patient").unwrap();
     build.execute("INSERT INTO s__a VALUES ('b')").unwrap();
     build.commit().unwrap();
     assert!(shown(open().query("SELECT count(*) AS n FROM s__a").unwrap()).contains("| 2 |"));
     // One that ends early leaves nothing.
     let before = names();
-    let build = engine.begin("s", Start::AsItIs).unwrap();
+    let build = engine.begin(&name("s"), Start::Without(&[])).unwrap();
     build.execute("CREATE TABLE s__b AS SELECT 1 AS x").unwrap();
     assert!(build.has("s__a") && names().len() > before.len());
     drop(build);
     assert_eq!(names(), before);
-    assert!(engine.clean("S").unwrap());
+    assert!(engine.clean(&name("S")).unwrap());
     assert_eq!(names(), Vec::<String>::new());
-    assert!(!engine.clean("s").unwrap());
+    assert!(!engine.clean(&name("s")).unwrap());
 }
 
 #[test]
@@ -163,7 +168,7 @@ fn sorts_and_groups_go_to_the_disk_when_memory_is_short() {
     let limits = Limits { memory: 40 << 20, threads: 2 };
     let input = Input::Ndjson(folder("in"));
     let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
-    let build = engine.begin("s", Start::Empty).unwrap();
+    let build = engine.begin(&name("s"), Start::Empty).unwrap();
     let rows = "SELECT n, concat('a value that takes some room ', CAST(n * 7919 % 1000003 AS varchar)) AS v \
                 FROM (SELECT UNNEST(sequence(1, 600000)) AS n)";
     build.execute(&format!("CREATE TABLE s__rows AS {rows}")).unwrap();
@@ -171,4 +176,178 @@ fn sorts_and_groups_go_to_the_disk_when_memory_is_short() {
     assert_eq!(build.execute(sorted).unwrap().unwrap().rows, Some(600_000));
     let grouped = "CREATE TABLE s__grouped AS SELECT v, count(*) AS n FROM s__rows GROUP BY v";
     assert_eq!(build.execute(grouped).unwrap().unwrap().rows, Some(600_000));
+}
+
+/// An engine on an empty lake: statements need no other tables than their own.
+fn alone(root: &std::path::Path) -> DataFusion {
+    fs::create_dir_all(root.join("in")).unwrap();
+    fs::write(root.join("in/Patient.ndjson"), "{\"resourceType\":\"Patient\",\"id\":\"p\"}\n")
+        .unwrap();
+    engine(root)
+}
+
+fn files(root: &std::path::Path) -> Vec<String> {
+    let folder = Folder::open(root.to_str().unwrap()).unwrap();
+    folder.list().unwrap().into_iter().map(|entry| entry.name).collect()
+}
+
+#[test]
+fn no_row_is_lost_where_many_add_to_a_table_and_take_from_it() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = alone(root.path());
+    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    build.execute("CREATE TABLE s__t AS SELECT -1 AS n").unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..6 {
+            let build = &build;
+            scope.spawn(move || {
+                for number in 0..5 {
+                    let sql = format!("INSERT INTO s__t SELECT {}", thread * 5 + number);
+                    build.execute(&sql).unwrap();
+                }
+            });
+        }
+    });
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let build = &build;
+            scope.spawn(move || {
+                build.execute(&format!("DELETE FROM s__t WHERE n = {number}")).unwrap();
+            });
+        }
+    });
+    build.commit().unwrap();
+    let shown = shown(engine.query("SELECT count(*) AS n, sum(n) AS s FROM s__t").unwrap());
+    assert!(shown.contains("| 25 | 419 |"), "{shown}");
+}
+
+#[test]
+fn rows_of_tables_that_are_gone_are_gone() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = alone(root.path());
+    let counts = "config_type = 'counts'\n[tables.count]\nsource_table = 's__rows'\n\
+                  table_cols = ['kind']\nmin_subject = 1\n";
+    let counts = crate::study::counts::read(&crate::study::source::Source::of("c", counts));
+    let counts = counts.unwrap();
+    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    build.execute("CREATE TABLE s__rows AS SELECT 'a' AS subject_ref, 'x' AS kind").unwrap();
+    // What the rows to count were once called.
+    let taken = "CREATE TABLE s__count__counted_rows AS SELECT 'mine' AS whose";
+    build.execute(taken).unwrap();
+    build.count("s__count", &counts[0]).unwrap();
+    let open = files(&root.path().join("db"));
+    assert!(!open.iter().any(|name| name.contains("-counted")), "{open:?}");
+    build.execute("DROP TABLE s__rows").unwrap();
+    build.execute("CREATE TABLE s__again AS SELECT 1 AS x").unwrap();
+    build.execute("CREATE TABLE s__again AS SELECT 2 AS x").unwrap();
+    build.commit().unwrap();
+    let named = |part: &str| {
+        let files = files(&root.path().join("db/s"));
+        files.into_iter().filter(|name| name.contains(part)).count()
+    };
+    assert_eq!(named("rows"), 1, "the user's own");
+    assert_eq!((named("again"), named("s__count."), named("")), (1, 1, 4));
+    assert!(shown(engine.read("s__count__counted_rows").unwrap()).contains("mine"));
+
+    // Who reads while the next build ends still can; the one after takes the files away.
+    let without = [String::from("S__Again")];
+    for left in [1, 0] {
+        let build = engine.begin(&name("s"), Start::Without(&without)).unwrap();
+        assert!(build.has("s__count") && !build.has("s__again"));
+        build.commit().unwrap();
+        assert_eq!(named("again"), left);
+    }
+}
+
+#[test]
+fn what_is_not_a_studys_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = alone(root.path());
+    let kept = ["db/s/notes.txt", "db/s/other/rows.parquet", "db/patient/_delta_log/0.json"];
+    for name in kept {
+        let path = root.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+    }
+    for study in ["s", "patient"] {
+        assert!(!engine.clean(&name(study)).unwrap());
+        let build = engine.begin(&name(study), Start::Empty).unwrap();
+        build.execute(&format!("CREATE TABLE {study}__a AS SELECT 1 AS x")).unwrap();
+        build.commit().unwrap();
+        assert!(engine.clean(&name(study)).unwrap());
+        assert!(!engine.clean(&name(study)).unwrap());
+    }
+    let files: Vec<_> =
+        files(&root.path().join("db")).into_iter().filter(|name| !name.starts_with('.')).collect();
+    assert_eq!(files, ["patient/_delta_log/0.json", "s/notes.txt", "s/other/rows.parquet"]);
+}
+
+#[test]
+fn a_schema_of_a_studys_own_has_its_tables() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = alone(root.path());
+    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    build.dedicated_schema("Own");
+    build.execute("CREATE TABLE own.Patient AS SELECT 'mine' AS \"Whose\"").unwrap();
+    build
+        .execute("CREATE TABLE s__all AS SELECT o.Whose, p.id FROM own.patient o, patient p")
+        .unwrap();
+    build.execute("INSERT INTO own.\"all\" SELECT whose, 'q' FROM OWN.patient").unwrap();
+    let foreign = build.execute("CREATE TABLE other.patient AS SELECT 1 AS x").unwrap_err();
+    assert!(foreign.to_string().contains("must begin with s__"), "{foreign}");
+    build.commit().unwrap();
+    assert_eq!(
+        shown(engine.query("SELECT * FROM s__all ORDER BY id").unwrap()),
+        "+-------+----+\n\
+         | Whose | id |\n\
+         +-------+----+\n\
+         | mine  | p  |\n\
+         | mine  | q  |\n\
+         +-------+----+"
+    );
+}
+
+#[test]
+fn nobody_stands_in_for_the_main_jobs_own_tables() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = alone(root.path());
+    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    build.execute("CREATE TABLE s__completion AS SELECT 'false' AS table_name").unwrap();
+    build.commit().unwrap();
+    // As an older program may have left it.
+    fs::rename(root.path().join("db/s"), root.path().join("db/etl")).unwrap();
+    let list = root.path().join("db/etl/tables.json");
+    let text =
+        fs::read_to_string(&list).unwrap().replace("\"s__completion\"", "\"etl__completion\"");
+    fs::write(&list, text).unwrap();
+    let shown = shown(engine.query("SELECT count(*) AS n FROM ETL__Completion").unwrap());
+    assert!(shown.contains("| 0 |"), "{shown}");
+    assert_eq!(engine.studies().unwrap(), Vec::<StudyName>::new());
+}
+
+#[test]
+fn rows_are_in_no_file_that_has_a_name() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = alone(root.path());
+    assert!(shown(engine.query("SELECT id FROM patient").unwrap()).contains("| p  |"));
+    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    build.execute("CREATE TABLE s__a AS SELECT id FROM patient").unwrap();
+    build.commit().unwrap();
+    let work = files(&root.path().join("work"));
+    assert!(work.iter().all(|name| name.ends_with("/lock")), "{work:?}");
+    // That they were patients' own is known as long as there are tables of them.
+    assert!(engine.is_raw(&name("s")).unwrap());
+    let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
+    let work = WorkFolder::create(Some(root.path().join("w").to_str().unwrap()), &folder("w"));
+    let limits = Limits { memory: 64 << 20, threads: 1 };
+    let later = DataFusion::open(folder("db"), Input::Nothing, work.unwrap(), &limits).unwrap();
+    for (study, sql, raw) in [
+        ("t", "CREATE TABLE t__a AS SELECT 1 AS x", false),
+        ("u", "CREATE TABLE u__a AS SELECT * FROM s__a", true),
+    ] {
+        let build = later.begin(&name(study), Start::Empty).unwrap();
+        build.execute(sql).unwrap();
+        build.commit().unwrap();
+        assert_eq!(later.is_raw(&name(study)).unwrap(), raw, "{study}");
+    }
 }

@@ -42,7 +42,10 @@ impl TableFile {
     /// Writes rows, whose columns are those of the file in order, whatever their names.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let context = || format!("cannot write '{}'", self.folder.show(&self.name));
-        let batch = brought(batch, &self.schema).with_context(context)?;
+        // The reason may hold a row's value.
+        let batch = brought(batch, &self.schema).map_err(|_| {
+            Error::failed(format!("{}: a row's value does not fit into its column", context()))
+        })?;
         self.rows += batch.num_rows() as u64;
         self.writer.write(&batch).with_context(context)?;
         if self.writer.in_progress_size() > ROW_GROUP_BYTES {

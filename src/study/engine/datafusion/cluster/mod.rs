@@ -158,17 +158,6 @@ fn reads_tables(plan: &LogicalPlan) -> EngineResult<bool> {
     Ok(found)
 }
 
-/// What a message says that came through the cluster, without how it came.
-///
-/// ```text
-/// Status { code: Internal, message: "Job x failed: …", metadata: MetadataMap { … } }
-/// ```
-pub fn plain(message: &str) -> String {
-    let said = message.split_once("message: \"").and_then(|(_, rest)| rest.split_once("\", "));
-    let said = said.map_or(message, |(said, _)| said);
-    said.replace("\\\"", "\"").replace("\\n", "\n").replace("\\'", "'")
-}
-
 /// Context for what a library says.
 fn failed<T, E: fmt::Display>(result: std::result::Result<T, E>, what: &str) -> Result<T> {
     result.map_err(|error| Error::failed(error.to_string())).context(what)
@@ -177,14 +166,6 @@ fn failed<T, E: fmt::Display>(result: std::result::Result<T, E>, what: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn messages_are_taken_out_of_what_they_came_in() {
-        let came =
-            r#"Status { code: Internal, message: "no \"x\" here", metadata: MetadataMap {} }"#;
-        assert_eq!(plain(came), "no \"x\" here");
-        assert_eq!(plain("Job failed"), "Job failed");
-    }
 
     #[test]
     fn schedulers_are_named_by_urls() {

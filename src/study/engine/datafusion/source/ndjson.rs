@@ -1,12 +1,11 @@
-//! Tables that are NDJSON: rewritten once as Parquet in the work folder, then read from there.
+//! Tables that are NDJSON: rewritten once as Parquet in the work folder, then read from there. They
+//! may be patients' data as it is, so nobody else can read those files.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::{Decoder, infer_json_schema_from_iterator};
-use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -22,7 +21,7 @@ use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::Inputs;
 use crate::input::chunks::{Chunk, Chunks, decompress};
-use crate::store::{Folder, WorkFolder};
+use crate::store::{Folder, Veiled, VeiledWriter, WorkFolder};
 use crate::table::schema;
 
 /// Rows of a batch, and of a row group as bytes of JSON.
@@ -67,10 +66,10 @@ pub fn table(
         Some(r4) => resource_columns(folder, files, r4)?,
         None => plain_columns(folder, files, super::fixed(name))?,
     };
-    let path = work.path().join(format!("{name}.parquet"));
-    let context = || format!("cannot write '{}'", path.display());
-    let file = File::create(&path).with_context(context)?;
-    let mut out = Rows::new(file, columns.schema.clone())?;
+    let context = || format!("cannot write a temporary file in '{work}'");
+    let rewritten = Veiled::create(work.path()).with_context(context)?;
+    let writer = rewritten.writer().with_context(context)?;
+    let mut out = Rows::new(writer, columns.schema.clone())?;
     let mut left_out = 0;
     for file in files {
         let mut bad = columns.bad.iter().filter(|(name, _)| name == file).map(|(_, line)| *line);
@@ -100,10 +99,10 @@ pub fn table(
         );
     }
     let rows = out.finish().with_context(context)?;
-    let size = std::fs::metadata(&path).with_context(context)?.len();
-    let path = Path::from_absolute_path(&path).with_context(context)?;
+    let size = rewritten.bytes();
+    let (store, path) = stores.keep(rewritten)?;
     let file = DataFile { path, size, rows: Some(rows) };
-    ParquetTable::new(stores.local(), vec![file], columns.schema)
+    ParquetTable::new(store, vec![file], columns.schema)
 }
 
 /// What a first look at the lines gives.
@@ -175,13 +174,13 @@ fn each_chunk(folder: &Folder, file: &str, mut see: impl FnMut(Chunk) -> Result<
 /// Rows on their way from lines to a Parquet file.
 struct Rows {
     decoder: Decoder,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<VeiledWriter>,
     pending: usize,
     rows: u64,
 }
 
 impl Rows {
-    fn new(file: File, schema: SchemaRef) -> Result<Self> {
+    fn new(file: VeiledWriter, schema: SchemaRef) -> Result<Self> {
         let decoder = ReaderBuilder::new(schema.clone())
             .with_batch_size(BATCH_ROWS)
             // A value of another type than R4's is no value.

@@ -1,0 +1,239 @@
+//! Tables made of spreadsheets (`.xlsx`).
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use calamine::{DataRef, ExcelDateTime, Reader, Xlsx, open_workbook};
+use chrono::{NaiveDate, TimeDelta, Timelike};
+
+use super::upload::TextRows;
+use crate::error::{Error, Exit, Result};
+
+/// Columns that a table can have.
+const COLUMNS: u32 = 4096;
+/// The day after the last that a spreadsheet knows.
+const DAYS: f64 = 2_958_466.0;
+
+/// A row's cells with their columns, from 0.
+type Line = Vec<(u32, String)>;
+
+/// The first sheet: its first row names the columns. Cells are text, whole numbers without a point;
+/// rows without any cell are left out.
+pub fn read(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let invalid = |why: &str| Error::new(Exit::StudyInvalid, format!("{}: {why}", path.display()));
+    let mut book: Xlsx<BufReader<File>> =
+        open_workbook(path).map_err(|_| invalid("this can't be read as a spreadsheet (.xlsx)"))?;
+    let unreadable = || invalid("the first sheet can't be read");
+    let name = book.sheet_names().first().cloned().ok_or_else(unreadable)?;
+    // Cell by cell: a sheet as a whole is as large as its farthest cell has it.
+    let mut cells = book.worksheet_cells_reader(&name).map_err(|_| unreadable())?;
+    let mut next = || -> Result<Option<(u32, u32, String)>> {
+        while let Some(cell) = cells.next_cell().map_err(|_| unreadable())? {
+            if let Some(text) = cell_text(cell.get_value()) {
+                let (row, column) = cell.get_position();
+                return Ok(Some((row, column, text)));
+            }
+        }
+        Ok(None)
+    };
+    let mut table: Option<(u32, TextRows)> = None;
+    let mut batches = Vec::new();
+    let mut finish = |row: u32, mut line: Line| -> Result<()> {
+        line.sort_by_key(|(column, _)| *column);
+        let (Some((first, _)), Some((last, _))) = (line.first(), line.last()) else {
+            return Ok(());
+        };
+        let Some((begin, rows)) = &mut table else {
+            let width = last - first + 1;
+            if width > COLUMNS {
+                let why = format!("its first row spans {width} columns; {COLUMNS} are possible");
+                return Err(invalid(&why));
+            }
+            let mut names = vec![""; width as usize];
+            line.iter().for_each(|(column, name)| names[(column - first) as usize] = name);
+            table = Some((*first, TextRows::new(names.into_iter())));
+            return Ok(());
+        };
+        let width = rows.schema.fields().len() as u32;
+        if first < begin || *last >= *begin + width {
+            let why = format!(
+                "row {} has a cell in a column that the first row does not name",
+                u64::from(row) + 1
+            );
+            return Err(invalid(&why));
+        }
+        let mut values = vec![None; width as usize];
+        line.iter()
+            .for_each(|(column, text)| values[(column - *begin) as usize] = Some(text.as_str()));
+        if rows.add(values.into_iter()) {
+            batches.extend(rows.take().transpose()?);
+        }
+        Ok(())
+    };
+    let mut line = Line::new();
+    let mut at = 0;
+    while let Some((row, column, text)) = next()? {
+        if row != at {
+            finish(at, std::mem::take(&mut line))?;
+            at = row;
+        }
+        line.push((column, text));
+    }
+    finish(at, line)?;
+    let Some((_, mut rows)) = table else {
+        return Err(invalid("the first sheet has no row with the names of the columns"));
+    };
+    batches.extend(rows.take().transpose()?);
+    Ok((rows.schema, batches))
+}
+
+/// What a cell shows; nothing if it is empty, or an error.
+fn cell_text(cell: &DataRef<'_>) -> Option<String> {
+    let text = match cell {
+        DataRef::Empty | DataRef::Error(_) => return None,
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
+            text.clone()
+        }
+        DataRef::SharedString(text) => (*text).to_owned(),
+        DataRef::Int(number) => number.to_string(),
+        // A number that is whole is shown so: `1`, not `1.0`.
+        DataRef::Float(number) => number.to_string(),
+        DataRef::Bool(value) => value.to_string(),
+        DataRef::DateTime(time) if time.is_duration() => duration(time.as_f64()),
+        DataRef::DateTime(time) => moment(time).unwrap_or_else(|| time.as_f64().to_string()),
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// Hours, minutes and seconds, as `[h]:mm:ss` shows them.
+fn duration(days: f64) -> String {
+    let seconds = (days.abs() * 86_400.0).round() as u64;
+    let sign = if days < 0.0 { "-" } else { "" };
+    format!("{sign}{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// A date, a date with a time, or a time alone; nothing if it is none that a spreadsheet has.
+fn moment(time: &ExcelDateTime) -> Option<String> {
+    let days = time.as_f64();
+    if !(0.0..DAYS).contains(&days) {
+        return None;
+    }
+    let (year, month, day, hour, minute, second, milli) = time.to_ymd_hms_milli();
+    let date = NaiveDate::from_ymd_opt(i32::from(year), u32::from(month), u32::from(day))?;
+    let exact = date.and_hms_milli_opt(
+        u32::from(hour),
+        u32::from(minute),
+        u32::from(second),
+        u32::from(milli),
+    )?;
+    let time = (exact + TimeDelta::milliseconds(500)).with_nanosecond(0)?;
+    let midnight = time.num_seconds_from_midnight() == 0;
+    Some(match (days < 1.0, midnight) {
+        (true, _) => time.format("%H:%M:%S").to_string(),
+        (_, true) => time.format("%Y-%m-%d").to_string(),
+        _ => time.format("%Y-%m-%d %H:%M:%S").to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::io::Write as _;
+
+    use arrow::util::pretty::pretty_format_batches;
+    use calamine::ExcelDateTimeType::{DateTime, TimeDelta};
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    use super::*;
+
+    #[test]
+    fn times_are_those_that_the_spreadsheet_shows() {
+        let shown = |days, kind, is_1904| {
+            cell_text(&DataRef::DateTime(ExcelDateTime::new(days, kind, is_1904))).unwrap()
+        };
+        assert_eq!(shown(45_943.0, DateTime, false), "2025-10-13");
+        assert_eq!(shown(45_943.541, DateTime, false), "2025-10-13 12:59:02");
+        assert_eq!(shown(45_943.0 - 1462.0, DateTime, true), "2025-10-13");
+        assert_eq!(shown(0.5, DateTime, false), "12:00:00");
+        assert_eq!(shown(1.5, TimeDelta, false), "36:00:00");
+        assert_eq!(shown(-0.25, TimeDelta, true), "-6:00:00");
+        assert_eq!(shown(1e300, DateTime, true), 1e300.to_string());
+        assert_eq!(shown(-1.0, DateTime, false), "-1");
+    }
+
+    /// Writes a spreadsheet with these cells, which are texts.
+    fn sheet(path: &Path, cells: &[&[(&str, &str)]]) {
+        let mut rows = String::new();
+        for cells in cells {
+            rows += "<row>";
+            for (place, text) in *cells {
+                let _ = write!(rows, "<c r=\"{place}\" t=\"inlineStr\"><is><t>{text}</t></is></c>");
+            }
+            rows += "</row>";
+        }
+        let mut zip = ZipWriter::new(File::create(path).unwrap());
+        let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+        let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+        let package = "http://schemas.openxmlformats.org/package/2006/relationships";
+        let related = |id: &str, kind: &str, target: &str| {
+            format!(
+                "<Relationships xmlns=\"{package}\"><Relationship Id=\"{id}\" \
+                 Type=\"{office}/{kind}\" Target=\"{target}\"/></Relationships>"
+            )
+        };
+        for (name, text) in [
+            ("_rels/.rels", related("a", "officeDocument", "xl/workbook.xml")),
+            ("xl/_rels/workbook.xml.rels", related("b", "worksheet", "worksheets/a.xml")),
+            (
+                "xl/workbook.xml",
+                format!(
+                    "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets>\
+                     <sheet name=\"A\" sheetId=\"1\" r:id=\"b\"/></sheets></workbook>"
+                ),
+            ),
+            (
+                "xl/worksheets/a.xml",
+                format!("<worksheet xmlns=\"{main}\"><sheetData>{rows}</sheetData></worksheet>"),
+            ),
+        ] {
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap();
+    }
+
+    #[test]
+    fn the_first_row_names_the_columns() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.xlsx");
+        sheet(&path, &[&[("B3", "x"), ("D3", "y")], &[("D9", "1")], &[("B1048576", "2")]]);
+        let (_, batches) = read(&path).unwrap();
+        assert_eq!(
+            pretty_format_batches(&batches).unwrap().to_string(),
+            "+---+---+---+\n\
+             | x |   | y |\n\
+             +---+---+---+\n\
+             |   |   | 1 |\n\
+             | 2 |   |   |\n\
+             +---+---+---+"
+        );
+    }
+
+    #[test]
+    fn a_cell_far_away_is_a_fault() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.xlsx");
+        let refused = |cells: &[&[(&str, &str)]]| {
+            sheet(&path, cells);
+            read(&path).unwrap_err().to_string()
+        };
+        let error = refused(&[&[("A1", "x")], &[("A2", "1")], &[("XFD1048576", "far")]]);
+        assert!(error.contains("row 1048576 has a cell in a column"), "{error}");
+        let error = refused(&[&[("A1", "x"), ("XFD1", "y")]]);
+        assert!(error.contains("spans 16384 columns"), "{error}");
+        assert!(refused(&[]).contains("no row with the names"), "no rows");
+    }
+}

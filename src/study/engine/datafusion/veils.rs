@@ -1,0 +1,179 @@
+//! Temporary files of the engine, which hold rows: see [`Veiled`].
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::DateTime;
+use datafusion::common::Result as EngineResult;
+use datafusion::execution::{SpillFile, SpillWriter, TempFileFactory};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use object_store::path::Path;
+use object_store::{
+    Attributes, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result,
+};
+
+use crate::store::{Veiled, VeiledWriter};
+
+/// Bytes of a spilled file that are read at once.
+const CHUNK: u64 = 256 << 10;
+
+/// Where operators put what does not fit into memory.
+pub struct Spills(pub PathBuf);
+
+impl TempFileFactory for Spills {
+    fn create_temp_file(&self, _: &str) -> EngineResult<Arc<dyn SpillFile>> {
+        Ok(Arc::new(Spill(Veiled::create(&self.0)?)))
+    }
+}
+
+struct Spill(Veiled);
+
+impl SpillFile for Spill {
+    fn size(&self) -> Option<u64> {
+        Some(self.0.bytes())
+    }
+
+    fn read_stream(&self) -> EngineResult<Pin<Box<dyn Stream<Item = EngineResult<Bytes>> + Send>>> {
+        let chunks = stream::try_unfold((self.0.clone(), 0), |(file, at)| async move {
+            // It may grow while it is read.
+            let end = file.bytes().min(at + CHUNK);
+            if at >= end {
+                return Ok(None);
+            }
+            let bytes = read(&file, at..end).await?;
+            Ok(Some((bytes, (file, end))))
+        });
+        Ok(Box::pin(chunks.fuse()))
+    }
+
+    fn open_writer(&self) -> EngineResult<Box<dyn SpillWriter>> {
+        Ok(Box::new(SpillEnd(self.0.writer()?)))
+    }
+}
+
+struct SpillEnd(VeiledWriter);
+
+impl Write for SpillEnd {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl SpillWriter for SpillEnd {
+    fn finish(&mut self) -> EngineResult<()> {
+        Ok(self.0.flush()?)
+    }
+}
+
+async fn read(file: &Veiled, range: std::ops::Range<u64>) -> io::Result<Bytes> {
+    let file = file.clone();
+    let read = tokio::task::spawn_blocking(move || file.read(range)).await;
+    read.map_err(io::Error::other)?.map(Bytes::from)
+}
+
+/// The files that tables were rewritten to, as a store that the engine can read: by number.
+#[derive(Debug, Default)]
+pub struct Veils {
+    files: Mutex<Vec<Veiled>>,
+}
+
+impl Veils {
+    /// Its name as a store.
+    pub const URL: &str = "veiled://work";
+
+    /// Keeps a file as long as there is the store; where it is in it.
+    pub fn keep(&self, file: Veiled) -> Path {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.push(file);
+        Path::from((files.len() - 1).to_string())
+    }
+
+    fn find(&self, location: &Path) -> Result<Veiled> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let number: Option<usize> = location.as_ref().parse().ok();
+        number.and_then(|number| files.get(number).cloned()).ok_or_else(|| Error::NotFound {
+            path: location.to_string(),
+            source: "there is no such temporary file".into(),
+        })
+    }
+}
+
+impl fmt::Display for Veils {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("temporary files")
+    }
+}
+
+fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Generic { store: "temporary files", source: source.into() }
+}
+
+fn unsupported<T>() -> Result<T> {
+    Err(Error::NotSupported { source: "temporary files are only read".into() })
+}
+
+#[async_trait]
+impl ObjectStore for Veils {
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let file = self.find(location)?;
+        let meta = ObjectMeta {
+            location: location.clone(),
+            last_modified: DateTime::UNIX_EPOCH,
+            size: file.bytes(),
+            e_tag: None,
+            version: None,
+        };
+        let range = match &options.range {
+            Some(range) => range.as_range(meta.size).map_err(failed)?,
+            None => 0..meta.size,
+        };
+        let bytes = match options.head {
+            true => Bytes::new(),
+            false => read(&file, range.clone()).await.map_err(failed)?,
+        };
+        let payload = GetResultPayload::Stream(stream::once(async { Ok(bytes) }).boxed());
+        Ok(GetResult { payload, meta, range, attributes: Attributes::default() })
+    }
+
+    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
+        unsupported()
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        unsupported()
+    }
+
+    fn delete_stream(
+        &self,
+        _: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        stream::once(async { unsupported() }).boxed()
+    }
+
+    fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        stream::empty().boxed()
+    }
+
+    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
+        unsupported()
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        unsupported()
+    }
+}
