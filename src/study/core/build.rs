@@ -78,6 +78,8 @@ fn at_once<T: Sync>(
         let threads = threads.clamp(1, items.len().max(1));
         let workers: Vec<_> =
             (0..threads).map(|_| room::spawn(scope, worker)).collect::<Result<_>>()?;
-        workers.into_iter().fold(Ok(()), |result, worker| result.and(room::join(worker)))
+        // All of them end, whatever the first says.
+        let ended: Vec<_> = workers.into_iter().map(room::join).collect();
+        ended.into_iter().collect()
     })
 }
