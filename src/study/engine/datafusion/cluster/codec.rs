@@ -201,7 +201,8 @@ mod tests {
             Field::new("names", DataType::List(Arc::new(item)), true),
             Field::new("Extension", nested, true),
         ]);
-        let file = DataFile { path: Path::from("a b/part%20.parquet"), size: 7, rows: Some(3) };
+        let path = Path::from("a b/part%20.parquet");
+        let file = DataFile { path: path.clone(), size: 7, rows: Some(3) };
         let table = ParquetTable::new(
             ObjectStoreUrl::parse("s3://bucket").unwrap(),
             vec![file],
@@ -219,7 +220,7 @@ mod tests {
         let arrived = (arrived.as_ref() as &dyn Any).downcast_ref::<ParquetTable>().unwrap();
         assert_eq!(arrived.spelled().field(0).name(), "recordedDate");
         assert_eq!(arrived.store().as_str(), "s3://bucket/");
-        assert_eq!(arrived.files()[0].path.as_ref(), "a b/part%20.parquet");
+        assert_eq!(arrived.files()[0].path, path);
         assert_eq!((arrived.files()[0].size, arrived.files()[0].rows), (7, Some(3)));
     }
 
