@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -94,17 +95,36 @@ pub fn noise(length: usize) -> Vec<u8> {
     table("noise", Arc::new(numbers.collect::<Int64Array>()))
 }
 
-/// Writes `exports/<study>/<study>.zip` with members of so many MiB, a bit at a time.
-pub fn large_export(site: &Site, study: &str, members: &[(&str, usize)]) {
+/// Writes an export whose table of counts has so many MiB, a bit at a time.
+pub fn large_export(site: &Site, study: &str, mib: usize) {
     let name = format!("exports/{study}/{study}.zip");
     site.file(&name, "");
     let mut zip = ZipWriter::new(File::create(site.path(&name)).unwrap());
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    let block = noise(1 << 20);
-    for (name, mib) in members {
-        zip.start_file(*name, options).unwrap();
-        (0..*mib).for_each(|_| zip.write_all(&block).unwrap());
+    let options = options.large_file(true);
+    for (name, bytes) in [
+        (format!("{study}__meta_date.meta.parquet"), counts()),
+        (MANIFEST.to_owned(), format!("study_prefix = \"{study}\"\n").into_bytes()),
+    ] {
+        zip.start_file(name, options).unwrap();
+        zip.write_all(&bytes).unwrap();
     }
+    zip.start_file(format!("{study}__count.cube.parquet"), options).unwrap();
+    let rows = (1 << 20) / 8;
+    let numbers = |part: usize| -> ArrayRef {
+        let number = |n: usize| ((part * rows + n) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Arc::new((0..rows).map(|n| (number(n) >> 2 | 1 << 40) as i64).collect::<Int64Array>())
+    };
+    let batch = |part| RecordBatch::try_from_iter([("cnt", numbers(part))]).unwrap();
+    let properties = WriterProperties::builder().set_dictionary_enabled(false).build();
+    let mut writer = ArrowWriter::try_new(&mut zip, batch(0).schema(), Some(properties)).unwrap();
+    for part in 0..mib {
+        writer.write(&batch(part)).unwrap();
+        if part % 8 == 7 {
+            writer.flush().unwrap();
+        }
+    }
+    writer.close().unwrap();
     zip.finish().unwrap();
 }
 
