@@ -20,7 +20,7 @@ use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use crate::support::{Ended, Site, children, end};
 
 /// What a process of a cluster says until it is ready.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A process that ends with the test.
 struct Process {
