@@ -23,7 +23,6 @@ enum Command {
 
 /// Options of `ballista scheduler`.
 #[derive(Args, Debug)]
-#[cfg_attr(not(feature = "ballista"), expect(dead_code))]
 struct SchedulerArgs {
     /// Address and port to listen at; anyone who reaches it can run queries
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50050")]
@@ -36,7 +35,6 @@ struct SchedulerArgs {
 
 /// Options of `ballista executor`.
 #[derive(Args, Debug)]
-#[cfg_attr(not(feature = "ballista"), expect(dead_code))]
 struct ExecutorArgs {
     /// The scheduler, like df://scheduler:50050
     #[arg(value_name = "SCHEDULER")]
