@@ -113,7 +113,7 @@ pub fn large_export(site: &Site, study: &str, mib: usize) {
     let rows = (1 << 20) / 8;
     let numbers = |part: usize| -> ArrayRef {
         let number = |n: usize| ((part * rows + n) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Arc::new((0..rows).map(|n| (number(n) >> 2 | 1 << 40) as i64).collect::<Int64Array>())
+        Arc::new((0..rows).map(|n| ((number(n) >> 2) | (1 << 40)) as i64).collect::<Int64Array>())
     };
     let batch = |part| RecordBatch::try_from_iter([("cnt", numbers(part))]).unwrap();
     let properties = WriterProperties::builder().set_dictionary_enabled(false).build();
