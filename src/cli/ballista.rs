@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::limits::LimitArgs;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
 use crate::error::Result;
@@ -48,12 +49,8 @@ struct ExecutorArgs {
     /// Tasks at once [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     tasks: Option<u16>,
-    /// Memory for queries, in MiB [default: half of the machine's or container's]
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(64..))]
-    memory_limit: Option<u64>,
-    /// Local folder for rows on their way [default: the system's temporary folder]
-    #[arg(long, value_name = "DIR")]
-    work_dir: Option<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
@@ -99,8 +96,7 @@ mod serving {
 
     use super::{ExecutorArgs, SchedulerArgs};
     use crate::error::{Error, Exit, Result};
-    use crate::store::{Folder, WorkFolder};
-    use crate::study::engine::datafusion::cluster::{self, Cluster, Executor, Scheduler};
+    use crate::study::engine::datafusion::cluster::{Cluster, Executor, Scheduler};
     use crate::ui;
 
     impl SchedulerArgs {
@@ -115,14 +111,16 @@ mod serving {
     impl ExecutorArgs {
         pub(super) fn run(self) -> Result<()> {
             self.logging.init();
-            let temporary = Folder::open(&std::env::temp_dir().to_string_lossy())?;
-            let work = WorkFolder::create(self.work_dir.as_deref(), &temporary)?;
+            let work = self.limits.work()?;
+            let mut limits = self.limits.limits();
+            if let Some(tasks) = self.tasks {
+                limits.threads = usize::from(tasks);
+            }
             let executor = Executor {
                 scheduler: Cluster::parse(&self.scheduler)?,
                 bind: self.bind,
                 advertise: self.advertise,
-                tasks: self.tasks.map_or_else(cluster::default_tasks, usize::from),
-                memory: self.memory_limit.map_or_else(cluster::default_memory, |mib| mib << 20),
+                limits,
                 stores: self.store.of_command()?,
             };
             // It hears signals itself, and gives back the tasks that it is at.

@@ -110,8 +110,7 @@ fn study(output: &str, database: &str, shared: &str) -> Result<()> {
         fn table(&self, _: &TableInfo) {}
     }
 
-    let temporary = Folder::open(&std::env::temp_dir().to_string_lossy())?;
-    let work = WorkFolder::create(None, &temporary)?;
+    let work = WorkFolder::apart(None)?;
     let limits = Limits::of_machine();
     let input = Input::Lake(Folder::open(output)?);
     let engine = DataFusion::open(Folder::open(database)?, input, work.clone(), &limits)?;

@@ -4,7 +4,6 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 
 use clap::Args;
-use clap::builder::PossibleValue;
 use tracing::{Level, debug};
 
 use crate::error::Exit;
@@ -19,7 +18,7 @@ const JSON: &str = "json";
 #[derive(Args, Debug)]
 pub(super) struct LoggingArgs {
     /// text or json
-    #[arg(long, value_name = "FORMAT", value_parser = formats(), default_value = "text")]
+    #[arg(long, value_name = "FORMAT", value_parser = ["text", JSON], default_value = "text")]
     #[arg(env = VARIABLE)]
     log_format: String,
     /// Say more
@@ -28,11 +27,6 @@ pub(super) struct LoggingArgs {
     /// Only say what needs attention
     #[arg(short, long)]
     quiet: bool,
-}
-
-/// Compose files pass unset variables as empty ones.
-fn formats() -> [PossibleValue; 3] {
-    ["text", JSON, ""].map(|name| PossibleValue::new(name).hide(name.is_empty()))
 }
 
 impl LoggingArgs {

@@ -10,6 +10,7 @@ mod exporting;
 mod init;
 mod inline;
 mod keys;
+mod limits;
 mod logging;
 mod store;
 mod study;

@@ -131,9 +131,7 @@ pub fn export(
     let place = Place::begin(data, &study.prefix, work)?;
     let mut exported = Exported::default();
     let archive = format!("{}.zip", study.prefix);
-    // Its name is that of a whole one only when it is whole.
-    let part = place.path(&format!("{archive}.part"));
-    let mut zip = Archive::begin(&part)?;
+    let mut zip = Archive::begin(&place.path(&archive))?;
     for (table, screen) in study.tables.iter().zip(&mut screens) {
         let (name, tag) = (&table.name, table.kind.tag());
         let csv = place.path(&format!("{name}.{tag}.csv"));
@@ -147,9 +145,6 @@ pub fn export(
     }
     judge(study, &screens, allowed)?;
     zip.finish(&study.manifest)?;
-    let whole = place.path(&archive);
-    std::fs::rename(&part, &whole)
-        .with_context(|| format!("cannot write '{}'", whole.display()))?;
     place.commit()?;
     for (table, screen) in study.tables.iter().zip(&screens).filter(|(_, screen)| screen.few() > 0)
     {

@@ -5,10 +5,8 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-
 use crate::error::{Context, Error, Result};
-use crate::store::{Folder, Lock, WorkFolder};
+use crate::store::{Folder, Lock, WorkFolder, exchange, remove_folder};
 
 /// The folder of a study's export, while a new one is made.
 pub struct Place {
@@ -38,7 +36,7 @@ impl Place {
         if let Some(target) = &target {
             recover(&staging, target, study)?;
         }
-        remove(&staging)?;
+        remove_folder(&staging)?;
         fs::create_dir_all(&staging)
             .with_context(|| format!("cannot make '{}'", staging.display()))?;
         Ok(Self {
@@ -151,7 +149,7 @@ fn recover(new: &Path, target: &Path, study: &str) -> Result<()> {
     if old.is_dir() {
         if target.exists() {
             rescue(&old, target, study)?;
-            remove(&old)?;
+            remove_folder(&old)?;
         } else {
             fs::rename(&old, target)
                 .with_context(|| format!("cannot restore '{}'", target.display()))?;
@@ -171,29 +169,9 @@ fn swap(new: &Path, target: &Path, study: &str) -> Result<()> {
         let path = entry.with_context(failed)?.path();
         fs::File::open(path).and_then(|file| file.sync_all()).with_context(failed)?;
     }
-    if !target.exists() {
-        fs::rename(new, target).with_context(failed)?;
-    } else {
-        match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
-            Ok(()) => {}
-            // Some network file systems cannot: then there is a moment without the export.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                let old = aside(new);
-                fs::rename(target, &old).with_context(failed)?;
-                fs::rename(new, target).with_context(failed)?;
-                fs::rename(&old, new).with_context(failed)?;
-            }
-            Err(error) => return Err(error).with_context(failed),
-        }
-        rescue(new, target, study)?;
-        remove(new)?;
-    }
-    match target.parent() {
-        Some(parent) => {
-            fs::File::open(parent).and_then(|folder| folder.sync_all()).with_context(failed)
-        }
-        None => Ok(()),
-    }
+    exchange(new, target)?;
+    rescue(new, target, study)?;
+    remove_folder(new)
 }
 
 /// Brings over what is not of an export: receipts, and folders of other programs.
@@ -216,15 +194,6 @@ fn rescue(from: &Path, to: &Path, study: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove '{}'", path.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -301,6 +270,7 @@ mod tests {
                 ground.file("data/core/core__half.cube.csv", "new");
             } else {
                 ground.file("data/.core.new/core__half.cube.csv", "new");
+                ground.file("data/.core.new/core.zip", "half");
             }
             drop(ground.begin().unwrap());
             let table = if there { "core__half.cube.csv" } else { "core__old.cube.csv" };

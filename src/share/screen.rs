@@ -179,7 +179,9 @@ fn has_ids(column: &ArrayRef) -> Result<bool> {
 
 /// Whether a text holds an anonymous ID, alone or within more.
 pub fn holds_id(text: &[u8]) -> bool {
-    text.split(|byte| !byte.is_ascii_hexdigit()).any(|digits| digits.len() >= ID_DIGITS)
+    let mut pieces = Pieces::default();
+    pieces.look(text);
+    pieces.found()
 }
 
 /// Looks for anonymous IDs in a text that comes piece by piece.

@@ -55,6 +55,12 @@ impl WorkFolder {
         )))
     }
 
+    /// The same without a PHI folder: beside no data, as rows of patients must not go to where others
+    /// read tables or exports.
+    pub fn apart(wanted: Option<&str>) -> Result<Self> {
+        Self::create(wanted, &Folder::open(&std::env::temp_dir().to_string_lossy())?)
+    }
+
     /// Shows `look` the folders that dead runs left where [`create`](Self::create) removes them.
     pub fn look_at_stale(
         wanted: Option<&str>,

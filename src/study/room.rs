@@ -2,6 +2,7 @@
 //! apart, goes as deep as they are long.
 
 use std::panic;
+use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 
 use crate::error::{Context, Result};
@@ -30,4 +31,40 @@ pub fn spawn<'scope, T: Send + 'scope>(
 /// What a thread gives; its panic, if it has one.
 pub fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
+}
+
+/// Does something with all items, several at once. After an error, what is under way comes to its end
+/// and nothing more begins.
+///
+/// # Errors
+/// The first: others may follow from it.
+pub fn each<T: Sync>(
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&T) -> Result<()> + Sync,
+) -> Result<()> {
+    let threads = threads.clamp(1, items.len().max(1));
+    if threads == 1 {
+        return items.iter().try_for_each(work);
+    }
+    let state = Mutex::new((items.iter(), None));
+    let held = || state.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = || held().0.next();
+    let worker = || {
+        while let Some(item) = next() {
+            if let Err(error) = work(item) {
+                let (rest, failed) = &mut *held();
+                *rest = [].iter();
+                failed.get_or_insert(error);
+            }
+        }
+    };
+    scope(|scope| {
+        let workers = (0..threads).map(|_| spawn(scope, worker));
+        let workers: Vec<_> = workers.collect::<Result<_>>()?;
+        workers.into_iter().for_each(join);
+        Ok(())
+    })?;
+    let (_, failed) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.map_or(Ok(()), Err)
 }

@@ -3,12 +3,13 @@
 use clap::Args;
 use tracing::debug;
 
+use crate::cli::limits::LimitArgs;
 use crate::cli::store::StoreArgs;
 use crate::error::{Error, Exit, Result};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::study::engine::Engine;
 use crate::study::engine::athena::{Athena, MAX_CONCURRENT, Settings};
-use crate::study::engine::datafusion::{DataFusion, Input, Limits};
+use crate::study::engine::datafusion::{DataFusion, Input};
 
 const ATHENA: &str = "athena";
 const BALLISTA: &str = "ballista";
@@ -44,12 +45,8 @@ pub struct DatabaseArgs {
     /// Athena: where results, uploads and exports go [default: where the workgroup says]
     #[arg(long, value_name = "URL", env = "CUMULUS_S3_STAGING_DIR")]
     s3_staging_dir: Option<String>,
-    /// Memory for queries, in MiB [default: half of the machine's or container's]
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(64..))]
-    memory_limit: Option<u64>,
-    /// Local folder for temporary files [default: the system's]
-    #[arg(long, value_name = "DIR")]
-    work_dir: Option<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -133,20 +130,12 @@ impl DatabaseArgs {
             ));
         };
         let database = Folder::open_with(database, &options)?;
-        let limits = self.limits();
+        let limits = self.limits.limits();
         let threads = limits.threads;
         debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
-        let work = self.work()?;
+        let work = self.limits.work()?;
         let engine = DataFusion::open(database, input(&options)?, work.clone(), &limits)?;
         Ok(Opened { engine: Box::new(engine), work, options, threads })
-    }
-
-    fn limits(&self) -> Limits {
-        let mut limits = Limits::of_machine();
-        if let Some(mib) = self.memory_limit {
-            limits.memory = usize::try_from(mib << 20).unwrap_or(usize::MAX);
-        }
-        limits
     }
 
     #[cfg(feature = "ballista")]
@@ -163,7 +152,7 @@ impl DatabaseArgs {
         };
         let cluster = Cluster::parse(scheduler)?;
         let tables = Folder::open_with(tables, &options)?;
-        let (limits, work) = (self.limits(), self.work()?);
+        let (limits, work) = (self.limits.limits(), self.limits.work()?);
         let threads = limits.threads;
         let engine = DataFusion::on_cluster(&cluster, tables, input, work.clone(), &limits)?;
         Ok(Opened { engine: Box::new(engine), work, options, threads })
@@ -182,7 +171,7 @@ impl DatabaseArgs {
             profile: given(&self.profile),
             staging: given(&self.s3_staging_dir),
             max_concurrent: concurrent.unwrap_or(MAX_CONCURRENT),
-            work_dir: self.work_dir.clone(),
+            work_dir: self.limits.work_dir.clone(),
             stores: options.clone(),
             pace: crate::bulk::pace(),
             ..Settings::new(
@@ -192,12 +181,6 @@ impl DatabaseArgs {
         };
         let engine = Athena::open(&settings)?;
         let threads = settings.max_concurrent;
-        Ok(Opened { engine: Box::new(engine), work: self.work()?, options, threads })
-    }
-
-    /// Beside no data: what is spilled is patients' data, and must not go into a database.
-    fn work(&self) -> Result<WorkFolder> {
-        let temporary = Folder::open(&std::env::temp_dir().to_string_lossy())?;
-        WorkFolder::create(self.work_dir.as_deref(), &temporary)
+        Ok(Opened { engine: Box::new(engine), work: self.limits.work()?, options, threads })
     }
 }

@@ -71,8 +71,7 @@ impl UploadArgs {
         let aggregator = Aggregator::new(or(&self.url, DEFAULT_URL), network, &user, id)?;
         signals::install()?;
         // Not beside the exports: what is unpacked to be looked at may turn out to be patients' data.
-        let temporary = Folder::open(&std::env::temp_dir().to_string_lossy())?;
-        let work = WorkFolder::create(self.work_dir.as_deref(), &temporary)?;
+        let work = WorkFolder::apart(self.work_dir.as_deref())?;
         let packages = upload::packages(&data, &self.target, &self.allow_ids, &work)?;
         if self.preview {
             let text = upload::preview(&aggregator, &packages);

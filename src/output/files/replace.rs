@@ -2,13 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::stop;
-use crate::store::Folder;
+use crate::store::{Folder, exchange, remove_folder};
 
 /// New files of a table, which take the place of the old ones on [`Replacement::commit`]:
 /// atomically on a local disk, file by file in a bucket (spec: "Tables").
@@ -31,7 +28,7 @@ impl Replacement {
         let folder = root.child(&format!(".{name}.new"));
         if let Some(path) = folder.local() {
             // What a run that died has left.
-            remove(path)?;
+            remove_folder(path)?;
         }
         let _writer = stop::Writer::begin()?;
         folder.create()?;
@@ -54,28 +51,8 @@ impl Replacement {
             self.committed = true;
             return Ok(());
         };
-        let failed = || format!("cannot replace '{}'", target.display());
-        if target.exists() {
-            // Both names change hands in one step, so that a reader sees the old or the new.
-            match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
-                Ok(()) => {}
-                // Some network file systems cannot: then there is a moment without the table.
-                Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                    let old = new.with_extension("old");
-                    remove(&old)?;
-                    fs::rename(target, &old).with_context(failed)?;
-                    fs::rename(new, target).with_context(failed)?;
-                    remove(&old)?;
-                }
-                Err(error) => return Err(error).with_context(failed),
-            }
-            remove(new)?;
-        } else {
-            fs::rename(new, target).with_context(failed)?;
-        }
-        if let Some(parent) = target.parent() {
-            fs::File::open(parent).and_then(|dir| dir.sync_all()).with_context(failed)?;
-        }
+        exchange(new, target)?;
+        remove_folder(new)?;
         self.committed = true;
         Ok(())
     }
@@ -86,14 +63,5 @@ impl Drop for Replacement {
         if let (false, Some(path)) = (self.committed, self.folder.local()) {
             let _ = fs::remove_dir_all(path);
         }
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove '{}'", path.display()))
-        }
-        _ => Ok(()),
     }
 }

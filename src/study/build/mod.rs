@@ -11,7 +11,6 @@ pub mod upload;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -120,33 +119,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn step(&self, step: &Step, concurrent: usize) -> Result<()> {
-        let threads = if step.parallel { concurrent.clamp(1, step.units.len().max(1)) } else { 1 };
-        if threads == 1 {
-            return step.units.iter().try_for_each(|unit| self.unit(unit));
-        }
-        let next = Mutex::new(step.units.iter());
-        let failed = Mutex::new(None);
-        let work = || {
-            while !self.stop.load(Ordering::Relaxed) {
-                let unit = next.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some(unit) = unit else { break };
-                if let Err(error) = self.unit(unit) {
-                    // The first one is the one to show: others may follow from it.
-                    self.stop.store(true, Ordering::Relaxed);
-                    failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                }
-            }
-        };
-        thread::scope(|scope| {
-            let started = (0..threads).map(|_| room::spawn(scope, work));
-            let started: Vec<_> = started.collect::<Result<_>>()?;
-            started.into_iter().for_each(room::join);
-            Ok::<_, Error>(())
-        })?;
-        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            None => Ok(()),
-            Some(error) => Err(error),
-        }
+        let threads = if step.parallel { concurrent } else { 1 };
+        room::each(&step.units, threads, |unit| {
+            self.unit(unit).inspect_err(|_| self.stop.store(true, Ordering::Relaxed))
+        })
     }
 
     fn unit(&self, unit: &Unit) -> Result<()> {

@@ -1,8 +1,5 @@
 //! Builds core on an engine.
 
-use std::sync::Mutex;
-use std::thread;
-
 use chrono::Utc;
 
 use super::{PREFIX, SOURCES, Sources, Statement, bookkeeping, counts, steps};
@@ -31,9 +28,9 @@ pub fn sources(engine: &dyn Engine) -> Result<Sources> {
 pub fn build(build: &dyn Build, sources: &Sources, threads: usize, told: Told) -> Result<()> {
     let started = Utc::now();
     for step in steps(sources) {
-        at_once(&step.statements, threads, |made| execute(build, made, told))?;
+        room::each(&step.statements, threads, |made| execute(build, made, told))?;
     }
-    at_once(&counts()?, threads, |counts| {
+    room::each(&counts()?, threads, |counts| {
         let name = format!("{PREFIX}__{}", counts.name);
         let info = build.count(&name, counts).map_err(|error| named(&name, error))?;
         told(&info);
@@ -52,34 +49,4 @@ fn execute(build: &dyn Build, made: &Statement, told: Told) -> Result<()> {
 /// The error with the table that it came up in.
 fn named(table: &str, error: Error) -> Error {
     Error::new(error.exit(), format!("{table}: {error}"))
-}
-
-/// Does something with all items, several at once; ends with the first error.
-fn at_once<T: Sync>(
-    items: &[T],
-    threads: usize,
-    work: impl Fn(&T) -> Result<()> + Sync,
-) -> Result<()> {
-    let rest = Mutex::new(items.iter());
-    let next = || rest.lock().ok()?.next();
-    let worker = || {
-        while let Some(item) = next() {
-            if let Err(error) = work(item) {
-                // The others find nothing more to do.
-                if let Ok(mut rest) = rest.lock() {
-                    *rest = [].iter();
-                }
-                return Err(error);
-            }
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let threads = threads.clamp(1, items.len().max(1));
-        let workers: Vec<_> =
-            (0..threads).map(|_| room::spawn(scope, worker)).collect::<Result<_>>()?;
-        // All of them end, whatever the first says.
-        let ended: Vec<_> = workers.into_iter().map(room::join).collect();
-        ended.into_iter().collect()
-    })
 }

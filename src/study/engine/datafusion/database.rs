@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Context, Error, Result};
-use crate::store::{Folder, Lock, Version};
+use crate::store::{Folder, Lock, Version, remove_folder};
 use crate::study::StudyName;
 
 /// The list of a study's tables.
@@ -156,7 +156,7 @@ impl Database {
         // First what makes it a study: what comes to an end here is removed by the next build.
         folder.remove(LIST)?;
         for build in builds_in(&folder)? {
-            remove_folder(&folder.child(&build))?;
+            remove_all(&folder.child(&build))?;
         }
         if let Some(path) = folder.local() {
             // Unless there is something in it that is not ours.
@@ -260,7 +260,7 @@ impl Change {
     /// Removes build folders that are none of these.
     fn remove_others(&self, keep: &[String]) -> Result<()> {
         for name in builds_in(&self.folder)?.into_iter().filter(|name| !keep.contains(name)) {
-            remove_folder(&self.folder.child(&name))?;
+            remove_all(&self.folder.child(&name))?;
         }
         Ok(())
     }
@@ -292,7 +292,7 @@ impl Drop for Change {
         let named =
             committed.is_some_and(|bytes| String::from_utf8_lossy(&bytes).contains(&self.build));
         if !named {
-            let _ = remove_folder(&self.folder.child(&self.build));
+            let _ = remove_all(&self.folder.child(&self.build));
         }
     }
 }
@@ -306,14 +306,9 @@ fn builds_in(folder: &Folder) -> Result<Vec<String>> {
     Ok(folders.into_iter().filter(is_build).collect())
 }
 
-fn remove_folder(folder: &Folder) -> Result<()> {
+fn remove_all(folder: &Folder) -> Result<()> {
     match folder.local() {
-        Some(path) => match std::fs::remove_dir_all(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove '{folder}'"))
-            }
-            _ => Ok(()),
-        },
+        Some(path) => remove_folder(path),
         None => folder.list()?.iter().try_for_each(|entry| folder.remove(&entry.name)),
     }
 }

@@ -51,14 +51,17 @@ impl Limits {
     }
 }
 
+/// The disk of a session: for rows that operators spill.
+pub fn disk(work: &Path) -> DiskManagerBuilder {
+    DiskManagerBuilder::default().with_temp_file_factory(Arc::new(Spills(work.to_owned())))
+}
+
 /// Memory and disk of a session; spilled rows go below `work`, which must be private.
 pub fn runtime(limits: &Limits, work: &Path) -> Result<Arc<RuntimeEnv>> {
-    let spills = Arc::new(Spills(work.to_owned()));
-    let disk = DiskManagerBuilder::default().with_temp_file_factory(spills);
     // Operators that spill share what those that can't leave.
     let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory), NAMED_CONSUMERS);
     let runtime = RuntimeEnvBuilder::new()
-        .with_disk_manager_builder(disk)
+        .with_disk_manager_builder(disk(work))
         .with_memory_pool(Arc::new(pool))
         .build_arc();
     runtime.map_err(plain).context("cannot set up the query engine")

@@ -41,7 +41,7 @@ use crate::error::{Context, Error, Exit, Result};
 use crate::store;
 use codec::Tables;
 pub use scan::AnySpellingParquet;
-pub use serve::{Executor, Scheduler, default_memory, default_tasks};
+pub use serve::{Executor, Scheduler};
 
 /// Where a scheduler listens if its URL does not say.
 pub const PORT: u16 = 50050;

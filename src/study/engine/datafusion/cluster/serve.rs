@@ -12,7 +12,6 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
@@ -20,14 +19,14 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
-use super::super::session::{Limits, equipped};
+use super::super::session::{Limits, disk, equipped};
 use super::codec::{Scans, Tables};
 use super::reached::Reached;
 use super::said;
 use super::{Cluster, failed};
 use crate::error::{Context, Error, Exit, Result};
-use crate::memory;
 use crate::store::{StoreOptions, WorkFolder};
+use crate::study::room;
 
 /// An executor that has been silent for so long is taken for lost, and its tasks are given to
 /// others. It says something every 5 seconds at least.
@@ -40,8 +39,6 @@ const KEEP: u64 = 60;
 const WAIT_FOR_SCHEDULER: u16 = 120;
 /// Bytes of a message: plans name every file of the tables that they read.
 const MESSAGE: u32 = 256 << 20;
-/// Plans are deep.
-const STACK: usize = 32 << 20;
 
 /// What a scheduler is started with.
 #[derive(Clone, Debug)]
@@ -60,6 +57,12 @@ impl Scheduler {
     pub fn run(self, listens: impl FnOnce(SocketAddr)) -> Result<()> {
         said::begin();
         let stores = self.stores;
+        let session = move |config| {
+            let runtime = RuntimeEnvBuilder::new()
+                .with_object_store_registry(Arc::new(Reached::new(stores.clone())))
+                .build_arc()?;
+            Ok(equipped(config, runtime).build())
+        };
         let config = SchedulerConfig {
             // Executors ask for work: the scheduler need not reach them.
             scheduling_policy: TaskSchedulingPolicy::PullStaged,
@@ -71,20 +74,11 @@ impl Scheduler {
             grpc_server_max_decoding_message_size: MESSAGE,
             grpc_server_max_encoding_message_size: MESSAGE,
             grpc_client_max_message_size: MESSAGE,
-            ..SchedulerConfig::default()
-        };
-        let config = config
-            .with_override_config_producer(Arc::new(session_config))
-            .with_override_session_builder(Arc::new(move |config| {
-                let runtime = RuntimeEnvBuilder::new()
-                    .with_object_store_registry(Arc::new(Reached::new(stores.clone())))
-                    .build_arc()?;
-                Ok(equipped(config, runtime).build())
-            }));
-        let config = SchedulerConfig {
+            override_config_producer: Some(Arc::new(session_config)),
+            override_session_builder: Some(Arc::new(session)),
             override_logical_codec: Some(Arc::new(Tables::default())),
             override_physical_codec: Some(Arc::new(Scans::default())),
-            ..config
+            ..SchedulerConfig::default()
         };
         failed(config.validate(), "cannot set up the scheduler")?;
         runtime()?.block_on(async {
@@ -112,10 +106,8 @@ pub struct Executor {
     pub bind: SocketAddr,
     /// The name or address by which others reach it; without one, that which the scheduler sees.
     pub advertise: Option<String>,
-    /// Tasks at once.
-    pub tasks: usize,
-    /// Bytes that operators may hold, all tasks together.
-    pub memory: u64,
+    /// Tasks at once, and what their operators may hold, all together.
+    pub limits: Limits,
     /// How buckets are reached.
     pub stores: StoreOptions,
 }
@@ -132,20 +124,13 @@ impl Executor {
         let bind = std::net::TcpListener::bind(self.bind)
             .and_then(|listener| listener.local_addr())
             .with_context(|| format!("cannot listen at {}", self.bind))?;
-        let folder = work.path().to_owned();
-        let shuffled = folder.join("shuffled");
-        let spilled = folder.join("spilled");
-        for folder in [&shuffled, &spilled] {
-            std::fs::create_dir(folder)
-                .with_context(|| format!("cannot make '{}'", folder.display()))?;
-        }
-        let stores = self.stores.clone();
+        let shuffled = work.path().join("shuffled");
+        std::fs::create_dir(&shuffled)
+            .with_context(|| format!("cannot make '{}'", shuffled.display()))?;
+        let (stores, spilled) = (self.stores.clone(), work.path().to_owned());
         let produce_runtime = move |_: &SessionConfig| {
-            let disk = DiskManagerBuilder::default()
-                .with_mode(DiskManagerMode::Directories(vec![spilled.clone()]))
-                .with_max_temp_directory_size(u64::MAX);
             RuntimeEnvBuilder::new()
-                .with_disk_manager_builder(disk)
+                .with_disk_manager_builder(disk(&spilled))
                 .with_object_store_registry(Arc::new(Reached::new(stores.clone())))
                 .build_arc()
         };
@@ -157,13 +142,13 @@ impl Executor {
             scheduler_host: self.scheduler.host.clone(),
             scheduler_port: self.scheduler.port,
             scheduler_connect_timeout_seconds: WAIT_FOR_SCHEDULER,
-            vcores: self.tasks,
+            vcores: self.limits.threads,
             task_scheduling_policy: TaskSchedulingPolicy::PullStaged,
             work_dir: Some(shuffled.to_string_lossy().into_owned()),
             job_data_ttl_seconds: KEEP,
             grpc_max_decoding_message_size: MESSAGE,
             grpc_max_encoding_message_size: MESSAGE,
-            memory_pool_size: Some(self.memory),
+            memory_pool_size: Some(self.limits.memory as u64),
             override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&functions))),
             override_runtime_producer: Some(Arc::new(produce_runtime)),
             override_config_producer: Some(Arc::new(session_config)),
@@ -174,8 +159,8 @@ impl Executor {
         info!(
             "asks {} for work: {} tasks at once, {} MiB of memory",
             self.scheduler,
-            self.tasks,
-            self.memory >> 20
+            self.limits.threads,
+            self.limits.memory >> 20
         );
         runtime()?.block_on(async {
             start_executor_process(Arc::new(config)).await.map_err(|error| {
@@ -188,16 +173,6 @@ impl Executor {
     }
 }
 
-/// Half of what there is: as for the embedded engine.
-pub fn default_memory() -> u64 {
-    Limits::of_machine().memory as u64
-}
-
-/// As many tasks as there are cores.
-pub fn default_tasks() -> usize {
-    memory::cores()
-}
-
 fn session_config() -> SessionConfig {
     SessionConfig::new_with_ballista()
         .with_information_schema(false)
@@ -207,7 +182,7 @@ fn session_config() -> SessionConfig {
 fn runtime() -> Result<Runtime> {
     Builder::new_multi_thread()
         .thread_name("cluster")
-        .thread_stack_size(STACK)
+        .thread_stack_size(room::STACK)
         .thread_keep_alive(Duration::from_secs(10))
         .enable_all()
         .build()

@@ -1,0 +1,34 @@
+//! What commands that run queries may use, as options of theirs.
+
+use clap::Args;
+
+use crate::error::Result;
+use crate::store::WorkFolder;
+use crate::study::engine::datafusion::Limits;
+
+/// Memory and disk for queries.
+#[derive(Args, Debug)]
+pub(super) struct LimitArgs {
+    /// Memory for queries, in MiB [default: half of the machine's or container's]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(64..))]
+    memory_limit: Option<u64>,
+    /// Local folder for temporary files [default: the system's]
+    #[arg(long, value_name = "DIR")]
+    pub(super) work_dir: Option<String>,
+}
+
+impl LimitArgs {
+    /// What the machine has, but for what was given.
+    pub(super) fn limits(&self) -> Limits {
+        let mut limits = Limits::of_machine();
+        if let Some(mib) = self.memory_limit {
+            limits.memory = usize::try_from(mib << 20).unwrap_or(usize::MAX);
+        }
+        limits
+    }
+
+    /// Beside no data: what is spilled is patients' data, and must not go into a database.
+    pub(super) fn work(&self) -> Result<WorkFolder> {
+        WorkFolder::apart(self.work_dir.as_deref())
+    }
+}
