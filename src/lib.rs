@@ -13,6 +13,7 @@
 //! FHIR servers.
 //! Only [`deid`] can make a [`deid::Deidentified`], and only that reaches `table` and `output`.
 
+pub mod bounded;
 pub mod bulk;
 pub mod cli;
 pub mod config;
@@ -30,4 +31,5 @@ pub mod stop;
 pub mod store;
 pub mod study;
 pub mod table;
+pub mod text;
 pub mod ui;

@@ -2,10 +2,10 @@
 
 use sonic_rs::{JsonValueTrait, LazyValue};
 
+// Longer lines are counted without a look into them: the main job rejects them.
+use crate::bounded::LONGEST_LINE;
 use crate::deid::too_deep;
 
-/// Lines longer than this are counted without a look into them: the main job rejects them.
-const LONGEST_LINE: usize = 64 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a row is.

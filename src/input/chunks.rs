@@ -4,12 +4,12 @@ use std::io::{self, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 
+pub use crate::bounded::LONGEST_LINE;
+
 /// Bytes a chunk aims at.
 const CHUNK: usize = 2 << 20;
 /// Bytes that make a chunk worth its while.
 const SMALL_CHUNK: usize = 256 << 10;
-/// The longest line that is taken (spec: "Rows").
-pub const LONGEST_LINE: usize = 64 << 20;
 /// What some programs begin text files with; not part of the first line.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
