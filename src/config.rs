@@ -391,7 +391,8 @@ fn without_source(error: &figment::Error) -> String {
     text.lines().filter(|line| !source(line)).map(str::trim).collect::<Vec<_>>().join(", ")
 }
 
-fn variable(key: &str) -> String {
+/// The variable that stands for a setting: `CUMULUS_ETL_BATCH_SIZE` for `batch-size`.
+pub fn variable(key: &str) -> String {
     format!("{ENV_PREFIX}{}", key.to_ascii_uppercase().replace('-', "_"))
 }
 

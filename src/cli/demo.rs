@@ -72,14 +72,15 @@ impl DemoArgs {
         let text = |name: &str| self.dir.join(name).display().to_string();
         let (input, output, phi) = (text("export"), text("output"), text("phi"));
         println!("\nNow the main job, as you would run it on real data:");
-        println!("  cumulus-etl {input} {output} {phi}\n");
+        let program = program_name();
+        println!("  {program} {input} {output} {phi}\n");
         etl::run(&EtlConfig::new(&input, &output, &phi), bars)?;
         let (database, shared) = (text("studies"), text("shared"));
         println!("\nNow the study core, and what of it is to be shared:");
-        println!("  cumulus-etl study build -t core --lake {output} --database {database}");
-        println!("  cumulus-etl study export -t core --database {database} {shared}\n");
+        println!("  {program} study build -t core --lake {output} --database {database}");
+        println!("  {program} study export -t core --database {database} {shared}\n");
         study(&output, &database, &shared)?;
-        println!("{}", look(&output, &phi, &database));
+        println!("{}", look(&program, &output, &phi, &database));
         Ok(())
     }
 }
@@ -123,14 +124,30 @@ fn study(output: &str, database: &str, shared: &str) -> Result<()> {
     Ok(())
 }
 
-fn look(output: &str, phi: &str, database: &str) -> String {
+/// How a shell calls this program from here: by its name, or by its path where the name leads to
+/// another program or to none.
+fn program_name() -> String {
+    const NAME: &str = "cumulus-etl";
+    let Ok(program) = std::env::current_exe() else { return NAME.to_owned() };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).map(|folder| folder.join(NAME)).find(|at| at.is_file());
+    let same = |found: PathBuf| found.canonicalize().is_ok_and(|found| found == program);
+    if found.is_some_and(same) {
+        return NAME.to_owned();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    program.strip_prefix(here).unwrap_or(&program).display().to_string()
+}
+
+fn look(program: &str, output: &str, phi: &str, database: &str) -> String {
     format!(
         "
 The de-identified tables are Delta Lake tables below '{output}', a folder each. To look at one:
   pip install deltalake pyarrow
   python3 -c \"from deltalake import DeltaTable; print(DeltaTable('{output}/patient').to_pyarrow_table().to_pylist()[0])\"
 or ask for what you want to know:
-  cumulus-etl study sql \"SELECT * FROM core__count_patient\" --database {database}
+  {program} study sql \"SELECT * FROM core__count_patient\" --database {database}
 What was done stands in '{output}/JobConfig/'. The codebook, the ID mapping and the rejected rows
 are in '{phi}': in earnest, that folder never leaves the institution."
     )

@@ -7,6 +7,7 @@ use figment::value::{Dict, Value};
 
 use super::credentials::CredentialArgs;
 use super::exporting::ExportingArgs;
+use super::hints;
 use super::logging::{Logging, json_is_asked_for};
 use super::store::StoreArgs;
 use crate::config::{EtlConfig, Layers};
@@ -132,6 +133,13 @@ impl EtlArgs {
 
     fn config(self, layers: &mut Layers) -> Result<EtlConfig> {
         let task = layers.list("task");
+        if let Some(word) = &self.input
+            && let Some(command) = hints::command_like(word)
+        {
+            let message =
+                format!("There is no command '{word}', and no folder; is `{command}` meant?");
+            return Err(Error::new(Exit::Usage, message));
+        }
         let (Some(input), Some(output), Some(phi)) = (self.input, self.output, self.phi) else {
             if task.iter().any(|task| task.eq_ignore_ascii_case("help")) {
                 return Ok(EtlConfig { task, ..EtlConfig::new("", "", "") });

@@ -67,9 +67,10 @@ impl InlineArgs {
         ui::signals::install()?;
         // Of a bucket only what is in it tells.
         if !folder.exists() || folder.list_direct()? == Default::default() {
+            folder.require("folder")?;
             let message = match folder.local() {
-                Some(path) if path.is_dir() => format!("The folder '{folder}' is empty"),
-                _ => format!("The folder '{folder}' does not exist"),
+                Some(_) => format!("The folder '{folder}' is empty"),
+                None => format!("The folder '{folder}' does not exist"),
             };
             return Err(Error::new(Exit::FolderMissing, message));
         }

@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use clap::Args;
 use tracing::{Level, debug};
 
+use super::hints;
 use crate::error::Exit;
 use crate::memory;
 use crate::ui::{self, LogFormat};
@@ -67,6 +68,7 @@ impl Logging {
             std::env::consts::ARCH,
             ui::counted(memory::cores() as u64, "core"),
         );
+        hints::warn_of_unknown_variables();
         self.format == LogFormat::Text
             && self.level >= Level::INFO
             && std::io::stderr().is_terminal()

@@ -7,6 +7,7 @@ mod demo;
 mod etl;
 mod export;
 mod exporting;
+mod hints;
 mod init;
 mod inline;
 mod keys;

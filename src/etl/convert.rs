@@ -29,7 +29,7 @@ use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::schema;
-use crate::ui::{Progress, counted, thousands};
+use crate::ui::{Progress, counted, were};
 
 /// Converts `original` into Delta tables below `target`.
 pub fn convert(
@@ -40,10 +40,7 @@ pub fn convert(
     bars: bool,
 ) -> Result<()> {
     let from = Folder::open_with(original, store)?;
-    if !from.exists() {
-        let message = format!("The original folder '{original}' does not exist");
-        return Err(Error::new(Exit::FolderMissing, message));
-    }
+    from.require("original folder")?;
     let (folders, _) = from.list_direct()?;
     if !folders.iter().any(|folder| folder == records::JOB_CONFIG) {
         return Err(Error::new(
@@ -167,7 +164,7 @@ impl Converter<'_> {
         sink.optimize(&name)?;
         info!("{name}: {}", counted(written.rows, "row"));
         for (reason, count) in &table.counts.rejected {
-            warn!("{name}: {} rows were rejected: {reason}", thousands(*count));
+            warn!("{name}: {}: {reason}", were(*count, "rejected"));
         }
         Ok(true)
     }

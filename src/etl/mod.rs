@@ -356,13 +356,8 @@ fn open_input(config: &EtlConfig) -> Result<Folder> {
         return Err(Error::new(Exit::ArgsConflict, message));
     }
     let input = Folder::open_with(location, &config.store)?;
-    match input.exists() {
-        true => Ok(input),
-        false => Err(Error::new(
-            Exit::FolderMissing,
-            format!("The input folder '{location}' does not exist"),
-        )),
-    }
+    input.require("input folder")?;
+    Ok(input)
 }
 
 fn empty_folder(location: &str, store: &StoreOptions) -> Result<Folder> {

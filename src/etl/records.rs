@@ -128,8 +128,8 @@ impl Records {
 
     /// Records how one table went. A failure to do so is no reason to lose the table.
     pub(super) fn table(&self, table: &TableSummary) {
-        let attempt = table.counts.rows;
-        let success = if table.error.is_none() { attempt } else { 0 };
+        let attempt = table.counts.lines;
+        let success = if table.error.is_none() { table.counts.rows } else { 0 };
         let rate = if attempt == 0 { 1.0 } else { success as f64 / attempt as f64 };
         let record = json!({
             "label": table.name,

@@ -1,6 +1,7 @@
 //! What a run has done, for its end and for its records.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use super::scrubbing::Counts;
 use crate::deid::{Reason, Report};
 use crate::error::{Error, Exit, Result};
 use crate::output::table::Written;
-use crate::ui::{counted, peak_memory, thousands};
+use crate::ui::{counted, peak_memory, thousands, were};
 
 /// Lines of one kind that the closing summary shows at most.
 const SHOWN: usize = 8;
@@ -64,6 +65,78 @@ impl TableSummary {
     }
 }
 
+/// What became of the rows of all tables. Each row that was read is in just one of the counts from
+/// `written` to `rejected`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Totals {
+    /// Lines that are not blank.
+    read: u64,
+    /// Rows that are in the tables now: `inserted` and `updated` of them where the format knows.
+    written: u64,
+    inserted: u64,
+    updated: u64,
+    /// Rows that are older than the table's.
+    unchanged: u64,
+    /// Rows that a later row of the run replaced.
+    duplicates: u64,
+    /// Rows that a delete of the run took.
+    deleted_within_run: u64,
+    /// Rows of tables that did not complete.
+    not_written: u64,
+    rejected: u64,
+    /// Rows of earlier runs that a delete took. They are not among those that were read.
+    deleted: u64,
+}
+
+impl Totals {
+    fn of(tables: &[TableSummary]) -> Self {
+        let mut totals = Self::default();
+        for table in tables {
+            totals.read += table.counts.lines;
+            totals.duplicates += table.duplicates;
+            totals.deleted_within_run += table.deleted_within_run;
+            totals.rejected += table.rejected();
+            // Formats that replace the whole table count neither.
+            let written = table.outputs.iter().find(|output| output.format == "deltalake");
+            let written = written.or(table.outputs.first()).map(|output| output.written);
+            let written = written.unwrap_or_default();
+            if table.error.is_some() {
+                let gone = table.duplicates + table.deleted_within_run;
+                totals.not_written += table.counts.rows.saturating_sub(gone);
+                continue;
+            }
+            totals.written += table.live_rows.saturating_sub(written.unchanged);
+            totals.inserted += written.inserted;
+            totals.updated += written.updated;
+            totals.unchanged += written.unchanged;
+            totals.deleted += written.deleted;
+        }
+        totals
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} written", thousands(self.written))?;
+        if self.inserted + self.updated > 0 {
+            let (inserted, updated) = (thousands(self.inserted), thousands(self.updated));
+            write!(f, " ({inserted} new, {updated} updated)")?;
+        }
+        for (count, what) in [
+            (self.unchanged, "older than the table's"),
+            (self.duplicates, "replaced by later rows"),
+            (self.deleted_within_run, "deleted by the export"),
+            (self.not_written, "not written, as their tables did not complete"),
+            (self.rejected, "rejected"),
+        ] {
+            if count > 0 {
+                write!(f, ", {} {what}", thousands(count))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// All tables.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
@@ -85,40 +158,38 @@ impl Summary {
 
     /// Shows what was done, and what needs attention.
     pub(super) fn print(&self, run: &Run<'_>, elapsed: Duration) {
-        let sum = |of: fn(&TableSummary) -> u64| self.tables.iter().map(of).sum::<u64>();
-        let first = |of: fn(&Written) -> u64| {
-            let written = self.tables.iter().filter_map(|table| table.outputs.first());
-            written.map(|output| of(&output.written)).sum::<u64>()
-        };
+        let totals = Totals::of(&self.tables);
         let bytes = run.input_bytes;
         let seconds = elapsed.as_secs_f64();
         let rate = bytes as f64 / 1e6 / seconds.max(1e-9);
         let peak = peak_memory().map_or(0, |bytes| bytes >> 20);
         info!(
-            rows_in = sum(|table| table.counts.lines),
-            rows_written = sum(|table| table.live_rows),
-            rows_updated = first(|written| written.updated),
-            rows_deleted = first(|written| written.deleted),
-            rows_rejected = sum(TableSummary::rejected),
+            rows_in = totals.read,
+            rows_written = totals.written,
+            rows_new = totals.inserted,
+            rows_updated = totals.updated,
+            rows_unchanged = totals.unchanged,
+            rows_duplicate = totals.duplicates,
+            rows_deleted_within_run = totals.deleted_within_run,
+            rows_not_written = totals.not_written,
+            rows_deleted = totals.deleted,
+            rows_rejected = totals.rejected,
             seconds,
             mb_per_second = rate,
             peak_memory_mib = peak,
-            "Read {} ({:.1} MB) and wrote {} in {seconds:.1} s ({rate:.0} MB/s, {peak} MiB of \
-             memory): {} new, {} updated, {} deleted, {} older than what is there, {} duplicates",
-            counted(sum(|table| table.counts.lines), "row"),
+            "Read {} ({:.1} MB) in {seconds:.1} s ({rate:.0} MB/s, {peak} MiB of memory): {totals}",
+            counted(totals.read, "row"),
             bytes as f64 / 1e6,
-            thousands(sum(|table| table.live_rows)),
-            thousands(first(|written| written.inserted)),
-            thousands(first(|written| written.updated)),
-            thousands(first(|written| written.deleted)),
-            thousands(first(|written| written.unchanged)),
-            thousands(sum(|table| table.duplicates)),
         );
+        if totals.deleted > 0 {
+            let rows = counted(totals.deleted, "row");
+            info!("{rows} of the tables deleted, as the export's deletes say");
+        }
         self.print_left_out();
         for (reason, count) in self.rejected() {
-            warn!(%reason, count, "{} rows were rejected: {reason}", thousands(count));
+            warn!(%reason, count, "{}: {reason}", were(count, "rejected"));
         }
-        if sum(TableSummary::rejected) > 0 {
+        if totals.rejected > 0 {
             warn!("The rejected rows, with file, line and reason, are in '{}'", run.rejected);
         }
         for table in self.tables.iter().filter(|table| table.error.is_some()) {
@@ -147,8 +218,8 @@ impl Summary {
                 .collect();
             counts.sort_unstable_by(|one, other| other.cmp(one));
             for (count, of, name) in counts.iter().take(SHOWN) {
-                let times = thousands(*count);
-                info!(resource_type = of, name, count, "{of}: {what}: {name} ({times} times)");
+                let times = counted(*count, "time");
+                info!(resource_type = of, name, count, "{of}: {what}: {name} ({times})");
             }
             if let Some(more) = counts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
                 info!("{more} more of these ({what}) are in manifest.json");
@@ -174,9 +245,67 @@ impl Summary {
         }
         let rejected: u64 = self.tables.iter().map(TableSummary::rejected).sum();
         if strict && rejected > 0 {
-            let message = format!("--strict: {} rows were rejected", thousands(rejected));
+            let message = format!("--strict: {}", were(rejected, "rejected"));
             return Err(Error::new(Exit::RowsRejected, message));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(lines: u64, rejected: u64, duplicates: u64, deleted: u64) -> TableSummary {
+        let mut table = TableSummary::new("patient", "Patient");
+        table.counts.lines = lines;
+        table.counts.rows = lines - rejected;
+        if rejected > 0 {
+            table.counts.rejected.insert(Reason::NotJson, rejected);
+        }
+        table.duplicates = duplicates;
+        table.deleted_within_run = deleted;
+        table.live_rows = lines - rejected - duplicates - deleted;
+        table
+    }
+
+    fn output(format: &'static str, written: Written) -> OutputSummary {
+        OutputSummary { format, written }
+    }
+
+    #[test]
+    fn every_row_that_was_read_is_in_one_count() {
+        let mut delta = table(100, 7, 5, 3);
+        let written =
+            Written { inserted: 60, updated: 15, unchanged: 10, deleted: 4, ..Written::default() };
+        delta.outputs = vec![output("csv", Written::default()), output("deltalake", written)];
+        let mut files = table(20, 1, 2, 0);
+        files.outputs = vec![output("parquet", Written { rows: 17, ..Written::default() })];
+        let mut failed = table(30, 4, 1, 1);
+        failed.error = Some(Error::failed("disk full"));
+        let mut unread = TableSummary::new("device", "Device");
+        unread.error = Some(Error::failed("no such file"));
+        let totals = Totals::of(&[delta, files, failed, unread]);
+        let parts = [
+            totals.written,
+            totals.unchanged,
+            totals.duplicates,
+            totals.deleted_within_run,
+            totals.not_written,
+            totals.rejected,
+        ];
+        assert_eq!((totals.read, parts), (150, [92, 10, 8, 4, 24, 12]));
+        assert_eq!(parts.iter().sum::<u64>(), totals.read);
+        assert_eq!((totals.inserted, totals.updated, totals.deleted), (60, 15, 4));
+        assert_eq!(
+            totals.to_string(),
+            "92 written (60 new, 15 updated), 10 older than the table's, 8 replaced by later rows, \
+             4 deleted by the export, 24 not written, as their tables did not complete, 12 rejected"
+        );
+    }
+
+    #[test]
+    fn what_did_not_occur_is_not_told() {
+        assert_eq!(Totals::of(&[table(1, 0, 0, 0)]).to_string(), "1 written");
     }
 }

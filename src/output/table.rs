@@ -27,7 +27,7 @@ pub struct TableRun<'a> {
 }
 
 /// What became of a table.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Written {
     /// Live data files after the run.
     pub files: u64,

@@ -219,6 +219,12 @@ pub(super) fn unanswered(error: &StoreError) -> bool {
 pub(crate) fn plain(error: StoreError) -> Box<dyn StdError + Send + Sync> {
     match error {
         StoreError::Generic { source, .. } if source.is::<Error>() => source,
+        // The library's own words for a disk's errors ("Unable to walk dir") say nothing more than
+        // the cause does.
+        StoreError::Generic { store: "LocalFileSystem", source } => match source.source() {
+            Some(cause) => cause.to_string().into(),
+            None => source,
+        },
         error => Box::new(error),
     }
 }

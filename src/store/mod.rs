@@ -220,6 +220,22 @@ impl Folder {
         self.local.as_ref().is_none_or(|path| path.is_dir())
     }
 
+    /// Refuses a local folder that does not exist; `role` says which it is, like `input folder`.
+    ///
+    /// # Errors
+    /// [`Exit::FolderMissing`], also where there is a file of that name.
+    pub fn require(&self, role: &str) -> Result<()> {
+        if self.exists() {
+            return Ok(());
+        }
+        let file = self.local.as_ref().is_some_and(|path| path.exists());
+        let message = match file {
+            true => format!("The {role} '{self}' is a file; name the folder that holds it"),
+            false => format!("The {role} '{self}' does not exist"),
+        };
+        Err(Error::new(Exit::FolderMissing, message))
+    }
+
     /// This folder; on a disk, if there is no such folder yet, the one above it that there is.
     pub fn nearest(&self) -> Result<Self> {
         let local = self.local.as_deref();

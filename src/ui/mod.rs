@@ -26,6 +26,12 @@ pub fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{plural}", thousands(number))
 }
 
+/// What happened to so many rows: "1 row was rejected", "1,234 rows were rejected".
+pub fn were(rows: u64, what: &str) -> String {
+    let verb = if rows == 1 { "was" } else { "were" };
+    format!("{} {verb} {what}", counted(rows, "row"))
+}
+
 /// The largest amount of memory this process has held, in bytes; `None` where the system
 /// doesn't tell.
 pub fn peak_memory() -> Option<u64> {

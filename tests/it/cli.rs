@@ -241,9 +241,42 @@ fn what_is_not_there_yet_is_refused_not_ignored() {
 fn a_missing_input_folder_is_said_so() {
     let site = site();
     let ended = run(&site, &["nowhere", "out", "phi"], &[]);
-    says(&ended, 54, &["The input folder 'nowhere' does not exist"]);
+    says(&ended, 54, &["The input folder '", "nowhere' does not exist"]);
     let ended = run(&site, &["in/p.ndjson", "out", "phi"], &[]);
-    says(&ended, 54, &["'in/p.ndjson'"]);
+    says(&ended, 54, &["in/p.ndjson' is a file; name the folder that holds it"]);
+    let ended = run(&site, &["convert", "in/p.ndjson", "out"], &[]);
+    says(&ended, 54, &["in/p.ndjson' is a file; name the folder that holds it"]);
+}
+
+#[test]
+fn a_slip_in_a_command_is_no_folder() {
+    let site = site();
+    for (args, meant) in [
+        (&["covert", "out", "lake"][..], "convert"),
+        (&["expotr", "https://ehr.example/fhir", "dir"][..], "export"),
+        (&["demmo"][..], "demo"),
+        (&["etl", "stduy"][..], "study"),
+    ] {
+        let ended = run(&site, args, &[]);
+        says(&ended, 2, &[&format!("is `{meant}` meant?")]);
+    }
+    // A folder of such a name is one.
+    std::fs::rename(site.path("in"), site.path("covert")).unwrap();
+    let args = ["covert", "out", "phi", "--export-group=g", "--export-timestamp=2024-01-01"];
+    says(&run(&site, &args, &[]), 0, &["Read 2 rows"]);
+}
+
+#[test]
+fn a_variable_that_has_no_effect_is_told() {
+    let site = site();
+    let slips = [("CUMULUS_ETL_OUPUT_FORMAT", "csv"), ("CUMULUS_LIBRARY_TABEL", "x")];
+    let args = ["in", "out", "phi", "--export-group=g", "--export-timestamp=2024-01-01"];
+    let ended = run(&site, &args, &slips);
+    let told = "CUMULUS_ETL_OUPUT_FORMAT has no effect; is CUMULUS_ETL_OUTPUT_FORMAT meant?";
+    says(&ended, 0, &[told, "CUMULUS_LIBRARY_TABEL has no effect"]);
+    // An empty one is as good as none.
+    let ended = run(&site, &args, &[("CUMULUS_ETL_OUPUT_FORMAT", "")]);
+    assert!(!ended.err.contains("no effect"), "{}", ended.err);
 }
 
 #[test]
