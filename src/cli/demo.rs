@@ -137,7 +137,11 @@ fn program_name() -> String {
         return NAME.to_owned();
     }
     let here = std::env::current_dir().unwrap_or_default();
-    program.strip_prefix(here).unwrap_or(&program).display().to_string()
+    match program.strip_prefix(here) {
+        // Without a folder in it, the shell would look for it on PATH.
+        Ok(below) => std::path::Path::new(".").join(below).display().to_string(),
+        Err(_) => program.display().to_string(),
+    }
 }
 
 fn look(program: &str, output: &str, phi: &str, database: &str) -> String {
