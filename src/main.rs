@@ -3,19 +3,30 @@
 use std::process::ExitCode;
 
 use cumulus_etl::cli::Cli;
+use cumulus_etl::error::{Exit, Result};
+use cumulus_etl::{secrecy, stop, store, ui};
 
 // Arrow and Parquet make many small allocations on all threads at once.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let result = Cli::from_process().run();
-    cumulus_etl::stop::leave_the_end_to_the_signal();
+    let result = ui::without_panic(run);
+    stop::leave_the_end_to_the_signal();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            cumulus_etl::ui::last_words(&error.to_string(), error.exit());
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
+            ui::last_words(&error.to_string(), error.exit());
             ExitCode::from(error.exit() as u8)
         }
+        // It has been told.
+        None => ExitCode::from(Exit::Failed as u8),
     }
+}
+
+fn run() -> Result<()> {
+    secrecy::forbid_core_dumps()?;
+    let command = Cli::from_process();
+    store::start()?;
+    command.run()
 }

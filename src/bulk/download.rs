@@ -21,9 +21,12 @@ use super::transfer::{Failure, transfer};
 use crate::error::{Context, Error, Result};
 use crate::http::{Client, Pace};
 use crate::memory::cores;
+use crate::threads::{Pool, Thread};
 
 /// Files that wait to be made durable, at most: downloads go on while the disk is slow.
 const WAITING: usize = 8192;
+
+const DOWNLOADS: Thread = Thread::named("download");
 
 /// What all downloads share.
 pub(super) struct Shared {
@@ -57,11 +60,9 @@ pub(super) async fn download(shared: Arc<Shared>, entries: Arc<[Entry]>) -> Resu
     let (sender, arrivals) = mpsc::channel(WAITING);
     let committer = {
         let shared = shared.clone();
-        std::thread::Builder::new()
-            .name("commit".to_owned())
-            .spawn(move || commit_all(&shared.site, &shared.log, &shared.tally, arrivals))
-    }
-    .context("cannot begin to write files")?;
+        let commit = move || commit_all(&shared.site, &shared.log, &shared.tally, arrivals);
+        Thread::named("commit").start(commit).context("cannot begin to write files")?
+    };
 
     let queue = Arc::new(Queue { entries, todo, next: AtomicUsize::new(0) });
     let workers = shared.gate.max().min(queue.todo.len());
@@ -71,9 +72,13 @@ pub(super) async fn download(shared: Arc<Shared>, entries: Arc<[Entry]>) -> Resu
         let (shared, queue, sender) = (shared.clone(), queue.clone(), sender.clone());
         // The first of them gets what is left over.
         let workers = workers / threads + usize::from(number < workers % threads);
-        let thread = std::thread::Builder::new().name("download".to_owned());
-        let work = move || on_this_thread(shared, &queue, &sender, workers);
-        running.push(thread.spawn(work).context("cannot begin to download")?);
+        let work = {
+            let queue = queue.clone();
+            move || on_this_thread(shared, &queue, &sender, workers)
+        };
+        // Where one can't be started, the others begin no further file.
+        let started = DOWNLOADS.start(work).inspect_err(|_| queue.stop());
+        running.push(started.context("cannot begin to download")?);
     }
     drop(sender);
     let mut missing = Vec::new();
@@ -119,8 +124,7 @@ fn on_this_thread(
     sender: &mpsc::Sender<Arrived>,
     workers: usize,
 ) -> Result<Vec<Missing>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("cannot begin to download")?;
+    let runtime = Pool::on_this_thread(DOWNLOADS).build().context("cannot begin to download")?;
     let client = shared.client.with_own_connections()?;
     runtime.block_on(async {
         let mut running = JoinSet::new();

@@ -48,6 +48,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, io, thread};
 
 use crate::error::{Context, Error, Exit, Result};
+use crate::threads::{Thread, join};
 use chunk::Chunk;
 use files::Files;
 use kind::Kind;
@@ -142,13 +143,15 @@ fn generate_with(
         }
     };
     let counts = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.clamp(1, 64)).map(|_| scope.spawn(work)).collect();
+        let thread = Thread::named("demo");
+        let workers = (0..threads.clamp(1, 64)).map(|_| thread.start_in(scope, work));
+        // Where one can't be started, the others have no chunks left to wait for.
+        let workers: Vec<_> = workers
+            .collect::<Result<_>>()
+            .inspect_err(|_| next.store(chunks, Ordering::Relaxed))?;
         let mut total = chunk::Counts::default();
         for worker in workers {
-            match worker.join() {
-                Ok(counts) => total.add(&counts?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            total.add(&join(worker)?);
         }
         Ok::<_, Error>(total)
     })?;

@@ -36,6 +36,7 @@ use crate::memory;
 use crate::output::{SinkOptions, Sinks, completion};
 use crate::stop;
 use crate::store::{Folder, StoreOptions, WorkFolder};
+use crate::threads::{Thread, join};
 use crate::ui::Progress;
 use exported::Exported;
 use plan::{Export, TablePlan};
@@ -249,6 +250,11 @@ impl Run<'_> {
     }
 }
 
+/// Writes tables.
+const PUBLISHER: Thread = Thread::named("publish");
+/// Completes tables once they are written.
+const COMPLETER: Thread = Thread::named("complete");
+
 /// Scrubs one table after the other; meanwhile those that are scrubbed are published.
 fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<Summary> {
     let scrubber = || Scrubber::new(Anonymizer::new(run.codebook.clone(), run.bases.clone()));
@@ -270,21 +276,26 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
         // Encounter's completion rows before anything else. On a disk one table at a time, for no
         // more than one table's row groups in memory; in a bucket one waits while another works.
         let publishers = run.publishers();
-        let publisher = scope.spawn(move || {
+        let publisher = PUBLISHER.start_in(scope, move || {
             let publish = |(plan, scrubbed, scrubbing)| {
                 let table = publish::publish(run, plan, scrubbed, scrubbing);
                 written_in.send(table).is_ok()
             };
             if !scrubbed_out.recv().is_ok_and(&publish) {
-                return;
+                return Ok(());
             }
+            let publish_all = || while scrubbed_out.recv().is_ok_and(&publish) {};
             thread::scope(|scope| {
-                for _ in 0..publishers {
-                    scope.spawn(|| while scrubbed_out.recv().is_ok_and(&publish) {});
+                // This thread is one of them.
+                let started = (1..publishers)
+                    .try_for_each(|_| PUBLISHER.start_in(scope, publish_all).map(drop));
+                if started.is_ok() {
+                    publish_all();
                 }
-            });
-        });
-        let completer = scope.spawn(move || {
+                started
+            })
+        })?;
+        let completer = COMPLETER.start_in(scope, move || {
             let mut summary = Summary::default();
             for mut table in written_out {
                 publish::complete(run, &mut table);
@@ -295,7 +306,7 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
             let place = |table: &TableSummary| plans.iter().position(|p| p.name == table.name);
             summary.tables.sort_by_key(place);
             summary
-        });
+        })?;
         for plan in plans.iter().take_while(|_| !stop::is_asked()) {
             let bytes = plan.files.iter().map(|file| file.bytes).sum();
             let progress = Progress::begin(&plan.name, bytes, run.bars);
@@ -308,9 +319,9 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
             }
         }
         drop(scrubbed_in);
-        let written = publisher.join();
-        let completed = completer.join();
-        written.and(completed).map_err(|_| Error::failed("writing a table has failed unexpectedly"))
+        let written = join(publisher);
+        let completed = join(completer);
+        written.map(|()| completed)
     })
 }
 

@@ -25,6 +25,7 @@ use crate::output::staged::{Staged, StagedLines};
 use crate::stop;
 use crate::store::{Finishing, Folder, Upload, WorkFolder};
 use crate::table::{Shape, schema};
+use crate::threads::Thread;
 use crate::ui::Progress;
 
 /// Chunks between the reader and the end of the line, per worker: what bounds memory, together
@@ -92,6 +93,11 @@ struct Done {
     result: Result<Scrubbed>,
 }
 
+/// Reads a table's files.
+const READER: Thread = Thread::named("read");
+/// De-identifies rows.
+const WORKER: Thread = Thread::named("scrub");
+
 /// De-identifies all of a table's files.
 ///
 /// `deletes` are the anonymous IDs of rows to delete.
@@ -110,13 +116,18 @@ pub(super) fn scrub_table(
     let room = Room::new(budget().chunks);
     thread::scope(|scope| {
         let reader_done = done_in.clone();
-        scope.spawn(|| read_files(source, plan, progress, jobs_in, reader_done, (take, &room)));
-        for _ in 0..workers {
-            let (jobs, done) = (jobs_out.clone(), done_in.clone());
-            scope.spawn(|| work(source, plan.resource_type, jobs, done));
-        }
+        let read = || read_files(source, plan, progress, jobs_in, reader_done, (take, &room));
+        let start = || {
+            READER.start_in(scope, read)?;
+            for _ in 0..workers {
+                let (jobs, done) = (jobs_out.clone(), done_in.clone());
+                WORKER.start_in(scope, || work(source, plan.resource_type, jobs, done))?;
+            }
+            Ok(())
+        };
+        let started = start();
         drop((jobs_out, done_in));
-        let result = collector.collect(&done_out, (&give_back, &room));
+        let result = started.and_then(|()| collector.collect(&done_out, (&give_back, &room)));
         // Where the collector has failed, the others must not wait for it.
         drop((done_out, give_back));
         room.close();

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use crate::error::Result;
+use crate::threads::Thread;
 
 /// Does the jobs `0..jobs` on up to `threads` threads, begun in order; gives their results in
 /// order. After a failure no further job begins.
@@ -18,21 +19,24 @@ pub fn run<T: Send>(
     }
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let results = Mutex::new(Vec::with_capacity(jobs));
-    thread::scope(|scope| {
-        for _ in 0..threads.min(jobs) {
-            scope.spawn(|| {
-                while !failed.load(Relaxed) {
-                    let index = next.fetch_add(1, Relaxed);
-                    if index >= jobs {
-                        break;
-                    }
-                    let result = job(index);
-                    failed.fetch_or(result.is_err(), Relaxed);
-                    results.lock().unwrap_or_else(|e| e.into_inner()).push((index, result));
-                }
-            });
+    let worker = || {
+        while !failed.load(Relaxed) {
+            let index = next.fetch_add(1, Relaxed);
+            if index >= jobs {
+                break;
+            }
+            let result = job(index);
+            failed.fetch_or(result.is_err(), Relaxed);
+            results.lock().unwrap_or_else(|e| e.into_inner()).push((index, result));
         }
-    });
+    };
+    thread::scope(|scope| {
+        let mut workers = 0..threads.min(jobs);
+        let started =
+            workers.try_for_each(|_| Thread::named("write").start_in(scope, worker).map(drop));
+        failed.fetch_or(started.is_err(), Relaxed);
+        started
+    })?;
     let mut results = results.into_inner().unwrap_or_else(|e| e.into_inner());
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()

@@ -12,7 +12,7 @@ use object_store::{
 };
 use tokio::task::JoinHandle;
 
-use super::{Folder, RUNTIME, block_on, plain};
+use super::{Folder, block_on, plain, runtime};
 use crate::error::{Context, Error, Result};
 
 /// What reads an object from its start.
@@ -38,7 +38,7 @@ impl Folder {
     pub fn request_first(&self, name: &str, bytes: usize) -> Requested {
         let first = self.local().is_none().then(|| {
             let (store, path) = (self.store().clone(), self.path(name));
-            Task(RUNTIME.spawn(first(store, path, bytes.clamp(1, self.parts.bytes) as u64)))
+            Task(runtime().spawn(first(store, path, bytes.clamp(1, self.parts.bytes) as u64)))
         });
         Requested {
             folder: self.clone(),
@@ -178,7 +178,7 @@ impl Download {
             let range = self.next..self.size.min(self.next.saturating_add(self.step));
             self.next = range.end;
             let part = part(self.store.clone(), self.path.clone(), self.e_tag.clone(), range);
-            self.under_way.push_back(Task(RUNTIME.spawn(part)));
+            self.under_way.push_back(Task(runtime().spawn(part)));
         }
     }
 }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{Folder, block_on, plain};
 use crate::error::{Context, Error, Result};
+use crate::threads::Thread;
 
 /// How often the holder renews it.
 const RENEW: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 10_000 });
@@ -53,7 +54,7 @@ impl Lease {
         let version = held.take()?;
         let object = held.clone();
         let (stop, stopped) = channel();
-        let renewals = thread::Builder::new().name("lease".to_owned()).spawn(move || {
+        let renewals = Thread::named("lease").start(move || {
             let mut version = Some(version);
             while stopped.recv_timeout(RENEW) == Err(RecvTimeoutError::Timeout) {
                 // After one that failed the next may succeed: the server may have been away.
@@ -74,7 +75,8 @@ impl Lease {
                 let _ = block_on(object.store.delete(&object.path));
             }
         });
-        let renewals = renewals.context("cannot start a thread")?;
+        // Nobody would renew it: others need not wait until it looks dead.
+        let renewals = renewals.inspect_err(|_| drop(block_on(held.store.delete(&held.path))))?;
         Ok(Self { object: held, stop: Some(stop), renewals: Some(renewals) })
     }
 

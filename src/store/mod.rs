@@ -26,7 +26,7 @@ use std::future::Future;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path as FsPath, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -34,11 +34,12 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::{Path, PathPart};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
 use crate::stop::Writer;
+use crate::threads::{Pool, Thread};
 pub use download::{Reader, Requested};
 pub(crate) use explain::plain;
 pub use lock::Lock;
@@ -49,23 +50,41 @@ pub use upload::{Finishing, Upload};
 pub use veiled::{Veiled, VeiledWriter};
 pub use work::{WorkFolder, remove_work_folders};
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("store")
-        .enable_all()
-        .build()
-        .expect("the operating system starts threads")
-});
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
+/// Threads for what blocks, from the start. Who opens a Delta table takes one, and needs another
+/// for its files.
+const BLOCKING: usize = 4;
+
+fn build_runtime() -> Result<Runtime> {
+    Pool::of(Thread::named("store"), 2).with_reserve(BLOCKING).build()
+}
+
+/// Starts the threads that everything here runs on. The program calls it first: later there would
+/// be no way to say that they can't be had, other than a panic.
+///
+/// # Errors
+/// The system does not start that many threads (exit 70).
+pub fn start() -> Result<()> {
+    if RUNTIME.get().is_none() {
+        let runtime = build_runtime()?;
+        RUNTIME.get_or_init(|| runtime);
+    }
+    Ok(())
+}
+
+fn runtime() -> &'static Runtime {
+    RUNTIME.get_or_init(|| build_runtime().unwrap_or_else(|error| panic!("{error}")))
+}
 
 /// Runs `future` to its end on the stores' runtime. Not from asynchronous code.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    RUNTIME.block_on(future)
+    runtime().block_on(future)
 }
 
 /// Runs `future` beside everything else, on the stores' runtime.
 pub fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) {
-    drop(RUNTIME.spawn(future));
+    drop(runtime().spawn(future));
 }
 
 /// A folder (or bucket prefix), and everything below it.

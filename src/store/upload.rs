@@ -6,7 +6,7 @@ use object_store::{ObjectStoreExt, WriteMultipart};
 use tokio::task::JoinHandle;
 
 use super::staging::Staging;
-use super::{Folder, RUNTIME, block_on, plain};
+use super::{Folder, block_on, plain, runtime};
 use crate::error::{Context, Result};
 use crate::stop;
 
@@ -97,7 +97,7 @@ impl Upload {
         }
         let target = self.target.take();
         let (store, path) = (self.folder.store().clone(), self.folder.path(&self.name));
-        let under_way = RUNTIME.spawn(async move {
+        let under_way = runtime().spawn(async move {
             match target {
                 Some(Target::Small(bytes)) => store.put(&path, bytes.into()).await.map(|_| ()),
                 Some(Target::Large(writer)) => writer.finish().await.map(|_| ()),
@@ -114,7 +114,7 @@ impl Upload {
         let upload = block_on(self.folder.store().put_multipart(&path));
         let upload = upload.map_err(|error| io::Error::other(plain(error)))?;
         let mut writer = WriteMultipart::new_with_chunk_size(upload, self.folder.parts.bytes);
-        let _runtime = RUNTIME.enter();
+        let _runtime = runtime().enter();
         writer.write(bytes);
         Ok(writer)
     }
@@ -139,7 +139,7 @@ impl Write for Upload {
                 let ready = block_on(writer.wait_for_capacity(parts.in_flight));
                 ready.map_err(|error| io::Error::other(plain(error)))?;
                 // Parts are sent by tasks of the runtime.
-                let _runtime = RUNTIME.enter();
+                let _runtime = runtime().enter();
                 writer.write(data);
                 data.len()
             }

@@ -1,11 +1,11 @@
 //! Room for statements that are long chains: what reads, plans and runs them, and what takes them
 //! apart, goes as deep as they are long.
 
-use std::panic;
 use std::sync::{Mutex, PoisonError};
-use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
+use std::thread::scope;
 
-use crate::error::{Context, Result};
+use crate::error::Result;
+use crate::threads::{Thread, join};
 
 /// Bytes of a stack on which a statement of [`LINKS`] can be worked on. Only what is used of them is
 /// taken.
@@ -14,23 +14,12 @@ pub const STACK: usize = 256 << 20;
 /// Operators, set operations and joins that a statement may have.
 pub const LINKS: usize = 5_000;
 
+/// A thread with room.
+const THREAD: Thread = Thread::named("study").with_stack(STACK);
+
 /// Does something where there is room.
 pub fn with<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    scope(|scope| join(spawn(scope, work)?))
-}
-
-/// A thread with room.
-pub fn spawn<'scope, T: Send + 'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    work: impl FnOnce() -> T + Send + 'scope,
-) -> Result<ScopedJoinHandle<'scope, T>> {
-    let thread = Builder::new().name("study".to_owned()).stack_size(STACK);
-    thread.spawn_scoped(scope, work).context("the system starts no thread")
-}
-
-/// What a thread gives; its panic, if it has one.
-pub fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
+    scope(|scope| join(THREAD.start_in(scope, work)?))
 }
 
 /// Does something with all items, several at once. After an error, what is under way comes to its end
@@ -60,7 +49,7 @@ pub fn each<T: Sync>(
         }
     };
     scope(|scope| {
-        let workers = (0..threads).map(|_| spawn(scope, worker));
+        let workers = (0..threads).map(|_| THREAD.start_in(scope, worker));
         let workers: Vec<_> = workers.collect::<Result<_>>()?;
         workers.into_iter().for_each(join);
         Ok(())

@@ -1,10 +1,12 @@
 //! What the user sees: messages, progress, the closing summary.
 
 mod logging;
+mod panics;
 mod progress;
 pub mod signals;
 
 pub use logging::{LogFormat, init, last_words};
+pub use panics::without_panic;
 pub use progress::{Bar, Progress};
 
 /// A count with thousands separated, as the summaries show it.

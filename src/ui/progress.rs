@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing::info;
 
+use crate::threads::{self, Thread};
+
 /// Time between two lines in a log.
 const INTERVAL: Duration = Duration::from_secs(10);
 
@@ -121,7 +123,10 @@ impl Bar {
     /// Begins to wait for something that does not say how long it takes.
     pub fn waiting(name: &str) -> Self {
         let bar = Self::begin(name, ProgressBar::new_spinner(), "{prefix:22} {spinner} {msg}");
-        bar.bar.enable_steady_tick(Duration::from_millis(200));
+        // Its library would panic where no thread can be had; the bar then stands still.
+        if threads::can_start(Thread::named("bar"), 1).is_ok() {
+            bar.bar.enable_steady_tick(Duration::from_millis(200));
+        }
         bar
     }
 

@@ -6,12 +6,12 @@
 
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Context, Exit, Result};
+use crate::threads::Thread;
 use crate::ui::last_words;
 use crate::{stop, store};
 
@@ -52,33 +52,30 @@ pub fn install() -> Result<()> {
         std::io::Result::Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
     })
     .context("cannot listen for signals")?;
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            let exit = store::block_on(async {
+    let thread = Thread::named("signals").start(move || {
+        let exit = store::block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => Exit::Interrupted,
+                _ = terminate.recv() => Exit::Terminated,
+            }
+        });
+        stop::ask(exit);
+        let prepare = ahead().take();
+        let telling = prepare.and_then(|prepare| prepare());
+        stop::wait_for_writers(PATIENCE);
+        store::remove_work_folders();
+        if let Some(telling) = telling {
+            store::block_on(async {
                 tokio::select! {
-                    _ = interrupt.recv() => Exit::Interrupted,
-                    _ = terminate.recv() => Exit::Terminated,
+                    () = telling => {}
+                    // Who asks twice is in a hurry.
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
                 }
             });
-            stop::ask(exit);
-            let prepare = ahead().take();
-            let telling = prepare.and_then(|prepare| prepare());
-            stop::wait_for_writers(PATIENCE);
-            store::remove_work_folders();
-            if let Some(telling) = telling {
-                store::block_on(async {
-                    tokio::select! {
-                        () = telling => {}
-                        // Who asks twice is in a hurry.
-                        _ = interrupt.recv() => {}
-                        _ = terminate.recv() => {}
-                    }
-                });
-            }
-            last_words(stop::MESSAGE, exit);
-            std::process::exit(exit as i32);
-        })
-        .context("cannot listen for signals")?;
-    Ok(())
+        }
+        last_words(stop::MESSAGE, exit);
+        std::process::exit(exit as i32);
+    });
+    thread.map(drop).context("cannot listen for signals")
 }

@@ -16,6 +16,7 @@ use super::stores::Stores;
 use crate::error::Result;
 use crate::store::{Entry, Folder};
 use crate::study::StudyName;
+use crate::threads::{Thread, join};
 
 /// All tables that a session knows.
 #[derive(Debug)]
@@ -217,13 +218,11 @@ struct Schema {
 impl SchemaProvider for Schema {
     fn table_names(&self) -> Vec<String> {
         // Asked for within asynchronous code, where this thread may not wait for a store.
-        std::thread::scope(|scope| {
-            let names = scope.spawn(|| self.tables.names()).join();
-            match names {
-                Ok(Ok(names)) => names.into_iter().collect(),
-                _ => Vec::new(),
-            }
-        })
+        let names = std::thread::scope(|scope| {
+            join(Thread::named("names").start_in(scope, || self.tables.names())?)
+        });
+        // There is no way to hand on an error here.
+        names.map(|names| names.into_iter().collect()).unwrap_or_default()
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {

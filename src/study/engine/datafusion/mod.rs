@@ -26,7 +26,6 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionStateBuilder;
-use tokio::runtime::Builder;
 
 use self::build::Building;
 use self::catalog::{Catalog, Tables};
@@ -40,6 +39,11 @@ use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::dialect::{self, Command};
 use crate::study::{StudyName, room};
+use crate::threads::{Pool, Thread};
+
+/// Threads for what blocks, from the start. Who opens a table takes one, and needs another for its
+/// files.
+const BLOCKING: usize = 4;
 
 /// Where the tables are that studies are made of.
 #[derive(Clone, Debug)]
@@ -108,13 +112,9 @@ impl DataFusion {
         let tables = Arc::new(Tables::new(source, Database::new(database), stores));
         let catalog = Arc::new(Catalog(tables.clone()));
         let context = session::context(attach(session::builder(limits, environment)), catalog);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(limits.threads.max(1))
-            .thread_name("engine")
-            .thread_stack_size(room::STACK)
-            .enable_all()
-            .build()
-            .context("cannot start the query engine")?;
+        let thread = Thread::named("engine").with_stack(room::STACK);
+        let runtime = Pool::of(thread, limits.threads.max(1)).with_reserve(BLOCKING).build();
+        let runtime = runtime.context("cannot start the query engine")?;
         Ok(Self { runner: Arc::new(Runner { context, tables, runtime, work }) })
     }
 }

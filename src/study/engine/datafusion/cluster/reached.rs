@@ -11,6 +11,7 @@ use url::Url;
 
 use super::super::stores;
 use crate::store::{Folder, StoreOptions};
+use crate::threads::{Thread, join};
 
 /// All stores that this process can reach, by the names that [`stores::name`] gives them.
 pub struct Reached {
@@ -43,12 +44,11 @@ impl ObjectStoreRegistry for Reached {
         let url = stores::url_of(name);
         // Credentials may have to be asked for, and tasks are asynchronous.
         let opened = std::thread::scope(|scope| {
-            scope.spawn(|| Folder::open_with(&url, &self.options)).join()
+            join(Thread::named("open").start_in(scope, || Folder::open_with(&url, &self.options))?)
         });
         match opened {
-            Ok(Ok(folder)) => Ok(folder.store().clone()),
-            Ok(Err(error)) => Err(DataFusionError::External(Box::new(error))),
-            Err(_) => Err(DataFusionError::Execution(format!("cannot open '{url}'"))),
+            Ok(folder) => Ok(folder.store().clone()),
+            Err(error) => Err(DataFusionError::External(Box::new(error))),
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
@@ -16,7 +15,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tracing::info;
 
 use super::super::session::{Limits, disk, equipped};
@@ -25,8 +24,10 @@ use super::reached::Reached;
 use super::said;
 use super::{Cluster, failed};
 use crate::error::{Context, Error, Exit, Result};
+use crate::memory::cores;
 use crate::store::{StoreOptions, WorkFolder};
 use crate::study::room;
+use crate::threads::{Pool, Thread};
 
 /// An executor that has been silent for so long is taken for lost, and its tasks are given to
 /// others. It says something every 5 seconds at least.
@@ -37,6 +38,8 @@ const LOOK_EVERY: u64 = 5;
 const KEEP: u64 = 60;
 /// An executor that begins before its scheduler waits for it.
 const WAIT_FOR_SCHEDULER: u16 = 120;
+/// Threads for what blocks, from the start: tables' files are read by them.
+const BLOCKING: usize = 4;
 /// Bytes of a message: plans name every file of the tables that they read.
 const MESSAGE: u32 = 256 << 20;
 
@@ -180,11 +183,6 @@ fn session_config() -> SessionConfig {
 }
 
 fn runtime() -> Result<Runtime> {
-    Builder::new_multi_thread()
-        .thread_name("cluster")
-        .thread_stack_size(room::STACK)
-        .thread_keep_alive(Duration::from_secs(10))
-        .enable_all()
-        .build()
-        .context("cannot start threads")
+    let thread = Thread::named("cluster").with_stack(room::STACK);
+    Pool::of(thread, cores()).with_reserve(BLOCKING).build()
 }

@@ -1,0 +1,214 @@
+//! Threads and runtimes, and what happens where the system gives no more of them.
+//!
+//! A container's pids limit, or a user's limit of processes, can be met at any moment. The standard
+//! library's `spawn` and Tokio panic then; what is started here fails as anything else does, with
+//! exit code 70 and a word on the limit.
+
+use std::io;
+use std::panic;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
+
+use crate::error::{Error, Exit, Result};
+
+/// How long an idle thread of a runtime stays: what has once been given may not be given again.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A thread to be started: its name, and how much stack it has.
+#[derive(Clone, Copy, Debug)]
+pub struct Thread {
+    name: &'static str,
+    stack: Option<usize>,
+}
+
+impl Thread {
+    /// A thread with this name and the system's usual stack.
+    pub const fn named(name: &'static str) -> Self {
+        Self { name, stack: None }
+    }
+
+    /// The same thread with a stack of so many bytes. Only what is used of them is taken.
+    pub const fn with_stack(self, bytes: usize) -> Self {
+        Self { stack: Some(bytes), ..self }
+    }
+
+    fn builder(self) -> Builder {
+        let builder = Builder::new().name(self.name.to_owned());
+        match self.stack {
+            Some(bytes) => builder.stack_size(bytes),
+            None => builder,
+        }
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The system starts no further thread (exit 70). `work` is dropped then, with all it holds.
+    pub fn start<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>> {
+        self.builder().spawn(work).map_err(|error| refused(&error))
+    }
+
+    /// Starts it within a scope.
+    ///
+    /// # Errors
+    /// The system starts no further thread (exit 70). `work` is dropped then, with all it holds.
+    /// The scope still waits for the threads that it has: they must not wait for this one.
+    pub fn start_in<'scope, T: Send + 'scope>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        work: impl FnOnce() -> T + Send + 'scope,
+    ) -> Result<ScopedJoinHandle<'scope, T>> {
+        self.builder().spawn_scoped(scope, work).map_err(|error| refused(&error))
+    }
+}
+
+/// What a thread gives; its panic, if it has one.
+pub fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
+}
+
+fn refused(error: &io::Error) -> Error {
+    Error::new(
+        Exit::Failed,
+        format!(
+            "the system starts no further thread ({error}): a limit of this container or user has \
+             been reached. Raise it (docker run --pids-limit, a pod's podPidsLimit, ulimit -u), or \
+             have fewer threads (--threads)"
+        ),
+    )
+}
+
+/// A Tokio runtime to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    thread: Thread,
+    workers: usize,
+    reserve: usize,
+}
+
+impl Pool {
+    /// A runtime with so many threads that run tasks.
+    pub const fn of(thread: Thread, workers: usize) -> Self {
+        Self { thread, workers, reserve: 1 }
+    }
+
+    /// A runtime whose tasks all run on the thread that waits for them.
+    pub const fn on_this_thread(thread: Thread) -> Self {
+        Self { thread, workers: 0, reserve: 1 }
+    }
+
+    /// The same runtime with so many threads, from the start, for what blocks (files, names of
+    /// hosts). Others come when they are needed. What blocks may itself wait for more of its kind,
+    /// which would never begin if the system gave no further thread.
+    pub const fn with_reserve(self, threads: usize) -> Self {
+        Self { reserve: threads, ..self }
+    }
+
+    /// Makes the runtime, and starts its threads.
+    ///
+    /// # Errors
+    /// The system does not start that many threads (exit 70).
+    pub fn build(self) -> Result<Runtime> {
+        // Tokio panics where its first thread can't be had, and says nothing of further ones.
+        can_start(self.thread, self.workers + self.reserve)?;
+        let mut builder = match self.workers {
+            0 => RuntimeBuilder::new_current_thread(),
+            workers => {
+                let mut builder = RuntimeBuilder::new_multi_thread();
+                builder.worker_threads(workers);
+                builder
+            }
+        };
+        if let Some(bytes) = self.thread.stack {
+            builder.thread_stack_size(bytes);
+        }
+        let builder = builder.thread_name(self.thread.name).thread_keep_alive(KEPT).enable_all();
+        let runtime = builder.build().map_err(|error| refused(&error))?;
+        // Tasks that can't end before all of them have begun take a thread each.
+        let gate = Arc::new(RwLock::new(()));
+        let closed = gate.write().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..self.reserve {
+            let gate = gate.clone();
+            drop(runtime.spawn_blocking(move || drop(gate.read())));
+        }
+        drop(closed);
+        Ok(runtime)
+    }
+}
+
+/// Whether so many further threads can be had at the same time.
+///
+/// # Errors
+/// They can't (exit 70).
+pub fn can_start(thread: Thread, count: usize) -> Result<()> {
+    let gate = RwLock::new(());
+    std::thread::scope(|scope| {
+        let closed = gate.write().unwrap_or_else(PoisonError::into_inner);
+        let waiting =
+            (0..count).try_for_each(|_| thread.start_in(scope, || drop(gate.read())).map(drop));
+        drop(closed);
+        waiting
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_have_their_names_and_stacks() {
+        const STACK: usize = 64 << 20;
+        // Deeper than a usual stack of 2 MiB.
+        fn deep(left: usize) -> usize {
+            let block = std::hint::black_box([left; 128]);
+            if left == 0 { 0 } else { deep(left - 1) + block[0] / left }
+        }
+        let thread = Thread::named("deep").with_stack(STACK);
+        let work = || (std::thread::current().name().map(str::to_owned), deep(20_000));
+        let expected = (Some("deep".to_owned()), 20_000);
+        assert_eq!(thread.start(work).unwrap().join().unwrap(), expected);
+        let scoped = std::thread::scope(|scope| thread.start_in(scope, work).map(join));
+        assert_eq!(scoped.unwrap(), expected);
+    }
+
+    #[test]
+    fn a_thread_that_the_system_refuses_is_an_error_with_exit_code_70() {
+        // No system has room for such a stack.
+        let thread = Thread::named("huge").with_stack(1 << 60);
+        let errors = [
+            thread.start(|| ()).map(drop).unwrap_err(),
+            std::thread::scope(|scope| thread.start_in(scope, || ()).map(drop)).unwrap_err(),
+            Pool::of(thread, 2).build().map(drop).unwrap_err(),
+            Pool::on_this_thread(thread).build().map(drop).unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.exit(), Exit::Failed);
+            assert!(error.to_string().contains("starts no further thread"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_blocks_finds_the_threads_of_the_reserve() {
+        let runtime = Pool::of(Thread::named("pool"), 1).with_reserve(3).build().unwrap();
+        // Each waits for the others: fewer than three threads would never end.
+        let barrier = Arc::new(std::sync::Barrier::new(3));
+        let tasks: Vec<_> = (0..3)
+            .map(|_| {
+                let barrier = barrier.clone();
+                runtime.spawn_blocking(move || {
+                    barrier.wait();
+                    std::thread::current().name().map(str::to_owned)
+                })
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(runtime.block_on(task).unwrap().as_deref(), Some("pool"));
+        }
+    }
+}

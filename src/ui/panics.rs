@@ -1,0 +1,59 @@
+//! Faults of the program itself: what is said of a panic, and how the process ends after one.
+
+use std::panic::{self, AssertUnwindSafe, Location};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::last_words;
+use crate::error::Exit;
+
+/// Runs the program; after a panic `work` has no result. A panic on any thread is told once, in the
+/// form of all other messages, by its place in the program alone: what it says may hold values of
+/// rows.
+pub fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    panic::set_hook(Box::new(|panic| {
+        // Others follow from the first.
+        if !TOLD.swap(true, Ordering::SeqCst) {
+            last_words(&message(panic.location()), Exit::Failed);
+        }
+    }));
+    panic::catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+fn message(at: Option<&Location<'_>>) -> String {
+    let at = at.map_or_else(
+        || "an unknown place".to_owned(),
+        |at| format!("{}:{}", source(at.file()), at.line()),
+    );
+    format!(
+        "the program has failed by a fault of its own, at {at}; please report this place and the \
+         command. What is written is complete, or is not seen: a further run is safe"
+    )
+}
+
+/// The path of a source file without the folder that it was compiled in.
+fn source(path: &str) -> &str {
+    match path.split_once("/registry/src/") {
+        Some((_, below)) => below.split_once('/').map_or(below, |(_, path)| path),
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_by_its_place() {
+        let said = message(Some(Location::caller()));
+        assert!(said.contains("at src/ui/panics.rs:"), "{said}");
+        assert!(message(None).contains("an unknown place"));
+    }
+
+    #[test]
+    fn folders_of_who_compiled_it_are_not_shown() {
+        let cargo = "/home/x/.cargo/registry/src/index.crates.io-1949/tokio-1.54.1/src/pool.rs";
+        assert_eq!(source(cargo), "tokio-1.54.1/src/pool.rs");
+        assert_eq!(source("src/main.rs"), "src/main.rs");
+    }
+}
