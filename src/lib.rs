@@ -35,3 +35,8 @@ pub mod table;
 pub mod text;
 pub mod threads;
 pub mod ui;
+
+#[cfg(test)]
+#[path = "../tests/it/needs.rs"]
+#[allow(dead_code, reason = "integration tests need more")]
+mod needs;

@@ -6,7 +6,6 @@ mod parts;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io::Read;
-use std::path::Path;
 
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 use tempfile::TempDir;
@@ -431,16 +430,4 @@ fn a_file_that_cannot_be_written_ends_all_threads() {
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert_eq!(errors[0].exit(), Exit::Failed);
     assert!(errors[0].to_string().contains("Patient.012.ndjson"), "{}", errors[0]);
-}
-
-/// The text of a file of facts: the project's own, else the shared reference's.
-fn facts(own: &[&str], shared: &str) -> Option<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let own = own.iter().map(|path| root.join(path));
-    let places = ["../shared/spec", "../../shared/spec"].map(|dir| root.join(dir).join(shared));
-    let found = own.chain(places).find_map(|path| fs::read_to_string(path).ok());
-    if found.is_none() {
-        println!("skipped: neither the project nor ../shared has {shared}");
-    }
-    found
 }

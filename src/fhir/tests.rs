@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::*;
+use crate::needs::shared;
 
 fn element(of: &str, name: &str) -> &'static Element {
     let found = type_named(of).unwrap_or_else(|| panic!("no type {of}"));
@@ -13,16 +13,6 @@ fn element(of: &str, name: &str) -> &'static Element {
 
 fn names(of: &str) -> Vec<&'static str> {
     type_named(of).unwrap().elements.iter().map(|element| element.name).collect()
-}
-
-/// A file or folder of the reference material beside the project, if it is there.
-fn shared(path: &str) -> Option<PathBuf> {
-    let project = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let found = project.ancestors().map(|up| up.join("shared").join(path)).find(|p| p.exists());
-    if found.is_none() {
-        println!("skipped: no shared/{path} beside the project");
-    }
-    found
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! certificates.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use cumulus_etl::http::{Auth, Client, Method, Options};
@@ -10,6 +10,7 @@ use cumulus_etl::store::block_on;
 use url::Url;
 
 use crate::loopback::{Answer, Server};
+use crate::needs;
 use crate::support::{Ended, Site, end};
 
 /// A run that ends before it has read anything: its INPUT is not there.
@@ -101,7 +102,8 @@ fn proxies_are_those_of_the_environment() {
 }
 
 /// Makes a certificate authority and a server's certificate of it, for localhost.
-fn certificates(site: &Site) -> bool {
+fn certificates(site: &Site) -> Option<()> {
+    needs::openssl()?;
     site.file("names", "subjectAltName=DNS:localhost\n");
     let openssl = |line: &str| {
         let output = Command::new("openssl")
@@ -114,11 +116,6 @@ fn certificates(site: &Site) -> bool {
         })
     };
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    if openssl("version").is_err() {
-        let text = b"certificates skipped: openssl is not installed\n";
-        let _ = io::stderr().write_all(text);
-        return false;
-    }
     openssl(&format!("req -x509 {key} -subj /CN=Hospital -days 2 -keyout ca.key -out ca.pem"))
         .and_then(|()| {
             openssl(&format!("req {key} -subj /CN=localhost -keyout server.key -out server.csr"))
@@ -130,15 +127,13 @@ fn certificates(site: &Site) -> bool {
             )
         })
         .unwrap();
-    true
+    Some(())
 }
 
 #[test]
 fn a_hospitals_own_authority_is_trusted_if_it_is_named() {
     let site = Site::new();
-    if !certificates(&site) {
-        return;
-    }
+    let Some(()) = certificates(&site) else { return };
     site.file("there", "HTTP/1.0 200 Said\r\n\r\na file");
     let mut server = Command::new("openssl")
         .args(["s_server", "-HTTP", "-cert", "server.pem", "-key", "server.key", "-accept", "0"])

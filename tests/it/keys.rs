@@ -1,11 +1,11 @@
 //! Keys: making them, showing them, and proving with them who we are.
 //!
 //! Other JOSE libraries check the proofs: jwcrypto, in the Python that `CUMULUS_TEST_PYTHON` names,
-//! and Debian's `jose`. Without them, tests say so and pass.
+//! and Debian's `jose`. Without them, tests are skipped.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,11 +16,8 @@ use cumulus_etl::store::block_on;
 use serde_json::{Value, json};
 
 use crate::loopback::{Answer, Server};
+use crate::needs;
 use crate::support::{Ended, Site, end};
-
-fn say(text: &str) {
-    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
-}
 
 fn keys(site: &Site, arguments: &[&str]) -> Ended {
     end(site.command().arg("keys").args(arguments))
@@ -217,18 +214,15 @@ fn check_with_others(site: &Site, key: &Path, alg: &str, kid: Option<&str>) {
     site.file("shown.jwks", &ended.out);
     assert_eq!(only_key(&ended.out)["alg"], alg);
     let (assertion, server) = assertion(key.to_str().unwrap());
-    match std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty()) {
-        None => say("jwcrypto skipped: CUMULUS_TEST_PYTHON names no Python (see .ci/run)"),
-        Some(python) => {
-            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/jose.py");
-            let mut command = Command::new(python);
-            let ended = end(command.arg(script).arg(site.path("shown.jwks")).arg(&assertion));
-            assert_eq!(ended.code, Some(0), "{alg}: {}", ended.err);
-            let found: Value = serde_json::from_str(&ended.out).unwrap();
-            check(&found["header"], &found["claims"], alg, kid, &server);
-        }
+    if let Some(python) = needs::python() {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/jose.py");
+        let mut command = Command::new(python);
+        let ended = end(command.arg(script).arg(site.path("shown.jwks")).arg(&assertion));
+        assert_eq!(ended.code, Some(0), "{alg}: {}", ended.err);
+        let found: Value = serde_json::from_str(&ended.out).unwrap();
+        check(&found["header"], &found["claims"], alg, kid, &server);
     }
-    if has("jose") {
+    if needs::jose().is_some() {
         let verify = ["jws", "ver", "-i", "-", "-k", &site.arg("shown.jwks"), "-O", "-"];
         let mut child = Command::new("jose")
             .args(verify)
@@ -258,14 +252,6 @@ fn check(header: &Value, claims: &Value, alg: &str, kid: Option<&str>, server: &
     assert!(expires > now && expires < now + 300, "{expires} at {now}");
 }
 
-fn has(program: &str) -> bool {
-    let there = Command::new(program).arg("--help").output().is_ok();
-    if !there {
-        say(&format!("{program} skipped: it is not installed"));
-    }
-    there
-}
-
 #[test]
 fn other_libraries_accept_what_new_keys_sign() {
     for alg in ["RS384", "ES384"] {
@@ -279,9 +265,7 @@ fn other_libraries_accept_what_new_keys_sign() {
 
 #[test]
 fn keys_of_other_tools_sign_as_well() {
-    if !has("jose") {
-        return;
-    }
+    let Some(()) = needs::jose() else { return };
     for alg in ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"] {
         let site = Site::new();
         // As a key by itself, and in a set (-s).
@@ -299,9 +283,7 @@ fn keys_of_other_tools_sign_as_well() {
 
 #[test]
 fn keys_in_pem_sign_as_well() {
-    if !has("openssl") {
-        return;
-    }
+    let Some(()) = needs::openssl() else { return };
     let site = Site::new();
     let openssl = |line: &str, name: &str| -> PathBuf {
         let arguments = line.split(' ');

@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use cumulus_etl::config::{ENV_PREFIX, ETL_KEYS};
 use serde_json::{Value, json};
 
+use crate::needs;
 use crate::s3::S3;
 use crate::support::{Site, children, deletes, end, json_file, json_lines, read_table, resource};
 
@@ -22,12 +22,7 @@ const REJECTED: u8 = 71;
 
 /// All objects with the file that they are in; `None` where there is no Python to read them.
 fn objects() -> Option<Vec<(String, Value)>> {
-    let python = std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty());
-    let Some(python) = python else {
-        let text = "Kubernetes skipped: CUMULUS_TEST_PYTHON names no Python (see .ci/run)\n";
-        let _ = io::stderr().write_all(text.as_bytes());
-        return None;
-    };
+    let python = needs::python()?;
     let root = Path::new(ROOT);
     let mut command = Command::new(python);
     command.arg(root.join("tests/it/kubernetes.py")).arg(root.join("docs/kubernetes"));

@@ -1,19 +1,19 @@
 //! Runs with little memory, in cgroups of their own.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::needs::{self, Need};
 use crate::support::{PROGRAM, Site, end, resource};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// What `scripts/with-memory-limit` ends with where no cgroup can be made.
 const IMPOSSIBLE: i32 = 77;
 
-/// The main job with so many MiB; `None`, said past the test runner's capture, where memory
-/// cannot be limited.
+/// The main job with so many MiB; `None` where memory cannot be limited.
 fn run(site: &Site, mib: u64, options: &[&str]) -> Option<String> {
     let mut job = site.command_of(&Path::new(ROOT).join("scripts/with-memory-limit"));
     job.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -21,8 +21,7 @@ fn run(site: &Site, mib: u64, options: &[&str]) -> Option<String> {
     job.args(["--export-timestamp=2024-01-01"]).args(options);
     let ended = end(&mut job);
     if ended.code == Some(IMPOSSIBLE) {
-        let _ = write!(io::stderr(), "not tested with little memory: {}", ended.err);
-        return None;
+        return needs::skip(Need::Memory, ended.err.trim());
     }
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     Some(ended.err)

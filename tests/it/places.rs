@@ -1,7 +1,6 @@
 //! Folders that are the wrong ones, can't be written, or are full.
 
 use std::fs;
-use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -10,6 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::bulk::server::{Content, Server};
+use crate::needs::{self, Need};
 use crate::support::{Ended, PROGRAM, Site, children, end, patient, resource};
 
 const FULL: &str = "No space left on device";
@@ -181,10 +181,10 @@ impl<'a> Small<'a> {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(path);
         let mounted = mount.output().is_ok_and(|output| output.status.success());
-        if !mounted {
-            let _ = io::stderr().write_all(b"disks skipped: nothing can be mounted here\n");
+        match mounted {
+            true => Some(Self(path)),
+            false => needs::skip(Need::Mounts, "this process may not mount file systems"),
         }
-        mounted.then_some(Self(path))
     }
 
     /// Mounts it again with other options.

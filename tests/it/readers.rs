@@ -1,7 +1,7 @@
 //! Other programs' readers against our tables: pyarrow, duckdb and delta-rs's Python package.
 //!
 //! `CUMULUS_TEST_PYTHON` names a Python that has them (`.ci/run` makes one). Without it these
-//! tests say so and pass.
+//! tests are skipped.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -12,6 +12,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::lake::{self, FORMATS, program, succeed};
+use crate::needs;
 use crate::support::{Site, end};
 
 /// The readers, if there are any.
@@ -20,13 +21,7 @@ fn python() -> Option<Command> {
 }
 
 fn python_with(script: &str) -> Option<Command> {
-    let python = std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty());
-    if python.is_none() {
-        let text = "readers skipped: CUMULUS_TEST_PYTHON names no Python with deltalake, duckdb \
-                    and pyarrow (see .ci/run)\n";
-        let _ = io::stderr().write_all(text.as_bytes());
-    }
-    let mut command = Command::new(python?);
+    let mut command = Command::new(needs::python()?);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(script));
     Some(command)
 }

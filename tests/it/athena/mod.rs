@@ -5,13 +5,14 @@
 
 mod inner;
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::Value;
 
+use crate::needs::{self, Need};
 use crate::s3::SECRET;
 use crate::support::{Ended, Site, children, end};
 
@@ -29,17 +30,11 @@ struct Server {
 impl Server {
     /// Starts one, if there is a Python for it.
     fn start() -> Option<Self> {
-        let skipped = || {
-            let text = "Athena skipped: CUMULUS_TEST_PYTHON names no Python with duckdb, moto and \
-                        sqlglot (see .ci/run)\n";
-            let _ = io::stderr().write_all(text.as_bytes());
-            None
-        };
-        let python = std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty());
-        let Some(python) = python else { return skipped() };
+        let python = needs::python()?;
         let has = Command::new(&python).args(["-c", "import duckdb, moto, sqlglot"]).status();
         if !has.unwrap().success() {
-            return skipped();
+            let missing = "the Python that CUMULUS_TEST_PYTHON names lacks duckdb, moto or sqlglot";
+            return needs::skip(Need::Python, missing);
         }
         let folder = tempfile::tempdir().unwrap();
         let patients = folder.path().join("patients.parquet");

@@ -1,7 +1,7 @@
 //! Compose with an S3 server as a second service.
 
 use std::fs::{self, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,9 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Job, ROOT, docker, engine, image, output, succeed};
+use super::{Job, ROOT, docker, image, output, succeed};
 use crate::bulk::server::{Content, Server};
+use crate::needs;
 use crate::support::{children, patient};
 
 const S3_IMAGE: &str = "cumulus-etl-test-s3";
@@ -24,27 +25,19 @@ fn cache() -> PathBuf {
         .join("cumulus-etl-container")
 }
 
-/// Builds the image of an S3 server, once per test run; false where there is no Python to do so.
-fn s3_image() -> bool {
-    static BUILT: OnceLock<bool> = OnceLock::new();
-    *BUILT.get_or_init(|| {
-        let python = std::env::var_os("CUMULUS_TEST_PYTHON").filter(|path| !path.is_empty());
-        let Some(python) = python else {
-            let _ = writeln!(
-                io::stderr(),
-                "S3 in containers skipped: CUMULUS_TEST_PYTHON names no Python (see .ci/run)"
-            );
-            return false;
-        };
+/// Builds the image of an S3 server, once per test run.
+fn build_s3_image(python: &Path) {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
         // The version of the machine's own tests, but for the image's Python.
         let version = "import importlib.metadata as m; print(m.version('moto'))";
-        let version = succeed(Command::new(&python).args(["-c", version]));
+        let version = succeed(Command::new(python).args(["-c", version]));
         let packages = cache().join(format!("moto-{}", version.trim()));
         if !packages.exists() {
             let made = packages.with_extension(std::process::id().to_string());
             let platform = format!("manylinux2014_{}", std::env::consts::ARCH);
             succeed(
-                Command::new(&python)
+                Command::new(python)
                     .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"])
                     .args(["--python-version", "3.13", "--platform", &platform])
                     .args(["--platform", "manylinux_2_28_x86_64", "--target"])
@@ -63,8 +56,7 @@ fn s3_image() -> bool {
         let compose = format!("services:\n  s3:\n    image: {S3_IMAGE}\n    build: .\n");
         fs::write(context.path().join("compose.yaml"), compose).unwrap();
         succeed(docker().current_dir(context.path()).args(["compose", "build"]));
-        true
-    })
+    });
 }
 
 /// An S3 server as a second service of a job's compose file, on this machine's loopback.
@@ -75,10 +67,10 @@ struct S3Service {
 impl S3Service {
     /// Adds the service and starts it, with the buckets `output` and `phi`.
     fn start(job: &Job) -> Option<Self> {
-        s3_image().then(|| {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let services = format!(
-                "services:
+        build_s3_image(&needs::python()?);
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let services = format!(
+            "services:
   s3:
     image: {S3_IMAGE}
     command: [-p, \"{port}\"]
@@ -88,28 +80,27 @@ impl S3Service {
     network_mode: host
     depends_on: [s3]
 "
-            );
-            fs::write(job.path("compose.override.yaml"), services).unwrap();
-            let settings = format!(
-                "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE
+        );
+        fs::write(job.path("compose.override.yaml"), services).unwrap();
+        let settings = format!(
+            "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE
 AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY
 AWS_EC2_METADATA_DISABLED=true
 CUMULUS_ETL_S3_ENDPOINT=http://127.0.0.1:{port}
 "
-            );
-            fs::write(job.path(".env"), settings).unwrap();
-            succeed(job.compose().args(["up", "--detach", "s3"]));
-            let server = Self { port };
-            let started = Instant::now();
-            while TcpStream::connect(("127.0.0.1", port)).is_err() {
-                assert!(started.elapsed() < Duration::from_secs(60), "no S3 server");
-                thread::sleep(Duration::from_millis(100));
-            }
-            for bucket in ["output", "phi"] {
-                server.request("PUT", &format!("/{bucket}"));
-            }
-            server
-        })
+        );
+        fs::write(job.path(".env"), settings).unwrap();
+        succeed(job.compose().args(["up", "--detach", "s3"]));
+        let server = Self { port };
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(started.elapsed() < Duration::from_secs(60), "no S3 server");
+            thread::sleep(Duration::from_millis(100));
+        }
+        for bucket in ["output", "phi"] {
+            server.request("PUT", &format!("/{bucket}"));
+        }
+        Some(server)
     }
 
     /// What a request is answered with.
@@ -138,9 +129,7 @@ CUMULUS_ETL_S3_ENDPOINT=http://127.0.0.1:{port}
 /// memory.
 #[test]
 fn buckets_of_a_second_service_are_written() {
-    if !engine() {
-        return;
-    }
+    let Some(()) = needs::docker() else { return };
     let rows = |n| (0..n).map(|n| patient(&format!("p{n}"), "other")).collect::<Vec<_>>();
     let server = Server::start(Content::default().file("Patient", &rows(3)));
     let job = Job::new("s3");

@@ -5,16 +5,15 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
-use super::{ROOT, build, context, docker, engine, output, own_architecture, succeed};
+use super::{ROOT, build, context, docker, output, own_architecture, succeed};
+use crate::needs;
 
 /// Bytes of the image, at most.
 const LARGEST: u64 = 200_000_000;
 
 #[test]
 fn the_image_is_built_for_another_architecture_without_emulation() {
-    if !engine() {
-        return;
-    }
+    let Some(()) = needs::docker() else { return };
     let (other, loader, machine) = match own_architecture() {
         "amd64" => ("arm64", "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1", 0xb7),
         _ => ("amd64", "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", 0x3e),
@@ -72,18 +71,9 @@ fn cross_compilers_are_those_of_the_architecture() {
 /// `CUMULUS_TEST_RELEASE` names a program that `cargo build --release` has made.
 #[test]
 fn the_image_is_small() {
-    let release = std::env::var_os("CUMULUS_TEST_RELEASE").filter(|path| !path.is_empty());
-    if !engine() {
-        return;
-    }
-    let Some(release) = release else {
-        let _ = writeln!(
-            io::stderr(),
-            "the image's size is not tested: CUMULUS_TEST_RELEASE names no release build"
-        );
-        return;
-    };
-    let context = context(Path::new(&release), own_architecture());
+    let Some(()) = needs::docker() else { return };
+    let Some(release) = needs::release() else { return };
+    let context = context(&release, own_architecture());
     let image = "cumulus-etl:test-release";
     succeed(build(&context).env("CUMULUS_IMAGE", image));
     let size = succeed(docker().args(["image", "inspect", "--format={{.Size}}", image]));

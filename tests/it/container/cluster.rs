@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Job, engine, succeed};
+use super::{Job, succeed};
+use crate::needs;
 
 /// A study that takes a shuffle, written where the containers can read it.
 fn study(folder: &Path) {
@@ -24,9 +25,7 @@ fn study(folder: &Path) {
 
 #[test]
 fn a_cluster_of_containers_builds_a_study() {
-    if !engine() {
-        return;
-    }
+    let Some(()) = needs::docker() else { return };
     let job = Job::with_data("cluster");
     succeed(&mut job.run(&[], &["/in", "/out", "/phi"]));
     study(&job.path("in/studies/met"));

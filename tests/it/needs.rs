@@ -1,0 +1,229 @@
+//! What tests need that a machine may lack, and what becomes of tests without it.
+//!
+//! A test asks here for what it needs, and returns where it gets `None`. The skip is recorded: a
+//! line in the file that `CUMULUS_TEST_SKIPS` names, or else on standard error, past the test
+//! runner's capture. Where `CUMULUS_TEST_REQUIRE` lists the need (`python,jose`, or `all`), the
+//! test fails instead and says what is missing. Unit tests share this file (see `src/lib.rs`).
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Something that a machine may lack.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Need {
+    /// The emulator of Azure's storage.
+    Azurite,
+    /// A Docker engine.
+    Docker,
+    /// A former release of this program.
+    Former,
+    /// The command `jose`.
+    Jose,
+    /// The right to limit a process's memory.
+    Memory,
+    /// The right to mount file systems.
+    Mounts,
+    /// The command `openssl`.
+    Openssl,
+    /// Python with the packages that `.ci/run` installs.
+    Python,
+    /// A release build of this program.
+    Release,
+    /// The reference data beside the project.
+    Shared,
+}
+
+impl Need {
+    const ALL: [Self; 10] = [
+        Self::Azurite,
+        Self::Docker,
+        Self::Former,
+        Self::Jose,
+        Self::Memory,
+        Self::Mounts,
+        Self::Openssl,
+        Self::Python,
+        Self::Release,
+        Self::Shared,
+    ];
+
+    /// Its name in `CUMULUS_TEST_REQUIRE` and in records.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Azurite => "azurite",
+            Self::Docker => "docker",
+            Self::Former => "former",
+            Self::Jose => "jose",
+            Self::Memory => "memory",
+            Self::Mounts => "mounts",
+            Self::Openssl => "openssl",
+            Self::Python => "python",
+            Self::Release => "release",
+            Self::Shared => "shared",
+        }
+    }
+}
+
+/// Skips the calling test, as it lacks what it needs: records why, and gives `None`. `missing` says
+/// what is missing and how to supply it, in one line.
+///
+/// Panics where `CUMULUS_TEST_REQUIRE` lists the need.
+#[track_caller]
+pub fn skip<T>(need: Need, missing: &str) -> Option<T> {
+    let test = test_name();
+    let required = std::env::var("CUMULUS_TEST_REQUIRE").unwrap_or_default();
+    if is_required(&required, need).unwrap_or_else(|error| panic!("{error}")) {
+        panic!("CUMULUS_TEST_REQUIRE lists '{}', but {missing}", need.name());
+    }
+    match variable("CUMULUS_TEST_SKIPS") {
+        Some(path) => {
+            let line = format!("{}\t{test}\t{missing}\n", need.name());
+            // One write a line: tests and test binaries write concurrently.
+            let file = OpenOptions::new().append(true).create(true).open(&path);
+            let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+            written.unwrap_or_else(|error| panic!("CUMULUS_TEST_SKIPS, {path:?}: {error}"));
+        }
+        None => {
+            let line = format!("skipped: {test}: {missing}\n");
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
+    }
+    None
+}
+
+/// The running test: threads of the test runner have its name.
+#[track_caller]
+fn test_name() -> String {
+    let thread = std::thread::current();
+    match thread.name() {
+        Some(name) if name != "main" => name.to_owned(),
+        _ => {
+            let place = std::panic::Location::caller();
+            format!("{}:{}", place.file(), place.line())
+        }
+    }
+}
+
+/// Whether a list of needs has this one. An error for a name that is no need's, which would
+/// otherwise require nothing without a word.
+fn is_required(list: &str, need: Need) -> Result<bool, String> {
+    let mut required = false;
+    for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let known = Need::ALL.into_iter().find(|known| known.name() == name);
+        if known.is_none() && name != "all" {
+            let names = Need::ALL.map(Need::name).join(", ");
+            return Err(format!("CUMULUS_TEST_REQUIRE: '{name}' is none of all, {names}"));
+        }
+        required |= known.is_none_or(|known| known == need);
+    }
+    Ok(required)
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The path in a variable, if something is there.
+#[track_caller]
+fn named_by(name: &str, need: Need, what: &str) -> Option<PathBuf> {
+    match variable(name) {
+        Some(path) if path.exists() => Some(path),
+        Some(path) => skip(need, &format!("{name} names '{}', which is not there", path.display())),
+        None => skip(need, &format!("{name} does not name {what}")),
+    }
+}
+
+/// The Python of `.ci/run`.
+#[track_caller]
+pub fn python() -> Option<PathBuf> {
+    let what = "a Python with the packages that .ci/run installs";
+    named_by("CUMULUS_TEST_PYTHON", Need::Python, what)
+}
+
+/// The program `azurite-blob`.
+#[track_caller]
+pub fn azurite() -> Option<PathBuf> {
+    named_by("CUMULUS_TEST_AZURITE", Need::Azurite, "the program azurite-blob (npm's azurite)")
+}
+
+/// A program that `cargo build --release --features ballista` has made.
+#[track_caller]
+pub fn release() -> Option<PathBuf> {
+    named_by("CUMULUS_TEST_RELEASE", Need::Release, "a release build")
+}
+
+/// Whether there is a Docker engine, as `tests/container/with-docker` says.
+#[track_caller]
+pub fn docker() -> Option<()> {
+    if std::env::var("CUMULUS_TEST_DOCKER").is_ok_and(|value| value == "1") {
+        return Some(());
+    }
+    skip(
+        Need::Docker,
+        "CUMULUS_TEST_DOCKER is not 1 (run the tests with tests/container/with-docker)",
+    )
+}
+
+/// Whether the command `jose` can be run.
+#[track_caller]
+pub fn jose() -> Option<()> {
+    command("jose", Need::Jose)
+}
+
+/// Whether the command `openssl` can be run.
+#[track_caller]
+pub fn openssl() -> Option<()> {
+    command("openssl", Need::Openssl)
+}
+
+#[track_caller]
+fn command(name: &str, need: Need) -> Option<()> {
+    let mut command = Command::new(name);
+    command.arg("--help").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match command.status() {
+        Ok(_) => Some(()),
+        Err(_) => skip(need, &format!("the command '{name}' is not installed")),
+    }
+}
+
+/// A file or folder of the reference data: in the folder that `CUMULUS_TEST_SHARED` names, or else
+/// in a folder `shared` beside the project or beside a folder around it.
+#[track_caller]
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let found = match variable("CUMULUS_TEST_SHARED") {
+        Some(folder) => Some(folder.join(path)).filter(|found| found.exists()),
+        None => {
+            let around = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(1);
+            around.map(|up| up.join("shared").join(path)).find(|found| found.exists())
+        }
+    };
+    let missing = || format!("there is no shared/{path} (CUMULUS_TEST_SHARED names the folder)");
+    found.or_else(|| skip(Need::Shared, &missing()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_need_is_required_by_its_name_or_by_all() {
+        for list in ["jose", "python,jose", " python , jose ,", "all"] {
+            assert_eq!(is_required(list, Need::Jose), Ok(true), "{list}");
+        }
+        for list in ["", ",", "python", "docker,python"] {
+            assert_eq!(is_required(list, Need::Jose), Ok(false), "{list}");
+        }
+        let error = is_required("python,josé", Need::Python).unwrap_err();
+        assert!(error.contains("'josé'") && error.contains("jose, "), "{error}");
+    }
+
+    #[test]
+    fn each_need_has_a_name_of_its_own() {
+        for need in Need::ALL {
+            let same = Need::ALL.into_iter().filter(|other| other.name() == need.name());
+            assert_eq!(same.collect::<Vec<_>>(), [need]);
+        }
+    }
+}
