@@ -16,6 +16,8 @@ mod manifest;
 mod outcomes;
 mod part;
 mod poll;
+#[doc(hidden)]
+pub mod probe;
 mod progress;
 mod request;
 mod rows;

@@ -1,20 +1,185 @@
-//! What fuzzing has found, and what covers the most code, once more.
+//! The checks of the fuzz targets on kept inputs, on valid ones, and on damaged forms of these.
+//!
+//! A fuzz target starts from the same valid inputs: `write_seeds` writes them for it.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use crate::line_to_row::check;
+use crate::fuzz::{archives, export_files, server_answers, study_files, urls};
+use crate::line_to_row;
+
+/// A target that makes its own valid inputs.
+struct Target {
+    name: &'static str,
+    /// Whether an input was understood.
+    check: fn(&[u8]) -> bool,
+    seeds: fn() -> Vec<Vec<u8>>,
+    /// First bytes of inputs, which say what they are; empty where all are the same.
+    kinds: &'static [u8],
+    /// Damaged forms of each valid input that the test tries.
+    damaged: usize,
+}
+
+const TARGETS: [Target; 5] = [
+    Target {
+        name: "archives",
+        check: archives::check,
+        seeds: archives::seeds,
+        kinds: b"zx",
+        damaged: 4,
+    },
+    Target {
+        name: "export_files",
+        check: export_files::check,
+        seeds: export_files::seeds,
+        kinds: b"ldz",
+        damaged: 20,
+    },
+    Target {
+        name: "server_answers",
+        check: server_answers::check,
+        seeds: server_answers::seeds,
+        kinds: b"mecr",
+        damaged: 20,
+    },
+    Target {
+        name: "study_files",
+        check: study_files::check,
+        seeds: study_files::seeds,
+        kinds: b"mcq",
+        damaged: 20,
+    },
+    Target { name: "urls", check: urls::check, seeds: urls::seeds, kinds: b"", damaged: 40 },
+];
+
+/// Valid inputs that there must be of each kind.
+const LEAST: usize = 30;
+
+fn project(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The inputs that fuzzing found, of a target.
+fn kept(target: &str) -> Vec<(String, Vec<u8>)> {
+    let Ok(entries) = fs::read_dir(project("tests/corpus").join(target)) else {
+        return Vec::new();
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.display().to_string(), fs::read(&path).unwrap())).collect()
+}
+
+/// Runs a check; a panic names the input.
+fn run<T>(check: impl Fn(&[u8]) -> T, name: &str, bytes: &[u8]) -> T {
+    match catch_unwind(AssertUnwindSafe(|| check(bytes))) {
+        Ok(found) => found,
+        Err(_) => panic!("{name}: {}", bytes.escape_ascii()),
+    }
+}
+
+/// A damaged form of an input: cut, with other bytes, with a part twice, or with a part of another.
+fn damage(input: &[u8], other: &[u8], seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut below = |limit: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % limit.max(1) as u64) as usize
+    };
+    let mut bytes = input.to_vec();
+    for _ in 0..1 + below(3) {
+        let (at, to) = (1 + below(bytes.len()), 1 + below(bytes.len()));
+        let (from, to) = (at.min(to).min(bytes.len()), at.max(to).min(bytes.len()));
+        match below(6) {
+            0 => bytes.truncate(from),
+            1 => bytes[from..to].iter_mut().take(4).for_each(|byte| *byte = below(256) as u8),
+            2 => bytes.extend_from_within(from..to.min(from + 64)),
+            3 => drop(bytes.splice(from..from, other.iter().skip(from).take(32).copied())),
+            4 => drop(bytes.drain(from..to.min(from + 8))),
+            _ => {
+                let odd: [&[u8]; 6] =
+                    [b"\0", b"\xff\xfe", b"99999999999999999999", b"-1", "é".as_bytes(), b"[[[[{"];
+                drop(bytes.splice(from..from, odd[below(6)].iter().copied()));
+            }
+        }
+    }
+    bytes
+}
 
 #[test]
 fn every_line_of_the_corpus_keeps_the_promises() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/line_to_row");
-    let mut count = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let bytes = fs::read(&path).unwrap();
-        let result = std::panic::catch_unwind(|| check(&bytes));
-        assert!(result.is_ok(), "{}", path.display());
-        count += 1;
+    let inputs = kept("line_to_row");
+    inputs.iter().for_each(|(name, bytes)| run(line_to_row::check, name, bytes));
+    assert!(inputs.len() >= 20, "there is a row of each type at least");
+}
+
+#[test]
+fn valid_inputs_of_each_kind_are_understood() {
+    for target in TARGETS {
+        let seeds = (target.seeds)();
+        let kinds = target.kinds.iter().map(Some).chain(target.kinds.is_empty().then_some(None));
+        for kind in kinds {
+            let of_kind = seeds.iter().filter(|seed| kind.is_none() || seed.first() == kind);
+            assert!(of_kind.count() >= LEAST, "{}: {kind:?}", target.name);
+        }
+        for seed in &seeds {
+            let text = seed.escape_ascii();
+            assert!(run(target.check, target.name, seed), "{}: {text}", target.name);
+        }
+        let mut different = seeds.clone();
+        different.sort();
+        different.dedup();
+        assert_eq!(different.len(), seeds.len(), "{}: inputs are there twice", target.name);
     }
-    assert!(count >= 20, "there is a row of each type at least");
+}
+
+#[test]
+fn damaged_and_kept_inputs_keep_the_promises() {
+    for target in TARGETS {
+        let seeds = (target.seeds)();
+        let mut refused = 0;
+        for (index, seed) in seeds.iter().enumerate() {
+            let other = &seeds[(index * 7 + 3) % seeds.len()];
+            for round in 0..target.damaged {
+                let number = (index * target.damaged + round) as u64;
+                let bytes = damage(seed, other, number + 1);
+                refused += usize::from(!run(target.check, target.name, &bytes));
+            }
+        }
+        assert!(refused > 0, "{}: no damage was noticed", target.name);
+        for (name, bytes) in kept(target.name) {
+            run(target.check, &name, &bytes);
+        }
+    }
+}
+
+#[test]
+fn each_target_of_the_fuzz_crate_is_replayed_here() {
+    let mut targets: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
+    targets.push("line_to_row");
+    targets.sort_unstable();
+    let mut found = Vec::new();
+    let manifest = fs::read_to_string(project("fuzz/Cargo.toml")).unwrap();
+    for entry in fs::read_dir(project("fuzz/fuzz_targets")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let name = name.strip_suffix(".rs").unwrap().to_owned();
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
+        found.push(name);
+    }
+    found.sort_unstable();
+    assert_eq!(found, targets);
+}
+
+/// Writes the valid inputs to `CUMULUS_TEST_SEEDS/<target>/`, for `.ci/long`.
+#[test]
+#[ignore = "for fuzzing: .ci/long calls it"]
+fn write_seeds() {
+    let root = std::env::var("CUMULUS_TEST_SEEDS").expect("CUMULUS_TEST_SEEDS names a folder");
+    for target in TARGETS {
+        let folder = Path::new(&root).join(target.name);
+        fs::create_dir_all(&folder).unwrap();
+        for (number, seed) in (target.seeds)().iter().enumerate() {
+            fs::write(folder.join(format!("{number:03}")), seed).unwrap();
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod dialect;
 mod docs;
 mod emulators;
 mod env_example;
+mod fuzz;
 mod fuzz_corpus;
 mod gate;
 mod goldens;

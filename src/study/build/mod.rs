@@ -8,6 +8,9 @@ mod spreadsheet;
 mod template;
 pub mod upload;
 
+#[doc(hidden)]
+pub use spreadsheet::read as read_spreadsheet;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};

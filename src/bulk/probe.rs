@@ -1,0 +1,31 @@
+//! What fuzzing looks at: readers of what servers send, which nobody else calls by themselves.
+
+use std::path::Path;
+
+use serde_json::Value;
+use url::Url;
+
+use super::manifest::{Page, entries};
+use super::outcomes::Reported;
+use crate::error::Result;
+
+/// The files that the pages of a manifest list, as paths below the export's folder with their URLs;
+/// `None` where a page is none. The pages come from `url`.
+pub fn list_files(pages: &[&[u8]], url: &Url) -> Option<Vec<(String, Url)>> {
+    let read = |page: &&[u8]| {
+        let value: Value = serde_json::from_slice(page).ok()?;
+        Page::read(&value, url).ok()
+    };
+    let pages: Vec<Page> = pages.iter().map(read).collect::<Option<_>>()?;
+    Some(entries(&pages).into_iter().map(|entry| (entry.name, entry.url)).collect())
+}
+
+/// What the files below `folder/error/` report: how many failures and warnings, and the lines that a
+/// user sees.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn read_outcomes(folder: &Path) -> Result<(u64, u64, Vec<String>)> {
+    let reported = Reported::read(folder)?;
+    Ok((reported.failures, reported.warnings, reported.lines()))
+}

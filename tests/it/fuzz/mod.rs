@@ -1,0 +1,8 @@
+//! What fuzz targets check, a module each. The targets in `fuzz/` are these functions; the tests of
+//! `fuzz_corpus` replay them.
+
+pub mod archives;
+pub mod export_files;
+pub mod server_answers;
+pub mod study_files;
+pub mod urls;

@@ -1,0 +1,78 @@
+//! URLs as people and servers write them: the base of a FHIR server, and references in rows. An
+//! input is a base and a reference, separated by a line end.
+
+use std::sync::Arc;
+
+use cumulus_etl::bulk::Target;
+use cumulus_etl::deid::{Anonymizer, Codebook};
+use cumulus_etl::input::base_of;
+
+/// Takes the input as a base and a reference, and panics where a promise is broken. Whether the base
+/// is a server's.
+pub fn check(data: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(data);
+    let (base, reference) = text.split_once('\n').unwrap_or((&text, ""));
+    let own = base_of(base);
+    assert_eq!(base_of(own), own, "the base of '{base}' is its own base");
+    let target = Target::parse(base);
+    if let Ok(target) = &target {
+        let url = target.export_url();
+        assert!(matches!(url.scheme(), "http" | "https") && url.has_host(), "{url}");
+        assert!(url.path().ends_with("/$export"), "{url}");
+        assert!(target.base.path().ends_with('/'), "{}", target.base);
+        assert!(url.username().is_empty() && url.password().is_none(), "{url}");
+        // What was asked for can be asked for again.
+        let again = Target::parse(url.as_str()).expect("an export's URL is a target");
+        assert_eq!(again.export_url(), url);
+    }
+
+    let codebook = Arc::new(Codebook::throwaway());
+    let bases: Arc<[String]> = Arc::from(vec![own.to_owned()]);
+    let hashed = |reference: &str, of: Option<&str>| {
+        let mut out = String::new();
+        Anonymizer::new(codebook.clone(), bases.clone()).reference(reference, of, &mut out);
+        out
+    };
+    for of in [None, Some("Patient"), Some(" Group ")] {
+        let out = hashed(reference, of);
+        assert_eq!(out, hashed(reference, of), "the same each time");
+        // A type or a mark may stand before the hash; nothing stands behind it.
+        let hash = out.rsplit(['/', '#']).next().expect("there is a last part");
+        let digits = hash.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
+        assert!(hash.len() == 64 && digits, "{out}");
+        assert!(out.matches('/').count() <= 1, "{out}");
+    }
+    // An absolute reference to the server's own row is as good as a relative one.
+    if !own.is_empty() && target.is_ok() {
+        let id = reference.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        if id.bytes().all(|c| c.is_ascii_alphanumeric()) && !id.is_empty() {
+            let (one, other) = (format!("{own}/Patient/{id}"), format!("Patient/{id}"));
+            assert_eq!(hashed(&one, None), hashed(&other, None), "of {own}");
+        }
+    }
+    target.is_ok()
+}
+
+/// Valid inputs.
+#[allow(dead_code, reason = "fuzz targets read them from files")]
+pub fn seeds() -> Vec<Vec<u8>> {
+    let hosts = ["https://ehr.example", "http://127.0.0.1:8080", "https://[::1]:8443", "HTTPS://E"];
+    let paths = ["/fhir", "/fhir/", "/api/FHIR/R4", ""];
+    let scopes = ["", "/Patient", "/Group/g-1", "/Group/a%20b", "/$export"];
+    let references = [
+        "Patient/p1",
+        "https://ehr.example/fhir/Patient/p1",
+        "#contained",
+        "urn:uuid:c3f1e5a2-0b1d-4b7e-9d3c-2f6f8a1b0c9d",
+        "Patient?identifier=http://x|1",
+        "Encounter/e1/_history/2",
+        "p1",
+    ];
+    let mut seeds = Vec::new();
+    for (n, host) in hosts.iter().cycle().take(40).enumerate() {
+        let (path, scope) = (paths[n / 4 % 4], scopes[n % 5]);
+        let reference = references[n % 7];
+        seeds.push(format!("{host}{path}{scope}\n{reference}").into_bytes());
+    }
+    seeds
+}
