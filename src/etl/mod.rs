@@ -36,7 +36,7 @@ use crate::memory;
 use crate::output::{SinkOptions, Sinks, completion};
 use crate::stop;
 use crate::store::{Folder, StoreOptions, WorkFolder};
-use crate::threads::{Thread, join};
+use crate::threads::{Thread, can_start, join};
 use crate::ui::Progress;
 use exported::Exported;
 use plan::{Export, TablePlan};
@@ -52,6 +52,9 @@ const TABLES_TO_COMPLETE: usize = 4;
 
 /// Tables that are written to a bucket at once.
 const PUBLISHERS: usize = 3;
+
+/// Threads that libraries may take beside those that are counted.
+const SPARE: usize = 4;
 
 /// In which forms rows are staged: what the formats of the run need.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +151,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     // Without secrets: the URL goes into records.
     let (mut config, mut selected) = (config.clone(), selected);
     config.threads = fitting_threads(config.threads);
+    ensure_threads(config.threads)?;
     let (input, exported) = match folder {
         Some(folder) if !exported::is_server(&config.input) => (folder, None),
         _ => {
@@ -323,6 +327,13 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
         let completed = join(completer);
         written.map(|()| completed)
     })
+}
+
+/// Makes sure that the threads of a run can be had, before it changes anything: else one table after
+/// the other would fail.
+fn ensure_threads(workers: usize) -> Result<()> {
+    // One reads, one completes; what writes tables has its own, and takes some for its files.
+    can_start(PUBLISHER, workers + 2 + PUBLISHERS + SPARE)
 }
 
 /// Says what memory there is and what that leads to, and how many threads it is enough for.

@@ -32,6 +32,7 @@ mod loopback;
 mod memory;
 mod needs;
 mod places;
+mod process;
 mod proxy;
 mod readers;
 mod requests;

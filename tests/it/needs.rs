@@ -7,6 +7,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -31,12 +32,14 @@ pub enum Need {
     Python,
     /// A release build of this program.
     Release,
+    /// The right to be another user.
+    Root,
     /// The reference data beside the project.
     Shared,
 }
 
 impl Need {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Azurite,
         Self::Docker,
         Self::Former,
@@ -46,6 +49,7 @@ impl Need {
         Self::Openssl,
         Self::Python,
         Self::Release,
+        Self::Root,
         Self::Shared,
     ];
 
@@ -61,6 +65,7 @@ impl Need {
             Self::Openssl => "openssl",
             Self::Python => "python",
             Self::Release => "release",
+            Self::Root => "root",
             Self::Shared => "shared",
         }
     }
@@ -164,6 +169,16 @@ pub fn docker() -> Option<()> {
         Need::Docker,
         "CUMULUS_TEST_DOCKER is not 1 (run the tests with tests/container/with-docker)",
     )
+}
+
+/// Whether a test may run programs as another user.
+#[track_caller]
+pub fn root() -> Option<()> {
+    let user = std::fs::metadata("/proc/self").ok().map(|own| own.uid());
+    if user == Some(0) {
+        return Some(());
+    }
+    skip(Need::Root, "only root can run a program as another user")
 }
 
 /// Whether the command `jose` can be run.
