@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::limits::LimitArgs;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
+use super::tls::TlsArgs;
 use crate::error::Result;
 
 /// Options of `ballista`.
@@ -25,9 +26,11 @@ enum Command {
 /// Options of `ballista scheduler`.
 #[derive(Args, Debug)]
 struct SchedulerArgs {
-    /// Address and port to listen at; anyone who reaches it can run queries
+    /// Address and port to listen at
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50050")]
     bind: std::net::SocketAddr,
+    #[command(flatten)]
+    tls: TlsArgs,
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
@@ -40,9 +43,11 @@ struct ExecutorArgs {
     /// The scheduler, like df://scheduler:50050
     #[arg(value_name = "SCHEDULER")]
     scheduler: String,
-    /// Address and port at which rows are fetched from it; anyone who reaches it can
+    /// Address and port at which rows are fetched from it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
     bind: std::net::SocketAddr,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Name or address by which others reach it [default: as the scheduler sees it]
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
@@ -103,7 +108,9 @@ mod serving {
         pub(super) fn run(self) -> Result<()> {
             self.logging.init();
             ui::signals::install()?;
-            let scheduler = Scheduler { bind: self.bind, stores: self.store.of_command()? };
+            let bind = self.bind;
+            let tls = self.tls.read(&[&bind.ip().to_string()])?;
+            let scheduler = Scheduler { bind, tls, stores: self.store.of_command()? };
             scheduler.run(|at| info!("the scheduler listens at df://{at}"))
         }
     }
@@ -116,9 +123,13 @@ mod serving {
             if let Some(tasks) = self.tasks {
                 limits.threads = usize::from(tasks);
             }
+            let scheduler = Cluster::parse(&self.scheduler)?;
+            let bind = self.bind;
+            let tls = self.tls.read(&[scheduler.host(), &bind.ip().to_string()])?;
             let executor = Executor {
-                scheduler: Cluster::parse(&self.scheduler)?,
-                bind: self.bind,
+                scheduler: scheduler.with_tls(tls.clone()),
+                bind,
+                tls,
                 advertise: self.advertise,
                 limits,
                 stores: self.store.of_command()?,

@@ -15,6 +15,7 @@ mod limits;
 mod logging;
 mod store;
 mod study;
+mod tls;
 
 use std::ffi::OsStr;
 use std::path::Path;

@@ -10,7 +10,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Whether a variable is set by env.example for the program, not for Compose alone.
 fn for_the_program(name: &str) -> bool {
-    !["CUMULUS_USER", "CUMULUS_IMAGE", "CUMULUS_AWS_DIR", "CUMULUS_SHARED_DIR"].contains(&name)
+    !["CUMULUS_USER", "CUMULUS_IMAGE", "CUMULUS_AWS_DIR", "CUMULUS_SHARED_DIR", "CUMULUS_TLS_DIR"]
+        .contains(&name)
 }
 
 /// The variables that env.example names, each with the heading of its section.

@@ -139,6 +139,25 @@ fn a_cluster_is_closed_to_others() {
         selected += usize::from(*name == service["spec"]["selector"]["app.kubernetes.io/name"]);
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
         let arguments: Vec<_> = list(&container["args"]).map(text).collect();
+        // Certificates are asked for, and are files of the Secret that is mounted.
+        let value = |name: &str| {
+            let of_name = list(&container["env"]).find(|variable| variable["name"] == name);
+            text(&of_name.unwrap_or_else(|| panic!("no {name}"))["value"]).to_owned()
+        };
+        let mount = list(&container["volumeMounts"]).find(|mount| mount["name"] == "tls").unwrap();
+        let volumes = &deployment["spec"]["template"]["spec"]["volumes"];
+        let volume = list(volumes).find(|volume| volume["name"] == "tls").unwrap();
+        let secret = of_kind("Secret")
+            .map(|(_, secret)| secret)
+            .find(|secret| secret["metadata"]["name"] == volume["secret"]["secretName"])
+            .unwrap();
+        for name in ["CERT", "KEY", "CA"] {
+            let file = value(&format!("CUMULUS_LIBRARY_TLS_{name}"));
+            let below = file.strip_prefix(&format!("{}/", text(&mount["mountPath"]))).unwrap();
+            assert!(secret["stringData"][below].is_string(), "{file}");
+        }
+        assert!(!value("CUMULUS_LIBRARY_TLS_NAME").is_empty());
+        assert!(!arguments.contains(&"--insecure-cluster"), "{arguments:?}");
         // As the program reads them.
         let site = Site::new();
         let ended = end(site.command().args(&arguments).arg("--help"));
@@ -182,7 +201,9 @@ fn what_manifests_refer_to_is_there() {
         }
     }
     let settings = config_of(&objects, "cumulus-etl")["cumulus-etl.toml"].clone();
-    let secret = &objects.iter().find(|(_, object)| object["kind"] == "Secret").unwrap().1;
+    let is =
+        |object: &Value| object["kind"] == "Secret" && object["metadata"]["name"] == "cumulus-etl";
+    let secret = &objects.iter().find(|(_, object)| is(object)).unwrap().1;
     for (key, _) in secret["stringData"].as_object().unwrap() {
         assert!(text(&settings).contains(&format!("/secrets/{key}\"")), "{key}");
     }
@@ -192,6 +213,52 @@ fn what_manifests_refer_to_is_there() {
 fn config_of<'o>(objects: &'o [(String, Value)], name: &str) -> &'o Value {
     let is = |object: &Value| object["kind"] == "ConfigMap" && object["metadata"]["name"] == name;
     &objects.iter().find(|(_, object)| is(object)).unwrap().1["data"]
+}
+
+/// The lines of a file between one that begins so, and the first that is indented less; read as
+/// text, so that it needs no Python.
+fn block(file: &str, begin: &str, indent: &str) -> String {
+    let text = fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
+    let lines = text.lines().skip_while(|line| !line.trim_start().starts_with(begin)).skip(1);
+    let lines = lines.map_while(|line| line.strip_prefix(indent));
+    lines.take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_row_that_is_rejected_fails_no_job_of_the_examples() {
+    let of_pods = block("docs/kubernetes/split.yaml", "env:", "            - {name: ");
+    let variables: Vec<(&str, &str)> = of_pods
+        .lines()
+        .map(|line| line.trim_end_matches('}').split_once(", value: ").unwrap())
+        .map(|(name, value)| (name, value.trim_matches('"')))
+        .collect();
+    assert!(variables.len() >= 3, "{of_pods}");
+    let settings = [
+        (block("docs/kubernetes/config.yaml", "cumulus-etl.toml: |", "    "), Vec::new()),
+        (block("docs/how-to/weekly-ci.md", "# /etc/cumulus-etl.toml", ""), Vec::new()),
+        (String::new(), variables),
+    ];
+    for (config, variables) in settings {
+        let site = Site::new();
+        site.input(
+            "Patient.ndjson",
+            format!("{}\nno JSON\n", json!({"resourceType": "Patient", "id": "p"})),
+        );
+        // Only what is about places is another here.
+        let places = ["work-dir", "smart-"];
+        let own = |line: &&str| !places.iter().any(|name| line.starts_with(name));
+        let config: String = config.lines().filter(own).map(|line| format!("{line}\n")).collect();
+        site.file("job.toml", &config);
+        let mut job = site.job(&["--config=job.toml"]);
+        for (name, value) in variables {
+            if name != "CUMULUS_ETL_WORK_DIR" {
+                job.env(name, value);
+            }
+        }
+        let ended = end(&mut job);
+        assert_eq!(ended.code, Some(0), "{config}: {}", ended.err);
+        assert_eq!(site.rejected("Patient").len(), 1, "{config}");
+    }
 }
 
 #[test]
@@ -420,8 +487,6 @@ fn start(ground: &dyn Ground, pod: &Pod, index: usize) -> Child {
     for (name, value) in &pod.env {
         match name.as_str() {
             "CUMULUS_ETL_WORK_DIR" => command.env(name, &work),
-            // Here there are rows that are not taken.
-            "CUMULUS_ETL_STRICT" => command.env(name, "false"),
             _ => command.env(name, value),
         };
     }

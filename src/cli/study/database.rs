@@ -5,6 +5,7 @@ use tracing::debug;
 
 use crate::cli::limits::LimitArgs;
 use crate::cli::store::StoreArgs;
+use crate::cli::tls::TlsArgs;
 use crate::error::{Error, Exit, Result};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::study::engine::Engine;
@@ -30,6 +31,8 @@ pub struct DatabaseArgs {
     /// Ballista: folder or bucket URL with the tables of studies, for all machines the same
     #[arg(long, value_name = "DIR", env = "CUMULUS_LIBRARY_TABLES")]
     tables: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Athena: schema (Glue's database) that tables are in
     #[arg(long, alias = "schema_name", value_name = "NAME", env = "CUMULUS_LIBRARY_SCHEMA_NAME")]
     schema_name: Option<String>,
@@ -151,6 +154,8 @@ impl DatabaseArgs {
             ));
         };
         let cluster = Cluster::parse(scheduler)?;
+        let tls = self.tls.read(&[cluster.host()])?;
+        let cluster = cluster.with_tls(tls);
         let tables = Folder::open_with(tables, &options)?;
         let (limits, work) = (self.limits.limits(), self.limits.work()?);
         let threads = limits.threads;

@@ -1,9 +1,10 @@
 //! A cluster for studies, as compose starts it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::{Job, succeed};
+use super::{Job, output, succeed};
 use crate::needs;
 
 /// A study that takes a shuffle, written where the containers can read it.
@@ -23,6 +24,26 @@ fn study(folder: &Path) {
     }
 }
 
+/// One certificate for all members, whose addresses are not known before they start, as files that
+/// the containers can read.
+fn certificates(folder: &Path) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let own = authority.self_signed(&key).unwrap();
+    let issuer = rcgen::Issuer::new(authority, key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let member = rcgen::CertificateParams::new(vec!["cumulus-cluster".to_owned()]).unwrap();
+    let member = member.signed_by(&key, &issuer).unwrap();
+    fs::create_dir_all(folder).unwrap();
+    for (name, pem) in
+        [("ca.crt", own.pem()), ("tls.crt", member.pem()), ("tls.key", key.serialize_pem())]
+    {
+        fs::write(folder.join(name), pem).unwrap();
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
 #[test]
 fn a_cluster_of_containers_builds_a_study() {
     let Some(()) = needs::docker() else { return };
@@ -30,9 +51,18 @@ fn a_cluster_of_containers_builds_a_study() {
     succeed(&mut job.run(&[], &["/in", "/out", "/phi"]));
     study(&job.path("in/studies/met"));
     let shared = job.path("out");
+    certificates(&job.path("in/tls"));
     let compose = || {
         let mut command = job.compose();
-        command.env("CUMULUS_SHARED_DIR", &shared);
+        command.env("CUMULUS_SHARED_DIR", &shared).env("CUMULUS_TLS_DIR", job.path("in/tls"));
+        for (name, value) in [
+            ("CERT", "/tls/tls.crt"),
+            ("KEY", "/tls/tls.key"),
+            ("CA", "/tls/ca.crt"),
+            ("NAME", "cumulus-cluster"),
+        ] {
+            command.env(format!("CUMULUS_LIBRARY_TLS_{name}"), value);
+        }
         command
     };
     let up = ["--profile", "ballista", "up", "--detach", "--no-build"];
@@ -49,6 +79,13 @@ fn a_cluster_of_containers_builds_a_study() {
     let tables = ["--tables", "/shared/studies"];
     let built = run(&[&["build"], &study[..], &cluster, &tables, &["--lake", "/shared"]].concat());
     assert!(built.contains("Built met: 2 tables"), "{built}");
+    // Without certificates the cluster lets nobody in.
+    let mut without = job.compose();
+    without.args(["run", "--rm", "-T", "cumulus-library", "sql", "SELECT 1"]).args(cluster);
+    let refused = output(without.args(tables));
+    assert_eq!(refused.status.code(), Some(23), "{refused:?}");
+    let refused = output(without.env("CUMULUS_LIBRARY_INSECURE_CLUSTER", "true"));
+    assert_eq!(refused.status.code(), Some(33), "{refused:?}");
     // What one machine makes of it is the same.
     let lone = ["--database", "/shared/lone"];
     run(&[&["build"], &study[..], &lone, &["--lake", "/shared"]].concat());

@@ -11,10 +11,12 @@
 //! because an executor was lost, leaves nothing behind that could be taken for rows.
 
 mod codec;
+mod peers;
 mod reached;
 mod said;
 mod scan;
 mod serve;
+mod tls;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use ballista_core::config::BALLISTA_ADAPTIVE_PLANNER_ENABLED;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::optimizer::ballista_default_optimizer_rules;
 use ballista_core::planner::BallistaQueryPlanner;
+use ballista_core::serde::protobuf::GetJobStatusParams;
+use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use datafusion::catalog::Session;
 use datafusion::common::Result as EngineResult;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -33,8 +37,10 @@ use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::LogicalPlanNode;
 use tokio::net::TcpStream;
+use tonic::transport::Endpoint;
 use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
@@ -42,6 +48,8 @@ use crate::store;
 use codec::Tables;
 pub use scan::AnySpellingParquet;
 pub use serve::{Executor, Scheduler};
+use tls::causes;
+pub use tls::{Certificates, Tls};
 
 /// Where a scheduler listens if its URL does not say.
 pub const PORT: u16 = 50050;
@@ -51,10 +59,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PARTS: usize = 4;
 
 /// The scheduler of a cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Cluster {
     host: String,
     port: u16,
+    /// Without it, connections are not encrypted and anyone's.
+    tls: Option<Tls>,
 }
 
 impl fmt::Display for Cluster {
@@ -77,7 +87,9 @@ impl Cluster {
                 && url.query().is_none()
         });
         match plain.as_ref().and_then(|url| Some((url.host_str()?, url.port()))) {
-            Some((host, port)) => Ok(Self { host: host.to_owned(), port: port.unwrap_or(PORT) }),
+            Some((host, port)) => {
+                Ok(Self { host: host.to_owned(), port: port.unwrap_or(PORT), tls: None })
+            }
             None => Err(Error::new(
                 Exit::ArgsInvalid,
                 "a Ballista scheduler is named like df://scheduler:50050",
@@ -85,20 +97,35 @@ impl Cluster {
         }
     }
 
-    /// Checks that something listens there.
+    /// The same with encrypted connections to members only.
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// The scheduler's name or address, without the brackets of IPv6.
+    pub fn host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// Checks that a scheduler answers there, and takes this process for a member.
     ///
     /// # Errors
-    /// Nothing does (exit 33).
+    /// None does (exit 33).
     pub fn reach(&self) -> Result<()> {
-        // Resolved by IPv6 addresses in brackets, too.
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        let connect = async {
-            match tokio::time::timeout(PATIENCE, TcpStream::connect((host, self.port))).await {
-                Ok(connected) => connected.map(drop),
-                Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
-            }
+        store::block_on(async {
+            self.listens().await?;
+            self.answers().await
+        })
+    }
+
+    /// Whether something listens there.
+    async fn listens(&self) -> Result<()> {
+        let connect = TcpStream::connect((self.host(), self.port));
+        let connected = match tokio::time::timeout(PATIENCE, connect).await {
+            Ok(connected) => connected.map(drop),
+            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
         };
-        store::block_on(connect).map_err(|error| {
+        connected.map_err(|error| {
             Error::new(
                 Exit::ServiceMissing,
                 format!(
@@ -107,6 +134,45 @@ impl Cluster {
                 ),
             )
         })
+    }
+
+    /// Whether what listens there answers as a scheduler does. A certificate that is not taken shows
+    /// with the first answer only.
+    async fn answers(&self) -> Result<()> {
+        let ask = async {
+            let endpoint = Endpoint::from_shared(self.url()).map_err(|error| causes(&error))?;
+            let endpoint = match &self.tls {
+                Some(tls) => tls.secure(endpoint).map_err(|error| causes(&*error))?,
+                None => endpoint,
+            };
+            let channel = endpoint.connect().await.map_err(|error| causes(&error))?;
+            let nothing = GetJobStatusParams { job_id: "none".to_owned() };
+            let answer = SchedulerGrpcClient::new(channel).get_job_status(nothing).await;
+            answer.map(drop).map_err(|error| causes(&error))
+        };
+        let answer = match tokio::time::timeout(PATIENCE, ask).await {
+            Ok(answer) => answer,
+            Err(_) => Err("it does not answer".to_owned()),
+        };
+        answer.map_err(|error| {
+            let hint = match &self.tls {
+                Some(_) => {
+                    "does it have TLS, with a certificate of the same authority (--tls-ca) and for \
+                     this name (--tls-name), and is the certificate here (--tls-cert) of that \
+                     authority and still valid?"
+                }
+                None => "does it have TLS? Then give --tls-cert, --tls-key and --tls-ca",
+            };
+            Error::new(
+                Exit::ServiceMissing,
+                format!("the Ballista scheduler at {self} does not take us: {error}; {hint}"),
+            )
+        })
+    }
+
+    fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}:{}", self.host, self.port)
     }
 
     /// The session with its queries going to the cluster.
@@ -119,8 +185,9 @@ impl Cluster {
             .set_bool(BALLISTA_ADAPTIVE_PLANNER_ENABLED, false)
             // What it takes out of an aggregate's arguments has another name after the journey.
             .set_bool("datafusion.optimizer.enable_leaf_expression_pushdown", false);
+        let config = secured(config, self.tls.as_ref());
         let remote = BallistaQueryPlanner::with_extension(
-            format!("http://{}:{}", self.host, self.port),
+            self.url(),
             config.ballista_config(),
             Arc::new(Tables::default()),
         );
@@ -128,6 +195,16 @@ impl Cluster {
             .with_config(config)
             .with_optimizer_rules(ballista_default_optimizer_rules())
             .with_query_planner(Arc::new(Planner { remote }))
+    }
+}
+
+/// A session whose connections to other members are as they must be.
+fn secured(config: SessionConfig, tls: Option<&Tls>) -> SessionConfig {
+    match tls {
+        Some(tls) => config
+            .with_ballista_use_tls(true)
+            .with_ballista_override_create_grpc_client_endpoint(tls.securing()),
+        None => config,
     }
 }
 

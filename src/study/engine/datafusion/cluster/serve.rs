@@ -2,27 +2,40 @@
 //! what they are set up with.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use arrow_flight::flight_service_server::FlightServiceServer;
 use ballista_core::config::TaskSchedulingPolicy;
+use ballista_core::error::BallistaError;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::registry::BallistaFunctionRegistry;
+use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
+use ballista_core::utils::create_grpc_server;
+use ballista_executor::ArrowFlightServerProvider;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use ballista_executor::flight_service::BallistaFlightService;
+use ballista_executor::terminate::sig_term;
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
-use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
+use ballista_scheduler::scheduler_process::create_scheduler;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tracing::info;
 
 use super::super::session::{Limits, disk, equipped};
 use super::codec::{Scans, Tables};
+use super::peers::with_peers;
 use super::reached::Reached;
 use super::said;
-use super::{Cluster, failed};
+use super::tls::{Tls, causes};
+use super::{Cluster, failed, secured};
 use crate::error::{Context, Error, Exit, Result};
 use crate::memory::cores;
 use crate::store::{StoreOptions, WorkFolder};
@@ -37,7 +50,7 @@ const LOOK_EVERY: u64 = 5;
 /// How long shuffled rows are kept after their query has ended.
 const KEEP: u64 = 60;
 /// An executor that begins before its scheduler waits for it.
-const WAIT_FOR_SCHEDULER: u16 = 120;
+const WAIT_FOR_SCHEDULER: Duration = Duration::from_secs(120);
 /// Threads for what blocks, from the start: tables' files are read by them.
 const BLOCKING: usize = 4;
 /// Bytes of a message: plans name every file of the tables that they read.
@@ -48,6 +61,8 @@ const MESSAGE: u32 = 256 << 20;
 pub struct Scheduler {
     /// Where it listens.
     pub bind: SocketAddr,
+    /// Without it, whoever reaches the address can run queries.
+    pub tls: Option<Tls>,
     /// How buckets are reached.
     pub stores: StoreOptions,
 }
@@ -94,8 +109,18 @@ impl Scheduler {
             let scheduler =
                 create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config));
             let scheduler = failed(scheduler.await, "cannot set up the scheduler")?;
+            let service = SchedulerGrpcServer::new(scheduler)
+                .max_decoding_message_size(MESSAGE as usize)
+                .max_encoding_message_size(MESSAGE as usize);
+            let mut server = match &self.tls {
+                Some(tls) => tls.serve(Server::builder())?,
+                None => Server::builder(),
+            };
+            let server = server.add_routes(with_peers(Routes::new(service)));
             listens(at);
-            failed(start_grpc_service_with_listener(listener, scheduler).await, "the scheduler")
+            // Ballista's own way to serve it knows no TLS.
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            failed(server.serve_with_incoming(incoming).await, "the scheduler")
         })
     }
 }
@@ -111,6 +136,8 @@ pub struct Executor {
     pub advertise: Option<String>,
     /// Tasks at once, and what their operators may hold, all together.
     pub limits: Limits,
+    /// Without it, whoever reaches the address can read rows. The scheduler's connection has the same.
+    pub tls: Option<Tls>,
     /// How buckets are reached.
     pub stores: StoreOptions,
 }
@@ -123,10 +150,20 @@ impl Executor {
     /// The scheduler can't be reached, or the address can't be had.
     pub fn run(self, work: &WorkFolder) -> Result<()> {
         said::begin();
-        // Its library listens later, and says less; it must know its port before.
-        let bind = std::net::TcpListener::bind(self.bind)
-            .and_then(|listener| listener.local_addr())
-            .with_context(|| format!("cannot listen at {}", self.bind))?;
+        let failed = || format!("cannot listen at {}", self.bind);
+        let listener = std::net::TcpListener::bind(self.bind).with_context(failed)?;
+        listener.set_nonblocking(true).with_context(failed)?;
+        let bind = listener.local_addr().with_context(failed)?;
+        let runtime = runtime()?;
+        let waited = runtime.block_on(async {
+            tokio::select! {
+                waited = self.wait_for_scheduler() => waited.map(Some),
+                // Told to end before it has begun.
+                _ = tokio::signal::ctrl_c() => Ok(None),
+                _ = sig_term() => Ok(None),
+            }
+        });
+        let Some(()) = waited? else { return Ok(()) };
         let shuffled = work.path().join("shuffled");
         std::fs::create_dir(&shuffled)
             .with_context(|| format!("cannot make '{}'", shuffled.display()))?;
@@ -138,13 +175,14 @@ impl Executor {
                 .build_arc()
         };
         let functions = equipped(session_config(), Arc::new(RuntimeEnv::default())).build();
+        let tls = self.tls.clone();
+        let config_of_tasks = move || secured(session_config(), tls.as_ref());
         let config = ExecutorProcessConfig {
             bind_host: bind.ip().to_string(),
             port: bind.port(),
             external_host: self.advertise,
             scheduler_host: self.scheduler.host.clone(),
             scheduler_port: self.scheduler.port,
-            scheduler_connect_timeout_seconds: WAIT_FOR_SCHEDULER,
             vcores: self.limits.threads,
             task_scheduling_policy: TaskSchedulingPolicy::PullStaged,
             work_dir: Some(shuffled.to_string_lossy().into_owned()),
@@ -154,18 +192,20 @@ impl Executor {
             memory_pool_size: Some(self.limits.memory as u64),
             override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&functions))),
             override_runtime_producer: Some(Arc::new(produce_runtime)),
-            override_config_producer: Some(Arc::new(session_config)),
+            override_config_producer: Some(Arc::new(config_of_tasks)),
             override_logical_codec: Some(Arc::new(Tables::default())),
             override_physical_codec: Some(Arc::new(Scans::default())),
+            override_arrow_flight_service: Some(flight(listener, self.tls.clone())),
+            override_create_grpc_client_endpoint: self.tls.as_ref().map(Tls::securing),
             ..ExecutorProcessConfig::default()
         };
         info!(
-            "asks {} for work: {} tasks at once, {} MiB of memory",
+            "rows are fetched at {bind}; asks {} for work: {} tasks at once, {} MiB of memory",
             self.scheduler,
             self.limits.threads,
             self.limits.memory >> 20
         );
-        runtime()?.block_on(async {
+        runtime.block_on(async {
             start_executor_process(Arc::new(config)).await.map_err(|error| {
                 Error::new(
                     Exit::ServiceMissing,
@@ -174,6 +214,51 @@ impl Executor {
             })
         })
     }
+}
+
+impl Executor {
+    /// Waits for a scheduler that may begin after its executors.
+    ///
+    /// # Errors
+    /// None answers in time, or it does not take this process for a member.
+    async fn wait_for_scheduler(&self) -> Result<()> {
+        let begun = Instant::now();
+        while let Err(error) = self.scheduler.listens().await {
+            if begun.elapsed() > WAIT_FOR_SCHEDULER {
+                return Err(error);
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        self.scheduler.answers().await
+    }
+}
+
+/// The server that others fetch rows from. Ballista's own knows no TLS.
+fn flight(listener: std::net::TcpListener, tls: Option<Tls>) -> Arc<ArrowFlightServerProvider> {
+    let listener = Mutex::new(Some(listener));
+    Arc::new(move |folder, _, mut shutdown, config| {
+        let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let tls = tls.clone();
+        tokio::spawn(async move {
+            let general = |error: &dyn std::error::Error| BallistaError::General(causes(error));
+            let listener = listener.ok_or_else(|| {
+                BallistaError::General("rows are served by one server only".to_owned())
+            })?;
+            let listener = TcpListener::from_std(listener).map_err(|error| general(&error))?;
+            let server = create_grpc_server(&config);
+            let mut server = match &tls {
+                Some(tls) => tls.serve(server).map_err(|error| general(&error))?,
+                None => server,
+            };
+            let service = FlightServiceServer::new(BallistaFlightService::new(folder))
+                .max_decoding_message_size(MESSAGE as usize)
+                .max_encoding_message_size(MESSAGE as usize);
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            let served =
+                server.add_service(service).serve_with_incoming_shutdown(incoming, shutdown.recv());
+            served.await.map_err(|error| general(&error))
+        })
+    })
 }
 
 fn session_config() -> SessionConfig {

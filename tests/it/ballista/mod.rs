@@ -1,5 +1,7 @@
 //! Studies on a cluster: a scheduler and executors as processes of their own.
 
+mod tls;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -71,19 +73,39 @@ impl Drop for Process {
 struct Cluster {
     url: String,
     executors: Vec<Process>,
+    /// Where rows are fetched from the executors.
+    ports: Vec<u16>,
     _scheduler: Process,
 }
 
 impl Cluster {
     fn start(site: &Site, executors: usize) -> Self {
+        Self::start_with(site, executors, &[])
+    }
+
+    /// `options`: of all members.
+    fn start_with(site: &Site, executors: usize, options: &[&str]) -> Self {
+        let scheduler = ["scheduler", "--bind", "127.0.0.1:0"];
         let (scheduler, line) =
-            Process::start(site, &["scheduler", "--bind", "127.0.0.1:0"], Some("df://"));
+            Process::start(site, &[&scheduler[..], options].concat(), Some("df://"));
         let url = line[line.find("df://").unwrap()..].trim().to_owned();
         let executor = |_| {
             let arguments = ["executor", &url, "--bind", "127.0.0.1:0", "--tasks", "2"];
-            Process::start(site, &[&arguments[..], &["--memory-limit", "512"]].concat(), None).0
+            let arguments = [&arguments[..], &["--memory-limit", "512"], options].concat();
+            Process::start(site, &arguments, Some("rows are fetched at "))
         };
-        Self { executors: (0..executors).map(executor).collect(), url, _scheduler: scheduler }
+        let (executors, lines): (Vec<_>, Vec<_>) = (0..executors).map(executor).unzip();
+        let port = |line: &String| {
+            let at = line.split_once("rows are fetched at ").unwrap().1;
+            at.split(';').next().unwrap().rsplit(':').next().unwrap().parse().unwrap()
+        };
+        Self { ports: lines.iter().map(port).collect(), executors, url, _scheduler: scheduler }
+    }
+
+    /// The ports of all members.
+    fn all_ports(&self) -> Vec<u16> {
+        let scheduler = self.url.rsplit(':').next().unwrap().parse().unwrap();
+        [&[scheduler], &self.ports[..]].concat()
     }
 }
 
@@ -112,8 +134,12 @@ fn build_embedded(site: &Site) {
 const ON_CLUSTER: [&str; 6] = ["-t", "core", "--db-type", "ballista", "--tables", "tables"];
 
 fn build_on(site: &Site, cluster: &Cluster) -> Ended {
+    build_with(site, cluster, &[])
+}
+
+fn build_with(site: &Site, cluster: &Cluster, options: &[&str]) -> Ended {
     let place = ["--lake", "lake", "--database", &cluster.url];
-    study(site, &[&["build"], &ON_CLUSTER[..], &place].concat())
+    study(site, &[&["build"], &ON_CLUSTER[..], &place, options].concat())
 }
 
 /// All tables of a study, each with its columns and its rows in order.

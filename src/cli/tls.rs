@@ -1,0 +1,144 @@
+//! Who may talk to whom in a cluster, as options of several commands.
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+
+/// Certificates of a cluster's members.
+#[derive(Args, Debug)]
+pub(super) struct TlsArgs {
+    /// Ballista: file with this process's certificate, PEM; members of the cluster show it to each
+    /// other
+    #[arg(long, value_name = "FILE", env = "CUMULUS_LIBRARY_TLS_CERT")]
+    tls_cert: Option<String>,
+    /// Ballista: file with the certificate's key, PEM
+    #[arg(long, value_name = "FILE", env = "CUMULUS_LIBRARY_TLS_KEY")]
+    tls_key: Option<String>,
+    /// Ballista: file with the certificate of the authority that signs all members' certificates, PEM
+    #[arg(long, value_name = "FILE", env = "CUMULUS_LIBRARY_TLS_CA")]
+    tls_ca: Option<String>,
+    /// Ballista: name in members' certificates [default: each has that by which it is reached]
+    #[arg(long, value_name = "NAME", env = "CUMULUS_LIBRARY_TLS_NAME")]
+    tls_name: Option<String>,
+    /// Ballista: without certificates on other addresses than loopback, too: anyone who reaches them
+    /// can run queries and read rows
+    #[arg(long, env = "CUMULUS_LIBRARY_INSECURE_CLUSTER", value_parser = FalseyValueParser::new())]
+    insecure_cluster: bool,
+}
+
+#[cfg(feature = "ballista")]
+mod reading {
+    use std::fs;
+    use std::net::IpAddr;
+    use std::os::unix::fs::MetadataExt;
+
+    use tracing::warn;
+
+    use super::TlsArgs;
+    use crate::error::{Context, Error, Exit, Result};
+    use crate::study::engine::datafusion::cluster::{Certificates, Tls};
+
+    /// Others of the machine may read the file.
+    const OTHERS: u32 = 0o004;
+
+    impl TlsArgs {
+        /// The certificates; `None` where there are none and these hosts, which the process listens
+        /// at or talks to, need none.
+        ///
+        /// # Errors
+        /// Options without each other, files that can't be used, or none where there must be some.
+        pub fn read(&self, hosts: &[&str]) -> Result<Option<Tls>> {
+            let given = [&self.tls_cert, &self.tls_key, &self.tls_ca];
+            if let [Some(own), Some(key), Some(authority)] = given {
+                let certificates = Certificates {
+                    own: bytes("--tls-cert", own)?,
+                    key: bytes("--tls-key", key)?,
+                    authority: bytes("--tls-ca", authority)?,
+                    name: self.tls_name.clone(),
+                };
+                if fs::metadata(key).is_ok_and(|file| file.mode() & OTHERS != 0) {
+                    warn!("the file of --tls-key, '{key}', is readable by all users: chmod o-r");
+                }
+                return Tls::new(certificates).map(Some);
+            }
+            if given.iter().any(|option| option.is_some()) || self.tls_name.is_some() {
+                let message = "--tls-cert, --tls-key and --tls-ca are given together; --tls-name \
+                               only with them";
+                return Err(Error::new(Exit::ArgsInvalid, message));
+            }
+            let open = hosts.iter().find(|host| !is_loopback(host));
+            match open {
+                None => Ok(None),
+                Some(host) if self.insecure_cluster => {
+                    warn!(
+                        "the cluster has no certificates at {host} (--insecure-cluster): anyone who \
+                         reaches it can run queries and read rows"
+                    );
+                    Ok(None)
+                }
+                Some(host) => Err(Error::new(
+                    Exit::ArgsInvalid,
+                    format!(
+                        "without certificates anyone who reaches {host} could run queries and read \
+                         rows: give --tls-cert, --tls-key and --tls-ca, use a loopback address, or \
+                         say --insecure-cluster where a firewall keeps all others out"
+                    ),
+                )),
+            }
+        }
+    }
+
+    fn bytes(option: &str, path: &str) -> Result<Vec<u8>> {
+        let read = fs::read(path).with_context(|| format!("cannot read {option} '{path}'"));
+        read.map_err(|error| Error::new(Exit::BadCredential, error.to_string()))
+    }
+
+    /// Whether only this machine reaches it.
+    fn is_loopback(host: &str) -> bool {
+        match host.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => host.eq_ignore_ascii_case("localhost"),
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        fn none(insecure: bool) -> TlsArgs {
+            TlsArgs {
+                tls_cert: None,
+                tls_key: None,
+                tls_ca: None,
+                tls_name: None,
+                insecure_cluster: insecure,
+            }
+        }
+
+        #[test]
+        fn only_loopback_needs_no_certificates() {
+            for host in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost"] {
+                assert!(none(false).read(&[host]).unwrap().is_none(), "{host}");
+            }
+            for host in ["0.0.0.0", "::", "10.0.0.7", "scheduler", "localhost.example.org"] {
+                let error = none(false).read(&["127.0.0.1", host]).unwrap_err();
+                assert_eq!(error.exit(), Exit::ArgsInvalid, "{host}");
+                assert!(error.to_string().contains("--insecure-cluster"), "{error}");
+                assert!(none(true).read(&[host]).unwrap().is_none(), "{host}");
+            }
+        }
+
+        #[test]
+        fn options_are_given_together_and_files_must_be_there() {
+            let file = || Some("/no/such/file.pem".to_owned());
+            let error = TlsArgs { tls_cert: file(), ..none(true) }.read(&[]).unwrap_err();
+            assert_eq!(error.exit(), Exit::ArgsInvalid);
+            let name = Some("member".to_owned());
+            let error = TlsArgs { tls_name: name, ..none(true) }.read(&[]).unwrap_err();
+            assert_eq!(error.exit(), Exit::ArgsInvalid);
+            let all = TlsArgs { tls_cert: file(), tls_key: file(), tls_ca: file(), ..none(true) };
+            let error = all.read(&[]).unwrap_err();
+            assert_eq!(error.exit(), Exit::BadCredential);
+            assert!(error.to_string().contains("--tls-cert '/no/such/file.pem'"), "{error}");
+        }
+    }
+}
