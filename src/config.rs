@@ -118,7 +118,7 @@ impl EtlConfig {
 }
 
 /// Every setting of the main job, by the name it has in TOML files.
-pub const ETL_KEYS: [&str; 48] = [
+pub const ETL_KEYS: [&str; 51] = [
     "output-format",
     "task",
     "exclude-resources",
@@ -151,6 +151,8 @@ pub const ETL_KEYS: [&str; 48] = [
     "bearer-token",
     "token-url",
     "scope",
+    "token-host",
+    "allow-http",
     "export-to",
     "since",
     "until",
@@ -164,6 +166,7 @@ pub const ETL_KEYS: [&str; 48] = [
     "inline",
     "inline-resource",
     "inline-mimetype",
+    "note-host",
     "max-connections",
     "export-timeout",
     "no-compression",

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use crate::http::TokenUse;
+
 /// What a manifest lists a file under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -37,8 +39,8 @@ pub(super) struct Entry {
     pub count: Option<u64>,
     /// Its path below the folder, without `.gz`.
     pub name: String,
-    /// Whether the token must be sent wherever the file is.
-    pub token: bool,
+    /// Who gets the credentials.
+    pub token: TokenUse,
 }
 
 /// One page of a manifest.
@@ -50,7 +52,8 @@ pub(super) struct Page {
     pub next: Option<Url>,
     /// Kind, type, URL, count.
     pub files: Vec<(Kind, String, Url, Option<u64>)>,
-    pub token: bool,
+    /// Who gets the credentials, as far as this manifest may say so.
+    pub token: TokenUse,
 }
 
 impl Page {
@@ -72,8 +75,14 @@ impl Page {
         let mut page = Self {
             transaction_time: text(&value["transactionTime"]),
             request: text(&value["request"]),
-            token: value["requiresAccessToken"].as_bool().unwrap_or(false)
-                || value["requiresAccessToken"] == "true",
+            token: match &value["requiresAccessToken"] {
+                Value::Bool(true) => TokenUse::Required,
+                Value::Bool(false) => TokenUse::Unneeded,
+                Value::String(text) if text == "true" => TokenUse::Required,
+                Value::String(text) if text == "false" => TokenUse::Unneeded,
+                // It says nothing: the files are as everything else of the server.
+                _ => TokenUse::SameOrigin,
+            },
             ..Self::default()
         };
         for kind in [Kind::Output, Kind::Deleted, Kind::Error] {
@@ -184,12 +193,12 @@ mod tests {
         assert_eq!(
             named.collect::<Vec<_>>(),
             [
-                ("Patient.000.ndjson", "https://ehr/a", false),
-                ("Device.000.ndjson", "https://ehr/jobs/b", false),
-                ("error/OperationOutcome.000.ndjson", "https://x/e", false),
-                ("Patient.001.ndjson", "https://ehr/jobs/c", true),
-                ("error/OperationOutcome.001.ndjson", "https://ehr/jobs/oo", true),
-                ("deleted/Bundle.000.ndjson", "https://ehr/jobs/d", true),
+                ("Patient.000.ndjson", "https://ehr/a", TokenUse::SameOrigin),
+                ("Device.000.ndjson", "https://ehr/jobs/b", TokenUse::SameOrigin),
+                ("error/OperationOutcome.000.ndjson", "https://x/e", TokenUse::SameOrigin),
+                ("Patient.001.ndjson", "https://ehr/jobs/c", TokenUse::Required),
+                ("error/OperationOutcome.001.ndjson", "https://ehr/jobs/oo", TokenUse::Required),
+                ("deleted/Bundle.000.ndjson", "https://ehr/jobs/d", TokenUse::Required),
             ]
         );
     }

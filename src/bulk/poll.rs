@@ -14,7 +14,7 @@ use super::manifest::{Entry, Kind, Page, entries};
 use super::progress::span;
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{HeaderMap, RETRY_AFTER};
-use crate::http::{self, Method, show_url};
+use crate::http::{self, Method, TokenUse, show_url};
 
 /// The longest manifest page: some list a hundred thousand files.
 const LONGEST_MANIFEST: usize = 256 << 20;
@@ -133,6 +133,10 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
                         }
                     }
                     Some(401 | 403) => return Err(Failure::Stuck(failed(error))),
+                    // The next run may allow it.
+                    _ if matches!(error, http::Error::Refused { .. }) => {
+                        return Err(Failure::Stuck(failed(error)));
+                    }
                     _ if error.is_auth() => return Err(Failure::Stuck(failed(error))),
                     _ => return Err(Failure::Dead(failed(error))),
                 }
@@ -171,12 +175,21 @@ async fn ask(job: &Job<'_>, url: &Url) -> http::Result<Asked> {
     }
     let from = response.url().clone();
     let value = response.json(LONGEST_MANIFEST).await?;
-    let page = Page::read(&value, &from).map_err(|what| {
+    let mut page = Page::read(&value, &from).map_err(|what| {
         let text = http::outcome_text(value.to_string().as_bytes());
         let text = text.map(|text| format!(": {}", job.client.redactor().clean(&text)));
         let what = format!("{what}{}", text.unwrap_or_default());
         http::Error::Unusable { url: show_url(url), what }
     })?;
+    // Whoever else answers must not decide who gets the token.
+    if page.token == TokenUse::Required && !job.client.is_own(&from) {
+        let origin = from.origin().ascii_serialization();
+        warn!(
+            "the manifest at {origin} says that its files need the access token. It is not believed, \
+             as that is not the server's own origin; if it belongs to the server, give --token-host"
+        );
+        page.token = TokenUse::SameOrigin;
+    }
     let expires = headers.get("expires").and_then(|value| value.to_str().ok());
     let future = |text: &&str| {
         DateTime::parse_from_rfc2822(text).is_ok_and(|time| time.to_utc() > Utc::now())

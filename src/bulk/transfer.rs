@@ -15,7 +15,7 @@ use super::rows::{Row, look};
 use super::state::Done;
 use crate::error::{self, Context};
 use crate::http::header::{CONTENT_RANGE, RANGE};
-use crate::http::{self, Client, Method, TokenUse, outcome_text, retry_after, show_url};
+use crate::http::{self, Client, Method, outcome_text, retry_after, show_url};
 
 /// Waits before the second, third … attempt.
 const WAITS: [u64; 5] = [1, 4, 15, 60, 60];
@@ -146,11 +146,10 @@ async fn attempt(
     part: &mut Part,
 ) -> io::Result<Ended> {
     let start = part.bytes;
-    let token = if entry.token { TokenUse::Always } else { TokenUse::SameOrigin };
     let mut request = client
         .request(Method::GET, entry.url.clone())
         .accept("application/fhir+ndjson")
-        .token(token);
+        .token(entry.token);
     if start > 0 {
         // The bytes of a compressed transfer are others than those that we have.
         request = request.identity().header(RANGE, &format!("bytes={start}-"));

@@ -4,7 +4,7 @@ use clap::Args;
 use figment::value::{Dict, Value};
 
 use crate::config::Layers;
-use crate::http::{Credentials, Secret};
+use crate::http::{Allowed, Credentials, HostName, Secret};
 
 /// Options that say who this program is to a FHIR server.
 #[derive(Args, Debug, Default)]
@@ -34,6 +34,13 @@ pub(super) struct CredentialArgs {
     /// The scopes to ask for [default: to read the resource types that are wanted]
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
+    /// Another host of the server, like files.example.org or files.example.org:8443, which may see
+    /// the access token too; may be repeated
+    #[arg(long, value_name = "HOST")]
+    token_host: Vec<String>,
+    /// Where the server's URL is https: ask http URLs too that the server names, without credentials
+    #[arg(long)]
+    allow_http: bool,
 }
 
 impl CredentialArgs {
@@ -53,6 +60,12 @@ impl CredentialArgs {
                 flags.insert(key.to_owned(), Value::from(text));
             }
         }
+        if !self.token_host.is_empty() {
+            flags.insert("token-host".to_owned(), Value::from(self.token_host.clone()));
+        }
+        if self.allow_http {
+            flags.insert("allow-http".to_owned(), Value::from(true));
+        }
     }
 
     /// What all layers come to.
@@ -65,6 +78,23 @@ impl CredentialArgs {
             bearer_token: layers.text("bearer-token").map(Secret::new),
             token_url: layers.text("token-url"),
             scope: layers.text("scope"),
+            allowed: Allowed {
+                http: layers.switch("allow-http"),
+                token_hosts: hosts(layers, "token-host"),
+            },
         }
     }
+}
+
+/// A list of hosts; what is none is complained about.
+pub(super) fn hosts(layers: &mut Layers, key: &str) -> Vec<HostName> {
+    let (mut hosts, mut problems) = (Vec::new(), Vec::new());
+    for text in layers.list(key) {
+        match text.parse() {
+            Ok(host) => hosts.push(host),
+            Err(problem) => problems.push(format!("--{key}: {problem}")),
+        }
+    }
+    problems.into_iter().for_each(|problem| layers.complain(problem));
+    hosts
 }

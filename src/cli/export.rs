@@ -13,7 +13,7 @@ use crate::bulk::{self, Since, Target};
 use crate::config::Layers;
 use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Error, Exit, Result};
-use crate::http::{self, Client};
+use crate::http::Client;
 use crate::store::Folder;
 use crate::ui;
 
@@ -56,7 +56,7 @@ impl ExportArgs {
 
         let mut options = settings.options(&target, &RESOURCE_TYPES, bars)?;
         let auth = credentials.auth(&bulk::scope_types(&options))?;
-        let client = Client::new(&target.base, auth, &http::Options::default())?;
+        let client = Client::new(&target.base, auth, &credentials.options())?;
         if settings.cancel {
             return bulk::cancel(&client, &folder, options.resume.as_ref());
         }

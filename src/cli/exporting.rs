@@ -3,6 +3,7 @@
 use clap::Args;
 use figment::value::{Dict, Value};
 
+use super::credentials::hosts;
 use crate::bulk::inline::Selection;
 use crate::bulk::{Settings, Since, instant, parse_span, split_filters};
 use crate::config::Layers;
@@ -61,6 +62,9 @@ pub(super) struct NotesArgs {
     /// Media types of notes [default: text/plain,text/html,application/xhtml+xml]
     #[arg(long, value_name = "LIST")]
     inline_mimetype: Vec<String>,
+    /// Another host than the server's to download notes from, like files.example.org; may be repeated
+    #[arg(long, value_name = "HOST")]
+    note_host: Vec<String>,
     /// Downloads at once [default: 5]
     #[arg(long, value_name = "N")]
     max_connections: Option<String>,
@@ -73,13 +77,17 @@ impl NotesArgs {
             [
                 ("inline-resource", &self.inline_resource),
                 ("inline-mimetype", &self.inline_mimetype),
+                ("note-host", &self.note_host),
             ],
         );
         add_texts(flags, [("max-connections", &self.max_connections)]);
     }
 
     pub(super) fn selection(layers: &mut Layers) -> Result<Selection> {
-        Selection::new(layers.list("inline-resource"), layers.list("inline-mimetype"))
+        let hosts = hosts(layers, "note-host");
+        let selection =
+            Selection::new(layers.list("inline-resource"), layers.list("inline-mimetype"))?;
+        Ok(Selection { hosts, ..selection })
     }
 
     pub(super) fn max_connections(layers: &mut Layers) -> usize {

@@ -12,7 +12,7 @@ use super::store::StoreArgs;
 use crate::bulk::{self, Target, inline};
 use crate::config::Layers;
 use crate::error::{Error, Exit, Result};
-use crate::http::{self, Client};
+use crate::http::Client;
 use crate::store::Folder;
 use crate::ui;
 
@@ -77,7 +77,7 @@ impl InlineArgs {
         let types: Vec<_> =
             selection.resources.iter().cloned().chain(["Binary".to_owned()]).collect();
         let auth = credentials.auth(&types)?;
-        let client = Client::new(&target.base, auth, &http::Options::default())?;
+        let client = Client::new(&target.base, auth, &credentials.options())?;
         let summary =
             inline::inline(&client, &folder, &selection, max_connections, bulk::pace(), bars)?;
         summary.print();

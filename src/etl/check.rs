@@ -10,7 +10,7 @@ use crate::bulk::{self, Target};
 use crate::config::EtlConfig;
 use crate::deid::Codebook;
 use crate::error::{Error, Exit, Result};
-use crate::http::{self, Client};
+use crate::http::Client;
 use crate::store::{Folder, block_on};
 use crate::ui::counted;
 
@@ -68,7 +68,7 @@ fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
     let target = Target::parse(&config.input)?;
     let options = config.export.options(&target, selected, false)?;
     let auth = config.credentials.auth(&bulk::scope_types(&options))?;
-    let client = Client::new(&target.base, auth, &http::Options::default())?;
+    let client = Client::new(&target.base, auth, &config.credentials.options())?;
     let asked = block_on(async {
         client.authorize().await?;
         client.capabilities().await.map(|_| ())

@@ -7,7 +7,7 @@ use super::records;
 use crate::bulk::{self, Since, Target};
 use crate::config::EtlConfig;
 use crate::error::{Error, Exit, Result};
-use crate::http::{self, Client};
+use crate::http::Client;
 use crate::store::{Folder, WorkFolder};
 
 /// What `context.json` in PHI has the exports under.
@@ -59,7 +59,7 @@ pub(super) fn export(
     let target = Target::parse(&config.input)?;
     let mut options = config.export.options(&target, selected, bars)?;
     let auth = config.credentials.auth(&bulk::scope_types(&options))?;
-    let client = Client::new(&target.base, auth, &http::Options::default())?;
+    let client = Client::new(&target.base, auth, &config.credentials.options())?;
     records::check_codebook(output, phi)?;
     let identity = bulk::identity(&options);
     let kept = kept(config)?;

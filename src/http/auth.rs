@@ -58,6 +58,11 @@ impl Auth {
         matches!(self.scheme, Scheme::None)
     }
 
+    /// Whether they are user and password, which are for one server alone.
+    pub fn is_basic(&self) -> bool {
+        matches!(self.scheme, Scheme::Basic { .. })
+    }
+
     /// Whether there are SMART credentials.
     pub fn is_smart(&self) -> bool {
         matches!(self.scheme, Scheme::Smart(_))

@@ -10,7 +10,9 @@ use tracing::warn;
 use url::{Host, Url};
 
 use super::auth::{Auth, Authorizer};
-use super::{Capabilities, Redactor, Request, Result, TokenUse, roots};
+use super::reach::{Reach, Resolver};
+use super::trust::{Allowed, Trust};
+use super::{Capabilities, HostName, Redactor, Request, Result, TokenUse, roots};
 use crate::error::{self, Exit};
 
 /// The longest CapabilityStatement, in bytes. Epic's has a few megabytes.
@@ -25,6 +27,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// The longest wait for the next bytes of an answer; the whole may take any time.
     pub read_timeout: Duration,
+    /// What the user allows beyond the server's own origin.
+    pub allowed: Allowed,
 }
 
 impl Default for Options {
@@ -33,6 +37,7 @@ impl Default for Options {
             gzip: true,
             connect_timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(5 * 60),
+            allowed: Allowed::default(),
         }
     }
 }
@@ -44,12 +49,15 @@ impl Default for Options {
 pub struct Client {
     http: reqwest::Client,
     inner: Arc<Inner>,
+    /// The hosts that are asked; `None`: any.
+    reach: Option<Arc<Reach>>,
 }
 
 #[derive(Debug)]
 struct Inner {
     options: Options,
     base: Url,
+    trust: Trust,
     authorizer: Authorizer,
     redactor: Redactor,
     capabilities: OnceCell<Capabilities>,
@@ -78,18 +86,48 @@ impl Client {
         base.set_fragment(None);
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
-        let http = connections(options)?;
+        let http = connections(options, None)?;
+        let trust = Trust::new(base.clone(), options.allowed.clone());
         let (authorizer, redactor) = (Authorizer::new(auth), Redactor::default());
         authorizer.hide(&redactor);
         let (capabilities, met) = (OnceCell::new(), OnceCell::new());
         let options = options.clone();
-        let inner = Inner { options, base, authorizer, redactor, capabilities, met };
-        Ok(Self { http, inner: Arc::new(inner) })
+        let inner = Inner { options, base, trust, authorizer, redactor, capabilities, met };
+        Ok(Self { http, inner: Arc::new(inner), reach: None })
     }
 
     /// The same client with connections of its own: for a thread that does all its work itself.
     pub(crate) fn with_own_connections(&self) -> error::Result<Self> {
-        Ok(Self { http: connections(&self.inner.options)?, inner: self.inner.clone() })
+        let http = connections(&self.inner.options, self.reach.as_ref())?;
+        Ok(Self { http, inner: self.inner.clone(), reach: self.reach.clone() })
+    }
+
+    /// The same client, that asks nobody but the server itself and these hosts, and these only at
+    /// addresses of the internet unless the server is at a private one itself: for URLs that rows
+    /// name.
+    pub(crate) fn limited_to(&self, hosts: Vec<HostName>) -> error::Result<Self> {
+        let reach = Some(Arc::new(Reach::new(self.inner.base.clone(), hosts)));
+        let http = connections(&self.inner.options, reach.as_ref())?;
+        Ok(Self { http, inner: self.inner.clone(), reach })
+    }
+
+    /// Says no to a URL that this client must not ask.
+    pub(super) async fn check(&self, url: &Url) -> Result<(), String> {
+        self.inner.trust.check(url)?;
+        match &self.reach {
+            Some(reach) => reach.check(url).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the URL is one of the server itself, or of a host that the user trusts as much: what
+    /// comes from there decides who gets the access token.
+    pub fn is_own(&self, url: &Url) -> bool {
+        self.inner.trust.is_own(url)
+    }
+
+    pub(super) fn trust(&self) -> &Trust {
+        &self.inner.trust
     }
 
     /// The server's base URL.
@@ -194,8 +232,8 @@ impl Client {
     }
 }
 
-fn connections(options: &Options) -> error::Result<reqwest::Client> {
-    let builder = reqwest::Client::builder()
+fn connections(options: &Options, reach: Option<&Arc<Reach>>) -> error::Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder()
         .user_agent(concat!("cumulus-etl/", env!("CARGO_PKG_VERSION")))
         .gzip(options.gzip)
         .connect_timeout(options.connect_timeout)
@@ -204,6 +242,9 @@ fn connections(options: &Options) -> error::Result<reqwest::Client> {
         .http2_adaptive_window(true)
         // Who may see the credentials is decided at each step of the way.
         .redirect(redirect::Policy::none());
+    if let Some(reach) = reach {
+        builder = builder.dns_resolver(Arc::new(Resolver(reach.clone())));
+    }
     roots::trust(builder)?.build().map_err(|error| {
         let message = format!("cannot set up HTTPS: {}", super::request::causes(&error));
         error::Error::failed(message)

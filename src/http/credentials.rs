@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::smart::{Backend, PrivateKey};
-use super::{Auth, Secret};
+use super::{Allowed, Auth, Options, Secret};
 use crate::error::{Error, Exit, Result};
 
 /// Credentials for a FHIR server, as options and settings give them. At most one of three kinds:
@@ -24,6 +24,8 @@ pub struct Credentials {
     pub token_url: Option<String>,
     /// The scopes to ask for, instead of those worked out.
     pub scope: Option<String>,
+    /// What may be asked and shown beyond the server's own origin.
+    pub allowed: Allowed,
 }
 
 impl Credentials {
@@ -85,6 +87,11 @@ impl Credentials {
             _ => Auth::none(),
         };
         Ok(auth.with_client_id(client_id))
+    }
+
+    /// How a client with these credentials behaves.
+    pub fn options(&self) -> Options {
+        Options { allowed: self.allowed.clone(), ..Options::default() }
     }
 
     fn token_url(&self) -> Result<Option<String>> {

@@ -32,6 +32,13 @@ pub enum Error {
         /// What is wrong with the answer.
         what: String,
     },
+    /// It was not asked for: the URL is not one that may be.
+    Refused {
+        /// What should have been asked for, as [`show_url`](super::show_url) shows it.
+        url: String,
+        /// Why it was not, and what lets it be.
+        what: String,
+    },
     /// What was to be sent can't be read here.
     Local {
         /// What to tell the user.
@@ -63,6 +70,8 @@ pub struct StatusError {
     pub text: Option<String>,
     /// Whether the server has seen credentials.
     pub authorized: bool,
+    /// Why it has not, where there are some.
+    pub withheld: Option<String>,
 }
 
 impl Error {
@@ -75,7 +84,7 @@ impl Error {
                 501 | 505 => false,
                 code => code >= 500,
             },
-            Self::Unusable { .. } | Self::Local { .. } => false,
+            Self::Unusable { .. } | Self::Refused { .. } | Self::Local { .. } => false,
             Self::Token { cause, .. } => cause.as_ref().is_some_and(|cause| cause.retryable()),
         }
     }
@@ -113,6 +122,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transport { url, what, .. } => write!(f, "no answer from {url}: {what}"),
+            Self::Refused { url, what } => write!(f, "{url} is not asked: {what}"),
             Self::Unusable { url, what } => write!(f, "the answer of {url} can't be used: {what}"),
             Self::Local { what } | Self::Token { what, cause: None } => f.write_str(what),
             Self::Token { what, cause: Some(cause) } => write!(f, "{what}: {cause}"),
@@ -135,15 +145,20 @@ impl fmt::Display for StatusError {
             }
             None => {}
         }
-        match self.status.as_u16() {
-            401 if self.authorized => {
+        match (self.status.as_u16(), &self.withheld) {
+            // Without them, some servers deny that there is anything.
+            (401 | 403 | 404, Some(why)) => write!(f, " ({why})"),
+            (401, None) if self.authorized => {
                 f.write_str(" (the server does not accept these credentials)")
             }
-            401 => f.write_str(
+            (401, None) => f.write_str(
                 " (the server wants credentials: --smart-client-id with --smart-key, \
                  --basic-user with --basic-passwd, or --bearer-token)",
             ),
-            403 => f.write_str(" (is the client registered for this, and with these scopes?)"),
+            (403, None) => f.write_str(
+                " (is the client registered for this, and with these scopes? --scope names those to \
+                 ask for)",
+            ),
             _ => Ok(()),
         }
     }

@@ -6,22 +6,12 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::auth::Credential;
+use super::reach::PrivateAddress;
+use super::trust::{Showing, TokenUse};
 use super::{Client, Error, Redactor, Response, Result, show_url};
 
 /// As many redirects are followed.
 const REDIRECTS: usize = 10;
-
-/// Who gets the credentials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TokenUse {
-    /// The FHIR server's own origin (scheme, host and port) only.
-    #[default]
-    SameOrigin,
-    /// Also another origin, as the server has said so: `requiresAccessToken` of a bulk manifest.
-    Always,
-    /// Nobody.
-    Never,
-}
 
 /// A request that is being put together.
 #[derive(Clone, Debug)]
@@ -94,24 +84,42 @@ impl Request {
     async fn follow(&self) -> Result<(Response, Option<u64>)> {
         let (mut url, mut method, mut body) =
             (self.url.clone(), self.method.clone(), self.body.clone());
+        let trust = self.client.trust();
+        let auth = self.client.auth();
         // What is dropped on the way stays dropped.
-        let mut trusted = match self.token {
-            TokenUse::Never => false,
-            TokenUse::Always => true,
-            TokenUse::SameOrigin => url.origin() == self.client.base().origin(),
-        };
+        let mut dropped = None;
         for _ in 0..=REDIRECTS {
-            let credential = self.credential(trusted).await?;
+            if let Err(what) = self.client.check(&url).await {
+                return Err(Error::Refused { url: show_url(&url), what });
+            }
+            let showing = match &dropped {
+                None => trust.showing(&url, self.token, auth.is_basic()),
+                Some(why) => Showing::Nothing(Some(String::clone(why))),
+            };
+            let (credential, withheld) = match showing {
+                Showing::Credentials => (self.credential().await?, None),
+                Showing::Nothing(why) => {
+                    (None, why.filter(|_| !auth.is_none() && self.token != TokenUse::Never))
+                }
+            };
             let serial = credential.as_ref().and_then(|credential| credential.serial);
             let authorized = credential.is_some();
             let answer = self.step(&url, &method, body.clone(), credential).await?;
             let Some(target) = redirect(&answer, &url)? else {
-                let response = Response::new(answer, url, self.client.clone(), authorized);
-                return Ok((response, serial));
+                let client = self.client.clone();
+                return Ok((Response::new(answer, url, client, authorized, withheld), serial));
             };
+            if let Err(what) = trust.check_redirect(&url, &target) {
+                return Err(Error::Unusable { url: show_url(&url), what });
+            }
             let status = answer.status();
             if target.origin() != url.origin() {
-                trusted = false;
+                if !trust.is_own(&target) {
+                    dropped.get_or_insert_with(|| {
+                        let origin = target.origin().ascii_serialization();
+                        format!("no credentials were sent: a redirect led to {origin}")
+                    });
+                }
                 let keeps_body = !matches!(status.as_u16(), 301..=303);
                 if body.is_some() && keeps_body {
                     let what = format!("it sends the request's body on to {}", show_url(&target));
@@ -132,10 +140,7 @@ impl Request {
         Err(Error::Unusable { url: show_url(&self.url), what })
     }
 
-    async fn credential(&self, trusted: bool) -> Result<Option<Credential>> {
-        if !trusted {
-            return Ok(None);
-        }
+    async fn credential(&self) -> Result<Option<Credential>> {
         // To get a token is to send requests, which is why this one is boxed.
         Box::pin(self.client.authorizer().credential(&self.client)).await
     }
@@ -157,7 +162,10 @@ impl Request {
         if let Some(credential) = credential {
             headers.insert(header::AUTHORIZATION, credential.header);
         }
-        let mut request = self.client.http().request(method.clone(), url.clone());
+        // What stands before an @ would be sent as user and password.
+        let mut bare = url.clone();
+        let _ = (bare.set_username(""), bare.set_password(None));
+        let mut request = self.client.http().request(method.clone(), bare);
         if let Some(body) = body {
             request = request.body(body);
         } else {
@@ -179,9 +187,6 @@ fn redirect(answer: &reqwest::Response, url: &Url) -> Result<Option<Url>> {
     let location = answer.headers().get(header::LOCATION).map(HeaderValue::to_str);
     let Some(Ok(location)) = location else { return unusable("to nowhere") };
     match url.join(location) {
-        Ok(target) if url.scheme() == "https" && target.scheme() == "http" => {
-            unusable("to a URL that is not encrypted")
-        }
         Ok(target) if ["http", "https"].contains(&target.scheme()) => Ok(Some(target)),
         _ => unusable("to what is no HTTP URL"),
     }
@@ -190,7 +195,11 @@ fn redirect(answer: &reqwest::Response, url: &Url) -> Result<Option<Url>> {
 /// The error of a request that had no, or no whole, answer.
 pub(super) fn transport(redactor: &Redactor, url: &Url, error: reqwest::Error) -> Error {
     let error = error.without_url();
-    let untrusted = causes(&error).contains("invalid peer certificate");
+    if let Some(private) = find::<PrivateAddress>(&error) {
+        return Error::Refused { url: show_url(url), what: private.to_string() };
+    }
+    let untrusted = find::<rustls::Error>(&error)
+        .is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
     let mut what = redactor.clean(&causes(&error));
     if error.is_timeout() {
         what = format!("it took too long ({what})");
@@ -200,6 +209,25 @@ pub(super) fn transport(redactor: &Redactor, url: &Url, error: reqwest::Error) -
     }
     let retryable = !untrusted && !error.is_builder();
     Error::Transport { url: show_url(url), what, retryable }
+}
+
+/// The cause of this type, if it is one of the error's.
+fn find<'e, T: std::error::Error + 'static>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> Option<&'e T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // An I/O error names not what it wraps, but the cause of that.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(found) = wrapped.and_then(|inner| find(inner)) {
+            return Some(found);
+        }
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// An error and its causes in a line.

@@ -19,6 +19,7 @@ pub struct Response {
     url: Url,
     client: Client,
     authorized: bool,
+    withheld: Option<String>,
 }
 
 impl Response {
@@ -27,8 +28,9 @@ impl Response {
         url: Url,
         client: Client,
         authorized: bool,
+        withheld: Option<String>,
     ) -> Self {
-        Self { answer, url, client, authorized }
+        Self { answer, url, client, authorized, withheld }
     }
 
     /// The status.
@@ -98,6 +100,7 @@ impl Response {
             body: redactor.clean(&String::from_utf8_lossy(&body)),
             text: outcome_text(&body).map(|text| redactor.clean(&text)),
             authorized: self.authorized,
+            withheld: self.withheld,
         })))
     }
 }

@@ -47,3 +47,4 @@ mod study_privacy;
 mod study_safe;
 mod study_share;
 mod support;
+mod tls;

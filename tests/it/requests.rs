@@ -33,7 +33,7 @@ fn redirected(status: u16, token: TokenUse) -> (Vec<Asked>, Vec<Asked>) {
 #[test]
 fn a_redirect_to_another_server_goes_without_credentials() {
     for status in [301, 302, 303, 307, 308] {
-        for token in [TokenUse::SameOrigin, TokenUse::Always] {
+        for token in [TokenUse::SameOrigin, TokenUse::Required] {
             let (ours, others) = redirected(status, token);
             assert_eq!(ours.len(), 2);
             for asked in ours {
@@ -53,7 +53,7 @@ fn another_server_gets_the_token_only_if_it_shall() {
     for (token, expected) in [
         (TokenUse::SameOrigin, None),
         (TokenUse::Never, None),
-        (TokenUse::Always, Some("Bearer access-token-1")),
+        (TokenUse::Required, Some("Bearer access-token-1")),
     ] {
         block_on(client.request(Method::GET, other.url.clone()).token(token).send()).unwrap();
         assert_eq!(authorization(&other.asked().pop().unwrap()), expected, "{token:?}");

@@ -151,6 +151,7 @@ fn reason(error: &http::Error) -> String {
         http::Error::Status(answer) => format!("the server answers {}", answer.status),
         http::Error::Transport { .. } => "there was no answer".to_owned(),
         http::Error::Unusable { .. } => "its answer can't be used".to_owned(),
+        http::Error::Refused { what, .. } => what.clone(),
         http::Error::Local { .. } | http::Error::Token { .. } => error.to_string(),
     }
 }

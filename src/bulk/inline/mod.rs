@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 
 use super::{Options, state};
 use crate::error::{Context, Error, Exit, Result};
-use crate::http::{Client, Pace};
+use crate::http::{Client, HostName, Pace};
 use crate::input;
 use crate::store::{Folder, block_on};
 use crate::ui::{Bar, thousands};
@@ -39,6 +39,8 @@ pub struct Selection {
     pub resources: Vec<String>,
     /// Media types without parameters, in lower case.
     pub mimetypes: Vec<String>,
+    /// Hosts beside the server that notes are downloaded from.
+    pub hosts: Vec<HostName>,
 }
 
 impl Selection {
@@ -60,7 +62,11 @@ impl Selection {
             false => list,
         };
         let mimetypes = mimetypes.iter().map(|kind| kind.to_ascii_lowercase()).collect();
-        Ok(Self { resources: or(resources, &RESOURCES), mimetypes: or(mimetypes, &MIMETYPES) })
+        Ok(Self {
+            resources: or(resources, &RESOURCES),
+            mimetypes: or(mimetypes, &MIMETYPES),
+            hosts: Vec::new(),
+        })
     }
 }
 

@@ -109,7 +109,15 @@ impl Backend {
             Some(url) => Ok(Endpoint { url: absolute(client, &url)?, scope }),
             None => {
                 let base = show_url(client.base());
-                let what = format!("{base} names no token endpoint (--token-url can)");
+                let what = match &cause {
+                    // Nothing was heard of the server, or nothing that it means to say.
+                    Some(error) if error.retryable() || error.answer().is_none() => {
+                        format!(
+                            "cannot ask {base} where to get access tokens (--token-url names it)"
+                        )
+                    }
+                    _ => format!("{base} names no token endpoint (--token-url can)"),
+                };
                 Err(token_error(&what, cause))
             }
         }
@@ -144,7 +152,7 @@ impl Backend {
             )
             .append_pair("client_assertion", &signed)
             .finish();
-        let request = client.request(Method::POST, url.clone()).token(TokenUse::Never).unmet();
+        let request = client.request(Method::POST, url.clone()).token(TokenUse::InBody).unmet();
         let request = request.accept("application/json");
         let sent = request.body(form, "application/x-www-form-urlencoded").send().await;
         let failed = |cause| token_error("cannot get an access token", Some(cause));

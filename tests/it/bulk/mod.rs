@@ -5,6 +5,7 @@ mod kickoff;
 mod killed;
 mod main_job;
 mod notes;
+mod origins;
 mod polling;
 mod secrets;
 pub mod server;

@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use crate::tls::Identity;
 pub use answers::access_token;
 pub use faults::Fault;
 use faults::Faults;
@@ -161,6 +162,8 @@ struct Shared {
     tokens: Mutex<Tokens>,
     compressed: Mutex<BTreeMap<usize, Bytes>>,
     origin: String,
+    /// PEM, of a server with TLS.
+    certificate: String,
     record: bool,
 }
 
@@ -179,8 +182,23 @@ impl Server {
         Self::start_on(content, "127.0.0.1:0", 2, true)
     }
 
+    /// The same with TLS, for `https`.
+    pub fn start_tls(content: Content) -> Self {
+        Self::start_as(content, "127.0.0.1:0", 2, true, Some(Identity::new(true)))
+    }
+
     /// Listens on `address`; `record`: keep every request.
     pub fn start_on(content: Content, address: &str, threads: usize, record: bool) -> Self {
+        Self::start_as(content, address, threads, record, None)
+    }
+
+    fn start_as(
+        content: Content,
+        address: &str,
+        threads: usize,
+        record: bool,
+        identity: Option<Identity>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .enable_all()
@@ -195,7 +213,11 @@ impl Server {
             jobs: Mutex::default(),
             tokens: Mutex::default(),
             compressed: Mutex::default(),
-            origin: format!("http://{address}"),
+            origin: match &identity {
+                Some(_) => format!("https://{address}"),
+                None => format!("http://{address}"),
+            },
+            certificate: identity.as_ref().map(|own| own.certificate.clone()).unwrap_or_default(),
             record,
         });
         let state = shared.clone();
@@ -203,17 +225,29 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
                 let state = state.clone();
+                let acceptor = identity.as_ref().map(|own| own.acceptor.clone());
                 tokio::spawn(async move {
                     let service = service_fn(move |request| serve(state.clone(), request));
                     let http = hyper::server::conn::http1::Builder::new();
-                    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                    match acceptor {
+                        None => drop(http.serve_connection(TokioIo::new(stream), service).await),
+                        Some(acceptor) => {
+                            let Ok(stream) = acceptor.accept(stream).await else { return };
+                            drop(http.serve_connection(TokioIo::new(stream), service).await);
+                        }
+                    }
                 });
             }
         });
         Self { shared, _runtime: runtime }
     }
 
-    /// `http://127.0.0.1:port`
+    /// The certificate that it shows, PEM.
+    pub fn certificate(&self) -> &str {
+        &self.shared.certificate
+    }
+
+    /// `http://127.0.0.1:port`, with TLS `https://`.
     pub fn origin(&self) -> &str {
         &self.shared.origin
     }
