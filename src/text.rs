@@ -21,6 +21,33 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// A message as a terminal or a text log may show it: with its control characters escaped, and with
+/// the lines that follow its first one set in by two blanks, so that none seems to be a message of its
+/// own. Tabs stay.
+///
+/// The place that writes messages calls this, whoever has made them: names of files and studies, and
+/// words of servers, stand in many.
+pub fn escape_message(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split('\n').map(|line| {
+        let parts = line.split('\t').map(escape_controls);
+        parts.collect::<Vec<_>>().join("\t")
+    });
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for (index, line) in lines.enumerate() {
+        if index > 0 {
+            escaped.push('\n');
+            if !line.is_empty() && !line.starts_with("  ") {
+                escaped.push_str("  ");
+            }
+        }
+        escaped.push_str(&line);
+    }
+    Cow::Owned(escaped)
+}
+
 /// The first `most` characters of the text, with `…` where some were cut off.
 pub fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
@@ -43,6 +70,16 @@ mod tests {
         assert_eq!(escape_controls("Zoë – 日本 \"x\" \\"), "Zoë – 日本 \"x\" \\");
         assert_eq!(escape_controls("a\x1b[2Jb\r\nc\u{9b}d"), "a\\u{1b}[2Jb\\r\\nc\\u{9b}d");
         assert_eq!(escape_controls("x\u{202e}y\u{2028}z"), "x\\u{202e}y\\u{2028}z");
+    }
+
+    #[test]
+    fn a_message_is_one_whatever_stands_in_it() {
+        assert_eq!(escape_message("two files:\n  a\n  b"), "two files:\n  a\n  b");
+        assert_eq!(
+            escape_message("'x\nDone: all is well\r\x1b[1A'\ty"),
+            "'x\n  Done: all is well\\r\\u{1b}[1A'\ty"
+        );
+        assert_eq!(escape_message("a\n\nb\n"), "a\n\n  b\n");
     }
 
     #[test]

@@ -61,7 +61,6 @@ pub(super) async fn begin(
             let narrowing = supported(&options.narrowing, capabilities)?;
             warn_of_times(&narrowing);
             let kickoff = KickOff::new(&options.target, &narrowing, options.post);
-            kickoff.patients.iter().for_each(|patient| client.redactor().hide(patient));
             info!("Asking {} for an export", show_url(&options.target.export_url()));
             kickoff::kick_off(client, options, &kickoff, capabilities, site).await?
         }

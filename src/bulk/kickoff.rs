@@ -12,7 +12,7 @@ use super::state::Site;
 use super::{Options, Target};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::header::{CONTENT_LOCATION, HeaderMap, HeaderName};
-use crate::http::{self, Capabilities, Client, Method, show_url};
+use crate::http::{self, Capabilities, Client, Method, recorded_parameter, recorded_url, show_url};
 
 /// As often a kick-off is tried again where the server has no room for it.
 const ATTEMPTS: usize = 4;
@@ -100,8 +100,7 @@ fn detail(
     capabilities: Option<&Capabilities>,
     result: Result<&HeaderMap, &http::Error>,
 ) -> Value {
-    let parameters: Map<_, _> =
-        kickoff.parameters.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let parameters = recorded_parameters(kickoff.parameters.iter().cloned());
     let answer = result.err().and_then(http::Error::answer);
     let (shown, message) = match result {
         Ok(found) => (Some(headers(client, found)), None),
@@ -112,7 +111,7 @@ fn detail(
     let of =
         |part: fn(&Capabilities) -> &Option<String>| capabilities.and_then(|c| part(c).clone());
     json!({
-        "exportUrl": client.redactor().show_url(&kickoff.url),
+        "exportUrl": recorded_url(kickoff.url.as_str()),
         "softwareName": of(|c| &c.software_name),
         "softwareVersion": of(|c| &c.software_version),
         "softwareReleaseDate": of(|c| &c.software_release_date),
@@ -125,15 +124,20 @@ fn detail(
 }
 
 /// The `kickoff` event of an export that was begun elsewhere.
-pub(super) fn log_taken_up(client: &Client, log: &Log, target: &Target, request: Option<&str>) {
+pub(super) fn log_taken_up(log: &Log, target: &Target, request: Option<&str>) {
     let url = request.and_then(|url| Url::parse(url).ok()).unwrap_or_else(|| target.export_url());
-    let shown = client.redactor().show_url(&url);
-    let parameters: Map<_, _> = url
-        .query_pairs()
-        .filter(|(name, _)| name != "patient")
-        .map(|(name, value)| (name.into_owned(), json!(value)))
-        .collect();
-    log.event("kickoff", json!({"exportUrl": shown, "requestParameters": parameters}));
+    let parameters = recorded_parameters(url.query_pairs().into_owned());
+    let recorded = recorded_url(url.as_str());
+    log.event("kickoff", json!({"exportUrl": recorded, "requestParameters": parameters}));
+}
+
+/// Only what names no patient.
+fn recorded_parameters(parameters: impl Iterator<Item = (String, String)>) -> Map<String, Value> {
+    let recorded = |(name, value): (String, String)| {
+        let value = recorded_parameter(&name, &value)?;
+        Some((name, json!(value)))
+    };
+    parameters.filter_map(recorded).collect()
 }
 
 /// Tells the server that the export is not needed any more; a failure is only a warning.

@@ -169,6 +169,7 @@ pub fn last_time(folder: &Path, target: &Target) -> Option<String> {
 async fn run(client: &Client, options: &Options, folder: &Path) -> Result<()> {
     let site = Arc::new(Site::open(folder)?);
     let fingerprint = fingerprint(options);
+    hide_what_is_asked(client, options);
     let mut state = match site.read()? {
         Some(state) => take_up(options, &site, state, &fingerprint)?,
         None if site.has_data()? => return Err(not_empty(&site)),
@@ -190,6 +191,7 @@ async fn run(client: &Client, options: &Options, folder: &Path) -> Result<()> {
         Some(selection) => {
             let summary = inline::in_folder(client, folder, selection, options).await?;
             summary.print();
+            summary.verdict()?;
             Some(summary.downloaded + summary.present)
         }
         None => None,
@@ -228,7 +230,7 @@ async fn fetch(
             Ok(manifest) => {
                 if !known {
                     let request = manifest.request.as_deref();
-                    kickoff::log_taken_up(client, &job.log, &options.target, request);
+                    kickoff::log_taken_up(&job.log, &options.target, request);
                 }
                 break (job, manifest);
             }
@@ -320,6 +322,12 @@ pub fn scope_types(options: &Options) -> Vec<String> {
         types.push("Binary".to_owned());
     }
     types
+}
+
+/// What a server repeats of the request is not for messages and logs.
+fn hide_what_is_asked(client: &Client, options: &Options) {
+    let kickoff = KickOff::new(&options.target, &options.narrowing, options.post);
+    kickoff.hidden.iter().for_each(|value| client.redactor().hide(value));
 }
 
 fn status_url(state: &State) -> Result<Url> {

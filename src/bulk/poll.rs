@@ -15,6 +15,7 @@ use super::progress::span;
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{HeaderMap, RETRY_AFTER};
 use crate::http::{self, Method, TokenUse, show_url};
+use crate::text::escape_controls;
 
 /// The longest manifest page: some list a hundred thousand files.
 const LONGEST_MANIFEST: usize = 256 << 20;
@@ -199,7 +200,8 @@ async fn ask(job: &Job<'_>, url: &Url) -> http::Result<Asked> {
 
 fn progress(job: &Job<'_>, headers: &HeaderMap, body: &str, said: &mut String) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let status = text("x-progress").map(|status| job.client.redactor().clean(status));
+    let fit = |status| escape_controls(&job.client.redactor().clean(status)).into_owned();
+    let status = text("x-progress").map(fit);
     let body = match serde_json::from_str::<Value>(body) {
         Ok(value) => value,
         Err(_) if body.is_empty() => Value::Null,

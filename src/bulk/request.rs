@@ -138,8 +138,8 @@ pub struct KickOff {
     pub body: Option<Value>,
     /// Every parameter but those that name patients.
     pub parameters: Vec<(String, String)>,
-    /// What must not be shown.
-    pub patients: Vec<String>,
+    /// What must not be shown: patients, and whatever else may name some.
+    pub hidden: Vec<String>,
     /// The same for the same request, and telling nothing about it.
     pub fingerprint: String,
 }
@@ -163,12 +163,11 @@ impl KickOff {
             hash.update(format!("\n{}={}", parameter.name, parameter.encoded()));
         }
         let is_patient = |parameter: &&Parameter| parameter.name == PATIENT;
-        let patients = parameters.iter().filter(is_patient).flat_map(|p| p.values.clone());
         let shown = parameters.iter().filter(|parameter| !is_patient(parameter));
         Self {
             url,
             body,
-            patients: patients.collect(),
+            hidden: parameters.iter().flat_map(Parameter::hidden).collect(),
             parameters: shown.map(|p| (p.name.clone(), p.values.join(","))).collect(),
             fingerprint: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
         }
@@ -182,6 +181,14 @@ struct Parameter {
 }
 
 impl Parameter {
+    /// Texts that may name a patient: the values, and the parts of them that a server may repeat.
+    fn hidden(&self) -> Vec<String> {
+        match self.name.as_str() {
+            "_type" | "_since" | "_until" | "_elements" | "_outputFormat" => Vec::new(),
+            _ => self.values.iter().flat_map(|value| telling(value)).collect(),
+        }
+    }
+
     /// The values as one comma list for a query. A comma inside a value is encoded twice, so that
     /// it survives the list.
     fn encoded(&self) -> String {
@@ -191,6 +198,25 @@ impl Parameter {
         });
         values.collect::<Vec<_>>().join(",")
     }
+}
+
+/// A value (of `patient`, a filter, or another parameter), as it is and encoded, and those of its parts that are more than names and systems: what is
+/// looked for stands at the end, and an identifier has digits.
+fn telling(value: &str) -> Vec<String> {
+    let inner = |c: char| c.is_alphanumeric() || "-._".contains(c);
+    let pairs = value.split('&').flat_map(|pair| {
+        let parts: Vec<_> = pair.split(|c| !inner(c)).filter(|part| !part.is_empty()).collect();
+        let last = parts.len().saturating_sub(1);
+        let wanted = |(at, part): (usize, &str)| {
+            let has_digits = part.contains(|c: char| c.is_ascii_digit());
+            (at == last || has_digits).then(|| part.to_owned())
+        };
+        parts.into_iter().enumerate().filter_map(wanted).collect::<Vec<_>>()
+    });
+    let encoded = Some(encode(value)).filter(|encoded| encoded != value);
+    let all = std::iter::once(value.to_owned()).chain(encoded).chain(pairs);
+    let plain = |text: &String| ["true", "false"].contains(&text.as_str());
+    all.filter(|text| text.len() > 2 && !plain(text)).collect()
 }
 
 fn parameters(target: &Target, narrowing: &Narrowing) -> Vec<Parameter> {

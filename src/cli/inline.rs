@@ -81,6 +81,6 @@ impl InlineArgs {
         let summary =
             inline::inline(&client, &folder, &selection, max_connections, bulk::pace(), bars)?;
         summary.print();
-        Ok(())
+        summary.verdict()
     }
 }

@@ -25,12 +25,12 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use crossbeam_channel::bounded;
 use tracing::{debug, info, warn};
-use url::Url;
 
+use crate::bulk::inline;
 use crate::config::{EtlConfig, OutputFormat};
 use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::{Error, Exit, Result};
-use crate::http::show_url;
+use crate::http::recorded_url;
 use crate::input::{self, Ahead, Deletes, ExportLog, Inputs, base_of};
 use crate::memory;
 use crate::output::{SinkOptions, Sinks, completion};
@@ -138,6 +138,7 @@ impl Found {
         let tables = plan::tables(config, selected, &inputs, &deletes)?;
         let export = plan::export(config, &log)?;
         report_oddities(&inputs, &deletes);
+        tell_of_notes(config, &inputs);
         Ok(Self { inputs, deletes, tables, export })
     }
 }
@@ -362,9 +363,26 @@ fn fitting_threads(wanted: usize) -> usize {
     threads
 }
 
-/// A server's URL as records may show it.
+/// Who names a server beside a folder may expect its notes, as they come with an export.
+fn tell_of_notes(config: &EtlConfig, inputs: &Inputs) {
+    let has_notes = |kind: &str| inline::RESOURCES.contains(&kind);
+    let Some(url) = config.fhir_url.as_deref().filter(|_| !exported::is_server(&config.input))
+    else {
+        return;
+    };
+    if inputs.files.iter().any(|file| has_notes(&file.resource_type)) {
+        info!(
+            "Notes are not downloaded: of a folder, this run takes --fhir-url for references only. \
+             To put notes into its files, run cumulus-etl inline {} --fhir-url {}",
+            config.input,
+            shown(url)
+        );
+    }
+}
+
+/// A server's URL as records and messages may show it.
 fn shown(url: &str) -> String {
-    Url::parse(url).map_or_else(|_| url.to_owned(), |url| show_url(&url))
+    recorded_url(url).unwrap_or_else(|| url.to_owned())
 }
 
 fn open_input(config: &EtlConfig) -> Result<Folder> {

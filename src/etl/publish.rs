@@ -9,6 +9,7 @@ use super::plan::TablePlan;
 use super::scrubbing::ScrubbedTable;
 use super::summary::{OutputSummary, TableSummary};
 use crate::error::Result;
+use crate::http::recorded_url;
 use crate::output::completion;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
@@ -124,11 +125,12 @@ fn tidy(run: &Run<'_>, summary: &mut TableSummary) -> Result<()> {
         let version = sink.optimize(&summary.name)?;
         output.written.version = version.or(output.written.version);
     }
+    let url = run.export.url.as_deref().and_then(recorded_url);
     let row = completion::Row {
         table: &summary.name,
         group: &run.export.group,
         export_time: &run.export.time,
-        export_url: run.export.url.as_deref(),
+        export_url: url.as_deref(),
         etl_time: &run.started.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string(),
         excluded: &run.export.excluded,
     };

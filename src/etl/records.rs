@@ -12,6 +12,7 @@ use super::plan::TablePlan;
 use super::summary::{Summary, TableSummary};
 use crate::deid::Codebook;
 use crate::error::{Context, Error, Exit, Result};
+use crate::http::recorded_url;
 use crate::input::Inputs;
 use crate::memory::budget;
 use crate::store::Folder;
@@ -117,7 +118,7 @@ impl Records {
             "tasks": tables.join(","),
             "export_group_name": run.export.group,
             "export_timestamp": run.export.time,
-            "export_url": run.export.url,
+            "export_url": run.export.url.as_deref().and_then(recorded_url),
             "codebook_id": run.codebook.id(),
             "exclusions": run.export.excluded,
         });

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use crate::error::{self, Exit};
+use crate::text::{escape_controls, shorten};
 
 /// Result of a request.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -140,7 +141,7 @@ impl fmt::Display for StatusError {
             None if !self.body.trim_start().starts_with(['<', '{', '[']) => {
                 let line = self.body.split_whitespace().collect::<Vec<_>>().join(" ");
                 if !line.is_empty() {
-                    write!(f, ": {}", line.chars().take(300).collect::<String>())?;
+                    write!(f, ": {}", shorten(&escape_controls(&line), 300))?;
                 }
             }
             None => {}

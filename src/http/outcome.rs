@@ -2,12 +2,21 @@
 
 use serde_json::Value;
 
+use crate::text::{escape_controls, shorten};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The longest text that is taken from a body, in characters.
 const LONGEST: usize = 1000;
 
-/// The texts of an OperationOutcome's issues, or of an OAuth 2.0 error (RFC 6749, 5.2); `None`
-/// for any other body.
+/// The texts of an OperationOutcome's issues, of an OAuth 2.0 error (RFC 6749, 5.2), or of a store's
+/// error in XML, with control characters escaped; `None` for any other body.
 pub fn outcome_text(body: &[u8]) -> Option<String> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    if body.trim_ascii_start().starts_with(b"<") {
+        let text = xml_text(&String::from_utf8_lossy(body))?;
+        return Some(shorten(&escape_controls(&text), LONGEST).into_owned());
+    }
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = match body["resourceType"].as_str() {
         Some("OperationOutcome") => {
@@ -16,7 +25,26 @@ pub fn outcome_text(body: &[u8]) -> Option<String> {
         }
         _ => oauth_text(&body)?,
     };
-    Some(text.chars().take(LONGEST).collect()).filter(|text: &String| !text.is_empty())
+    let text = shorten(&escape_controls(&text), LONGEST).into_owned();
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// Code and message of S3's, Azure's and Google's errors. What stands beside them may hold what was
+/// signed.
+fn xml_text(body: &str) -> Option<String> {
+    let between = |name: &str| {
+        let (_, rest) = body.split_once(&format!("<{name}>"))?;
+        let (text, _) = rest.split_once(&format!("</{name}>"))?;
+        let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+        let text = text.replace("&apos;", "'").replace("&amp;", "&");
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Some(line).filter(|line| !line.is_empty())
+    };
+    let code = between("Code")?;
+    Some(match between("Message") {
+        Some(message) => format!("{code}: {message}"),
+        None => code,
+    })
 }
 
 fn issue_text(issue: &Value) -> Option<String> {
@@ -76,6 +104,31 @@ mod tests {
             br#"{"error":"invalid_client","error_description":"no such key","error_uri":"https://x/1"}"#,
         );
         assert_eq!(text.as_deref(), Some("invalid_client: no such key (see https://x/1)"));
+    }
+
+    #[test]
+    fn the_error_of_a_store_is_understood() {
+        let azure = "\u{feff}<?xml version=\"1.0\"?><Error><Code>AuthenticationFailed</Code>\
+            <Message>Server failed to authenticate.\nRequestId:7</Message>\
+            <AuthenticationErrorDetail>Signature s3cret</AuthenticationErrorDetail></Error>";
+        let expected = "AuthenticationFailed: Server failed to authenticate. RequestId:7";
+        assert_eq!(outcome_text(azure.as_bytes()).as_deref(), Some(expected));
+        let s3 =
+            b" <Error><Code>AccessDenied</Code><Message>a &lt; b &amp;amp; c</Message></Error>";
+        assert_eq!(outcome_text(s3).as_deref(), Some("AccessDenied: a < b &amp; c"));
+        assert_eq!(outcome_text(b"<Error><Code>X</Code></Error>").as_deref(), Some("X"));
+    }
+
+    #[test]
+    fn what_servers_say_can_not_move_the_cursor() {
+        for body in [
+            r#"{"resourceType":"OperationOutcome","issue":[{"diagnostics":"a\u001b[2J\nb"}]}"#,
+            r#"{"error":"a\u001b[2J\nb"}"#,
+        ] {
+            assert_eq!(outcome_text(body.as_bytes()).as_deref(), Some("a\\u{1b}[2J\\nb"));
+        }
+        let text = outcome_text(b"<Error><Code>a\x1b[2J</Code></Error>");
+        assert_eq!(text.as_deref(), Some("a\\u{1b}[2J"));
     }
 
     #[test]

@@ -7,9 +7,13 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use url::Url;
 
 use super::Secret;
+use super::recorded::is_export;
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "***";
+
+/// Parameters of a kick-off whose values are shown.
+const SHOWN: [&str; 5] = ["_type", "_since", "_until", "_outputFormat", "_elements"];
 
 /// Names of parameters whose values are secrets or patients.
 const NAMES: &str = r"(?:[\w.-]*(?:token|secret|passw(?:or)?d|assertion|credential|signature|api[-_]?key|subscription-key)|sig|key|patient(?:[:.][\w.:-]*)?|subject(?:[:.][\w.:-]*)?)";
@@ -133,9 +137,20 @@ pub fn show_url(url: &Url) -> String {
     without_patterns(plain(url).as_str())
 }
 
-/// Without user, password and fragment.
+/// Without user, password and fragment, and without the values of a kick-off's parameters that may
+/// name patients.
 fn plain(url: &Url) -> Url {
     let mut url = url.clone();
+    if let Some(query) = url.query()
+        && url.path_segments().is_some_and(|mut segments| segments.any(is_export))
+    {
+        let shown = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((name, _)) if !SHOWN.contains(&name) => format!("{name}={HIDDEN}"),
+            _ => pair.to_owned(),
+        });
+        let shown = shown.collect::<Vec<_>>().join("&");
+        url.set_query(Some(&shown));
+    }
     url.set_fragment(None);
     // Fails only for URLs that can't have them.
     let _ = url.set_username("");
@@ -170,7 +185,7 @@ mod tests {
             ("https://blob/f?sv=1&sig=a%2Bb", "https://blob/f?sv=1&sig=***"),
             (
                 "https://ehr/$export?_typeFilter=Observation%3Fpatient%3D17%26code%3Dx",
-                "https://ehr/$export?_typeFilter=Observation%3Fpatient%3D***",
+                "https://ehr/$export?_typeFilter=***",
             ),
         ];
         for (url, expected) in pairs {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Exit, Result};
@@ -39,6 +40,13 @@ impl Secret {
                 );
                 return Err(Error::new(Exit::BadCredential, message));
             }
+            if may_be_a_path(text) {
+                warn!(
+                    "{option} names no file, so it is taken for the text itself, although it looks \
+                     like a path. If a file is meant: is the path right, and in a container, is it \
+                     mounted?"
+                );
+            }
             return Ok(self.clone());
         }
         let content = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
@@ -58,6 +66,18 @@ impl Secret {
 
 fn looks_like_a_path(text: &str) -> bool {
     !text.contains('\n') && ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start))
+}
+
+/// Whether a text may be meant as a path. Passwords and tokens may look so, too, which is why this is
+/// worth no more than a hint.
+fn may_be_a_path(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._- ".contains(c);
+    // Tokens in base64 are mostly long, or have + and = in them.
+    let is_plain = text.len() < 200 && text.chars().all(plain);
+    let parts = || text.split('/').all(|part| !part.is_empty() && part.len() < 40);
+    let ends = ["txt", "token", "jwt", "jwk", "jwks", "json", "pem", "key", "secret", "pass"];
+    let ends_so = || text.rsplit_once('.').is_some_and(|(_, end)| ends.contains(&end));
+    is_plain && (text.contains('/') && parts() || ends_so())
 }
 
 impl FromStr for Secret {
@@ -92,6 +112,25 @@ mod tests {
         let read = |text: &str| Secret::new(text).read("--basic-passwd");
         assert_eq!(read(path.to_str().unwrap()).unwrap().expose(), "s3cret word");
         assert_eq!(read("literal/with/slashes").unwrap().expose(), "literal/with/slashes");
+    }
+
+    #[test]
+    fn what_may_be_meant_as_a_path_is_told_from_tokens() {
+        for path in ["path/that/is/not/there", "token.txt", "secrets/my token", "keys/private.jwks"]
+        {
+            assert!(may_be_a_path(path), "{path}");
+        }
+        for text in [
+            "s3cret",
+            "a/b+c==",
+            "https://clients.example/me",
+            "eyJhbGci.eyJpc3Mi.c2ln",
+            "a//b",
+            "my-client-id",
+            "tok-0123456789-abcdefghijkl",
+        ] {
+            assert!(!may_be_a_path(text), "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::error::Error as StdError;
 use object_store::Error as StoreError;
 
 use crate::error::{Error, Exit};
+use crate::text::escape_controls;
 
 /// A cloud's kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,7 +240,8 @@ fn chain(error: &StoreError) -> impl Iterator<Item = &(dyn StdError + 'static)> 
 }
 
 fn innermost(error: &StoreError) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
+    let words = chain(error).last().map(ToString::to_string).unwrap_or_default();
+    escape_controls(&words).into_owned()
 }
 
 fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {

@@ -21,6 +21,7 @@ use url::Url;
 
 use super::block_on;
 use super::options::{self, StoreOptions};
+use super::profile::unreadable_profile;
 use crate::error::{Context, Error, Exit, Result};
 
 /// What the successor of Cumulus ETL takes, as that did.
@@ -218,6 +219,9 @@ impl CredentialProvider for Chain {
 }
 
 fn none_found() -> Error {
+    if let Some(what) = unreadable_profile() {
+        return Error::failed(format!("there are no AWS credentials that can be read: {what}"));
+    }
     Error::failed(
         "there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
          AWS_PROFILE with a profile in ~/.aws, or give this machine or container a role; \
@@ -227,6 +231,9 @@ fn none_found() -> Error {
 
 /// The chain's error, without the depth of it: files and servers that it quotes may hold secrets.
 fn not_found(error: &CredentialsError) -> Error {
+    if let Some(what) = unreadable_profile() {
+        return Error::failed(format!("cannot get AWS credentials: {what}"));
+    }
     let what = match error {
         CredentialsError::CredentialsNotLoaded(_) => return none_found(),
         CredentialsError::ProviderTimedOut(_) => "the service that gives them does not answer",

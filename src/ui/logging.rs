@@ -13,6 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::progress::bars;
 use crate::error::Exit;
+use crate::text::escape_message;
 
 /// How messages look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub fn last_words(message: &str, exit: Exit) {
     match JSON.load(Ordering::Relaxed) {
         true => error!(exit = exit as u8, "{message}"),
         // Nobody may be listening any more: no reason to end otherwise than meant.
-        false => drop(writeln!(io::stderr(), "cumulus-etl: {message}")),
+        false => drop(writeln!(io::stderr(), "cumulus-etl: {}", escape_message(message))),
     }
 }
 
@@ -52,7 +53,8 @@ pub fn init(format: LogFormat, level: Level) {
         LogFormat::Text => {
             // People read the message; the fields are for machines.
             let message = debug_fn(|out, field, value| match field.name() {
-                "message" => write!(out, "{value:?}"),
+                // What others have written must neither move the cursor nor forge a line.
+                "message" => write!(out, "{}", escape_message(&format!("{value:?}"))),
                 _ => Ok(()),
             });
             let layer = layer.without_time().with_level(false).with_ansi(false);

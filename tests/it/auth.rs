@@ -369,3 +369,35 @@ fn a_server_that_is_down_is_not_blamed_on_the_credentials() {
     let error = block_on(client_of(&server, &smart()).authorize()).unwrap_err();
     assert!(error.retryable() && !error.is_auth(), "{error}");
 }
+
+#[test]
+fn a_server_that_is_not_there_is_not_said_to_name_no_token_endpoint() {
+    let base = Url::parse("http://127.0.0.1:9/fhir").unwrap();
+    let auth = smart().auth(&[]).unwrap();
+    let client = Client::new(&base, auth, &Options::default()).unwrap();
+    let error = block_on(client.authorize()).unwrap_err().to_string();
+    assert!(!error.contains("names no token endpoint"), "{error}");
+    assert!(error.contains("no answer from"), "{error}");
+}
+
+#[test]
+fn a_token_endpoint_that_refuses_does_not_ask_for_what_was_given() {
+    let server = Server::start(|asked| match asked.target.as_str() {
+        "/fhir/.well-known/smart-configuration" => configuration(asked, &[]),
+        "/fhir/metadata" => statement("x", json!({})),
+        _ => Answer::new(401, ""),
+    });
+    let error = block_on(client_of(&server, &smart()).authorize()).unwrap_err();
+    assert!(error.is_auth(), "{error}");
+    let error = error.to_string();
+    assert!(!error.contains("wants credentials"), "{error}");
+    assert!(error.contains("is the public key registered"), "{error}");
+}
+
+#[test]
+fn a_forbidden_request_names_the_option_for_scopes() {
+    let server = ehr(|_| Answer::new(403, ""));
+    let client = client_of(&server, &smart());
+    let error = get(&client, client.url("Group/1/$export")).unwrap_err().to_string();
+    assert!(error.contains("--scope"), "{error}");
+}

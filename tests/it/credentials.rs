@@ -159,3 +159,16 @@ fn a_hospitals_own_authority_is_trusted_if_it_is_named() {
     assert_eq!(trusted, "Ok(\"a file\")");
     assert!(empty.contains("SSL_CERT_FILE holds no CA certificates"), "{empty}");
 }
+
+#[test]
+fn a_token_that_may_be_meant_as_a_path_is_hinted_at() {
+    let site = Site::new();
+    let secrets = [("bearer-token", "path/that/is/not/there"), ("bearer-token", "token.txt")];
+    for (option, text) in secrets {
+        let mut command = site.command();
+        command.args(["export", "http://127.0.0.1:9/fhir", "dir", &format!("--{option}={text}")]);
+        let ended = end(command.env("CUMULUS_ETL_TEST_TIME_SCALE", "0.0001"));
+        assert!(ended.err.contains(&format!("--{option} names no file")), "{}", ended.err);
+        assert!(!ended.err.contains(text), "{}", ended.err);
+    }
+}

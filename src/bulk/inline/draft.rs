@@ -17,6 +17,24 @@ use crate::error::{Context, Result};
 use crate::http::Pace;
 use crate::store::Folder;
 
+/// What a run that was killed has done of a file.
+#[derive(Debug, Default)]
+pub(super) struct Resumed {
+    pub summary: Summary,
+    /// The lines that it was done with.
+    pub lines: u64,
+    /// Whether some of them lack notes that it could not have.
+    pub lacking: bool,
+}
+
+impl Resumed {
+    /// Takes the next line as it was and as it is now.
+    pub(super) fn add(&mut self, notes: &Notes, original: &[u8], changed: &[u8]) {
+        self.lines += 1;
+        self.lacking |= notes.compare(original, changed, &mut self.summary);
+    }
+}
+
 /// The draft of one file.
 pub(super) enum Draft {
     Disk(FileDraft),
@@ -34,7 +52,7 @@ impl Draft {
 
     /// Passes over the lines that an earlier run is done with, and gives what it did with them.
     /// `None` where the draft is not of these rows: somebody has put another file there.
-    pub(super) fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Summary>> {
+    pub(super) fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Resumed>> {
         match self {
             Self::Disk(draft) => draft.resume(lines, notes),
             Self::Bucket(draft) => draft.resume(lines, notes),
@@ -84,9 +102,9 @@ impl FileDraft {
         Ok(Self { path: path.to_owned(), draft, out })
     }
 
-    fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Summary>> {
+    fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Resumed>> {
         let failed = || format!("cannot read '{}'", self.draft.display());
-        let (mut summary, mut whole) = (Summary::default(), 0);
+        let (mut resumed, mut whole) = (Resumed::default(), 0);
         let mut done = BufReader::with_capacity(1 << 16, self.out.get_ref());
         let mut line = Vec::new();
         loop {
@@ -98,7 +116,7 @@ impl FileDraft {
             }
             match lines.next()? {
                 Some(original) if row::is_same(&original, &line) => {
-                    notes.compare(&original, &line, &mut summary);
+                    resumed.add(notes, &original, &line);
                 }
                 _ => return Ok(None),
             }
@@ -106,7 +124,7 @@ impl FileDraft {
         }
         drop(done);
         self.out.get_ref().set_len(whole).with_context(|| cannot_write(&self.draft))?;
-        Ok(Some(summary))
+        Ok(Some(resumed))
     }
 
     fn push(&mut self, line: &[u8], changed: bool) -> Result<()> {

@@ -1,5 +1,7 @@
 //! One note from the server.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
@@ -8,7 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use url::Url;
 
+use super::breaker::Breaker;
 use super::row::{charset, media_type};
+use super::{Missing, Selection};
+use crate::error;
 use crate::http::header::CONTENT_TYPE;
 use crate::http::{self, Client, Method, Pace, retry_after};
 
@@ -16,10 +21,14 @@ use crate::http::{self, Client, Method, Pace, retry_after};
 const LONGEST: usize = 32 << 20;
 /// Waits before the second and third attempt, where the server names none.
 const WAITS: [u64; 2] = [2, 10];
+/// What a server wraps a note in that it does not give by itself.
+const FHIR: &str = "application/fhir+json";
+/// As many refused hosts are named.
+const HOSTS: usize = 10;
 
 /// A note.
 pub(super) struct Fetched {
-    /// With its charset, where that is known.
+    /// With its charset, where that is known and the note is text.
     pub content_type: String,
     pub bytes: Vec<u8>,
 }
@@ -36,57 +45,71 @@ pub(super) struct Fetcher {
     client: Client,
     mimetypes: Vec<String>,
     pace: Pace,
+    breaker: Breaker,
+    /// Hosts that are not asked, as far as they were named.
+    refused: Mutex<BTreeSet<String>>,
 }
 
 impl Fetcher {
-    pub(super) fn new(client: &Client, mimetypes: Vec<String>, pace: Pace) -> Self {
-        Self { client: client.clone(), mimetypes, pace }
+    pub(super) fn new(client: &Client, selection: &Selection, pace: Pace) -> error::Result<Self> {
+        Ok(Self {
+            // Anybody may have written what a row points at.
+            client: client.limited_to(selection.hosts.clone())?,
+            mimetypes: selection.mimetypes.clone(),
+            pace,
+            breaker: Breaker::default(),
+            refused: Mutex::default(),
+        })
     }
 
     /// Downloads the note at `url`, which may be relative to the server's base. `kind` is its
-    /// media type; `declared` that with parameters. The error is a reason that many notes share.
+    /// media type; `declared` that with parameters.
     pub(super) async fn fetch(
         &self,
         url: &str,
         kind: Option<&str>,
         declared: Option<&str>,
-    ) -> Result<Fetched, String> {
-        let url = self.absolute(url)?;
+    ) -> Result<Fetched, Missing> {
+        let url = self.absolute(url).map_err(Missing::Failed)?;
+        if self.breaker.is_open(&url) {
+            return Err(Missing::NotAsked);
+        }
         let mut failures = 0;
         let (bytes, answered) = loop {
             let error = match self.ask(&url, kind).await {
-                Ok(found) => break found,
+                Ok(found) => {
+                    self.breaker.answered(&url);
+                    break found;
+                }
                 Err(error) => error,
             };
             failures += 1;
             let asked = error.answer().and_then(|answer| retry_after(&answer.headers));
             match WAITS.get(failures - 1).filter(|_| error.retryable()) {
+                // Others may have found out meanwhile that there is no use.
+                Some(_) if self.breaker.is_open(&url) => return Err(Missing::NotAsked),
                 Some(wait) => {
                     let wait = asked.unwrap_or(Duration::from_secs(*wait));
                     tokio::time::sleep(self.pace.of(wait)).await;
                 }
-                None => return Err(reason(&error)),
+                None => return Err(self.missing(&url, &error)),
             }
         };
         let is_json = answered.as_deref().is_some_and(|kind| media_type(kind).ends_with("json"));
-        let (bytes, answered) = match is_json && kind.is_none_or(|kind| !kind.ends_with("json")) {
-            true => from_json(&bytes)?,
-            false => (bytes, answered),
+        let note = match is_json && kind.is_none_or(|kind| !kind.ends_with("json")) {
+            true => from_json(&bytes),
+            false => Ok((bytes, answered)),
         };
-        self.checked(bytes, answered, kind, declared)
+        let note = note.and_then(|(bytes, answered)| self.checked(bytes, answered, kind, declared));
+        note.map_err(Missing::Failed)
     }
 
+    /// By RFC 3986: what is relative stands below the base, what begins with `/` below the host.
     fn absolute(&self, url: &str) -> Result<Url, String> {
-        let odd = || "the attachment's URL can't be used".to_owned();
-        let absolute = match Url::parse(url) {
-            Ok(absolute) => absolute,
-            Err(url::ParseError::RelativeUrlWithoutBase) => self.client.url(url),
-            Err(_) => return Err(odd()),
-        };
-        match absolute.scheme() {
-            "http" | "https" => Ok(absolute),
-            _ => Err(odd()),
-        }
+        let absolute = self.client.url("").join(url.trim()).ok();
+        absolute
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| "the attachment's URL can't be used".to_owned())
     }
 
     async fn ask(&self, url: &Url, kind: Option<&str>) -> http::Result<(Vec<u8>, Option<String>)> {
@@ -94,7 +117,12 @@ impl Fetcher {
             Some(kind) => kind.to_owned(),
             None => self.mimetypes.join(", "),
         };
-        let response = self.client.request(Method::GET, url.clone()).accept(&accept).send().await?;
+        let asked = |accept: &str| self.client.request(Method::GET, url.clone()).accept(accept);
+        let response = match asked(&accept).send().await {
+            // The server has notes in its own format only.
+            Err(error) if error.status() == Some(406) => asked(FHIR).send().await?,
+            result => result?,
+        };
         let answered = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let answered = answered.map(str::to_owned);
         Ok((response.bytes(LONGEST * 4 / 3 + 4096).await?.to_vec(), answered))
@@ -116,20 +144,76 @@ impl Fetcher {
             // A server that names no type, or none in particular.
             (None, Some(kind)) => kind.to_owned(),
             (Some(found), Some(kind)) if found == "application/octet-stream" => kind.to_owned(),
-            (Some(found), _) => return Err(format!("it came as {found}")),
+            (Some(found), _) => return Err(format!("it came as {}", shown(&found))),
             (None, None) => return Err("its kind is not known".to_owned()),
         };
-        let charset = answered
-            .as_deref()
-            .and_then(charset)
-            .or_else(|| declared.and_then(charset))
-            .or_else(|| std::str::from_utf8(&bytes).is_ok().then(|| "utf-8".to_owned()));
-        let content_type = match charset {
+        let charset = || {
+            answered
+                .as_deref()
+                .and_then(charset)
+                .or_else(|| declared.and_then(charset))
+                .or_else(|| std::str::from_utf8(&bytes).is_ok().then(|| "utf-8".to_owned()))
+        };
+        let content_type = match is_text(&found).then(charset).flatten() {
             Some(charset) => format!("{found}; charset={charset}"),
             None => found,
         };
         Ok(Fetched { content_type, bytes })
     }
+
+    /// Why a note is not there, without what names it: its ID is a patient's data. Many notes share
+    /// the reason.
+    fn missing(&self, url: &Url, error: &http::Error) -> Missing {
+        if error.is_auth() || error.retryable() {
+            self.breaker.failed(url);
+        } else if error.answer().is_some() {
+            self.breaker.answered(url);
+        }
+        match error {
+            http::Error::Status(answer) if error.is_auth() => {
+                let why = answer.withheld.as_ref().map(|why| format!(": {why}"));
+                let why = why.unwrap_or_default();
+                Missing::Unauthorized(format!("the server answers {}{why}", answer.status))
+            }
+            http::Error::Status(answer) => {
+                Missing::Failed(format!("the server answers {}", answer.status))
+            }
+            http::Error::Transport { .. } => Missing::Failed("there was no answer".to_owned()),
+            http::Error::Unusable { .. } => Missing::Failed("its answer can't be used".to_owned()),
+            http::Error::Refused { what, .. } => Missing::Failed(self.refusal(url, what)),
+            http::Error::Token { .. } if error.is_auth() => {
+                Missing::Unauthorized(error.to_string())
+            }
+            http::Error::Local { .. } | http::Error::Token { .. } => {
+                Missing::Failed(error.to_string())
+            }
+        }
+    }
+
+    /// A million rows may name as many hosts.
+    fn refusal(&self, url: &Url, what: &str) -> String {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.contains(&host) || refused.len() < HOSTS {
+            refused.insert(host);
+            return what.to_owned();
+        }
+        "its URL is not the server's, nor at a host of --note-host".to_owned()
+    }
+}
+
+/// A media type that a server names, fit for a message.
+fn shown(kind: &str) -> String {
+    let known = |c: char| c.is_ascii_alphanumeric() || "/+-._".contains(c);
+    match kind.len() < 80 && kind.chars().all(known) {
+        true => kind.to_owned(),
+        false => "something else".to_owned(),
+    }
+}
+
+/// Whether a media type has a charset.
+fn is_text(kind: &str) -> bool {
+    kind.starts_with("text/") || kind.ends_with("+xml") || kind == "application/xml"
 }
 
 /// A Binary's content and its type.
@@ -143,15 +227,4 @@ fn from_json(bytes: &[u8]) -> Result<(Vec<u8>, Option<String>), String> {
     let data: String = data.split_whitespace().collect();
     let data = STANDARD.decode(data).map_err(|_| "its Binary's data is not base64".to_owned())?;
     Ok((data, value["contentType"].as_str().map(str::to_owned)))
-}
-
-/// Without what names the note: its ID is a patient's data.
-fn reason(error: &http::Error) -> String {
-    match error {
-        http::Error::Status(answer) => format!("the server answers {}", answer.status),
-        http::Error::Transport { .. } => "there was no answer".to_owned(),
-        http::Error::Unusable { .. } => "its answer can't be used".to_owned(),
-        http::Error::Refused { what, .. } => what.clone(),
-        http::Error::Local { .. } | http::Error::Token { .. } => error.to_string(),
-    }
 }

@@ -4,6 +4,7 @@
 //! is kept beside it, as a [draft](draft::Draft), so that a run that is killed does not begin it
 //! anew.
 
+mod breaker;
 mod draft;
 mod fetch;
 mod fields;
@@ -11,6 +12,7 @@ mod lines;
 mod objects;
 mod row;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures::StreamExt;
@@ -22,8 +24,8 @@ use crate::error::{Context, Error, Exit, Result};
 use crate::http::{Client, HostName, Pace};
 use crate::input;
 use crate::store::{Folder, block_on};
-use crate::ui::{Bar, thousands};
-use draft::Draft;
+use crate::ui::{Bar, counted, thousands};
+use draft::{Draft, Resumed};
 use lines::Lines;
 use row::Notes;
 
@@ -78,16 +80,50 @@ pub struct Summary {
     /// Notes that were there already.
     pub present: u64,
     /// Notes that could not be had, by reason.
-    pub failed: std::collections::BTreeMap<String, u64>,
+    pub failed: BTreeMap<String, u64>,
+    /// How many of these the server refused for want of credentials that it accepts.
+    pub unauthorized: u64,
+    /// How many of these were not asked for, as their server had given none for long.
+    pub not_asked: u64,
+}
+
+/// Why a note is not there. The texts are reasons that many notes share.
+#[derive(Debug)]
+enum Missing {
+    Failed(String),
+    Unauthorized(String),
+    NotAsked,
 }
 
 impl Summary {
     fn add(&mut self, other: &Self) {
         self.downloaded += other.downloaded;
         self.present += other.present;
+        self.unauthorized += other.unauthorized;
+        self.not_asked += other.not_asked;
         for (reason, count) in &other.failed {
             *self.failed.entry(reason.clone()).or_default() += count;
         }
+    }
+
+    fn miss(&mut self, missing: Missing) {
+        let reason = match missing {
+            Missing::Failed(reason) => reason,
+            Missing::Unauthorized(reason) => {
+                self.unauthorized += 1;
+                reason
+            }
+            Missing::NotAsked => {
+                self.not_asked += 1;
+                "they were not asked for any more, as the server gave none".to_owned()
+            }
+        };
+        *self.failed.entry(reason).or_default() += 1;
+    }
+
+    /// Takes over only what could not be had.
+    fn miss_all(&mut self, other: &Self) {
+        self.add(&Self { downloaded: 0, present: 0, ..other.clone() });
     }
 
     /// Says it.
@@ -103,8 +139,38 @@ impl Summary {
             thousands(failed)
         );
         for (reason, count) in &self.failed {
-            warn!("{} notes could not be downloaded: {reason}", thousands(*count));
+            warn!("{} could not be downloaded: {reason}", counted(*count, "note"));
         }
+    }
+
+    /// Whether it will do. Notes that a server does not have are no reason to fail; that it gives
+    /// none is one.
+    ///
+    /// # Errors
+    /// With exit 32 where all notes that were asked for were refused for want of credentials, with
+    /// 16 where the server gave no answers any more.
+    pub fn verdict(&self) -> Result<()> {
+        let failed: u64 = self.failed.values().sum();
+        if self.unauthorized > 0
+            && self.downloaded == 0
+            && self.unauthorized + self.not_asked == failed
+        {
+            let message = format!(
+                "no note could be downloaded: the server does not accept the credentials for them \
+                 ({}). Are they allowed to read what attachments point at, such as Binary?",
+                self.failed.keys().next().map_or("401", String::as_str)
+            );
+            return Err(Error::new(Exit::AuthFailed, message));
+        }
+        if self.not_asked > 0 {
+            let message = format!(
+                "{} were not asked for, as the server gave none for long; those that came are in \
+                 the files. Run it again for the others",
+                counted(self.not_asked, "note")
+            );
+            return Err(Error::new(Exit::BulkFailed, message));
+        }
+        Ok(())
     }
 }
 
@@ -124,7 +190,7 @@ pub fn inline(
     // In a bucket no object of a draft is ever overwritten: there a second run sees that it is one.
     let _lock = folder.local().map(state::lock).transpose()?;
     let resources = selection.resources.clone();
-    let notes = Notes::new(client, selection, pace);
+    let notes = Notes::new(client, selection, pace)?;
     Job { notes, resources, max_connections, pace, bars }.folder(folder)
 }
 
@@ -137,7 +203,7 @@ pub(super) async fn in_folder(
 ) -> Result<Summary> {
     let folder = Folder::open(&folder.display().to_string())?;
     let job = Job {
-        notes: Notes::new(client, selection, options.pace),
+        notes: Notes::new(client, selection, options.pace)?,
         resources: selection.resources.clone(),
         max_connections: options.max_connections,
         pace: options.pace,
@@ -192,10 +258,24 @@ impl Job {
     }
 
     fn file(&self, folder: &Folder, name: &str) -> Result<Summary> {
+        let (mut summary, again) = self.pass(folder, name, u64::MAX)?;
+        if let Some(lines) = again {
+            // What the run that was killed could not have, may be had now.
+            let (late, _) = self.pass(folder, name, lines)?;
+            summary.downloaded += late.downloaded;
+            summary.miss_all(&late);
+        }
+        Ok(summary)
+    }
+
+    /// Goes through a file, and asks for what its first `lines` lines lack. Also gives the number of
+    /// lines that another pass has to look at, if there are any.
+    fn pass(&self, folder: &Folder, name: &str, lines: u64) -> Result<(Summary, Option<u64>)> {
+        let most = lines;
         let mut draft = Draft::open(folder, name, self.pace)?;
         let mut lines = Lines::open(folder, name)?;
-        let mut summary = match draft.resume(&mut lines, &self.notes)? {
-            Some(summary) => summary,
+        let resumed = match draft.resume(&mut lines, &self.notes)? {
+            Some(resumed) => resumed,
             None => {
                 warn!(
                     "what an earlier run has noted down of '{}' is of other rows, and is not used",
@@ -204,16 +284,24 @@ impl Job {
                 draft.discard()?;
                 draft = Draft::open(folder, name, self.pace)?;
                 lines = Lines::open(folder, name)?;
-                Summary::default()
+                Resumed::default()
             }
         };
+        let (mut summary, mut number) = (resumed.summary, resumed.lines);
         let mut under_way = FuturesOrdered::new();
         loop {
             // The next rows are asked for while one is waited for.
             while under_way.len() < self.max_connections * 2
                 && let Some(line) = lines.next()?
             {
-                under_way.push_back(self.notes.put_into(line));
+                let wanted = number < most;
+                number += 1;
+                under_way.push_back(async move {
+                    match wanted {
+                        true => self.notes.put_into(line).await,
+                        false => (line, Summary::default()),
+                    }
+                });
             }
             let Some((line, found)) = block_on(under_way.next()) else { break };
             draft.push(&line, found.downloaded > 0)?;
@@ -223,6 +311,6 @@ impl Job {
             true => draft.replace()?,
             false => draft.discard()?,
         }
-        Ok(summary)
+        Ok((summary, resumed.lacking.then_some(resumed.lines)))
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::Summary;
+use super::draft::Resumed;
 use super::lines::Lines;
 use super::row::{self, Notes};
 use crate::bulk::part::Gzip;
@@ -61,29 +61,28 @@ impl ObjectDraft {
         })
     }
 
-    pub(super) fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Summary>> {
+    pub(super) fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Resumed>> {
         let found = self.parts.list()?.into_iter().map(|part| part.name);
         if !found.eq((0..self.count).map(part_name)) {
             return Ok(None);
         }
-        let (mut summary, mut line) = (Summary::default(), 0);
+        let mut resumed = Resumed::default();
         let mut rows = Rows::of(self);
         while let Some((number, changed)) = rows.next()? {
             loop {
                 let Some(original) = lines.next()? else { return Ok(None) };
-                line += 1;
-                if line > number {
-                    if line != number + 1 || !row::is_same(&original, &changed) {
+                if resumed.lines >= number {
+                    if resumed.lines != number || !row::is_same(&original, &changed) {
                         return Ok(None);
                     }
-                    notes.compare(&original, &changed, &mut summary);
+                    resumed.add(notes, &original, &changed);
                     break;
                 }
-                notes.compare(&original, &original, &mut summary);
+                resumed.add(notes, &original, &original);
             }
         }
-        self.line = line;
-        Ok(Some(summary))
+        self.line = resumed.lines;
+        Ok(Some(resumed))
     }
 
     pub(super) fn push(&mut self, line: &[u8], changed: bool) -> Result<()> {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::fetch::Fetcher;
 use super::fields::Fields;
 use super::{Selection, Summary};
+use crate::error::Result;
 use crate::http::{Client, Pace};
 
 /// Downloads notes into rows.
@@ -26,9 +27,9 @@ enum Note {
 }
 
 impl Notes {
-    pub(super) fn new(client: &Client, selection: &Selection, pace: Pace) -> Self {
-        let mimetypes = selection.mimetypes.clone();
-        Self { fetcher: Fetcher::new(client, mimetypes.clone(), pace), mimetypes }
+    pub(super) fn new(client: &Client, selection: &Selection, pace: Pace) -> Result<Self> {
+        let fetcher = Fetcher::new(client, selection, pace)?;
+        Ok(Self { fetcher, mimetypes: selection.mimetypes.clone() })
     }
 
     /// The row with its notes. What is no FHIR resource stays as it is.
@@ -43,19 +44,26 @@ impl Notes {
         }
     }
 
-    /// Counts what an earlier run has done with a row.
-    pub(super) fn compare(&self, original: &[u8], changed: &[u8], summary: &mut Summary) {
-        let before = self.present(original);
+    /// Counts what an earlier run has done with a row. Whether it has not got all of its notes.
+    pub(super) fn compare(&self, original: &[u8], changed: &[u8], summary: &mut Summary) -> bool {
+        let (before, mut wanted) = self.count(original);
         summary.present += before;
         if changed != original {
-            summary.downloaded += self.present(changed).saturating_sub(before);
+            let (after, still) = self.count(changed);
+            summary.downloaded += after.saturating_sub(before);
+            wanted = still;
         }
+        wanted > 0
     }
 
-    /// How many attachments of a row have their text.
-    fn present(&self, line: &[u8]) -> u64 {
-        let Some(attachments) = attachments(line) else { return 0 };
-        attachments.iter().filter(|one| matches!(self.look(one), Note::Present)).count() as u64
+    /// How many attachments of a row have their text, and how many lack it.
+    fn count(&self, line: &[u8]) -> (u64, u64) {
+        let Some(attachments) = attachments(line) else { return (0, 0) };
+        attachments.iter().fold((0, 0), |(present, wanted), one| match self.look(one) {
+            Note::Present => (present + 1, wanted),
+            Note::Wanted { .. } => (present, wanted + 1),
+            Note::Other => (present, wanted),
+        })
     }
 
     /// `None` where nothing changes.
@@ -108,8 +116,8 @@ impl Notes {
                 summary.downloaded += 1;
                 serde_json::value::to_raw_value(&attachment).ok()
             }
-            Err(reason) => {
-                *summary.failed.entry(reason).or_default() += 1;
+            Err(missing) => {
+                summary.miss(missing);
                 None
             }
         }

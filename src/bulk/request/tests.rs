@@ -58,8 +58,25 @@ fn patients_are_sent_but_not_shown() {
     let narrowing = Narrowing { params, ..narrowing() };
     let kickoff = kickoff("https://ehr", &narrowing, false);
     assert!(kickoff.url.query().unwrap().ends_with("&patient=Patient/1,Patient/2"));
-    assert_eq!(kickoff.patients, ["Patient/1", "Patient/2"]);
+    assert_eq!(kickoff.hidden, ["Patient/1", "Patient/2"]);
     assert!(kickoff.parameters.iter().all(|(name, _)| name != "patient"));
+}
+
+#[test]
+fn what_filters_look_for_is_not_shown() {
+    let type_filters = vec![
+        "Patient?identifier=http://hospital.example/mrn|MRN-1&active=true".to_owned(),
+        "Patient?name=Doe".to_owned(),
+    ];
+    let params = vec![("_has".to_owned(), "Patient:family:Smith".to_owned())];
+    let narrowing = Narrowing { type_filters, params, ..narrowing() };
+    let hidden = kickoff("https://ehr", &narrowing, false).hidden;
+    for text in ["MRN-1", "Doe", "Smith", "Patient?name=Doe", "Patient%3Fname%3DDoe"] {
+        assert!(hidden.iter().any(|known| known == text), "{text}: {hidden:?}");
+    }
+    for text in ["http", "Patient", "true", "identifier"] {
+        assert!(hidden.iter().all(|known| known != text), "{text}: {hidden:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::Failure;
 use super::aggregator::Link;
 use crate::error::Exit;
 use crate::http::Answer;
+use crate::text::escape_controls;
 
 /// The file's fingerprint if the store has taken it: 204, or the status that the form asks for.
 pub(super) fn judge(answer: &Answer, link: &Link) -> Result<Option<String>, Failure> {
@@ -19,6 +20,7 @@ pub(super) fn judge(answer: &Answer, link: &Link) -> Result<Option<String>, Fail
         (code, "") => format!("{} {code}", status),
         (code, message) => format!("{status} {code}: {message}"),
     };
+    let words = escape_controls(&words);
     let host = link.host();
     let failure = |exit, what: &str| Failure::new(exit, format!("{what} ({host}: {words})"));
     let expired = code == "ExpiredToken"

@@ -305,3 +305,216 @@ fn a_folder_is_for_one_run_at_a_time_and_must_be_there() {
     assert_eq!(server.requests().len(), 0);
     assert_eq!(ended("in").code, Some(0));
 }
+
+/// `inline` of one row for each of these URLs, all of plain text.
+fn inline_urls(site: &Site, server: &Server, urls: &[String], options: &[&str]) -> Ended {
+    let row =
+        |url: &String| attachment("d", &format!(r#"{{"contentType":"text/plain","url":"{url}"}}"#));
+    site.input("d.ndjson", urls.iter().map(row).collect::<String>());
+    let mut command = site.command();
+    command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+    command.args(["inline", "in", "--fhir-url", &server.base()]).args(options);
+    end(&mut command)
+}
+
+fn port(server: &Server) -> &str {
+    server.origin().rsplit(':').next().unwrap()
+}
+
+#[test]
+fn notes_come_from_the_server_and_from_named_hosts_only() {
+    let (site, server, other) = (Site::new(), server(), server());
+    let port = port(&other);
+    let urls: Vec<_> = ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"]
+        .iter()
+        .map(|host| format!("http://{host}:{port}/fhir/Binary/plain"))
+        .chain([format!("//127.0.0.1:{port}/fhir/Binary/plain")])
+        .collect();
+    let ended = inline_urls(&site, &server, &urls, &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(other.requests().is_empty() && server.requests().is_empty());
+    assert!(ended.err.contains("--note-host 127.0.0.1"), "{}", ended.err);
+    // A redirect is a way out, too.
+    let elsewhere = format!("{}/fhir/Binary/plain", other.origin());
+    server.fault("GET", "Binary/plain", 9, Fault::redirect(302, elsewhere.clone()));
+    let own = vec!["Binary/plain".to_owned()];
+    let ended = inline_urls(&site, &server, &own, &[]);
+    assert!(ended.err.contains("0 downloaded") && other.requests().is_empty(), "{}", ended.err);
+
+    let named = format!("--note-host=127.0.0.1:{port}");
+    let ended = inline_urls(&site, &server, &own, &["--bearer-token=abc", &named]);
+    assert!(ended.err.contains("1 downloaded"), "{}", ended.err);
+    assert_eq!(other.requests().pop().unwrap().header("authorization"), "");
+    let mut command = site.command();
+    command.env("CUMULUS_ETL_NOTE_HOST", "127.0.0.1,localhost").args(["inline", "in"]);
+    site.input(
+        "d.ndjson",
+        attachment("d", &format!(r#"{{"contentType":"text/plain","url":"{elsewhere}"}}"#)),
+    );
+    let ended = end(command.args(["--fhir-url", &server.base()]));
+    assert!(ended.err.contains("1 downloaded"), "{}", ended.err);
+}
+
+#[test]
+fn a_named_host_at_a_private_address_is_not_asked_for_a_server_of_the_internet() {
+    let (site, other) = (Site::new(), server());
+    // Nobody asks the server itself.
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        let url = format!("http://{host}:{}/fhir/Binary/plain", port(&other));
+        site.input(
+            "d.ndjson",
+            attachment("d", &format!(r#"{{"contentType":"text/plain","url":"{url}"}}"#)),
+        );
+        let mut command = site.command();
+        command.args(["inline", "in", "--fhir-url=http://198.51.100.1/fhir"]);
+        command.arg(format!("--note-host={host}")).env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+        let ended = end(&mut command);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(ended.err.contains("at a private address"), "{}", ended.err);
+    }
+    assert!(other.requests().is_empty());
+}
+
+#[test]
+fn relative_urls_of_notes_are_resolved_as_urls_are() {
+    let (site, server) = (Site::new(), server());
+    let urls = ["Binary/plain", "/fhir/Binary/plain", "../fhir/Binary/plain", "./Binary/plain"];
+    let ended = inline_urls(&site, &server, &urls.map(str::to_owned), &[]);
+    assert!(ended.err.contains("4 downloaded"), "{}", ended.err);
+    let paths: Vec<_> = server.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(paths, ["/fhir/Binary/plain"; 4]);
+}
+
+#[test]
+fn a_server_that_has_notes_in_its_own_format_only_is_asked_for_that() {
+    let (site, server) = (Site::new(), server());
+    server.fault("GET", "Binary/json", 1, Fault::status(406));
+    let ended = inline_urls(&site, &server, &["Binary/json".to_owned()], &[]);
+    assert!(ended.err.contains("1 downloaded"), "{}", ended.err);
+    let accepted = server.requests();
+    let accepted: Vec<_> = accepted.iter().map(|request| request.header("accept")).collect();
+    assert_eq!(accepted, ["text/plain", "application/fhir+json"]);
+}
+
+#[test]
+fn only_text_has_a_charset() {
+    let (site, server) = (Site::new(), server());
+    server.change(|content| {
+        let mut note = |name: &str, kind: &str| {
+            let note = (kind.to_owned(), "%PDF".into());
+            content.notes.insert(format!("/fhir/Binary/{name}"), note);
+        };
+        note("pdf", "application/pdf");
+        note("png", "image/png; charset=binary");
+        note("xhtml", "application/xhtml+xml");
+    });
+    let row = |kind: &str, url: &str| {
+        attachment(url, &format!(r#"{{"contentType":"{kind}","url":"Binary/{url}"}}"#))
+    };
+    let kinds = [
+        ("application/pdf; charset=utf-8", "pdf"),
+        ("image/png", "png"),
+        ("application/xhtml+xml", "xhtml"),
+    ];
+    site.input("d.ndjson", kinds.map(|(kind, url)| row(kind, url)).concat());
+    let types = "--inline-mimetype=application/pdf,image/png,application/xhtml+xml";
+    let ended = inline(&site, &server, &[types]);
+    assert!(ended.err.contains("3 downloaded"), "{}", ended.err);
+    let found: Vec<_> = json_lines(&site.path("in/d.ndjson"))
+        .into_iter()
+        .map(|row| row["content"][0]["attachment"]["contentType"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(found, ["application/pdf", "image/png", "application/xhtml+xml; charset=utf-8"]);
+}
+
+#[test]
+fn what_a_killed_run_could_not_have_is_asked_for_again() {
+    let server = server();
+    let base = server.base().parse().unwrap();
+    let client = Client::new(&base, Auth::none(), &Options::default()).unwrap();
+    let selection = Selection::new(Vec::new(), Vec::new()).unwrap();
+    let site = Site::new();
+    let url = |name: &str| format!(r#"{{"contentType":"text/plain","url":"Binary/{name}"}}"#);
+    let note = r#"{"contentType":"text/plain; charset=iso-8859-1","url":"Binary/plain","data":"aGVsbG8="}"#;
+    let (late, plain) = (attachment("late", &url("json")), attachment("plain", &url("plain")));
+    let (had, last) = (attachment("plain", note), attachment("last", &url("missing")));
+    for location in [site.arg("in"), "memory://late/".to_owned()] {
+        let folder = Folder::open(&location).unwrap();
+        folder.write("d.ndjson", [&*late, &*plain, &*last].concat()).unwrap();
+        // Of a run that could not have the first note, had the second, and was killed then.
+        match folder.local() {
+            Some(_) => folder.write(".d.ndjson.draft", [&*late, &*had].concat()).unwrap(),
+            None => folder.write(".d.ndjson.draft/000000", format!("1 {had}")).unwrap(),
+        }
+        server.forget();
+        let put = inline_folder(&client, &folder, &selection, 3, Pace::scaled(0.0), false);
+        let summary = put.unwrap();
+        assert_eq!((summary.downloaded, summary.present), (2, 0), "{location}: {summary:?}");
+        assert_eq!(summary.failed.values().sum::<u64>(), 1, "{location}: {summary:?}");
+        // Nothing is asked for twice by one run.
+        let paths: BTreeSet<_> = server.requests().into_iter().map(|seen| seen.path).collect();
+        assert_eq!(server.requests().len(), paths.len(), "{location}");
+        assert_eq!(paths.len(), 2, "{location}: {paths:?}");
+        assert_eq!(content_of(&folder).keys().collect::<Vec<_>>(), ["d.ndjson"], "{location}");
+    }
+}
+
+#[test]
+fn a_server_that_gives_no_notes_is_not_asked_for_each() {
+    let (site, server) = (Site::new(), server());
+    let urls: Vec<_> = (0..300).map(|n| format!("Binary/{n}")).collect();
+    for (status, code) in [(503, 16), (401, 32)] {
+        server.forget();
+        server.fault("GET", "Binary/", 999, Fault::status(status));
+        let ended = inline_urls(&site, &server, &urls, &["--max-connections=2"]);
+        assert_eq!(ended.code, Some(code), "{}", ended.err);
+        assert!(server.requests().len() < 50, "{} requests", server.requests().len());
+        assert!(ended.err.contains("300 failed"), "{}", ended.err);
+        server.clear_faults();
+    }
+    // One that lacks notes has been asked for each.
+    server.forget();
+    let ended = inline_urls(&site, &server, &urls, &[]);
+    assert_eq!((ended.code, server.requests().len()), (Some(0), 300), "{}", ended.err);
+    // One that was away for a while is asked on.
+    server.fault("GET", "Binary/", 8, Fault::status(503));
+    let urls: Vec<_> = (0..20).map(|_| "Binary/plain".to_owned()).collect();
+    let ended = inline_urls(&site, &server, &urls, &["--max-connections=1"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+}
+
+#[test]
+fn an_export_without_any_of_its_notes_does_not_end_well_and_is_taken_up() {
+    let (site, server) = (Site::new(), server());
+    let row = attachment("a", r#"{"contentType":"text/plain","url":"Binary/plain"}"#);
+    server.change(|content| {
+        let row = serde_json::from_str(&row).unwrap();
+        *content = Content { notes: content.notes.clone(), ..Content::default() }
+            .file("DocumentReference", &[row]);
+    });
+    server.fault("GET", "Binary/", 1, Fault::status(401));
+    let ended = end(&mut export(&site, &server, &["--inline"]));
+    assert_eq!(ended.code, Some(32), "{}", ended.err);
+    assert!(ended.err.contains("no note could be downloaded"), "{}", ended.err);
+    let ended = end(&mut export(&site, &server, &["--inline"]));
+    assert_eq!((ended.code, server.kickoffs()), (Some(0), 1), "{}", ended.err);
+    assert!(ended.err.contains("1 downloaded"), "{}", ended.err);
+}
+
+#[test]
+fn a_folder_with_a_servers_url_says_how_its_notes_come() {
+    let site = Site::new();
+    let note = attachment("a", r#"{"contentType":"text/plain","url":"Binary/plain"}"#);
+    site.input("d.ndjson", note);
+    let option = "--fhir-url=https://ehr.invalid/fhir";
+    let ended = site.run(&[option]);
+    let line = "run cumulus-etl inline in --fhir-url https://ehr.invalid/fhir";
+    assert!(ended.err.contains(line), "{}", ended.err);
+    let ended = site.run(&[]);
+    assert!(!ended.err.contains("cumulus-etl inline"), "{}", ended.err);
+    // Without notes there is nothing to say.
+    let site = Site::new();
+    site.rows("p.ndjson", &patients(0..1));
+    let ended = site.run(&[option]);
+    assert!(!ended.err.contains("cumulus-etl inline"), "{}", ended.err);
+}

@@ -135,3 +135,130 @@ fn no_key_assertion_token_or_password_is_shown_logged_kept_or_an_argument() {
         }
     }
 }
+
+/// Parameters that name a patient, and words of them that must be nowhere.
+const TELLING: [(&str, &str); 3] = [
+    ("--type-filter=Patient?identifier=MRN-4711", "MRN-4711"),
+    ("--param=_has=Patient:name:Doe-4711", "Doe-4711"),
+    ("--param=patient=Patient/hidden-4711", "hidden-4711"),
+];
+
+#[test]
+fn a_filter_that_names_a_patient_is_recorded_nowhere() {
+    for post in [false, true] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        // A server that repeats what it was asked.
+        let echo = |code, (option, word): (&str, &str)| {
+            let body = format!("cannot do {} now, nor {word}", option.split_once('=').unwrap().1);
+            Fault::Answer(code, vec![("x-echo", word.to_owned())], body.into())
+        };
+        for path in ["$export", "jobs/", "/files/"] {
+            TELLING.into_iter().for_each(|telling| server.fault("*", path, 1, echo(503, telling)));
+        }
+        let mut command = site.command();
+        command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+        command.args([&server.base(), "out", "phi", "--output-format=ndjson,deltalake"]);
+        command.args(["--export-to=dir", "-v"]).args(TELLING.map(|(option, _)| option));
+        if post {
+            command.arg("--post");
+        }
+        let ended = end(&mut command);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let words = TELLING.map(|(_, word)| word);
+        assert!(words.iter().all(|word| !ended.err.contains(word)), "{}", ended.err);
+        for folder in ["dir", "out", "phi", "tmp", "home"] {
+            search(&site.path(folder), &words);
+        }
+        let kickoff = &events(&site, "kickoff")[0];
+        let url = kickoff["exportUrl"].as_str().unwrap();
+        assert!(url.ends_with("$export") == post, "{url}");
+        let names: Vec<_> = kickoff["requestParameters"].as_object().unwrap().keys().collect();
+        assert_eq!(names, ["_type"]);
+    }
+}
+
+#[test]
+fn a_kickoff_that_fails_shows_no_patient() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.fault("GET", "$export", 1, Fault::outcome(400, "identifier=MRN-4711 is odd"));
+    let ended = ends(&site, &server, &TELLING.map(|(option, _)| option), 16);
+    let words = TELLING.map(|(_, word)| word);
+    assert!(words.iter().all(|word| !ended.err.contains(word)), "{}", ended.err);
+    assert!(ended.err.contains("_typeFilter=***"), "{}", ended.err);
+    search(&site.path("dir"), &words);
+}
+
+#[test]
+fn the_url_in_the_log_of_another_exporter_is_not_copied() {
+    let time = "2024-01-02T03:00:00Z";
+    for (url, recorded) in [
+        (
+            "https://user:pw-4711@ehr/fhir/Group/g-7/$export?_type=Patient&token=tok-4711&patient=p-4711",
+            json!("https://ehr/fhir/Group/g-7/$export?_type=Patient"),
+        ),
+        (
+            "https://ehr:8443/fhir/%24export?_typeFilter=Patient%3Fname%3DDoe-4711&_since=2024-01-01#x-4711",
+            json!("https://ehr:8443/fhir/$export?_since=2024-01-01"),
+        ),
+        ("https://ehr/fhir/Patient/p-4711/$export", json!("https://ehr/fhir/Patient/***/$export")),
+        ("an export of Doe-4711", json!(null)),
+    ] {
+        let site = Site::new();
+        site.rows("Patient.000.ndjson", &patients(0..1));
+        let event = |id: &str, detail: Value| json!({"exportId": "x", "timestamp": time, "eventId": id, "eventDetail": detail});
+        let log = [
+            event("kickoff", json!({"exportUrl": url, "requestParameters": {"patient": "p-4711"}})),
+            event("status_complete", json!({"transactionTime": time})),
+        ];
+        site.rows("log.ndjson", &log);
+        let mut command = site.command();
+        command.args(["in", "out", "phi", "--output-format=ndjson", "-v", "--export-group=g"]);
+        let ended = end(&mut command);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(!ended.err.contains("4711"), "{}", ended.err);
+        search(&site.path("out"), &["4711"]);
+        search(&site.path("phi"), &["4711"]);
+        assert_eq!(site.table("out", "ndjson", "etl__completion")[0]["export_url"], recorded);
+        let config = json_file(&site.last_record().join("job_config.json"));
+        assert_eq!(config["export_url"], recorded);
+    }
+}
+
+#[test]
+fn what_a_server_says_can_not_move_the_cursor_nor_forge_a_line() {
+    let evil = "\u{1b}[2J\u{1b}[1;1H all good\nThe export is in 'x'\u{9b}31m\u{202e}";
+    let body = json!({"resourceType": "OperationOutcome",
+        "issue": [{"severity": "fatal", "code": "processing", "diagnostics": evil}]});
+    let said = |code| {
+        let kind = vec![("content-type", "application/fhir+json".to_owned())];
+        Fault::Answer(code, kind, body.to_string().into())
+    };
+    let plain = |code| Fault::Answer(code, Vec::new(), evil.to_owned().into());
+    let check = |err: &str| {
+        assert!(
+            !err.contains('\u{1b}') && !err.contains('\u{9b}') && !err.contains('\u{202e}'),
+            "{err:?}"
+        );
+        assert!(!err.lines().any(|line| line.starts_with("The export is in 'x'")), "{err}");
+        assert!(err.contains("\\u{1b}[2J"), "{err}");
+    };
+    for fault in [said(400), plain(400)] {
+        for path in ["$export", "jobs/", "/files/1"] {
+            let (site, server) = (Site::new(), Server::start(small()));
+            server.fault("GET", path, 99, fault.clone());
+            check(&ends(&site, &server, &[], 16).err);
+        }
+    }
+    // In a file of errors.
+    let mut content = small();
+    content.push(super::server::List::Error, "OperationOutcome", format!("{body}\n"), Some(1));
+    let (site, server) = (Site::new(), Server::start(content));
+    check(&ends(&site, &server, &[], 16).err);
+    // As JSON, a line is a line.
+    let ended = end(export(&site, &server, &["--log-format=json"]).env("CUMULUS_ETL_X", ""));
+    assert!(
+        ended.err.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()),
+        "{}",
+        ended.err
+    );
+}

@@ -6,6 +6,8 @@ use aws_sdk_athena::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError}
 use aws_sdk_athena::types::QueryExecution;
 
 use crate::error::{Error, Exit};
+use crate::store::unreadable_profile;
+use crate::text::escape_controls;
 
 /// The error of a call. `what` says what was tried.
 pub(super) fn explain<E, R>(error: &SdkError<E, R>, what: &str) -> Error
@@ -14,7 +16,7 @@ where
     R: Debug,
 {
     let code = error.code().unwrap_or_default();
-    let message = error.message().unwrap_or_default();
+    let message = escape_controls(error.message().unwrap_or_default());
     match error {
         SdkError::DispatchFailure(failure) if failure.is_timeout() || failure.is_io() => {
             Error::failed(format!(
@@ -52,14 +54,17 @@ where
 }
 
 /// Why there are no credentials; the chain of causes may quote files.
-fn credentials(text: &str) -> &'static str {
+fn credentials(text: &str) -> String {
     if text.contains("region") {
-        "there is no region: give --region, or set AWS_REGION"
-    } else {
-        "there are no AWS credentials that can be used: set AWS_ACCESS_KEY_ID and \
-         AWS_SECRET_ACCESS_KEY, or name a profile with --profile; try 'aws sts \
-         get-caller-identity' with the same"
+        return "there is no region: give --region, or set AWS_REGION".to_owned();
     }
+    if let Some(what) = unreadable_profile() {
+        return format!("there are no AWS credentials that can be read: {what}");
+    }
+    "there are no AWS credentials that can be used: set AWS_ACCESS_KEY_ID and \
+     AWS_SECRET_ACCESS_KEY, or name a profile with --profile; try 'aws sts get-caller-identity' \
+     with the same"
+        .to_owned()
 }
 
 /// Errors whose words are of the statement and of tables, never of what is in them.
@@ -105,7 +110,8 @@ fn words(text: &str) -> String {
     let code = text.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap_or_default();
     let is_code = code.len() > 3 && text[code.len()..].starts_with(':');
     if (is_code && SHOWN.contains(&code)) || SAID.iter().any(|start| text.starts_with(start)) {
-        return text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        return escape_controls(&line).into_owned();
     }
     let code = if is_code { code } else { "it has failed" };
     format!("{code}; Athena's history has the whole message, which may hold a patient's data")
