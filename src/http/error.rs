@@ -40,6 +40,14 @@ pub enum Error {
         /// Why it was not, and what lets it be.
         what: String,
     },
+    /// The answer should be JSON and is not: the page of a proxy, or the part of an answer that was
+    /// cut off. Such an answer may be another one the next time.
+    NotJson {
+        /// What was asked for, as [`show_url`](super::show_url) shows it.
+        url: String,
+        /// What the parser says, which has no values.
+        what: String,
+    },
     /// What was to be sent can't be read here.
     Local {
         /// What to tell the user.
@@ -85,7 +93,10 @@ impl Error {
                 501 | 505 => false,
                 code => code >= 500,
             },
-            Self::Unusable { .. } | Self::Refused { .. } | Self::Local { .. } => false,
+            Self::Unusable { .. }
+            | Self::NotJson { .. }
+            | Self::Refused { .. }
+            | Self::Local { .. } => false,
             Self::Token { cause, .. } => cause.as_ref().is_some_and(|cause| cause.retryable()),
         }
     }
@@ -125,6 +136,9 @@ impl fmt::Display for Error {
             Self::Transport { url, what, .. } => write!(f, "no answer from {url}: {what}"),
             Self::Refused { url, what } => write!(f, "{url} is not asked: {what}"),
             Self::Unusable { url, what } => write!(f, "the answer of {url} can't be used: {what}"),
+            Self::NotJson { url, what } => {
+                write!(f, "the answer of {url} can't be used: it is not JSON ({what})")
+            }
             Self::Local { what } | Self::Token { what, cause: None } => f.write_str(what),
             Self::Token { what, cause: Some(cause) } => write!(f, "{what}: {cause}"),
             Self::Status(answer) => answer.fmt(f),

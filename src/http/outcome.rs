@@ -133,6 +133,8 @@ mod tests {
 
     #[test]
     fn other_bodies_have_no_text() {
+        let marked = outcome_text("\u{feff}{\"error\":\"invalid_scope\"}".as_bytes());
+        assert_eq!(marked.as_deref(), Some("invalid_scope"));
         for body in ["", "<html>", "{}", r#"{"resourceType":"OperationOutcome"}"#, "[1]", "null"] {
             assert_eq!(outcome_text(body.as_bytes()), None, "{body}");
         }

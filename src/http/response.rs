@@ -1,5 +1,7 @@
 //! An answer.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
@@ -11,6 +13,18 @@ use super::{Client, Error, Result, StatusError, outcome_text, show_url};
 
 /// As much of an error's body is kept, in bytes.
 const ERROR_BODY: usize = 64 << 10;
+/// The longest wait for the body of an error.
+const LONGEST_ERROR: Duration = Duration::from_secs(30);
+/// The longest wait for a body that is needed as a whole. Each byte that comes restarts the time
+/// limit for reading: one a second would be waited for without an end.
+const LONGEST_BODY: Duration = Duration::from_secs(15 * 60);
+/// What some servers begin a text with; JSON has no place for it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Parses a body as JSON, with or without a byte order mark.
+pub(super) fn parse_json(body: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body))
+}
 
 /// An answer with a status below 400, whose body has yet to come.
 #[derive(Debug)]
@@ -55,8 +69,21 @@ impl Response {
         chunk.map_err(|error| transport(self.client.redactor(), &self.url, error))
     }
 
-    /// The whole body, which must have at most `limit` bytes.
-    pub async fn bytes(mut self, limit: usize) -> Result<Bytes> {
+    /// The whole body, which must have at most `limit` bytes, and must not take longer than
+    /// [`LONGEST_BODY`].
+    pub async fn bytes(self, limit: usize) -> Result<Bytes> {
+        let url = show_url(&self.url);
+        match tokio::time::timeout(LONGEST_BODY, self.collect(limit)).await {
+            Ok(collected) => collected,
+            Err(_) => {
+                let minutes = LONGEST_BODY.as_secs() / 60;
+                let what = format!("it was not complete after {minutes} minutes");
+                Err(Error::Transport { url, what, retryable: true })
+            }
+        }
+    }
+
+    async fn collect(mut self, limit: usize) -> Result<Bytes> {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
             if body.len() + chunk.len() > limit {
@@ -68,15 +95,13 @@ impl Response {
         Ok(body.freeze())
     }
 
-    /// The whole body as JSON, which must have at most `limit` bytes.
+    /// The whole body as JSON, which must have at most `limit` bytes. A byte order mark at its
+    /// start is left out.
     pub async fn json(self, limit: usize) -> Result<Value> {
         let url = show_url(&self.url);
         let body = self.bytes(limit).await?;
-        serde_json::from_slice(&body).map_err(|error| {
-            // Its words are of JSON's grammar and have no values.
-            let what = format!("it is not JSON ({error})");
-            Error::Unusable { url, what }
-        })
+        // The parser's words are of JSON's grammar and have no values.
+        parse_json(&body).map_err(|error| Error::NotJson { url, what: error.to_string() })
     }
 
     /// Makes an error of a status of 400 or more.
@@ -85,9 +110,11 @@ impl Response {
             return Ok(self);
         }
         let mut body = BytesMut::new();
+        let end = tokio::time::Instant::now() + LONGEST_ERROR;
         while body.len() < ERROR_BODY {
-            // What came before it broke off may say enough.
-            let Ok(Some(chunk)) = self.chunk().await else { break };
+            // What came before it broke off, or before it took too long, may say enough.
+            let chunk = tokio::time::timeout_at(end, self.chunk()).await;
+            let Ok(Ok(Some(chunk))) = chunk else { break };
             body.extend_from_slice(&chunk);
         }
         body.truncate(ERROR_BODY);

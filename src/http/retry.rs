@@ -2,10 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// The wait where the server names none that can be understood.
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+
+/// The shortest wait, whatever the server asks for: a server that says "now" each time would be
+/// asked hundreds of times a second.
+pub const SHORTEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The longest wait, whatever the server asks for.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
@@ -13,12 +17,19 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// Waits after the first, second, … failure in a row, in minutes.
 const BACKOFF: [u64; 4] = [1, 2, 4, 8];
 
-/// What `Retry-After` asks for: seconds, or an HTTP date (none has passed: 0). `None` without the
-/// header; [`DEFAULT_WAIT`] if it can't be understood; [`LONGEST_WAIT`] at most.
+/// What `Retry-After` asks for: seconds, or an HTTP date. `None` without the header;
+/// [`DEFAULT_WAIT`] if it can't be understood; otherwise [`SHORTEST_WAIT`] at least and
+/// [`LONGEST_WAIT`] at most.
+///
+/// A date is the server's, so it is compared with the time that the same answer has in `Date`: the
+/// clocks of two machines differ by minutes.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?;
     let text = value.to_str().unwrap_or_default().trim();
-    Some(wait(text, SystemTime::now()).min(LONGEST_WAIT))
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+    let now = date.unwrap_or_else(SystemTime::now);
+    Some(wait(text, now).clamp(SHORTEST_WAIT, LONGEST_WAIT))
 }
 
 fn wait(text: &str, now: SystemTime) -> Duration {
@@ -78,6 +89,33 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, value.parse().unwrap());
         retry_after(&headers)
+    }
+
+    #[test]
+    fn no_value_makes_it_ask_without_a_pause() {
+        for value in ["0", "-5", "-inf", "0.001", "1e-300", "Sun, 06 Nov 1994 08:51:37 GMT"] {
+            assert_eq!(header(value), Some(SHORTEST_WAIT), "{value}");
+        }
+    }
+
+    #[test]
+    fn dates_are_measured_by_the_clock_of_the_server() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, "Sun, 06 Nov 1994 08:51:37 GMT".parse().unwrap());
+        for (date, seconds) in [
+            ("Sun, 06 Nov 1994 08:50:37 GMT", 60),
+            // The forms of RFC 850 and of asctime.
+            ("Sunday, 06-Nov-94 08:49:37 GMT", 120),
+            ("Sun Nov  6 08:51:07 1994", 30),
+            ("Sun, 06 Nov 1994 09:51:37 GMT", 2),
+            ("Sun, 06 Nov 1994 00:00:00 GMT", 300),
+        ] {
+            headers.insert(DATE, date.parse().unwrap());
+            assert_eq!(retry_after(&headers), Some(Duration::from_secs(seconds)), "{date}");
+        }
+        // Seconds are seconds, whatever the clocks say.
+        headers.insert(RETRY_AFTER, "90".parse().unwrap());
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(90)));
     }
 
     #[test]
