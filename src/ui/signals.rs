@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: tidy up and go.
+//! SIGINT, SIGTERM and SIGHUP: tidy up and go.
 //!
 //! Every table is published in one step (a Delta commit, a rename), so that a run may end at any
 //! moment; only what is half written has to be taken away, and the work folder, and a server told
@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::{Context, Exit, Result};
 use crate::threads::Thread;
@@ -45,11 +45,19 @@ impl Drop for Ahead {
     }
 }
 
-/// From now on the two signals end the process with exit code 130 or 143. As the first process
-/// of a container they would otherwise do nothing.
+/// From now on these signals end the process: SIGINT with exit code 130, SIGTERM and SIGHUP with 143.
+/// As the first process of a container they would otherwise do nothing.
+///
+/// SIGHUP comes when a terminal or a connection to it is closed. It is left alone where it is
+/// ignored: that is what `nohup` is for.
 pub fn install() -> Result<()> {
-    let (mut interrupt, mut terminate) = store::block_on(async {
-        std::io::Result::Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    let (mut interrupt, mut terminate, mut hangup) = store::block_on(async {
+        let hangup = match is_hangup_ignored() {
+            true => None,
+            false => Some(signal(SignalKind::hangup())?),
+        };
+        let interrupt = signal(SignalKind::interrupt())?;
+        std::io::Result::Ok((interrupt, signal(SignalKind::terminate())?, hangup))
     })
     .context("cannot listen for signals")?;
     let thread = Thread::named("signals").start(move || {
@@ -57,6 +65,7 @@ pub fn install() -> Result<()> {
             tokio::select! {
                 _ = interrupt.recv() => Exit::Interrupted,
                 _ = terminate.recv() => Exit::Terminated,
+                () = next(&mut hangup) => Exit::Terminated,
             }
         });
         stop::ask(exit);
@@ -71,6 +80,7 @@ pub fn install() -> Result<()> {
                     // Who asks twice is in a hurry.
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    () = next(&mut hangup) => {}
                 }
             });
         }
@@ -78,4 +88,43 @@ pub fn install() -> Result<()> {
         std::process::exit(exit as i32);
     });
     thread.map(drop).context("cannot listen for signals")
+}
+
+/// The next signal; none ever comes of those that are not listened for.
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether this process was started with SIGHUP ignored, as far as the system tells.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    is_ignored(&status, SignalKind::hangup())
+}
+
+/// Reads the mask of ignored signals, whose lowest bit is that of signal 1.
+fn is_ignored(status: &str, kind: SignalKind) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let bit = u32::try_from(kind.as_raw_value() - 1).unwrap_or(u32::MAX);
+    mask.checked_shr(bit).is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_told_by_their_bits() {
+        let status =
+            |mask: &str| format!("Name:\tx\nSigBlk:\t0000\nSigIgn:\t{mask}\nSigCgt:\t01\n");
+        let is_ignored = |mask: &str, kind| super::is_ignored(&status(mask), kind);
+        assert!(is_ignored("0000000000000001", SignalKind::hangup()));
+        assert!(is_ignored("0000000000001007", SignalKind::hangup()));
+        assert!(!is_ignored("0000000000001006", SignalKind::hangup()));
+        assert!(is_ignored("0000000000004000", SignalKind::terminate()));
+        assert!(!super::is_ignored("", SignalKind::hangup()));
+    }
 }

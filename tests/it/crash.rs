@@ -334,7 +334,9 @@ fn work_folders(folder: &Path) -> usize {
 
 #[test]
 fn signals_end_a_run_tidily() {
-    for (signal, code, work_dir) in [(Signal::TERM, 143, "phi"), (Signal::INT, 130, "spill")] {
+    for (signal, code, work_dir) in
+        [(Signal::TERM, 143, "phi"), (Signal::INT, 130, "spill"), (Signal::HUP, 143, "spill")]
+    {
         let site = Site::new();
         export(&site, &SOME, 0);
         let work = site.path(work_dir);
