@@ -38,6 +38,8 @@ pub(super) struct Arrived {
     pub outcomes: Option<String>,
     /// The URL as it may be shown.
     pub url: String,
+    /// Whether there is a note of the version that it is of.
+    pub noted: bool,
 }
 
 /// Takes files until there are no more to come.
@@ -95,6 +97,9 @@ fn commit(site: &Site, batch: &[Arrived]) -> std::io::Result<()> {
     for Arrived { stored, .. } in batch.iter().filter(|arrived| arrived.outcomes.is_some()) {
         fs::remove_file(part_of(folder, stored))?;
     }
+    for Arrived { stored, .. } in batch.iter().filter(|arrived| arrived.noted) {
+        fs::remove_file(source_of(folder, stored))?;
+    }
     Ok(())
 }
 
@@ -106,4 +111,9 @@ pub(super) fn clean_of(folder: &Path, name: &str) -> PathBuf {
 /// Where a file is until it is whole.
 pub(super) fn part_of(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.part"))
+}
+
+/// Where it is noted which version of the server's file that is.
+pub(super) fn source_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.source"))
 }

@@ -14,6 +14,7 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::rows::Rows;
+use crate::bounded::LONGEST_LINE;
 
 /// Text per gzip member.
 const MEMBER: usize = 4 << 20;
@@ -127,6 +128,11 @@ impl Part {
         }
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the text back, up to `limit` bytes.
     pub(super) fn text(&self, limit: u64) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
@@ -156,22 +162,40 @@ pub(super) fn text_of(
     Ok((text, gzip))
 }
 
-/// Writes the lines that `wanted` picks to a new file, compressed like a download or not.
+/// Writes the lines that `wanted` picks to a new file, compressed like a download or not. Lines
+/// that are too long to be looked at go there if `long`.
 pub(super) fn write_lines(
     from: &Path,
     to: &Path,
     compress: bool,
+    long: bool,
     wanted: impl Fn(&[u8]) -> bool,
 ) -> io::Result<()> {
     let _ = fs::remove_file(to);
     let mut part = Part::open(to, "", compress)?;
     let mut text = open_text(from)?;
-    let mut line = Vec::new();
-    while text.read_until(b'\n', &mut line)? > 0 {
-        if wanted(&line) {
-            part.write(&line)?;
+    let (mut line, mut too_long) = (Vec::new(), false);
+    loop {
+        let buffer = text.fill_buf()?;
+        if buffer.is_empty() {
+            break;
         }
-        line.clear();
+        let end = memchr::memchr(b'\n', buffer).map(|at| at + 1);
+        let used = end.unwrap_or(buffer.len());
+        line.extend_from_slice(&buffer[..used]);
+        text.consume(used);
+        too_long |= line.len() > LONGEST_LINE;
+        // What is too long is passed on piece by piece.
+        if too_long || end.is_some() {
+            if if too_long { long } else { wanted(&line) } {
+                part.write(&line)?;
+            }
+            line.clear();
+        }
+        too_long &= end.is_none();
+    }
+    if !line.is_empty() && wanted(&line) {
+        part.write(&line)?;
     }
     part.finish()
 }

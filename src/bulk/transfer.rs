@@ -1,20 +1,22 @@
 //! One file: ask, write, check, and try again where that may help.
 
-use std::fs;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::commit::{Arrived, clean_of, part_of};
 use super::download::Shared;
+use super::downloading::Downloading;
+use super::incoming::{Flow, Trouble, is_other_version, validator};
 use super::log::headers;
 use super::manifest::{Entry, Kind};
-use super::part::{Part, write_lines};
+use super::part::{Part, open_text, write_lines};
 use super::rows::{Row, look};
 use super::state::Done;
+use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{self, Context};
-use crate::http::header::{CONTENT_RANGE, RANGE};
+use crate::http::header::{CONTENT_RANGE, IF_RANGE, RANGE};
 use crate::http::{self, Client, Method, outcome_text, retry_after, show_url};
 
 /// Waits before the second, third … attempt.
@@ -23,6 +25,10 @@ const WAITS: [u64; 5] = [1, 4, 15, 60, 60];
 const PROGRESS: u64 = 1 << 20;
 /// To be told to wait is no failure, but must not go on for ever either.
 const TOLD_TO_WAIT: usize = 50;
+/// In this time at least 64 KiB of a file must come, or it is asked for again.
+const SLOW: Duration = Duration::from_secs(5 * 60);
+/// The least such time, however quick time passes in a test.
+const LEAST_SLOW: Duration = Duration::from_secs(10);
 /// Rows that are wrong are mostly a broken transfer; if they come again, they are the server's.
 const LOOKS: usize = 3;
 /// Answers of this size at most can be an OperationOutcome in place of the file.
@@ -68,28 +74,29 @@ pub(super) async fn transfer(
             "resourceType": entry.resource_type,
         }),
     );
-    let mut part =
-        Part::open(&path, &entry.resource_type, shared.compress).with_context(written)?;
+    let folder = shared.site.path();
+    let mut file = Downloading::open(folder, &stored, &entry.resource_type, shared.compress)
+        .with_context(written)?;
     let (mut failures, mut looks, mut told) = (0, 0, 0);
+    let mut furthest = file.part.bytes;
     loop {
-        let before = part.bytes;
         let ended = {
             let _pass = shared.gate.enter().await;
-            attempt(shared, client, entry, &mut part).await.with_context(written)?
+            attempt(shared, client, entry, &mut file).await.with_context(written)?
         };
         let error = match ended {
             Ended::Complete => {
-                part.finish().with_context(written)?;
+                file.part.finish().with_context(written)?;
                 looks += 1;
-                match problem(&part, entry).with_context(written)? {
+                match problem(&file.part, entry).with_context(written)? {
                     Problem::None => {
                         shared.gate.calm();
-                        return Ok(arrived(shared, entry, &part, stored, url, None)
+                        return Ok(arrived(shared, entry, &file, stored, url, None)
                             .with_context(written)?);
                     }
                     Problem::Rows(problem) if looks >= LOOKS => {
                         shared.failed(&url, &problem, None);
-                        return Ok(arrived(shared, entry, &part, stored, url, Some(problem))
+                        return Ok(arrived(shared, entry, &file, stored, url, Some(problem))
                             .with_context(written)?);
                     }
                     Problem::Outcome(text) if looks >= LOOKS => {
@@ -97,12 +104,12 @@ pub(super) async fn transfer(
                         let message =
                             format!("in place of the file came an OperationOutcome: {text}");
                         shared.failed(&url, &message, None);
-                        let _ = fs::remove_file(&path);
+                        file.remove();
                         return Err(Failure::Server(message, None));
                     }
                     Problem::Rows(problem) | Problem::Outcome(problem) => {
                         tracing::debug!("{}: {problem}; trying again", entry.name);
-                        part.restart().with_context(written)?;
+                        file.restart().with_context(written)?;
                         shared.tally.retry();
                         shared.sleep(looks).await;
                         continue;
@@ -117,9 +124,11 @@ pub(super) async fn transfer(
         };
         match error.status() {
             Some(429) => told += 1,
-            _ if part.bytes >= before + PROGRESS => failures = 1,
+            // A file that is begun anew each time must not pass for one that gets on.
+            _ if file.part.bytes >= furthest + PROGRESS => failures = 1,
             _ => failures += 1,
         }
+        furthest = furthest.max(file.part.bytes);
         shared.failed(&url, &error.to_string(), Some(&error));
         if failures > WAITS.len() || told > TOLD_TO_WAIT {
             return Err(Failure::Server(error.to_string(), error.status()));
@@ -138,62 +147,152 @@ pub(super) async fn transfer(
     }
 }
 
-/// An error is one of writing.
+/// Asks for the file, or for what is missing of it. An error is one of writing.
 async fn attempt(
     shared: &Shared,
     client: &Client,
     entry: &Entry,
-    part: &mut Part,
+    file: &mut Downloading,
 ) -> io::Result<Ended> {
-    let start = part.bytes;
     let mut request = client
         .request(Method::GET, entry.url.clone())
         .accept("application/fhir+ndjson")
         .token(entry.token);
-    if start > 0 {
+    // Only of the same version of the file is the rest of use.
+    let version = file.incoming.validator.clone().filter(|_| file.incoming.offset > 0);
+    match &version {
         // The bytes of a compressed transfer are others than those that we have.
-        request = request.identity().header(RANGE, &format!("bytes={start}-"));
-    }
-    let mut response = match request.send().await {
-        Ok(response) => response,
-        Err(error) => {
-            return Ok(match error.status() {
-                Some(416) if start > 0 => {
-                    if total(&error) == Some(start) {
-                        return Ok(Ended::Complete);
-                    }
-                    part.restart()?;
-                    Ended::Broken(error)
-                }
-                // A file may be a moment late, a token may have run out just now.
-                Some(401 | 404) => Ended::Broken(error),
-                _ if error.retryable() => Ended::Broken(error),
-                _ => Ended::Refused(error),
-            });
+        Some(version) => {
+            let range = format!("bytes={}-", file.incoming.offset);
+            request = request.identity().header(RANGE, &range).header(IF_RANGE, version);
         }
+        None if file.incoming.offset > 0 => file.restart()?,
+        None => {}
+    }
+    let ended = match request.send().await {
+        Ok(response) => receive(shared, response, version.as_deref(), file).await?,
+        Err(error) => return refused(error, version.as_deref(), file),
     };
-    if start > 0 {
-        let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-        let begins = |range: &str| range.starts_with(&format!("bytes {start}-"));
-        if response.status().as_u16() != 206 || !range.is_some_and(begins) {
-            part.restart()?;
-            if response.status().as_u16() == 206 {
-                let what = "the server sent another part of the file than was asked for".to_owned();
-                let url = show_url(&entry.url);
-                return Ok(Ended::Broken(http::Error::Transport { url, what, retryable: true }));
+    Ok(match ended {
+        Received::Whole => Ended::Complete,
+        Received::Broken(error) => {
+            file.note()?;
+            Ended::Broken(error)
+        }
+        Received::Odd(what) => Ended::Broken(odd(entry, what)),
+        Received::Useless(what) => {
+            file.restart()?;
+            Ended::Broken(odd(entry, what))
+        }
+    })
+}
+
+fn odd(entry: &Entry, what: impl Into<String>) -> http::Error {
+    http::Error::Transport { url: show_url(&entry.url), what: what.into(), retryable: true }
+}
+
+/// What an answer of 400 or more, or none, means. `version`: of the rest that was asked for.
+fn refused(error: http::Error, version: Option<&str>, file: &mut Downloading) -> io::Result<Ended> {
+    let is_same = |version: &str| {
+        error.answer().is_some_and(|answer| !is_other_version(&answer.headers, version))
+    };
+    Ok(match (error.status(), version) {
+        (Some(416), Some(version)) => {
+            if is_same(version) && total(&error) == Some(file.incoming.offset) {
+                return Ok(Ended::Complete);
             }
+            file.restart()?;
+            Ended::Broken(error)
+        }
+        // A file may be a moment late, a token may have run out just now.
+        (Some(401 | 404), _) => Ended::Broken(error),
+        _ if error.retryable() => Ended::Broken(error),
+        _ => Ended::Refused(error),
+    })
+}
+
+/// How the body of an answer came.
+enum Received {
+    Whole,
+    /// What has come is good.
+    Broken(http::Error),
+    /// It was no part of the file.
+    Odd(String),
+    /// What is here is of no use.
+    Useless(&'static str),
+}
+
+/// Takes the body of an answer. `version`: of the rest that was asked for.
+async fn receive(
+    shared: &Shared,
+    mut response: http::Response,
+    version: Option<&str>,
+    file: &mut Downloading,
+) -> io::Result<Received> {
+    const OTHER_PART: &str = "the server sent another part of the file than was asked for";
+    const DAMAGED: &str = "the file is compressed, and damaged";
+    let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    let range = range.and_then(part_of_file);
+    let mut expected = None;
+    match (response.status().as_u16(), version) {
+        (200 | 203, _) => {
+            if version.is_some() {
+                file.restart()?;
+            }
+            file.incoming.validator = validator(response.headers());
+        }
+        (204, None) => return Ok(Received::Whole),
+        (206, None) if range.is_some_and(|(first, last, all)| first == 0 && last + 1 == all) => {}
+        (206, Some(version)) => match range {
+            Some((first, _, all))
+                if first == file.incoming.offset
+                    && !is_other_version(response.headers(), version) =>
+            {
+                expected = Some(all);
+            }
+            _ => return Ok(Received::Useless(OTHER_PART)),
+        },
+        (206, None) => return Ok(Received::Useless(OTHER_PART)),
+        // Nothing but the file is the file: it may not be ready yet.
+        (status, _) => {
+            return Ok(Received::Odd(format!("the server sent the status {status} in its place")));
         }
     }
+    let (begun, mut flow) = (Instant::now(), Flow::new(shared.pace.of(SLOW).max(LEAST_SLOW)));
     loop {
-        match response.chunk().await {
-            Ok(Some(bytes)) => {
-                part.write(&bytes)?;
-                shared.tally.add(bytes.len() as u64);
-            }
-            Ok(None) => return Ok(Ended::Complete),
-            Err(error) => return Ok(Ended::Broken(error)),
+        let bytes = match response.chunk().await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => break,
+            Err(error) => return Ok(Received::Broken(error)),
+        };
+        match file.take(&bytes) {
+            Ok(()) => {}
+            Err(Trouble::Damaged) => return Ok(Received::Useless(DAMAGED)),
+            Err(Trouble::Write(error)) => return Err(error),
+        }
+        shared.tally.add(bytes.len() as u64);
+        if !flow.is_quick_enough(bytes.len() as u64, begun.elapsed()) {
+            let (url, what) = (show_url(response.url()), "it comes too slowly".to_owned());
+            let error = http::Error::Transport { url, what, retryable: true };
+            return Ok(Received::Broken(error));
         }
     }
+    if expected.is_some_and(|expected| expected != file.incoming.offset) {
+        return Ok(Received::Useless(OTHER_PART));
+    }
+    match file.end() {
+        Ok(()) => Ok(Received::Whole),
+        Err(Trouble::Damaged) => Ok(Received::Useless(DAMAGED)),
+        Err(Trouble::Write(error)) => Err(error),
+    }
+}
+
+/// First and last byte and size, by `Content-Range: bytes 100-199/200`. A size that the server does
+/// not know is no use.
+fn part_of_file(range: &str) -> Option<(u64, u64, u64)> {
+    let (part, all) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = part.split_once('-')?;
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?, all.trim().parse().ok()?))
 }
 
 /// The size of a file, by `Content-Range: bytes */123`.
@@ -210,8 +309,12 @@ enum Problem {
 }
 
 fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
+    // Of reports nothing is asked: whatever they are, they are shown.
+    if entry.kind == Kind::Error {
+        return Ok(Problem::None);
+    }
     let rows = &part.rows;
-    if entry.kind != Kind::Error && part.bytes > 0 && part.bytes <= OUTCOME_BYTES {
+    if part.bytes > 0 && part.bytes <= OUTCOME_BYTES {
         let nothing_else = rows.outcomes == rows.rows;
         if rows.first_wrong.is_some() || nothing_else {
             let text = part.text(OUTCOME_BYTES)?;
@@ -231,6 +334,10 @@ fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
         return Ok(Problem::Rows(format!("line {line} {what}")));
     }
     match entry.count {
+        // Some servers count the deletes rather than the Bundles that hold them.
+        Some(count) if entry.kind == Kind::Deleted && count_deletes(part)? >= count => {
+            Ok(Problem::None)
+        }
         Some(count) if rows.rows < count => {
             let text = format!("{} rows, but the server promised {count}", rows.rows);
             Ok(Problem::Rows(text))
@@ -247,15 +354,26 @@ fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
     }
 }
 
+/// Bundles and their entries.
+fn count_deletes(part: &Part) -> io::Result<u64> {
+    let (mut text, mut line, mut count) = (open_text(part.path())?, Vec::new(), 0);
+    while read_line(&mut text, LONGEST_LINE, &mut line)? != Line::End {
+        let bundle: serde_json::Value = serde_json::from_slice(&line).unwrap_or_default();
+        count += bundle["entry"].as_array().map_or(0, |entries| entries.len() as u64);
+    }
+    Ok(count.max(part.rows.rows))
+}
+
 /// What the committer needs; OperationOutcomes among the data go to a file of their own.
 fn arrived(
     shared: &Shared,
     entry: &Entry,
-    part: &Part,
+    file: &Downloading,
     stored: String,
     url: String,
     problem: Option<String>,
 ) -> io::Result<Arrived> {
+    let part = &file.part;
     let mut done =
         Done { name: entry.name.clone(), rows: part.rows.rows, bytes: part.bytes, problem };
     let mut outcomes = None;
@@ -264,13 +382,13 @@ fn arrived(
         let name = format!("error/{stored}");
         let (path, other) = (part_of(folder, &stored), part_of(folder, &name));
         let is_outcome = |line: &[u8]| look(line, "") == Row::Outcome;
-        write_lines(&path, &other, shared.compress, is_outcome)?;
+        write_lines(&path, &other, shared.compress, false, is_outcome)?;
         let clean = clean_of(folder, &stored);
-        write_lines(&path, &clean, shared.compress, |line| !is_outcome(line))?;
+        write_lines(&path, &clean, shared.compress, true, |line| !is_outcome(line))?;
         done.rows -= part.rows.outcomes;
         outcomes = Some(name);
     }
-    Ok(Arrived { done, stored, outcomes, url })
+    Ok(Arrived { done, stored, outcomes, url, noted: file.noted })
 }
 
 impl Shared {

@@ -156,7 +156,7 @@ fn replace(path: &Path, draft: &Path) -> io::Result<()> {
     let gzip = File::open(path)?.read(&mut start)? == 2 && start == [0x1f, 0x8b];
     let new = if gzip {
         let new = beside(path, "new");
-        write_lines(draft, &new, true, |_| true)?;
+        write_lines(draft, &new, true, true, |_| true)?;
         new
     } else {
         draft.to_owned()

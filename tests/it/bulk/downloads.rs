@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 
-use super::server::{Fault, List, Server};
+use super::server::{Fault, List, Server, gzip};
 use super::*;
 
 fn rows(range: std::ops::Range<usize>) -> String {
@@ -95,13 +95,41 @@ fn passing_failures_pass() {
     }
 }
 
+/// The file of one export that may be compressed.
+fn patients_of(site: &Site, compressed: bool) -> Vec<u8> {
+    let found = files(&site.path("dir"));
+    let expected = if compressed { "Patient.000.ndjson.gz" } else { "Patient.000.ndjson" };
+    assert_eq!(found.keys().collect::<Vec<_>>(), [expected]);
+    let mut text = Vec::new();
+    match compressed {
+        true => {
+            let bytes = &found[expected][..];
+            flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).unwrap();
+        }
+        false => text.clone_from(&found[expected]),
+    }
+    text
+}
+
+const MODIFIED: &str = "Tue, 06 Aug 2024 18:12:57 GMT";
+
 #[test]
 fn a_broken_transfer_goes_on_where_it_was() {
-    for (ranges, gzip, compressed) in
-        [(true, false, false), (true, true, true), (false, false, true), (false, true, false)]
-    {
+    for (ranges, gzip, compressed, by_time) in [
+        (true, false, false, false),
+        (true, false, true, true),
+        // The tag of a compressed answer is of other bytes; the time is of both.
+        (true, true, true, true),
+        (false, false, true, false),
+        (false, true, false, true),
+    ] {
         let (site, server) = (Site::new(), Server::start(one(4000)));
-        server.change(|content| (content.ranges, content.gzip) = (ranges, gzip));
+        server.change(|content| {
+            (content.ranges, content.gzip) = (ranges, gzip);
+            if by_time {
+                (content.etag, content.last_modified) = (None, Some(MODIFIED.to_owned()));
+            }
+        });
         server.fault("GET", "/files/", 1, Fault::Break(if gzip { 3_000 } else { 90_000 }));
         let mut command = site.command();
         command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
@@ -113,17 +141,167 @@ fn a_broken_transfer_goes_on_where_it_was() {
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         let asked = server.seen("GET", "/files/");
         assert!(asked[1].header("range").starts_with("bytes="), "{:?}", asked[1]);
+        assert_eq!(asked[1].header("if-range"), if by_time { MODIFIED } else { "\"0-v1\"" });
         assert_eq!(asked[1].header("accept-encoding"), "identity");
         assert_eq!(asked[1].status, if ranges { 206 } else { 200 });
-        let name = if compressed { "Patient.000.ndjson.gz" } else { "Patient.000.ndjson" };
-        let bytes = &files(&site.path("dir"))[name];
-        let mut text = Vec::new();
-        match compressed {
-            true => drop(flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text)),
-            false => text.clone_from(bytes),
-        }
+        let text = patients_of(&site, compressed);
         assert_eq!(text, rows(0..4000).into_bytes(), "{ranges} {gzip}");
     }
+}
+
+#[test]
+fn parts_of_two_versions_of_a_file_are_not_spliced() {
+    // (tag before, tag after, time before, time after, whether If-Range is known)
+    let other = "Wed, 07 Aug 2024 18:12:57 GMT";
+    for (tags, times, known) in [
+        ((Some("v1"), Some("v2")), (None, None), true),
+        ((Some("v1"), Some("v2")), (None, None), false),
+        ((None, None), (Some(MODIFIED), Some(other)), true),
+        ((None, None), (Some(MODIFIED), Some(other)), false),
+        ((Some("W/v1"), Some("W/v1")), (None, None), true),
+        ((None, None), (None, None), false),
+    ] {
+        let (site, server) = (Site::new(), Server::start(one(20_000)));
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        server.change(|content| {
+            (content.gzip, content.ignores_if_range) = (false, !known);
+            (content.etag, content.last_modified) = (text(tags.0), text(times.0));
+        });
+        // The second run meets another version; the first one leaves a part.
+        server.fault("GET", "/files/", 6, Fault::Break(100_000));
+        ends(&site, &server, &[], 16);
+        let changed =
+            conditions(0..20_000).iter().map(|row| format!("{row}\n")).collect::<String>();
+        let changed = changed.replace("Condition", "Patient").replace("\"c", "\"q");
+        server.change(|content| {
+            content.files[0].body = changed.clone().into();
+            (content.etag, content.last_modified) = (text(tags.1), text(times.1));
+        });
+        server.forget();
+        let ended = ends(&site, &server, &[], 0);
+        let found = patients_of(&site, false);
+        assert!(found == changed.as_bytes(), "{tags:?} {times:?} {known}: {}", ended.err);
+    }
+}
+
+#[test]
+fn the_next_run_goes_on_within_the_same_version() {
+    let (site, server) = (Site::new(), Server::start(one(20_000)));
+    server.change(|content| content.gzip = false);
+    server.fault("GET", "/files/", 6, Fault::Break(100_000));
+    ends(&site, &server, &[], 16);
+    server.forget();
+    ends(&site, &server, &[], 0);
+    let asked = server.seen("GET", "/files/");
+    assert_eq!((asked.len(), asked[0].status), (1, 206));
+    assert_eq!(asked[0].header("if-range"), "\"0-v1\"");
+    assert_eq!(patients_of(&site, false), rows(0..20_000).into_bytes());
+}
+
+#[test]
+fn files_that_are_stored_compressed_are_told_by_their_first_bytes() {
+    let text = rows(0..4000);
+    let zstd = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 2][..], &zstd].concat();
+    let halves = text.split_at(text.len() / 2);
+    let members = [halves.0, halves.1].map(|half| gzip(half.as_bytes())).concat();
+    for stored in [gzip(text.as_bytes()).to_vec(), members, zstd, skippable] {
+        for (broken, compressed) in [(None, false), (Some(3), true), (Some(3000), false)] {
+            let (site, server) = (Site::new(), Server::start(Content::default()));
+            server.change(|content| {
+                content.gzip = false;
+                content.push(List::Output, "Patient", stored.clone(), Some(4000));
+            });
+            if let Some(bytes) = broken {
+                server.fault("GET", "/files/", 1, Fault::Break(bytes));
+            }
+            let mut command = site.command();
+            command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+            command.args(["export", &server.base(), "dir"]);
+            if !compressed {
+                command.arg("--no-compression");
+            }
+            let ended = end(&mut command);
+            assert_eq!(ended.code, Some(0), "{}", ended.err);
+            assert!(patients_of(&site, compressed) == text.as_bytes(), "{broken:?}");
+            assert_eq!(server.seen("DELETE", "jobs/0").len(), 1);
+        }
+    }
+}
+
+#[test]
+fn the_server_keeps_what_is_not_whole_here() {
+    let text = rows(0..400);
+    let mut damaged = gzip(text.as_bytes()).to_vec();
+    damaged.truncate(damaged.len() - 9);
+    let cut = text[..text.len() - 20].as_bytes().to_vec();
+    for (stored, count) in [(damaged, None), (cut, None), (text.clone().into_bytes(), Some(401))] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        server.change(|content| {
+            content.gzip = false;
+            content.push(List::Output, "Patient", stored.clone(), count);
+        });
+        ends(&site, &server, &[], 16);
+        assert_eq!(server.seen("DELETE", "jobs/").len(), 0);
+        // What is whole by now comes with the same command.
+        server.change(|content| {
+            (content.files[3].body, content.files[3].count) = (text.clone().into(), None);
+        });
+        server.forget();
+        ends(&site, &server, &[], 0);
+        assert_eq!((server.kickoffs(), server.seen("GET", "/files/").len()), (1, 1));
+        assert_eq!(server.seen("DELETE", "jobs/0").len(), 1);
+        assert_eq!(files(&site.path("dir"))["Patient.002.ndjson"], text.as_bytes());
+    }
+    // Nothing can be kept of an export that goes away with this run.
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.change(|content| content.files[0].count = Some(9));
+    let mut command = site.command();
+    command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+    let ended = end(command.args([&server.base(), "out", "phi", "--output-format=ndjson"]));
+    assert_eq!(ended.code, Some(16), "{}", ended.err);
+    assert_eq!(server.seen("DELETE", "jobs/0").len(), 1);
+    assert!(!site.path("out").exists());
+}
+
+#[test]
+fn only_the_file_itself_is_taken_for_it() {
+    // A file that is not ready yet, and a part that nobody has asked for.
+    let part = vec![("content-range", "bytes 10-20/900".to_owned())];
+    for fault in [
+        Fault::status(202),
+        Fault::Answer(206, part, rows(0..1).into()),
+        Fault::Answer(206, Vec::new(), rows(0..1).into()),
+        Fault::Answer(299, Vec::new(), rows(0..1).into()),
+    ] {
+        let (site, server) = (Site::new(), Server::start(one(9)));
+        server.fault("GET", "/files/", 2, fault.clone());
+        let ended = ends(&site, &server, &[], 0);
+        assert!(ended.err.contains("were tried again"), "{fault:?} {}", ended.err);
+        assert_eq!(patients_of(&site, false), rows(0..9).into_bytes());
+    }
+}
+
+#[test]
+fn counts_of_reports_and_deletes_need_not_be_of_rows() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    let bundle = crate::support::deletes(&["Patient/a", "Patient/b", "Patient/c"]);
+    server.change(|content| {
+        let report = outcome("warning", "one is slow");
+        content.push(List::Error, "OperationOutcome", report.clone(), Some(7));
+        content.push(List::Error, "OperationOutcome", "plain words\n", None);
+        // Among the data, and with a count that is not that of its rows either.
+        content.push(List::Output, "OperationOutcome", report, Some(3));
+        content.push(List::Deleted, "Bundle", format!("{bundle}\n"), Some(3));
+    });
+    let ended = ends(&site, &server, &[], 16);
+    assert!(ended.err.contains("1 error of the server"), "{}", ended.err);
+    assert_eq!(server.seen("GET", "/files/").len(), 7);
+    // Deletes that are missing are.
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.change(|content| content.push(List::Deleted, "Bundle", format!("{bundle}\n"), Some(4)));
+    let ended = ends(&site, &server, &[], 16);
+    assert!(ended.err.contains("1 rows, but the server promised 4"), "{}", ended.err);
 }
 
 #[test]
@@ -172,7 +350,8 @@ fn rows_that_stay_wrong_fail_the_export_but_are_kept() {
         assert!(ended.err.contains("Patient.002.ndjson"), "{}", ended.err);
         let found = files(&site.path("dir"));
         assert_eq!(found["Patient.002.ndjson"], body.into_bytes());
-        assert_eq!(found.len(), 4);
+        // And what the next run needs.
+        assert_eq!(found.len(), 6);
         assert!(!events(&site, "download_error").is_empty());
     }
 }

@@ -9,7 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LOCATION, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED,
 };
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -185,7 +185,7 @@ fn manifest(shared: &Shared, content: &Content, fhir: &str, page: usize, size: u
         "deleted": list(List::Deleted),
         "error": list(List::Error),
     });
-    if end < content.files.len() {
+    if end < content.files.len() || content.endless {
         let next = format!("{}/fhir/{fhir}?page={}", shared.origin, page + 1);
         manifest["link"] = json!([{"relation": "next", "url": next}]);
     }
@@ -203,31 +203,51 @@ fn file(shared: &Shared, content: &Content, request: &Recorded, index: &str) -> 
         let (start, end) = range.split_once('-')?;
         Some((start.parse::<usize>().ok()?, end.parse::<usize>().ok()))
     });
-    if let (Some((start, None)), true) = (range, content.ranges) {
+    let accepted = request.header(ACCEPT_ENCODING.as_str()).contains("gzip");
+    let compressed = content.gzip && accepted;
+    let tag = content.etag.as_ref().map(|tag| match (tag.strip_prefix("W/"), compressed) {
+        (Some(tag), _) => format!("W/\"{index}-{tag}\""),
+        (None, true) => format!("\"{index}-{tag}-gzip\""),
+        (None, false) => format!("\"{index}-{tag}\""),
+    });
+    let versioned = |mut answer: Response<Body>| {
+        if let Some(tag) = &tag {
+            answer = header(answer, ETAG, tag);
+        }
+        match &content.last_modified {
+            Some(time) => header(answer, LAST_MODIFIED, time),
+            None => answer,
+        }
+    };
+    let wanted = request.header(IF_RANGE.as_str());
+    let is_same = wanted.is_empty()
+        || content.ignores_if_range
+        || tag.as_deref().is_some_and(|tag| tag == wanted && !tag.starts_with("W/"))
+        || content.last_modified.as_deref() == Some(wanted);
+    if let (Some((start, None)), true) = (range, content.ranges && is_same) {
         if start >= total {
-            let answer = plain(416, "");
+            let answer = versioned(plain(416, ""));
             return header(answer, CONTENT_RANGE, &format!("bytes */{total}"));
         }
         let mut answer = Response::new(whole(body.slice(start..)));
         *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
         let shown = format!("bytes {start}-{}/{total}", total - 1);
-        return header(header(answer, CONTENT_RANGE, &shown), CONTENT_TYPE, kind);
+        return versioned(header(header(answer, CONTENT_RANGE, &shown), CONTENT_TYPE, kind));
     }
-    let accepted = request.header(ACCEPT_ENCODING.as_str()).contains("gzip");
-    let mut answer = if content.gzip && accepted {
+    let mut answer = if compressed {
         let mut compressed = lock(&shared.compressed);
         let bytes = compressed.entry(index).or_insert_with(|| gzip(body)).clone();
         header(Response::new(whole(bytes)), CONTENT_ENCODING, "gzip")
     } else {
-        header(Response::new(whole(body.clone())), ETAG, &format!("\"{index}-{total}\""))
+        Response::new(whole(body.clone()))
     };
     if content.ranges {
         answer = header(answer, ACCEPT_RANGES, "bytes");
     }
-    header(answer, CONTENT_TYPE, kind)
+    versioned(header(answer, CONTENT_TYPE, kind))
 }
 
-fn gzip(bytes: &[u8]) -> Bytes {
+pub fn gzip(bytes: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap().into()

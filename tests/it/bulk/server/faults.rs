@@ -24,6 +24,10 @@ pub enum Fault {
     Headers(Vec<(&'static str, String)>),
     /// The right answer, late.
     Stall(Duration),
+    /// The right headers, and a body without an end: a byte at a time, with a pause after each.
+    Trickle(Duration),
+    /// The right answer with a byte order mark before its body.
+    Marked,
 }
 
 impl Fault {
@@ -45,6 +49,12 @@ impl Fault {
         Self::Answer(code, kind, body.to_string().into())
     }
 
+    /// A manifest of its own.
+    pub fn manifest(manifest: &serde_json::Value) -> Self {
+        let kind = vec![("content-type", "application/json".to_owned())];
+        Self::Answer(200, kind, manifest.to_string().into())
+    }
+
     pub fn redirect(code: u16, url: String) -> Self {
         Self::Answer(code, vec![("location", url)], Bytes::new())
     }
@@ -58,6 +68,21 @@ impl Fault {
             }
             Self::Headers(headers) => with(right(), headers),
             Self::Stall(_) => right(),
+            Self::Trickle(pause) => {
+                let (mut parts, _) = right().into_parts();
+                parts.headers.remove(CONTENT_LENGTH);
+                let frames = stream::unfold((), move |()| async move {
+                    tokio::time::sleep(pause).await;
+                    Some((Ok(Frame::data(Bytes::from_static(b" "))), ()))
+                });
+                Response::from_parts(parts, BodyExt::boxed_unsync(StreamBody::new(frames)))
+            }
+            Self::Marked => {
+                let (mut parts, body) = right().into_parts();
+                let body = body.collect().await.unwrap_or_else(|_| unreachable!()).to_bytes();
+                parts.headers.remove(CONTENT_LENGTH);
+                Response::from_parts(parts, whole([b"\xef\xbb\xbf", &body[..]].concat()))
+            }
             Self::Truncate(bytes) => {
                 let (mut parts, body) = right().into_parts();
                 let body = body.collect().await.unwrap_or_else(|_| unreachable!()).to_bytes();

@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::tls::Identity;
-pub use answers::access_token;
+pub use answers::{access_token, gzip};
 pub use faults::Fault;
 use faults::Faults;
 
@@ -65,6 +65,15 @@ pub struct Content {
     pub token_uses: Option<usize>,
     pub gzip: bool,
     pub ranges: bool,
+    /// Files have an `ETag`, which is of the same version as long as this is the same. Another one
+    /// has those that come compressed.
+    pub etag: Option<String>,
+    /// Files have a `Last-Modified`.
+    pub last_modified: Option<String>,
+    /// `If-Range` is not known to the server, nor are versions in its partial answers.
+    pub ignores_if_range: bool,
+    /// Each page of the manifest leads to another one.
+    pub endless: bool,
     /// `Content-Location` without scheme and host.
     pub relative_location: bool,
     /// After DELETE the status is still answered with 202.
@@ -90,6 +99,10 @@ impl Default for Content {
             token_uses: None,
             gzip: true,
             ranges: true,
+            etag: Some("v1".to_owned()),
+            last_modified: None,
+            ignores_if_range: false,
+            endless: false,
             relative_location: false,
             haunted: false,
             capability: None,
