@@ -1,13 +1,22 @@
 //! How an export begins: taken up where another run has left it, or with a kick-off.
 
+use std::path::Path;
+
 use chrono::Utc;
 use tracing::{info, warn};
 
+use super::deadline::{Deadline, Passed};
+use super::kickoff::{Begun, Ending};
+use super::log::Log;
 use super::request::KickOff;
 use super::state::{Phase, Site, State};
 use super::{Narrowing, Options, Since, kickoff, shown};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Context, Error, Exit, Result};
 use crate::http::{Capabilities, Client, show_url};
+
+/// Said of a state that was written before the kick-off, and never after it.
+pub(super) const NO_ANSWER: &str = "an earlier run ended while it asked for an export: if the server \
+    has begun one, its URL is not known here";
 
 /// The export that was interrupted, if it is the one that is asked for.
 pub(super) fn take_up(
@@ -16,20 +25,25 @@ pub(super) fn take_up(
     state: State,
     fingerprint: &str,
 ) -> Result<State> {
+    is_same(options, site, &state, fingerprint)?;
+    info!("Taking up the export of {} in '{}'", state.started, site.path().display());
+    Ok(state)
+}
+
+fn is_same(options: &Options, site: &Site, state: &State, fingerprint: &str) -> Result<()> {
     let same = match &options.resume {
         Some(url) => state.status_url == url.as_str(),
         None => state.fingerprint == fingerprint,
     };
-    let folder = site.path().display();
     if same {
-        info!("Taking up the export of {} in '{folder}'", state.started);
-        return Ok(state);
+        return Ok(());
     }
     Err(Error::new(
         Exit::FolderNotEmpty,
         format!(
-            "'{folder}' holds an interrupted export of another request. Give the options that it \
-             was begun with to take it up, --cancel to end it, or name another folder"
+            "'{}' holds an interrupted export of another request. Give the options that it was \
+             begun with to take it up, --cancel to end it, or name another folder",
+            site.path().display()
         ),
     ))
 }
@@ -44,38 +58,102 @@ pub(super) fn not_empty(site: &Site) -> Error {
 }
 
 /// Kicks off, or takes a status URL from the user; it is on the disk when this returns.
+///
+/// The folder gets a state and a log before the server is asked: one that can't be written to must
+/// show before there is an export on the server.
 pub(super) async fn begin(
     client: &Client,
     options: &Options,
     site: &Site,
     fingerprint: &str,
+    deadline: Deadline,
 ) -> Result<State> {
-    let url = match &options.resume {
-        Some(url) => url.clone(),
-        None => {
-            let capabilities = client.capabilities().await;
-            if let Err(error) = &capabilities {
-                tracing::debug!("the server's CapabilityStatement: {error}");
-            }
-            let capabilities = capabilities.ok();
-            let narrowing = supported(&options.narrowing, capabilities)?;
-            warn_of_times(&narrowing);
-            let kickoff = KickOff::new(&options.target, &narrowing, options.post);
-            info!("Asking {} for an export", show_url(&options.target.export_url()));
-            kickoff::kick_off(client, options, &kickoff, capabilities, site).await?
-        }
-    };
-    let state = State {
+    let mut state = State {
         fingerprint: fingerprint.to_owned(),
-        status_url: url.to_string(),
+        status_url: String::new(),
         started: Utc::now().to_rfc3339(),
-        phase: Phase::Running,
+        foreign: false,
+        types: Vec::new(),
+        phase: Phase::Asking,
         files: Vec::new(),
         transaction_time: None,
     };
+    if let Some(url) = &options.resume {
+        (state.status_url, state.foreign) = (url.to_string(), true);
+        state.phase = Phase::Running;
+        site.write(&state)?;
+        info!("The export runs at {}", shown(client, url));
+        return Ok(state);
+    }
     site.write(&state)?;
-    info!("The export runs at {}", shown(client, &url));
+    let log = Log::open(site.path(), "")?;
+    let asked = deadline.within(ask(client, options, &log, &mut state.types)).await;
+    let begun = match asked.unwrap_or_else(|Passed| Err(deadline.error(options))) {
+        Ok(begun) => begun,
+        Err(error) => {
+            site.forget()?;
+            return Err(error);
+        }
+    };
+    state.status_url = begun.url.to_string();
+    state.started = begun.asked.to_rfc3339();
+    state.phase = Phase::Running;
+    let url = shown(client, &begun.url);
+    if let Err(error) = site.write(&state) {
+        // Nobody would ever ask for it again.
+        let told = match kickoff::end_export(client, &begun.url, options.pace).await {
+            Ending::Ended => "it was ended on the server",
+            _ => {
+                "the server could not be told to end it: cumulus-etl export SERVER DIR --resume URL --cancel does so"
+            }
+        };
+        return Err(error).with_context(|| format!("the export {url} has begun, but {told}"));
+    }
+    log.of(&url).event("kickoff", begun.event);
+    info!("The export runs at {url}");
     Ok(state)
+}
+
+/// Asks the server for the export. `types` becomes what it is asked for.
+async fn ask(
+    client: &Client,
+    options: &Options,
+    log: &Log,
+    types: &mut Vec<String>,
+) -> Result<Begun> {
+    let capabilities = client.capabilities().await;
+    if let Err(error) = &capabilities {
+        tracing::debug!("the server's CapabilityStatement: {error}");
+    }
+    let capabilities = capabilities.ok();
+    let narrowing = match options.named {
+        // The user knows better than the statement.
+        true => options.narrowing.clone(),
+        false => supported(&options.narrowing, capabilities)?,
+    };
+    types.clone_from(&narrowing.types);
+    warn_of_times(&narrowing);
+    let kickoff = KickOff::new(&options.target, &narrowing, options.post);
+    info!("Asking {} for an export", show_url(&options.target.export_url()));
+    kickoff::kick_off(client, options, &kickoff, capabilities, log).await
+}
+
+/// Whether an export with these options could go to `folder`, which stays as it is.
+///
+/// # Errors
+/// Exit 26 if the folder has something else, or another run is at work in it.
+pub fn check_folder(options: &Options, folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let site = Site::open(folder)?;
+    match site.read()? {
+        Some(state) if state.phase != Phase::Asking => {
+            is_same(options, &site, &state, &fingerprint(options))
+        }
+        _ if site.has_data()? => Err(not_empty(&site)),
+        _ => Ok(()),
+    }
 }
 
 /// Leaves out types that the server does not have.
@@ -85,11 +163,16 @@ fn supported(narrowing: &Narrowing, capabilities: Option<&Capabilities>) -> Resu
     let (has, lacks): (Vec<_>, Vec<_>) =
         narrowing.types.into_iter().partition(|name| capabilities.has(name));
     if !lacks.is_empty() {
-        warn!("the server does not have {}, which are left out", lacks.join(", "));
+        warn!(
+            "the server does not have {}, which are left out (--type LIST asks for them all the \
+             same)",
+            lacks.join(", ")
+        );
     }
     if has.is_empty() {
-        let message = "the server has none of the resource types that were asked for (--type, \
-                       --task); its CapabilityStatement (BASE/metadata) lists those that it has";
+        let message = "the server has none of the resource types of the tables to make (--task); \
+                       its CapabilityStatement (BASE/metadata) lists those that it has. Types that \
+                       --type names are asked for all the same";
         return Err(Error::new(Exit::ResourcesMissing, message));
     }
     narrowing.types = has;

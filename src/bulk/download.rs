@@ -1,19 +1,21 @@
 //! All files of a manifest, several at a time.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::commit::{Arrived, commit_all};
+use super::commit::{Arrived, commit_all, part_of, source_of};
+use super::deadline::Deadline;
 use super::gate::Gate;
 use super::log::Log;
-use super::manifest::{Entry, Kind};
-use super::part::open_text;
+use super::manifest::{Entry, Kind, outcomes_name};
+use super::part::{Part, open_text};
 use super::progress::Tally;
 use super::rows::Rows;
 use super::state::{Done, Site};
@@ -34,6 +36,7 @@ pub(super) struct Shared {
     pub site: Arc<Site>,
     pub log: Log,
     pub pace: Pace,
+    pub deadline: Deadline,
     pub gate: Gate,
     pub tally: Arc<Tally>,
     pub compress: bool,
@@ -157,7 +160,14 @@ async fn work(
 ) -> Result<Vec<Missing>> {
     let mut missing = Vec::new();
     while let Some(index) = queue.next() {
-        match transfer(shared, client, &queue.entries[index]).await {
+        let ended = shared.deadline.within(transfer(shared, client, &queue.entries[index])).await;
+        let Ok(ended) = ended else {
+            queue.stop();
+            let message = "there was no time left for it".to_owned();
+            missing.push(Missing { index, message, status: None });
+            break;
+        };
+        match ended {
             Ok(arrived) => {
                 // A committer that is gone says why itself.
                 if sender.send(arrived).await.is_err() {
@@ -201,8 +211,8 @@ fn begin(shared: &Shared, entries: &[Entry]) -> Result<Vec<usize>> {
     let known = shared.site.done();
     let mut todo = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        let path = folder.join(shared.stored(&entry.name));
-        if !path.exists() {
+        let stored = shared.stored(&entry.name);
+        if !folder.join(&stored).exists() {
             todo.push(index);
             continue;
         }
@@ -211,6 +221,12 @@ fn begin(shared: &Shared, entries: &[Entry]) -> Result<Vec<usize>> {
             // Killed between giving it its name and taking a note.
             None => recount(shared, entry)?,
         };
+        if done.problem.is_some() {
+            // It may be better by now.
+            todo.push(index);
+            continue;
+        }
+        let _ = fs::remove_file(source_of(folder, &stored));
         shared.tally.kept(&done);
     }
     Ok(todo)
@@ -233,10 +249,32 @@ fn recount(shared: &Shared, entry: &Entry) -> Result<Done> {
         text.consume(count);
     }
     rows.finish();
-    let problem = rows.first_wrong.map(|(line, _)| format!("line {line} is not as it should be"));
+    let wrong = rows.first_wrong.filter(|_| entry.kind != Kind::Error);
+    let problem = wrong.map(|(line, _)| format!("line {line} is not as it should be"));
     let done = Done { name: entry.name.clone(), rows: rows.rows, bytes, problem };
     shared.site.add_done(&done)?;
     Ok(done)
+}
+
+/// Writes the reports that stood in the manifest itself to a file beside the others. It is durable
+/// on return.
+pub(super) fn keep_outcomes(shared: &Shared, entries: &[Entry], outcomes: &[Value]) -> Result<()> {
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    let folder = shared.site.path();
+    let name = shared.stored(&outcomes_name(entries));
+    let (from, to) = (part_of(folder, &name), folder.join(&name));
+    let write = || {
+        let _ = fs::remove_file(&from);
+        let mut part = Part::open(&from, "OperationOutcome", shared.compress)?;
+        outcomes.iter().try_for_each(|outcome| part.write(format!("{outcome}\n").as_bytes()))?;
+        part.finish()?;
+        File::open(&from)?.sync_all()?;
+        fs::rename(&from, &to)?;
+        File::open(folder.join(Kind::Error.name()))?.sync_all()
+    };
+    write().with_context(|| format!("cannot write '{}'", to.display()))
 }
 
 /// Removes an `error/` that nothing went to.

@@ -13,7 +13,7 @@ use super::state::{Phase, Site, State};
 use super::{Options, shown};
 use crate::error::{Error, Exit, Result};
 use crate::http::{Client, Method};
-use crate::ui::thousands;
+use crate::ui::counted;
 
 /// Files that are missing, or wrong, of which the names are shown.
 const SHOWN: usize = 5;
@@ -82,43 +82,69 @@ pub(super) fn not_all(options: &Options, entries: &[Entry], missing: &[Missing])
     Error::new(Exit::BulkFailed, message)
 }
 
-/// Shows what the server, or a look at the files, says went wrong. With errors, the data must
-/// not be used unseen.
-pub(super) fn verdict(client: &Client, options: &Options, site: &Site) -> Result<()> {
+/// Shows what the server says went wrong: its reports. How many are errors.
+fn show_reports(client: &Client, site: &Site) -> Result<u64> {
     let reported = Reported::read(site.path())?;
-    let lines = reported.lines();
-    for line in &lines {
+    for line in &reported.lines() {
         warn!("The server says: {}", client.redactor().clean(line));
     }
-    let done = site.done();
-    let wrong: Vec<_> = done
-        .values()
-        .filter_map(|d| Some(format!("{}: {}", d.name, d.problem.as_ref()?)))
-        .collect();
-    for line in wrong.iter().take(SHOWN) {
-        warn!("{line}");
+    if reported.failures == 0 && reported.warnings > 0 {
+        info!("The server has sent {}", counted(reported.warnings, "warning"));
     }
-    if reported.failures == 0 && wrong.is_empty() {
-        if reported.warnings > 0 {
-            info!("The server has sent {} warnings", thousands(reported.warnings));
-        }
-        return Ok(());
-    }
-    // It will not get better: another export is a new one.
-    site.forget()?;
-    let advice = match options.temporary {
+    Ok(reported.failures)
+}
+
+/// What to do with an export that is not what it should be.
+fn advice(options: &Options, site: &Site) -> String {
+    match options.temporary {
         true => "Run it with --export-to DIR to keep and see what there is".to_owned(),
         false => format!(
             "What there is, is in '{}' (errors below error/); if it will do, give that folder as \
              INPUT",
             site.path().display()
         ),
+    }
+}
+
+/// Some files are not whole, however often they are downloaded: `wrong` has their names, and what is
+/// wrong. The server still has the export.
+pub(super) fn not_whole(
+    client: &Client,
+    options: &Options,
+    site: &Site,
+    wrong: &[(String, String)],
+) -> Result<Error> {
+    show_reports(client, site)?;
+    for (name, problem) in wrong.iter().take(SHOWN) {
+        warn!("{name}: {problem}");
+    }
+    let next = match options.temporary {
+        true => "",
+        false => {
+            ". The server still has the export: the same command downloads these files again, \
+             --cancel ends it and removes what is here"
+        }
     };
     let message = format!(
-        "the export is not complete: {} errors of the server, {} files with missing or broken \
-         rows. {advice}",
-        thousands(reported.failures),
-        thousands(wrong.len() as u64)
+        "the export is not complete: {} with missing or broken rows. {}{next}",
+        counted(wrong.len() as u64, "file"),
+        advice(options, site)
+    );
+    Ok(Error::new(Exit::BulkFailed, message))
+}
+
+/// Shows what the server says went wrong. With errors, the data must not be used unseen.
+pub(super) fn verdict(client: &Client, options: &Options, site: &Site) -> Result<()> {
+    let failures = show_reports(client, site)?;
+    if failures == 0 {
+        return Ok(());
+    }
+    // It will not get better: another export is a new one.
+    site.forget()?;
+    let message = format!(
+        "the export is not complete: {} of the server. {}",
+        counted(failures, "error"),
+        advice(options, site)
     );
     Err(Error::new(Exit::BulkFailed, message))
 }

@@ -1,6 +1,10 @@
 //! Beginning an export, and ending it (Bulk Data IG, "Kick-off Request", "Delete Request").
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 use url::Url;
 use uuid::Uuid;
@@ -8,39 +12,53 @@ use uuid::Uuid;
 use super::log::{Log, headers};
 use super::progress::span;
 use super::request::KickOff;
-use super::state::Site;
 use super::{Options, Target};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::http::header::{CONTENT_LOCATION, HeaderMap, HeaderName};
-use crate::http::{self, Capabilities, Client, Method, recorded_parameter, recorded_url, show_url};
+use crate::http::{
+    self, Capabilities, Client, Method, Pace, recorded_parameter, recorded_url, show_url,
+};
 
 /// As often a kick-off is tried again where the server has no room for it.
 const ATTEMPTS: usize = 4;
+/// Waits before the second and third attempt to end an export, in seconds.
+const WAITS: [u64; 2] = [2, 10];
+/// The longest wait for an answer to that.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Sends the kick-off request; the status URL.
+/// An export that the server has begun.
+pub(super) struct Begun {
+    /// The status URL.
+    pub url: Url,
+    /// When the request was sent.
+    pub asked: DateTime<Utc>,
+    /// What the log's event says.
+    pub event: Value,
+}
+
+/// Sends the kick-off request. `log` is told only of failures.
 pub(super) async fn kick_off(
     client: &Client,
     options: &Options,
     kickoff: &KickOff,
     capabilities: Option<&Capabilities>,
-    site: &Site,
-) -> Result<Url> {
+    log: &Log,
+) -> Result<Begun> {
     let mut failures = 0;
     loop {
+        let asked = Utc::now();
         let error = match send(client, options, kickoff).await {
             Ok((url, headers)) => {
-                let id = client.redactor().show_url(&url);
-                let log = Log::open(site.path(), &id)?;
-                log.event("kickoff", detail(client, kickoff, capabilities, Ok(&headers)));
-                return Ok(url);
+                let event = detail(client, kickoff, capabilities, Ok(&headers));
+                return Ok(Begun { url, asked, event });
             }
             Err(error) => error,
         };
         let passing = matches!(error.status(), Some(429 | 500..)) && error.retryable();
         failures += 1;
         if !passing || failures > ATTEMPTS {
-            let log = Log::open(site.path(), &Uuid::new_v4().to_string())?;
-            log.event("kickoff", detail(client, kickoff, capabilities, Err(&error)));
+            let event = detail(client, kickoff, capabilities, Err(&error));
+            log.of(&Uuid::new_v4().to_string()).event("kickoff", event);
             let hint = match error.status() {
                 Some(429) => {
                     " (many servers run one export at a time: an earlier one that was not taken \
@@ -140,27 +158,66 @@ fn recorded_parameters(parameters: impl Iterator<Item = (String, String)>) -> Ma
     parameters.filter_map(recorded).collect()
 }
 
-/// Tells the server that the export is not needed any more; a failure is only a warning.
-pub(super) async fn release(client: &Client, status_url: &Url, quiet: bool) {
-    match client.request(Method::DELETE, status_url.clone()).send().await {
-        Ok(_) => {}
-        // A former run has done it, or the server is quicker than we.
-        Err(error) if quiet && matches!(error.status(), Some(404 | 410)) => {}
-        Err(error) => {
-            warn!("could not tell the server that its files are no longer needed: {error}")
+/// What became of an export that is to end on the server.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// It has ended, or the server knows none.
+    Ended,
+    /// The server says that it will not end it: asking again is no use.
+    Refused(http::Error),
+    /// It may still be there.
+    Unknown(String, Exit),
+}
+
+/// Ends an export on the server (`DELETE`). What may pass is tried again, for a moment.
+pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) -> Ending {
+    let mut waits = WAITS.iter();
+    loop {
+        let sent = client.request(Method::DELETE, status_url.clone()).send();
+        let (what, exit, passing) = match timeout(PATIENCE, sent).await {
+            Ok(Ok(_)) => return Ending::Ended,
+            Ok(Err(error)) => match error.status() {
+                Some(404 | 410) => return Ending::Ended,
+                Some(400 | 402 | 405..=407 | 409 | 411..=428 | 430..=499 | 501 | 505) => {
+                    return Ending::Refused(error);
+                }
+                _ => {
+                    let passing = error.retryable();
+                    let error = error.into_error(Exit::BulkFailed);
+                    (error.to_string(), error.exit(), passing)
+                }
+            },
+            Err(_) => ("it does not answer".to_owned(), Exit::BulkFailed, true),
+        };
+        match waits.next().filter(|_| passing) {
+            Some(wait) => sleep(pace.of(Duration::from_secs(*wait))).await,
+            None => return Ending::Unknown(what, exit),
         }
     }
 }
 
-/// Ends an export on the server.
-pub(super) async fn cancel(client: &Client, status_url: &Url) -> Result<()> {
-    match client.request(Method::DELETE, status_url.clone()).send().await {
-        Ok(_) => info!("The server has cancelled the export"),
-        Err(error) if matches!(error.status(), Some(404 | 410)) => {
-            info!("The server does not know the export any more");
+/// Tells the server that the export is not needed any more, as all of it is here. A failure is only
+/// a warning.
+pub(super) async fn release(client: &Client, status_url: &Url, pace: Pace) {
+    let what = match end_export(client, status_url, pace).await {
+        Ending::Ended => return,
+        Ending::Refused(error) => error.to_string(),
+        Ending::Unknown(what, _) => what,
+    };
+    let url = client.redactor().show_url(status_url);
+    warn!("could not tell the server that the files of {url} are no longer needed: {what}");
+}
+
+/// Ends an export on the server, because the user wants it.
+pub(super) async fn cancel(client: &Client, status_url: &Url, pace: Pace) -> Result<()> {
+    match end_export(client, status_url, pace).await {
+        Ending::Ended => info!("The export has ended on the server"),
+        Ending::Refused(error) => {
+            let url = client.redactor().show_url(status_url);
+            warn!("the server does not end the export {url}, which is forgotten here: {error}");
         }
-        Err(error) => {
-            return Err(error.into_error(Exit::BulkFailed)).context("cannot cancel the export");
+        Ending::Unknown(what, exit) => {
+            return Err(Error::new(exit, format!("cannot cancel the export: {what}")));
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! `log.ndjson`: the SMART bulk export log, one event a line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +11,19 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 use url::Url;
 
+use super::request::instant;
+use crate::bounded::{Line, read_line};
 use crate::error::{Context, Result};
 use crate::http::Client;
 use crate::http::header::HeaderMap;
 
 /// Its name in the folder.
 pub(super) const NAME: &str = "log.ndjson";
+
+/// The longest event that is read, in bytes. Errors of servers are in them.
+const LONGEST_EVENT: usize = 4 << 20;
+/// What some programs begin text files with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The log of one export. Clones write to the same file.
 #[derive(Clone)]
@@ -47,6 +54,11 @@ impl Log {
         Ok(Self { file: Arc::new(Mutex::new(file)), export_id: export_id.to_owned() })
     }
 
+    /// The same log, for events of the export with this ID.
+    pub(super) fn of(&self, export_id: &str) -> Self {
+        Self { file: self.file.clone(), export_id: export_id.to_owned() }
+    }
+
     /// Appends an event. That it can't be written is no reason to lose an export.
     pub(super) fn event(&self, event_id: &str, detail: Value) {
         let line = json!({
@@ -72,13 +84,11 @@ pub(super) fn headers(client: &Client, headers: &HeaderMap) -> Value {
     Value::Object(shown)
 }
 
-/// The transaction time of the last export of `export_url` (without its parameters) that the
-/// folder's log has to its end.
+/// The transaction time, as an instant, of the last export of `export_url` (without its parameters)
+/// that the folder's log has to its end.
 pub(super) fn last_time(folder: &Path, export_url: &Url) -> Option<String> {
-    let text = std::fs::read(folder.join(NAME)).ok()?;
-    let lines = text.split(|byte| *byte == b'\n');
     let (mut ours, mut time, mut last) = (None, None, None);
-    for event in lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
+    for_each_event(folder, |event| {
         let (id, detail) = (&event["exportId"], &event["eventDetail"]);
         match event["eventId"].as_str() {
             Some("kickoff") => {
@@ -90,21 +100,82 @@ pub(super) fn last_time(folder: &Path, export_url: &Url) -> Option<String> {
                 (ours, time) = (same.then(|| id.clone()), None);
             }
             Some("status_complete") if ours.as_ref() == Some(id) => {
-                time = detail["transactionTime"].as_str().map(str::to_owned);
+                time = detail["transactionTime"].as_str().and_then(|time| instant(time, false));
             }
             Some("export_complete") if ours.as_ref() == Some(id) && time.is_some() => {
                 last = time.take();
             }
             _ => {}
         }
-    }
+    });
     last
 }
 
 /// Whether the folder's log says how the export of this ID began.
 pub(super) fn has_kickoff(folder: &Path, export_id: &str) -> bool {
-    let Ok(text) = std::fs::read(folder.join(NAME)) else { return false };
-    let lines = text.split(|byte| *byte == b'\n');
-    let mut events = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    events.any(|event| event["exportId"] == export_id && event["eventId"] == "kickoff")
+    let mut found = false;
+    for_each_event(folder, |event| {
+        found |= event["exportId"] == export_id && event["eventId"] == "kickoff";
+    });
+    found
+}
+
+/// Reads the folder's log. What can't be read is passed over: logs are also written by others.
+fn for_each_event(folder: &Path, mut each: impl FnMut(&Value)) {
+    let Ok(file) = File::open(folder.join(NAME)) else { return };
+    let (mut file, mut line) = (BufReader::new(file), Vec::new());
+    while matches!(read_line(&mut file, LONGEST_EVENT, &mut line), Ok(Line::Whole | Line::TooLong))
+    {
+        let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line);
+        if let Ok(event) = serde_json::from_slice(text) {
+            each(&event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_of_other_programs_are_read() {
+        let url = Url::parse("https://ehr/fhir/$export").unwrap();
+        for (mark, id, time) in [
+            ("", json!("https://ehr/jobs/1"), "2024-08-06T18:12:57Z"),
+            ("\u{feff}", json!("https://ehr/jobs/1"), "2024-08-06T18:12:57Z"),
+            ("\u{feff}", json!(17), "2024-08-06T18:12:57.000Z"),
+            ("", json!(17), "2024-08-06T18:12:57"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let event = |name: &str, detail: Value| {
+                json!({"exportId": id, "eventId": name, "eventDetail": detail}).to_string()
+            };
+            let lines = [
+                event("kickoff", json!({"exportUrl": "https://ehr/fhir/$export?_type=Patient"})),
+                "not json".to_owned(),
+                event("status_complete", json!({"transactionTime": time})),
+                event("export_complete", json!({})),
+            ];
+            let text = format!("{mark}{}", lines.join("\r\n"));
+            std::fs::write(dir.path().join(NAME), text).unwrap();
+            let found = last_time(dir.path(), &url).unwrap();
+            let found = chrono::DateTime::parse_from_rfc3339(&found).unwrap();
+            assert_eq!(found.timestamp(), 1_722_967_977);
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_not_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines = [
+            json!({"exportId": "1", "eventId": "kickoff",
+                "eventDetail": {"exportUrl": "https://ehr/$export"}}),
+            json!({"exportId": "1", "eventId": "status_complete",
+                "eventDetail": {"transactionTime": "yesterday"}}),
+            json!({"exportId": "1", "eventId": "export_complete"}),
+        ];
+        std::fs::write(dir.path().join(NAME), lines.map(|line| line.to_string()).join("\n"))
+            .unwrap();
+        assert_eq!(last_time(dir.path(), &Url::parse("https://ehr/$export").unwrap()), None);
+    }
 }

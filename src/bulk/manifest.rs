@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
+use super::request::instant;
 use crate::http::TokenUse;
 
 /// What a manifest lists a file under.
@@ -46,12 +48,15 @@ pub(super) struct Entry {
 /// One page of a manifest.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Page {
-    pub transaction_time: Option<String>,
+    /// `transactionTime` as an instant, where it is one that data can be of.
+    pub time: Option<String>,
     /// The kick-off URL, as the server has seen it.
     pub request: Option<String>,
     pub next: Option<Url>,
     /// Kind, type, URL, count.
     pub files: Vec<(Kind, String, Url, Option<u64>)>,
+    /// OperationOutcomes that stand in the manifest itself, rather than in a file.
+    pub outcomes: Vec<Value>,
     /// Who gets the credentials, as far as this manifest may say so.
     pub token: TokenUse,
 }
@@ -71,10 +76,9 @@ impl Page {
         if !manifest.contains_key("output") && !manifest.contains_key("transactionTime") {
             return Err("it has neither 'output' nor 'transactionTime'".to_owned());
         }
-        let text = |value: &Value| value.as_str().map(str::to_owned);
         let mut page = Self {
-            transaction_time: text(&value["transactionTime"]),
-            request: text(&value["request"]),
+            time: value["transactionTime"].as_str().and_then(data_time),
+            request: value["request"].as_str().map(str::to_owned),
             token: match &value["requiresAccessToken"] {
                 Value::Bool(true) => TokenUse::Required,
                 Value::Bool(false) => TokenUse::Unneeded,
@@ -85,18 +89,67 @@ impl Page {
             },
             ..Self::default()
         };
-        for kind in [Kind::Output, Kind::Deleted, Kind::Error] {
-            for file in value[kind.name()].as_array().into_iter().flatten() {
+        // Without this list nothing is known: that there are no files must be said.
+        if !value["output"].is_array() {
+            return Err("its 'output' is no list of files".to_owned());
+        }
+        for kind in [Kind::Output, Kind::Deleted] {
+            for file in list(value, kind.name())? {
                 page.files.push(read_file(kind, file, url)?);
             }
         }
-        let links = value["link"].as_array().into_iter().flatten();
-        let next = links.filter(|link| link["relation"] == "next");
-        if let Some(link) = next.filter_map(|link| link["url"].as_str()).next() {
-            page.next = Some(url.join(link).map_err(|error| format!("its 'next' link: {error}"))?);
+        for file in list(value, Kind::Error.name())? {
+            // What can't be fetched as a file is a report all the same.
+            match read_file(Kind::Error, file, url) {
+                Ok(file) => page.files.push(file),
+                Err(what) => page.outcomes.extend(inline_outcome(file, &what)),
+            }
+        }
+        for link in list(value, "link")?.iter().filter(|link| link["relation"] == "next") {
+            let next = link["url"].as_str().ok_or("its 'next' link has no 'url'")?;
+            let next = url.join(next).map_err(|error| format!("its 'next' link: {error}"))?;
+            if !matches!(next.scheme(), "http" | "https") {
+                return Err(format!("its 'next' link is a {}:// URL", next.scheme()));
+            }
+            page.next.get_or_insert(next);
         }
         Ok(page)
     }
+}
+
+/// A list of the manifest. It may be absent or null, but nothing else in its place.
+fn list<'a>(manifest: &'a Value, name: &str) -> Result<&'a [Value], String> {
+    match &manifest[name] {
+        Value::Null => Ok(&[]),
+        Value::Array(list) => Ok(list),
+        _ => Err(format!("its '{name}' is no list")),
+    }
+}
+
+/// The instant that `transactionTime` means, if data can be as of then: some servers send the year
+/// 1, and an export of the future would hide what changes until then from the next one.
+fn data_time(text: &str) -> Option<String> {
+    let time = instant(text, false)?;
+    let moment = DateTime::parse_from_rfc3339(&time).ok()?.to_utc();
+    let possible = moment.year() >= 1990 && moment < Utc::now() + TimeDelta::days(1);
+    possible.then_some(time)
+}
+
+/// The OperationOutcome of an entry of `error` that names no file. `what` is wrong with it as a
+/// file. `None` if it stands for no error at all.
+fn inline_outcome(entry: &Value, what: &str) -> Option<Value> {
+    let is_outcome =
+        |value: &&Value| value["resourceType"] == "OperationOutcome" || value["issue"].is_array();
+    let members = entry.as_object().into_iter().flat_map(|object| object.values());
+    if let Some(found) = std::iter::once(entry).chain(members).find(is_outcome) {
+        return Some(json!({"resourceType": "OperationOutcome", "issue": found["issue"]}));
+    }
+    if entry.is_null() || entry["count"] == 0 {
+        return None;
+    }
+    let text = format!("the server's manifest has an error that can't be read: {what}");
+    let issue = json!([{"severity": "error", "code": "exception", "diagnostics": text}]);
+    Some(json!({"resourceType": "OperationOutcome", "issue": issue}))
 }
 
 fn read_file(
@@ -105,23 +158,33 @@ fn read_file(
     base: &Url,
 ) -> Result<(Kind, String, Url, Option<u64>), String> {
     let shown = kind.name();
-    let resource_type = match (kind, file["type"].as_str()) {
-        (Kind::Deleted, None) => "Bundle",
+    let is_usable =
+        |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+    let resource_type = match (kind, file["type"].as_str().filter(is_usable)) {
+        (_, Some(name)) => name,
+        (Kind::Deleted, None) if file["type"].is_null() => "Bundle",
         (Kind::Error, None) => "OperationOutcome",
-        (_, Some(name)) if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()) => {
-            name
-        }
         _ => return Err(format!("a file of '{shown}' has no usable 'type'")),
     };
     // Some servers have their errors among the data.
     let kind = if resource_type == "OperationOutcome" { Kind::Error } else { kind };
-    let url = file["url"].as_str().ok_or_else(|| format!("a file of '{shown}' has no 'url'"))?;
+    let url = file["url"].as_str().filter(|url| !url.is_empty());
+    let url = url.ok_or_else(|| format!("a file of '{shown}' has no 'url'"))?;
     let url = base.join(url).map_err(|error| format!("the URL of a file of '{shown}': {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("a file of '{shown}' is at a {}:// URL", url.scheme()));
     }
     let count = file["count"].as_u64().or_else(|| file["count"].as_str()?.parse().ok());
     Ok((kind, resource_type.to_owned(), url, count))
+}
+
+/// The name of the file, without `.gz`, that reports go to which stand in the manifest itself:
+/// the next after those of the server's own.
+pub(super) fn outcomes_name(entries: &[Entry]) -> String {
+    let is_report =
+        |entry: &&Entry| entry.kind == Kind::Error && entry.resource_type == "OperationOutcome";
+    let number = entries.iter().filter(is_report).count();
+    format!("{}/OperationOutcome.{number:03}.ndjson", Kind::Error.name())
 }
 
 /// Names the files of all pages: `Type.000.ndjson`, in manifest order. A file that is listed
@@ -164,8 +227,6 @@ pub(super) fn entries(pages: &[Page]) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn page(value: Value) -> Result<Page, String> {
@@ -183,7 +244,7 @@ mod tests {
             "link": [{"relation": "self", "url": "?p=0"}, {"relation": "next", "url": "?p=1"}]}))
         .unwrap();
         assert_eq!(one.next.as_ref().unwrap().as_str(), "https://ehr/jobs/1?p=1");
-        let two = page(json!({"transactionTime": "t", "requiresAccessToken": true,
+        let two = page(json!({"transactionTime": "2024-08-06", "requiresAccessToken": true,
             "output": [file("Patient", "c"), file("Patient", "/a"),
                 file("OperationOutcome", "oo")],
             "deleted": [{"url": "d"}]}))
@@ -219,6 +280,60 @@ mod tests {
         assert!(page(json!({"output": [file("Patient", "file:///etc/passwd")]})).is_err());
         for odd in [json!([]), json!({}), json!({"resourceType": "OperationOutcome"})] {
             assert!(page(odd).is_err());
+        }
+    }
+
+    #[test]
+    fn only_a_list_says_that_there_are_no_files() {
+        let time = "2024-08-06T18:12:57Z";
+        for output in [json!({}), json!(null), json!("none"), json!(0), json!({"Patient": []})] {
+            assert!(page(json!({"transactionTime": time, "output": output})).is_err(), "{output}");
+        }
+        assert!(page(json!({"transactionTime": time})).is_err());
+        for name in ["deleted", "error", "link"] {
+            for (value, good) in [(json!(null), true), (json!([]), true), (json!({}), false)] {
+                let found = page(json!({"output": [], name: value}));
+                assert_eq!(found.is_ok(), good, "{name} {value}");
+            }
+        }
+        let lost = json!({"output": [], "link": [{"relation": "next"}]});
+        assert!(page(lost).is_err());
+    }
+
+    #[test]
+    fn errors_in_the_manifest_itself_are_reports() {
+        let outcome = json!({"resourceType": "OperationOutcome",
+            "issue": [{"severity": "warning", "diagnostics": "one is slow"}]});
+        let page = page(json!({"output": [], "error": [
+            outcome, {"type": "OperationOutcome", "resource": outcome},
+            {"type": "OperationOutcome", "url": null}, {"url": ""}, {"type": "../x", "url": "/e"},
+            {"count": 0}, null, "lost", {"url": "file:///etc/passwd"}]}))
+        .unwrap();
+        assert_eq!(page.files.len(), 1);
+        assert_eq!(page.files[0].1, "OperationOutcome");
+        let severities = page.outcomes.iter().map(|outcome| &outcome["issue"][0]["severity"]);
+        let expected = ["warning", "warning", "error", "error", "error", "error"];
+        assert_eq!(severities.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn only_times_that_data_can_be_of_are_believed() {
+        let time =
+            |value: Value| page(json!({"transactionTime": value, "output": []})).unwrap().time;
+        assert_eq!(
+            time(json!("2024-08-06T14:12:57.5-04:00")).as_deref(),
+            Some("2024-08-06T14:12:57.500-04:00")
+        );
+        assert_eq!(time(json!("2024-08-06")).as_deref(), Some("2024-08-06T00:00:00Z"));
+        for odd in [
+            json!(null),
+            json!(""),
+            json!("yesterday"),
+            json!(1_722_967_977),
+            json!("0001-01-01T00:00:00Z"),
+            json!("2999-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(time(odd.clone()), None, "{odd}");
         }
     }
 }

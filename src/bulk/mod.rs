@@ -6,9 +6,12 @@
 
 mod begin;
 mod commit;
+mod deadline;
 mod download;
+mod downloading;
 mod ending;
 mod gate;
+mod incoming;
 pub mod inline;
 mod kickoff;
 mod log;
@@ -31,19 +34,23 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use url::Url;
 
 use crate::error::{Error, Result};
 use crate::http::{Client, Pace};
 use crate::store::block_on;
 use crate::ui::{Bar, counted, signals};
+pub use begin::check_folder;
 use begin::{begin, fingerprint, not_empty, take_up};
+use deadline::Deadline;
 use download::{Shared, download};
-use ending::{give_up, not_all, totals, verdict};
+use ending::{give_up, next_run, not_all, not_whole, totals, verdict};
 use gate::Gate;
+use kickoff::Ending;
 use log::Log;
 use manifest::Entry;
+use poll::Manifest;
 use progress::Tally;
 use request::KickOff;
 pub use request::{Narrowing, Since, Target, instant, split_filters};
@@ -57,6 +64,10 @@ pub struct Options {
     pub target: Target,
     /// The types, filters and other parameters.
     pub narrowing: Narrowing,
+    /// Whether the user has named the types, so that all of them are asked for.
+    pub named: bool,
+    /// As of when the data is, where the user says so: then the server need not.
+    pub time: Option<String>,
     /// `_since`; with [`Since::Auto`], `narrowing.since` is what it came to.
     pub since: Option<Since>,
     /// Send the parameters as a body.
@@ -67,7 +78,7 @@ pub struct Options {
     pub resume: Option<Url>,
     /// Downloads at once.
     pub max_connections: usize,
-    /// How long to wait for the server, in all.
+    /// How long the run may take until all files are here.
     pub timeout: Duration,
     /// Store files as `.ndjson.gz`.
     pub compress: bool,
@@ -87,6 +98,9 @@ struct Job<'a> {
     options: &'a Options,
     log: Log,
     started: DateTime<Utc>,
+    /// Whether another program has begun it.
+    foreign: bool,
+    deadline: Deadline,
     bar: Option<Bar>,
 }
 
@@ -100,8 +114,9 @@ impl Job<'_> {
 /// Exports to `folder`, or takes up the export that was interrupted there.
 ///
 /// The folder must be empty but for logs and the state of the same export (exit 26 otherwise).
-/// When it returns, all that the server has is there; [`finish`] makes it a plain folder.
-pub fn export(client: &Client, options: &Options, folder: &Path) -> Result<()> {
+/// When it returns, all that the server has is there; [`finish`] makes it a plain folder. The
+/// result is the types that the server was asked for; empty if that is not known.
+pub fn export(client: &Client, options: &Options, folder: &Path) -> Result<Vec<String>> {
     let ahead = options.temporary.then(|| {
         let (client, folder) = (client.clone(), folder.to_owned());
         signals::before_the_end(move || Some(Box::pin(give_up(&client, &folder)?)))
@@ -130,7 +145,7 @@ pub fn cancel(client: &Client, folder: &Path, status_url: Option<&Url>) -> Resul
         return Ok(());
     }
     if let Some(url) = status_url {
-        block_on(kickoff::cancel(client, url))?;
+        block_on(kickoff::cancel(client, url, settings::pace()))?;
     }
     if !folder.is_dir() {
         return Ok(());
@@ -138,9 +153,12 @@ pub fn cancel(client: &Client, folder: &Path, status_url: Option<&Url>) -> Resul
     let site = Site::open(folder)?;
     match site.read()? {
         Some(state) => {
+            if state.phase == Phase::Asking {
+                info!("{}", begin::NO_ANSWER);
+            }
             let url = Url::parse(&state.status_url).ok().filter(|url| Some(url) != status_url);
             if let Some(url) = url {
-                block_on(kickoff::cancel(client, &url))?;
+                block_on(kickoff::cancel(client, &url, settings::pace()))?;
             }
             site.clear()?;
             site.forget()
@@ -166,26 +184,36 @@ pub fn last_time(folder: &Path, target: &Target) -> Option<String> {
     log::last_time(folder, &target.export_url())
 }
 
-async fn run(client: &Client, options: &Options, folder: &Path) -> Result<()> {
+async fn run(client: &Client, options: &Options, folder: &Path) -> Result<Vec<String>> {
+    let deadline = Deadline::after(options.timeout);
     let site = Arc::new(Site::open(folder)?);
     let fingerprint = fingerprint(options);
     hide_what_is_asked(client, options);
-    let mut state = match site.read()? {
-        Some(state) => take_up(options, &site, state, &fingerprint)?,
-        None if site.has_data()? => return Err(not_empty(&site)),
-        None => begin(client, options, &site, &fingerprint).await?,
+    let found = site.read()?;
+    let taken_up = found.as_ref().is_some_and(|state| state.phase != Phase::Asking);
+    let mut state = match found {
+        Some(state) if taken_up => take_up(options, &site, state, &fingerprint)?,
+        found => {
+            if found.is_some() {
+                warn!("{}; a new export begins", begin::NO_ANSWER);
+            }
+            if site.has_data()? {
+                return Err(not_empty(&site));
+            }
+            begin(client, options, &site, &fingerprint, deadline).await?
+        }
     };
     if state.phase == Phase::Complete {
         let time = state.transaction_time.as_deref().unwrap_or("unknown time");
         info!("'{}' has the whole export already, as of {time}", folder.display());
-        return verdict(client, options, &site);
+        return verdict(client, options, &site).map(|()| state.types);
     }
-    let resumed = state.phase == Phase::Downloaded;
     if state.phase == Phase::Running {
-        fetch(client, options, &site, &mut state, &fingerprint).await?;
+        let run = Run { client, options, site: &site, fingerprint: &fingerprint, deadline };
+        run.fetch(&mut state, taken_up).await?;
     }
     let status_url = status_url(&state)?;
-    kickoff::release(client, &status_url, resumed).await;
+    kickoff::release(client, &status_url, options.pace).await;
 
     let attachments = match &options.inline {
         Some(selection) => {
@@ -211,102 +239,147 @@ async fn run(client: &Client, options: &Options, folder: &Path) -> Result<()> {
     );
     state.phase = Phase::Complete;
     site.write(&state)?;
-    verdict(client, options, &site)
+    verdict(client, options, &site).map(|()| state.types)
 }
 
-/// Waits for the server and downloads its files.
-async fn fetch(
-    client: &Client,
-    options: &Options,
-    site: &Arc<Site>,
-    state: &mut State,
-    fingerprint: &str,
-) -> Result<()> {
-    let (mut job, manifest) = loop {
-        let url = status_url(state)?;
-        let known = log::has_kickoff(site.path(), &shown(client, &url));
-        let job = job(client, options, site, state)?;
-        match poll::wait(&job, &url).await {
-            Ok(manifest) => {
-                if !known {
-                    let request = manifest.request.as_deref();
-                    kickoff::log_taken_up(&job.log, &options.target, request);
-                }
-                break (job, manifest);
-            }
-            Err(poll::Failure::Gone(error)) if known && options.resume.is_none() => {
-                warn!("{error}. The export that was interrupted is lost; a new one begins");
-                site.clear()?;
-                site.forget()?;
-                *state = begin(client, options, site, fingerprint).await?;
-            }
-            Err(poll::Failure::Gone(error) | poll::Failure::Dead(error)) => {
-                // Nothing that a next run could take up.
-                site.clear()?;
-                site.forget()?;
-                return Err(error);
-            }
-            Err(poll::Failure::Stuck(error)) => return Err(error),
-        }
-    };
-    if let Some(bar) = job.bar.take() {
-        bar.finish();
-    }
-    let entries: Arc<[Entry]> = manifest.entries.into();
-    let files = identities(&entries);
-    if !state.files.is_empty() && state.files != files {
-        warn!("the server has made other files than before; all are downloaded anew");
-        site.clear()?;
-    }
-    state.files = files;
-    state.transaction_time = manifest.transaction_time;
-    site.write(state)?;
-    info!("The server has made {}", counted(entries.len() as u64, "file"));
-
-    let shared = || {
-        Arc::new(Shared {
-            client: client.clone(),
-            site: site.clone(),
-            log: job.log.clone(),
-            pace: options.pace,
-            gate: Gate::new(options.max_connections),
-            tally: Arc::new(Tally::new(entries.len(), options.bars)),
-            compress: options.compress,
-        })
-    };
-    let mut round = shared();
-    let mut missing = download(round.clone(), entries.clone()).await?;
-    if missing.iter().any(|file| matches!(file.status, Some(401 | 403 | 404 | 410))) {
-        // The files' URLs may have run out; a manifest of today has others.
-        info!("{} files could not be had; asking for their URLs again", missing.len());
-        if let Ok(again) = poll::wait(&job, &status_url(state)?).await
-            && identities(&again.entries) == state.files
-        {
-            round.tally.hide();
-            round = shared();
-            let fresh: Arc<[Entry]> = again.entries.into();
-            missing = download(round.clone(), fresh).await?;
-        }
-    }
-    round.tally.finish();
-    if !missing.is_empty() {
-        return Err(not_all(options, &entries, &missing));
-    }
-    download::tidy(site);
-    state.phase = Phase::Downloaded;
-    site.write(state)
-}
-
-fn job<'a>(
+/// What the steps of one run share.
+struct Run<'a> {
     client: &'a Client,
     options: &'a Options,
-    site: &Site,
-    state: &State,
-) -> Result<Job<'a>> {
-    let url = status_url(state)?;
-    let log = Log::open(site.path(), &shown(client, &url))?;
-    let bar = options.bars.then(|| Bar::waiting("export"));
-    Ok(Job { client, options, log, started: begun(state), bar })
+    site: &'a Arc<Site>,
+    fingerprint: &'a str,
+    deadline: Deadline,
+}
+
+impl Run<'_> {
+    /// Waits for the server and downloads its files. `taken_up`: an earlier run has begun the
+    /// export.
+    async fn fetch(&self, state: &mut State, taken_up: bool) -> Result<()> {
+        let Self { client, options, site, deadline, .. } = *self;
+        let (mut job, manifest) = self.wait(state, taken_up).await?;
+        if let Some(bar) = job.bar.take() {
+            bar.finish();
+        }
+        if state.foreign {
+            state.types = manifest.request.as_deref().map(types_of).unwrap_or_default();
+        }
+        let entries: Arc<[Entry]> = manifest.entries.into();
+        let files = identities(&entries);
+        if !state.files.is_empty() && state.files != files {
+            warn!("the server has made other files than before; all are downloaded anew");
+            site.clear()?;
+        }
+        state.files = files;
+        state.transaction_time = manifest.transaction_time;
+        site.write(state)?;
+        info!("The server has made {}", counted(entries.len() as u64, "file"));
+
+        let shared = || {
+            Arc::new(Shared {
+                client: client.clone(),
+                site: site.clone(),
+                log: job.log.clone(),
+                pace: options.pace,
+                deadline,
+                gate: Gate::new(options.max_connections),
+                tally: Arc::new(Tally::new(entries.len(), options.bars)),
+                compress: options.compress,
+            })
+        };
+        let mut round = shared();
+        let mut missing = download(round.clone(), entries.clone()).await?;
+        if missing.iter().any(|file| matches!(file.status, Some(401 | 403 | 404 | 410))) {
+            // The files' URLs may have run out; a manifest of today has others.
+            info!("{} files could not be had; asking for their URLs again", missing.len());
+            if let Ok(again) = poll::wait(&job, &status_url(state)?).await
+                && identities(&again.entries) == state.files
+            {
+                round.tally.hide();
+                round = shared();
+                let fresh: Arc<[Entry]> = again.entries.into();
+                missing = download(round.clone(), fresh).await?;
+            }
+        }
+        round.tally.finish();
+        if !missing.is_empty() {
+            return Err(match deadline.has_passed() {
+                true => deadline.error(options),
+                false => not_all(options, &entries, &missing),
+            });
+        }
+        download::keep_outcomes(&round, &entries, &manifest.outcomes)?;
+        download::tidy(site);
+        // Only what is whole may be gone from the server.
+        let wrong = site.wrong();
+        if !wrong.is_empty() {
+            return Err(not_whole(client, options, site, &wrong)?);
+        }
+        state.phase = Phase::Downloaded;
+        site.write(state)
+    }
+
+    /// Waits for the manifest. An export that an earlier run has begun, and that the server does
+    /// not know any more, is begun anew, once.
+    async fn wait(&self, state: &mut State, mut taken_up: bool) -> Result<(Job<'_>, Manifest)> {
+        let Self { client, options, site, deadline, .. } = *self;
+        loop {
+            let url = status_url(state)?;
+            let log = Log::open(site.path(), &shown(client, &url))?;
+            let bar = options.bars.then(|| Bar::waiting("export"));
+            let (started, foreign) = (begun(state), state.foreign);
+            let job = Job { client, options, log, started, foreign, deadline, bar };
+            let (error, again) = match poll::wait(&job, &url).await {
+                Ok(manifest) => {
+                    if !log::has_kickoff(site.path(), &shown(client, &url)) {
+                        let request = manifest.request.as_deref();
+                        kickoff::log_taken_up(&job.log, &options.target, request);
+                    }
+                    return Ok((job, manifest));
+                }
+                Err(poll::Failure::Stuck(error)) => return Err(error),
+                Err(poll::Failure::Gone(error)) => (error, taken_up && options.resume.is_none()),
+                Err(poll::Failure::Dead(error)) => (error, false),
+            };
+            self.end(&url, &error).await?;
+            if !again {
+                return Err(error);
+            }
+            warn!("{error}. The export that was interrupted is lost; a new one begins");
+            taken_up = false;
+            *state = begin(client, options, site, self.fingerprint, deadline).await?;
+        }
+    }
+
+    /// Ends an export that has come to nothing because of `error`. Where the server may still have
+    /// it, the folder remembers it.
+    async fn end(&self, url: &Url, error: &Error) -> Result<()> {
+        let shown = shown(self.client, url);
+        match kickoff::end_export(self.client, url, self.options.pace).await {
+            Ending::Ended => debug!("the server has ended the export"),
+            Ending::Refused(refusal) => {
+                warn!("the server does not end the export {shown}: {refusal}");
+            }
+            Ending::Unknown(what, _) => {
+                let message = format!(
+                    "{error}. The server could not be told to end the export {shown}: {what}; {}",
+                    next_run(self.options)
+                );
+                return Err(Error::new(error.exit(), message));
+            }
+        }
+        self.site.clear()?;
+        self.site.forget()
+    }
+}
+
+/// The types that a kick-off URL asks for.
+fn types_of(request: &str) -> Vec<String> {
+    let Ok(url) = Url::parse(request) else { return Vec::new() };
+    let lists = url.query_pairs().filter(|(name, _)| name == "_type");
+    let names = lists.flat_map(|(_, list)| {
+        list.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()
+    });
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// The same for exports of the same thing, whatever `_since` they have. It tells nothing about it.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::BufRead;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::manifest::Kind;
 use super::part::open_text;
+use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{Context, Result};
 use crate::http::outcome_text;
 
@@ -33,15 +33,18 @@ impl Reported {
         let folder = folder.join(Kind::Error.name());
         let Ok(entries) = fs::read_dir(&folder) else { return Ok(reported) };
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.retain(|path| path.extension().is_none_or(|end| end != "part"));
+        paths.retain(|path| path.extension().is_none_or(|end| end != "part" && end != "source"));
         paths.sort();
         for path in paths {
             let shown = || format!("cannot read '{}'", path.display());
             let mut text = open_text(&path).with_context(shown)?;
             let mut line = Vec::new();
-            while text.read_until(b'\n', &mut line).with_context(shown)? > 0 {
-                reported.add(&line);
-                line.clear();
+            loop {
+                match read_line(&mut text, LONGEST_LINE, &mut line).with_context(shown)? {
+                    Line::End => break,
+                    Line::Whole => reported.add(&line),
+                    Line::TooLong => reported.add(b"(a report that is too long to be read)"),
+                }
             }
         }
         Ok(reported)

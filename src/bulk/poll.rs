@@ -1,33 +1,47 @@
 //! Waiting for the server (Bulk Data IG, "Status Request").
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 use url::Url;
 
 use super::Job;
+use super::deadline::Passed;
 use super::ending::next_run;
 use super::log::headers;
 use super::manifest::{Entry, Kind, Page, entries};
 use super::progress::span;
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{HeaderMap, RETRY_AFTER};
-use crate::http::{self, Method, TokenUse, show_url};
+use crate::http::{self, Method, SHORTEST_WAIT, TokenUse, show_url};
 use crate::text::escape_controls;
+use crate::ui::counted;
 
 /// The longest manifest page: some list a hundred thousand files.
 const LONGEST_MANIFEST: usize = 256 << 20;
 /// The longest answer that says "not yet".
 const LONGEST_PROGRESS: usize = 1 << 20;
+/// What the status is asked for as, and then where the server does not have it so.
+const ACCEPT: [&str; 2] =
+    ["application/json", "application/fhir+json, application/json;q=0.9, */*;q=0.1"];
+
+/// Pages of a manifest, at most: one that goes on after that has no end.
+const MOST_PAGES: usize = 10_000;
+/// Files of a manifest, at most.
+const MOST_FILES: usize = 5_000_000;
 
 /// A manifest with all its pages.
 pub(super) struct Manifest {
+    /// As of when the data is: an instant. `None` only where the user knows it.
     pub transaction_time: Option<String>,
     /// The kick-off URL, as the server has seen it.
     pub request: Option<String>,
     pub entries: Vec<Entry>,
+    /// Reports that stand in the manifest itself.
+    pub outcomes: Vec<Value>,
 }
 
 /// Why there is no manifest.
@@ -42,55 +56,100 @@ pub(super) enum Failure {
 
 /// Polls until the export is complete, and reads its manifest.
 pub(super) async fn wait(job: &Job<'_>, status_url: &Url) -> Result<Manifest, Failure> {
-    let mut pages = Vec::new();
-    let mut url = status_url.clone();
-    loop {
-        let page = page(job, &url, pages.is_empty()).await?;
-        if pages.is_empty() {
-            job.log.event("status_complete", json!({"transactionTime": page.transaction_time}));
-        }
+    let pages = all_pages(job, status_url).await?;
+    let time = time(job, &pages)?;
+    job.log.event("status_complete", json!({"transactionTime": time}));
+    for page in &pages {
         job.log.event(
             "status_page_complete",
             json!({
-                "transactionTime": page.transaction_time,
+                "transactionTime": time,
                 "outputFileCount": page.count(Kind::Output),
                 "deletedFileCount": page.count(Kind::Deleted),
                 "errorFileCount": page.count(Kind::Error),
             }),
         );
-        let next = page.next.clone();
-        pages.push(page);
-        match next {
-            // A page that leads to itself would never end.
-            Some(next) if next != url => url = next,
-            _ => break,
-        }
     }
     let count = |kind| pages.iter().map(|page| page.count(kind)).sum::<usize>();
-    let transaction_time = pages.iter().find_map(|page| page.transaction_time.clone());
     job.log.event(
         "manifest_complete",
         json!({
-            "transactionTime": transaction_time,
+            "transactionTime": time,
             "totalOutputFileCount": count(Kind::Output),
             "totalDeletedFileCount": count(Kind::Deleted),
             "totalErrorFileCount": count(Kind::Error),
             "totalManifests": pages.len(),
         }),
     );
-    if transaction_time.is_none() {
-        warn!("the server does not say as of when its data is (no transactionTime)");
-    }
     let request = pages.iter().find_map(|page| page.request.clone());
-    Ok(Manifest { transaction_time, request, entries: entries(&pages) })
+    let entries = entries(&pages);
+    let outcomes = pages.into_iter().flat_map(|page| page.outcomes).collect();
+    Ok(Manifest { transaction_time: time, request, entries, outcomes })
+}
+
+/// The pages of the manifest, each once, however they point to each other.
+async fn all_pages(job: &Job<'_>, status_url: &Url) -> Result<Vec<Page>, Failure> {
+    let (mut pages, mut files) = (Vec::new(), 0);
+    let mut seen = HashSet::from([status_url.clone()]);
+    let mut url = status_url.clone();
+    loop {
+        let page = page(job, &url, pages.is_empty()).await?;
+        let next = page.next.clone();
+        files += page.files.len();
+        pages.push(page);
+        let Some(next) = next else { return Ok(pages) };
+        if !seen.insert(next.clone()) {
+            warn!(
+                "the last page of the server's manifest leads back to an earlier one ({}); all \
+                 that there are have been read",
+                job.client.redactor().show_url(&next)
+            );
+            return Ok(pages);
+        }
+        if pages.len() >= MOST_PAGES || files > MOST_FILES {
+            let message = format!(
+                "the export has failed: the server's manifest has no end; {} with {} were read",
+                counted(pages.len() as u64, "page"),
+                counted(files as u64, "file")
+            );
+            return Err(Failure::Dead(Error::new(Exit::BulkFailed, message)));
+        }
+        url = next;
+    }
+}
+
+/// As of when the data is: what the server says, else the time of the kick-off, which is earlier. No
+/// next export misses anything then.
+fn time(job: &Job<'_>, pages: &[Page]) -> Result<Option<String>, Failure> {
+    if let Some(time) = pages.iter().find_map(|page| page.time.clone()) {
+        return Ok(Some(time));
+    }
+    const LACKS: &str =
+        "the server does not say as of when its data is (no usable transactionTime)";
+    if job.options.time.is_some() {
+        warn!("{LACKS}; --export-timestamp does");
+        return Ok(None);
+    }
+    if job.foreign {
+        let message = format!(
+            "{LACKS}, and it is not known when the export was begun. Give --export-timestamp TIME: \
+             cumulus-etl URL OUTPUT PHI --export-to DIR --resume URL --export-timestamp TIME"
+        );
+        return Err(Failure::Stuck(Error::new(Exit::CompletionArgMissing, message)));
+    }
+    let time = job.started.to_rfc3339_opts(SecondsFormat::Millis, true);
+    warn!("{LACKS}; the time of the kick-off is taken: {time}");
+    Ok(Some(time))
 }
 
 /// Waits for one page.
 async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
     let (mut failures, mut lost) = (0, 0);
-    let mut said = String::new();
+    let (mut said, mut accept) = (String::new(), ACCEPT[0]);
+    let passed = || Failure::Stuck(job.deadline.error(job.options));
     loop {
-        let (error, wait) = match ask(job, url).await {
+        let asked = job.deadline.within(ask(job, url, accept)).await;
+        let (error, wait) = match asked.map_err(|Passed| passed())? {
             Ok(Asked::Page(page, expires)) => {
                 if let Some(expires) = expires.filter(|_| first) {
                     info!("The server keeps the files until {expires}");
@@ -126,6 +185,11 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
                         lost += 1;
                         (Some(error), job.options.pace.of(Duration::from_secs(5)))
                     }
+                    // Some servers have only one media type for it, and not that of the standard.
+                    Some(406) if accept == ACCEPT[0] => {
+                        accept = ACCEPT[1];
+                        (Some(error), job.options.pace.of(SHORTEST_WAIT))
+                    }
                     _ if is_passing(&error) => {
                         failures += 1;
                         match job.options.pace.backoff(failures) {
@@ -143,14 +207,8 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
                 }
             }
         };
-        let (waited, limit) = (job.waited(), job.options.timeout);
-        if waited + wait > limit {
-            let message = format!(
-                "the export was not complete after {} (--export-timeout); {}",
-                span(limit.as_secs_f64()),
-                next_run(job.options)
-            );
-            return Err(Failure::Stuck(Error::new(Exit::BulkFailed, message)));
+        if !job.deadline.allows(wait) {
+            return Err(passed());
         }
         if let Some(error) = error {
             info!("{error}; asking again in {}", span(wait.as_secs_f64()));
@@ -164,8 +222,8 @@ enum Asked {
     NotYet { headers: HeaderMap, body: String },
 }
 
-async fn ask(job: &Job<'_>, url: &Url) -> http::Result<Asked> {
-    let request = job.client.request(Method::GET, url.clone()).accept("application/json");
+async fn ask(job: &Job<'_>, url: &Url, accept: &str) -> http::Result<Asked> {
+    let request = job.client.request(Method::GET, url.clone()).accept(accept);
     let response = request.send().await?;
     let headers = response.headers().clone();
     if response.status().as_u16() == 202 {
@@ -224,10 +282,7 @@ fn progress(job: &Job<'_>, headers: &HeaderMap, body: &str, said: &mut String) {
 
 /// Whether it may be over soon: a manifest that is cut off is, too.
 fn is_passing(error: &http::Error) -> bool {
-    match error {
-        http::Error::Unusable { what, .. } => what.contains("not JSON"),
-        other => other.retryable(),
-    }
+    matches!(error, http::Error::NotJson { .. }) || error.retryable()
 }
 
 fn failed(error: http::Error) -> Error {

@@ -1,11 +1,12 @@
 //! What is asked for: the kick-off request (Bulk Data IG, "Kick-off Request").
 
-use chrono::{NaiveDate, SecondsFormat};
+use chrono::{NaiveDate, SecondsFormat, Timelike};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
+use super::settings::is_named;
 use crate::error::{Error, Exit, Result};
 use crate::input::parse_time;
 
@@ -65,6 +66,11 @@ impl Target {
         Ok(Self { base: url, path, query })
     }
 
+    /// The parameters in the URL that the user gave.
+    pub(super) fn query(&self) -> &[(String, String)] {
+        &self.query
+    }
+
     /// The kick-off URL without parameters.
     pub fn export_url(&self) -> Url {
         let mut url = self.base.clone();
@@ -98,7 +104,8 @@ pub struct Narrowing {
     pub params: Vec<(String, String)>,
 }
 
-/// A date becomes an instant: its first moment, or its last; a time without an offset is UTC.
+/// A date becomes an instant: its first moment, or its last; a time without an offset is UTC. A leap
+/// second, which few programs know, becomes the last moment before it.
 pub fn instant(text: &str, end_of_day: bool) -> Option<String> {
     let text = text.trim();
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
@@ -106,6 +113,10 @@ pub fn instant(text: &str, end_of_day: bool) -> Option<String> {
         return Some(format!("{date}T{time}Z"));
     }
     let time = parse_time(text)?;
+    let time = match time.nanosecond() >= 1_000_000_000 {
+        true => time.with_nanosecond(999_000_000)?,
+        false => time,
+    };
     Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
@@ -238,9 +249,9 @@ fn parameters(target: &Target, narrowing: &Narrowing) -> Vec<Parameter> {
     narrowing.type_filters.iter().for_each(|filter| add("_typeFilter", filter.clone()));
     for (name, value) in target.query.iter().chain(&narrowing.params) {
         match name.as_str() {
+            // Among the types already.
+            _ if is_named(name, "_type") => {}
             "_typeFilter" => split_filters(value).into_iter().for_each(|value| add(name, value)),
-            // The types were decided already.
-            "_type" => {}
             _ => value.split(',').for_each(|value| add(name, value.trim().to_owned())),
         }
     }

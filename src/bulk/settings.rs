@@ -6,11 +6,15 @@ use url::Url;
 
 use super::inline::Selection;
 use super::{Narrowing, Options, Since, Target};
+use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Error, Exit, Result};
 use crate::http::Pace;
 
 /// Makes all waits shorter, in tests: a factor like `0.001`.
 const TIME_SCALE: &str = "CUMULUS_ETL_TEST_TIME_SCALE";
+
+/// What `_outputFormat` may be: the IG's names of NDJSON.
+const NDJSON: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "ndjson"];
 
 /// The options of an export, checked one by one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,9 +91,11 @@ impl Settings {
 
     /// Of an export of `target`. `types` are those to take unless the user names some.
     pub fn options(&self, target: &Target, types: &[&str], bars: bool) -> Result<Options> {
-        let types = match self.types.is_empty() {
-            true => types.iter().map(|name| (*name).to_owned()).collect(),
-            false => self.types.clone(),
+        self.refuse_other_forms(target)?;
+        let named = self.named_types(target);
+        let (named, types) = match named.is_empty() {
+            true => (false, types.iter().map(|name| (*name).to_owned()).collect()),
+            false => (true, named),
         };
         let since = match &self.since {
             Some(Since::Time(time)) => Some(time.clone()),
@@ -104,6 +110,8 @@ impl Settings {
                 until: self.until.clone(),
                 params: self.params.clone(),
             },
+            named,
+            time: None,
             since: self.since.clone(),
             post: self.post,
             lenient: self.lenient,
@@ -118,6 +126,47 @@ impl Settings {
         })
     }
 
+    /// The types that the user names, whichever way: `--type`, `--param _type=`, or `_type` in the
+    /// URL's query.
+    fn named_types(&self, target: &Target) -> Vec<String> {
+        let lists = self.kick_off_params(target).filter(|(name, _)| is_named(name, "_type"));
+        let lists = lists.flat_map(|(_, list)| list.split(','));
+        let mut names: Vec<String> = Vec::new();
+        for name in self.types.iter().map(String::as_str).chain(lists).map(str::trim) {
+            let name = canonical(name);
+            if !name.is_empty() && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// Parameters that the user gives by name.
+    fn kick_off_params<'a>(
+        &'a self,
+        target: &'a Target,
+    ) -> impl Iterator<Item = &'a (String, String)> {
+        target.query().iter().chain(&self.params)
+    }
+
+    /// Refuses what makes a server send files that this program can't read, before it has worked
+    /// for hours.
+    fn refuse_other_forms(&self, target: &Target) -> Result<()> {
+        for (name, value) in self.kick_off_params(target).filter(|(_, value)| !value.is_empty()) {
+            let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            let reason = if is_named(name, "organizeOutputBy") {
+                "files must hold one resource type each"
+            } else if is_named(name, "_outputFormat") && !NDJSON.contains(&kind.as_str()) {
+                "files must be NDJSON"
+            } else {
+                continue;
+            };
+            let message = format!("the parameter {name} can't be used: {reason}. Leave it out");
+            return Err(Error::new(Exit::ArgsInvalid, message));
+        }
+        Ok(())
+    }
+
     /// `--resume` as a URL.
     pub fn resume_url(&self) -> Result<Option<Url>> {
         let parse = |text: &String| {
@@ -129,6 +178,17 @@ impl Settings {
         };
         self.resume.as_ref().map(parse).transpose()
     }
+}
+
+/// Whether a parameter is the one of this name. Some servers take names in any case.
+pub(super) fn is_named(found: &str, name: &str) -> bool {
+    found.trim().eq_ignore_ascii_case(name)
+}
+
+/// The name of a resource type as FHIR spells it, if that is known.
+fn canonical(name: &str) -> String {
+    let known = RESOURCE_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(name));
+    known.unwrap_or(name).to_owned()
 }
 
 /// Real time, unless a test wants it quicker.
@@ -155,6 +215,48 @@ pub fn parse_span(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn options(settings: &Settings, url: &str) -> Result<Options> {
+        settings.options(&Target::parse(url)?, &["Patient", "Device"], false)
+    }
+
+    #[test]
+    fn types_that_the_user_names_are_taken_from_wherever_they_stand() {
+        let usual = options(&Settings::default(), "https://ehr?y=1").unwrap();
+        assert_eq!((usual.named, usual.narrowing.types.len()), (false, 2));
+        let types = vec!["patient".to_owned(), "Basic".to_owned()];
+        let params = vec![
+            ("_type".to_owned(), "CONDITION, Patient".to_owned()),
+            ("_TYPE".to_owned(), "device".to_owned()),
+        ];
+        let settings = Settings { types, params, ..Settings::default() };
+        let named = options(&settings, "https://ehr/$export?_type=encounter,,Basic").unwrap();
+        assert!(named.named);
+        let expected = ["Patient", "Basic", "Encounter", "Condition", "Device"];
+        assert_eq!(named.narrowing.types, expected);
+    }
+
+    #[test]
+    fn what_makes_other_files_is_refused_before_the_kick_off() {
+        for (name, value, good) in [
+            ("organizeOutputBy", "Patient", false),
+            ("organizeoutputby", "Group", false),
+            ("_outputFormat", "application/fhir+ndjson", true),
+            ("_outputFormat", "NDJSON", true),
+            ("_outputFormat", "application/ndjson; fhirVersion=4.0", true),
+            ("_outputFormat", "text/csv", false),
+            ("_outputFormat", "application/fhir+json", false),
+            ("_elements", "id", true),
+        ] {
+            let params = vec![(name.to_owned(), value.to_owned())];
+            let settings = Settings { params, ..Settings::default() };
+            assert_eq!(options(&settings, "https://ehr").is_ok(), good, "{name}={value}");
+            let mut url = Url::parse("https://ehr/$export").unwrap();
+            url.query_pairs_mut().append_pair(name, value);
+            let found = options(&Settings::default(), url.as_str());
+            assert_eq!(found.is_ok(), good, "{url}");
+        }
+    }
 
     #[test]
     fn spans_have_units() {

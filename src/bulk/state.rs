@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -11,17 +11,24 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::log;
+use crate::bounded::{Line, read_all, read_line};
 use crate::error::{Context, Error, Exit, Result};
 
 /// The state of an export that has not ended.
 const STATE: &str = ".cumulus-etl-export.json";
 /// The files that are whole, one a line.
 const DONE: &str = ".cumulus-etl-export.done";
+/// The longest state, in bytes: it names every file, of which there may be a million.
+const LONGEST_STATE: u64 = 1 << 30;
+/// The longest line about one file, in bytes.
+const LONGEST_NOTE: usize = 1 << 20;
 
 /// How far an export is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Phase {
+    /// The server is being asked for it; it has not said where the export is.
+    Asking,
     /// The server works on it, or files are being downloaded.
     Running,
     /// Every file is here; notes may be missing.
@@ -35,9 +42,17 @@ pub(super) enum Phase {
 pub(super) struct State {
     /// Of the request: see [`KickOff`](super::request::KickOff).
     pub fingerprint: String,
+    /// Empty while the server is [being asked](Phase::Asking).
     pub status_url: String,
-    /// When it was begun, RFC 3339.
+    /// When it was begun, RFC 3339: just before the kick-off, or when this program was given the
+    /// status URL.
     pub started: String,
+    /// Whether another program has begun it: when, is not known.
+    #[serde(default)]
+    pub foreign: bool,
+    /// The resource types that the server was asked for; empty if that is not known.
+    #[serde(default)]
+    pub types: Vec<String>,
     pub phase: Phase,
     /// The files by name, each with its type and its URL without query: another manifest of the
     /// same export may have other signatures, but no other files.
@@ -49,7 +64,8 @@ pub(super) struct State {
 impl State {
     /// The state in a folder that another part of this process has locked.
     pub(super) fn peek(folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(folder.join(STATE)).ok()?).ok()
+        let file = File::open(folder.join(STATE)).ok()?;
+        serde_json::from_slice(&read_all(file, LONGEST_STATE, STATE).ok()?).ok()
     }
 }
 
@@ -107,8 +123,11 @@ impl Site {
                 path.display()
             )
         };
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(shown),
+        match File::open(&path) {
+            Ok(file) => {
+                let bytes = read_all(file, LONGEST_STATE, STATE).with_context(shown)?;
+                serde_json::from_slice(&bytes).map(Some).with_context(shown)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(shown),
         }
@@ -173,9 +192,23 @@ impl Site {
     /// The files that were whole, as far as is remembered.
     pub(super) fn done(&self) -> BTreeMap<String, Done> {
         let Ok(file) = File::open(self.path.join(DONE)) else { return BTreeMap::new() };
-        let lines = BufReader::new(file).lines().map_while(Result::ok);
-        let all = lines.filter_map(|line| serde_json::from_str::<Done>(&line).ok());
-        all.map(|done| (done.name.clone(), done)).collect()
+        let (mut file, mut line, mut all) = (BufReader::new(file), Vec::new(), BTreeMap::new());
+        // Lines that can't be read are those of files that are counted again.
+        while matches!(
+            read_line(&mut file, LONGEST_NOTE, &mut line),
+            Ok(Line::Whole | Line::TooLong)
+        ) {
+            if let Ok(done) = serde_json::from_slice::<Done>(&line) {
+                all.insert(done.name.clone(), done);
+            }
+        }
+        all
+    }
+
+    /// The files of which something is wrong that another download has not mended, and what.
+    pub(super) fn wrong(&self) -> Vec<(String, String)> {
+        let done = self.done().into_values();
+        done.filter_map(|done| Some((done.name, done.problem?))).collect()
     }
 
     /// Whether there is anything but logs and the state.
@@ -214,9 +247,13 @@ impl Site {
     }
 }
 
-/// Whether a name is one that a download gives: `Type.000.ndjson`, with `.gz` and `.part` or `.clean` perhaps.
+/// Whether a name is one that a download gives: `Type.000.ndjson`, perhaps with `.gz` and one of
+/// the ends that stand for what is not whole yet.
 fn is_ours(name: &str) -> bool {
-    let name = [".part", ".clean"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    let name = [".part", ".clean", ".source"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(name);
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let Some(stem) = name.strip_suffix(".ndjson") else { return false };
     stem.split_once('.').is_some_and(|(kind, number)| {
@@ -235,6 +272,8 @@ mod tests {
             fingerprint: "f".to_owned(),
             status_url: "https://ehr/jobs/1".to_owned(),
             started: "2024-01-01T00:00:00Z".to_owned(),
+            foreign: false,
+            types: vec!["Patient".to_owned()],
             phase: Phase::Running,
             files: vec![("Patient".to_owned(), "https://ehr/f".to_owned())],
             transaction_time: None,
@@ -267,7 +306,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let site = Site::open(dir.path()).unwrap();
         assert!(!site.has_data().unwrap());
-        for name in ["log.ndjson", "log.2023.ndjson", "Patient.000.ndjson.gz.part", "notes.txt"] {
+        let names = ["Patient.000.ndjson.gz.part", "Patient.000.ndjson.gz.source", "notes.txt"];
+        for name in ["log.ndjson", "log.2023.ndjson"].into_iter().chain(names) {
             fs::write(dir.path().join(name), "x").unwrap();
         }
         assert!(site.has_data().unwrap());

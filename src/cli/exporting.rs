@@ -45,7 +45,7 @@ pub(super) struct ExportingArgs {
     inline: bool,
     #[command(flatten)]
     notes: NotesArgs,
-    /// How long to wait for the server in all: 90s, 15m, 12h, 30d [default: 30d]
+    /// How long a run may wait for the server, to the last file: 90s, 15m, 12h, 30d [default: 30d]
     #[arg(long, value_name = "SPAN")]
     export_timeout: Option<String>,
     /// Keep exported files uncompressed (.ndjson rather than .ndjson.gz)

@@ -14,6 +14,9 @@ use crate::http::Client;
 use crate::store::{Folder, block_on};
 use crate::ui::counted;
 
+/// Bytes that are written to see whether that works.
+const TRIAL: usize = 4096;
+
 /// Checks settings, credentials, access to the three locations, and the codebook.
 ///
 /// # Errors
@@ -33,9 +36,9 @@ pub fn check(config: &EtlConfig) -> Result<()> {
         info!("OUTPUT '{output}' can be written; tables will be {}", formats.join(", "));
     });
     let secret = try_to_write(&phi).and_then(|()| codebook(&output, &phi));
-    let space = room(config, &phi);
+    let (space, kept) = (room(config, &phi), exports(config, &selected));
 
-    let failed = [found, written, secret, space].into_iter().filter_map(Result::err);
+    let failed = [found, written, secret, space, kept].into_iter().filter_map(Result::err);
     let mut failed: Vec<Error> = failed.collect();
     let Some(last) = failed.pop() else {
         info!("A run would begin; nothing was changed");
@@ -82,6 +85,14 @@ fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
     Ok(())
 }
 
+/// Whether the exported files can be kept where the user wants them.
+fn exports(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
+    let Some(folder) = exported::kept(config)? else { return Ok(()) };
+    try_to_write(&folder)?;
+    let options = config.export.options(&Target::parse(&config.input)?, selected, false)?;
+    folder.local().map_or(Ok(()), |path| bulk::check_folder(&options, path))
+}
+
 /// Whether the codebook can be used, and belongs to OUTPUT.
 fn codebook(output: &Folder, phi: &Folder) -> Result<()> {
     let found = Codebook::look(phi)?;
@@ -113,7 +124,8 @@ fn try_to_write(folder: &Folder) -> Result<()> {
     let name = format!(".cumulus-etl-check-{}", Uuid::new_v4().simple());
     let nearest = folder.nearest()?;
     nearest.list_direct()?;
-    if nearest.write_new(&name, "")? {
+    // With content: a full disk has room for names.
+    if nearest.write_new(&name, " ".repeat(TRIAL))? {
         nearest.remove(&name)?;
     }
     Ok(())

@@ -61,6 +61,7 @@ pub(super) fn export(
     let auth = config.credentials.auth(&bulk::scope_types(&options))?;
     let client = Client::new(&target.base, auth, &config.credentials.options())?;
     records::check_codebook(output, phi)?;
+    options.time.clone_from(&config.export_timestamp);
     let identity = bulk::identity(&options);
     let kept = kept(config)?;
     if config.export.cancel {
@@ -94,8 +95,9 @@ pub(super) fn export(
         }
     };
     let path = folder.local().ok_or_else(|| Error::failed("exported files need a local folder"))?;
-    bulk::export(&client, &options, path)?;
-    let types = options.narrowing.types;
+    let asked = bulk::export(&client, &options, path)?;
+    // Of an export that was begun elsewhere only the user knows what it is of.
+    let types = if asked.is_empty() { options.narrowing.types } else { asked };
     Ok(Some(Exported { folder, types, identity, _temporary: temporary }))
 }
 

@@ -179,7 +179,9 @@ impl Fetcher {
                 Missing::Failed(format!("the server answers {}", answer.status))
             }
             http::Error::Transport { .. } => Missing::Failed("there was no answer".to_owned()),
-            http::Error::Unusable { .. } | http::Error::NotJson { .. } => Missing::Failed("its answer can't be used".to_owned()),
+            http::Error::Unusable { .. } | http::Error::NotJson { .. } => {
+                Missing::Failed("its answer can't be used".to_owned())
+            }
             http::Error::Refused { what, .. } => Missing::Failed(self.refusal(url, what)),
             http::Error::Token { .. } if error.is_auth() => {
                 Missing::Unauthorized(error.to_string())

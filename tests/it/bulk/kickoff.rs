@@ -91,16 +91,115 @@ fn types_that_the_server_lacks_are_left_out() {
         "software": {"name": "Test", "version": "7", "releaseDate": "2024"},
         "rest": [{"mode": "server", "resource": [{"type": "Patient"}]}]});
     server.change(|content| content.capability = Some(statement));
-    let ended = ends(&site, &server, &["--type=Patient,Condition"], 0);
+    let ended = ends(&site, &server, &[], 0);
     assert_eq!(query(&server), "_type=Patient");
-    assert!(ended.err.contains("does not have Condition"), "{}", ended.err);
+    assert!(ended.err.contains("does not have Encounter, "), "{}", ended.err);
+    assert!(ended.err.contains("left out"), "{}", ended.err);
     let kickoff = &events(&site, "kickoff")[0];
     assert_eq!(
         (&kickoff["softwareName"], &kickoff["softwareVersion"], &kickoff["fhirVersion"]),
         (&json!("Test"), &json!("7"), &json!("4.0.1"))
     );
-    fs::remove_dir_all(site.path("dir")).unwrap();
-    ends(&site, &server, &["--type=Device"], 36);
+}
+
+/// A CapabilityStatement with these types.
+fn statement(types: &[&str]) -> Value {
+    let resources: Vec<_> = types.iter().map(|name| json!({"type": name})).collect();
+    json!({"resourceType": "CapabilityStatement", "rest": [{"mode": "server", "resource": resources}]})
+}
+
+#[test]
+fn types_that_the_user_names_are_asked_for_whatever_the_statement_says() {
+    let server = Server::start(small());
+    server.change(|content| content.capability = Some(statement(&["Patient"])));
+    for (below, options, expected) in [
+        ("", &["--type=Device"][..], "_type=Device"),
+        ("", &["--type=patient,CONDITION"], "_type=Patient,Condition"),
+        ("", &["--param=_type=device"], "_type=Device"),
+        ("", &["--type=Patient", "--param=_type=Device"], "_type=Patient,Device"),
+        ("/$export?_type=Device,condition", &[], "_type=Device,Condition"),
+        ("/Group/g/$export?_type=Device&_elements=id", &[], "_type=Device&_elements=id"),
+    ] {
+        let site = Site::new();
+        let ended = end(&mut export_of(&site, &format!("{}{below}", server.base()), options));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(query(&server), expected);
+        assert!(!ended.err.contains("left out"), "{}", ended.err);
+    }
+    let site = Site::new();
+    ends(&site, &server, &["--type=observation", "--post"], 0);
+    let body: Value = serde_json::from_slice(&server.seen("POST", "$export")[0].body).unwrap();
+    assert_eq!(body["parameter"][0], json!({"name": "_type", "valueString": "Observation"}));
+}
+
+#[test]
+fn forms_that_can_not_be_read_are_refused_before_the_kick_off() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    for option in ["--param=organizeOutputBy=Patient", "--param=_outputFormat=text/csv"] {
+        let ended = ends(&site, &server, &[option], 23);
+        assert!(ended.err.contains("Leave it out"), "{}", ended.err);
+    }
+    let url = format!("{}/$export?organizeOutputBy=Patient", server.base());
+    assert_eq!(end(&mut export_of(&site, &url, &[])).code, Some(23));
+    assert_eq!(server.kickoffs(), 0);
+    ends(&site, &server, &["--param=_outputFormat=application/fhir+ndjson"], 0);
+}
+
+#[test]
+fn a_folder_that_can_not_be_written_to_is_told_before_the_kick_off() {
+    // Also as root, for whom no folder is read-only: a full disk, and files in the way.
+    let full = |site: &Site, name: &str| {
+        fs::create_dir_all(site.path("dir")).unwrap();
+        std::os::unix::fs::symlink("/dev/full", site.path("dir").join(name)).unwrap();
+    };
+    let state = |site: &Site| full(site, ".cumulus-etl-export.json.new");
+    let log = |site: &Site| fs::create_dir_all(site.path("dir/log.ndjson")).unwrap();
+    let file = |site: &Site| site.file("dir", "");
+    let above = |site: &Site| {
+        std::os::unix::fs::symlink("nowhere/at/all", site.path("dir")).unwrap();
+    };
+    let faults: [&dyn Fn(&Site); 4] = [&state, &log, &file, &above];
+    for (index, fault) in faults.iter().enumerate() {
+        let (site, server) = (Site::new(), Server::start(small()));
+        fault(&site);
+        let ended = ends(&site, &server, &[], 70);
+        assert!(ended.err.contains("dir"), "{index} {}", ended.err);
+        assert_eq!(server.kickoffs(), 0, "{index}");
+    }
+}
+
+#[test]
+fn an_export_whose_url_can_not_be_kept_is_ended() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.fault("GET", "$export", 1, Fault::Stall(std::time::Duration::from_millis(500)));
+    let mut command = export(&site, &server, &[]);
+    let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    while !server.is_over("$export") {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    // The disk is full by now, say.
+    fs::create_dir(site.path("dir/.cumulus-etl-export.json.new")).unwrap();
+    let ended: Ended = child.wait_with_output().unwrap().into();
+    assert_eq!(ended.code, Some(70), "{}", ended.err);
+    assert_eq!((server.kickoffs(), server.seen("DELETE", "jobs/0").len()), (1, 1));
+    assert!(ended.err.contains(&format!("{}/jobs/0", server.base())), "{}", ended.err);
+    assert!(ended.err.contains("was ended on the server"), "{}", ended.err);
+}
+
+#[test]
+fn a_run_that_was_killed_while_it_asked_is_not_in_the_way() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.fault("GET", "$export", 1, Fault::Stall(std::time::Duration::from_secs(60)));
+    let mut child = export(&site, &server, &[]).spawn().unwrap();
+    while !server.is_over("$export") {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(site.path("dir/.cumulus-etl-export.json").exists());
+    let ended = ends(&site, &server, &["--type=Patient"], 0);
+    assert!(ended.err.contains("its URL is not known here"), "{}", ended.err);
+    assert_eq!(files(&site.path("dir")).len(), 3);
 }
 
 #[test]

@@ -65,7 +65,12 @@ fn an_export_that_is_killed_at_any_moment_is_taken_up() {
                 continue;
             }
             killed += 1;
-            let known = site.path("dir/.cumulus-etl-export.json").exists();
+            let state = std::fs::read(site.path("dir/.cumulus-etl-export.json"));
+            // Until the server has answered, there is nothing to take up.
+            let known = state.is_ok_and(|state| {
+                let state: Value = serde_json::from_slice(&state).unwrap();
+                state["phase"] != "asking"
+            });
             let log = std::fs::read_to_string(site.path("dir/log.ndjson")).unwrap_or_default();
             if !known && log.contains("export_complete") {
                 // Killed with all done: there is nothing to take up.

@@ -1,6 +1,6 @@
 //! A FHIR server as INPUT.
 
-use super::server::{List, Server};
+use super::server::{Fault, List, Server};
 use super::*;
 use crate::support::{children, json_file};
 
@@ -33,6 +33,66 @@ fn an_export_becomes_tables_and_leaves_nothing() {
     assert!(children(&site.path("tmp")).is_empty());
     let config = json_file(&site.last_record().join("job_config.json"));
     assert_eq!(config["dir_input"], url);
+}
+
+#[test]
+fn types_that_were_not_asked_for_have_neither_table_nor_completion() {
+    let statement = json!({"resourceType": "CapabilityStatement", "rest": [{"mode": "server",
+        "resource": [{"type": "Patient"}, {"type": "Condition"}]}]});
+    for options in [&[][..], &["--export-to=dir"]] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        server.change(|content| content.capability = Some(statement.clone()));
+        if !options.is_empty() {
+            // Also if another run has asked.
+            server.fault("GET", "jobs/", 5, Fault::status(503));
+            assert_eq!(end(&mut job(&site, &server.base(), options)).code, Some(16));
+            server.change(|content| content.capability = None);
+        }
+        let ended = end(&mut job(&site, &server.base(), options));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let tables = ["JobConfig", "condition", "etl__completion", "patient"];
+        assert_eq!(children(&site.path("out")), tables);
+        let rows = site.table("out", "ndjson", "etl__completion");
+        let mut names: Vec<_> =
+            rows.iter().map(|row| row["table_name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["condition", "patient"]);
+    }
+    // Named, it is asked for, and known to be empty.
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.change(|content| content.capability = Some(statement));
+    let ended = end(&mut job(&site, &server.base(), &["--type=patient,condition,device"]));
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(children(&site.path("out")).contains(&"device".to_owned()));
+}
+
+#[test]
+fn a_check_tells_a_folder_that_an_export_can_not_go_to() {
+    let server = Server::start(small());
+    let check =
+        |site: &Site| end(&mut job(site, &server.base(), &["--check", "--export-to=dir/x"]));
+    let file = |site: &Site| site.file("dir", "");
+    let full = |site: &Site| site.file("dir/x/Patient.000.ndjson", "");
+    let link = |site: &Site| {
+        fs::create_dir_all(site.path("dir")).unwrap();
+        std::os::unix::fs::symlink("/dev/full", site.path("dir/x")).unwrap();
+    };
+    let faults: [(&dyn Fn(&Site), i32); 3] = [(&file, 70), (&full, 26), (&link, 70)];
+    server.change(|content| {
+        content.capability = Some(json!({"resourceType": "CapabilityStatement"}));
+    });
+    for (index, (fault, code)) in faults.into_iter().enumerate() {
+        let site = Site::new();
+        fault(&site);
+        let ended = check(&site);
+        assert_eq!(ended.code, Some(code), "{index} {}", ended.err);
+        assert!(!ended.err.contains("A run would begin"), "{}", ended.err);
+    }
+    let site = Site::new();
+    let ended = check(&site);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(!site.path("dir").exists());
+    assert_eq!(server.kickoffs(), 0);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn amid_downloads(site: &Site, server: &Server, options: &[&str]) -> Child {
 
 #[test]
 fn a_signal_removes_the_files_and_ends_the_export_on_the_server() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 143)] {
         // While the server works, and while files come.
         for polls in [usize::MAX, 0] {
             let (site, server) = (Site::new(), Server::start(small()));
@@ -71,16 +71,38 @@ fn a_signal_removes_the_files_and_ends_the_export_on_the_server() {
 
 #[test]
 fn a_signal_leaves_what_can_be_taken_up() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        let options = ["--export-to=dir"];
+        let child = amid_downloads(&site, &server, &options);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let ended: Ended = child.wait_with_output().unwrap().into();
+        assert_eq!(ended.code, Some(143), "{}", ended.err);
+        assert!(server.seen("DELETE", "jobs/").is_empty());
+        let ended = end(&mut job(&site, &server, &options));
+        assert_eq!((ended.code, server.kickoffs()), (Some(0), 1), "{}", ended.err);
+        assert_eq!(site.table("out", "ndjson", "patient").len(), 5);
+    }
+}
+
+#[test]
+fn a_run_that_ignores_hangups_goes_on() {
     let (site, server) = (Site::new(), Server::start(small()));
-    let options = ["--export-to=dir"];
-    let child = amid_downloads(&site, &server, &options);
-    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    server.change(|content| content.polls = usize::MAX);
+    // As nohup does.
+    let mut command = site.command_of(std::path::Path::new("/bin/sh"));
+    command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE).args([
+        "-c",
+        "trap '' HUP; exec \"$@\"",
+        "sh",
+    ]);
+    command.args([crate::support::PROGRAM, "export", &server.base(), "dir"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    until(&mut child, "polling", || !server.seen("GET", "jobs/").is_empty());
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    server.change(|content| content.polls = 0);
     let ended: Ended = child.wait_with_output().unwrap().into();
-    assert_eq!(ended.code, Some(143), "{}", ended.err);
-    assert!(server.seen("DELETE", "jobs/").is_empty());
-    let ended = end(&mut job(&site, &server, &options));
-    assert_eq!((ended.code, server.kickoffs()), (Some(0), 1), "{}", ended.err);
-    assert_eq!(site.table("out", "ndjson", "patient").len(), 5);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
 }
 
 #[test]

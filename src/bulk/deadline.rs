@@ -1,0 +1,72 @@
+//! The one moment at which a run stops waiting for the server, whatever it is at.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::Options;
+use super::ending::next_run;
+use super::progress::span;
+use crate::error::{Error, Exit};
+
+/// So long at most: later moments than these can't be counted.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// When `--export-timeout` is over. It counts from the beginning of the run, so that the run that
+/// takes an export up has as much time as the one that began it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    at: Instant,
+    span: Duration,
+}
+
+/// The time is over.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Passed;
+
+impl Deadline {
+    /// So long from now.
+    pub(super) fn after(span: Duration) -> Self {
+        Self { at: Instant::now() + span.min(LONGEST), span }
+    }
+
+    /// What `future` comes to, if that is soon enough. Otherwise it is dropped.
+    pub(super) async fn within<T>(&self, future: impl Future<Output = T>) -> Result<T, Passed> {
+        timeout_at(self.at, future).await.map_err(|_| Passed)
+    }
+
+    /// Whether there is time to wait so long.
+    pub(super) fn allows(&self, wait: Duration) -> bool {
+        Instant::now() + wait.min(LONGEST) < self.at
+    }
+
+    /// Whether the time is over.
+    pub(super) fn has_passed(&self) -> bool {
+        !self.allows(Duration::ZERO)
+    }
+
+    /// What to tell the user when it is over.
+    pub(super) fn error(&self, options: &Options) -> Error {
+        let message = format!(
+            "the export was not complete after {} (--export-timeout); {}",
+            span(self.span.as_secs_f64()),
+            next_run(options)
+        );
+        Error::new(Exit::BulkFailed, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_takes_longer_is_dropped() {
+        let soon = Deadline::after(Duration::from_millis(10));
+        assert_eq!(soon.within(std::future::pending::<()>()).await, Err(Passed));
+        assert!(soon.has_passed());
+        let late = Deadline::after(Duration::from_secs(u64::MAX));
+        assert_eq!(late.within(async { 7 }).await, Ok(7));
+        assert!(late.allows(Duration::from_secs(3600)) && !late.allows(Duration::MAX));
+    }
+}
