@@ -43,6 +43,9 @@ pub struct FileOptions {
 }
 
 impl FileFormat {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Parquet, Self::Csv, Self::Ndjson];
+
     /// The end of file names.
     pub fn extension(self) -> &'static str {
         match self {
@@ -87,7 +90,8 @@ impl FileFormat {
     }
 
     fn replace(self, root: &Folder, run: &TableRun<'_>, options: FileOptions) -> Result<Written> {
-        let replacement = Replacement::begin(root, run.name)?;
+        let is_ours = |name: &str| self.makes(run.name, name);
+        let replacement = Replacement::begin(root, run.name, &is_ours)?;
         let folder = replacement.folder();
         let mut names = BTreeSet::new();
         let mut written = match (self, run.lines) {
@@ -96,7 +100,7 @@ impl FileFormat {
         };
         if self == Self::Ndjson && !run.deletes.is_empty() {
             // `convert` applies them to the table it makes of these files.
-            let name = format!("{}.meta", run.name);
+            let name = meta(run.name);
             let meta = json!({ "deleted": run.deletes });
             folder.write(&name, meta.to_string())?;
             names.insert(name);
@@ -124,6 +128,12 @@ impl FileFormat {
         written.inserted = live.count();
         written.files += files.len() as u64;
         Ok(written)
+    }
+
+    /// Whether a file of this name, in the table's folder, is one that this format makes.
+    pub fn makes(self, table: &str, name: &str) -> bool {
+        existing::number(name, table, self.extension()).is_some()
+            || self == Self::Ndjson && name == meta(table)
     }
 
     fn name(self, table: &str, number: usize) -> String {
@@ -256,6 +266,11 @@ impl FileFormat {
         }
         Ok(all)
     }
+}
+
+/// The file of an NDJSON table that names the rows that were deleted.
+fn meta(table: &str) -> String {
+    format!("{table}.meta")
 }
 
 /// The first lines of `text` (which has `rows`), `room` at most, and how many they are.

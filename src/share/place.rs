@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
-use crate::store::{Folder, Lock, WorkFolder, exchange, remove_folder};
+use crate::store::{Folder, Lock, WorkFolder, recover_folder, remove_folder, replace_folder};
 
 /// The folder of a study's export, while a new one is made.
 pub struct Place {
@@ -34,7 +34,7 @@ impl Place {
             None => work.path().join("export"),
         };
         if let Some(target) = &target {
-            recover(&staging, target, study)?;
+            recover_folder(&staging, target, &|name| is_export(study, name))?;
         }
         remove_folder(&staging)?;
         fs::create_dir_all(&staging)
@@ -143,57 +143,14 @@ fn is_export(study: &str, name: &str) -> bool {
     table || name == "manifest.toml" || name == format!("{study}.zip")
 }
 
-/// Brings in order what an export that died left: its own files, and the earlier export.
-fn recover(new: &Path, target: &Path, study: &str) -> Result<()> {
-    let old = aside(new);
-    if old.is_dir() {
-        if target.exists() {
-            rescue(&old, target, study)?;
-            remove_folder(&old)?;
-        } else {
-            fs::rename(&old, target)
-                .with_context(|| format!("cannot restore '{}'", target.display()))?;
-        }
-    }
-    rescue(new, target, study)
-}
-
-/// Where the earlier export is for a moment, on file systems that cannot exchange two names.
-fn aside(new: &Path) -> PathBuf {
-    new.with_extension("old")
-}
-
 fn swap(new: &Path, target: &Path, study: &str) -> Result<()> {
     let failed = || format!("cannot replace '{}'", target.display());
     for entry in fs::read_dir(new).with_context(failed)? {
         let path = entry.with_context(failed)?.path();
         fs::File::open(path).and_then(|file| file.sync_all()).with_context(failed)?;
     }
-    exchange(new, target)?;
-    rescue(new, target, study)?;
-    remove_folder(new)
-}
-
-/// Brings over what is not of an export: receipts, and folders of other programs.
-fn rescue(from: &Path, to: &Path, study: &str) -> Result<()> {
-    let entries = match fs::read_dir(from) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read '{}'", from.display()));
-        }
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let target = to.join(&name);
-        let stays = is_folder || !is_export(study, &name.to_string_lossy());
-        if stays && to.exists() && !target.exists() {
-            fs::rename(entry.path(), &target)
-                .with_context(|| format!("cannot keep '{}'", target.display()))?;
-        }
-    }
-    Ok(())
+    // Receipts, and folders of other programs, stay.
+    replace_folder(new, target, &|name| is_export(study, name))
 }
 
 #[cfg(test)]

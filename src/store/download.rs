@@ -24,6 +24,7 @@ impl Folder {
     /// From a bucket it comes in parts, some ahead of the reader: no request lasts as long as
     /// what is done with the data. All parts are of the object as it was when it was opened.
     pub fn reader(&self, name: &str) -> Result<Option<Reader>> {
+        self.check_is_file(name)?;
         self.request(name).open()
     }
 

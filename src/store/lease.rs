@@ -18,14 +18,17 @@ use uuid::Uuid;
 
 use super::{Folder, block_on, plain};
 use crate::error::{Context, Error, Result};
+use crate::text::{escape_controls, shorten};
 use crate::threads::Thread;
 
 /// How often the holder renews it.
 const RENEW: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 10_000 });
 /// Unchanged for so long, its holder is dead.
-const DEAD: Duration = Duration::from_millis(if cfg!(test) { 2_000 } else { 60_000 });
+pub(super) const DEAD: Duration = Duration::from_millis(if cfg!(test) { 2_000 } else { 60_000 });
 /// How often who waits looks at it.
-const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 500 });
+pub(super) const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 500 });
+/// Characters of another run's description that are shown.
+const LONGEST_RUN: usize = 200;
 
 /// Held until dropped.
 pub(super) struct Lease {
@@ -40,16 +43,19 @@ struct Object {
     show: String,
     /// Begins the text of the object while it is ours.
     holder: String,
+    /// Ends it: which run this is, for those who wait. May be empty.
+    run: String,
 }
 
 impl Lease {
-    /// Waits until nobody else holds the object `name`.
-    pub fn take(folder: &Folder, name: &str) -> Result<Self> {
+    /// Waits until nobody else holds the object `name`. `run` tells those who wait who it is.
+    pub fn take(folder: &Folder, name: &str, run: &str) -> Result<Self> {
         let held = Arc::new(Object {
             store: folder.store().clone(),
             path: folder.path(name),
             show: folder.show(name),
             holder: Uuid::new_v4().to_string(),
+            run: run.to_owned(),
         });
         let version = held.take()?;
         let object = held.clone();
@@ -130,7 +136,8 @@ impl Object {
                 _ => watched = Some((there.e_tag, Instant::now())),
             }
             if !std::mem::replace(&mut told, true) {
-                info!("waiting for another run, which holds '{}'", self.show);
+                let run = run_of(&self.store, &self.path);
+                info!("waiting for another run, which holds '{}'{run}", self.show);
             }
             thread::sleep(LOOK);
         }
@@ -153,10 +160,20 @@ impl Object {
 
     fn put(&self, mode: PutMode) -> object_store::Result<PutResult> {
         // New text each time, for a new entity tag.
-        let text = format!("{} {}", self.holder, Uuid::new_v4());
+        let text = format!("{} {} {}", self.holder, Uuid::new_v4(), self.run);
         let options = PutOptions { mode, ..PutOptions::default() };
         block_on(self.store.put_opts(&self.path, PutPayload::from(text.into_bytes()), options))
     }
+}
+
+/// Who holds it, as a message goes on: ` (…)`, or nothing where that is not known.
+pub(super) fn run_of(store: &Arc<dyn ObjectStore>, path: &Path) -> String {
+    let bytes = block_on(async { store.get(path).await?.bytes().await }).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let run = text.splitn(3, ' ').nth(2).map(str::trim).filter(|run| !run.is_empty());
+    run.map_or_else(String::new, |run| {
+        format!(" ({})", shorten(&escape_controls(run), LONGEST_RUN))
+    })
 }
 
 fn version_of(put: PutResult) -> UpdateVersion {

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use tracing::info;
 
@@ -43,17 +45,13 @@ impl Folder {
     /// Waits for the lock file `name`.
     pub fn lock(&self, name: &str) -> Result<Lock> {
         let Some(folder) = self.local() else {
-            return Ok(Lock { held: Held::Bucket(Lease::take(self, name)?) });
+            return Ok(Lock { held: Held::Bucket(Lease::take(self, name, "")?) });
         };
         let path = folder.join(name);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
+        let file = open_plain(&path, true)
             // Another user may have made it.
             .or_else(|error| match error.kind() {
-                ErrorKind::PermissionDenied => File::open(&path),
+                ErrorKind::PermissionDenied => open_plain(&path, false),
                 _ => Err(error),
             })
             .with_context(|| format!("cannot write '{}'", path.display()))?;
@@ -66,5 +64,18 @@ impl Folder {
             locked => locked.with_context(failed)?,
         }
         Ok(Lock { held: Held::Local { _file: file } })
+    }
+}
+
+/// Opens a plain file, to read it or, made where there is none, to write it. Anything else is an
+/// error: a pipe would hold up who opens it, and a link lead to a stranger's file.
+pub(super) fn open_plain(path: &Path, write: bool) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
+    let mut options = OpenOptions::new();
+    options.read(true).write(write).create(write).custom_flags(flags);
+    let file = options.open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no plain file")),
     }
 }

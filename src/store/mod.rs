@@ -8,9 +8,11 @@ mod bucket;
 mod download;
 mod explain;
 mod guarded;
+mod hold;
 mod kept;
 mod lease;
 mod lock;
+mod mounts;
 mod options;
 mod profile;
 mod replace;
@@ -25,7 +27,7 @@ use std::fmt;
 use std::fs::DirBuilder;
 use std::future::Future;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -43,11 +45,14 @@ use crate::stop::Writer;
 use crate::threads::{Pool, Thread};
 pub use download::{Reader, Requested};
 pub(crate) use explain::plain;
+pub use hold::{Hold, Sharing};
 pub use lock::Lock;
+pub use mounts::{Mount, Mounts};
 pub use options::StoreOptions;
 pub(crate) use profile::unreadable_profile;
-pub use replace::{exchange, remove_folder};
+pub use replace::{discard_folder, recover_folder, remove_folder, replace_folder};
 use staging::Staging;
+pub use staging::{UNFINISHED, before_unfinished, is_unfinished};
 pub use upload::{Finishing, Upload};
 pub use veiled::{Veiled, VeiledWriter};
 pub use work::{WorkFolder, remove_work_folders};
@@ -88,6 +93,9 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 pub fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) {
     drop(runtime().spawn(future));
 }
+
+/// In a bucket, makes a folder one run's.
+const CLAIMED: &str = ".cumulus-etl-claimed";
 
 /// A folder (or bucket prefix), and everything below it.
 #[derive(Clone)]
@@ -231,9 +239,19 @@ impl Folder {
         self.local.as_deref()
     }
 
-    /// Whether `other` is this folder or below it.
+    /// Whether `other` is this folder or below it, by whatever name: a folder may be mounted at two
+    /// places.
     pub fn contains(&self, other: &Self) -> bool {
-        other.url.as_str().starts_with(self.url.as_str())
+        if other.url.as_str().starts_with(self.url.as_str()) {
+            return true;
+        }
+        let (Some(own), Some(other)) = (&self.local, &other.local) else { return false };
+        let identity = |path: &FsPath| {
+            let there = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
+            Some((there.dev(), there.ino()))
+        };
+        let own = identity(own);
+        own.is_some() && other.ancestors().any(|above| identity(above) == own)
     }
 
     /// Whether a local folder exists; buckets have no folders, so always true there.
@@ -290,8 +308,9 @@ impl Folder {
             .filter_map(|meta| {
                 let parts: Vec<_> = meta.location.prefix_match(&self.prefix)?.collect();
                 let name = parts.iter().map(|p| p.as_ref()).collect::<Vec<_>>().join("/");
-                // The folder's own entry, as some tools make it.
-                (!name.is_empty()).then_some(Entry { name, size: meta.size })
+                let is_under_way = meta.location.filename().is_some_and(is_unfinished);
+                // The folder's own entry, as some tools make it, is empty.
+                (!name.is_empty() && !is_under_way).then_some(Entry { name, size: meta.size })
             })
             .collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -307,12 +326,18 @@ impl Folder {
         let mut folders: Vec<_> = listed.common_prefixes.iter().map(last).collect();
         let mut objects: Vec<_> = listed.objects.iter().map(|meta| last(&meta.location)).collect();
         folders.sort();
+        objects.retain(|name| !is_unfinished(name));
         objects.sort();
         Ok((folders, objects))
     }
 
     /// The whole of a small object, or `None` where there is none.
+    ///
+    /// # Errors
+    /// Of a local folder, anything but a file of this name: it would be taken for nothing, or hold up
+    /// who reads it.
     pub fn read(&self, name: &str) -> Result<Option<Bytes>> {
+        self.check_is_file(name)?;
         let result = block_on(async { self.store.get(&self.path(name)).await?.bytes().await });
         match result {
             Ok(bytes) => Ok(Some(bytes)),
@@ -320,6 +345,44 @@ impl Folder {
             Err(error) => {
                 Err(plain(error)).with_context(|| format!("cannot read '{}'", self.show(name)))
             }
+        }
+    }
+
+    /// An error if there is something of this name in a local folder that is no file.
+    fn check_is_file(&self, name: &str) -> Result<()> {
+        let Some(folder) = &self.local else { return Ok(()) };
+        let path = folder.join(name);
+        let what = match (std::fs::metadata(&path), std::fs::symlink_metadata(&path)) {
+            (Ok(there), _) if there.is_file() => return Ok(()),
+            (Ok(there), _) if there.is_dir() => "a folder",
+            (Ok(_), _) => "a pipe, a socket or a device",
+            (Err(_), Ok(there)) if there.is_symlink() => "a link that leads to nothing",
+            // What is not there, or can't be looked at, is for who reads it to say.
+            (Err(_), _) => return Ok(()),
+        };
+        Err(Error::failed(format!(
+            "'{}' is {what}, where a file of this name belongs: move it away, or mount what it \
+             stands for",
+            path.display()
+        )))
+    }
+
+    /// Makes this folder for one run alone; false where another has made it. In a bucket a small
+    /// object in it says so.
+    pub fn create_new(&self) -> Result<bool> {
+        let Some(path) = &self.local else {
+            return Ok(self.list()?.is_empty() && self.write_new(CLAIMED, "")?);
+        };
+        let failed = || format!("cannot make the folder '{}'", path.display());
+        let mut options = DirBuilder::new();
+        options.mode(if self.private { 0o700 } else { 0o777 });
+        if let Some(above) = path.parent() {
+            options.recursive(true).create(above).with_context(failed)?;
+        }
+        match options.recursive(false).create(path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error).with_context(failed),
         }
     }
 

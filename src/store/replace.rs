@@ -1,29 +1,107 @@
 //! Folders on a disk that take each other's place.
+//!
+//! A new folder is made beside the old one, and both change names. What is in the old one and is not
+//! ours is then brought over, so that it stays where it is. Killed at any moment, everything is in one
+//! of the two folders, and [`recover_folder`] brings it in order.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::staging::is_unfinished;
 use crate::error::{Context, Result};
 
-/// Puts the folder `new` in the place of `target`, durably. What was there is at `new` then; without
-/// anything there, `new` is gone.
+/// Whether a file of this name is one that is replaced. Folders never are.
+pub type IsOurs<'a> = &'a dyn Fn(&str) -> bool;
+
+/// Puts the folder `new` in the place of `target`, durably, and brings over what is there and not
+/// ours. `new` is gone then.
 ///
 /// Both names change hands in one step, so that a reader sees the old or the new. Some network file
 /// systems cannot do that: there, the old folder is at `new`, with the extension `old`, for a moment.
-pub fn exchange(new: &Path, target: &Path) -> Result<()> {
+pub fn replace_folder(new: &Path, target: &Path, is_ours: IsOurs<'_>) -> Result<()> {
+    exchange(new, target)?;
+    discard_folder(new, target, is_ours)
+}
+
+/// Brings in order what a run that died while it replaced `target` left at `new`: its own files go,
+/// and what is not ours comes back.
+pub fn recover_folder(new: &Path, target: &Path, is_ours: IsOurs<'_>) -> Result<()> {
+    let old = aside(new);
+    if is_folder(&old) {
+        match fs::symlink_metadata(target).is_ok() {
+            true => discard_folder(&old, target, is_ours)?,
+            false => fs::rename(&old, target)
+                .with_context(|| format!("cannot restore '{}'", target.display()))?,
+        }
+    }
+    discard_folder(new, target, is_ours)
+}
+
+/// Removes the folder `from`, where there is one, with the files in it that are ours; anything else
+/// moves to `to`, under another name where there is one of its own.
+pub fn discard_folder(from: &Path, to: &Path, is_ours: IsOurs<'_>) -> Result<()> {
+    let failed = || format!("cannot read '{}'", from.display());
+    let entries = match fs::read_dir(from) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(failed),
+    };
+    for entry in entries {
+        let entry = entry.with_context(failed)?;
+        let name = entry.file_name();
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        let ours = name.to_str().is_some_and(|name| is_ours(name) || is_unfinished(name));
+        match is_file && ours {
+            true => fs::remove_file(entry.path())
+                .with_context(|| format!("cannot remove '{}'", entry.path().display()))?,
+            false => keep(&entry.path(), to, &name)?,
+        }
+    }
+    fs::remove_dir(from).with_context(|| format!("cannot remove '{}'", from.display()))
+}
+
+/// Removes a folder with all that is in it; one that is not there is fine.
+pub fn remove_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove '{}'", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Moves what is not ours into a folder.
+fn keep(from: &Path, folder: &Path, name: &OsStr) -> Result<()> {
+    let failed = || format!("cannot keep '{}' in '{}'", from.display(), folder.display());
+    fs::create_dir_all(folder).with_context(failed)?;
+    let mut to = folder.join(name);
+    for number in 1_u32.. {
+        // Somebody has made one of the same name meanwhile.
+        if fs::symlink_metadata(&to).is_err() {
+            break;
+        }
+        let mut other = OsString::from(name);
+        other.push(format!(".kept-{number}"));
+        to = folder.join(other);
+    }
+    fs::rename(from, &to).with_context(failed)
+}
+
+/// What was at `target` is at `new` then; without anything there, `new` is gone.
+fn exchange(new: &Path, target: &Path) -> Result<()> {
     let failed = || format!("cannot replace '{}'", target.display());
     if !target.exists() {
         fs::rename(new, target).with_context(failed)?;
     } else {
         match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
             Ok(()) => {}
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                let old = new.with_extension("old");
-                remove_folder(&old)?;
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                let old = aside(new);
                 fs::rename(target, &old).with_context(failed)?;
                 fs::rename(new, target).with_context(failed)?;
                 fs::rename(&old, new).with_context(failed)?;
@@ -39,12 +117,96 @@ pub fn exchange(new: &Path, target: &Path) -> Result<()> {
     }
 }
 
-/// Removes a folder with all that is in it; one that is not there is fine.
-pub fn remove_folder(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove '{}'", path.display()))
+/// Where the old folder is for a moment, on file systems that cannot exchange two names.
+fn aside(new: &Path) -> PathBuf {
+    new.with_extension("old")
+}
+
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| there.is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_ours(name: &str) -> bool {
+        name.ends_with(".csv")
+    }
+
+    /// A folder with files of these names, each with its own text.
+    fn folder(root: &Path, name: &str, files: &[(&str, &str)]) -> PathBuf {
+        let folder = root.join(name);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in files {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
         }
-        _ => Ok(()),
+        folder
+    }
+
+    fn text(folder: &Path, name: &str) -> String {
+        fs::read_to_string(folder.join(name)).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_not_ours_stays_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = folder(
+            dir.path(),
+            "t",
+            &[("0.csv", "old"), ("1.csv", "old"), ("README", "r"), ("a.csv/x.csv", "x")],
+        );
+        std::os::unix::fs::symlink("README", target.join("link.csv")).unwrap();
+        let new = folder(dir.path(), "n", &[("0.csv", "new")]);
+        replace_folder(&new, &target, &is_ours).unwrap();
+        assert_eq!(text(&target, "0.csv"), "new");
+        assert!(!target.join("1.csv").exists() && !new.exists());
+        assert_eq!(
+            (text(&target, "README"), text(&target, "a.csv/x.csv")),
+            ("r".into(), "x".into())
+        );
+        assert_eq!(text(&target, "link.csv"), "r");
+    }
+
+    #[test]
+    fn whatever_a_run_that_died_left_nothing_of_others_is_lost() {
+        let old = [("0.csv", "old"), ("README", "r"), ("archive/x", "x")];
+        // Where the old and the new folder were when it died; what was brought over already.
+        for (new_at, old_at, brought) in [
+            (Some("n"), Some("t"), ""),
+            (Some("t"), Some("n"), ""),
+            (Some("t"), Some("n"), "README"),
+            (Some("n"), Some("n.old"), ""),
+            (Some("t"), Some("n.old"), ""),
+            (None, Some("n.old"), ""),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let at = |name: &str| dir.path().join(name);
+            let was = folder(dir.path(), old_at.unwrap_or("t"), &old);
+            if let Some(place) = new_at {
+                folder(dir.path(), place, &[("0.csv", "new")]);
+            }
+            if !brought.is_empty() {
+                fs::rename(was.join(brought), at("t").join(brought)).unwrap();
+            }
+            recover_folder(&at("n"), &at("t"), &is_ours).unwrap();
+            let case = format!("{new_at:?} {old_at:?} {brought}");
+            assert_eq!(text(&at("t"), "README"), "r", "{case}");
+            assert_eq!(text(&at("t"), "archive/x"), "x", "{case}");
+            assert!(["old", "new"].contains(&text(&at("t"), "0.csv").as_str()), "{case}");
+            assert!(!at("n").exists() && !at("n.old").exists(), "{case}");
+        }
+    }
+
+    #[test]
+    fn of_two_files_of_one_name_both_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = folder(dir.path(), "t", &[("README", "written meanwhile")]);
+        let left = folder(dir.path(), "n", &[("README", "r"), ("0.csv", "old")]);
+        recover_folder(&left, &target, &is_ours).unwrap();
+        assert_eq!(text(&target, "README"), "written meanwhile");
+        assert_eq!(text(&target, "README.kept-1"), "r");
     }
 }

@@ -8,13 +8,30 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
+use uuid::Uuid;
 
 use super::Folder;
+use super::lock::open_plain;
 
-/// Digits behind the `#` in names of files under way. Listings don't show such names.
-const DIGITS: usize = 20;
-/// The age at which other programs' files under way are taken for dead.
+/// Begins the names of files and folders under way. Nobody else gives such names, and listings
+/// don't show them.
+pub const UNFINISHED: &str = ".cumulus-etl-new-";
+/// The age at which files under way of libraries, which lock nothing, are taken for dead.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whether a name is that of a file under way.
+pub fn is_unfinished(name: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let number = name.strip_prefix(UNFINISHED);
+    number.is_some_and(|number| number.len() == 32 && number.bytes().all(is_digit))
+}
+
+/// What a file is to be called whose name is that of a file under way, as version 0.1.0 gave them:
+/// `patient.000.csv#01234567890123456789`.
+pub fn before_unfinished(name: &str) -> Option<&str> {
+    let (name, number) = name.rsplit_once('#')?;
+    (number.len() == 20 && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
+}
 
 /// What is written at once, and at multiples of it: a write that begins or ends within a page
 /// makes the kernel fill the rest of it (of a large one on newer kernels) with zeros first.
@@ -36,10 +53,7 @@ impl Staging {
     pub(super) fn begin(target: PathBuf, private: bool) -> io::Result<Self> {
         let mode = |shared: u32| if private { shared & 0o700 } else { shared };
         loop {
-            let number = random()?;
-            let mut path = target.clone().into_os_string();
-            path.push(format!("#{number:0DIGITS$}"));
-            let path = PathBuf::from(path);
+            let path = target.with_file_name(format!("{UNFINISHED}{}", Uuid::new_v4().simple()));
             let mut options = OpenOptions::new();
             options.write(true).create_new(true).mode(mode(0o666));
             let file = match options.open(&path) {
@@ -126,46 +140,47 @@ impl Drop for Staging {
 }
 
 impl Folder {
-    /// Removes files that runs left half written, here and at any depth below; does nothing in
-    /// a bucket, where nothing appears before it is whole.
+    /// Removes files that runs left half written right in this folder; does nothing in a bucket,
+    /// where nothing appears before it is whole.
     pub fn remove_unfinished(&self) {
-        if let Some(path) = self.local() {
-            remove_unfinished(path);
+        // Locked until it is removed, so that a writer who was about to lock it sees that it is lost.
+        let is_dead = |file: &File| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        self.remove_where(&is_unfinished, &is_dead);
+    }
+
+    /// Removes files that runs of version 0.1.0 left half written right in this folder: of those that
+    /// `is_ours` tells, with `#` and twenty digits at the ends of their names. Does nothing in a bucket.
+    pub fn remove_unfinished_of_before(&self, is_ours: &dyn Fn(&str) -> bool) {
+        let is_dead = |file: &File| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        self.remove_where(&|name| before_unfinished(name).is_some_and(is_ours), &is_dead);
+    }
+
+    /// Removes files of these names right in this folder, once they are a day old: what a library
+    /// left half written, which locks nothing. Does nothing in a bucket.
+    pub fn remove_abandoned(&self, is_named: &dyn Fn(&str) -> bool) {
+        let is_old = |file: &File| {
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            modified
+                .is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > DAY))
+        };
+        self.remove_where(is_named, &is_old);
+    }
+
+    fn remove_where(&self, is_named: &dyn Fn(&str) -> bool, is_dead: &dyn Fn(&File) -> bool) {
+        let Some(folder) = self.local() else { return };
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(is_named)
+                && let Ok(file) = open_plain(&entry.path(), false)
+                && is_dead(&file)
+            {
+                let _ = fs::remove_file(entry.path());
+            }
         }
     }
-}
-
-fn remove_unfinished(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_unfinished(&path);
-        } else if let Some(_lock) = dead(&path) {
-            let _ = fs::remove_file(&path);
-        }
-    }
-}
-
-/// The file, if it is one under way whose writer has died; locked, so that a writer who was about
-/// to lock it sees that it is lost.
-fn dead(path: &Path) -> Option<File> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (_, number) = name.rsplit_once('#')?;
-    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let file = File::open(path).ok()?;
-    let is_dead = if number.len() == DIGITS {
-        flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-    } else {
-        let modified = file.metadata().and_then(|metadata| metadata.modified());
-        modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > DAY))
-    };
-    is_dead.then_some(file)
 }
 
 /// Whether the file is still the one of this name.
-fn is_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     match (file.metadata().map(identity), fs::metadata(path).map(identity)) {
         (Ok(own), Ok(there)) => own == there,
@@ -175,8 +190,4 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 fn sync_folder(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
-fn random() -> io::Result<u64> {
-    getrandom::u64().map_err(io::Error::other)
 }

@@ -43,14 +43,24 @@ fn a_file_that_cannot_be_finished_leaves_nothing() {
 fn only_files_of_dead_writers_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
-    let dead = dir.path().join("a/b/x.json#00000000000000000001");
-    let others = ["y.json#1", "no.1#", "page#two", "x#0000000000000000001x"];
-    std::fs::create_dir_all(dead.parent().unwrap()).unwrap();
-    std::fs::write(&dead, "half").unwrap();
-    for name in others {
-        std::fs::write(dir.path().join(name), "other").unwrap();
+    let dead = dir.path().join(format!("{UNFINISHED}{}", "0f".repeat(16)));
+    let others = [
+        "codebook.json#1",
+        "Figure#7",
+        "copy#00000000000000000001",
+        ".cumulus-etl-new-notes",
+        &format!("{UNFINISHED}{}", "0F".repeat(16)),
+        &format!("x{UNFINISHED}{}", "0f".repeat(16)),
+        // Not where this program writes.
+        &format!("archive/{UNFINISHED}{}", "0f".repeat(16)),
+    ];
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(200_000);
+    for name in others.map(|name| dir.path().join(name)).iter().chain([&dead]) {
+        std::fs::create_dir_all(name.parent().unwrap()).unwrap();
+        std::fs::write(name, "half").unwrap();
+        std::fs::File::options().write(true).open(name).unwrap().set_modified(long_ago).unwrap();
     }
-    let mut alive = folder.upload("a/alive").unwrap();
+    let mut alive = folder.upload("alive").unwrap();
     alive.write_all(b"whole").unwrap();
     folder.remove_unfinished();
     assert!(!dead.exists());
@@ -58,7 +68,49 @@ fn only_files_of_dead_writers_are_removed() {
         assert!(dir.path().join(name).exists(), "{name}");
     }
     alive.finish().unwrap();
-    assert_eq!(folder.read("a/alive").unwrap().unwrap(), "whole");
+    assert_eq!(folder.read("alive").unwrap().unwrap(), "whole");
+}
+
+#[test]
+fn listings_do_not_show_files_under_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    let mut upload = folder.upload("a/file").unwrap();
+    upload.write_all(b"x").unwrap();
+    assert_eq!(folder.list().unwrap(), []);
+    assert_eq!(folder.child("a").list_direct().unwrap(), Default::default());
+    upload.finish().unwrap();
+    assert_eq!(folder.child("a").list_direct().unwrap().1, ["file"]);
+}
+
+#[test]
+fn what_is_no_file_is_not_taken_for_nothing() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    let path = dir.path().join("codebook.json");
+    let says = |part: &str| {
+        let read = folder.read("codebook.json").unwrap_err().to_string();
+        let reader = folder.reader("codebook.json").err().unwrap().to_string();
+        for error in [read, reader] {
+            assert!(error.contains(part) && error.contains("codebook.json'"), "{error}");
+        }
+    };
+    std::fs::create_dir(&path).unwrap();
+    says("is a folder");
+    std::fs::remove_dir(&path).unwrap();
+    std::os::unix::fs::symlink("nowhere", &path).unwrap();
+    says("is a link that leads to nothing");
+    std::fs::remove_file(&path).unwrap();
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    says("is a pipe");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(folder.read("codebook.json").unwrap(), None);
+    // A link to a file is a file.
+    std::fs::write(dir.path().join("there"), "x").unwrap();
+    std::os::unix::fs::symlink("there", &path).unwrap();
+    assert_eq!(folder.read("codebook.json").unwrap().unwrap(), "x");
 }
 
 #[test]
@@ -83,14 +135,19 @@ fn files_under_way_survive_runs_that_begin() {
 }
 
 #[test]
-fn old_files_under_way_of_other_programs_are_removed() {
+fn old_files_of_a_library_are_removed_by_their_names() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("y.json#1");
-    let file = std::fs::File::create(&path).unwrap();
+    let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(200_000);
-    file.set_modified(long_ago).unwrap();
-    Folder::open(dir.path().to_str().unwrap()).unwrap().remove_unfinished();
-    assert!(!path.exists());
+    for (name, is_old) in [("old#1", true), ("new#1", false), ("Figure#7", true)] {
+        let file = std::fs::File::create(dir.path().join(name)).unwrap();
+        if is_old {
+            file.set_modified(long_ago).unwrap();
+        }
+    }
+    folder.remove_abandoned(&|name| name.ends_with("#1"));
+    let left = ["old#1", "new#1", "Figure#7"].map(|name| dir.path().join(name).exists());
+    assert_eq!(left, [false, true, true]);
 }
 
 #[test]

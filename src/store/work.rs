@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,6 +13,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::Folder;
+use super::lock::open_plain;
 use crate::error::{Context, Error, Exit, Result};
 
 const PREFIX: &str = ".cumulus-etl-work-";
@@ -55,7 +56,16 @@ impl WorkFolder {
         )))
     }
 
-    /// The same without a PHI folder: beside no data, as rows of patients must not go to where others
+    /// Makes a work folder below PHI, which must be local, and nowhere else: for patients' data as it
+    /// is.
+    pub fn below_phi(phi: &Folder) -> Result<Self> {
+        phi.local().map_or_else(
+            || Err(Error::failed(format!("PHI '{phi}' is no local folder"))),
+            Self::below,
+        )
+    }
+
+    /// As [`WorkFolder::create`], without a PHI folder: beside no data, as rows of patients must not go to where others
     /// read tables or exports.
     pub fn apart(wanted: Option<&str>) -> Result<Self> {
         Self::create(wanted, &Folder::open(&std::env::temp_dir().to_string_lossy())?)
@@ -204,19 +214,29 @@ fn stale(parent: &Path) -> Vec<Stale> {
             continue;
         }
         let path = entry.path();
-        match File::open(path.join(LOCK)) {
+        if !is_own(&path) {
+            continue;
+        }
+        match open_plain(&path.join(LOCK), false) {
             Ok(lock) => {
                 if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
                     found.push(Stale { path, _lock: Some(lock) });
                 }
             }
             // A run that is just starting has no lock yet; one that died then leaves nothing
-            // but the empty folder.
+            // but the empty folder. What is no plain file is no lock of ours, and stays.
             Err(_) if fs::remove_dir(&path).is_ok() => found.push(Stale { path, _lock: None }),
             Err(_) => {}
         }
     }
     found
+}
+
+/// Whether it is a folder, not a link to one, of this user: in a shared folder for temporary files
+/// others can make what they like, under any name.
+fn is_own(path: &Path) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    fs::symlink_metadata(path).is_ok_and(|there| there.is_dir() && there.uid() == user)
 }
 
 fn remove_stale(parent: &Path) {
@@ -228,6 +248,41 @@ fn remove_stale(parent: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn locks_that_are_no_plain_files_hold_nobody_up() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let path = dir.path().join(format!("{PREFIX}{name}"));
+            fs::create_dir(&path).unwrap();
+            path.join(LOCK)
+        };
+        let pipe = folder("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        fs::write(&elsewhere, "").unwrap();
+        let link = folder("link");
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        let below = folder("folder");
+        fs::create_dir(&below).unwrap();
+        // A link to a folder that looks like a dead run's.
+        let other = dir.path().join("other");
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join(LOCK), "").unwrap();
+        let linked = dir.path().join(format!("{PREFIX}linked"));
+        std::os::unix::fs::symlink(&other, &linked).unwrap();
+        let dead = folder("dead");
+        fs::write(&dead, "").unwrap();
+
+        let phi = Folder::open(&dir.path().display().to_string()).unwrap();
+        drop(WorkFolder::create(None, &phi).unwrap());
+        for kept in [&pipe, &link, &below, &elsewhere, &linked, &other.join(LOCK)] {
+            assert!(fs::symlink_metadata(kept).is_ok(), "{}", kept.display());
+        }
+        assert!(!dead.exists());
+    }
 
     #[test]
     fn runs_that_begin_at_once_leave_each_other_their_folders() {

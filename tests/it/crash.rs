@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use cumulus_etl::store::UNFINISHED;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -191,11 +192,7 @@ fn is_leftover(name: &str) -> bool {
     // The Delta library's checkpoints go by such names of its own; they are removed after a day,
     // since another run may be about to finish one.
     let library = name.contains("_delta_log/") && last.ends_with("#1");
-    name.contains('#') && !library
-        || last.starts_with(".cumulus-etl-work")
-        || last.ends_with(".new")
-        || last.ends_with(".old")
-        || last.ends_with(".tmp")
+    name.contains('#') && !library || last.starts_with(".cumulus-etl-") || last.ends_with(".new")
 }
 
 fn mapping(site: &Site) -> Value {
@@ -249,7 +246,9 @@ fn long_rows(site: &Site) {
 
 #[test]
 fn a_signal_amid_writing_takes_back_what_was_begun() {
-    for (format, begun) in [("deltalake", "out/patient"), ("ndjson", "out/.patient.new")] {
+    for (format, begun) in
+        [("deltalake", "out/patient"), ("ndjson", "out/.cumulus-etl-new-patient")]
+    {
         let site = Site::new();
         site.rows("p.ndjson", &[resource("Patient", "p", json!({}))]);
         let option = format!("--output-format={format}");
@@ -258,7 +257,7 @@ fn a_signal_amid_writing_takes_back_what_was_begun() {
         long_rows(&site);
         let mut child = quiet(&site, &[&option]);
         // A file under way goes by another name.
-        while !children(&site.path(begun)).iter().any(|name| name.contains('#')) {
+        while !children(&site.path(begun)).iter().any(|name| name.starts_with(UNFINISHED)) {
             assert!(child.try_wait().unwrap().is_none(), "it ended too early");
             sleep(Duration::from_millis(1));
         }
@@ -375,7 +374,14 @@ fn what_a_dead_run_left_in_the_temporary_folder_goes_too() {
         site.file(&format!("{root}/{folder}/lock"), "");
         site.file(&format!("{root}/{folder}/7"), "half");
     }
+    let dead = format!("{UNFINISHED}{}", "0a".repeat(16));
+    site.file(&format!("out/{UNFINISHED}patient/patient.000.ndjson"), "half");
+    site.file(&format!("out/{UNFINISHED}patient/{dead}"), "half");
+    site.file(&format!("phi/{dead}"), "half");
+    // As the release before named them.
     site.file("out/.patient.new/patient.000.ndjson", "half");
+    site.file("out/.patient.new/patient.001.ndjson#00000000000000000007", "half");
+    site.file("out/etl__completion/etl__completion.000.ndjson#00000000000000000007", "half");
     site.file("phi/codebook-cached-mappings.json#00000000000000000007", "half");
     let mut job = site.job(&["--output-format=ndjson"]);
     assert_eq!(end(&mut job).code, Some(0));

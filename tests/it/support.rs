@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use arrow::array::{Array, RecordBatch, StructArray};
 use cumulus_etl::output::delta;
-use cumulus_etl::store::Folder;
+use cumulus_etl::store::{Folder, UNFINISHED};
 use cumulus_etl::table::json::write_value;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
@@ -81,6 +81,8 @@ impl Site {
         let mut command = Command::new(program);
         command
             .env_clear()
+            // These tests may run in a container, on its own file system.
+            .env("CUMULUS_ETL_NEW_CODEBOOK", "true")
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.path("tmp"))
             .current_dir(self.dir.path())
@@ -213,8 +215,8 @@ pub fn read_table(root: &Path, format: &str, table: &str) -> Vec<Value> {
     let mut rows = Vec::new();
     for name in children(&folder) {
         let path = folder.join(&name);
-        // What a run that was killed had under way; readers look for the name's end.
-        if name.contains(&format!(".{format}#")) {
+        // What a run that was killed had under way; readers pass hidden files over.
+        if name.starts_with(UNFINISHED) {
             continue;
         }
         if !name.ends_with(&format!(".{format}")) {

@@ -23,7 +23,7 @@ use crate::error::{Context, Error, Result};
 use crate::store::{Folder, block_on, plain};
 
 /// The folder of the log, below the table's.
-pub(super) const LOG_FOLDER: &str = "_delta_log";
+pub const LOG_FOLDER: &str = "_delta_log";
 
 /// Commits between two checkpoints where the table doesn't say.
 const CHECKPOINT_INTERVAL: u64 = 10;
@@ -364,4 +364,30 @@ pub(super) fn remove(file: &DataFile, data_change: bool) -> Value {
 /// Milliseconds since 1970.
 pub(super) fn now() -> i64 {
     Utc::now().timestamp_millis()
+}
+
+/// Removes what writers that died left half written beside a table's data: files of ours, and
+/// checkpoints that the library wrote.
+pub fn remove_unfinished(table: &Folder) {
+    table.remove_unfinished_of_before(&super::write::is_data_file);
+    table.child(super::manifest::FOLDER).remove_unfinished();
+    let log = table.child(LOG_FOLDER);
+    log.remove_unfinished();
+    log.remove_unfinished_of_before(&|name| {
+        let version = name.strip_suffix(".json").unwrap_or_default();
+        version.len() == 20 && version.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    log.remove_abandoned(&is_checkpoint_under_way);
+}
+
+/// Whether the library, or the store that it writes with, gives such a name to a checkpoint, or to
+/// the note of which is the newest, before it is whole: `…#1`.
+fn is_checkpoint_under_way(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.rsplit_once('#').is_some_and(|(name, number)| {
+        let version = name.split_once(".checkpoint.").map(|(version, _)| version);
+        let is_checkpoint = version.is_some_and(|version| version.len() == 20 && digits(version));
+        digits(number)
+            && (name == "_last_checkpoint" || is_checkpoint && name.ends_with(".parquet"))
+    })
 }

@@ -7,7 +7,8 @@ use super::log::{Log, Snapshot};
 use crate::error::Result;
 use crate::store::Folder;
 
-const FOLDER: &str = "_symlink_format_manifest";
+/// The manifest's folder, below the table's.
+pub(super) const FOLDER: &str = "_symlink_format_manifest";
 const TRIES: usize = 3;
 
 /// Brings `_symlink_format_manifest/manifest` up to the newest version.

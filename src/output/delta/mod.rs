@@ -42,6 +42,7 @@ use crate::stop;
 use crate::store::Folder;
 
 pub use self::instant::instant;
+pub use self::log::{LOG_FOLDER, remove_unfinished};
 pub use self::optimize::{Optimized, optimize};
 
 /// How often a merge is done anew because another writer was faster.

@@ -11,7 +11,7 @@ use object_store::ObjectMeta;
 use serde_json::json;
 
 use super::log::{self, DataFile, Log, Snapshot};
-use super::write::FileWriter;
+use super::write::{FileWriter, is_data_file};
 use super::{ATTEMPTS, Options, commit, protocol, reader};
 use crate::error::{Context, Result};
 use crate::output::parallel;
@@ -162,13 +162,7 @@ pub(super) fn vacuum(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> Result<u6
             Some(when) => *when < now - retention && old(retention),
             // Never part of the table: left by a merge that died, or about to be committed by
             // one that runs. Other people's files may lie here too, but not under such a name.
-            None => {
-                let data = parts
-                    .last()
-                    .is_some_and(|last| last.starts_with("part-") && last.ends_with(".parquet"));
-                let hidden = parts.iter().any(|part| part.starts_with(['_', '.']));
-                data && !hidden && old(retention.max(DAY))
-            }
+            None => is_data_file(&name) && old(retention.max(DAY)),
         };
         if gone {
             log.folder.remove(&name)?;

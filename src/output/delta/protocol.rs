@@ -57,9 +57,14 @@ pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -
     }
     if !obstacles.is_empty() {
         obstacles.dedup();
+        // Advice that would be refused is none.
+        let advice = match check_readable(folder, table) {
+            Ok(()) => "Copy it with `cumulus-etl convert` and carry on with the copy",
+            Err(_) => WITHOUT_MAPPING,
+        };
         return Err(Error::failed(format!(
             "the Delta table '{folder}' uses what this program does not write: {}. Nothing was \
-             changed. Copy it with `cumulus-etl convert` and carry on with the copy",
+             changed. {advice}",
             obstacles.join(", ")
         )));
     }
@@ -71,6 +76,11 @@ pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -
     }
     Ok(())
 }
+
+/// What to do with a table that maps its columns.
+const WITHOUT_MAPPING: &str = "Copy its rows, with the engine that made it, into a new table without \
+                               column mapping (delta.columnMapping.mode), or give another OUTPUT, \
+                               and run all exports into that";
 
 /// Whether a table asks for a feature.
 type Asks = fn(&Snapshot) -> bool;
@@ -138,7 +148,7 @@ pub(super) fn check_readable(folder: &Folder, table: &Snapshot) -> Result<()> {
         None | Some("none") => Ok(()),
         Some(_) => Err(Error::failed(format!(
             "the Delta table '{folder}' maps its columns to other names (columnMapping), which \
-             this program does not read"
+             this program does not read. {WITHOUT_MAPPING}"
         ))),
     }
 }

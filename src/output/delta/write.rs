@@ -130,6 +130,16 @@ impl Submitted<'_> {
     }
 }
 
+/// Begins and ends the names of data files; between the two is an ID.
+const DATA_FILE: &str = "part-00000-";
+const DATA_FILE_END: &str = "-c000.zstd.parquet";
+
+/// Whether `name`, below a table's folder, is such as this program gives to data files. They lie right
+/// in the folder.
+pub(super) fn is_data_file(name: &str) -> bool {
+    name.starts_with(DATA_FILE) && name.ends_with(DATA_FILE_END) && !name.contains('/')
+}
+
 /// Rows on their way into files.
 pub(super) struct Files<'a> {
     writer: &'a FileWriter<'a>,
@@ -149,7 +159,7 @@ impl Files<'_> {
         let (_, file) = match &mut self.current {
             Some(current) => current,
             none => {
-                let name = format!("part-00000-{}-c000.zstd.parquet", Uuid::new_v4());
+                let name = format!("{DATA_FILE}{}{DATA_FILE_END}", Uuid::new_v4());
                 let folder = self.writer.folder;
                 let file = ParquetFile::create(folder, &name, schema.clone(), &self.settings)?;
                 none.insert((name, file))

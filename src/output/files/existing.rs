@@ -21,14 +21,20 @@ pub(super) fn files(folder: &Folder, table: &str, extension: &str) -> Result<Vec
         .list_direct()?
         .1
         .into_iter()
-        .filter_map(|name| {
-            let rest = name.strip_prefix(table)?.strip_prefix('.')?;
-            let number = rest.strip_suffix(extension)?.strip_suffix('.')?.parse().ok()?;
-            Some((number, name))
-        })
+        .filter_map(|name| Some((number(&name, table, extension)?, name)))
         .collect();
     files.sort_unstable();
     Ok(files)
+}
+
+/// The number of a table's file, from its name: `patient.007.csv`.
+pub(super) fn number(name: &str, table: &str, extension: &str) -> Option<usize> {
+    let rest = name.strip_prefix(table)?.strip_prefix('.')?;
+    let number = rest.strip_suffix(extension)?.strip_suffix('.')?;
+    // As this program writes them: at least three digits, and no others before them.
+    let is_plain = number.len() >= 3 && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_padded = number.len() == 3 || !number.starts_with('0');
+    number.parse().ok().filter(|_| is_plain && is_padded)
 }
 
 /// Clears from `live` the rows whose keys are in `files` already.

@@ -1,38 +1,52 @@
 //! A table's files, replaced as a whole.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Context, Error, Result};
 use crate::stop;
-use crate::store::{Folder, exchange, remove_folder};
+use crate::store::{
+    Folder, UNFINISHED, before_unfinished, discard_folder, recover_folder, replace_folder,
+};
 
 /// New files of a table, which take the place of the old ones on [`Replacement::commit`]:
-/// atomically on a local disk, file by file in a bucket (spec: "Tables").
-pub(super) struct Replacement {
+/// atomically on a local disk, file by file in a bucket (spec: "Tables"). What is in the table's
+/// folder and not of this table and format stays there.
+pub(super) struct Replacement<'a> {
     target: Folder,
     folder: Folder,
+    /// On a disk, the table's folder; a link to it is followed.
+    place: Option<PathBuf>,
+    /// Whether the format makes files of this name.
+    is_ours: &'a dyn Fn(&str) -> bool,
     committed: bool,
     /// Until the old files are replaced or the new ones removed.
     _writer: stop::Writer,
 }
 
-impl Replacement {
+impl<'a> Replacement<'a> {
     /// Begins to replace the table `name` below `root`.
-    pub(super) fn begin(root: &Folder, name: &str) -> Result<Self> {
+    pub(super) fn begin(
+        root: &Folder,
+        name: &str,
+        is_ours: &'a dyn Fn(&str) -> bool,
+    ) -> Result<Self> {
         let target = root.child(name);
-        if target.local().is_none() {
+        let Some(path) = target.local() else {
             let (folder, _writer) = (target.clone(), stop::Writer::begin()?);
-            return Ok(Self { folder, target, committed: false, _writer });
-        }
-        let folder = root.child(&format!(".{name}.new"));
-        if let Some(path) = folder.local() {
-            // What a run that died has left.
-            remove_folder(path)?;
-        }
+            return Ok(Self { folder, target, place: None, is_ours, committed: false, _writer });
+        };
+        let place = resolve(path)?;
+        // Beside it: the two then change names.
+        let new = place.with_file_name(format!("{UNFINISHED}{name}"));
+        let folder = Folder::open(&new.to_string_lossy())?;
+        // What a run that died has left.
+        recover_folder(&new, &place, is_ours)?;
+        remove_of_before(&place.with_file_name(format!(".{name}.new")), is_ours);
         let _writer = stop::Writer::begin()?;
         folder.create()?;
-        Ok(Self { target, folder, committed: false, _writer })
+        Ok(Self { target, folder, place: Some(place), is_ours, committed: false, _writer })
     }
 
     /// Where the new files go.
@@ -42,26 +56,58 @@ impl Replacement {
 
     /// Shows the new files, `names`, and removes the old ones.
     pub(super) fn commit(mut self, names: &BTreeSet<String>) -> Result<()> {
-        let (Some(new), Some(target)) = (self.folder.local(), self.target.local()) else {
+        let (Some(new), Some(target)) = (self.folder.local(), &self.place) else {
             for old in self.target.list_direct()?.1 {
-                if !names.contains(&old) {
+                if (self.is_ours)(&old) && !names.contains(&old) {
                     self.target.remove(&old)?;
                 }
             }
             self.committed = true;
             return Ok(());
         };
-        exchange(new, target)?;
-        remove_folder(new)?;
+        replace_folder(new, target, self.is_ours)?;
         self.committed = true;
         Ok(())
     }
 }
 
-impl Drop for Replacement {
+impl Drop for Replacement<'_> {
     fn drop(&mut self) {
-        if let (false, Some(path)) = (self.committed, self.folder.local()) {
-            let _ = fs::remove_dir_all(path);
+        if let (false, Some(new), Some(target)) = (self.committed, self.folder.local(), &self.place)
+        {
+            let _ = discard_folder(new, target, self.is_ours);
         }
+    }
+}
+
+/// Removes what a run of version 0.1.0 that died has left in its folder for new files. One with
+/// anything else in it is not touched.
+fn remove_of_before(new: &Path, is_ours: &dyn Fn(&str) -> bool) {
+    let is_made = |entry: &DirEntry| {
+        let name = entry.file_name();
+        let name = name.to_str().map(|name| before_unfinished(name).unwrap_or(name));
+        entry.file_type().is_ok_and(|kind| kind.is_file()) && name.is_some_and(is_ours)
+    };
+    let Ok(entries) = fs::read_dir(new) else { return };
+    if entries.into_iter().all(|entry| entry.is_ok_and(|entry| is_made(&entry))) {
+        let _ = fs::remove_dir_all(new);
+    }
+}
+
+/// Where a table's folder really is.
+fn resolve(path: &Path) -> Result<PathBuf> {
+    let failed = || format!("cannot write the table '{}'", path.display());
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(error).with_context(failed),
+        Ok(there) if there.is_symlink() => {
+            path.canonicalize().with_context(|| format!("{}, a link", failed()))
+        }
+        Ok(there) if there.is_dir() => Ok(path.to_owned()),
+        Ok(_) => Err(Error::failed(format!(
+            "{}: it is a file, and a table is a folder of this name. Move the file away, or name \
+             another OUTPUT",
+            failed()
+        ))),
     }
 }

@@ -1,0 +1,319 @@
+//! A folder held by a run, for as long as the run lasts.
+//!
+//! Some runs share a folder, as each of their steps is safe beside the others'; others need it for
+//! themselves. On a disk the folder's marker is locked, shared or exclusively. In a bucket each run
+//! has a lease beside the marker; who needs the folder alone keeps new ones away by the gate, also a
+//! lease, and waits until those that are there have ended or died.
+
+use std::fmt;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::Path as FsPath;
+use std::thread;
+use std::time::Instant;
+
+use chrono::TimeDelta;
+use hashbrown::HashMap;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::lease::{DEAD, LOOK, Lease, run_of};
+use super::lock::open_plain;
+use super::staging::is_at;
+use super::{Folder, block_on, plain};
+use crate::error::{Context, Result};
+use crate::text::{escape_controls, shorten};
+
+/// Whether others may be at work in the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Beside others that share it.
+    Shared,
+    /// Beside nobody.
+    Alone,
+}
+
+/// A lease that was not renewed for so long belongs to a run that has died: renewed it is every ten
+/// seconds. By the server's clock alone.
+const ABANDONED: TimeDelta = TimeDelta::minutes(10);
+
+/// Begins the line of a marker that says who has held the folder last.
+const LAST_RUN: &str = "The last run here: ";
+
+/// A folder that is held until this is dropped, or until the process ends, however it ends. In a
+/// bucket, one that died holding it keeps others waiting for a minute.
+pub struct Hold {
+    held: Held,
+    waited: bool,
+}
+
+enum Held {
+    /// None where the file system has no locks.
+    Local {
+        _file: Option<File>,
+    },
+    Shared {
+        _lease: Lease,
+    },
+    Alone(Lease),
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold")
+    }
+}
+
+impl Hold {
+    /// Whether another run was there, so that the folder may have changed meanwhile.
+    pub fn waited(&self) -> bool {
+        self.waited
+    }
+
+    /// An error if a folder that was to be held alone was lost, as it can be in a bucket: call it
+    /// before what only one may do.
+    pub fn check(&self) -> Result<()> {
+        match &self.held {
+            Held::Local { .. } | Held::Shared { .. } => Ok(()),
+            Held::Alone(lease) => lease.check(),
+        }
+    }
+}
+
+impl Folder {
+    /// Waits until the folder can be held, and says for whom. `marker`: the file that is locked, with
+    /// the text `about`, made where there is none; `run`: which run this is, for those who wait.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn hold(&self, marker: &str, about: &str, sharing: Sharing, run: &str) -> Result<Hold> {
+        match self.local() {
+            Some(path) => self.hold_local(&path.join(marker), about, sharing, run),
+            None => self.hold_bucket(marker, about, sharing, run),
+        }
+    }
+
+    fn hold_local(&self, path: &FsPath, about: &str, sharing: Sharing, run: &str) -> Result<Hold> {
+        let mut waited = false;
+        let (file, writes) = loop {
+            let (file, writes) = match open_plain(path, true) {
+                // Another user has made it.
+                Err(error) if is_denied(error.kind()) && path.exists() => {
+                    (open_plain(path, false), false)
+                }
+                opened => (opened, true),
+            };
+            let file = file.with_context(|| format!("cannot write '{}'", path.display()))?;
+            let locked = self.lock_marker(&file, path, sharing, &mut waited)?;
+            // Who has waited may find the lock of a file that was removed meanwhile.
+            if !locked || is_at(&file, path) {
+                break (locked.then_some(file), writes);
+            }
+        };
+        if let (Some(file), true) = (&file, writes) {
+            let text = format!("{about}\n{LAST_RUN}{run}\n");
+            // Only those who wait for this run would miss it.
+            let _ = file.write_all_at(text.as_bytes(), 0);
+            let _ = file.set_len(text.len() as u64);
+        }
+        Ok(Hold { held: Held::Local { _file: file }, waited })
+    }
+
+    /// False where the file system has no locks.
+    fn lock_marker(
+        &self,
+        file: &File,
+        path: &FsPath,
+        sharing: Sharing,
+        waited: &mut bool,
+    ) -> Result<bool> {
+        let (attempt, wait) = match sharing {
+            Sharing::Shared => (FlockOperation::NonBlockingLockShared, FlockOperation::LockShared),
+            Sharing::Alone => {
+                (FlockOperation::NonBlockingLockExclusive, FlockOperation::LockExclusive)
+            }
+        };
+        let mut locked = flock(file, attempt);
+        if locked == Err(Errno::WOULDBLOCK) {
+            *waited = true;
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let run = text.lines().find_map(|line| line.strip_prefix(LAST_RUN));
+            let run = run.map_or_else(String::new, |run| {
+                format!(" ({})", shorten(&escape_controls(run), 200))
+            });
+            warn!("Another run{run} is at work in '{self}'; waiting for its end");
+            locked = flock(file, wait);
+        }
+        match locked {
+            Err(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP | Errno::BADF | Errno::INVAL) => {
+                warn!(
+                    "The file system of '{self}' has no locks: see that no two runs are at work in \
+                     it at the same time"
+                );
+                Ok(false)
+            }
+            locked => {
+                locked.with_context(|| format!("cannot lock '{}'", path.display())).map(|()| true)
+            }
+        }
+    }
+
+    fn hold_bucket(&self, marker: &str, about: &str, sharing: Sharing, run: &str) -> Result<Hold> {
+        if self.read(marker)?.is_none() {
+            self.write_new(marker, format!("{about}\n"))?;
+        }
+        let gate_name = format!("{marker}.lock");
+        let begun = Instant::now();
+        let gate = Lease::take(self, &gate_name, run)?;
+        let waited = begun.elapsed() > LOOK;
+        let prefix = format!("{gate_name}-");
+        if sharing == Sharing::Shared {
+            let name = format!("{prefix}{}", Uuid::new_v4().simple());
+            let lease = Lease::take(self, &name, run)?;
+            self.remove_abandoned_leases(&prefix, &name);
+            return Ok(Hold { held: Held::Shared { _lease: lease }, waited });
+        }
+        let emptied = self.wait_for_others(&prefix)?;
+        Ok(Hold { held: Held::Alone(gate), waited: waited || emptied })
+    }
+
+    /// Waits until the leases of this prefix are gone, or unchanged for so long that their holders
+    /// are dead. Whether there were any.
+    fn wait_for_others(&self, prefix: &str) -> Result<bool> {
+        let mut watched: HashMap<Path, (Option<String>, Instant)> = HashMap::new();
+        let mut told = false;
+        loop {
+            let others = self.leases(prefix)?;
+            if others.is_empty() {
+                return Ok(told);
+            }
+            if let (false, Some(other)) = (std::mem::replace(&mut told, true), others.first()) {
+                let run = run_of(self.store(), &other.location);
+                warn!("Another run{run} is at work in '{self}'; waiting for its end");
+            }
+            for other in others {
+                let now = (other.e_tag, Instant::now());
+                let known = watched.entry(other.location.clone()).or_insert_with(|| now.clone());
+                if known.0 != now.0 {
+                    *known = now;
+                } else if known.1.elapsed() > DEAD {
+                    let removed = block_on(self.store().delete(&other.location));
+                    removed.map_err(plain).with_context(|| format!("cannot lock '{self}'"))?;
+                }
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Of runs that were killed; what cannot be removed stays until someone has to wait for it.
+    fn remove_abandoned_leases(&self, prefix: &str, own: &str) {
+        let Ok(leases) = self.leases(prefix) else { return };
+        let own = self.path(own);
+        let Some(now) = leases.iter().find(|lease| lease.location == own) else { return };
+        let is_abandoned =
+            |lease: &&ObjectMeta| lease.last_modified < now.last_modified - ABANDONED;
+        for lease in leases.iter().filter(is_abandoned) {
+            let _ = block_on(self.store().delete(&lease.location));
+        }
+    }
+
+    fn leases(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
+        let root = self.path("");
+        let listed = block_on(self.store().list_with_delimiter(Some(&root)));
+        let listed = listed.map_err(plain).with_context(|| format!("cannot list '{self}'"))?;
+        let is_lease =
+            |object: &ObjectMeta| object.location.filename().is_some_and(|n| n.starts_with(prefix));
+        Ok(listed.objects.into_iter().filter(is_lease).collect())
+    }
+}
+
+fn is_denied(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    const MARKER: &str = ".marker";
+
+    fn hold(folder: &Folder, sharing: Sharing) -> Hold {
+        folder.hold(MARKER, "about", sharing, "process 1").unwrap()
+    }
+
+    fn grounds(dir: &tempfile::TempDir) -> [Folder; 2] {
+        [dir.path().to_str().unwrap(), "memory:///"].map(|place| Folder::open(place).unwrap())
+    }
+
+    #[test]
+    fn runs_that_share_a_folder_are_in_it_together_and_others_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in grounds(&dir) {
+            let one = hold(&folder, Sharing::Shared);
+            let two = hold(&folder, Sharing::Shared);
+            assert!(!one.waited() && !two.waited());
+            let (began, begin) = channel();
+            let (held, is_held) = channel();
+            let inside = AtomicUsize::new(2);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    began.send(()).unwrap();
+                    let alone = hold(&folder, Sharing::Alone);
+                    assert_eq!(inside.load(SeqCst), 0, "held while others are at work");
+                    assert!(alone.waited());
+                    alone.check().unwrap();
+                    held.send(()).unwrap();
+                });
+                begin.recv().unwrap();
+                for hold in [one, two] {
+                    inside.fetch_sub(1, SeqCst);
+                    drop(hold);
+                }
+                is_held.recv().unwrap();
+            });
+            drop(hold(&folder, Sharing::Alone));
+            let (_, files) = folder.list_direct().unwrap();
+            assert_eq!(files, [MARKER], "{folder}");
+            let text = folder.read(MARKER).unwrap().unwrap();
+            assert!(text.starts_with(b"about\n"), "{folder}");
+        }
+    }
+
+    #[test]
+    fn one_run_at_a_time_has_a_folder_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in grounds(&dir) {
+            let inside = AtomicUsize::new(0);
+            thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        for _ in 0..5 {
+                            let held = hold(&folder, Sharing::Alone);
+                            assert_eq!(inside.fetch_add(1, SeqCst), 0);
+                            thread::yield_now();
+                            inside.fetch_sub(1, SeqCst);
+                            drop(held);
+                        }
+                    });
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn leases_of_dead_runs_are_taken_over() {
+        let folder = Folder::open("memory:///").unwrap();
+        folder.write(".marker.lock-dead", "of a run that was killed").unwrap();
+        folder.write(".marker.lock", "of another one").unwrap();
+        drop(hold(&folder, Sharing::Alone));
+        assert_eq!(folder.list_direct().unwrap().1, [MARKER]);
+    }
+}
