@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Forms;
 use super::plan::{Export, TablePlan};
+use super::rejects::RejectsTo;
 use super::room::Room;
 use super::worker::{Reasons, Rejected, Scrubbed, Worker};
 use crate::deid::{Mapping, Report, Scrubber};
@@ -78,8 +79,8 @@ pub(super) struct Source<'a> {
     pub mapping: Option<&'a Mutex<Mapping>>,
     /// What the completion rows of encounters say, if any are to be made.
     pub completion: Option<Arc<Export>>,
-    /// Folders that rejected rows are written to.
-    pub rejects: Vec<&'a Folder>,
+    /// Where rejected rows are written to.
+    pub rejects: Vec<RejectsTo<'a>>,
 }
 
 /// What travels from the reader to the workers: a chunk with its number and its file.
@@ -205,7 +206,7 @@ struct Collector<'a> {
     table: ScrubbedTable,
     shape: Shape,
     contained_types: BTreeSet<&'static str>,
-    rejects: Vec<RejectFile>,
+    rejects: Vec<RejectFile<'a>>,
 }
 
 impl<'a> Collector<'a> {
@@ -226,7 +227,7 @@ impl<'a> Collector<'a> {
             rejects: Vec::new(),
         };
         let name = format!("{}.ndjson", plan.resource_type);
-        let rejects = source.rejects.iter().map(|folder| RejectFile::new(folder, &name));
+        let rejects = source.rejects.iter().map(|to| RejectFile::new(*to, &name));
         Self {
             plan,
             mapping: source.mapping,
@@ -317,23 +318,24 @@ impl<'a> Collector<'a> {
 }
 
 /// Rejected rows of one type; the file comes into being with the first one.
-struct RejectFile {
-    folder: Folder,
+struct RejectFile<'a> {
+    to: RejectsTo<'a>,
     name: String,
-    upload: Option<Upload>,
+    /// The file, and how messages name it.
+    upload: Option<(Upload, String)>,
 }
 
-impl RejectFile {
-    fn new(folder: &Folder, name: &str) -> Self {
-        Self { folder: folder.clone(), name: name.to_owned(), upload: None }
+impl<'a> RejectFile<'a> {
+    fn new(to: RejectsTo<'a>, name: &str) -> Self {
+        Self { to, name: name.to_owned(), upload: None }
     }
 
     fn write(&mut self, file: &str, rejected: &Rejected) -> Result<()> {
-        let upload = match &mut self.upload {
+        let (upload, show) = match &mut self.upload {
             Some(upload) => upload,
             none => {
-                self.folder.create()?;
-                none.insert(self.folder.upload(&self.name)?)
+                let folder = self.to.folder()?;
+                none.insert((folder.upload(&self.name)?, folder.show(&self.name)))
             }
         };
         let row = json!({
@@ -343,11 +345,10 @@ impl RejectFile {
             "element": rejected.reject.element(),
             "row": String::from_utf8_lossy(&rejected.text),
         });
-        writeln!(upload, "{row}")
-            .with_context(|| format!("cannot write '{}'", self.folder.show(&self.name)))
+        writeln!(upload, "{row}").with_context(|| format!("cannot write '{show}'"))
     }
 
     fn finish(self) -> Result<Option<Finishing>> {
-        self.upload.map(Upload::finish_later).transpose()
+        self.upload.map(|(upload, _)| upload.finish_later()).transpose()
     }
 }

@@ -189,8 +189,8 @@ impl Summary {
         for (reason, count) in self.rejected() {
             warn!(%reason, count, "{}: {reason}", were(count, "rejected"));
         }
-        if totals.rejected > 0 {
-            warn!("The rejected rows, with file, line and reason, are in '{}'", run.rejected);
+        if let Some(folder) = run.rejects.claimed() {
+            warn!("The rejected rows, with file, line and reason, are in '{folder}'");
         }
         for table in self.tables.iter().filter(|table| table.error.is_some()) {
             warn!(

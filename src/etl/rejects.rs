@@ -1,0 +1,103 @@
+//! Where a run's rejected rows go.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::records::stamp;
+use crate::error::Result;
+use crate::store::Folder;
+
+/// The folder of a run's rejected rows below PHI. It comes into being with the first one.
+pub(super) struct Rejects {
+    root: Folder,
+    started: DateTime<Utc>,
+    claimed: Mutex<Option<Folder>>,
+}
+
+/// A place for rejected rows.
+#[derive(Clone, Copy)]
+pub(super) enum RejectsTo<'a> {
+    Phi(&'a Rejects),
+    /// Where the user wants a copy.
+    Copy(&'a Folder),
+}
+
+impl Rejects {
+    /// Below `root`, named after when the run began.
+    pub(super) fn new(root: Folder, started: DateTime<Utc>) -> Self {
+        Self { root, started, claimed: Mutex::default() }
+    }
+
+    /// The folder of this run alone. Another run may have begun within the same second, and write to
+    /// another OUTPUT: the later one's folder is then named after the next second.
+    fn folder(&self) -> Result<Folder> {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = &*claimed {
+            return Ok(folder.clone());
+        }
+        let mut time = self.started;
+        loop {
+            let folder = self.root.child(&stamp(time));
+            if folder.create_new()? {
+                return Ok(claimed.insert(folder).clone());
+            }
+            time += Duration::from_secs(1);
+        }
+    }
+
+    /// The folder, if any row was rejected.
+    pub(super) fn claimed(&self) -> Option<Folder> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl RejectsTo<'_> {
+    /// The folder, made where there is none.
+    pub(super) fn folder(self) -> Result<Folder> {
+        match self {
+            Self::Phi(rejects) => rejects.folder(),
+            Self::Copy(folder) => folder.create().map(|()| folder.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_begin_within_a_second_have_a_folder_each() {
+        let dir = tempfile::tempdir().unwrap();
+        for place in [dir.path().to_str().unwrap(), "memory://rejects-within-a-second/phi"] {
+            let root = Folder::open(place).unwrap().child("rejected");
+            let started = Utc::now();
+            let folders: Vec<_> = std::thread::scope(|scope| {
+                let runs: Vec<_> = (0..8)
+                    .map(|run| {
+                        let root = &root;
+                        scope.spawn(move || {
+                            let rejects = Rejects::new(root.clone(), started);
+                            let to = RejectsTo::Phi(&rejects);
+                            assert!(rejects.claimed().is_none());
+                            to.folder().unwrap().write("Patient.ndjson", run.to_string()).unwrap();
+                            // The same for each type.
+                            let again = to.folder().unwrap();
+                            assert_eq!(
+                                again.read("Patient.ndjson").unwrap().unwrap(),
+                                run.to_string()
+                            );
+                            rejects.claimed().unwrap().to_string()
+                        })
+                    })
+                    .collect();
+                runs.into_iter().map(|run| run.join().unwrap()).collect()
+            });
+            let mut distinct = folders.clone();
+            distinct.sort();
+            distinct.dedup();
+            assert_eq!(distinct.len(), 8, "{folders:?}");
+        }
+    }
+}
