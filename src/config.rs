@@ -77,6 +77,8 @@ pub struct EtlConfig {
     pub fhir_url: Option<String>,
     /// Where temporary files go.
     pub work_dir: Option<String>,
+    /// A codebook may begin in a container's own file system.
+    pub new_codebook: bool,
     /// Rejected rows fail the run.
     pub strict: bool,
     /// Worker threads.
@@ -108,6 +110,7 @@ impl EtlConfig {
             no_table_optimization: false,
             fhir_url: None,
             work_dir: None,
+            new_codebook: false,
             strict: false,
             threads: budget().threads,
             credentials: Credentials::default(),

@@ -15,6 +15,7 @@
 
 pub mod bounded;
 pub mod bulk;
+pub mod claim;
 pub mod cli;
 pub mod config;
 pub mod deid;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::logging::LoggingArgs;
+use crate::claim::{self, Role};
 use crate::config::EtlConfig;
 use crate::demo::{self, Summary};
 use crate::error::Result;
@@ -52,6 +53,8 @@ impl DemoArgs {
     pub fn run(self) -> Result<()> {
         let bars = self.logging.init();
         ui::signals::install()?;
+        let dir = Folder::open(&self.dir.to_string_lossy())?;
+        claim::refuse(&dir, "DIR", &[Role::Phi, Role::Output])?;
         let export = if self.data_only { self.dir.clone() } else { self.dir.join("export") };
         let options = demo::Options {
             patients: self.patients,
@@ -74,7 +77,9 @@ impl DemoArgs {
         println!("\nNow the main job, as you would run it on real data:");
         let program = program_name();
         println!("  {program} {input} {output} {phi}\n");
-        etl::run(&EtlConfig::new(&input, &output, &phi), bars)?;
+        // Nobody needs these IDs again.
+        let config = EtlConfig { new_codebook: true, ..EtlConfig::new(&input, &output, &phi) };
+        etl::run(&config, bars)?;
         let (database, shared) = (text("studies"), text("shared"));
         println!("\nNow the study core, and what of it is to be shared:");
         println!("  {program} study build -t core --lake {output} --database {database}");

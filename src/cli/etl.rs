@@ -79,6 +79,9 @@ pub struct EtlArgs {
     /// Local folder for temporary files [default: below PHI if that is local]
     #[arg(long, value_name = "DIR")]
     work_dir: Option<String>,
+    /// Allow a new codebook in a container's own file system, which goes with the container
+    #[arg(long)]
+    new_codebook: bool,
     /// Exit with 71 if any row was rejected; tables are written all the same
     #[arg(long)]
     strict: bool,
@@ -164,6 +167,7 @@ impl EtlArgs {
             no_table_optimization: layers.switch("no-table-optimization"),
             fhir_url: layers.text("fhir-url"),
             work_dir: layers.text("work-dir"),
+            new_codebook: layers.switch("new-codebook"),
             strict: layers.switch("strict"),
             threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
             credentials: CredentialArgs::credentials(layers),
@@ -206,6 +210,7 @@ impl EtlArgs {
             ("allow-missing-resources", self.allow_missing_resources),
             ("no-table-optimization", self.no_table_optimization),
             ("philter", self.philter),
+            ("new-codebook", self.new_codebook),
             ("strict", self.strict),
             ("verbose", self.verbose),
             ("quiet", self.quiet),

@@ -10,6 +10,7 @@ use super::credentials::CredentialArgs;
 use super::exporting::ExportingArgs;
 use super::logging::LoggingArgs;
 use crate::bulk::{self, Since, Target};
+use crate::claim::{self, Role};
 use crate::config::Layers;
 use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Error, Exit, Result};
@@ -52,6 +53,8 @@ impl ExportArgs {
         credentials.check()?;
         let target = Target::parse(&self.url)?;
         let folder = local(&self.dir)?;
+        let place = Folder::open(&folder.to_string_lossy())?;
+        claim::refuse(&place, "DIR", &[Role::Phi, Role::Output])?;
         ui::signals::install()?;
 
         let mut options = settings.options(&target, &RESOURCE_TYPES, bars)?;

@@ -10,6 +10,7 @@ use super::exporting::NotesArgs;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
 use crate::bulk::{self, Target, inline};
+use crate::claim::{self, Role};
 use crate::config::Layers;
 use crate::error::{Error, Exit, Result};
 use crate::http::Client;
@@ -64,6 +65,8 @@ impl InlineArgs {
         })?;
         let target = Target::parse(&url)?;
         let folder = Folder::open_with(&self.dir, &store)?;
+        // Notes are patients' data as it is.
+        claim::refuse(&folder, "DIR", &[Role::Phi, Role::Output])?;
         ui::signals::install()?;
         // Of a bucket only what is in it tells.
         if !folder.exists() || folder.list_direct()? == Default::default() {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::claim;
 use crate::error::Result;
 use crate::store::WorkFolder;
 use crate::study::engine::datafusion::Limits;
@@ -29,6 +30,7 @@ impl LimitArgs {
 
     /// Beside no data: what is spilled is patients' data, and must not go into a database.
     pub(super) fn work(&self) -> Result<WorkFolder> {
+        claim::refuse_work_folder(self.work_dir.as_deref())?;
         WorkFolder::apart(self.work_dir.as_deref())
     }
 }

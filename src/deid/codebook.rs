@@ -25,24 +25,29 @@ pub struct Codebook {
 
 impl Codebook {
     /// Reads the codebook in `phi`, making or completing it first where needed. Of two runs
-    /// that make it at once, both use the one that was there first.
+    /// that make it at the same time, both use the one that was there first.
     pub fn open(phi: &Folder) -> Result<Self> {
+        Self::open_or_begin(phi).map(|(codebook, _)| codebook)
+    }
+
+    /// The same, and whether the codebook was begun here.
+    pub fn open_or_begin(phi: &Folder) -> Result<(Self, bool)> {
         let show = phi.show(CODEBOOK);
         let Some(bytes) = phi.read(CODEBOOK)? else {
             let mut fresh = Map::from_iter([("version".to_owned(), json!(1))]);
             complete(&mut fresh)?;
             // Losing a race is fine: then the winner's is read.
-            phi.write_new(CODEBOOK, render(&fresh)?)?;
+            let is_new = phi.write_new(CODEBOOK, render(&fresh)?)?;
             let bytes = phi.read(CODEBOOK)?;
             let bytes = bytes.ok_or_else(|| Error::failed(format!("'{show}' has vanished")))?;
-            return Self::parse(&decode(&bytes, &show)?, &show);
+            return Ok((Self::parse(&decode(&bytes, &show)?, &show)?, is_new));
         };
         let mut settings = decode(&bytes, &show)?;
         let upgraded = upgrade(&mut settings, &show)?;
         if complete(&mut settings)? || upgraded {
             phi.write(CODEBOOK, render(&settings)?)?;
         }
-        Self::parse(&settings, &show)
+        Ok((Self::parse(&settings, &show)?, false))
     }
 
     /// The codebook in `phi` as a run would use it, if there is one; nothing is written.

@@ -13,7 +13,7 @@ mod scrub;
 pub use anonymize::Anonymizer;
 pub use codebook::{CODEBOOK, Codebook};
 pub use depth::too_deep;
-pub use identities::{Identities, Mapping};
+pub use identities::{Identities, MAPPING, Mapping};
 pub use reject::{Reason, Reject};
 pub use report::Report;
 pub use row::{Deidentified, Event};

@@ -5,13 +5,14 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::exported;
-use super::{Found, Places, plan, records};
+use super::{Found, Places, phi, plan, records};
 use crate::bulk::{self, Target};
 use crate::config::EtlConfig;
 use crate::deid::Codebook;
 use crate::error::{Error, Exit, Result};
 use crate::http::Client;
-use crate::store::{Folder, block_on};
+use crate::output::layout;
+use crate::store::{Folder, Mounts, block_on};
 use crate::ui::counted;
 
 /// Bytes that are written to see whether that works.
@@ -23,7 +24,9 @@ const TRIAL: usize = 4096;
 /// The first thing that would go wrong; all others have been said before.
 pub fn check(config: &EtlConfig) -> Result<()> {
     let selected = plan::selected(config)?;
-    let Places { folder, output, phi, errors_to: _ } = Places::open(config)?;
+    let places = Places::open(config)?;
+    let uses = places.refuse_other_uses();
+    let Places { folder, output, phi, errors_to: _ } = places;
     let formats: Vec<_> = config.output_format.iter().map(|format| format.name()).collect();
 
     let found = match folder {
@@ -32,13 +35,16 @@ pub fn check(config: &EtlConfig) -> Result<()> {
         }
         _ => ask_server(config, &selected),
     };
+    let layout = layout_of(config, &output, found.as_deref().ok());
+    let found = found.map(|_| ());
     let written = try_to_write(&output).map(|()| {
         info!("OUTPUT '{output}' can be written; tables will be {}", formats.join(", "));
     });
-    let secret = try_to_write(&phi).and_then(|()| codebook(&output, &phi));
+    let secret = try_to_write(&phi).and_then(|()| codebook(config, &output, &phi));
     let (space, kept) = (room(config, &phi), exports(config, &selected));
 
-    let failed = [found, written, secret, space, kept].into_iter().filter_map(Result::err);
+    let failed = [found, layout, written, secret, space, kept, uses];
+    let failed = failed.into_iter().filter_map(Result::err);
     let mut failed: Vec<Error> = failed.collect();
     let Some(last) = failed.pop() else {
         info!("A run would begin; nothing was changed");
@@ -48,8 +54,12 @@ pub fn check(config: &EtlConfig) -> Result<()> {
     Err(last)
 }
 
-/// Which tables there would be, of what.
-fn read_input(config: &EtlConfig, selected: &[&'static str], folder: &Folder) -> Result<()> {
+/// Which tables there would be, of what. Gives their names.
+fn read_input(
+    config: &EtlConfig,
+    selected: &[&'static str],
+    folder: &Folder,
+) -> Result<Vec<String>> {
     let Found { deletes, tables, export, .. } = Found::look(config, selected, folder)?;
     info!("INPUT '{folder}' can be read: Group '{}', exported {}", export.group, export.time);
     for table in &tables {
@@ -63,11 +73,25 @@ fn read_input(config: &EtlConfig, selected: &[&'static str], folder: &Folder) ->
             counted(deletes as u64, "delete"),
         );
     }
-    Ok(())
+    Ok(tables.into_iter().map(|table| table.name).collect())
 }
 
-/// Whether the server accepts the credentials, and what it would be asked for.
-fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
+/// Whether OUTPUT takes these tables, where it is known which they are, in the formats of the run.
+fn layout_of(config: &EtlConfig, output: &Folder, tables: Option<&[String]>) -> Result<()> {
+    let tables: Vec<_> = tables.unwrap_or_default().iter().map(String::as_str).collect();
+    let formats = &config.output_format;
+    let checked = layout::warn_of_second_set(output, formats)
+        .and_then(|()| layout::refuse_others(output, formats, &plan::with_completion(&tables)));
+    // What is wrong with the folder itself, `try_to_write` says.
+    match checked {
+        Err(error) if error.exit() == Exit::ArgsConflict => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the server accepts the credentials, and what it would be asked for. Gives the names of
+/// tables.
+fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<Vec<String>> {
     let target = Target::parse(&config.input)?;
     let options = config.export.options(&target, selected, false)?;
     let auth = config.credentials.auth(&bulk::scope_types(&options))?;
@@ -82,7 +106,7 @@ fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
         "INPUT '{}' accepts the credentials; {types} would be exported",
         super::shown(&config.input)
     );
-    Ok(())
+    Ok(options.narrowing.types.iter().map(|name| name.to_lowercase()).collect())
 }
 
 /// Whether the exported files can be kept where the user wants them.
@@ -94,9 +118,11 @@ fn exports(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
 }
 
 /// Whether the codebook can be used, and belongs to OUTPUT.
-fn codebook(output: &Folder, phi: &Folder) -> Result<()> {
+fn codebook(config: &EtlConfig, output: &Folder, phi: &Folder) -> Result<()> {
     let found = Codebook::look(phi)?;
     records::check_codebook(output, phi)?;
+    phi::refuse_new_codebook(phi, config.new_codebook, &Mounts::of_process())?;
+    phi::tighten(phi, true);
     match found {
         Some(codebook) => info!("PHI '{phi}' has the codebook {}", codebook.id()),
         None => info!("PHI '{phi}' has no codebook; a run makes one"),

@@ -13,9 +13,10 @@ use serde_json::Value;
 use tracing::{info, warn};
 
 use super::Forms;
-use super::plan::TablePlan;
+use super::plan::{self, TablePlan};
 use super::records;
 use super::scrubbing::{Source, scrub_table};
+use crate::claim::{self, JOB_CONFIG, Role};
 use crate::config::OutputFormat;
 use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::{Anonymizer, Codebook, Scrubber};
@@ -26,7 +27,7 @@ use crate::output::keys::KeyIndex;
 use crate::output::rows::{Bitmap, RowSource, UNKNOWN_TIME, instant, key};
 use crate::output::staged::{Scratch, Staged, encode};
 use crate::output::table::{Merge, TableRun};
-use crate::output::{Sink, SinkOptions, Sinks, completion, delta};
+use crate::output::{Sink, SinkOptions, Sinks, completion, delta, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::schema;
 use crate::ui::{Progress, counted, were};
@@ -42,7 +43,7 @@ pub fn convert(
     let from = Folder::open_with(original, store)?;
     from.require("original folder")?;
     let (folders, _) = from.list_direct()?;
-    if !folders.iter().any(|folder| folder == records::JOB_CONFIG) {
+    if !folders.iter().any(|folder| folder == JOB_CONFIG) {
         return Err(Error::new(
             Exit::ArgsInvalid,
             format!("'{original}' does not look like an output folder: it has no JobConfig folder"),
@@ -64,12 +65,24 @@ pub fn convert(
             ),
         ));
     }
-    records::check_same_codebook(&from, &target)?;
-    target.create()?;
+    claim::refuse(&target, "TARGET", &[Role::Phi])?;
+    let formats = [OutputFormat::Deltalake];
+    let names = plan::with_completion(&folders.iter().map(String::as_str).collect::<Vec<_>>());
+    let check = || {
+        records::check_same_codebook(&from, &target)?;
+        layout::refuse_others(&target, &formats, &names)
+    };
+    check()?;
+    layout::warn_of_second_set(&target, &formats)?;
+    let hold = claim::hold_output(&target, &formats)?;
+    if hold.waited() {
+        check()?;
+    }
+    claim::remove_unfinished(&target, &formats, None);
     let work = WorkFolder::create(work_dir, &target)?;
     let threads = budget().threads;
     let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
-    let sinks = Sinks::new(&target, &[OutputFormat::Deltalake], options);
+    let sinks = Sinks::new(&target, &formats, options);
     let converter = Converter { from: &tables, work: &work, threads, bars };
     let mut converted = 0;
     for sink in sinks.iter() {
@@ -92,9 +105,7 @@ pub fn convert(
 }
 
 fn is_known(folder: &str) -> bool {
-    folder == records::JOB_CONFIG
-        || [completion::TABLE, completion::ENCOUNTERS].contains(&folder)
-        || RESOURCE_TYPES.iter().any(|name| name.to_lowercase() == folder)
+    folder == JOB_CONFIG || layout::is_table(folder)
 }
 
 /// What all tables of a conversion share.
@@ -314,7 +325,7 @@ fn finish(builders: &mut [StringBuilder], schema: &SchemaRef) -> Result<RecordBa
 
 /// The records of former runs come along: they hold the codebook's ID.
 fn copy_records(from: &Folder, target: &Folder) -> Result<()> {
-    let (from, target) = (from.child(records::JOB_CONFIG), target.child(records::JOB_CONFIG));
+    let (from, target) = (from.child(JOB_CONFIG), target.child(JOB_CONFIG));
     target.create()?;
     for entry in from.list()? {
         if let Some(bytes) = from.read(&entry.name)? {

@@ -84,11 +84,14 @@ pub(super) fn export(
         None => {
             phi.create()?;
             let mut killed = Vec::new();
-            WorkFolder::look_at_stale(config.work_dir.as_deref(), phi, |path| {
-                killed.push(path.join(EXPORT));
-            })?;
+            // Earlier versions had exports below --work-dir.
+            let wanted = config.work_dir.iter().map(|wanted| Some(wanted.as_str()));
+            for place in std::iter::once(None).chain(wanted) {
+                WorkFolder::look_at_stale(place, phi, |path| killed.push(path.join(EXPORT)))?;
+            }
             bulk::end_killed(&client, &killed);
-            let work = WorkFolder::create(config.work_dir.as_deref(), phi)?;
+            // Patients' data as it is: below PHI, wherever other temporary files go.
+            let work = WorkFolder::below_phi(phi)?;
             let path = work.path().join(EXPORT);
             options.temporary = true;
             (Folder::open(&path.display().to_string())?.private(), Some(work))

@@ -2,20 +2,32 @@
 
 use std::collections::BTreeSet;
 
+use super::plan;
+use crate::claim::{self, JOB_CONFIG, Role};
 use crate::config::OutputFormat;
 use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::Result;
 use crate::fhir;
-use crate::output::{SinkOptions, Sinks, completion};
+use crate::output::{SinkOptions, Sinks, completion, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Shape, schema};
 
 /// Makes the tables that `output` lacks; those that are there keep their rows.
 pub fn init(output: &str, formats: &[OutputFormat], store: &StoreOptions) -> Result<()> {
     let output = Folder::open_with(output, store)?;
-    output.create()?;
+    claim::refuse(&output, "OUTPUT", &[Role::Phi])?;
+    let names: Vec<_> = RESOURCE_TYPES.iter().map(|name| name.to_lowercase()).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let tables = plan::with_completion(&names);
+    layout::refuse_others(&output, formats, &tables)?;
+    layout::warn_of_second_set(&output, formats)?;
+    let hold = claim::hold_output(&output, formats)?;
+    if hold.waited() {
+        layout::refuse_others(&output, formats, &tables)?;
+    }
+    claim::remove_unfinished(&output, formats, None);
     // `convert` knows an output folder by it.
-    output.child("JobConfig").create()?;
+    output.child(JOB_CONFIG).create()?;
     let work = WorkFolder::create(None, &output)?;
     let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
     let sinks = Sinks::new(&output, formats, options);

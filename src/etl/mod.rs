@@ -6,9 +6,12 @@ mod check;
 mod convert;
 mod exported;
 mod init;
+mod phi;
+mod places;
 mod plan;
 mod publish;
 mod records;
+mod rejects;
 mod room;
 mod scrubbing;
 mod summary;
@@ -27,25 +30,25 @@ use crossbeam_channel::bounded;
 use tracing::{debug, info, warn};
 
 use crate::bulk::inline;
+use crate::claim::{self, REJECTED};
 use crate::config::{EtlConfig, OutputFormat};
 use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
-use crate::error::{Error, Exit, Result};
+use crate::error::Result;
 use crate::http::recorded_url;
 use crate::input::{self, Ahead, Deletes, ExportLog, Inputs, base_of};
 use crate::memory;
-use crate::output::{SinkOptions, Sinks, completion};
+use crate::output::{SinkOptions, Sinks, completion, layout};
 use crate::stop;
-use crate::store::{Folder, StoreOptions, WorkFolder};
+use crate::store::{Folder, Hold, Mounts, WorkFolder};
 use crate::threads::{Thread, can_start, join};
 use crate::ui::Progress;
 use exported::Exported;
+use places::Places;
 use plan::{Export, TablePlan};
 use records::Records;
+use rejects::{Rejects, RejectsTo};
 use scrubbing::{Source, scrub_table};
 use summary::{Summary, TableSummary};
-
-/// The folder of all runs' rejected rows below PHI.
-const REJECTED: &str = "rejected";
 
 /// Tables that are written and wait to be tidied.
 const TABLES_TO_COMPLETE: usize = 4;
@@ -69,8 +72,9 @@ struct Run<'a> {
     started: DateTime<Utc>,
     input: Folder,
     output: Folder,
-    /// Rejected rows of this run: below PHI.
-    rejected: Folder,
+    /// OUTPUT, for as long as the run lasts.
+    hold: Hold,
+    rejects: Rejects,
     errors_to: Option<Folder>,
     work: WorkFolder,
     codebook: Arc<Codebook>,
@@ -87,31 +91,6 @@ struct Run<'a> {
     /// Bytes of all files that will be read.
     input_bytes: u64,
     bars: bool,
-}
-
-/// The locations that a user names.
-struct Places {
-    /// INPUT, or where the export of a server is kept; `None` for one that is not.
-    folder: Option<Folder>,
-    output: Folder,
-    phi: Folder,
-    errors_to: Option<Folder>,
-}
-
-impl Places {
-    /// Opens them all; refuses folders inside each other.
-    fn open(config: &EtlConfig) -> Result<Self> {
-        let output = Folder::open_with(&config.output, &config.store)?;
-        let phi = Folder::open_with(&config.phi, &config.store)?.private();
-        let errors_to = config.errors_to.as_deref();
-        let errors_to = errors_to.map(|to| empty_folder(to, &config.store)).transpose()?;
-        let folder = match exported::is_server(&config.input) {
-            true => exported::kept(config)?,
-            false => Some(open_input(config)?),
-        };
-        refuse_overlaps(folder.as_ref(), &output, &phi, errors_to.as_ref())?;
-        Ok(Self { folder, output, phi, errors_to })
-    }
 }
 
 /// What an input folder holds, and what will be made of it.
@@ -148,7 +127,9 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let clock = Instant::now();
     let started = Utc::now();
     let selected = plan::selected(config)?;
-    let Places { folder, output, phi, errors_to } = Places::open(config)?;
+    let places = Places::open(config)?;
+    places.refuse_other_uses()?;
+    let Places { folder, output, phi, errors_to } = places;
     // Without secrets: the URL goes into records.
     let (mut config, mut selected) = (config.clone(), selected);
     config.threads = fitting_threads(config.threads);
@@ -171,18 +152,30 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     info!("Looking through '{input}'");
     let Found { inputs, deletes, tables, export } = Found::look(config, &selected, &input)?;
 
-    records::check_codebook(&output, &phi)?;
+    let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+    let check = || {
+        layout::refuse_others(&output, &config.output_format, &plan::with_completion(&names))?;
+        records::check_codebook(&output, &phi)
+    };
+    check()?;
+    layout::warn_of_second_set(&output, &config.output_format)?;
+    let mounts = Mounts::of_process();
+    phi::refuse_new_codebook(&phi, config.new_codebook, &mounts)?;
     phi.create()?;
-    let codebook = Arc::new(Codebook::open(&phi)?);
+    claim::mark_phi(&phi)?;
+    phi::tighten(&phi, false);
+    let hold = claim::hold_output(&output, &config.output_format)?;
+    if hold.waited() {
+        check()?;
+    }
+    phi::warn_of_lost_tables(&output, &mounts);
+    let codebook = Arc::new(phi::open_codebook(&phi, &mounts)?);
     let work = WorkFolder::create(config.work_dir.as_deref(), &phi)?;
     let mapping = Mutex::new(Mapping::open(&phi, work.file()?, work.path())?);
-    output.create()?;
     if let Some(folder) = &errors_to {
         folder.create()?;
     }
-    for folder in [&phi, &output] {
-        folder.remove_unfinished();
-    }
+    claim::remove_unfinished(&output, &config.output_format, Some(&phi));
 
     let options = SinkOptions {
         rows_per_file: config.batch_size,
@@ -190,14 +183,16 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
         optimize: !config.no_table_optimization,
     };
     let sinks = Sinks::new(&output, &config.output_format, options);
-    let (started, stamp) = records::claim_stamp(&output, &phi.child(REJECTED), started)?;
+    let rejected = phi.child(REJECTED);
+    let (started, stamp) = records::claim_stamp(&output, &rejected, started)?;
     let bases = export.url.iter().chain(&config.fhir_url).map(|url| base_of(url).to_owned());
     let run = Run {
         config,
         started,
         input,
         output,
-        rejected: phi.child(REJECTED).child(&stamp),
+        hold,
+        rejects: Rejects::new(rejected, started),
         errors_to,
         work,
         codebook,
@@ -272,7 +267,9 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
         scrubber: &scrubber,
         mapping: Some(&run.mapping),
         completion: Some(run.export.clone()),
-        rejects: std::iter::once(&run.rejected).chain(&run.errors_to).collect(),
+        rejects: std::iter::once(RejectsTo::Phi(&run.rejects))
+            .chain(run.errors_to.as_ref().map(RejectsTo::Copy))
+            .collect(),
     };
     thread::scope(|scope| {
         // One waits while another is published, so that neither side often waits for the other.
@@ -383,63 +380,6 @@ fn tell_of_notes(config: &EtlConfig, inputs: &Inputs) {
 /// A server's URL as records and messages may show it.
 fn shown(url: &str) -> String {
     recorded_url(url).unwrap_or_else(|| url.to_owned())
-}
-
-fn open_input(config: &EtlConfig) -> Result<Folder> {
-    let location = &config.input;
-    if let [first, ..] = config.export.for_servers_only().as_slice() {
-        let message = format!(
-            "{first} is for exports, but INPUT '{location}' is a folder. Give the URL of a FHIR \
-             server as INPUT, or leave the option (or its variable) out; notes of a folder come \
-             with the command `inline`"
-        );
-        return Err(Error::new(Exit::ArgsConflict, message));
-    }
-    let input = Folder::open_with(location, &config.store)?;
-    input.require("input folder")?;
-    Ok(input)
-}
-
-fn empty_folder(location: &str, store: &StoreOptions) -> Result<Folder> {
-    let folder = Folder::open_with(location, store)?.private();
-    match folder.list_direct()? {
-        (folders, files) if folders.is_empty() && files.is_empty() => Ok(folder),
-        _ => Err(Error::new(
-            Exit::FolderNotEmpty,
-            format!("--errors-to: '{location}' is not empty; name an empty or a new folder"),
-        )),
-    }
-}
-
-/// Refuses folders inside each other where one of them would end up in the wrong hands.
-fn refuse_overlaps(
-    input: Option<&Folder>,
-    output: &Folder,
-    phi: &Folder,
-    errors_to: Option<&Folder>,
-) -> Result<()> {
-    let refused = |message: String| Err(Error::new(Exit::ArgsConflict, message));
-    if output.contains(phi) || phi.contains(output) {
-        return refused(format!(
-            "OUTPUT '{output}' and PHI '{phi}' must not be the same folder, nor one inside the \
-             other: OUTPUT is there to be shared, and PHI holds what turns its anonymous IDs \
-             back into patients. Name two folders side by side"
-        ));
-    }
-    if let Some(input) = input.filter(|input| output.contains(input) || input.contains(output)) {
-        return refused(format!(
-            "INPUT '{input}' and OUTPUT '{output}' must not be the same folder, nor one inside \
-             the other: patients' data would lie among the tables, or the tables be read as \
-             input. Name two folders side by side"
-        ));
-    }
-    match errors_to.filter(|folder| output.contains(folder)) {
-        None => Ok(()),
-        Some(folder) => refused(format!(
-            "--errors-to '{folder}' must not be inside OUTPUT '{output}': rejected rows are \
-             patients' data. Name a folder that is not shared"
-        )),
-    }
 }
 
 fn report_oddities(inputs: &input::Inputs, deletes: &Deletes) {

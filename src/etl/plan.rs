@@ -6,6 +6,7 @@ use crate::config::EtlConfig;
 use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Error, Exit, Result};
 use crate::input::{Deletes, ExportLog, InputFile, Inputs, parse_time};
+use crate::output::completion;
 
 /// One table to make.
 #[derive(Debug)]
@@ -101,6 +102,11 @@ pub(super) fn tables(
         ));
     }
     Ok(plans)
+}
+
+/// These tables, and those that every run writes.
+pub(super) fn with_completion<'a>(tables: &[&'a str]) -> Vec<&'a str> {
+    tables.iter().copied().chain([completion::TABLE, completion::ENCOUNTERS]).collect()
 }
 
 /// The export's group and time, from the flags or else from the log.

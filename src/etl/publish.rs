@@ -30,6 +30,7 @@ pub(super) fn publish(
         stop::check()?;
         summary.counts = std::mem::take(&mut table.counts);
         let _alone = run.alone();
+        run.hold.check()?;
         write(run, table, &mut summary)
     });
     summary.error = result.err();

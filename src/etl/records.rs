@@ -10,7 +10,8 @@ use tracing::warn;
 use super::Run;
 use super::plan::TablePlan;
 use super::summary::{Summary, TableSummary};
-use crate::deid::Codebook;
+use crate::claim::JOB_CONFIG;
+use crate::deid::{CODEBOOK, Codebook};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::recorded_url;
 use crate::input::Inputs;
@@ -18,8 +19,7 @@ use crate::memory::budget;
 use crate::store::Folder;
 use crate::ui::peak_memory;
 
-/// The folder of all runs' records below OUTPUT.
-pub(super) const JOB_CONFIG: &str = "JobConfig";
+/// The file in PHI that says what the last runs have done.
 pub(super) const CONTEXT: &str = "context.json";
 
 /// The folder of one run's records.
@@ -32,19 +32,25 @@ pub(super) fn check_codebook(output: &Folder, phi: &Folder) -> Result<()> {
     let Some(config) = newest_config(output)? else { return Ok(()) };
     let Some(expected) = config.get("codebook_id").and_then(Value::as_str) else { return Ok(()) };
     // A PHI folder without a codebook is another one; don't begin one there.
-    let same = Codebook::id_in(phi)?.is_some_and(|id| id == expected);
-    match same {
-        true => Ok(()),
-        false => Err(Error::new(
-            Exit::WrongPhiFolder,
-            format!(
-                "The output folder '{output}' was made with another PHI folder ('{}') than \
-                 '{phi}'. Always use the same PHI folder for an output folder: with another, \
-                 every patient would get a second anonymous ID",
-                config.get("dir_phi").and_then(Value::as_str).unwrap_or("unknown")
-            ),
-        )),
+    let found = Codebook::id_in(phi)?;
+    if found.as_deref() == Some(expected) {
+        return Ok(());
     }
+    let found = match &found {
+        Some(id) => format!("has the codebook {id}"),
+        None if phi.read(CODEBOOK)?.is_some() => "has a codebook without an ID".to_owned(),
+        None => "has no codebook".to_owned(),
+    };
+    Err(Error::new(
+        Exit::WrongPhiFolder,
+        format!(
+            "The output folder '{output}' was made with another PHI folder ('{}') than '{phi}': \
+             with the codebook {expected}, and '{phi}' {found}. Is the PHI folder mounted there, \
+             in a container, too? Always use the same one for an output folder: with another, \
+             every patient would get a second anonymous ID",
+            config.get("dir_phi").and_then(Value::as_str).unwrap_or("unknown")
+        ),
+    ))
 }
 
 /// Refuses to put rows of one codebook into an output folder of another.
@@ -88,14 +94,20 @@ pub(super) fn claim_stamp(
     mut started: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, String)> {
     loop {
-        let stamp = started.format("%Y-%m-%d__%H.%M.%S").to_string();
-        // The PHI folder may serve several output folders.
+        let stamp = stamp(started);
+        // The PHI folder may serve several output folders. This is so that both have one name, where
+        // that can be had; whose rejected rows go where is for [`super::rejects`] to say.
         let free = rejected.child(&stamp).list()?.is_empty();
         if free && output.child(JOB_CONFIG).child(&stamp).write_new("job_config.json", "{}")? {
             return Ok((started, stamp));
         }
         started += Duration::from_secs(1);
     }
+}
+
+/// How folders of a run are named.
+pub(super) fn stamp(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d__%H.%M.%S").to_string()
 }
 
 impl Records {

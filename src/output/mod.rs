@@ -5,6 +5,7 @@ pub mod completion;
 pub mod delta;
 pub mod files;
 pub mod keys;
+pub mod layout;
 pub mod parallel;
 pub mod parquet_file;
 pub mod rows;

@@ -4,6 +4,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::delta;
 use super::files::{FileFormat, FileOptions};
+use super::layout;
 use super::rows::RowSource;
 use super::staged::Staged;
 use super::table::{Merge, TableRun, Written};
@@ -36,11 +37,11 @@ pub struct Sinks(Vec<Sink>);
 impl Sinks {
     /// One format writes right below `output`, several in a folder each.
     pub fn new(output: &Folder, formats: &[OutputFormat], options: SinkOptions) -> Self {
-        let root = |format: &OutputFormat| match formats.len() {
-            1 => output.clone(),
-            _ => output.child(format.name()),
+        let sink = |format: &OutputFormat| Sink {
+            format: *format,
+            root: layout::root(output, *format, formats),
+            options,
         };
-        let sink = |format: &OutputFormat| Sink { format: *format, root: root(format), options };
         Self(formats.iter().map(sink).collect())
     }
 

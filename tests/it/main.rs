@@ -17,6 +17,7 @@ mod dialect;
 mod docs;
 mod emulators;
 mod env_example;
+mod folders;
 mod fuzz;
 mod fuzz_corpus;
 mod gate;

@@ -3,6 +3,7 @@
 use clap::Args;
 use tracing::debug;
 
+use crate::claim::{self, Role};
 use crate::cli::limits::LimitArgs;
 use crate::cli::store::StoreArgs;
 use crate::cli::tls::TlsArgs;
@@ -133,6 +134,7 @@ impl DatabaseArgs {
             ));
         };
         let database = Folder::open_with(database, &options)?;
+        claim::refuse(&database, "--database", &[Role::Phi, Role::Output])?;
         let limits = self.limits.limits();
         let threads = limits.threads;
         debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
@@ -157,6 +159,7 @@ impl DatabaseArgs {
         let tls = self.tls.read(&[cluster.host()])?;
         let cluster = cluster.with_tls(tls);
         let tables = Folder::open_with(tables, &options)?;
+        claim::refuse(&tables, "--tables", &[Role::Phi, Role::Output])?;
         let (limits, work) = (self.limits.limits(), self.limits.work()?);
         let threads = limits.threads;
         let engine = DataFusion::on_cluster(&cluster, tables, input, work.clone(), &limits)?;

@@ -5,6 +5,7 @@ use tracing::warn;
 
 use super::chosen::{Chosen, ChosenArgs};
 use super::database::DatabaseArgs;
+use crate::claim::{self, Role};
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::share::export::{self, Exported, Study};
@@ -50,6 +51,7 @@ impl ExportArgs {
         let studies = self.chosen.studies()?;
         let opened = self.database.open(|_| Ok(Input::Nothing))?;
         let data = Folder::open_with(&self.data_path, &opened.options)?;
+        claim::refuse(&data, "DATA_PATH", &[Role::Phi, Role::Output])?;
         let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
         for study in &studies {
             let study = match study {

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use clap::Args;
 
 use crate::bulk;
+use crate::claim;
 use crate::cli::logging::LoggingArgs;
 use crate::cli::store::StoreArgs;
 use crate::error::{Context, Error, Exit, Result};
@@ -71,6 +72,7 @@ impl UploadArgs {
         let aggregator = Aggregator::new(or(&self.url, DEFAULT_URL), network, &user, id)?;
         signals::install()?;
         // Not beside the exports: what is unpacked to be looked at may turn out to be patients' data.
+        claim::refuse_work_folder(self.work_dir.as_deref())?;
         let work = WorkFolder::apart(self.work_dir.as_deref())?;
         let packages = upload::packages(&data, &self.target, &self.allow_ids, &work)?;
         if self.preview {

@@ -1,0 +1,253 @@
+//! Which folder is for what, and which run is at work in it.
+//!
+//! OUTPUT and PHI each have a marker, a file that says which of the two it is. A folder that was made
+//! before there were markers is known by what is in it. Every command that writes to a folder asks
+//! here first; [`refuse`] changes nothing.
+
+use std::path::Path;
+
+use chrono::{SecondsFormat, Utc};
+
+use crate::config::OutputFormat;
+use crate::deid::policy::RESOURCE_TYPES;
+use crate::deid::{CODEBOOK, MAPPING};
+use crate::error::{Error, Exit, Result};
+use crate::output::layout;
+use crate::store::{Folder, Hold, Sharing};
+
+/// The folder of all runs' records below OUTPUT.
+pub const JOB_CONFIG: &str = "JobConfig";
+/// The folder of all runs' rejected rows below PHI.
+pub const REJECTED: &str = "rejected";
+/// The marker of an OUTPUT folder.
+pub const OUTPUT_MARKER: &str = ".cumulus-output";
+/// The marker of a PHI folder.
+pub const PHI_MARKER: &str = ".cumulus-phi";
+/// Begins the names of ID mappings.
+const MAPPINGS: &str = "codebook-cached-mappings.";
+
+const ABOUT_OUTPUT: &str = "cumulus-etl writes de-identified tables to this folder (OUTPUT), and \
+                            tells it from PHI folders by this file: leave it here.";
+const ABOUT_PHI: &str = "cumulus-etl keeps secrets in this folder (PHI), and tells it from OUTPUT \
+                         folders by this file: leave it here.";
+
+/// What a folder is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// De-identified tables, there to be shared.
+    Output,
+    /// The codebook, the ID mapping and rejected rows.
+    Phi,
+}
+
+/// Refuses a folder that is in use as one of these. `what`: as what the user has named it, like
+/// `OUTPUT`.
+///
+/// # Errors
+/// Exit 22, and a folder that cannot be listed.
+pub fn refuse(folder: &Folder, what: &str, roles: &[Role]) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let (folders, files) = folder.list_direct()?;
+    for role in roles {
+        let sign = match role {
+            Role::Phi => sign_of_phi(&folders, &files),
+            Role::Output => sign_of_output(folder, &folders, &files)?,
+        };
+        let Some(sign) = sign else { continue };
+        let (is, holds) = match role {
+            Role::Output => ("an OUTPUT folder", "de-identified tables and their records"),
+            Role::Phi => ("a PHI folder", "what turns anonymous IDs back into patients"),
+        };
+        return Err(Error::new(
+            Exit::ArgsConflict,
+            format!(
+                "{what} '{folder}' is {is}: there is '{sign}' in it. Such a folder is for {holds}, \
+                 and for nothing else. Nothing was changed. Name another folder; see that folders \
+                 are in their order (INPUT OUTPUT PHI). If '{sign}' came there by mistake, move it \
+                 to where it belongs"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a place for temporary files that is an OUTPUT folder, or inside one: others read there.
+///
+/// # Errors
+/// Exit 22.
+pub fn refuse_work_folder(wanted: Option<&str>) -> Result<()> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let work = Folder::open(wanted)?;
+    let is_output =
+        |path: &&Path| path.join(OUTPUT_MARKER).exists() || path.join(JOB_CONFIG).is_dir();
+    match work.local().and_then(|path| path.ancestors().find(is_output)) {
+        None => Ok(()),
+        Some(output) => Err(Error::new(
+            Exit::ArgsConflict,
+            format!(
+                "--work-dir '{work}' must not be in the OUTPUT folder '{}': temporary files of \
+                 patients' data would lie where others read. Name a folder of its own, or leave \
+                 the option out",
+                output.display()
+            ),
+        )),
+    }
+}
+
+/// What shows that these are the contents of a PHI folder.
+fn sign_of_phi(folders: &[String], files: &[String]) -> Option<String> {
+    let is_secret = |name: &&String| {
+        [PHI_MARKER, CODEBOOK].contains(&name.as_str()) || name.starts_with(MAPPINGS)
+    };
+    // A bucket's object may be anything, and so may what is on a disk by that name.
+    let secret = files.iter().chain(folders).find(is_secret).cloned();
+    let rejected = || folders.iter().find(|name| *name == REJECTED).map(|name| format!("{name}/"));
+    secret.or_else(rejected)
+}
+
+/// What shows that these are the contents of an OUTPUT folder.
+fn sign_of_output(folder: &Folder, folders: &[String], files: &[String]) -> Result<Option<String>> {
+    if files.iter().chain(folders).any(|name| name == OUTPUT_MARKER) {
+        return Ok(Some(OUTPUT_MARKER.to_owned()));
+    }
+    if folders.iter().any(|name| name == JOB_CONFIG) {
+        return Ok(Some(format!("{JOB_CONFIG}/")));
+    }
+    Ok(layout::any_table(folder, folders)?.map(|table| format!("{table}/")))
+}
+
+/// Marks a PHI folder, which must exist, as what it is.
+///
+/// # Errors
+/// A folder that cannot be written, or that has become an OUTPUT meanwhile.
+pub fn mark_phi(phi: &Folder) -> Result<()> {
+    // Looked for first: a folder that cannot be written now may still be marked.
+    if phi.read(PHI_MARKER)?.is_none() {
+        phi.write_new(PHI_MARKER, format!("{ABOUT_PHI}\n"))?;
+    }
+    refuse(phi, "PHI", &[Role::Output])
+}
+
+/// Marks an OUTPUT folder, made if need be, and holds it for a run that writes these formats. Waits
+/// for others: Delta tables take runs at the same time, as each is one atomic commit a table; plain
+/// files are replaced as a whole, and need the folder alone.
+///
+/// # Errors
+/// A folder that cannot be written, or that has become a PHI folder meanwhile.
+pub fn hold_output(output: &Folder, formats: &[OutputFormat]) -> Result<Hold> {
+    let is_shared = formats.iter().all(|format| *format == OutputFormat::Deltalake);
+    let sharing = if is_shared { Sharing::Shared } else { Sharing::Alone };
+    output.create()?;
+    let hold = output.hold(OUTPUT_MARKER, ABOUT_OUTPUT, sharing, &this_run(formats))?;
+    refuse(output, "OUTPUT", &[Role::Phi])?;
+    Ok(hold)
+}
+
+/// Which run this is, for those who wait for it.
+fn this_run(formats: &[OutputFormat]) -> String {
+    let formats: Vec<_> = formats.iter().map(|format| format.name()).collect();
+    format!(
+        "process {} on {}, since {}, --output-format {}",
+        std::process::id(),
+        rustix::system::uname().nodename().to_string_lossy(),
+        Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+        formats.join(",")
+    )
+}
+
+/// Removes what runs that died left half written in OUTPUT and PHI: files of names that only this
+/// program gives, at the places where it writes.
+pub fn remove_unfinished(output: &Folder, formats: &[OutputFormat], phi: Option<&Folder>) {
+    let below = |folder: &Folder| -> Vec<Folder> {
+        let folders = folder.list_direct().map(|(folders, _)| folders).unwrap_or_default();
+        folders.iter().map(|name| folder.child(name)).collect()
+    };
+    if let Some(phi) = phi.filter(|phi| phi.local().is_some()) {
+        phi.remove_unfinished();
+        phi.remove_unfinished_of_before(&|name| name == MAPPING);
+        for run in below(&phi.child(REJECTED)) {
+            run.remove_unfinished();
+            run.remove_unfinished_of_before(&|name| {
+                RESOURCE_TYPES.iter().any(|kind| name.strip_prefix(kind) == Some(".ndjson"))
+            });
+        }
+    }
+    if output.local().is_none() {
+        return;
+    }
+    output.remove_unfinished();
+    below(&output.child(JOB_CONFIG)).iter().for_each(Folder::remove_unfinished);
+    for format in formats {
+        layout::remove_unfinished(&layout::root(output, *format, formats));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[&str]) -> Folder {
+        let folder = Folder::open("memory:///").unwrap();
+        for name in files {
+            folder.write(name, "x").unwrap();
+        }
+        folder
+    }
+
+    fn roles(files: &[&str]) -> (bool, bool) {
+        let is = |role| refuse(&folder(files), "X", &[role]).is_err();
+        (is(Role::Output), is(Role::Phi))
+    }
+
+    #[test]
+    fn folders_are_known_by_their_markers_and_by_what_is_in_them() {
+        for name in [
+            ".cumulus-output",
+            "JobConfig/2024-01-01__00.00.00/job_config.json",
+            "patient/_delta_log/00000000000000000000.json",
+            "condition/condition.000.csv",
+            "etl__completion/etl__completion.000.ndjson",
+            "parquet/patient/patient.000.parquet",
+        ] {
+            assert_eq!(roles(&[name]), (true, false), "{name}");
+        }
+        for name in [
+            ".cumulus-phi",
+            "codebook.json",
+            "codebook-cached-mappings.json",
+            "codebook-cached-mappings.parquet",
+            "rejected/2024-01-01__00.00.00/Patient.ndjson",
+        ] {
+            assert_eq!(roles(&[name]), (false, true), "{name}");
+        }
+        for name in
+            ["Patient.000.ndjson", "log.ndjson", "patient/notes.txt", "context.json", "csv/x", "a"]
+        {
+            assert_eq!(roles(&[name]), (false, false), "{name}");
+        }
+        // What a run with swapped folders left: neither is to be used any more.
+        assert_eq!(roles(&["codebook.json", "JobConfig/x/job_config.json"]), (true, true));
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_found_and_what_to_do() {
+        let error = refuse(&folder(&["codebook.json"]), "OUTPUT", &[Role::Phi]).unwrap_err();
+        assert_eq!(error.exit(), Exit::ArgsConflict);
+        for part in ["OUTPUT 'memory:///", "a PHI folder", "'codebook.json'", "INPUT OUTPUT PHI"] {
+            assert!(error.to_string().contains(part), "{part}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_folder_cannot_be_both() {
+        let folder = folder(&[]);
+        let hold = hold_output(&folder, &[OutputFormat::Csv]).unwrap();
+        assert!(mark_phi(&folder).is_err());
+        drop(hold);
+        let folder = Folder::open("memory:///").unwrap();
+        mark_phi(&folder).unwrap();
+        assert!(hold_output(&folder, &[OutputFormat::Deltalake]).is_err());
+    }
+}
