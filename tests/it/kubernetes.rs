@@ -495,7 +495,8 @@ fn start(ground: &dyn Ground, pod: &Pod, index: usize) -> Child {
 
 /// The tables of an OUTPUT, each as sorted rows without when they were written.
 fn tables(output: &Path) -> BTreeMap<String, Vec<String>> {
-    let names = children(output).into_iter().filter(|name| name != "JobConfig");
+    let names =
+        children(output).into_iter().filter(|name| name != "JobConfig" && !name.starts_with('.'));
     let table = |name: String| {
         let mut rows: Vec<_> = read_table(output, "deltalake", &name)
             .into_iter()

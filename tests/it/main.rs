@@ -19,6 +19,7 @@ mod emulators;
 mod env_example;
 mod folders;
 mod fuzz;
+mod folders;
 mod fuzz_corpus;
 mod gate;
 mod goldens;

@@ -372,7 +372,7 @@ fn several_formats_hold_the_same_rows_each_in_its_folder() {
         "--batch-size=2",
     ]);
     let mut folders: Vec<_> = FORMATS.map(str::to_owned).to_vec();
-    folders.push("JobConfig".into());
+    folders.extend([".cumulus-output", "JobConfig"].map(str::to_owned));
     folders.sort();
     assert_eq!(children(&site.path("out")), folders);
     let expected = site.by_id("out/ndjson", "ndjson", "patient");

@@ -23,7 +23,7 @@ fn an_export_becomes_tables_and_leaves_nothing() {
     // That there are no devices is known now.
     assert_eq!(
         children(&site.path("out")),
-        ["JobConfig", "condition", "device", "etl__completion", "patient"]
+        [".cumulus-output", "JobConfig", "condition", "device", "etl__completion", "patient"]
     );
     let rows = site.table("out", "ndjson", "etl__completion");
     assert_eq!((&rows[0]["group_name"], rows.len()), (&json!("g-1"), 3));
