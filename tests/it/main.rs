@@ -19,7 +19,6 @@ mod emulators;
 mod env_example;
 mod folders;
 mod fuzz;
-mod folders;
 mod fuzz_corpus;
 mod gate;
 mod goldens;
