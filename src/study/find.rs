@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::StudyName;
+use super::folder::StudyFolder;
 use super::manifest::{FILE_NAME, Manifest};
 use crate::error::{Context, Error, Exit, Result};
 
@@ -18,21 +19,21 @@ pub struct Found {
 }
 
 /// The studies in some folders and below, by path within each. A faulty one is part of the result;
-/// a second study of a prefix is an error of that one. An error if a folder is not there.
+/// a second study of a prefix is an error of that one. Links are followed within a folder; a study
+/// that one leads to elsewhere is faulty. An error if a folder is not there.
 pub fn below(folders: &[PathBuf]) -> Result<Vec<Found>> {
     let mut paths = Vec::new();
     let mut seen = HashSet::new();
     for folder in folders {
-        if !folder.is_dir() {
-            let message = format!("there is no folder {}", folder.display());
-            return Err(Error::new(Exit::FolderMissing, message));
-        }
-        collect(folder, &mut seen, &mut paths)?;
+        let root = StudyFolder::new(folder)?;
+        let mut found = Vec::new();
+        collect(&root, folder, &mut seen, &mut found)?;
+        paths.extend(found.into_iter().map(|path| (root.clone(), path)));
     }
     let mut prefixes: Vec<(StudyName, PathBuf)> = Vec::new();
     let mut studies = Vec::new();
-    for path in paths {
-        let study = Manifest::load(&path).and_then(|study| {
+    for (root, path) in paths {
+        let study = Manifest::load(&root, &path).and_then(|study| {
             match prefixes.iter().find(|(prefix, _)| *prefix == study.prefix) {
                 None => Ok(study),
                 Some((prefix, other)) => Err(Error::new(
@@ -49,8 +50,14 @@ pub fn below(folders: &[PathBuf]) -> Result<Vec<Found>> {
     Ok(studies)
 }
 
-/// Adds the manifests in a folder and below; each folder once, whatever links lead to it.
-fn collect(folder: &Path, seen: &mut HashSet<PathBuf>, into: &mut Vec<PathBuf>) -> Result<()> {
+/// Adds the manifests in a folder and below; each folder once, whatever links lead to it. What a link
+/// leads to outside of `root` is not walked through.
+fn collect(
+    root: &StudyFolder,
+    folder: &Path,
+    seen: &mut HashSet<PathBuf>,
+    into: &mut Vec<PathBuf>,
+) -> Result<()> {
     let read = || format!("cannot read {}", folder.display());
     if !seen.insert(folder.canonicalize().with_context(read)?) {
         return Ok(());
@@ -58,13 +65,19 @@ fn collect(folder: &Path, seen: &mut HashSet<PathBuf>, into: &mut Vec<PathBuf>) 
     let mut folders = Vec::new();
     for entry in fs::read_dir(folder).with_context(read)? {
         let entry = entry.with_context(read)?;
+        let path = entry.path();
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !hidden && entry.path().is_dir() {
-            folders.push(entry.path());
+        if !hidden && path.is_dir() {
+            match root.kind(&path) {
+                Ok(_) => folders.push(path),
+                // To load it is the fault that is told.
+                Err(_) if path.join(FILE_NAME).exists() => into.push(path.join(FILE_NAME)),
+                Err(_) => {}
+            }
         } else if entry.file_name() == FILE_NAME {
-            into.push(entry.path());
+            into.push(path);
         }
     }
     folders.sort();
-    folders.iter().try_for_each(|folder| collect(folder, seen, into))
+    folders.iter().try_for_each(|folder| collect(root, folder, seen, into))
 }

@@ -1,34 +1,66 @@
 //! A text file of a study, and faults in it with file and line.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::folder::StudyFolder;
+use crate::bounded;
 use crate::error::{Error, Exit, Result};
+
+/// The largest file of statements that is read, in bytes: what is made of a text takes a hundred
+/// times its size.
+const STATEMENTS: u64 = 8 << 20;
+/// The largest manifest, workflow or data dictionary, of which yet more is made.
+const DECLARATIONS: u64 = 1 << 20;
 
 /// A file of a study as it was read.
 #[derive(Clone, Debug)]
 pub struct Source {
     path: PathBuf,
     text: String,
+    /// What files that it names are looked for in.
+    root: Option<StudyFolder>,
 }
 
 impl Source {
-    /// Reads a file, which must be UTF-8.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            Error::new(Exit::StudyInvalid, format!("{} cannot be read: {error}", path.display()))
-        })?;
+    /// Reads a file of a folder of studies, which must be UTF-8.
+    ///
+    /// # Errors
+    /// What [`StudyFolder::open`] refuses, and what is too large (exit 72).
+    pub fn read(root: &StudyFolder, path: &Path) -> Result<Self> {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let limit = match ending.as_str() {
+            "sql" | "jinja" => STATEMENTS,
+            _ => DECLARATIONS,
+        };
+        let bytes = bounded::read_all(root.open(path)?, limit, "the file");
+        let fault = |why: &str| {
+            let message = format!("{}:1: this cannot be read: {why}", path.display());
+            Error::new(Exit::StudyInvalid, message)
+        };
+        let bytes = bytes.map_err(|error| fault(&error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8 text"))?;
         // Windows' editors put a mark in front that is no part of the text.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-        Ok(Self { path: path.to_owned(), text })
+        Ok(Self { path: path.to_owned(), text, root: Some(root.clone()) })
     }
 
-    /// A text that is said to be a file's.
+    /// A text that is said to be a file's, and names no other files.
     pub fn of(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into() }
+        Self { path: path.into(), text: text.into(), root: None }
+    }
+
+    /// The folder that all files are in that it may name.
+    ///
+    /// # Errors
+    /// It is no file, and may name none.
+    pub fn root(&self) -> Result<&StudyFolder> {
+        self.root.as_ref().ok_or_else(|| {
+            let message = format!("{}: there are no files beside it", self.path.display());
+            Error::new(Exit::StudyInvalid, message)
+        })
     }
 
     /// Where it was read.

@@ -1,13 +1,13 @@
 //! The `file_upload` workflow: tables made of files that come with a study.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::folder::{Kind, StudyFolder};
 use super::source::Source;
 use crate::error::Result;
 
@@ -23,6 +23,8 @@ pub struct UploadTable {
     pub line: usize,
     /// The files, folders replaced by what is in them, sorted within each folder.
     pub files: Vec<PathBuf>,
+    /// The folder of studies that they are opened through.
+    pub root: StudyFolder,
     /// What separates the cells of text files; by their ending if not given.
     pub delimiter: Option<String>,
     /// The columns' types as Hive names them; text if not given.
@@ -124,6 +126,7 @@ impl RawTable {
             name: name.get_ref().clone(),
             line: source.line_of(name),
             files,
+            root: source.root()?.clone(),
             delimiter: self.delimiter.map(Spanned::into_inner),
             col_types: self.col_types,
             create_mode: self.create_mode,
@@ -136,20 +139,16 @@ impl RawTable {
 /// them (`.md`) are none of them.
 fn found(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
     let path = source.folder().join(file.get_ref());
-    let fault = |what: &str| source.fault_at(file, format!("{} {what}", path.display()));
-    let mut files = match path.metadata() {
-        Err(_) => return Err(fault("is not there")),
-        Ok(data) if !data.is_dir() => vec![path.clone()],
-        Ok(_) => {
-            let mut files = Vec::new();
-            collect(&path, &mut files)
-                .map_err(|error| fault(&format!("cannot be read: {error}")))?;
-            if files.is_empty() {
-                return Err(fault("has no files"));
-            }
-            files
-        }
+    let root = source.root()?;
+    let files = match root.kind(&path) {
+        Ok(Kind::File) => Ok(vec![path.clone()]),
+        Ok(Kind::Folder) => root.files(&path),
+        Err(error) => Err(error),
     };
+    let mut files = files.map_err(|error| source.fault_at(file, error.to_string()))?;
+    if files.is_empty() {
+        return Err(source.fault_at(file, format!("{} has no files", path.display())));
+    }
     files.sort();
     let ending = |path: &PathBuf| {
         path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase)
@@ -164,21 +163,4 @@ fn found(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
             Err(source.fault_at(file, format!("{} is none of {known}", path.display())))
         }
     }
-}
-
-/// The files in a folder and below, but hidden ones; links to folders are not followed.
-fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            collect(&path, into)?;
-        } else if path.is_file() {
-            into.push(path);
-        }
-    }
-    Ok(())
 }

@@ -1,19 +1,32 @@
 //! Tables made of spreadsheets (`.xlsx`).
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use calamine::{DataRef, ExcelDateTime, Reader, Xlsx, open_workbook};
+use calamine::{DataRef, ExcelDateTime, Reader, Xlsx};
 use chrono::{NaiveDate, TimeDelta, Timelike};
+use zip::ZipArchive;
 
 use super::upload::TextRows;
 use crate::error::{Error, Exit, Result};
 
 /// Columns that a table can have.
 const COLUMNS: u32 = 4096;
+/// Bytes that members may become: a sheet is read bit by bit, others are kept.
+const SHEET_BYTES: u64 = 512 << 20;
+const OTHER_BYTES: u64 = 64 << 20;
+const ALL_BYTES: u64 = 768 << 20;
+/// Members of a spreadsheet.
+const MEMBERS: usize = 10_000;
+/// Bytes between two tags. A cell has 32,767 characters at most.
+const TEXT: u64 = 4 << 20;
+/// Bytes of the cells of a table.
+const TEXTS: usize = 256 << 20;
+/// Bytes that a shared string takes at least, with its tags.
+const SHORTEST: u64 = 8;
 /// The day after the last that a spreadsheet knows.
 const DAYS: f64 = 2_958_466.0;
 
@@ -22,17 +35,25 @@ type Line = Vec<(u32, String)>;
 
 /// The first sheet: its first row names the columns. Cells are text, whole numbers without a point;
 /// rows without any cell are left out.
-pub fn read(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+pub fn read(path: &Path, file: File) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let invalid = |why: &str| Error::new(Exit::StudyInvalid, format!("{}: {why}", path.display()));
-    let mut book: Xlsx<BufReader<File>> =
-        open_workbook(path).map_err(|_| invalid("this can't be read as a spreadsheet (.xlsx)"))?;
+    bound(&file).map_err(|why| invalid(&why))?;
+    let mut book: Xlsx<BufReader<File>> = Xlsx::new(BufReader::new(file))
+        .map_err(|_| invalid("this can't be read as a spreadsheet (.xlsx)"))?;
     let unreadable = || invalid("the first sheet can't be read");
     let name = book.sheet_names().first().cloned().ok_or_else(unreadable)?;
     // Cell by cell: a sheet as a whole is as large as its farthest cell has it.
     let mut cells = book.worksheet_cells_reader(&name).map_err(|_| unreadable())?;
+    let mut bytes = 0;
     let mut next = || -> Result<Option<(u32, u32, String)>> {
         while let Some(cell) = cells.next_cell().map_err(|_| unreadable())? {
             if let Some(text) = cell_text(cell.get_value()) {
+                // One text may be that of many cells.
+                bytes += text.len();
+                if bytes > TEXTS {
+                    let why = format!("the first sheet's cells have more than {TEXTS} bytes");
+                    return Err(invalid(&why));
+                }
                 let (row, column) = cell.get_position();
                 return Ok(Some((row, column, text)));
             }
@@ -88,6 +109,94 @@ pub fn read(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     };
     batches.extend(rows.take().transpose()?);
     Ok((rows.schema, batches))
+}
+
+/// Checks how much the members of a spreadsheet become when they are unpacked, whatever they say
+/// themselves.
+fn bound(file: &File) -> Result<(), String> {
+    let damaged = |_| "this can't be read as a spreadsheet (.xlsx)".to_owned();
+    let handle = file.try_clone().map_err(|error| error.to_string())?;
+    let mut zip = ZipArchive::new(BufReader::new(handle)).map_err(|_| damaged(()))?;
+    if zip.len() > MEMBERS {
+        return Err(format!("it has more than {MEMBERS} members"));
+    }
+    let mut total = 0;
+    for index in 0..zip.len() {
+        let mut member = zip.by_index(index).map_err(|_| damaged(()))?;
+        let name = member.name().to_ascii_lowercase();
+        let most = if name.contains("worksheets/") { SHEET_BYTES } else { OTHER_BYTES };
+        let mut look = Look::default();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let read = member.read(&mut buffer).map_err(|_| damaged(()))?;
+            if read == 0 {
+                break;
+            }
+            total += read as u64;
+            look.at(&buffer[..read]);
+            if look.bytes > most || total > ALL_BYTES {
+                return Err(format!("{name:?} would become too large when it is unpacked"));
+            }
+            if look.longest > TEXT {
+                return Err(format!("{name:?} has a text of more than {TEXT} bytes"));
+            }
+        }
+        // Room is made for as many shared strings as this says, before one of them is read.
+        if look.promised > look.bytes / SHORTEST + 1 {
+            return Err(format!("{name:?} says that it has far more texts than it has"));
+        }
+    }
+    Ok(())
+}
+
+/// What is seen of a member while it is unpacked.
+#[derive(Default)]
+struct Look {
+    bytes: u64,
+    /// Bytes since the last tag began, and the most there were.
+    run: u64,
+    longest: u64,
+    /// The largest number that comes after [`PROMISE`].
+    promised: u64,
+    /// How much of [`PROMISE`] was just seen; past its end, that its number is awaited.
+    matched: usize,
+    number: Option<u64>,
+    /// Bytes since [`PROMISE`] without a number.
+    waited: usize,
+}
+
+/// The attribute with the number of shared strings.
+const PROMISE: &[u8] = b"uniqueCount";
+
+impl Look {
+    fn at(&mut self, piece: &[u8]) {
+        self.bytes += piece.len() as u64;
+        for byte in piece {
+            self.run = if *byte == b'<' { 0 } else { self.run + 1 };
+            self.longest = self.longest.max(self.run);
+            if self.matched == PROMISE.len() {
+                self.digit(*byte);
+            } else if *byte == PROMISE[self.matched] {
+                self.matched += 1;
+            } else {
+                self.matched = usize::from(*byte == PROMISE[0]);
+            }
+        }
+    }
+
+    fn digit(&mut self, byte: u8) {
+        if byte.is_ascii_digit() {
+            let number = self.number.unwrap_or(0);
+            let number = number.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
+            self.number = Some(number);
+            self.promised = self.promised.max(number);
+            return;
+        }
+        self.waited += 1;
+        if self.number.is_some() || self.waited > 64 {
+            (self.matched, self.number, self.waited) = (0, None, 0);
+        }
+    }
 }
 
 /// What a cell shows; nothing if it is empty, or an error.
@@ -210,7 +319,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.xlsx");
         sheet(&path, &[&[("B3", "x"), ("D3", "y")], &[("D9", "1")], &[("B1048576", "2")]]);
-        let (_, batches) = read(&path).unwrap();
+        let (_, batches) = read(&path, File::open(&path).unwrap()).unwrap();
         assert_eq!(
             pretty_format_batches(&batches).unwrap().to_string(),
             "+---+---+---+\n\
@@ -228,7 +337,7 @@ mod tests {
         let path = dir.path().join("a.xlsx");
         let refused = |cells: &[&[(&str, &str)]]| {
             sheet(&path, cells);
-            read(&path).unwrap_err().to_string()
+            read(&path, File::open(&path).unwrap()).unwrap_err().to_string()
         };
         let error = refused(&[&[("A1", "x")], &[("A2", "1")], &[("XFD1048576", "far")]]);
         assert!(error.contains("row 1048576 has a cell in a column"), "{error}");

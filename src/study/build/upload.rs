@@ -9,9 +9,9 @@ use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use csv::StringRecord;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::spreadsheet;
+use crate::bounded;
 use crate::error::{Context, Error, Exit, Result};
 use crate::study::dialect::column_type;
 use crate::study::engine::{BatchIter, Build, TableInfo};
@@ -71,10 +71,11 @@ fn types(table: &UploadTable) -> Result<Option<Vec<DataType>>> {
 /// A file's columns, and its rows, which are read as they are asked for.
 fn read(path: &Path, table: &UploadTable) -> Result<(SchemaRef, BatchIter<'static>)> {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let file = table.root.open(path)?;
     let (schema, batches) = match ending.as_str() {
-        "parquet" => parquet(path)?,
+        "parquet" => parquet(path, file)?,
         "xlsx" => {
-            let (schema, batches) = spreadsheet::read(path)?;
+            let (schema, batches) = spreadsheet::read(path, file)?;
             (schema, Box::new(batches.into_iter().map(Ok)) as BatchIter<'static>)
         }
         _ => {
@@ -84,7 +85,7 @@ fn read(path: &Path, table: &UploadTable) -> Result<(SchemaRef, BatchIter<'stati
                 _ => b',',
             };
             let given = table.delimiter.as_ref().and_then(|text| text.bytes().next());
-            text(path, given.unwrap_or(usual))?
+            text(path, file, given.unwrap_or(usual))?
         }
     };
     let wanted = wanted(path, &schema, types(table)?)?;
@@ -190,8 +191,7 @@ impl TextRows {
     }
 }
 
-fn text(path: &Path, delimiter: u8) -> Result<(SchemaRef, BatchIter<'static>)> {
-    let file = File::open(path).with_context(|| format!("cannot read '{}'", path.display()))?;
+fn text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, BatchIter<'static>)> {
     let shown = path.display().to_string();
     let invalid = move |line: u64, why: &str| {
         Error::new(Exit::StudyInvalid, format!("{shown}:{line}: {why}"))
@@ -241,13 +241,13 @@ fn why(error: &csv::Error) -> String {
     }
 }
 
-fn parquet(path: &Path) -> Result<(SchemaRef, BatchIter<'static>)> {
+fn parquet(path: &Path, file: File) -> Result<(SchemaRef, BatchIter<'static>)> {
     let shown = path.display().to_string();
     let context = move || format!("cannot read '{shown}'");
-    let file = File::open(path).with_context(&context)?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).with_context(&context)?;
+    let builder = bounded::parquet::reader(file).with_context(&context);
+    let builder = builder.map_err(|error| Error::new(Exit::StudyInvalid, error.to_string()))?;
     let schema = builder.schema().clone();
-    let reader = builder.with_batch_size(BATCH_ROWS).build().with_context(&context)?;
+    let reader = builder.build().with_context(&context)?;
     Ok((schema, Box::new(reader.map(move |batch| batch.with_context(&context)))))
 }
 
@@ -275,7 +275,7 @@ mod tests {
         let path = dir.path().join("a.csv");
         let lines: String = (0..20_000).map(|n| format!("{n},\n")).collect();
         std::fs::write(&path, format!("\u{feff}a,\n{lines}")).unwrap();
-        let (schema, batches) = text(&path, b',').unwrap();
+        let (schema, batches) = text(&path, File::open(&path).unwrap(), b',').unwrap();
         assert_eq!(schema.field(0).name(), "a");
         let sizes: Vec<_> = batches.map(|batch| batch.unwrap().num_rows()).collect();
         assert_eq!(sizes, [8192, 8192, 3616]);

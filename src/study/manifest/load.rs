@@ -2,7 +2,7 @@
 //! no data.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use indexmap::IndexMap;
 use toml::Spanned;
@@ -13,9 +13,10 @@ use super::{
     ALL_STAGES, Action, Content, DEFAULT_STAGE, ExportKind, ExportTable, FILE_NAME, Manifest,
     Place, StudyFile, Work, dictionary,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::study::StudyName;
 use crate::study::counts::CountsTable;
+use crate::study::folder::StudyFolder;
 use crate::study::source::Source;
 use crate::study::sql_file;
 use crate::study::workflow::Workflow;
@@ -25,11 +26,11 @@ const INSTEAD_OF_PYTHON: &str = "Python does not run here. Write the table as SQ
      template of SQL (.sql.jinja) or as a counts workflow (.workflow)";
 
 impl Manifest {
-    /// Reads the manifest of a folder, or of a path to a manifest, with all files that it names.
-    /// The first fault is the error; nothing is changed.
-    pub fn load(path: &Path) -> Result<Self> {
+    /// Reads the manifest of a folder, or of a path to a manifest, with all files that it names, all
+    /// of them below `root`. The first fault is the error; nothing is changed.
+    pub fn load(root: &StudyFolder, path: &Path) -> Result<Self> {
         let path = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
-        Self::read(&Source::read(&path)?)
+        Self::read(&Source::read(root, &path)?)
     }
 
     fn read(source: &Source) -> Result<Self> {
@@ -49,9 +50,7 @@ impl Manifest {
             raw.advanced_options.dedicated_schema.take().map(Spanned::into_inner);
         let dictionary = match &raw.data_dictionary {
             None => Vec::new(),
-            Some(name) => {
-                dictionary::read(&Source::read(&existing(source.folder(), source, name)?)?)?
-            }
+            Some(name) => dictionary::read(&named(source.folder(), source, name)?)?,
         };
         let mut reader = Reader {
             prefix: &prefix,
@@ -63,6 +62,7 @@ impl Manifest {
         let mut stages = reader.stages(source, &mut raw)?;
         stages.values_mut().flatten().for_each(|action| reader.tag(action));
         Ok(Self {
+            root: source.root()?.clone(),
             path: source.path().to_owned(),
             description: raw.description,
             dictionary,
@@ -228,7 +228,7 @@ impl Reader<'_> {
         into: &mut Vec<Action>,
     ) -> Result<()> {
         for file in files {
-            let part = Source::read(&existing(self.folder, source, file)?)?;
+            let part = named(self.folder, source, file)?;
             let raw: RawSubmanifest = part.toml()?;
             let first = into.len();
             for action in raw.actions {
@@ -251,13 +251,16 @@ impl Reader<'_> {
         if lower.ends_with(".py") {
             return Err(source.fault_at(file, format!("{name}: {INSTEAD_OF_PYTHON}")));
         }
-        let path = existing(self.folder, source, file)?;
+        let path = self.folder.join(name);
         let content = if lower.ends_with(".sql.jinja") {
+            // It is read when it is filled in.
+            let there = source.root()?.check(&path);
+            there.map_err(|error| source.fault_at(file, error.to_string()))?;
             Content::Template
         } else if lower.ends_with(".sql") {
-            Content::Sql(self.statements(&Source::read(&path)?)?)
+            Content::Sql(self.statements(&named(self.folder, source, file)?)?)
         } else if names::is_workflow(name) {
-            let workflow = Source::read(&path)?;
+            let workflow = named(self.folder, source, file)?;
             let content = Workflow::read(&workflow)?;
             for (name, line) in content.tables() {
                 let whole = names::own(self.prefix, &name, &workflow, line)?;
@@ -297,11 +300,8 @@ impl Reader<'_> {
             let line = source.line_of(&entry);
             let RawExport { name, description } = entry.into_inner();
             if names::is_workflow(&name) {
-                let path = self.folder.join(&name);
-                if !path.is_file() {
-                    return Err(missing(source, line, &path));
-                }
-                self.workflow_exports(source, line, (kind, &Source::read(&path)?), &mut tables)?;
+                let workflow = at_line(self.folder, source, line, &name)?;
+                self.workflow_exports(source, line, (kind, &workflow), &mut tables)?;
             } else {
                 let name = names::own(self.prefix, &name, source, line)?;
                 self.names.export(&name, source, line)?;
@@ -350,14 +350,17 @@ impl Reader<'_> {
     }
 }
 
-/// The path of a file that counts from the study's folder; an error if it is not there.
-fn existing(folder: &Path, source: &Source, file: &Spanned<String>) -> Result<PathBuf> {
-    let path = folder.join(file.get_ref());
-    if path.is_file() { Ok(path) } else { Err(missing(source, source.line_of(file), &path)) }
+/// A file that counts from the study's folder.
+fn named(folder: &Path, source: &Source, file: &Spanned<String>) -> Result<Source> {
+    at_line(folder, source, source.line_of(file), file.get_ref())
 }
 
-fn missing(source: &Source, line: usize, path: &Path) -> Error {
-    source.fault(line, format!("there is no file {}", path.display()))
+/// The same, named in a line. The fault of a file that can't be had is there, but one of what is in it
+/// has its own place.
+fn at_line(folder: &Path, source: &Source, line: usize, name: &str) -> Result<Source> {
+    let (root, path) = (source.root()?, folder.join(name));
+    root.check(&path).map_err(|error| source.fault(line, error.to_string()))?;
+    Source::read(root, &path)
 }
 
 fn place<T>(source: &Source, value: &Spanned<T>) -> Place {

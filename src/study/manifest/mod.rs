@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 
 use super::StudyName;
+use super::folder::StudyFolder;
 use super::workflow::Workflow;
 use crate::error::{Error, Exit, Result};
 pub use dictionary::Term;
@@ -29,6 +30,8 @@ const ALL_STAGES: &str = "all";
 /// A study that may be built: every file is there, every name is its own.
 #[derive(Clone, Debug)]
 pub struct Manifest {
+    /// The folder that the study was found in: no file of it is elsewhere.
+    pub root: StudyFolder,
     /// The manifest's own path; files of actions count from its folder.
     pub path: PathBuf,
     /// What the study's tables begin with, in lower case, without `__`.

@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::Path;
 
 use super::*;
 use crate::study::manifest::ExportKind::{AnnotatedCube, Cube, Flat, Meta};
@@ -14,10 +15,15 @@ fn study(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
+/// The study of a folder, which is the folder that it is found in.
+fn loaded(folder: &Path) -> Result<Manifest> {
+    Manifest::load(&StudyFolder::new(folder).unwrap(), folder)
+}
+
 /// The message of a study that is not accepted, paths from its folder on.
 fn fault(files: &[(&str, &str)]) -> String {
     let dir = study(files);
-    let error = Manifest::load(dir.path()).unwrap_err();
+    let error = loaded(dir.path()).unwrap_err();
     assert_eq!(error.exit(), Exit::StudyInvalid);
     error.to_string().replace(&format!("{}/", dir.path().display()), "")
 }
@@ -63,7 +69,7 @@ fn stages_run_in_order_and_all_leaves_out_what_is_skipped() {
         ("n.workflow", COUNTS),
         ("part/sub.toml", "[[actions]]\nfiles = ['n.workflow']\n"),
     ]);
-    let manifest = Manifest::load(dir.path()).unwrap();
+    let manifest = loaded(dir.path()).unwrap();
     assert_eq!(&*manifest.prefix, "s");
     assert_eq!(manifest.stages.keys().collect::<Vec<_>>(), ["second", "first"]);
     let all = manifest.stage(None).unwrap();
@@ -94,7 +100,7 @@ fn annotated_counts_are_tagged_when_they_are_listed_by_name() {
         ),
         ("n.workflow", COUNTS),
     ]);
-    let manifest = Manifest::load(dir.path()).unwrap();
+    let manifest = loaded(dir.path()).unwrap();
     let expected = [("s__count_a".to_owned(), Cube), ("s__count_b".to_owned(), AnnotatedCube)];
     assert_eq!(exports(&manifest.stage(None).unwrap()), expected);
 }
@@ -110,7 +116,7 @@ fn a_stage_called_default_runs_alone() {
         ("a.sql", ""),
         ("b.sql", ""),
     ]);
-    let manifest = Manifest::load(dir.path()).unwrap();
+    let manifest = loaded(dir.path()).unwrap();
     assert_eq!(files(&manifest.stage(None).unwrap()), ["b.sql"]);
     assert_eq!(files(&manifest.stage(Some("all")).unwrap()), ["a.sql"]);
 }
@@ -127,7 +133,7 @@ fn the_older_layout_is_one_stage() {
         ("a.sql", "create table s__a as select 1"),
         ("b.sql", ""),
     ]);
-    let manifest = Manifest::load(dir.path()).unwrap();
+    let manifest = loaded(dir.path()).unwrap();
     let actions = manifest.stage(None).unwrap();
     assert_eq!(files(&actions), ["a.sql", "b.sql"]);
     let tables = [
@@ -222,7 +228,7 @@ fn a_schema_of_its_own_stands_for_the_prefix() {
         ),
         ("a.sql", "CREATE TABLE own.x AS SELECT 1"),
     ]);
-    let manifest = Manifest::load(dir.path()).unwrap();
+    let manifest = loaded(dir.path()).unwrap();
     let Work::Build { files, .. } = &manifest.stage(None).unwrap()[0].work else { panic!() };
     assert!(matches!(&files[0].content, Content::Sql(tables) if *tables == ["s__x"]));
 }
@@ -247,7 +253,7 @@ fn dictionaries_are_the_same_in_each_form() {
     };
     for (name, text) in forms {
         let dir = study(&[("manifest.toml", &manifest(name)), (name, text)]);
-        let terms = Manifest::load(dir.path()).unwrap().dictionary;
+        let terms = loaded(dir.path()).unwrap().dictionary;
         assert_eq!(terms.len(), 2, "{name}");
         let first = (terms[0].name.as_str(), terms[0].display.as_deref(), terms[0].kind.as_deref());
         assert_eq!(first, ("x", Some("The x"), Some("month")), "{name}");

@@ -1,0 +1,98 @@
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BinaryArray, Int64Array, ListArray, RecordBatch, StringArray};
+use arrow::datatypes::Int32Type;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use super::*;
+
+fn written(columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+fn opened(bytes: &[u8]) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    reader(file)
+}
+
+fn packed() -> parquet::file::properties::WriterPropertiesBuilder {
+    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()))
+}
+
+#[test]
+fn usual_files_are_read_in_usual_batches() {
+    let numbers: ArrayRef = Arc::new((0..100_000).collect::<Int64Array>());
+    let texts: ArrayRef =
+        Arc::new((0..100_000).map(|n| Some(format!("text {n}"))).collect::<StringArray>());
+    let same: ArrayRef = Arc::new(StringArray::from(vec!["the same"; 100_000]));
+    let lists: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(
+        (0..100_000).map(|n| Some(vec![Some(n); 3])),
+    ));
+    let columns = vec![("n", numbers), ("t", texts), ("s", same), ("l", lists)];
+    for properties in [
+        WriterProperties::builder().build(),
+        packed().build(),
+        packed().set_dictionary_enabled(false).build(),
+        packed().set_writer_version(parquet::file::properties::WriterVersion::PARQUET_2_0).build(),
+    ] {
+        let reader = opened(&written(columns.clone(), properties)).unwrap().build().unwrap();
+        let sizes: Vec<_> = reader.map(|batch| batch.unwrap().num_rows()).collect();
+        assert_eq!(sizes.iter().sum::<usize>(), 100_000);
+        assert_eq!(sizes[0], 8192);
+    }
+}
+
+#[test]
+fn a_small_file_that_becomes_large_is_refused() {
+    let large: ArrayRef = Arc::new(BinaryArray::from(vec![&vec![0_u8; 200 << 20][..]]));
+    for dictionary in [true, false] {
+        let properties = packed().set_dictionary_enabled(dictionary).build();
+        let bytes = written(vec![("x", large.clone())], properties);
+        assert!(bytes.len() < 1 << 20);
+        let error = opened(&bytes).unwrap_err().to_string();
+        assert!(error.contains("too large"), "{error}");
+    }
+}
+
+#[test]
+fn one_value_of_many_rows_makes_batches_small() {
+    let long = "x".repeat(1 << 20);
+    let same: ArrayRef = Arc::new(StringArray::from(vec![long.as_str(); 300]));
+    let properties = packed().set_dictionary_page_size_limit(8 << 20).build();
+    let bytes = written(vec![("a", same.clone()), ("b", same.clone())], properties);
+    let reader = opened(&bytes).unwrap().build().unwrap();
+    let sizes: Vec<_> = reader.map(|batch| batch.unwrap().num_rows()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 300);
+    assert!(sizes[0] <= 128, "{sizes:?}");
+    // The same, each value as what differs from the one before.
+    let properties =
+        packed().set_dictionary_enabled(false).set_encoding(Encoding::DELTA_BYTE_ARRAY).build();
+    let bytes = written(vec![("a", same)], properties);
+    let reader = opened(&bytes).unwrap().build().unwrap();
+    let sizes: Vec<_> = reader.map(|batch| batch.unwrap().num_rows()).collect();
+    assert!(sizes[0] <= 256, "{sizes:?}");
+}
+
+#[test]
+fn no_bytes_make_it_panic() {
+    let numbers: ArrayRef = Arc::new((0..20).collect::<Int64Array>());
+    let texts: ArrayRef = Arc::new((0..20).map(|n| Some(format!("{n}"))).collect::<StringArray>());
+    let whole = written(vec![("n", numbers), ("t", texts)], WriterProperties::builder().build());
+    for place in 0..whole.len() {
+        for byte in [0, 0x7f, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[place] = byte;
+            let _ = opened(&bytes);
+        }
+        let _ = opened(&whole[..place]);
+    }
+}

@@ -1,0 +1,299 @@
+//! The one way to a study's files.
+//!
+//! A study is someone else's text, and its tables may leave the site. So it reads files of the folder
+//! that it was found in (`-s`) and no others: not by an absolute path, not by `..`, not by a link.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
+
+use crate::error::{Context, Error, Exit, Result};
+
+/// The folder that studies were found in, with links resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StudyFolder {
+    real: PathBuf,
+}
+
+/// What is at a path below the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+}
+
+impl StudyFolder {
+    /// The folder at a path, which may be a link.
+    ///
+    /// # Errors
+    /// There is none (exit 54).
+    pub fn new(path: &Path) -> Result<Self> {
+        match path.canonicalize() {
+            Ok(real) if real.is_dir() => Ok(Self { real }),
+            _ => {
+                let message = format!("there is no folder {}", path.display());
+                Err(Error::new(Exit::FolderMissing, message))
+            }
+        }
+    }
+
+    /// Opens a file for reading. Links are followed as long as they lead to a file of this folder.
+    ///
+    /// # Errors
+    /// It is not there, leads out of the folder, or is no regular file (exit 72).
+    pub fn open(&self, path: &Path) -> Result<File> {
+        let (parent, name) = self.parent(path)?;
+        let shown = || format!("{} cannot be read", path.display());
+        // Looked at before it is opened: to open a device can do something, and to open a pipe can
+        // take for ever.
+        let there = statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW).with_context(shown);
+        regular(path, FileType::from_raw_mode(there.map_err(unusable)?.st_mode))?;
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = openat(&parent, &name, flags, Mode::empty()).with_context(shown);
+        let file = file.map_err(unusable)?;
+        // And again: it may be another one by now.
+        let opened = fstat(&file).with_context(shown).map_err(unusable)?;
+        regular(path, FileType::from_raw_mode(opened.st_mode))?;
+        if is_kernels(&file) {
+            return Err(special(path));
+        }
+        Ok(File::from(file))
+    }
+
+    /// What is at a path.
+    ///
+    /// # Errors
+    /// As [`StudyFolder::open`].
+    pub fn kind(&self, path: &Path) -> Result<Kind> {
+        if self.below(path)?.as_os_str().is_empty() {
+            return Ok(Kind::Folder);
+        }
+        let (parent, name) = self.parent(path)?;
+        let there = statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW);
+        let there = there.with_context(|| format!("{} cannot be read", path.display()));
+        match FileType::from_raw_mode(there.map_err(unusable)?.st_mode) {
+            FileType::RegularFile => Ok(Kind::File),
+            FileType::Directory => Ok(Kind::Folder),
+            _ => Err(special(path)),
+        }
+    }
+
+    /// Checks that a path leads to a regular file of this folder.
+    ///
+    /// # Errors
+    /// As [`StudyFolder::open`].
+    pub fn check(&self, path: &Path) -> Result<()> {
+        match self.kind(path)? {
+            Kind::File => Ok(()),
+            Kind::Folder => Err(is_folder(path)),
+        }
+    }
+
+    /// The files in a folder and below it, but hidden ones, in no order. Links to folders are not
+    /// followed.
+    ///
+    /// # Errors
+    /// As [`StudyFolder::open`], for each of them.
+    pub fn files(&self, path: &Path) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        self.collect(path, &mut files)?;
+        Ok(files)
+    }
+
+    fn collect(&self, folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
+        self.below(folder)?;
+        let failed = || format!("{} cannot be read", folder.display());
+        let entries = fs::read_dir(folder).with_context(failed).map_err(unusable)?;
+        for entry in entries {
+            let entry = entry.with_context(failed).map_err(unusable)?;
+            let path = entry.path();
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let is_link = entry.file_type().with_context(failed).map_err(unusable)?.is_symlink();
+            match self.kind(&path)? {
+                Kind::File => into.push(path),
+                Kind::Folder if is_link => {}
+                Kind::Folder => self.collect(&path, into)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a path leads to, counted from this folder.
+    fn below(&self, path: &Path) -> Result<PathBuf> {
+        let real = path.canonicalize().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => missing(path),
+            _ => unusable(Error::failed(format!("{} cannot be read: {error}", path.display()))),
+        })?;
+        match real.strip_prefix(&self.real) {
+            Ok(below) => Ok(below.to_owned()),
+            Err(_) => Err(Error::new(
+                Exit::StudyInvalid,
+                format!(
+                    "{} leads out of {}: a study's files are below the folder that it was found in \
+                     (-s). Copy the file there, or give a folder with -s that has both",
+                    path.display(),
+                    self.real.display()
+                ),
+            )),
+        }
+    }
+
+    /// The folder that a path leads into, and the last part of the path. No link is followed on the
+    /// way down from this folder, so that a link that is put there meanwhile leads nowhere.
+    fn parent(&self, path: &Path) -> Result<(OwnedFd, std::ffi::OsString)> {
+        let below = self.below(path)?;
+        let failed = || format!("{} cannot be read", path.display());
+        let Some(name) = below.file_name().map(OsStr::to_owned) else {
+            return Err(is_folder(path));
+        };
+        let open = |at: &dyn AsFd, part: &Path| {
+            openat(at.as_fd(), part, FOLDER, Mode::empty()).with_context(failed).map_err(unusable)
+        };
+        let mut parent = open(&CWD, &self.real)?;
+        for part in below.parent().into_iter().flat_map(Path::components) {
+            let Component::Normal(part) = part else { continue };
+            parent = open(&parent, Path::new(part))?;
+        }
+        Ok((parent, name))
+    }
+}
+
+/// How folders on the way are opened: they need not be readable.
+#[cfg(target_os = "linux")]
+const FOLDER: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Whether a file is none of a disk, but what the kernel says about itself and its processes.
+#[cfg(target_os = "linux")]
+fn is_kernels(file: &OwnedFd) -> bool {
+    const PROC: i64 = 0x9fa0;
+    const SYSFS: i64 = 0x6265_6572;
+    rustix::fs::fstatfs(file).is_ok_and(|system| [PROC, SYSFS].contains(&(system.f_type as i64)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_kernels(_: &OwnedFd) -> bool {
+    false
+}
+
+fn regular(path: &Path, kind: FileType) -> Result<()> {
+    match kind {
+        FileType::RegularFile => Ok(()),
+        FileType::Directory => Err(is_folder(path)),
+        _ => Err(special(path)),
+    }
+}
+
+fn is_folder(path: &Path) -> Error {
+    let message = format!("{} is a folder, and a file is needed", path.display());
+    Error::new(Exit::StudyInvalid, message)
+}
+
+fn special(path: &Path) -> Error {
+    let message = format!("{} is no regular file: it is not read", path.display());
+    Error::new(Exit::StudyInvalid, message)
+}
+
+fn missing(path: &Path) -> Error {
+    Error::new(Exit::StudyInvalid, format!("there is no file {}", path.display()))
+}
+
+/// A study with a file that can't be used can't be used.
+fn unusable(error: Error) -> Error {
+    Error::new(Exit::StudyInvalid, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn ground() -> (tempfile::TempDir, StudyFolder, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let studies = dir.path().join("studies");
+        fs::create_dir_all(studies.join("s/deep")).unwrap();
+        fs::write(studies.join("s/a.sql"), "own").unwrap();
+        fs::write(dir.path().join("secret"), "secret").unwrap();
+        let folder = StudyFolder::new(&studies).unwrap();
+        (dir, folder, studies)
+    }
+
+    #[test]
+    fn files_of_the_folder_are_read_whatever_the_way_to_them() {
+        let (_dir, folder, studies) = ground();
+        symlink("../a.sql", studies.join("s/deep/link.sql")).unwrap();
+        symlink(studies.join("s/a.sql"), studies.join("absolute.sql")).unwrap();
+        symlink("s", studies.join("t")).unwrap();
+        for path in ["s/a.sql", "s/deep/../a.sql", "s/deep/link.sql", "absolute.sql", "t/a.sql"] {
+            let mut text = String::new();
+            folder.open(&studies.join(path)).unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, "own", "{path}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_read() {
+        let (dir, folder, studies) = ground();
+        symlink(dir.path(), studies.join("out")).unwrap();
+        symlink("../../secret", studies.join("s/secret.sql")).unwrap();
+        symlink("/proc/self/environ", studies.join("s/environ")).unwrap();
+        symlink("loop", studies.join("s/loop")).unwrap();
+        let studies2 = dir.path().join("studies2");
+        fs::create_dir(&studies2).unwrap();
+        fs::write(studies2.join("x"), "secret").unwrap();
+        for path in [
+            "../secret",
+            "s/../../secret",
+            "out/secret",
+            "s/secret.sql",
+            "s/environ",
+            "../studies2/x",
+        ] {
+            let error = folder.open(&studies.join(path)).unwrap_err();
+            assert_eq!(error.exit(), Exit::StudyInvalid, "{path}");
+            assert!(error.to_string().contains("leads out of"), "{path}: {error}");
+        }
+        for path in ["s/loop", "s/none", "s", "."] {
+            let error = folder.open(&studies.join(path)).unwrap_err();
+            assert_eq!(error.exit(), Exit::StudyInvalid, "{path}");
+        }
+        for path in ["/etc/passwd", "/proc/self/environ", "/dev/zero"] {
+            assert!(folder.open(Path::new(path)).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn special_files_are_refused_without_being_opened() {
+        let (_dir, folder, studies) = ground();
+        let fifo = studies.join("s/fifo.csv");
+        rustix::fs::mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(studies.join("s/socket")).unwrap();
+        symlink("fifo.csv", studies.join("s/link.csv")).unwrap();
+        for path in ["s/fifo.csv", "s/socket", "s/link.csv"] {
+            let error = folder.open(&studies.join(path)).unwrap_err().to_string();
+            assert!(error.contains("is no regular file"), "{path}: {error}");
+        }
+        assert!(folder.files(&studies.join("s")).is_err());
+        #[cfg(target_os = "linux")]
+        for (root, path) in
+            [("/proc", "/proc/self/environ"), ("/dev", "/dev/zero"), ("/", "/proc/version")]
+        {
+            let folder = StudyFolder::new(Path::new(root)).unwrap();
+            let error = folder.open(Path::new(path)).unwrap_err().to_string();
+            assert!(error.contains("is no regular file"), "{path}: {error}");
+        }
+    }
+}
