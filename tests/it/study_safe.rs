@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::support::{Ended, Site, children, end, resource};
+use crate::support::{Ended, Site, end, resource};
 
 fn study(site: &Site, name: &str, manifest: &str, files: &[(&str, &str)]) {
     site.file(
@@ -268,15 +268,24 @@ fn a_time_that_is_none_costs_its_own_value_only() {
 }
 
 #[test]
-fn counts_of_what_was_never_deidentified_are_exported_with_a_warning() {
+fn one_statement_is_run_and_no_more() {
     let site = Site::new();
-    patients(&site);
-    let manifest = "[[stages.default]]\nfiles = ['a.sql']\n\
-                    [[stages.default]]\ntype = 'export:counts'\ntables = ['s__a']\n";
-    study(&site, "s", manifest, &[("a.sql", "CREATE TABLE s__a AS SELECT 12 AS cnt, 'x' AS k")]);
-    assert_eq!(build(&site, "s", &[]).code, Some(0));
-    let ended = run(&site, &["export", "-t", "s", "-s", "studies", "out"]);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.err.contains("was not de-identified"), "{ended:?}");
-    assert!(children(&site.path("out/s")).contains(&"s.zip".to_owned()));
+    for sql in [
+        "SELECT 1; DROP TABLE x",
+        "SELECT 1;\n-- then\nSELECT 2",
+        "SELECT ';' AS a;; SELECT 2;",
+        "/* SELECT 0; */ SELECT 1 ; x",
+    ] {
+        let ended = run(&site, &["sql", sql]);
+        assert_eq!(ended.code, Some(72), "{sql}: {ended:?}");
+        assert!(ended.err.contains("there is a second statement here"), "{sql}: {ended:?}");
+        assert_eq!(ended.out, "", "{sql}");
+    }
+    for (sql, shown) in [
+        ("SELECT 1 AS x;", "x\n1\n"),
+        ("SELECT 1 AS x ; ;\n-- the end; really\n/* ; */", "x\n1\n"),
+        ("/* first; */ SELECT 'a;b' AS \"x;y\"", "x;y\na;b\n"),
+    ] {
+        assert_eq!(query(&site, sql), shown, "{sql}");
+    }
 }

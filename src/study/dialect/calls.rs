@@ -288,7 +288,18 @@ fn best(function: &mut Function, largest: bool) -> Result<(), Refused> {
 fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
     let [mut inner] = exactly(args, "try(expression)")?;
     let tried = sqlparser::ast::visit_expressions_mut(&mut inner, |expr| {
+        let arithmetic = matches!(
+            expr,
+            Expr::BinaryOp {
+                op: BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Multiply,
+                ..
+            } | Expr::UnaryOp { op: UnaryOperator::Minus, .. }
+        );
         match expr {
+            _ if arithmetic => {
+                let operation = std::mem::replace(expr, Expr::value(Value::Null));
+                *expr = call(super::functions::TRIED, vec![operation]);
+            }
             Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
             Expr::Function(function) => {
                 let name = name_of(function).unwrap_or_default();

@@ -24,7 +24,7 @@ use sqlparser::ast::{
     self, CreateTable, FromTable, Insert, ObjectName, ObjectType, Query, TableFactor, TableObject,
 };
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Tokenizer;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 pub use lateral::beside;
 pub use planner::simple as column_type;
@@ -118,6 +118,13 @@ impl Refused {
         Self { line: (line > 0).then_some(line), why: why.into() }
     }
 
+    /// More than one statement, where only one is run: the second begins in a line.
+    fn several(line: u64) -> Self {
+        let why =
+            "there is a second statement here; one is run at a time, and none of these was run";
+        Self::at(line, why)
+    }
+
     /// A construct that is valid, and not for this engine.
     fn unsupported(construct: impl Into<String>) -> Self {
         Self::new(format!("{} does not run on the embedded engine", construct.into()))
@@ -137,11 +144,13 @@ pub fn parse(sql: &str) -> Result<Statement, Refused> {
     let mut parser =
         Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);
     let parsed = parser.parse_statement().map_err(|error| text::parse_error(error, sql))?;
+    let ended = parser.consume_token(&Token::SemiColon);
+    while parser.consume_token(&Token::SemiColon) {}
     let rest = parser.peek_token();
-    if !matches!(
-        rest.token,
-        sqlparser::tokenizer::Token::EOF | sqlparser::tokenizer::Token::SemiColon
-    ) {
+    if rest.token != Token::EOF {
+        if ended {
+            return Err(Refused::several(rest.span.start.line));
+        }
         let why = format!("'{}' was not expected here", rest.token);
         return Err(Refused::at(rest.span.start.line, why));
     }
@@ -151,6 +160,19 @@ pub fn parse(sql: &str) -> Result<Statement, Refused> {
         rewrite::query(query)?;
     }
     Ok(Statement { command, spelling })
+}
+
+/// The one statement of a text, without comments before it, for an engine that reads it itself.
+///
+/// # Errors
+/// There are more, or none, or the text can't be cut into words.
+pub fn single(sql: &str) -> Result<Piece, Refused> {
+    let mut pieces = pieces(sql)?.into_iter();
+    match (pieces.next(), pieces.next()) {
+        (Some(statement), None) => Ok(statement),
+        (_, Some(second)) => Err(Refused::several(second.line as u64)),
+        (None, None) => Err(Refused::new("there is no statement")),
+    }
 }
 
 impl Command {

@@ -1,11 +1,19 @@
 //! Trino's functions that the engine has not, or has otherwise.
 
+mod arithmetic;
 mod base;
+mod bounded;
 mod lists;
+mod sum;
 mod text;
 pub mod time;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use datafusion::execution::SessionStateBuilder;
+
+pub use arithmetic::TRIED;
 
 /// `CAST(… AS varchar)`.
 pub const TO_VARCHAR: &str = "to_varchar";
@@ -13,12 +21,19 @@ pub const TO_VARCHAR: &str = "to_varchar";
 /// Adds them to a session.
 pub fn extend(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let functions = builder.scalar_functions().get_or_insert_default();
-    for function in time::all().into_iter().chain(text::all()).chain(lists::all()) {
+    let ours = time::all().into_iter().chain(text::all()).chain(lists::all());
+    for function in ours.chain(arithmetic::all()) {
         // One of the engine's that has the name, or goes by it, too, gives way.
         functions.retain(|known| known.name() != function.name());
         functions.push(function);
     }
-    builder
+    bounded::hold(functions);
+    let aggregates = builder.aggregate_functions().get_or_insert_default();
+    aggregates.retain(|known| known.name() != "sum");
+    aggregates.push(sum::function());
+    // Trino has none of the engine's, and some of them have no end.
+    *builder.table_functions() = Some(HashMap::new());
+    builder.with_analyzer_rule(Arc::new(arithmetic::Checked::new()))
 }
 
 /// The form of a function that gives null where the function fails.

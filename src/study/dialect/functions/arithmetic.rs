@@ -1,0 +1,222 @@
+//! Whole numbers that do not wrap around: what does not fit is an error, as in Trino.
+//!
+//! The engine's own `+`, `-` and `*` give 9223372036854775807 + 1 as a negative number. [`Checked`] puts
+//! functions of ours in their place once the types are known, of columns and literals alike.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
+use datafusion::arrow::compute::kernels::numeric;
+use datafusion::arrow::datatypes::{
+    ArrowNativeTypeOp, DataType, Int8Type, Int16Type, Int32Type, Int64Type,
+};
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::base::{Native, misfit, row_error};
+
+/// What stands around an operator within `TRY`: it becomes the form that gives null.
+pub const TRIED: &str = "__tried";
+const OVERFLOW: &str = "a whole number is out of range (overflow)";
+
+/// The functions, each beside its form that gives null.
+pub fn all() -> Vec<Arc<ScalarUDF>> {
+    let mut all: Vec<_> = Operation::ALL
+        .iter()
+        .flat_map(|operation| [operation.function(false), operation.function(true)])
+        .collect();
+    all.push(Native::udf(
+        TRIED,
+        "try(expression)",
+        |types| if types.len() == 1 { Ok(types.to_vec()) } else { misfit() },
+        |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
+        |args| Ok(args[0].clone()),
+    ));
+    all
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    Negate,
+}
+
+impl Operation {
+    const ALL: [Self; 4] = [Self::Add, Self::Subtract, Self::Multiply, Self::Negate];
+
+    fn of(operator: Operator) -> Option<Self> {
+        match operator {
+            Operator::Plus => Some(Self::Add),
+            Operator::Minus => Some(Self::Subtract),
+            Operator::Multiply => Some(Self::Multiply),
+            _ => None,
+        }
+    }
+
+    fn function(self, tried: bool) -> Arc<ScalarUDF> {
+        let two = |name, run| {
+            Native::udf(
+                name,
+                "arithmetic of two whole numbers",
+                |types| match types {
+                    [a, b] if a == b && a.is_integer() => Ok(types.to_vec()),
+                    [a, b] if whole(a) && whole(b) => Ok(vec![DataType::Int64; 2]),
+                    _ => misfit(),
+                },
+                |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
+                run,
+            )
+        };
+        let one = |name, run| {
+            Native::udf(
+                name,
+                "the negative of a whole number",
+                |types| match types {
+                    [number] if number.is_integer() => Ok(types.to_vec()),
+                    _ => misfit(),
+                },
+                |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
+                run,
+            )
+        };
+        match (self, tried) {
+            (Self::Add, false) => two("__add", |a| checked(numeric::add(&a[0], &a[1]))),
+            (Self::Subtract, false) => two("__subtract", |a| checked(numeric::sub(&a[0], &a[1]))),
+            (Self::Multiply, false) => two("__multiply", |a| checked(numeric::mul(&a[0], &a[1]))),
+            (Self::Negate, false) => one("__negate", |a| checked(numeric::neg(&a[0]))),
+            (Self::Add, true) => two("__try_add", |a| or_null(a, Pairs::Add)),
+            (Self::Subtract, true) => two("__try_subtract", |a| or_null(a, Pairs::Subtract)),
+            (Self::Multiply, true) => two("__try_multiply", |a| or_null(a, Pairs::Multiply)),
+            (Self::Negate, true) => one("__try_negate", |a| or_null(a, Pairs::Negate)),
+        }
+    }
+}
+
+fn whole(data_type: &DataType) -> bool {
+    data_type.is_integer() || *data_type == DataType::Null
+}
+
+fn checked(result: Result<ArrayRef, ArrowError>) -> Result<ArrayRef> {
+    result.map_err(|error| match error {
+        ArrowError::ArithmeticOverflow(_) => row_error(OVERFLOW),
+        other => other.into(),
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Pairs {
+    Add,
+    Subtract,
+    Multiply,
+    Negate,
+}
+
+fn or_null(args: &[ArrayRef], what: Pairs) -> Result<ArrayRef> {
+    match args[0].data_type() {
+        DataType::Int8 => Ok(each::<Int8Type>(args, what)),
+        DataType::Int16 => Ok(each::<Int16Type>(args, what)),
+        DataType::Int32 => Ok(each::<Int32Type>(args, what)),
+        DataType::Int64 => Ok(each::<Int64Type>(args, what)),
+        _ => Err(row_error(OVERFLOW)),
+    }
+}
+
+fn each<T: ArrowPrimitiveType>(args: &[ArrayRef], what: Pairs) -> ArrayRef {
+    let left = args[0].as_primitive::<T>();
+    let right = args.get(1).map_or(left, |right| right.as_primitive::<T>());
+    let values = left.iter().zip(right.iter()).map(|(left, right)| {
+        let (left, right) = (left?, right?);
+        match what {
+            Pairs::Add => left.add_checked(right).ok(),
+            Pairs::Subtract => left.sub_checked(right).ok(),
+            Pairs::Multiply => left.mul_checked(right).ok(),
+            Pairs::Negate => left.neg_checked().ok(),
+        }
+    });
+    Arc::new(values.collect::<PrimitiveArray<T>>())
+}
+
+/// Puts the functions in the place of operators on whole numbers.
+#[derive(Debug)]
+pub struct Checked {
+    functions: Vec<(Operation, Arc<ScalarUDF>, Arc<ScalarUDF>)>,
+}
+
+impl Checked {
+    /// The rule; it follows the one that makes both sides of an operator one type.
+    pub fn new() -> Self {
+        let functions = Operation::ALL
+            .iter()
+            .map(|operation| (*operation, operation.function(false), operation.function(true)));
+        Self { functions: functions.collect() }
+    }
+
+    fn call(&self, operation: Operation, args: Vec<Expr>) -> Expr {
+        let known = self.functions.iter().find(|(known, _, _)| *known == operation);
+        let function = known.map_or_else(|| operation.function(false), |(_, f, _)| f.clone());
+        Expr::ScalarFunction(ScalarFunction::new_udf(function, args))
+    }
+
+    fn expression(&self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+        let is_whole = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| kind.is_integer());
+        match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match Operation::of(op) {
+                Some(operation) if is_whole(&left) && is_whole(&right) => {
+                    Transformed::yes(self.call(operation, vec![*left, *right]))
+                }
+                _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+            },
+            Expr::Negative(inner) if is_whole(&inner) => {
+                Transformed::yes(self.call(Operation::Negate, vec![*inner]))
+            }
+            Expr::ScalarFunction(mut outer) if outer.name() == TRIED && outer.args.len() == 1 => {
+                let inner = outer.args.remove(0);
+                let Expr::ScalarFunction(inner) = inner else { return Transformed::yes(inner) };
+                let known = self.functions.iter().find(|(_, f, _)| f.name() == inner.name());
+                let func = known.map_or(inner.func, |(_, _, tried)| tried.clone());
+                Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, ..inner }))
+            }
+            other => Transformed::no(other),
+        }
+    }
+}
+
+impl AnalyzerRule for Checked {
+    fn name(&self) -> &str {
+        "whole_numbers_do_not_wrap"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let changed = plan.transform_up_with_subqueries(|plan| {
+            let mut schema = merge_schema(&plan.inputs());
+            if let LogicalPlan::TableScan(scan) = &plan {
+                let source = scan.source.schema();
+                schema
+                    .merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &source)?);
+            }
+            let names = NamePreserver::new(&plan);
+            let changed = plan.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let changed = expr.transform_up(|expr| Ok(self.expression(expr, &schema)))?;
+                match changed.transformed {
+                    true => Ok(changed.update_data(|expr| name.restore(expr))),
+                    false => Ok(changed),
+                }
+            })?;
+            match changed.transformed {
+                true => changed.map_data(LogicalPlan::recompute_schema),
+                false => Ok(changed),
+            }
+        })?;
+        Ok(changed.data)
+    }
+}
