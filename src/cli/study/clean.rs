@@ -7,6 +7,7 @@ use super::printed;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::study::StudyName;
+use crate::study::engine::Cleaned;
 use crate::study::engine::datafusion::Input;
 use crate::ui::{counted, signals};
 
@@ -31,10 +32,18 @@ impl CleanArgs {
             self.target.iter().map(|name| StudyName::parse(name)).collect::<Result<_>>()?;
         let opened = self.database.open(|_| Ok(Input::Nothing))?;
         for study in &studies {
-            let tables = counted(opened.engine.tables(study)?.len() as u64, "table");
-            let text = match opened.engine.clean(study)? {
-                true => format!("Removed {tables} of {study}\n"),
-                false => format!("{study} has no tables\n"),
+            let Cleaned { removed, kept } = opened.engine.clean(study)?;
+            let tables = |count: usize| counted(count as u64, "table");
+            let stay = match kept {
+                0 => String::new(),
+                kept => format!(
+                    "; {} whose names have __nlp_, __lib_ or __etl_ in them stay",
+                    tables(kept)
+                ),
+            };
+            let text = match (removed, kept) {
+                (0, 0) => format!("{study} has no tables\n"),
+                (removed, _) => format!("Removed {} of {study}{stay}\n", tables(removed)),
             };
             printed(text.as_bytes())?;
         }

@@ -8,6 +8,7 @@ use crate::error::{Error, Exit, Result};
 use crate::study::counts::CountsTable;
 use crate::study::dialect::{self, Command};
 use crate::study::manifest::{self, Content, Manifest, Place, StudyFile};
+use crate::study::protected;
 use crate::study::source::Source;
 use crate::study::upload::UploadTable;
 use crate::study::workflow::Workflow;
@@ -88,7 +89,17 @@ impl Made<'_> {
             );
             return Err(Error::new(Exit::StudyInvalid, message));
         }
-        self.note(&self.study.table(&name.name), place, true)
+        let whole = self.study.table(&name.name);
+        self.change(&whole, place)?;
+        self.note(&whole, place, true)
+    }
+
+    /// A table that is made, changed or dropped.
+    fn change(&self, whole: &str, place: &Place) -> Result<()> {
+        match protected::name_fault(whole) {
+            None => Ok(()),
+            Some(fault) => Err(Error::new(Exit::StudyInvalid, format!("{place}: {fault}"))),
+        }
     }
 
     /// Takes note of a table. `again`: whether its file may make it more than once.
@@ -112,9 +123,9 @@ fn unit(
 ) -> Result<Unit> {
     let place = |line| Place { file: file.path.clone(), line };
     let work = match &file.content {
-        Content::Sql(_) => statements(&Source::read(&file.path)?, made)?,
+        Content::Sql(_) => statements(&Source::read(&study.root, &file.path)?, made)?,
         Content::Template => {
-            let source = Source::read(&file.path)?;
+            let source = Source::read(&study.root, &file.path)?;
             let text = templates.fill(&source, &file.name)?;
             statements(&Source::of(&file.path, text), made)?
         }
@@ -154,8 +165,18 @@ fn statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Place)>
     for piece in pieces {
         let place = Place { file: source.path().to_owned(), line: piece.line };
         let statement = dialect::parse(&piece.sql).map_err(|refused| fault(piece.line, refused))?;
-        if let Command::Create { name, .. } | Command::Declare { name, .. } = &statement.command {
-            made.check(name, &place)?;
+        match &statement.command {
+            Command::Create { name, .. } | Command::Declare { name, .. } => {
+                made.check(name, &place)?;
+            }
+            Command::Insert { name, .. } | Command::Delete { name, .. } => {
+                made.change(&made.study.table(&name.name), &place)?;
+            }
+            Command::Drop { names, .. } => {
+                let whole = names.iter().map(|name| made.study.table(&name.name));
+                whole.into_iter().try_for_each(|name| made.change(&name, &place))?;
+            }
+            Command::Query(_) => {}
         }
         work.push((Work::Statement(piece.sql), place));
     }

@@ -37,7 +37,26 @@ pub fn build(build: &dyn Build, sources: &Sources, threads: usize, told: Told) -
         Ok(())
     })?;
     let last = bookkeeping(started, Utc::now())?;
-    last.statements.iter().try_for_each(|made| execute(build, made, told))
+    last.statements.iter().try_for_each(|made| keep_books(build, made, told))
+}
+
+/// Makes a table about the build. These are protected, so that those of the last build are there: what
+/// was done is noted after what was done before, the others are made anew.
+fn keep_books(build: &dyn Build, made: &Statement, told: Told) -> Result<()> {
+    let Statement { table, columns, query, .. } = made;
+    if !build.has(table) {
+        return execute(build, made, told);
+    }
+    let failed = |error| named(table, error);
+    if *table == format!("{PREFIX}__lib_transactions") {
+        let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
+        let sql = format!("INSERT INTO {table} ({})\n{query}", names.join(", "));
+        let info = build.execute(&sql).map_err(failed)?;
+        info.iter().for_each(told);
+        return Ok(());
+    }
+    build.execute(&format!("DROP TABLE IF EXISTS {table}")).map_err(failed)?;
+    execute(build, made, told)
 }
 
 fn execute(build: &dyn Build, made: &Statement, told: Told) -> Result<()> {

@@ -12,7 +12,7 @@
 use sqlparser::ast::Ident;
 
 use super::check::COUNT;
-use super::{CountsTable, MISSING};
+use super::{Annotation, CountsTable, MISSING};
 
 /// Which columns a grouping has; the others are rolled up. Bit `i` is column `i`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +134,27 @@ impl CountsTable {
             self.source_sql(),
             groupings.join("\n  UNION ALL ").trim_end(),
             self.finish_sql("finished_rows")
+        )
+    }
+}
+
+impl Annotation {
+    /// A row if the table that explains has several rows of one value.
+    pub fn repeated_sql(&self) -> String {
+        let field = quoted(&self.join_field);
+        format!(
+            "SELECT count(*) AS n FROM {} AS j WHERE j.{field} IS NOT NULL GROUP BY CAST(j.{field} AS \
+             varchar) HAVING count(*) > 1 LIMIT 1",
+            self.join_table
+        )
+    }
+
+    /// Why a table of counts can't be explained by a table with such rows.
+    pub fn repeats(&self, table: &str) -> String {
+        format!(
+            "{table} can't be annotated by {}: several of its rows have the same {}, and they may be \
+             patients'. Annotate by an upload or a vocabulary, or by a table with one row for each {}",
+            self.join_table, self.join_field, self.join_field
         )
     }
 }

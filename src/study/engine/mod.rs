@@ -11,6 +11,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::StudyName;
 use super::counts::CountsTable;
+use super::protected::is_protected;
 use crate::error::{Error, Exit, Result};
 use crate::store::WorkFolder;
 
@@ -44,11 +45,22 @@ pub trait Engine: Send + Sync {
         Ok(false)
     }
 
+    /// Whether a counts workflow has made a table, as far as that is known.
+    fn is_counted(&self, _table: &str) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Checks that tables made of FHIR as it is can be marked as such here.
+    ///
+    /// # Errors
+    /// They can't (exit 72): their exports could not be told from others.
+    fn keeps_marks(&self) -> Result<()>;
+
     /// Begins to change a study's tables. Waits for another run that is at it.
     fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>>;
 
-    /// Removes a study's tables; false if there were none. Waits for another run that is at it.
-    fn clean(&self, study: &StudyName) -> Result<bool>;
+    /// Removes a study's tables, but those that are protected. Waits for another run that is at it.
+    fn clean(&self, study: &StudyName) -> Result<Cleaned>;
 }
 
 /// The query of a table's rows in the order of an export.
@@ -88,20 +100,30 @@ pub struct TableInfo {
 /// What tables a study has when it begins to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start<'a> {
-    /// None: it is built as a whole.
+    /// None but protected ones: it is built as a whole.
     Empty,
     /// Those that it had, but for these, in any case: a part is built.
     Without(&'a [String]),
 }
 
 impl Start<'_> {
-    /// Whether a table is still there.
+    /// Whether a table is still there. Those that are protected always are.
     fn keeps(self, table: &str) -> bool {
-        match self {
-            Self::Empty => false,
-            Self::Without(gone) => !gone.iter().any(|gone| same_name(gone, table)),
-        }
+        is_protected(table)
+            || match self {
+                Self::Empty => false,
+                Self::Without(gone) => !gone.iter().any(|gone| same_name(gone, table)),
+            }
     }
+}
+
+/// What came of cleaning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Tables that were removed.
+    pub removed: usize,
+    /// Tables that are protected, and stay.
+    pub kept: usize,
 }
 
 /// Whether two names are the same but for case.
@@ -127,8 +149,16 @@ pub trait Build: Send + Sync {
     /// Makes a table of counts.
     fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo>;
 
-    /// Makes a table of rows that come from outside.
+    /// Makes a table of rows that come with a study.
     fn load(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo>;
+
+    /// Makes a table of an archive's rows, which may be patients'.
+    fn import(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+        self.load(name, schema, rows)
+    }
+
+    /// From now on the study is one that was built from FHIR as it is.
+    fn mark_raw(&self) {}
 
     /// Whether there is a table of this name now.
     fn has(&self, name: &str) -> bool;

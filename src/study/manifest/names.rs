@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Place;
 use crate::error::{Error, Result};
+use crate::study::protected;
 use crate::study::source::Source;
 
 /// What separates a study's prefix from a table's name.
@@ -12,6 +13,8 @@ const SEPARATOR: &str = "__";
 
 /// The prefix of the tables that the main job makes about itself.
 const MAIN_JOB: &str = "etl";
+/// Prefixes that stand for kinds of tables, not for studies.
+const RESERVED: [&str; 2] = ["lib", "nlp"];
 
 /// Why a text can't be a study's prefix, if it can't.
 pub fn prefix_fault(prefix: &str) -> Option<&'static str> {
@@ -22,6 +25,9 @@ pub fn prefix_fault(prefix: &str) -> Option<&'static str> {
     }
     if prefix.eq_ignore_ascii_case(MAIN_JOB) {
         return Some("tables that begin with etl__ are the main job's");
+    }
+    if RESERVED.iter().any(|reserved| prefix.eq_ignore_ascii_case(reserved)) {
+        return Some("'lib' and 'nlp' are reserved: within a study's name they protect a table");
     }
     // Or the tables of study `a` could not be told from those of `a__b` or `a_`.
     (prefix.contains(SEPARATOR) || prefix.ends_with('_'))
@@ -84,7 +90,15 @@ pub fn own(prefix: &str, name: &str, source: &Source, line: usize) -> Result<Str
         Some((before, _)) if !before.eq_ignore_ascii_case(prefix) => {
             Err(foreign(prefix, name, source, line))
         }
-        _ => Ok(whole(prefix, name)),
+        _ => permitted(whole(prefix, name), source, line),
+    }
+}
+
+/// The whole name, unless no study may have such a table.
+fn permitted(whole: String, source: &Source, line: usize) -> Result<String> {
+    match protected::name_fault(&whole) {
+        None => Ok(whole),
+        Some(fault) => Err(source.fault(line, fault)),
     }
 }
 
@@ -99,13 +113,13 @@ pub fn own_in_sql(
 ) -> Result<String> {
     let same = |schema: &str| dedicated_schema.is_some_and(|own| own.eq_ignore_ascii_case(schema));
     match schema {
-        Some(schema) if same(schema) => Ok(whole(prefix, name)),
+        Some(schema) if same(schema) => permitted(whole(prefix, name), source, line),
         Some(schema) => {
             let message = format!("{schema}.{name} is in a schema that is not this study's");
             Err(source.fault(line, message))
         }
         None if name.split_once(SEPARATOR).is_some_and(|(p, _)| p.eq_ignore_ascii_case(prefix)) => {
-            Ok(whole(prefix, name))
+            permitted(whole(prefix, name), source, line)
         }
         None => Err(foreign(prefix, name, source, line)),
     }

@@ -8,10 +8,11 @@ use tracing::info;
 
 use super::counts::cube_sql;
 use super::unload::quoted;
-use super::{Athena, loading, metadata};
-use crate::error::Result;
+use super::{Athena, loading, metadata, results};
+use crate::error::{Error, Exit, Result};
 use crate::study::counts::CountsTable;
 use crate::study::engine::{BatchIter, Build, TableInfo};
+use crate::study::protected::VOCABULARIES;
 use crate::study::source::Source;
 use crate::study::sql_file;
 use crate::ui::thousands;
@@ -21,17 +22,49 @@ pub(super) struct AthenaBuild<'a> {
     athena: &'a Athena,
     study: String,
     tables: Mutex<BTreeSet<String>>,
+    /// Tables of rows that came with the study.
+    uploads: Mutex<BTreeSet<String>>,
     before: u64,
 }
 
 impl<'a> AthenaBuild<'a> {
     pub fn new(athena: &'a Athena, study: &str, tables: BTreeSet<String>) -> Self {
         let before = athena.scanned();
-        Self { athena, study: study.to_lowercase(), tables: Mutex::new(tables), before }
+        let (study, tables) = (study.to_lowercase(), Mutex::new(tables));
+        Self { athena, study, tables, uploads: Mutex::default(), before }
     }
 
     fn tables(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn uploads(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses to explain counts by rows that may be patients': where several of them have one value,
+    /// each would be a row of the counts. Of other tables than vocabularies, and those that this build
+    /// has uploaded, nobody knows here what they were made of.
+    fn check_annotation(&self, name: &str, counts: &CountsTable) -> Result<()> {
+        let Some(annotation) = &counts.annotation else { return Ok(()) };
+        let parts: Vec<_> = annotation.join_table.0.iter().filter_map(|p| p.as_ident()).collect();
+        let parts: Vec<_> = parts.into_iter().map(|part| part.value.to_lowercase()).collect();
+        let (schema, table) = match parts.as_slice() {
+            [.., schema, table] => (Some(schema.as_str()), table.as_str()),
+            [table] => (None, table.as_str()),
+            [] => (None, ""),
+        };
+        let study = table.split_once("__").map(|(study, _)| study).or(schema);
+        let is_vocabulary = study.is_some_and(|study| VOCABULARIES.contains(&study));
+        if is_vocabulary || (schema.is_none() && self.uploads().contains(table)) {
+            return Ok(());
+        }
+        for batch in results::query(&self.athena.queries, &annotation.repeated_sql())?.batches {
+            if batch?.num_rows() > 0 {
+                return Err(Error::new(Exit::StudyInvalid, annotation.repeats(name)));
+            }
+        }
+        Ok(())
     }
 
     fn made(&self, name: &str) -> TableInfo {
@@ -59,6 +92,7 @@ impl Build for AthenaBuild<'_> {
 
     fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
         let name = name.to_lowercase();
+        self.check_annotation(&name, counts)?;
         let sql = format!("CREATE TABLE {} AS\n{}", quoted(&name), cube_sql(counts));
         self.athena.queries.run(&name, &sql)?;
         Ok(self.made(&name))
@@ -69,7 +103,14 @@ impl Build for AthenaBuild<'_> {
         let name = name.to_lowercase();
         let info = loading::load(self.athena, &self.study, &name, &schema, rows)?;
         self.made(&name);
+        self.uploads().insert(name);
         Ok(info)
+    }
+
+    fn import(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+        let name = name.to_lowercase();
+        let info = loading::load(self.athena, &self.study, &name, &schema, rows)?;
+        Ok(TableInfo { rows: info.rows, ..self.made(&name) })
     }
 
     fn has(&self, name: &str) -> bool {

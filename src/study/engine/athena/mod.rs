@@ -30,10 +30,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::datafusion::{DataFusion, Input, Limits};
-use super::{BatchIter, Build, Engine, Rows, Start, TableInfo, missing, sorted_sql};
-use crate::error::Result;
+use super::{BatchIter, Build, Cleaned, Engine, Rows, Start, TableInfo, missing, sorted_sql};
+use crate::error::{Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::StudyName;
+use crate::study::protected::is_protected;
 use build::AthenaBuild;
 pub use counts::cube_sql;
 use metadata::Kind;
@@ -137,10 +138,18 @@ impl Engine for Athena {
         Ok(Box::new(AthenaBuild::new(self, study, names)))
     }
 
-    fn clean(&self, study: &StudyName) -> Result<bool> {
+    fn keeps_marks(&self) -> Result<()> {
+        let message = "this archive was built from FHIR that was not de-identified, which Athena has \
+                       no mark for: import it into a database of the embedded engine (--database)";
+        Err(Error::new(Exit::StudyInvalid, message))
+    }
+
+    fn clean(&self, study: &StudyName) -> Result<Cleaned> {
         let tables = metadata::of_study(&self.queries, study)?;
-        self.drop_all(&tables)?;
-        Ok(!tables.is_empty())
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            tables.into_iter().partition(|table| is_protected(&table.name));
+        self.drop_all(&gone)?;
+        Ok(Cleaned { removed: gone.len(), kept: kept.len() })
     }
 }
 

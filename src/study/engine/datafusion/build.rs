@@ -16,6 +16,7 @@ use crate::study::StudyName;
 use crate::study::counts::CountsTable;
 use crate::study::dialect::{self, Command, Statement, Table};
 use crate::study::engine::{BatchIter, Build, Rows, Start, TableInfo};
+use crate::study::protected::VOCABULARIES;
 
 /// A study that is being built.
 pub struct Building<'a> {
@@ -49,7 +50,7 @@ impl<'a> Building<'a> {
         let mut tables = Vec::new();
         for table in change.tables().iter().filter(|table| start.keeps(&table.name)) {
             let opened = engine.runner.tables.open_stored(change.folder(), table)?;
-            engine.runner.tables.put(&table.name, opened);
+            engine.runner.tables.put(&table.name, opened, table.of_patients);
             tables.push((table.name.to_lowercase(), table.clone()));
         }
         if !tables.is_empty() && change.was_raw() {
@@ -115,8 +116,20 @@ impl<'a> Building<'a> {
         TableFile::begin(change.folder(), change.file_name(&table.to_lowercase(), number), schema)
     }
 
-    /// Makes a table of some rows.
-    fn make(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+    /// Whether a statement reads a table whose rows may be patients'.
+    fn reads_patients(&self, statement: &Statement) -> Result<bool> {
+        let query = statement.command.query();
+        query.map_or(Ok(false), |query| self.engine.runner.reads_patients(query))
+    }
+
+    /// Makes a table of some rows, which may be `of_patients`.
+    fn make(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+        rows: BatchIter<'_>,
+        of_patients: bool,
+    ) -> Result<TableInfo> {
         if schema.fields().is_empty() {
             return Err(invalid(format!("{name} would have no columns")));
         }
@@ -125,7 +138,7 @@ impl<'a> Building<'a> {
             file.write(&batch?)?;
         }
         let files = vec![file.finish()?];
-        self.put(StoredTable { name: name.to_owned(), files })
+        self.put(StoredTable { name: name.to_owned(), files, counted: false, of_patients })
     }
 
     /// The lock of a table's changes. Nobody holds two of them.
@@ -136,7 +149,7 @@ impl<'a> Building<'a> {
     fn put(&self, table: StoredTable) -> Result<TableInfo> {
         let info = TableInfo { name: table.name.clone(), rows: Some(table.rows()) };
         let opened = self.engine.runner.tables.open_stored(self.change()?.folder(), &table)?;
-        self.engine.runner.tables.put(&table.name, opened);
+        self.engine.runner.tables.put(&table.name, opened, table.of_patients);
         let lower = table.name.to_lowercase();
         let mut tables = held(&self.tables);
         match tables.iter_mut().find(|(name, _)| *name == lower) {
@@ -159,7 +172,13 @@ impl<'a> Building<'a> {
     }
 
     /// Adds rows to a table.
-    fn insert(&self, name: &str, columns: &[String], rows: Rows) -> Result<TableInfo> {
+    fn insert(
+        &self,
+        name: &str,
+        columns: &[String],
+        rows: Rows,
+        of_patients: bool,
+    ) -> Result<TableInfo> {
         let (Some(mut table), Some(schema)) = (self.stored(name), self.schema(name)?) else {
             return Err(invalid(format!("there is no table {name} to insert into")));
         };
@@ -192,6 +211,8 @@ impl<'a> Building<'a> {
             file.write(&whole.as_struct().into())?;
         }
         table.files.push(file.finish()?);
+        table.of_patients |= of_patients;
+        table.counted = false;
         self.put(table)
     }
 
@@ -200,6 +221,7 @@ impl<'a> Building<'a> {
         // No table of a study can be called so.
         let (source, finished) = (format!("{name}-counted"), format!("{name}-finished"));
         let quoted = |name: &str| format!("\"{name}\"");
+        self.check_annotation(name, counts)?;
         let made = self.query_into(&source, &counts.source_sql()).and_then(|_| {
             let mut file: Option<TableFile> = None;
             for grouping in counts.groupings() {
@@ -213,13 +235,32 @@ impl<'a> Building<'a> {
                 }
             }
             if let Some(file) = file {
-                self.put(StoredTable { name: finished.clone(), files: vec![file.finish()?] })?;
+                let (name, files) = (finished.clone(), vec![file.finish()?]);
+                self.put(StoredTable { name, files, counted: false, of_patients: true })?;
             }
-            self.query_into(name, &counts.finish_sql(&quoted(&finished)))
+            self.query_into(name, &counts.finish_sql(&quoted(&finished)))?;
+            let table = self.stored(name).ok_or_else(|| Error::failed("the table has gone"))?;
+            self.put(StoredTable { counted: true, ..table })
         });
         self.discard(&source);
         self.discard(&finished);
         made
+    }
+
+    /// Refuses to explain counts by rows of patients: where several of them have one value, each
+    /// would be a row of the counts.
+    fn check_annotation(&self, name: &str, counts: &CountsTable) -> Result<()> {
+        let Some(annotation) = &counts.annotation else { return Ok(()) };
+        let statement = dialect::parse(&annotation.repeated_sql()).map_err(refused)?;
+        if !self.reads_patients(&statement)? {
+            return Ok(());
+        }
+        for batch in self.plan(&statement)?.batches {
+            if batch?.num_rows() > 0 {
+                return Err(invalid(annotation.repeats(name)));
+            }
+        }
+        Ok(())
     }
 
     /// Drops a table that no statement can name, and with it its rows.
@@ -236,8 +277,10 @@ impl<'a> Building<'a> {
     }
 
     fn query_into(&self, name: &str, sql: &str) -> Result<TableInfo> {
-        let rows = self.query(sql)?;
-        self.make(name, rows.schema, rows.batches)
+        let statement = dialect::parse(sql).map_err(refused)?;
+        let of_patients = self.reads_patients(&statement)?;
+        let rows = self.plan(&statement)?;
+        self.make(name, rows.schema, rows.batches, of_patients)
     }
 }
 
@@ -259,22 +302,25 @@ impl Build for Building<'_> {
                     let rows = Some(table.rows());
                     return Ok(Some(TableInfo { name: table.name, rows }));
                 }
+                let of_patients = self.reads_patients(&statement)?;
                 let rows = self.plan(&statement)?;
-                self.make(&name, rows.schema, rows.batches).map(Some)
+                self.make(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
             Command::Insert { name, columns, .. } => {
                 let name = self.own(name)?;
                 let lock = self.changing(&name);
                 let _changing = held(&lock);
+                let of_patients = self.reads_patients(&statement)?;
                 let rows = self.plan(&statement)?;
-                self.insert(&name, columns, rows).map(Some)
+                self.insert(&name, columns, rows, of_patients).map(Some)
             }
             Command::Delete { name, .. } => {
                 let name = self.own(name)?;
                 let lock = self.changing(&name);
                 let _changing = held(&lock);
+                let of_patients = self.reads_patients(&statement)?;
                 let rows = self.plan(&statement)?;
-                self.make(&name, rows.schema, rows.batches).map(Some)
+                self.make(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
             Command::Drop { names, if_exists } => {
                 for name in names {
@@ -314,7 +360,19 @@ impl Build for Building<'_> {
         let lock = self.changing(name);
         let _changing = held(&lock);
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
-        self.make(name, write::table_schema(&schema, names)?, rows)
+        self.make(name, write::table_schema(&schema, names)?, rows, false)
+    }
+
+    fn import(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+        let lock = self.changing(name);
+        let _changing = held(&lock);
+        let names = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let of_patients = !VOCABULARIES.contains(&&*self.study);
+        self.make(name, write::table_schema(&schema, names)?, rows, of_patients)
+    }
+
+    fn mark_raw(&self) {
+        self.engine.runner.tables.note_raw();
     }
 
     fn has(&self, name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Which table a name means: one of the study at hand, of another study, or of the sources.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +30,9 @@ pub struct Tables {
     building: Mutex<Option<Building>>,
     /// Whether rows may come from FHIR that nobody has de-identified.
     raw: AtomicBool,
+    /// Tables among those that were opened, or made, whose rows may be patients', by name in lower
+    /// case.
+    of_patients: Mutex<HashSet<String>>,
 }
 
 /// A table that is opened once, by whoever needs it first.
@@ -58,7 +61,8 @@ impl Tables {
     pub fn new(source: Source, database: Database, stores: Stores) -> Self {
         let raw = AtomicBool::new(matches!(source, Source::Ndjson { .. }));
         let (opened, building) = (Mutex::default(), Mutex::default());
-        Self { source, database, stores, opened, building, raw }
+        let of_patients = Mutex::default();
+        Self { source, database, stores, opened, building, raw, of_patients }
     }
 
     /// The studies' tables.
@@ -109,14 +113,31 @@ impl Tables {
         if let Some(ended) = ended {
             let own = |name: &String| study_of(name) == Some(&*ended.study);
             held(&self.opened).retain(|name, _| !own(name));
+            held(&self.of_patients).retain(|name| !own(name));
         }
     }
 
     /// Adds a table of the study that is being built, or puts it in place of the one there was.
-    pub fn put(&self, name: &str, table: ParquetTable) {
+    pub fn put(&self, name: &str, table: ParquetTable, of_patients: bool) {
+        self.note_patients(&name.to_lowercase(), of_patients);
         if let Some(building) = held(&self.building).as_mut() {
             building.tables.insert(name.to_lowercase(), Arc::new(table));
         }
+    }
+
+    fn note_patients(&self, lower: &str, of_patients: bool) {
+        let mut noted = held(&self.of_patients);
+        match of_patients {
+            true => noted.insert(lower.to_owned()),
+            false => noted.remove(lower),
+        };
+    }
+
+    /// Whether a table's rows may be patients': it is of the lake, or was made of such tables. No
+    /// table of that name has none.
+    pub fn is_of_patients(&self, name: &str) -> Result<bool> {
+        self.open(name)?;
+        Ok(held(&self.of_patients).contains(&name.to_lowercase()))
     }
 
     /// Takes a table of the study that is being built away.
@@ -138,15 +159,20 @@ impl Tables {
         // Others who want this table wait; those who want another don't.
         let mut slot = held(&slot);
         if slot.is_none() {
-            *slot = match self.stored(&name)? {
-                Some(table) => Some(Arc::new(table)),
-                None => self.source.open(&name, &self.stores)?.map(Arc::new),
+            let found = match self.stored(&name)? {
+                Some(found) => Some(found),
+                None => self.source.open(&name, &self.stores)?.map(|table| (table, true)),
             };
+            if let Some((table, of_patients)) = found {
+                self.note_patients(&name, of_patients);
+                *slot = Some(Arc::new(table));
+            }
         }
         Ok(slot.clone())
     }
 
-    fn stored(&self, name: &str) -> Result<Option<ParquetTable>> {
+    /// A table of a study that is built, and whether its rows may be patients'.
+    fn stored(&self, name: &str) -> Result<Option<(ParquetTable, bool)>> {
         // What the main job says about itself comes from its tables alone.
         let Some(study) = StudyName::of_table(name) else { return Ok(None) };
         let Some(listing) = self.database.list(&study)? else { return Ok(None) };
@@ -154,7 +180,9 @@ impl Tables {
         if listing.raw && table.is_some() {
             self.note_raw();
         }
-        table.map(|table| self.open_stored(&self.database.folder(&study), table)).transpose()
+        let Some(table) = table else { return Ok(None) };
+        let opened = self.open_stored(&self.database.folder(&study), table)?;
+        Ok(Some((opened, table.of_patients)))
     }
 
     /// A table of a study by its files.

@@ -21,6 +21,8 @@ use uuid::Uuid;
 use crate::error::{Context, Error, Result};
 use crate::store::{Folder, Lock, Version, remove_folder};
 use crate::study::StudyName;
+use crate::study::engine::Cleaned;
+use crate::study::protected::is_protected;
 
 /// The list of a study's tables.
 const LIST: &str = "tables.json";
@@ -59,6 +61,17 @@ pub struct StoredTable {
     pub name: String,
     /// Its files.
     pub files: Vec<StoredFile>,
+    /// Whether a counts workflow has made it.
+    #[serde(default)]
+    pub counted: bool,
+    /// Whether its rows may be patients': it was made of the lake, or nobody knows of what.
+    #[serde(default = "unknown")]
+    pub of_patients: bool,
+}
+
+/// What older lists do not say.
+fn unknown() -> bool {
+    true
 }
 
 /// A file of a table.
@@ -145,14 +158,30 @@ impl Database {
         Ok(change)
     }
 
-    /// Removes a study's tables; false if there were none.
-    pub fn clean(&self, study: &StudyName) -> Result<bool> {
+    /// Removes a study's tables, but those that are protected.
+    pub fn clean(&self, study: &StudyName) -> Result<Cleaned> {
         let folder = self.folder(study);
         if !folder.exists() || (folder.read(LIST)?.is_none() && builds_in(&folder)?.is_empty()) {
-            return Ok(false);
+            return Ok(Cleaned::default());
         }
-        let _lock = self.lock(study)?;
-        let there = folder.read(LIST)?.is_some();
+        let lock = self.lock(study)?;
+        let version = folder.version(LIST)?;
+        // A list that can't be read is of tables that nobody can read.
+        let listing = self.list(study).ok().flatten();
+        let count = listing.as_ref().map_or(0, |listing| listing.tables.len());
+        let kept = listing.map(|mut listing| {
+            listing.tables.retain(|table| is_protected(&table.name));
+            listing.before = Vec::new();
+            listing
+        });
+        if let Some(listing) = kept.filter(|listing| !listing.tables.is_empty()) {
+            let kept = listing.tables.len();
+            lock.check()?;
+            listing.put(&folder, &version)?;
+            let named: HashSet<_> = listing.files().map(|file| file.name.as_str()).collect();
+            remove_unnamed(&folder, &named)?;
+            return Ok(Cleaned { removed: count - kept, kept });
+        }
         // First what makes it a study: what comes to an end here is removed by the next build.
         folder.remove(LIST)?;
         for build in builds_in(&folder)? {
@@ -162,7 +191,7 @@ impl Database {
             // Unless there is something in it that is not ours.
             let _ = std::fs::remove_dir(path);
         }
-        Ok(there)
+        Ok(Cleaned { removed: count, kept: 0 })
     }
 
     fn lock(&self, study: &StudyName) -> Result<Lock> {
@@ -175,6 +204,19 @@ impl Database {
 impl Listing {
     fn files(&self) -> impl Iterator<Item = &StoredFile> {
         self.tables.iter().flat_map(|table| &table.files)
+    }
+
+    /// Puts it in the place of the list of a version.
+    fn put(&self, folder: &Folder, version: &Version) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).context("cannot list the tables")?;
+        match folder.write_over(LIST, text, version)? {
+            true => Ok(()),
+            false => Err(Error::failed(format!(
+                "another run has changed '{}' meanwhile: the study is as that run has made it. \
+                 Build it again if that is not what you want",
+                folder.show(LIST)
+            ))),
+        }
     }
 
     /// The build folders that it names.
@@ -238,16 +280,9 @@ impl Change {
             tables,
             before: self.before.clone(),
         };
-        let text = serde_json::to_string_pretty(&listing).context("cannot list the tables")?;
         // Who was held up for long is taken for dead, and another run may be at it by now.
         self.lock.check()?;
-        if !self.folder.write_over(LIST, text, &self.version)? {
-            return Err(Error::failed(format!(
-                "another run has changed '{}' meanwhile: the study is as that run has made it. \
-                 Build it again if that is not what you want",
-                self.folder.show(LIST)
-            )));
-        }
+        listing.put(&self.folder, &self.version)?;
         let mut keep = listing.builds();
         keep.extend(listing.before.iter().cloned());
         // The study is whole; what could not be removed is removed by the next build.
@@ -273,15 +308,7 @@ impl Change {
             .chain(self.listing.iter().flat_map(Listing::files))
             .map(|file| file.name.as_str())
             .collect();
-        for build in builds_in(&self.folder)? {
-            for entry in self.folder.child(&build).list()? {
-                let name = format!("{build}/{}", entry.name);
-                if !named.contains(name.as_str()) {
-                    self.folder.remove(&name)?;
-                }
-            }
-        }
-        Ok(())
+        remove_unnamed(&self.folder, &named)
     }
 }
 
@@ -295,6 +322,19 @@ impl Drop for Change {
             let _ = remove_all(&self.folder.child(&self.build));
         }
     }
+}
+
+/// Removes files of builds that are none of these.
+fn remove_unnamed(folder: &Folder, named: &HashSet<&str>) -> Result<()> {
+    for build in builds_in(folder)? {
+        for entry in folder.child(&build).list()? {
+            let name = format!("{build}/{}", entry.name);
+            if !named.contains(name.as_str()) {
+                folder.remove(&name)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The folders of builds in a study's folder.
@@ -323,6 +363,8 @@ mod tests {
         StoredTable {
             name: name.to_owned(),
             files: vec![StoredFile { name: file, bytes: 4, rows: 1 }],
+            counted: false,
+            of_patients: true,
         }
     }
 

@@ -34,7 +34,7 @@ use self::run::{Runner, refused};
 pub use self::session::Limits;
 use self::source::Source;
 use self::stores::Stores;
-use super::{Build, Engine, Rows, Start, TableInfo, missing, sorted_sql};
+use super::{Build, Cleaned, Engine, Rows, Start, TableInfo, missing, sorted_sql};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::dialect::{self, Command};
@@ -165,7 +165,18 @@ impl Engine for DataFusion {
         Ok(Box::new(Building::begin(self, study, start)?))
     }
 
-    fn clean(&self, study: &StudyName) -> Result<bool> {
+    fn is_counted(&self, table: &str) -> Result<bool> {
+        let Some(study) = StudyName::of_table(table) else { return Ok(false) };
+        let listing = self.runner.tables.database().list(&study)?;
+        let mut tables = listing.into_iter().flat_map(|listing| listing.tables);
+        Ok(tables.any(|known| known.counted && known.name.eq_ignore_ascii_case(table)))
+    }
+
+    fn keeps_marks(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn clean(&self, study: &StudyName) -> Result<Cleaned> {
         self.runner.tables.database().clean(study)
     }
 }

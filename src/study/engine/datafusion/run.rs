@@ -73,6 +73,17 @@ impl Runner {
         Ok(columns)
     }
 
+    /// Whether a query reads a table whose rows may be patients'.
+    pub fn reads_patients(&self, query: &Query) -> Result<bool> {
+        for (schema, name) in relations(query) {
+            let name = self.tables.whole_name(schema.as_deref(), &name);
+            if self.tables.is_of_patients(&name)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Runs a query.
     pub fn run(self: &Arc<Self>, planned: Planned) -> Result<Rows> {
         let Planned { plan, schema } = planned;
@@ -88,7 +99,7 @@ impl Runner {
 }
 
 /// The tables that a query reads, in lower case, with their schemas; those of its own WITH, too.
-fn relations(query: &Query) -> Vec<(Option<String>, String)> {
+pub fn relations(query: &Query) -> Vec<(Option<String>, String)> {
     struct Names(Vec<(Option<String>, String)>);
 
     impl Visitor for Names {

@@ -148,9 +148,9 @@ fn a_database_can_be_in_a_bucket() {
     assert!(build.has("s__a") && names().len() > before.len());
     drop(build);
     assert_eq!(names(), before);
-    assert!(engine.clean(&name("S")).unwrap());
+    assert_eq!(engine.clean(&name("S")).unwrap().removed, 1);
     assert_eq!(names(), Vec::<String>::new());
-    assert!(!engine.clean(&name("s")).unwrap());
+    assert_eq!(engine.clean(&name("s")).unwrap(), Cleaned::default());
 }
 
 #[test]
@@ -270,12 +270,12 @@ fn what_is_not_a_studys_stays() {
         fs::write(path, "x").unwrap();
     }
     for study in ["s", "patient"] {
-        assert!(!engine.clean(&name(study)).unwrap());
+        assert_eq!(engine.clean(&name(study)).unwrap(), Cleaned::default());
         let build = engine.begin(&name(study), Start::Empty).unwrap();
         build.execute(&format!("CREATE TABLE {study}__a AS SELECT 1 AS x")).unwrap();
         build.commit().unwrap();
-        assert!(engine.clean(&name(study)).unwrap());
-        assert!(!engine.clean(&name(study)).unwrap());
+        assert!(engine.clean(&name(study)).unwrap().removed > 0);
+        assert_eq!(engine.clean(&name(study)).unwrap(), Cleaned::default());
     }
     let files: Vec<_> =
         files(&root.path().join("db")).into_iter().filter(|name| !name.starts_with('.')).collect();
