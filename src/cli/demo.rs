@@ -10,8 +10,7 @@ use crate::claim::{self, Role};
 use crate::config::EtlConfig;
 use crate::demo::{self, Summary};
 use crate::error::Result;
-use crate::share::export::{Study, export};
-use crate::share::screen::Allowed;
+use crate::share::export::{Rules, Study, export};
 use crate::store::{Folder, WorkFolder};
 use crate::study::build::{self, Observer};
 use crate::study::engine::TableInfo;
@@ -124,7 +123,7 @@ fn study(output: &str, database: &str, shared: &str) -> Result<()> {
     let tables = |count: usize| counted(count as u64, "table");
     println!("Built core: {} in {:.1} s", tables(built.tables.len()), built.time.as_secs_f64());
     let exported =
-        export(&engine, &Study::core()?, &Folder::open(shared)?, &Allowed::default(), &work)?;
+        export(&engine, &Study::core()?, &Folder::open(shared)?, &Rules::default(), &work)?;
     println!("Exported {} of core to {}", tables(exported.tables.len()), exported.archive);
     Ok(())
 }

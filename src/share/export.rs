@@ -3,34 +3,41 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::datatypes::SchemaRef;
 use chrono::{SecondsFormat, Utc};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
 use tracing::warn;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::cells::Formulas;
+use super::files::{Files, Style, cannot_write};
 use super::manifest;
 use super::place::{self, Place};
-use super::screen::{Allowed, COUNT, LEAST, Screen};
+use super::screen::{Allowed, LEAST, Screen};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
+use crate::study::counts::CountsTable;
 use crate::study::engine::Engine;
 use crate::study::manifest::{Content, ExportKind, ExportTable, Manifest, Work};
 use crate::study::workflow::Workflow;
 use crate::study::{StudyName, core};
 use crate::ui::thousands;
 
+/// Columns that stand for patients.
+const PATIENTS: [&str; 8] = [
+    "subject_ref",
+    "subject_id",
+    "subject",
+    "patient_ref",
+    "patient_id",
+    "patient",
+    "person_ref",
+    "person_id",
+];
 /// What tables are tagged as that are archived only.
 const ARCHIVE: &str = "archive";
 
@@ -43,8 +50,27 @@ pub struct Study {
     pub tables: Vec<ExportTable>,
     /// What goes with them as `manifest.toml`.
     pub manifest: String,
-    /// The minimum of each table that a counts workflow makes, by name in lower case.
-    minimums: HashMap<String, u64>,
+    /// What the counts workflows count, by the table's name in lower case.
+    counted: HashMap<String, Counted>,
+}
+
+/// What a counts workflow says of a table.
+#[derive(Clone, Debug)]
+struct Counted {
+    /// The smallest count that it keeps.
+    least: u64,
+    /// The column that it counts, if that stands for something else than a patient: many of these
+    /// may be of one.
+    not_patients: Option<String>,
+}
+
+/// Which tables leave although they look as if they must not, and how they are written.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Tables that someone has looked at.
+    pub allowed: Allowed,
+    /// What happens to cells of CSV files that a spreadsheet would run.
+    pub formulas: Formulas,
 }
 
 /// What an export did.
@@ -54,6 +80,8 @@ pub struct Exported {
     pub tables: Vec<String>,
     /// Those that had no rows.
     pub empty: Vec<String>,
+    /// Those that no counts workflow has made, of a study that was made of FHIR as it is.
+    pub withheld: Vec<String>,
     /// Where the zip is.
     pub archive: String,
 }
@@ -70,7 +98,7 @@ impl Study {
             prefix: study.prefix.clone(),
             tables: tables.collect(),
             manifest: manifest::spelled_out(study)?,
-            minimums: minimums(study),
+            counted: counted(study),
         })
     }
 
@@ -79,89 +107,135 @@ impl Study {
         let tables = core::exports()?;
         let about = "FHIR's tables, flattened for analysts";
         let manifest = manifest::declared(core::PREFIX, about, &tables)?;
-        let minimum = |name: &str| format!("{}__{name}", core::PREFIX).to_lowercase();
-        let minimums = core::counts()?.into_iter();
-        let minimums = minimums.map(|table| (minimum(&table.name), table.min_subject)).collect();
-        Ok(Self { prefix: StudyName::parse(core::PREFIX)?, tables, manifest, minimums })
+        let name = |table: &str| format!("{}__{table}", core::PREFIX).to_lowercase();
+        let counted = core::counts()?;
+        let counted = counted.iter().map(|table| (name(&table.name), Counted::of(table, None)));
+        let counted = counted.collect();
+        Ok(Self { prefix: StudyName::parse(core::PREFIX)?, tables, manifest, counted })
     }
 
     /// The smallest count that a table may have; `None` for what is not counts.
     fn least(&self, table: &ExportTable) -> Option<u64> {
         let counts = matches!(table.kind, ExportKind::Cube | ExportKind::AnnotatedCube);
-        let promised = self.minimums.get(&table.name.to_lowercase()).copied();
-        counts.then_some(promised.unwrap_or(LEAST))
+        let promised = self.counted.get(&table.name.to_lowercase()).map(|counted| counted.least);
+        counts.then_some(promised.unwrap_or(LEAST).max(LEAST))
     }
 }
 
-/// What the counts workflows that a study builds promise of their tables.
-fn minimums(study: &Manifest) -> HashMap<String, u64> {
-    let mut minimums = HashMap::new();
+impl Counted {
+    /// `patient`: the column that stands for a patient, as the study declares it.
+    fn of(table: &CountsTable, patient: Option<&str>) -> Self {
+        let is_patient = |id: &String| {
+            let id = id.to_lowercase();
+            PATIENTS.contains(&id.as_str())
+                || patient.is_some_and(|patient| patient.eq_ignore_ascii_case(&id))
+        };
+        // Where there are two counts, both reach the minimum.
+        let by_patients =
+            is_patient(&table.primary_id) || table.secondary_id.as_ref().is_some_and(is_patient);
+        let not_patients = (!by_patients).then(|| table.primary_id.clone());
+        Self { least: table.min_subject, not_patients }
+    }
+}
+
+/// What the counts workflows of a study count.
+fn counted(study: &Manifest) -> HashMap<String, Counted> {
+    let mut counted = HashMap::new();
+    let patient = study.subject_grain_column.as_deref();
     for action in study.stages.values().flatten() {
         let Work::Build { files, .. } = &action.work else { continue };
         for file in files {
             let Content::Workflow(Workflow::Counts(tables)) = &file.content else { continue };
-            let promised = |name: &str| study.table(name).to_lowercase();
-            minimums.extend(tables.iter().map(|table| (promised(&table.name), table.min_subject)));
+            let name = |name: &str| study.table(name).to_lowercase();
+            counted.extend(tables.iter().map(|t| (name(&t.name), Counted::of(t, patient))));
         }
     }
-    minimums
+    counted
 }
 
 /// Writes a study's export to `data/<study>/`, in place of the earlier one.
 ///
+/// Of a study that was made of FHIR as it is, only what counts workflows have made is written, and the
+/// archive is marked: it is not for upload.
+///
 /// # Errors
 /// A table that was not built; one that must not be shared, or not as what it is tagged as, unless it
-/// is `allowed`. The earlier export stays then.
+/// is allowed. The earlier export stays then.
 pub fn export(
     engine: &dyn Engine,
     study: &Study,
     data: &Folder,
-    allowed: &Allowed,
+    rules: &Rules,
     work: &WorkFolder,
 ) -> Result<Exported> {
     if study.tables.is_empty() {
         let message = format!("study '{}' exports no tables", study.prefix);
         return Err(Error::new(Exit::StudyInvalid, message));
     }
-    let mut screens = Vec::new();
+    let identified = engine.is_raw(&study.prefix)?;
+    let mut exported = Exported::default();
+    let mut tables = Vec::new();
     for table in &study.tables {
+        match identified && !engine.is_counted(&table.name)? {
+            true => exported.withheld.push(table.name.clone()),
+            false => tables.push(table),
+        }
+    }
+    if identified {
+        tell_identified(study, &exported.withheld, tables.is_empty())?;
+    }
+    let style = Style { formulas: rules.formulas, identified };
+    let mut screens = Vec::new();
+    for table in &tables {
         let schema = columns(engine, &table.name)?;
         screens.push(Screen::of(&schema, study.least(table)));
     }
     let place = Place::begin(data, &study.prefix, work)?;
-    let mut exported = Exported::default();
     let archive = format!("{}.zip", study.prefix);
     let mut zip = Archive::begin(&place.path(&archive))?;
-    for (table, screen) in study.tables.iter().zip(&mut screens) {
+    for (table, screen) in tables.iter().zip(&mut screens) {
         let (name, tag) = (&table.name, table.kind.tag());
         let csv = place.path(&format!("{name}.{tag}.csv"));
         let parquet = work.path().join(format!("{name}.{tag}.parquet"));
-        if write_table(engine, name, Some(screen), &csv, &parquet, work)? {
+        if write_table(engine, name, Some(screen), (&csv, &parquet, style), work)? {
             zip.add(&format!("{name}.{tag}.parquet"), &parquet)?;
             exported.tables.push(name.clone());
         } else {
             exported.empty.push(name.clone());
         }
     }
-    judge(study, &screens, allowed)?;
-    zip.finish(&study.manifest)?;
+    judge(study, &tables, &screens, &rules.allowed)?;
+    zip.finish(&manifest::noted(&study.manifest, identified, &rules.allowed.small_cells)?)?;
     place.commit()?;
-    for (table, screen) in study.tables.iter().zip(&screens).filter(|(_, screen)| screen.few() > 0)
-    {
+    for (table, screen) in tables.iter().zip(&screens).filter(|(_, screen)| screen.few() > 0) {
         warn!(
             study = %study.prefix,
-            "{}: {} of its cells count fewer than {LEAST}, {}. Look at them before they are shared",
+            "{}: {} of its cells count fewer than {LEAST}, as --allow-small-cells says. Look at them \
+             before they are shared",
             table.name,
-            thousands(screen.few()),
-            match study.minimums.get(&table.name.to_lowercase()) {
-                Some(least) if *least < LEAST =>
-                    format!("as its workflow says (min_subject = {least})"),
-                _ => "as --allow-small-cells says".to_owned(),
-            }
+            thousands(screen.few())
         );
     }
     exported.archive = data.child(&study.prefix).show(&archive);
     Ok(exported)
+}
+
+/// Says what leaves of a study that was made of FHIR as it is.
+fn tell_identified(study: &Study, withheld: &[String], nothing_left: bool) -> Result<()> {
+    let study = &study.prefix;
+    let about = format!(
+        "{study}: made of FHIR that was not de-identified (--load-ndjson-dir): of such tables only those \
+         that a counts workflow makes are exported, and the archive can't be uploaded"
+    );
+    if nothing_left {
+        let message = format!("{about}. It exports none: nothing was exported");
+        return Err(Error::new(Exit::StudyInvalid, message));
+    }
+    match withheld.is_empty() {
+        true => warn!(study = %study, "{about}"),
+        false => warn!(study = %study, "{about}. Left out: {}", withheld.join(", ")),
+    }
+    Ok(())
 }
 
 /// Writes all tables of a study to `data/<study>__<time>.zip`, as Parquet and as CSV. Tables that
@@ -170,12 +244,23 @@ pub fn archive(
     engine: &dyn Engine,
     study: &Study,
     data: &Folder,
+    formulas: Formulas,
     work: &WorkFolder,
 ) -> Result<Exported> {
     let tables = engine.tables(&study.prefix)?;
     if tables.is_empty() {
         return Err(not_built(&study.prefix));
     }
+    let identified = engine.is_raw(&study.prefix)?;
+    if identified {
+        warn!(
+            study = %study.prefix,
+            "{}: made of FHIR that was not de-identified (--load-ndjson-dir): the archive is marked, and \
+             holds patients' data as it is",
+            study.prefix
+        );
+    }
+    let style = Style { formulas, identified };
     let name =
         format!("{}__{}.zip", study.prefix, Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true));
     let local = work.path().join("archive.zip");
@@ -187,7 +272,7 @@ pub fn archive(
         let base = format!("{}.{tag}", table.name);
         let csv = work.path().join(format!("{base}.csv"));
         let parquet = work.path().join(format!("{base}.parquet"));
-        if write_table(engine, &table.name, None, &csv, &parquet, work)? {
+        if write_table(engine, &table.name, None, (&csv, &parquet, style), work)? {
             zip.add(&format!("{base}.csv"), &csv)?;
             zip.add(&format!("{base}.parquet"), &parquet)?;
             exported.tables.push(table.name);
@@ -195,7 +280,7 @@ pub fn archive(
             exported.empty.push(table.name);
         }
     }
-    zip.finish(&study.manifest)?;
+    zip.finish(&manifest::noted(&study.manifest, identified, &[])?)?;
     data.create()?;
     place::send(&local, &data.clone().private(), &name)?;
     exported.archive = data.show(&name);
@@ -219,11 +304,27 @@ fn columns(engine: &dyn Engine, table: &str) -> Result<SchemaRef> {
 }
 
 /// Refuses tables that must not leave as they are; names each, with all that is wrong.
-fn judge(study: &Study, screens: &[Screen], allowed: &Allowed) -> Result<()> {
+fn judge(
+    study: &Study,
+    tables: &[&ExportTable],
+    screens: &[Screen],
+    allowed: &Allowed,
+) -> Result<()> {
     let mut faults = Vec::new();
-    for (table, screen) in study.tables.iter().zip(screens) {
+    for (table, screen) in tables.iter().zip(screens) {
         let name = &table.name;
-        let found = screen.faults(name, allowed.ids(name), allowed.small_cells(name));
+        let small = allowed.small_cells(name);
+        let mut found = screen.faults(name, allowed.ids(name), small);
+        let counted = study.counted.get(&name.to_lowercase());
+        if let Some(column) = counted.and_then(|counted| counted.not_patients.as_ref())
+            && !small
+        {
+            found.push(format!(
+                "it counts {column}, of which one patient may have many: count subject_ref, as \
+                 primary_id or secondary_id. If {column} stands for a patient, or the table may leave \
+                 as it is, allow it by --allow-small-cells {name}"
+            ));
+        }
         let tag = table.kind.tag();
         faults.extend(found.iter().map(|why| format!("{name} is not exported as {tag}: {why}")));
     }
@@ -239,8 +340,7 @@ fn write_table(
     engine: &dyn Engine,
     name: &str,
     mut screen: Option<&mut Screen>,
-    csv: &Path,
-    parquet: &Path,
+    (csv, parquet, style): (&Path, &Path, Style),
     work: &WorkFolder,
 ) -> Result<bool> {
     let rows = engine.sorted(name, work)?;
@@ -255,7 +355,7 @@ fn write_table(
         }
         let files = match &mut out {
             Some(files) => files,
-            None => out.insert(Files::begin(csv, parquet, &rows.schema)?),
+            None => out.insert(Files::begin(csv, parquet, &rows.schema, style)?),
         };
         files.write(&batch)?;
     }
@@ -263,74 +363,6 @@ fn write_table(
         None => Ok(false),
         Some(files) => files.finish().map(|()| true),
     }
-}
-
-/// A table's two files.
-struct Files {
-    csv: csv::Writer<BufWriter<File>>,
-    parquet: ArrowWriter<File>,
-    schema: SchemaRef,
-    /// What is said where one of them can't be written.
-    csv_failed: String,
-    parquet_failed: String,
-}
-
-impl Files {
-    fn begin(csv: &Path, parquet: &Path, schema: &SchemaRef) -> Result<Self> {
-        let [csv_failed, parquet_failed] = [csv, parquet].map(cannot_write);
-        let create = |path: &Path| File::create(path).with_context(|| cannot_write(path));
-        let mut csv = csv::Writer::from_writer(BufWriter::new(create(csv)?));
-        csv.write_record(schema.fields().iter().map(|field| field.name()))
-            .with_context(|| csv_failed.clone())?;
-        let fields: Vec<_> = schema.fields().iter().map(|field| shared(field)).collect();
-        let schema = Arc::new(Schema::new(fields));
-        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let parquet = ArrowWriter::try_new(create(parquet)?, schema.clone(), Some(properties));
-        let parquet = parquet.with_context(|| parquet_failed.clone())?;
-        Ok(Self { csv, parquet, schema, csv_failed, parquet_failed })
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let options = FormatOptions::default()
-            .with_date_format(Some("%Y-%m-%d"))
-            .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
-            .with_null("");
-        let formatters: Vec<_> = batch
-            .columns()
-            .iter()
-            .map(|column| ArrayFormatter::try_new(column, &options))
-            .collect::<Result<_, _>>()
-            .with_context(|| self.csv_failed.clone())?;
-        for row in 0..batch.num_rows() {
-            let cells = formatters.iter().map(|formatter| formatter.value(row).to_string());
-            self.csv.write_record(cells).with_context(|| self.csv_failed.clone())?;
-        }
-        let columns = batch.columns().iter().zip(self.schema.fields());
-        let columns = columns.map(|(column, field)| cast(column, field.data_type()));
-        let failed = || self.parquet_failed.clone();
-        let columns = columns.collect::<Result<Vec<_>, _>>().with_context(failed)?;
-        let batch = RecordBatch::try_new(self.schema.clone(), columns).with_context(failed)?;
-        self.parquet.write(&batch).with_context(failed)
-    }
-
-    fn finish(mut self) -> Result<()> {
-        self.csv.flush().context(self.csv_failed)?;
-        self.parquet.close().context(self.parquet_failed)?;
-        Ok(())
-    }
-}
-
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write '{}'", path.display())
-}
-
-/// A column as others expect it: counts (`cnt`, `cnt_subject_ref`) are 64 bits wide.
-fn shared(field: &Field) -> Field {
-    let name = field.name().to_lowercase();
-    let counts = name.strip_prefix(COUNT).is_some_and(|of| of.is_empty() || of.starts_with('_'));
-    let is_count = counts && field.data_type().is_integer();
-    let data_type = if is_count { DataType::Int64 } else { field.data_type().clone() };
-    Field::new(field.name(), data_type, true)
 }
 
 /// A zip that is being written.
@@ -398,7 +430,7 @@ impl Archive {
     }
 
     fn finish(mut self, manifest: &str) -> Result<()> {
-        self.start("manifest.toml")?;
+        self.start(manifest::FILE_NAME)?;
         self.zip.write_all(manifest.as_bytes()).with_context(|| self.failed.clone())?;
         self.zip.finish().context(self.failed).map(|_| ())
     }

@@ -6,7 +6,9 @@ use std::path::Path;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use zip::ZipArchive;
 
+use super::manifest::{self, IDENTIFIED};
 use super::unpack::Unpacking;
+use crate::bounded;
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::WorkFolder;
 use crate::study::StudyName;
@@ -41,6 +43,9 @@ pub fn import(
     let file = File::open(path).with_context(|| format!("cannot read '{}'", path.display()))?;
     let mut zip = ZipArchive::new(file).map_err(|_| refuse("it is no zip".to_owned()))?;
     let (study, members) = members(&mut zip).map_err(refuse)?;
+    let manifest = zip.by_name(manifest::FILE_NAME).ok().map(manifest::notes).transpose();
+    let notes = manifest.map_err(|error| refuse(error.to_string()))?.unwrap_or_default();
+    let mut identified = notes.identified;
     // All of it is unpacked and looked at before anything is changed. Files are open one at a time:
     // there may be more than a process may have.
     let place = |table: &str| work.path().join(format!("import-{}.parquet", table.to_lowercase()));
@@ -50,9 +55,17 @@ pub fn import(
         let mut file =
             File::create(&path).with_context(|| format!("cannot write '{}'", path.display()))?;
         unpacking.unpack(&mut zip, member.index, &mut file).map_err(refuse)?;
-        reader(&path).map_err(|_| refuse(format!("{} is no Parquet file", member.table)))?;
+        let opened = reader(&path).map_err(|error| refuse(format!("{}: {error}", member.table)))?;
+        let notes = opened.metadata().file_metadata().key_value_metadata();
+        identified |= notes.is_some_and(|notes| notes.iter().any(|note| note.key == IDENTIFIED));
+    }
+    if identified {
+        engine.keeps_marks().map_err(|error| refuse(error.to_string()))?;
     }
     let build = engine.begin(&StudyName::parse(&study)?, Start::Empty)?;
+    if identified {
+        build.mark_raw();
+    }
     let mut tables = Vec::new();
     for Member { table, .. } in members {
         let path = place(&table);
@@ -61,7 +74,7 @@ pub fn import(
         let schema = reader.schema().clone();
         let batches = reader.build().with_context(|| context.clone())?;
         let batches = batches.map(move |batch| batch.context(context.clone()));
-        tables.push(build.load(&table, schema, Box::new(batches))?);
+        tables.push(build.import(&table, schema, Box::new(batches))?);
         std::fs::remove_file(&path)
             .with_context(|| format!("cannot remove '{}'", path.display()))?;
     }
@@ -70,9 +83,8 @@ pub fn import(
 }
 
 fn reader(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let failed = || format!("cannot read '{}'", path.display());
-    let file = File::open(path).with_context(failed)?;
-    ParquetRecordBatchReaderBuilder::try_new(file).with_context(failed)
+    let file = File::open(path).with_context(|| format!("cannot read '{}'", path.display()))?;
+    bounded::parquet::reader(file)
 }
 
 fn members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> {
@@ -88,7 +100,7 @@ fn members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> 
         if !plain || name.contains("..") || !member.is_file() {
             return Err("a member's name is no plain file name".to_owned());
         }
-        if name == "manifest.toml" || name.ends_with(".csv") {
+        if name == manifest::FILE_NAME || name.ends_with(".csv") {
             continue;
         }
         let known = name.strip_suffix(".parquet").and_then(|name| name.rsplit_once('.'));

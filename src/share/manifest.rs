@@ -1,10 +1,68 @@
 //! The manifest that goes with an export: the study's own, with workflows' tables spelled out.
 
+use std::io::Read;
+
 use toml::{Table, Value};
 
-use crate::error::{Context, Result};
+use crate::bounded;
+use crate::error::{Context, Error, Result};
 use crate::study::manifest::{ExportKind, ExportTable, Manifest, Term, Work};
 use crate::study::source::Source;
+
+/// What it is called in an archive.
+pub const FILE_NAME: &str = "manifest.toml";
+/// Says in an archive's manifest, and in its Parquet files, that their rows were made of FHIR as it is.
+pub const IDENTIFIED: &str = "made_of_identified_data";
+/// Says in an archive's manifest which tables may have counts of few.
+const SMALL_CELLS: &str = "allowed_small_cells";
+/// The largest manifest of an archive that is read, in bytes.
+const LARGEST: u64 = 4 << 20;
+
+/// What an archive's manifest says about the archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Whether its tables were made of FHIR as it is.
+    pub identified: bool,
+    /// The tables that may have counts of few.
+    pub small_cells: Vec<String>,
+}
+
+/// The manifest with notes about the archive that it goes into.
+///
+/// # Errors
+/// A text that is no manifest.
+pub fn noted(text: &str, identified: bool, small_cells: &[String]) -> Result<String> {
+    if !identified && small_cells.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let mut table: Table = toml::from_str(text).context("cannot write the study's manifest")?;
+    if identified {
+        table.insert(IDENTIFIED.to_owned(), true.into());
+    }
+    if !small_cells.is_empty() {
+        let names = small_cells.iter().map(|name| Value::from(name.clone()));
+        table.insert(SMALL_CELLS.to_owned(), Value::Array(names.collect()));
+    }
+    toml::to_string(&table).context("cannot write the study's manifest")
+}
+
+/// Reads the notes in an archive's manifest.
+///
+/// # Errors
+/// What is no manifest, or too large for one.
+pub fn notes(manifest: impl Read) -> Result<Notes> {
+    let bytes = bounded::read_all(manifest, LARGEST, "manifest.toml")?;
+    let text = str::from_utf8(&bytes).context("manifest.toml is not UTF-8 text")?;
+    let table: Table = toml::from_str(text)
+        .map_err(|error: toml::de::Error| Error::failed(error.message().to_owned()))
+        .context("manifest.toml is no TOML")?;
+    let names = table.get(SMALL_CELLS).and_then(Value::as_array).into_iter().flatten();
+    Ok(Notes {
+        // Whatever it says but no: a mark that is not understood is a mark.
+        identified: table.get(IDENTIFIED).is_some_and(|mark| mark.as_bool() != Some(false)),
+        small_cells: names.filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
+    })
+}
 
 /// The key of the rows of the data dictionary, in a study's own manifest of their file.
 const DICTIONARY: &str = "data_dictionary";
@@ -14,7 +72,7 @@ const DICTIONARY: &str = "data_dictionary";
 /// # Errors
 /// A manifest that can't be read any more.
 pub fn spelled_out(study: &Manifest) -> Result<String> {
-    let source = Source::read(&study.path)?;
+    let source = Source::read(&study.root, &study.path)?;
     let mut text: Table = source.toml()?;
     // The tables of each action that exports, by stage and place: submanifests are taken in.
     let mut stages = Table::new();

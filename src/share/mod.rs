@@ -1,6 +1,8 @@
 //! Sharing studies: what leaves the institution, and how.
 
+pub mod cells;
 pub mod export;
+mod files;
 pub mod import;
 mod manifest;
 mod place;

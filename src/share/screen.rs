@@ -144,7 +144,8 @@ impl Screen {
     }
 }
 
-fn is_count(name: &str) -> bool {
+/// Whether a column, by its name, is of counts.
+pub fn is_count(name: &str) -> bool {
     name.eq_ignore_ascii_case(COUNT)
 }
 

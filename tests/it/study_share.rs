@@ -26,18 +26,18 @@ fn export(site: &Site, more: &[&str]) -> Ended {
 
 /// A study whose tables are made by `sql` of 12 patients with anonymous IDs.
 fn built(site: &Site, sql: &str, counts: &str) {
-    let lines: String = (0..12)
+    let rows: Vec<_> = (0..12)
         .map(|number| {
             let id = format!("{number:064x}");
             let year = if number < 3 { "1950-01-01" } else { "1960-01-01" };
-            format!("{}\n", resource("Patient", &id, json!({"birthDate": year})))
+            resource("Patient", &id, json!({"birthDate": year}))
         })
         .collect();
-    site.input("Patient.ndjson", lines);
+    site.lake("patient", &rows);
     site.file("studies/s/a.sql", sql);
     site.file("studies/s/counts.workflow", format!("config_type = 'counts'\n{counts}"));
     exporting(site, "export:counts", &[]);
-    let ended = run(site, &["build", "-t", "s", "-s", "studies", "--load-ndjson-dir", "in"]);
+    let ended = run(site, &["build", "-t", "s", "-s", "studies", "--lake", "lake"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
@@ -102,7 +102,7 @@ fn rows_with_ids_do_not_leave_as_anything() {
 }
 
 #[test]
-fn cells_of_few_leave_only_if_a_workflow_or_the_user_says_so() {
+fn cells_of_few_leave_only_if_the_user_says_so() {
     let site = Site::new();
     let sql = "CREATE TABLE s__by_hand AS SELECT count(*) AS cnt, birthdate AS year FROM patient \
         GROUP BY birthdate;\n\
@@ -138,11 +138,15 @@ fn cells_of_few_leave_only_if_a_workflow_or_the_user_says_so() {
     let told = "s__by_hand: 2 of its cells count fewer than 10, as --allow-small-cells says";
     assert!(ended.err.contains(told), "{ended:?}");
 
+    // A workflow may ask for less; the site says whether that leaves.
     exporting(&site, "export:counts", &["counts.workflow"]);
     let ended = export(&site, &[]);
+    assert_eq!(ended.code, Some(72), "{ended:?}");
+    let told = "s__small is not exported as cube: 2 of its cells count fewer than 10";
+    assert!(ended.err.contains(told), "{ended:?}");
+    let ended = export(&site, &["--allow-small-cells", "S__Small"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let told =
-        "s__small: 2 of its cells count fewer than 10, as its workflow says (min_subject = 0)";
+    let told = "s__small: 2 of its cells count fewer than 10, as --allow-small-cells says";
     assert!(ended.err.contains(told), "{ended:?}");
     assert!(!ended.err.contains("s__usual"), "{ended:?}");
     let csv =
@@ -150,18 +154,82 @@ fn cells_of_few_leave_only_if_a_workflow_or_the_user_says_so() {
     assert_eq!(csv("s__usual"), "cnt,year\n12,\n");
     assert_eq!(csv("s__small"), "cnt,year\n12,\n9,1960-01-01\n3,1950-01-01\n");
     // What the workflow promises now is not what the table was built with.
-    site.file("studies/s/counts.workflow", format!("config_type = 'counts'\n{}", counts(5)));
-    let ended = export(&site, &[]);
+    let more = count("usual", 13) + &count("small", 13);
+    site.file("studies/s/counts.workflow", format!("config_type = 'counts'\n{more}"));
+    let ended = export(&site, &["--allow-small-cells", "s__small"]);
     assert_eq!(ended.code, Some(72), "{ended:?}");
-    assert!(
-        ended.err.contains("s__small is not exported as cube: 1 of its cells counts fewer than 5")
-    );
+    let told = "s__usual is not exported as cube: 1 of its cells counts fewer than 13";
+    assert!(ended.err.contains(told), "{ended:?}");
+}
+
+#[test]
+fn what_is_no_patient_is_not_counted_for_one() {
+    let site = Site::new();
+    let sql = "CREATE TABLE s__visit AS SELECT n AS encounter_ref, 'x' AS subject_ref, 'a' AS year, n \
+        AS pat FROM UNNEST(sequence(1, 40)) AS t (n);\n";
+    let visits = |name: &str, ids: &str| {
+        format!("[tables.{name}]\nsource_table = 's__visit'\ntable_cols = ['year']\n{ids}\n")
+    };
+    let counts = [
+        visits("visits", "primary_id = 'encounter_ref'"),
+        visits("pat", "primary_id = 'pat'"),
+        visits("both", "primary_id = 'encounter_ref'\nsecondary_id = 'SUBJECT_REF'"),
+    ];
+    built(&site, &format!("{PATIENTS}{sql}"), &counts.concat());
+    for table in ["visits", "pat"] {
+        exporting(&site, "export:counts", &[table]);
+        let ended = export(&site, &[]);
+        assert_eq!(ended.code, Some(72), "{table}: {ended:?}");
+        assert!(ended.err.contains("of which one patient may have many"), "{ended:?}");
+        assert!(!site.path("out/s").exists());
+        let ended = export(&site, &["--allow-small-cells", &format!("s__{table}")]);
+        assert_eq!(ended.code, Some(0), "{table}: {ended:?}");
+        fs::remove_dir_all(site.path("out")).unwrap();
+    }
+    // 40 visits of one patient are no cell where patients are counted, too.
+    exporting(&site, "export:counts", &["both", "visits"]);
+    let ended = export(&site, &["--allow-small-cells", "s__visits"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("without rows, so not exported: s__both"), "{ended:?}");
+}
+
+#[test]
+fn what_a_spreadsheet_would_run_is_written_as_text() {
+    let site = Site::new();
+    let sql = "CREATE TABLE s__odd AS SELECT 12 AS cnt, -5 AS n, t AS \"=kind\", '+1.5' AS \"-sum\" FROM \
+        (VALUES ('=HYPERLINK(1)'), ('+cmd|x'), ('@a'), ('-1'), ('-x'), (chr(9) || '=1'), ('＝1'), ('plain')) AS v \
+        (t);\n";
+    built(&site, &format!("{PATIENTS}{sql}"), NO_COUNTS);
+    exporting(&site, "export:counts", &["odd"]);
+    let csv = || fs::read_to_string(site.path("out/s/s__odd.cube.csv")).unwrap();
+    assert_eq!(export(&site, &[]).code, Some(0));
+    let cells = ["＝1", "plain", "@a", "=HYPERLINK(1)", "-x", "-1", "+cmd|x", "\t=1"];
+    let line = |cell: &str, kept: bool| {
+        let odd = !kept && !["plain", "-1"].contains(&cell);
+        format!("12,-5,{}{cell},+1.5\n", if odd { "'" } else { "" })
+    };
+    let lines = |kept: bool| cells.map(|cell| line(cell, kept)).concat();
+    assert_eq!(csv(), format!("cnt,n,'=kind,'-sum\n{}", lines(false)));
+    assert_eq!(export(&site, &["--csv-formulas", "keep"]).code, Some(0));
+    assert_eq!(csv(), format!("cnt,n,=kind,-sum\n{}", lines(true)));
+    // Archives have CSV files, too; the rows of Parquet are what they are.
+    assert_eq!(export(&site, &["--archive"]).code, Some(0));
+    let archive = children(&site.path("out")).into_iter().find(|name| name.starts_with("s__"));
+    let file = fs::File::open(site.path(&format!("out/{}", archive.unwrap()))).unwrap();
+    let mut text = String::new();
+    let mut zip = zip::ZipArchive::new(file).unwrap();
+    zip.by_name("s__odd.cube.csv").unwrap().read_to_string(&mut text).unwrap();
+    assert!(text.contains("'=HYPERLINK(1)"), "{text}");
+    let again = run(&site, &["import", "-a", "out/s/s.zip"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let sql = "SELECT count(*) AS n FROM s__odd WHERE \"=kind\" LIKE '=%'";
+    assert!(run(&site, &["sql", sql]).out.contains("| 1 |"));
 }
 
 #[test]
 fn tables_about_the_study_leave_by_an_older_manifest() {
     let site = Site::new();
-    site.rows("Patient.ndjson", &[resource("Patient", "a", json!({}))]);
+    site.lake("patient", &[resource("Patient", "a", json!({}))]);
     site.file(
         "studies/s/manifest.toml",
         "study_prefix = 's'\n[sql_config]\nfile_names = ['a.sql']\n[export_config]\n\
@@ -173,7 +241,7 @@ fn tables_about_the_study_leave_by_an_older_manifest() {
          CREATE TABLE s__meta_date AS SELECT DATE '2024-01-01' AS min_date;\n\
          CREATE TABLE s__meta_version AS SELECT 2 AS data_package_version;\n",
     );
-    let built = run(&site, &["build", "-t", "s", "-s", "studies", "--load-ndjson-dir", "in"]);
+    let built = run(&site, &["build", "-t", "s", "-s", "studies", "--lake", "lake"]);
     assert_eq!(built.code, Some(0), "{built:?}");
     let ended = export(&site, &[]);
     assert_eq!(ended.code, Some(0), "{ended:?}");

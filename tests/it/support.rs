@@ -48,6 +48,12 @@ impl Site {
         self.path(name).to_str().unwrap().to_owned()
     }
 
+    /// Writes a table of a lake as the main job would, with these rows, in `lake`.
+    pub fn lake(&self, table: &str, rows: &[Value]) {
+        let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        self.file(&format!("lake/{table}/{table}.000.ndjson"), lines);
+    }
+
     /// Writes a file of rows below INPUT.
     pub fn rows(&self, name: &str, rows: &[Value]) {
         let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();

@@ -1,14 +1,14 @@
 //! `cumulus-etl study export`
 
-use clap::Args;
-use tracing::warn;
+use clap::{Args, ValueEnum};
 
 use super::chosen::{Chosen, ChosenArgs};
 use super::database::DatabaseArgs;
 use crate::claim::{self, Role};
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
-use crate::share::export::{self, Exported, Study};
+use crate::share::cells::Formulas;
+use crate::share::export::{self, Exported, Rules, Study};
 use crate::share::screen::Allowed;
 use crate::store::Folder;
 use crate::study::engine::datafusion::Input;
@@ -33,6 +33,10 @@ pub struct ExportArgs {
     /// at it, and there is none; may be given several times
     #[arg(long, value_name = "TABLE")]
     allow_ids: Vec<String>,
+    /// Cells of CSV files that a spreadsheet would run as a formula (= + - @ …): escape puts a ' before
+    /// them
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = CsvFormulas::Escape)]
+    csv_formulas: CsvFormulas,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
@@ -41,6 +45,15 @@ pub struct ExportArgs {
     #[arg(value_name = "DATA_PATH", env = "CUMULUS_LIBRARY_DATA_PATH")]
     #[arg(default_value = "./data_export")]
     data_path: String,
+}
+
+/// What happens to cells that a spreadsheet would run.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CsvFormulas {
+    /// They are shown as text
+    Escape,
+    /// They stay as they are
+    Keep,
 }
 
 impl ExportArgs {
@@ -53,22 +66,20 @@ impl ExportArgs {
         let data = Folder::open_with(&self.data_path, &opened.options)?;
         claim::refuse(&data, "DATA_PATH", &[Role::Phi, Role::Output])?;
         let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
+        let formulas = match self.csv_formulas {
+            CsvFormulas::Escape => Formulas::Escape,
+            CsvFormulas::Keep => Formulas::Keep,
+        };
+        let rules = Rules { allowed, formulas };
         for study in &studies {
             let study = match study {
                 Chosen::Own(study) => Study::of(study, self.stage.as_deref())?,
                 Chosen::Core => Study::core()?,
             };
-            if opened.engine.is_raw(&study.prefix)? {
-                warn!(
-                    study = &*study.prefix,
-                    "{}: made of FHIR that was not de-identified (--load-ndjson-dir). Look at its \
-                     tables before you share them: nothing but counts should leave",
-                    study.prefix
-                );
-            }
+            let engine = &*opened.engine;
             let exported = match self.archive {
-                true => export::archive(&*opened.engine, &study, &data, &opened.work)?,
-                false => export::export(&*opened.engine, &study, &data, &allowed, &opened.work)?,
+                true => export::archive(engine, &study, &data, formulas, &opened.work)?,
+                false => export::export(engine, &study, &data, &rules, &opened.work)?,
             };
             print(&study.prefix, &exported);
         }

@@ -10,6 +10,7 @@ use crate::cli::logging::LoggingArgs;
 use crate::cli::store::StoreArgs;
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::Secret;
+use crate::share::screen::Allowed;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
 use crate::store::{Folder, WorkFolder};
 use crate::ui::{signals, thousands};
@@ -45,6 +46,10 @@ pub struct UploadArgs {
     /// it, and there is none; may be given several times
     #[arg(long, value_name = "TABLE")]
     allow_ids: Vec<String>,
+    /// Table that is sent although it counts fewer than 10 patients somewhere, and its export was not
+    /// allowed to: you have looked at it, and may share it; may be given several times
+    #[arg(long, value_name = "TABLE")]
+    allow_small_cells: Vec<String>,
     /// Local folder for temporary files [default: the system's]
     #[arg(long, value_name = "DIR")]
     work_dir: Option<String>,
@@ -74,7 +79,8 @@ impl UploadArgs {
         // Not beside the exports: what is unpacked to be looked at may turn out to be patients' data.
         claim::refuse_work_folder(self.work_dir.as_deref())?;
         let work = WorkFolder::apart(self.work_dir.as_deref())?;
-        let packages = upload::packages(&data, &self.target, &self.allow_ids, &work)?;
+        let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
+        let packages = upload::packages(&data, &self.target, &allowed, &work)?;
         if self.preview {
             let text = upload::preview(&aggregator, &packages);
             return io::stdout().write_all(text.as_bytes()).context("cannot print");

@@ -10,6 +10,7 @@
 //! All studies of a call are checked before anything is sent of any.
 
 mod aggregator;
+mod layout;
 mod package;
 mod preview;
 mod receipt;
@@ -57,19 +58,18 @@ impl Failure {
 }
 
 /// The exports to send: those of `targets`, else every one in `data`. Each is checked; if any must
-/// not be sent, that is the error (exit 73), and it names all that is wrong. What looks like an
-/// anonymous ID in the tables `allow_ids` is none. Temporary files go to `work`.
+/// not be sent, that is the error (exit 73), and it names all that is wrong, but for what is `allowed`.
+/// Temporary files go to `work`.
 pub fn packages(
     data: &Folder,
     targets: &[String],
-    allow_ids: &[String],
+    allowed: &Allowed,
     work: &WorkFolder,
 ) -> Result<Vec<Package>> {
-    let allowed = Allowed { ids: allow_ids.to_vec(), ..Allowed::default() };
     let studies = if targets.is_empty() { package::exported(data)? } else { distinct(targets) };
     let (mut packages, mut faults) = (Vec::new(), Vec::new());
     for study in studies {
-        match Package::open(data, &study, &allowed, work) {
+        match Package::open(data, &study, allowed, work) {
             Ok(package) => packages.push(package),
             Err(error) => faults.push(error),
         }

@@ -13,9 +13,12 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
+use super::layout;
+use crate::bounded;
 use crate::error::{Context, Error, Exit, Result};
 use crate::http;
-use crate::share::screen::{Allowed, LEAST, Pieces, Screen};
+use crate::share::manifest::{self, IDENTIFIED};
+use crate::share::screen::{Allowed, LEAST, Pieces, Screen, holds_id, is_count};
 use crate::share::unpack::Unpacking;
 use crate::store::{Folder, WorkFolder};
 
@@ -24,7 +27,7 @@ const SHARED: [&str; 4] = [".cube.", ".annotated_cube.", ".flat.", ".meta."];
 /// Those that say that it holds counts.
 const COUNTS: [&str; 2] = [".cube.", ".annotated_cube."];
 /// The member that describes the others.
-const MANIFEST: &str = "manifest.toml";
+const MANIFEST: &str = manifest::FILE_NAME;
 /// The one study that has no dates to share.
 const WITHOUT_DATES: &str = "discovery";
 /// The largest table of metadata that is read, in bytes.
@@ -107,6 +110,7 @@ impl Package {
             .map_err(|error| refused(format!("is no zip file that can be read: {error}")))?;
         let members = members(&mut zip).map_err(|what| refused(what.to_owned()))?;
         check(study, &members).map_err(&refused)?;
+        layout::check(&file, size).map_err(&refused)?;
         let few = look(&members, &mut zip, allowed, work).map_err(&refused)?;
         let version = version(study, &members, &mut zip).map_err(&refused)?;
         let study = study.to_owned();
@@ -175,7 +179,12 @@ fn members(zip: &mut ZipArchive<File>) -> Result<Vec<Member>, &'static str> {
 
 /// Whether all members may leave, and whether those that must be there are.
 fn check(study: &str, members: &[Member]) -> Result<(), String> {
-    let may = |name: &str| name == MANIFEST || SHARED.iter().any(|part| name.contains(part));
+    let plain = |name: &str| name.chars().all(|c| c.is_alphanumeric() || "_.-".contains(c));
+    let table = |name: &str| {
+        let base = name.strip_suffix(".parquet");
+        base.is_some_and(|base| SHARED.iter().any(|part| format!("{base}.").contains(part)))
+    };
+    let may = |name: &str| name == MANIFEST || (plain(name) && table(name));
     let wrong: Vec<_> =
         members.iter().filter(|m| !may(&m.name)).map(|m| format!("{:?}", m.name)).collect();
     if !wrong.is_empty() {
@@ -185,8 +194,8 @@ fn check(study: &str, members: &[Member]) -> Result<(), String> {
         };
         let named = wrong[..wrong.len().min(NAMED)].join(", ");
         return Err(format!(
-            "holds what must not leave: {named}{more}. Members must be counts or metadata ({}, or \
-             {MANIFEST}); is it an archive, or was something added by hand? `study export -t \
+            "holds what must not leave: {named}{more}. Members must be Parquet files of counts or \
+             metadata ({}, each with .parquet at its end), or {MANIFEST}; is it an archive, or was something added by hand? `study export -t \
              {study}` makes it anew",
             SHARED.join(", ")
         ));
@@ -216,10 +225,15 @@ fn look(
 ) -> Result<Vec<(String, u64)>, String> {
     let mut unpacking = Unpacking::default();
     let (mut few, mut faults) = (Vec::new(), Vec::new());
+    let notes = zip.by_name(MANIFEST).map_err(io::Error::other).context("it cannot be unpacked");
+    let notes = notes.and_then(manifest::notes);
+    let notes =
+        notes.map_err(|error| format!("has a '{MANIFEST}' that cannot be checked: {error}"))?;
+    let mut identified = notes.identified;
     for (index, Member { name, .. }) in members.iter().enumerate() {
         let table = name.split('.').next().unwrap_or(name);
         let failed = |what: String| format!("has a '{name}' that cannot be checked: {what}");
-        if !name.ends_with(".parquet") {
+        if name == MANIFEST {
             let mut member = zip.by_index(index).map_err(|error| failed(error.to_string()))?;
             let found = has_ids(&mut member).map_err(|error| failed(error.to_string()))?;
             if found && !allowed.ids(table) {
@@ -231,13 +245,25 @@ fn look(
         unpacking.unpack(zip, index, &mut file).map_err(failed)?;
         file.seek(SeekFrom::Start(0)).map_err(|error| failed(error.to_string()))?;
         let counts = COUNTS.iter().any(|part| name.contains(part));
-        let screen = screened(file, counts).map_err(|error| failed(error.to_string()))?;
-        // Whether so few may be counted was decided when it was exported.
-        let found = screen.faults(table, allowed.ids(table), true);
-        faults.extend(found.iter().map(|why| format!("{name}: {why}")));
-        if screen.few() > 0 {
-            few.push((name.clone(), screen.few()));
+        let looked = screened(file, counts).map_err(|error| failed(error.to_string()))?;
+        identified |= looked.identified;
+        if looked.ids_in_notes && !allowed.ids(table) {
+            faults.push(format!("{name}: it has anonymous IDs in what it says about itself"));
         }
+        let small = allowed.small_cells(table)
+            || notes.small_cells.iter().any(|allowed| allowed.eq_ignore_ascii_case(table));
+        let found = looked.screen.faults(table, allowed.ids(table), small);
+        faults.extend(found.iter().map(|why| format!("{name}: {why}")));
+        if looked.screen.few() > 0 {
+            few.push((name.clone(), looked.screen.few()));
+        }
+    }
+    if identified {
+        return Err(
+            "was made of FHIR that was not de-identified (--load-ndjson-dir): build the study \
+                    on what the main job wrote (--lake), and export it anew"
+                .to_owned(),
+        );
     }
     match faults.is_empty() {
         true => Ok(few),
@@ -256,14 +282,34 @@ fn has_ids(member: &mut impl Read) -> io::Result<bool> {
     }
 }
 
-fn screened(file: File, counts: bool) -> Result<Screen> {
+/// What is seen of a table.
+struct Looked {
+    screen: Screen,
+    /// Whether it says that it was made of FHIR as it is.
+    identified: bool,
+    /// Whether what is written beside its rows holds anonymous IDs.
+    ids_in_notes: bool,
+}
+
+/// Looks at a table. Whether it is counts is told by its name or its columns.
+fn screened(file: File, counts: bool) -> Result<Looked> {
     let failed = "it is no Parquet file that can be read";
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).context(failed)?;
-    let mut screen = Screen::of(builder.schema(), counts.then_some(LEAST));
+    let builder = bounded::parquet::reader(file)?;
+    let notes = builder.metadata().file_metadata().key_value_metadata();
+    let notes = notes.into_iter().flatten();
+    let (mut identified, mut ids_in_notes) = (false, false);
+    for note in notes {
+        identified |= note.key == IDENTIFIED;
+        let texts = [Some(note.key.as_str()), note.value.as_deref()];
+        ids_in_notes |= texts.into_iter().flatten().any(|text| holds_id(text.as_bytes()));
+    }
+    let schema = builder.schema().clone();
+    let counts = counts || schema.fields().iter().any(|field| is_count(field.name()));
+    let mut screen = Screen::of(&schema, counts.then_some(LEAST));
     for batch in builder.build().context(failed)? {
         screen.look(&batch.context(failed)?)?;
     }
-    Ok(screen)
+    Ok(Looked { screen, identified, ids_in_notes })
 }
 
 /// `data_package_version` of the study's table of that name; 0 without the table.
@@ -294,6 +340,7 @@ fn version(study: &str, members: &[Member], zip: &mut ZipArchive<File>) -> Resul
 
 /// The first value of the column, a number or the text of one.
 fn read_version(bytes: Bytes) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>> {
+    // Its pages were looked at with those of all members.
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
     let columns = ["data_package_version"];
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns);

@@ -160,7 +160,6 @@ fn ids_in_a_table_stop_all_before_any_call() {
         ("lines__rows.meta.parquet", table("kind", texts(&format!("{id}x")))),
         ("lines__rows.cube.parquet", table("CNT", texts(&id))),
         ("lines__rows.annotated_cube.parquet", table("cnt", Arc::new(list))),
-        ("lines__rows.flat.csv", format!("kind\n{id}\n").into_bytes()),
         ("lines__rows.flat.parquet", table("subject_ref", texts("x"))),
         ("lines__rows.cube.parquet", table("kind", texts("x"))),
     ];
@@ -185,9 +184,12 @@ fn cells_of_few_are_told_before_they_leave() {
     let few = table("cnt", Arc::new(Int64Array::from(vec![30, 9, 4])));
     export_with(&ground.site, "few", None, &[("few__small.cube.parquet", few)]);
     let told = "2 cells of few__small.cube.parquet count fewer than 10";
-    let ended = ground.ends(ground.upload(&["few"]).arg("--preview"), 0);
+    let ended = ground.ends(ground.upload(&["few"]).arg("--preview"), 73);
+    assert!(ended.err.contains("--allow-small-cells few__small"), "{ended:?}");
+    let allowed = ["--allow-small-cells", "few__small"];
+    let ended = ground.ends(ground.upload(&["few"]).arg("--preview").args(allowed), 0);
     assert!(ended.out.contains(told), "{ended:?}");
-    let ended = ground.ends(&mut ground.upload(&["few"]), 0);
+    let ended = ground.ends(ground.upload(&["few"]).args(allowed), 0);
     assert!(ended.err.contains(&format!("few: {told}")), "{ended:?}");
     assert!(!ended.err.contains("count_month"), "{ended:?}");
 }
@@ -205,7 +207,7 @@ fn what_is_unpacked_goes_to_the_folder_that_is_named() {
 #[test]
 fn the_study_that_discovers_codes_needs_no_dates() {
     let Some(ground) = Ground::new() else { return };
-    let members = [("discovery__codes.flat.parquet", counts()), (MANIFEST, b"x".to_vec())];
+    let members = [("discovery__codes.flat.parquet", counts()), (MANIFEST, b"a = 1".to_vec())];
     export_of(&ground.site, "discovery", &members);
     ground.ends(&mut ground.upload(&["discovery"]), 0);
 }

@@ -1,0 +1,324 @@
+//! How the bytes of a zip are laid out: nothing in it but its members.
+//!
+//! A reader of zips begins at the end, and reads what the list there names. Bytes before the first
+//! member, between two of them, or in a comment are sent like all others, and no check of members
+//! would ever see them.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
+
+use flate2::read::DeflateDecoder;
+
+/// The most members of an export.
+const MEMBERS: u64 = 10_000;
+/// Bytes of the list of members: more than so many members have.
+const LIST: u64 = 16 << 20;
+/// Bytes that a member's extra fields may have: sizes of 64 bits, and times.
+const EXTRA: usize = 80;
+
+const LOCAL: u32 = 0x0403_4b50;
+const CENTRAL: u32 = 0x0201_4b50;
+const DESCRIPTOR: u32 = 0x0807_4b50;
+const END: u32 = 0x0605_4b50;
+const END_64: u32 = 0x0606_4b50;
+const LOCATOR_64: u32 = 0x0706_4b50;
+
+/// Flags of a member: encrypted in some way; sizes follow the data.
+const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
+const SIZES_FOLLOW: u16 = 1 << 3;
+
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+
+/// A member as the list at the end has it, or as the header before its data does.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    name: Vec<u8>,
+    flags: u16,
+    method: u16,
+    crc: u32,
+    packed: u64,
+    size: u64,
+}
+
+/// Checks a zip of `size` bytes: it begins with a member, each begins where the one before ends, the
+/// list of them follows, and both say the same of each.
+///
+/// # Errors
+/// What is otherwise, in words that go on after the zip's name.
+pub fn check(file: &File, size: u64) -> Result<(), String> {
+    let failed = |error: io::Error| format!("cannot be read: {error}");
+    let file = file.try_clone().map_err(failed)?;
+    let mut zip = Zip { reader: BufReader::new(file), at: 0 };
+    let list = zip.end(size)?;
+    let mut entries = zip.list(&list)?;
+    entries.sort_by_key(|(start, _)| *start);
+    let mut names = HashSet::new();
+    let mut at = 0;
+    for (start, entry) in &entries {
+        let name = String::from_utf8_lossy(&entry.name).into_owned();
+        if !names.insert(name.to_lowercase()) {
+            return Err(format!("has two members that are called {name:?}"));
+        }
+        if *start != at {
+            return Err(format!("has bytes before {name:?} that belong to no member"));
+        }
+        zip.go(at)?;
+        at = zip.member(entry, &name)?;
+    }
+    match at == list.start {
+        true => Ok(()),
+        false => Err("has bytes before its list of members that belong to none of them".to_owned()),
+    }
+}
+
+/// Where the list of members is.
+struct List {
+    start: u64,
+    bytes: u64,
+    count: u64,
+}
+
+struct Zip {
+    reader: BufReader<File>,
+    /// Bytes from the beginning of the file.
+    at: u64,
+}
+
+fn damaged() -> String {
+    "is damaged: what it says about its members is not so".to_owned()
+}
+
+fn more() -> String {
+    "has more than members in it: bytes at its end, a comment, or several parts".to_owned()
+}
+
+impl Zip {
+    fn go(&mut self, to: u64) -> Result<(), String> {
+        self.reader.seek(SeekFrom::Start(to)).map_err(|_| damaged())?;
+        self.at = to;
+        Ok(())
+    }
+
+    fn bytes(&mut self, count: usize) -> Result<Vec<u8>, String> {
+        let mut bytes = vec![0; count];
+        self.reader.read_exact(&mut bytes).map_err(|_| damaged())?;
+        self.at += count as u64;
+        Ok(bytes)
+    }
+
+    fn number(&mut self, bytes: usize) -> Result<u64, String> {
+        Ok(little(&self.bytes(bytes)?))
+    }
+
+    fn mark(&mut self) -> Result<u32, String> {
+        Ok(self.number(4)? as u32)
+    }
+
+    /// Reads the end, which has no comment, so that it is the last 22 bytes.
+    fn end(&mut self, size: u64) -> Result<List, String> {
+        let end = size.checked_sub(22).ok_or_else(more)?;
+        self.go(end)?;
+        if self.mark()? != END {
+            return Err(more());
+        }
+        let (disk, first) = (self.number(2)?, self.number(2)?);
+        let (here, count) = (self.number(2)?, self.number(2)?);
+        let (bytes, start) = (self.number(4)?, self.number(4)?);
+        let comment = self.number(2)?;
+        let narrow = List { start, bytes, count };
+        let (list, ends) = match self.end_64(end)? {
+            Some(list) => {
+                // What does not say "see there" says the same.
+                let same = |narrow, wide, most| narrow == most || narrow == wide;
+                let told = same(count, list.count, 0xffff)
+                    && same(bytes, list.bytes, 0xffff_ffff)
+                    && same(start, list.start, 0xffff_ffff);
+                (list, if told { Some(end - 20 - 56) } else { None })
+            }
+            None => (narrow, Some(end)),
+        };
+        let whole = ends.is_some_and(|ends| list.start.checked_add(list.bytes) == Some(ends));
+        let alone = [disk, first].iter().all(|disk| matches!(disk, 0 | 0xffff)) && comment == 0;
+        match whole && alone && here == count && list.count <= MEMBERS && list.bytes <= LIST {
+            true => Ok(list),
+            false => Err(more()),
+        }
+    }
+
+    /// The end with numbers of 64 bits, if there is one before the other: first its own, then where
+    /// it is.
+    fn end_64(&mut self, end: u64) -> Result<Option<List>, String> {
+        let Some(start) = end.checked_sub(20 + 56) else { return Ok(None) };
+        self.go(end - 20)?;
+        if self.mark()? != LOCATOR_64 {
+            return Ok(None);
+        }
+        let (disk, place, disks) = (self.number(4)?, self.number(8)?, self.number(4)?);
+        self.go(start)?;
+        if place != start || disk != 0 || disks != 1 || self.mark()? != END_64 {
+            return Err(more());
+        }
+        let length = self.number(8)?;
+        self.bytes(4)?;
+        let (disk, first) = (self.number(4)?, self.number(4)?);
+        let (here, count) = (self.number(8)?, self.number(8)?);
+        let (bytes, start) = (self.number(8)?, self.number(8)?);
+        match length == 44 && disk == 0 && first == 0 && here == count {
+            true => Ok(Some(List { start, bytes, count })),
+            false => Err(more()),
+        }
+    }
+
+    /// The members, each with where it begins.
+    fn list(&mut self, list: &List) -> Result<Vec<(u64, Entry)>, String> {
+        self.go(list.start)?;
+        let mut entries = Vec::new();
+        for _ in 0..list.count {
+            if self.mark()? != CENTRAL {
+                return Err(damaged());
+            }
+            self.bytes(4)?;
+            let (flags, method) = (self.number(2)? as u16, self.number(2)? as u16);
+            self.bytes(4)?;
+            let crc = self.number(4)? as u32;
+            let (packed, size) = (self.number(4)?, self.number(4)?);
+            let (name, extra) = (self.number(2)? as usize, self.number(2)? as usize);
+            let (comment, disk) = (self.number(2)?, self.number(2)?);
+            self.bytes(6)?;
+            let start = self.number(4)?;
+            if comment != 0 || disk != 0 {
+                return Err(more());
+            }
+            let name = self.bytes(name)?;
+            let mut wide = vec![size, packed, start];
+            widen(&self.extra(extra)?, &mut wide)?;
+            let entry = Entry { name, flags, method, crc, packed: wide[1], size: wide[0] };
+            if flags & ENCRYPTED != 0 {
+                return Err("has members that are encrypted, so that nobody can check them".into());
+            }
+            if ![STORED, DEFLATED].contains(&method) {
+                return Err("has members that are packed in a way that is not known here".into());
+            }
+            entries.push((wide[2], entry));
+        }
+        match self.at == list.start + list.bytes {
+            true => Ok(entries),
+            false => Err(damaged()),
+        }
+    }
+
+    fn extra(&mut self, length: usize) -> Result<Vec<u8>, String> {
+        match length > EXTRA {
+            true => {
+                Err("has a member with more about it than its name, sizes and times".to_owned())
+            }
+            false => self.bytes(length),
+        }
+    }
+
+    /// Reads a member from its header on; gives where it ends.
+    fn member(&mut self, entry: &Entry, name: &str) -> Result<u64, String> {
+        let differs = || format!("says two things about {name:?}, at its beginning and at its end");
+        if self.mark()? != LOCAL {
+            return Err(damaged());
+        }
+        self.bytes(2)?;
+        let (flags, method) = (self.number(2)? as u16, self.number(2)? as u16);
+        self.bytes(4)?;
+        let crc = self.number(4)? as u32;
+        let (packed, size) = (self.number(4)?, self.number(4)?);
+        let (length, extra) = (self.number(2)? as usize, self.number(2)? as usize);
+        let own_name = self.bytes(length)?;
+        let mut wide = vec![size, packed];
+        let is_wide = widen(&self.extra(extra)?, &mut wide)?;
+        let own = Entry { name: own_name, flags, method, crc, packed: wide[1], size: wide[0] };
+        let follows = flags & SIZES_FOLLOW != 0;
+        let unknown = follows && (own.crc, own.packed, own.size) == (0, 0, 0);
+        let same = match unknown {
+            true => {
+                own.name == entry.name && own.method == entry.method && own.flags == entry.flags
+            }
+            false => own == *entry,
+        };
+        if !same {
+            return Err(differs());
+        }
+        self.data(entry, name)?;
+        if follows && !self.descriptor(entry, is_wide)? {
+            return Err(differs());
+        }
+        Ok(self.at)
+    }
+
+    /// Passes a member's data, all of which must be of it.
+    fn data(&mut self, entry: &Entry, name: &str) -> Result<(), String> {
+        let start = self.at;
+        let more = || format!("has bytes in {name:?} that are no part of it");
+        match entry.method {
+            STORED if entry.packed == entry.size => {}
+            STORED => return Err(more()),
+            _ => {
+                let packed: Take<_> = (&mut self.reader).take(entry.packed);
+                let mut unpacked = DeflateDecoder::new(packed);
+                let most = entry.size.saturating_add(1);
+                let size = io::copy(&mut (&mut unpacked).take(most), &mut io::sink());
+                let whole = size.is_ok_and(|size| size == entry.size);
+                if !whole || unpacked.total_in() != entry.packed {
+                    return Err(more());
+                }
+            }
+        }
+        let end = start.checked_add(entry.packed).ok_or_else(damaged)?;
+        self.go(end)
+    }
+
+    /// Whether sum and sizes that follow the data are the member's. The mark before them may be left
+    /// out.
+    fn descriptor(&mut self, entry: &Entry, is_wide: bool) -> Result<bool, String> {
+        let first = self.number(4)? as u32;
+        let crc = if first == DESCRIPTOR { self.number(4)? as u32 } else { first };
+        let bytes = if is_wide { 8 } else { 4 };
+        let (packed, size) = (self.number(bytes)?, self.number(bytes)?);
+        Ok((crc, packed, size) == (entry.crc, entry.packed, entry.size))
+    }
+}
+
+fn little(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Takes numbers of 64 bits from extra fields, for those that say "see there"; whether there were any.
+/// Other fields are times and owners of files, of which there may be a few bytes.
+fn widen(mut extra: &[u8], numbers: &mut [u64]) -> Result<bool, String> {
+    const SIZES: u64 = 0x0001;
+    const TIMES: [u64; 3] = [0x5455, 0x7875, 0x5855];
+    let mut found = false;
+    while let Some((head, rest)) = extra.split_at_checked(4) {
+        let (kind, length) = (little(&head[..2]), little(&head[2..]) as usize);
+        let (mut field, rest) = rest.split_at_checked(length).ok_or_else(damaged)?;
+        extra = rest;
+        match kind {
+            SIZES if !found => {
+                found = true;
+                for number in numbers.iter_mut().filter(|number| **number == 0xffff_ffff) {
+                    let (wide, rest) = field.split_at_checked(8).ok_or_else(damaged)?;
+                    (*number, field) = (little(wide), rest);
+                }
+                // Some writers say sizes of 64 bits beside those that they did not need to.
+                if !(field.is_empty() || field.len() == 16) {
+                    return Err(damaged());
+                }
+            }
+            kind if TIMES.contains(&kind) && length <= 16 => {}
+            _ => {
+                return Err("has a member with more about it than its name, sizes and times".into());
+            }
+        }
+    }
+    if extra.is_empty() { Ok(found) } else { Err(damaged()) }
+}
+
+#[cfg(test)]
+mod tests;
