@@ -54,7 +54,9 @@ pub fn notes(manifest: impl Read) -> Result<Notes> {
     let bytes = bounded::read_all(manifest, LARGEST, "manifest.toml")?;
     let text = str::from_utf8(&bytes).context("manifest.toml is not UTF-8 text")?;
     let table: Table = toml::from_str(text)
-        .map_err(|error: toml::de::Error| Error::failed(error.message().to_owned()))
+        .map_err(|error: toml::de::Error| {
+            Error::failed(error.message().lines().next().unwrap_or_default().to_owned())
+        })
         .context("manifest.toml is no TOML")?;
     let names = table.get(SMALL_CELLS).and_then(Value::as_array).into_iter().flatten();
     Ok(Notes {

@@ -62,7 +62,8 @@ fn check_import(root: &Path, bytes: &[u8]) -> bool {
 fn check_spreadsheet(root: &Path, bytes: &[u8]) -> bool {
     let path = root.join("sheet.xlsx");
     fs::write(&path, bytes).expect("a file");
-    match read_spreadsheet(&path) {
+    let file = fs::File::open(&path).expect("the file");
+    match read_spreadsheet(&path, file) {
         Ok((schema, batches)) => {
             for batch in &batches {
                 assert_eq!(batch.num_columns(), schema.fields().len());

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use cumulus_etl::study::folder::StudyFolder;
 use cumulus_etl::study::manifest::Manifest;
 use cumulus_etl::study::source::Source;
 use cumulus_etl::study::workflow::Workflow;
@@ -28,7 +29,7 @@ fn check_manifest(text: &str) -> bool {
     let workflow = "config_type = 'counts'\n[tables.count_a]\nsource_table = 's__a'\n\
                     table_cols = ['one']\n";
     fs::write(folder.path().join("c.workflow"), workflow).expect("a file");
-    match Manifest::load(folder.path()) {
+    match Manifest::load(&StudyFolder::new(folder.path()).unwrap(), folder.path()) {
         Ok(manifest) => {
             // A stage that is there can be asked for.
             assert!(manifest.stage(Some("all")).is_ok());
