@@ -31,6 +31,7 @@ mod line_to_row;
 mod logging;
 mod loopback;
 mod memory;
+mod model;
 mod needs;
 mod places;
 mod process;

@@ -159,6 +159,12 @@ pub fn release() -> Option<PathBuf> {
     named_by("CUMULUS_TEST_RELEASE", Need::Release, "a release build")
 }
 
+/// A former release of this program.
+#[track_caller]
+pub fn former() -> Option<PathBuf> {
+    named_by("CUMULUS_TEST_FORMER", Need::Former, "a former release of the program")
+}
+
 /// Whether there is a Docker engine, as `tests/container/with-docker` says.
 #[track_caller]
 pub fn docker() -> Option<()> {

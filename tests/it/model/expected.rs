@@ -1,0 +1,216 @@
+//! The model: what must be in OUTPUT and PHI, computed without the program.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use chrono::DateTime;
+use hmac::{Hmac, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::export::{Export, Line, TYPES};
+use crate::support::{json_file, read_table};
+
+/// The bytes of the salt of all anonymous IDs.
+const SALT: u8 = 0x11;
+pub const CODEBOOK: &str = "{\"version\":1,\"codebook_id\":\"model\",\"id_salt\":\
+    \"1111111111111111111111111111111111111111111111111111111111111111\"}";
+
+/// The rows of a table by anonymous ID.
+pub type Rows = BTreeMap<String, Value>;
+/// Table, Group, time of the export.
+type Completed = (String, String, String);
+
+/// What the tables hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    pub tables: BTreeMap<&'static str, Rows>,
+    /// Time of the export by encounter and Group.
+    pub encounters: BTreeMap<(String, String), String>,
+    /// How many rows say so.
+    pub completion: BTreeMap<Completed, usize>,
+}
+
+/// The anonymous form of an ID.
+pub fn fake(id: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&[SALT; 32]).unwrap();
+    mac.update(id.as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A row as tables hold it: IDs hashed, dates cut, names dropped.
+fn deidentified(row: &Value) -> Value {
+    let mut row = row.clone();
+    let members = row.as_object_mut().unwrap();
+    members.remove("name");
+    for (name, value) in members {
+        match name.as_str() {
+            "id" => *value = json!(fake(value.as_str().unwrap())),
+            "birthDate" => *value = json!(value.as_str().unwrap()[..4]),
+            "subject" | "patient" => {
+                let id = value["reference"].as_str().unwrap().strip_prefix("Patient/").unwrap();
+                *value = json!({"reference": format!("Patient/{}", fake(id))});
+            }
+            _ => {}
+        }
+    }
+    row
+}
+
+fn time_of(row: &Value) -> Option<DateTime<chrono::FixedOffset>> {
+    DateTime::parse_from_rfc3339(row["meta"]["lastUpdated"].as_str()?).ok()
+}
+
+impl Export {
+    /// The rows that are taken of a type, in their order.
+    fn rows(&self, of: &str) -> impl Iterator<Item = &Value> {
+        let files = self.files.iter().filter(move |(known, ..)| *known == of);
+        files.flat_map(|(.., lines)| lines).filter_map(|line| match line {
+            Line::Row(row) => Some(row),
+            Line::Rejected(_) | Line::Blank => None,
+        })
+    }
+
+    /// Whether a run of it makes this type's table.
+    pub fn makes(&self, of: &str) -> bool {
+        self.rows(of).next().is_some() || self.deletes.iter().any(|(known, _)| *known == of)
+    }
+
+    /// The Patients and Encounters whose IDs a run of it must be able to trace back.
+    pub fn traced(&self) -> BTreeSet<(&'static str, String)> {
+        let mut traced = BTreeSet::new();
+        for of in TYPES {
+            for row in self.rows(of) {
+                if of != "Device" {
+                    traced.insert((of, row["id"].as_str().unwrap().to_owned()));
+                }
+                for name in ["subject", "patient"] {
+                    let id = row[name]["reference"].as_str();
+                    let id = id.and_then(|reference| reference.strip_prefix("Patient/"));
+                    traced.extend(id.map(|id| ("Patient", id.to_owned())));
+                }
+            }
+        }
+        traced
+    }
+}
+
+impl State {
+    /// The state after a run that ends well.
+    pub fn after(&self, export: &Export, format: &str) -> Self {
+        let mut next = self.clone();
+        for of in TYPES.into_iter().filter(|of| export.makes(of)) {
+            let completed = (of.to_lowercase(), export.group.to_owned(), export.time.clone());
+            *next.completion.entry(completed).or_default() += 1;
+            // Of several rows with one ID the last one counts.
+            let mut run = Rows::new();
+            for row in export.rows(of) {
+                let row = deidentified(row);
+                let id = row["id"].as_str().unwrap().to_owned();
+                if of == "Encounter" {
+                    let key = (id.clone(), export.group.to_owned());
+                    next.encounters.entry(key).or_insert_with(|| export.time.clone());
+                }
+                run.insert(id, row);
+            }
+            let table = next.tables.entry(of).or_default();
+            if format != "deltalake" {
+                table.clear();
+            }
+            for (id, row) in run {
+                let there = table.get(&id).and_then(time_of);
+                // A row is not replaced by one that is known to be older.
+                if !there.zip(time_of(&row)).is_some_and(|(there, new)| new < there) {
+                    table.insert(id, row);
+                }
+            }
+            for (_, id) in export.deletes.iter().filter(|(known, _)| *known == of) {
+                table.remove(&fake(id));
+            }
+        }
+        next
+    }
+
+    /// What the tables of a folder hold. Panics where one cannot be read or has an ID twice.
+    pub fn found(output: &Path, format: &str) -> Self {
+        let mut state = Self::default();
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let read = |table: &str| match output.join(table).is_dir() {
+            true => read_table(output, format, table),
+            false => Vec::new(),
+        };
+        for of in TYPES {
+            let mut rows = Rows::new();
+            for row in read(&of.to_lowercase()) {
+                let id = row["id"].as_str().unwrap().to_owned();
+                assert!(rows.insert(id.clone(), row).is_none(), "{of}: {id} is there twice");
+            }
+            state.tables.insert(of, rows);
+        }
+        for row in read("etl__completion") {
+            let completed =
+                (text(&row, "table_name"), text(&row, "group_name"), text(&row, "export_time"));
+            *state.completion.entry(completed).or_default() += 1;
+        }
+        for row in read("etl__completion_encounters") {
+            let key = (text(&row, "encounter_id"), text(&row, "group_name"));
+            let twice = state.encounters.insert(key.clone(), text(&row, "export_time"));
+            assert!(twice.is_none(), "{key:?} is declared complete twice");
+        }
+        state
+    }
+
+    /// The rows of a table; none where there is no table.
+    pub fn rows(&self, of: &str) -> Rows {
+        self.tables.get(of).cloned().unwrap_or_default()
+    }
+
+    /// Panics unless this is, table by table, one of some states, and says of no table that it is
+    /// complete which is not.
+    pub fn assert_any_of(&self, before: &Self, states: &[Self]) {
+        for of in TYPES {
+            let rows = self.rows(of);
+            let known = states.iter().chain([before]).find(|state| state.rows(of) == rows);
+            assert!(known.is_some(), "{of}:\n{rows:#?}\nis none of\n{:#?}", shown(states, of));
+        }
+        let encounters =
+            states.iter().chain([before]).any(|state| state.encounters == self.encounters);
+        assert!(encounters, "completed encounters: {:#?}", self.encounters);
+        for (completed, count) in &self.completion {
+            let least = before.completion.get(completed).copied().unwrap_or(0);
+            let most = states.iter().filter_map(|state| state.completion.get(completed)).max();
+            let most = most.copied().unwrap_or(least).max(least);
+            assert!((least..=most).contains(count), "{completed:?}: {count} times");
+            if *count > least {
+                let of = TYPES.iter().find(|of| of.to_lowercase() == completed.0).unwrap();
+                let done = states.iter().any(|state| {
+                    state.completion.contains_key(completed) && state.rows(of) == self.rows(of)
+                });
+                assert!(done, "{of} is declared complete, and is not");
+            }
+        }
+        for (completed, count) in &before.completion {
+            assert!(self.completion.get(completed) >= Some(count), "{completed:?} is lost");
+        }
+    }
+}
+
+fn shown(states: &[State], of: &str) -> Vec<Rows> {
+    states.iter().map(|state| state.rows(of)).collect()
+}
+
+/// The Patients and Encounters that PHI can trace back, with their anonymous IDs.
+pub fn traced(phi: &Path) -> BTreeMap<(String, String), String> {
+    let path = phi.join("codebook-cached-mappings.json");
+    if !path.exists() {
+        return BTreeMap::new();
+    }
+    let mut all = BTreeMap::new();
+    for (of, ids) in json_file(&path).as_object().unwrap() {
+        for (real, fake) in ids.as_object().unwrap() {
+            let fake = fake.as_str().unwrap().to_owned();
+            all.insert((of.clone(), real.clone()), fake);
+        }
+    }
+    all
+}

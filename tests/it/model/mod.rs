@@ -1,0 +1,62 @@
+//! Random sequences of runs over small exports, against a model of what they leave.
+//!
+//! `CUMULUS_TEST_MODEL_MINUTES` says how long (1 by default), `CUMULUS_TEST_MODEL_SEED` the seed of
+//! the first sequence (1 by default); each further one has the next seed. A failure names its seed:
+//! with that one, and 0 minutes, the sequence alone is repeated.
+
+mod expected;
+mod export;
+mod rng;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
+
+use rng::Rng;
+use world::World;
+
+use crate::needs;
+
+/// Steps of a sequence.
+const STEPS: usize = 10;
+
+fn setting<T: std::str::FromStr>(variable: &str, default: T) -> T {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable}: '{text}' is no number")),
+        Err(_) => default,
+    }
+}
+
+/// Runs sequences until the time is over, one at least.
+fn run_sequences(step: impl Fn(&mut World)) {
+    let first: u64 = setting("CUMULUS_TEST_MODEL_SEED", 1);
+    let minutes: f64 = setting("CUMULUS_TEST_MODEL_MINUTES", 1.0);
+    let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
+    for seed in first.. {
+        let mut world = World::new(Rng::new(seed));
+        let sequence = AssertUnwindSafe(|| (0..STEPS).for_each(|_| step(&mut world)));
+        if let Err(failure) = catch_unwind(sequence) {
+            eprintln!("CUMULUS_TEST_MODEL_SEED={seed} CUMULUS_TEST_MODEL_MINUTES=0 repeats:");
+            world.history.iter().for_each(|line| eprintln!("  {line}"));
+            resume_unwind(failure);
+        }
+        if Instant::now() >= end {
+            println!("{} sequences of {STEPS} steps", seed - first + 1);
+            return;
+        }
+    }
+}
+
+#[test]
+fn whatever_runs_meet_the_last_good_state_stays() {
+    run_sequences(World::take_step);
+}
+
+#[test]
+fn runs_of_a_former_release_in_between_are_carried_on() {
+    let Some(former) = needs::former() else { return };
+    run_sequences(|world| {
+        world.run_former(&former);
+        world.take_step();
+    });
+}
