@@ -21,6 +21,19 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// A text of many lines with the control characters in them escaped; line feeds and tabs stay.
+pub fn escape_lines(text: &str) -> Cow<'_, str> {
+    let is_layout = |c: char| matches!(c, '\n' | '\t');
+    if !text.chars().any(|c| is_unsafe(c) && !is_layout(c)) {
+        return Cow::Borrowed(text);
+    }
+    let pieces = text.split_inclusive(is_layout).map(|piece| match piece.strip_suffix(is_layout) {
+        Some(inner) => format!("{}{}", escape_controls(inner), &piece[inner.len()..]),
+        None => escape_controls(piece).into_owned(),
+    });
+    Cow::Owned(pieces.collect())
+}
+
 /// A message as a terminal or a text log may show it: with its control characters escaped, and with
 /// the lines that follow its first one set in by two blanks, so that none seems to be a message of its
 /// own. Tabs stay.
@@ -28,24 +41,16 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
 /// The place that writes messages calls this, whoever has made them: names of files and studies, and
 /// words of servers, stand in many.
 pub fn escape_message(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
-        return Cow::Borrowed(text);
+    let escaped = escape_lines(text);
+    if !escaped.contains('\n') {
+        return escaped;
     }
-    let lines = text.split('\n').map(|line| {
-        let parts = line.split('\t').map(escape_controls);
-        parts.collect::<Vec<_>>().join("\t")
+    let set_in = escaped.split('\n').enumerate().map(|(index, line)| match index {
+        0 => line.to_owned(),
+        _ if line.is_empty() || line.starts_with("  ") => format!("\n{line}"),
+        _ => format!("\n  {line}"),
     });
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for (index, line) in lines.enumerate() {
-        if index > 0 {
-            escaped.push('\n');
-            if !line.is_empty() && !line.starts_with("  ") {
-                escaped.push_str("  ");
-            }
-        }
-        escaped.push_str(&line);
-    }
-    Cow::Owned(escaped)
+    Cow::Owned(set_in.collect())
 }
 
 /// The first `most` characters of the text, with `…` where some were cut off.
@@ -80,6 +85,7 @@ mod tests {
             "'x\n  Done: all is well\\r\\u{1b}[1A'\ty"
         );
         assert_eq!(escape_message("a\n\nb\n"), "a\n\n  b\n");
+        assert_eq!(escape_lines("a\x07\tb\n\nc\r\n"), "a\\u{7}\tb\n\nc\\r\n");
     }
 
     #[test]

@@ -122,3 +122,27 @@ fn commands_that_run_say_all_in_json() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert!(!ended.err.starts_with('{'), "{}", ended.err);
 }
+
+#[test]
+fn names_of_strangers_can_not_move_the_cursor_nor_forge_a_line() {
+    let site = Site::new();
+    let evil = "x\u{1b}[2J\nDone: all is well\r\u{202e}";
+    let manifest = "study_prefix = \"s\"\ndescription = \"a\\u001b[2Jb\"\n\
+                    [stages.default]\n[[stages.default.a]]\n";
+    site.file("studies/s/manifest.toml", manifest);
+    site.file(&format!("{evil}/manifest.toml"), "study_prefix = \"\\u001b[2J\"");
+    for arguments in [
+        vec![evil, "out", "phi"],
+        vec!["in", "out", "phi", "--config", evil],
+        vec!["in", "out", "phi", "--task", evil],
+        vec!["study", "list", "-s", evil],
+        vec!["study", "list", "-s", "studies"],
+    ] {
+        let ended = end(site.command().args(&arguments));
+        for text in [&ended.out, &ended.err] {
+            let controls = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+            assert!(!text.contains(controls), "{arguments:?}: {text:?}");
+            assert!(!text.lines().any(|line| line.starts_with("Done")), "{arguments:?}: {text}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, Found};
 use crate::study::manifest::{Action, Content, Manifest, StudyFile, Work};
+use crate::text::{escape_controls, escape_lines};
 use crate::ui::{counted, signals, thousands};
 
 /// Options of `study list`.
@@ -49,12 +50,13 @@ impl ListArgs {
                 Ok(study) => describe(study, &mut text),
                 Err(error) => {
                     // Errors name their file, but not always that of the study.
-                    let _ = writeln!(text, "{}\n  cannot be built\n", path.display());
+                    let path = path.display().to_string();
+                    let _ = writeln!(text, "{}\n  cannot be built\n", escape_controls(&path));
                     faults.push(error.to_string());
                 }
             }
         }
-        printed(text.as_bytes())?;
+        printed(escape_lines(&text).as_bytes())?;
         match (faults.is_empty(), studies.is_empty()) {
             (true, false) => Ok(()),
             (true, true) if self.study_dir.is_empty() => Ok(()),
@@ -89,7 +91,8 @@ fn built(engine: &dyn Engine, text: &mut String) -> Result<()> {
 }
 
 fn describe(study: &Manifest, text: &mut String) {
-    let _ = writeln!(text, "{}  {}", study.prefix, study.path.display());
+    let path = study.path.display().to_string();
+    let _ = writeln!(text, "{}  {}", study.prefix, escape_controls(&path));
     let about = study.description.as_deref().unwrap_or("").trim();
     if let Some(line) = about.lines().next() {
         let _ = writeln!(text, "  {line}");

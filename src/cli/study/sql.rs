@@ -14,6 +14,7 @@ use super::database::{DatabaseArgs, InputArgs};
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Context, Result};
 use crate::study::engine::Rows;
+use crate::text::escape_lines;
 use crate::ui;
 
 /// Rows that a table on the screen has at most.
@@ -82,7 +83,8 @@ fn table(rows: Rows, out: &mut impl Write) -> Result<()> {
         }
     }
     let text = pretty_format_batches_with_schema(schema, &shown).context("cannot print")?;
-    writeln!(out, "{text}").context("cannot print")?;
+    // Columns and values are words of strangers, too.
+    writeln!(out, "{}", escape_lines(&text.to_string())).context("cannot print")?;
     let note = if more { "the first " } else { "" };
     let rest = if more { "; for all of them: --format csv or json" } else { "" };
     writeln!(out, "{note}{}{rest}", ui::counted(count as u64, "row")).context("cannot print")

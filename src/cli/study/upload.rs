@@ -13,6 +13,7 @@ use crate::http::Secret;
 use crate::share::screen::Allowed;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
 use crate::store::{Folder, WorkFolder};
+use crate::text::escape_lines;
 use crate::ui::{signals, thousands};
 
 /// Where exports are unless another folder is named.
@@ -83,6 +84,7 @@ impl UploadArgs {
         let packages = upload::packages(&data, &self.target, &allowed, &work)?;
         if self.preview {
             let text = upload::preview(&aggregator, &packages);
+            let text = escape_lines(&text);
             return io::stdout().write_all(text.as_bytes()).context("cannot print");
         }
         upload::send(&aggregator, &data, &packages, bulk::pace(), bars)?;

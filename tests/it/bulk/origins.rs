@@ -282,3 +282,55 @@ fn hosts_that_are_none_are_refused() {
         assert!(ended.err.contains("is no host"), "{}", ended.err);
     }
 }
+
+#[test]
+fn notes_that_are_not_encrypted_are_refused_where_the_server_is_encrypted() {
+    let site = Site::new();
+    let note = || ("text/plain".to_owned(), "hello".into());
+    let notes = BTreeMap::from([("/fhir/Binary/1".to_owned(), note())]);
+    let plain = Server::start(Content { notes: notes.clone(), ..Content::default() });
+    let server = ehr(Content { notes, ..Content::default() });
+    let host = &plain.origin()["http://".len()..];
+    let row = |url: &str| {
+        resource(
+            "DocumentReference",
+            "d",
+            json!({"content": [{"attachment": {"contentType": "text/plain", "url": url}}]}),
+        )
+    };
+    let there = format!("{}/fhir/Binary/1", plain.origin());
+    let named = format!("--note-host={host}");
+    for (options, downloaded) in [
+        (vec![named.as_str()], 0),
+        (vec!["--allow-http"], 0),
+        (vec![named.as_str(), "--allow-http"], 1),
+    ] {
+        site.rows("d.ndjson", &[row(&there)]);
+        let mut command = site.command();
+        command.args(["inline", "in", "--fhir-url", &server.base()]).args(BEARER).args(options);
+        let ended = end(trust(&mut command, &site, &[server.certificate()]));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(ended.err.contains(&format!("{downloaded} downloaded")), "{}", ended.err);
+        assert_eq!(shown(&plain.requests()), vec![""; downloaded]);
+    }
+    // By a redirect of the server, too; its own notes come with the token.
+    plain.forget();
+    server.fault("GET", "Binary/1", 1, Fault::redirect(302, there));
+    site.rows("d.ndjson", &[row("Binary/1"), row("/fhir/Binary/1")]);
+    let mut command = site.command();
+    command.args(["inline", "in", "--fhir-url", &server.base(), &named, "--max-connections=1"]);
+    let ended = end(trust(command.args(BEARER), &site, &[server.certificate()]));
+    assert!(ended.err.contains("1 downloaded"), "{}", ended.err);
+    assert!(plain.requests().is_empty());
+}
+
+#[test]
+fn a_server_whose_certificate_nobody_has_named_is_not_asked() {
+    let site = Site::new();
+    let (server, other) = (ehr(small()), ehr(small()));
+    // Both say that they are an authority's; only one is named.
+    let ended = end(trust(&mut export(&site, &server, BEARER), &site, &[other.certificate()]));
+    assert_eq!(ended.code, Some(16), "{}", ended.err);
+    assert!(ended.err.contains("invalid peer certificate"), "{}", ended.err);
+    assert!(server.requests().is_empty());
+}
