@@ -13,6 +13,7 @@ use super::state::{Phase, Site, State};
 use super::{Narrowing, Options, Since, kickoff, shown};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::{Capabilities, Client, show_url};
+use crate::stop;
 
 /// Said of a state that was written before the kick-off, and never after it.
 pub(super) const NO_ANSWER: &str = "an earlier run ended while it asked for an export: if the server \
@@ -88,7 +89,12 @@ pub(super) async fn begin(
     site.write(&state)?;
     let log = Log::open(site.path(), "")?;
     let asked = deadline.within(ask(client, options, &log, &mut state.types)).await;
-    let begun = match asked.unwrap_or_else(|Passed| Err(deadline.error(options))) {
+    let late = |Passed| {
+        let message = "the server did not begin the export within --export-timeout. If it does so \
+                       later, the export's URL is not known here";
+        Err(Error::new(Exit::BulkFailed, message))
+    };
+    let begun = match asked.unwrap_or_else(late) {
         Ok(begun) => begun,
         Err(error) => {
             site.forget()?;
@@ -111,6 +117,11 @@ pub(super) async fn begin(
     }
     log.of(&url).event("kickoff", begun.event);
     info!("The export runs at {url}");
+    if options.temporary && stop::is_asked() {
+        // When the signal came, there was nothing to give up yet.
+        let _ = kickoff::end_export(client, &begun.url, options.pace).await;
+    }
+    drop(begun.writer);
     Ok(state)
 }
 

@@ -18,6 +18,7 @@ use crate::http::header::{CONTENT_LOCATION, HeaderMap, HeaderName};
 use crate::http::{
     self, Capabilities, Client, Method, Pace, recorded_parameter, recorded_url, show_url,
 };
+use crate::stop::Writer;
 
 /// As often a kick-off is tried again where the server has no room for it.
 const ATTEMPTS: usize = 4;
@@ -34,6 +35,8 @@ pub(super) struct Begun {
     pub asked: DateTime<Utc>,
     /// What the log's event says.
     pub event: Value,
+    /// A signal waits until the URL is kept somewhere.
+    pub writer: Writer,
 }
 
 /// Sends the kick-off request. `log` is told only of failures.
@@ -46,14 +49,15 @@ pub(super) async fn kick_off(
 ) -> Result<Begun> {
     let mut failures = 0;
     loop {
-        let asked = Utc::now();
+        let (asked, writer) = (Utc::now(), Writer::begin()?);
         let error = match send(client, options, kickoff).await {
             Ok((url, headers)) => {
                 let event = detail(client, kickoff, capabilities, Ok(&headers));
-                return Ok(Begun { url, asked, event });
+                return Ok(Begun { url, asked, event, writer });
             }
             Err(error) => error,
         };
+        drop(writer);
         let passing = matches!(error.status(), Some(429 | 500..)) && error.retryable();
         failures += 1;
         if !passing || failures > ATTEMPTS {

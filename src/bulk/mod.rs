@@ -377,7 +377,7 @@ fn types_of(request: &str) -> Vec<String> {
     let Ok(url) = Url::parse(request) else { return Vec::new() };
     let lists = url.query_pairs().filter(|(name, _)| name == "_type");
     let names = lists.flat_map(|(_, list)| {
-        list.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()
+        list.split(',').map(|name| settings::canonical(name.trim())).collect::<Vec<_>>()
     });
     names.filter(|name| !name.is_empty()).collect()
 }

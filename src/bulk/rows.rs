@@ -108,7 +108,8 @@ impl Rows {
 
     fn line(&mut self, line: &[u8]) {
         self.lines += 1;
-        let line = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| self.lines == 1).unwrap_or(line);
+        // Also within the file: some servers join files that have one each.
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         if line.trim_ascii().is_empty() {
             return;
         }
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn pieces_of_any_size_count_alike() {
-        let text = "\u{feff}{\"resourceType\":\"Patient\"}\n\n{\"resourceType\":\"Patient\"}\r\n\
+        let text = "\u{feff}{\"resourceType\":\"Patient\"}\n\n\u{feff}{\"resourceType\":\"Patient\"}\r\n\
                     {\"resourceType\":\"OperationOutcome\"}\n{\"resourceType\":\"Pat";
         for size in 1..text.len() {
             let mut rows = Rows::new("Patient");

@@ -186,7 +186,7 @@ pub(super) fn is_named(found: &str, name: &str) -> bool {
 }
 
 /// The name of a resource type as FHIR spells it, if that is known.
-fn canonical(name: &str) -> String {
+pub(super) fn canonical(name: &str) -> String {
     let known = RESOURCE_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(name));
     known.unwrap_or(name).to_owned()
 }

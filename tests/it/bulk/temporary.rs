@@ -86,6 +86,25 @@ fn a_signal_leaves_what_can_be_taken_up() {
 }
 
 #[test]
+fn a_signal_amid_the_kick_off_does_not_lose_the_export() {
+    for (options, ended) in [(&[][..], 1), (&["--export-to=dir"], 0)] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        server.fault("GET", "$export", 1, Fault::Stall(Duration::from_secs(1)));
+        let mut child = job(&site, &server, options).stderr(Stdio::piped()).spawn().unwrap();
+        until(&mut child, "the kick-off", || server.is_over("$export"));
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let stopped: Ended = child.wait_with_output().unwrap().into();
+        assert_eq!(stopped.code, Some(143), "{}", stopped.err);
+        assert_eq!(server.kickoffs(), 1);
+        assert_eq!(server.seen("DELETE", "jobs/0").len(), ended, "{}", stopped.err);
+        assert_eq!(left(&site), [""; 0]);
+        let again = end(&mut job(&site, &server, options));
+        assert_eq!(again.code, Some(0), "{}", again.err);
+        assert_eq!(server.kickoffs(), 1 + ended);
+    }
+}
+
+#[test]
 fn a_run_that_ignores_hangups_goes_on() {
     let (site, server) = (Site::new(), Server::start(small()));
     server.change(|content| content.polls = usize::MAX);
