@@ -1,8 +1,14 @@
-//! What FHIR R4 says of its types: elements, their types, and which are lists.
+//! What FHIR R4 says of its types: elements, their types, and which are lists; the names of the
+//! resource types of all releases; a server's base URL.
 
 mod r4;
+mod resource_types;
+mod server_base;
 #[cfg(test)]
 mod tests;
+
+pub use resource_types::{referenced_type, resource_type, resource_type_ignoring_case};
+pub use server_base::ServerBase;
 
 /// One element of a type, as it is spelled in JSON (`valueQuantity`, not `value[x]`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,4 +66,10 @@ pub fn type_named(name: &str) -> Option<&'static Type> {
 /// Every resource type of R4, in alphabetical order.
 pub fn resource_types() -> impl Iterator<Item = &'static Type> {
     r4::TYPES.iter().filter(|r4| r4.resource)
+}
+
+/// The text without white space around it, as Unicode has it, and without ASCII's four separators:
+/// how every text and ID of a row is taken.
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
 }

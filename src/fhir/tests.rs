@@ -268,3 +268,20 @@ fn the_allow_list_names_elements_of_r4() {
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));
     assert!(known > 600, "{known}");
 }
+
+#[test]
+fn no_type_has_two_elements_that_differ_in_case_only() {
+    // Resources of all types that keep more than their IDs: contained ones share their columns.
+    let kept = crate::deid::policy::RESOURCE_TYPES;
+    let mut all = std::collections::BTreeMap::new();
+    for r4 in r4::TYPES {
+        let mut names: Vec<String> = r4.elements.iter().map(|e| e.name.to_lowercase()).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), r4.elements.len(), "{}", r4.name);
+        for element in r4.elements.iter().filter(|_| kept.contains(&r4.name)) {
+            let known = *all.entry(element.name.to_lowercase()).or_insert(element.name);
+            assert_eq!(known, element.name, "{}", r4.name);
+        }
+    }
+}
