@@ -17,6 +17,7 @@ that has it. The examples show values of the input: meant for synthetic data.
 
 import argparse
 import collections
+import functools
 import gzip
 import hashlib
 import hmac
@@ -64,11 +65,27 @@ ROWS_ONLY_THEIRS = {
     "wrong-kind":
         "a value of the wrong JSON kind where the allow-list expects an object or a scalar",
 }
+SHAPES = "a US ZIP or masked; four digits of a year or dropped; types by one list of names"
 LATER_WINS = "Duplicate IDs within a run: the later row wins"
 MAPPING = "for every Patient and Encounter id seen: those of rows that one program does not take"
 HASH = "[0-9a-f]{64}"
 MASKED = {
     "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}
+
+
+def is_zip(text):
+    return re.fullmatch(r"[0-9]{5}(-?[0-9]{4})?", text, re.ASCII) is not None
+
+
+@functools.cache
+def resource_types():
+    """As this program's list has them."""
+    source = (ROOT / "src/fhir/resource_types.rs").read_text()
+    return set(re.findall(r'^    "([A-Za-z]+)",$', source, re.MULTILINE))
+
+
+def is_resource_type(name):
+    return name.strip().removeprefix("http://hl7.org/fhir/StructureDefinition/") in resource_types()
 
 
 def is_r4(name):
@@ -92,8 +109,22 @@ def allowed_value(path, ours, theirs):
             return "references to unknown types", "where no type is known, the bare hash"
         if text.endswith("None"):
             return "references to an empty id", "#id → #hash(id)"
-    if name == "postalCode" and not text.isascii():
-        return "digits other than 0 to 9", "zero every later digit"
+    if name == "postalCode" and ours is MISSING and not is_zip(text):
+        return "postal codes that are no ZIP code", SHAPES
+    if path.endswith("_postalCode") and theirs is MISSING and MASKED in ours.get("extension", []):
+        return "postal codes that are no ZIP code", SHAPES
+    if name == "extension" and path.endswith("_postalCode.extension"):
+        return "postal codes that are no ZIP code", SHAPES
+    if name == "birthDate" and ours is MISSING:
+        return "birth dates that are no dates", SHAPES
+    if name == "type" and ours is MISSING and text and not is_resource_type(text):
+        return "types that are none", SHAPES
+    if name == "reference" and re.fullmatch(HASH, str(ours)) and text.endswith(f"/{ours}"):
+        return "references with a type that is none", SHAPES
+    if name == "contained" and isinstance(theirs, list):
+        known = [item for item in theirs if is_resource_type(item.get("resourceType", ""))]
+        if (known or MISSING) == ours:
+            return "contained resources without a type", SHAPES
     if re.search(r"\._\w+(\[\])?\.modifierExtension$", f".{path}") and ours is MISSING:
         return "modifier extensions in siblings", "_name siblings follow Element's rules"
     if name == "extension" and isinstance(theirs, list) and theirs and theirs[-1] == MASKED:

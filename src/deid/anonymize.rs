@@ -1,20 +1,19 @@
-//! Turns what identifies someone into what does not: IDs, references, postal codes.
+//! Turns what identifies someone into what does not: IDs and references.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use hashbrown::HashSet;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::codebook::Codebook;
 use super::identities::{Identities, Kind};
-use crate::fhir;
+use crate::fhir::{self, ServerBase};
 
 /// Hashes IDs with the codebook's salt. Each worker has its own, for its caches.
 pub struct Anonymizer {
     codebook: Arc<Codebook>,
-    /// URLs that absolute references may start with and still be the server's own.
-    bases: Arc<[String]>,
+    /// What absolute references may start with and still be the server's own.
+    bases: Arc<[ServerBase]>,
     mac: Hmac<Sha256>,
     cache: Vec<Cached>,
     row: Vec<(Kind, usize)>,
@@ -36,8 +35,8 @@ struct Cached {
 const CACHE_SLOTS: usize = 1 << 10;
 
 impl Anonymizer {
-    /// An anonymizer for data of the server at `bases` (each without a `/` at its end).
-    pub fn new(codebook: Arc<Codebook>, bases: Arc<[String]>) -> Self {
+    /// An anonymizer for data of the server at `bases`.
+    pub fn new(codebook: Arc<Codebook>, bases: Arc<[ServerBase]>) -> Self {
         let empty = Cached { real: String::new(), fake: [0; 64] };
         Self {
             mac: codebook.mac(),
@@ -97,19 +96,17 @@ impl Anonymizer {
             push_hex(&fake, out);
             return;
         }
-        let bases = self.bases.clone();
-        let own = bases.iter().find_map(|base| {
-            text.strip_prefix(base.as_str()).and_then(|rest| rest.strip_prefix('/'))
-        });
+        let own = self.bases.iter().find_map(|base| base.relative(text));
         let relative = own.unwrap_or(text);
+        // Anything else before a `/` may be an ID.
         if let Some(split) = relative.find(['/', '?'])
-            && is_resource_type(&relative[..split])
+            && let Some(resource_type) = fhir::resource_type(&relative[..split])
             && split + 1 < relative.len()
         {
-            self.typed(&relative[..split], &relative[split + 1..], out);
+            self.typed(resource_type, &relative[split + 1..], out);
             return;
         }
-        let sibling = sibling.map(str::trim).filter(|name| !name.is_empty());
+        let sibling = sibling.and_then(|name| fhir::referenced_type(fhir::trim(name)));
         match sibling.or_else(|| type_in_path(text)) {
             Some(resource_type) => self.typed(resource_type, text, out),
             None => {
@@ -156,31 +153,9 @@ pub(super) fn hash(mac: &Hmac<Sha256>, real: &str) -> Fake {
     fake
 }
 
-/// Whether R4 has a resource type of this name. Anything else before a `/` may be an ID.
-fn is_resource_type(name: &str) -> bool {
-    static TYPES: LazyLock<HashSet<&str>> =
-        LazyLock::new(|| fhir::resource_types().map(|t| t.name).collect());
-    TYPES.contains(name)
-}
-
 /// The type that the path of an absolute URL names: `…/Patient/123`, `…/Patient/123/_history/2`.
-fn type_in_path(url: &str) -> Option<&str> {
+fn type_in_path(url: &str) -> Option<&'static str> {
     let (_, rest) = url.split_once("://")?;
     let path = rest.split(['?', '#']).next().unwrap_or_default();
-    path.rsplit('/').skip(1).find(|part| is_resource_type(part))
-}
-
-/// Prefixes with so few people that even three digits could identify someone (HIPAA Safe
-/// Harbor, after the census).
-const SMALL_ZIPS: [&str; 14] = [
-    "036", "059", "102", "203", "205", "369", "556", "692", "821", "823", "878", "879", "884",
-    "893",
-];
-
-/// Appends a postal code's first three digits, with every later digit zero.
-pub(super) fn zip(code: &str, out: &mut String) {
-    let split = code.char_indices().nth(3).map_or(code.len(), |(index, _)| index);
-    let (first, rest) = code.split_at(split);
-    out.push_str(if SMALL_ZIPS.contains(&first) { "000" } else { first });
-    out.extend(rest.chars().map(|c| if c.is_numeric() { '0' } else { c }));
+    path.rsplit('/').skip(1).find_map(fhir::resource_type)
 }

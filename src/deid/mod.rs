@@ -9,6 +9,7 @@ mod reject;
 mod report;
 mod row;
 mod scrub;
+mod shapes;
 
 pub use anonymize::Anonymizer;
 pub use codebook::{CODEBOOK, Codebook};

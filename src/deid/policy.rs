@@ -127,10 +127,19 @@ pub enum Scalar {
     AnonId,
     /// Hash the ID in it.
     AnonRef,
-    /// Its first four characters.
+    /// The year of a date; anything else is dropped.
     Year,
-    /// A postal code: three digits at most.
+    /// The first three digits of a US ZIP code; anything else is masked.
     Zip,
+    /// The name of a resource type; anything else is dropped.
+    ResourceType,
+}
+
+impl Scalar {
+    /// Whether a value may have to be masked into the element's `_name` sibling.
+    pub fn may_mask(self) -> bool {
+        matches!(self, Self::Mask | Self::Zip)
+    }
 }
 
 /// What the policy says of an extension's URL.
@@ -314,7 +323,7 @@ impl Compiler {
             actions.values().any(|action| matches!(action, Action::Scalar { check: Some(_), .. }));
         rules.masks = actions
             .values()
-            .any(|action| matches!(action, Action::Scalar { then: Scalar::Mask, .. }));
+            .any(|action| matches!(action, Action::Scalar { then, .. } if then.may_mask()));
         let element_rules = self.by_type["Element"];
         let known = r4.map_or(&[][..], |r4| r4.elements);
         for element in known {
@@ -376,6 +385,7 @@ impl Compiler {
             "anon-ref" => Scalar::AnonRef,
             "year" => Scalar::Year,
             "zip" => Scalar::Zip,
+            "resource-type" => Scalar::ResourceType,
             _ => return Err(unknown()),
         };
         Ok(Action::Scalar { check, then })

@@ -1,28 +1,33 @@
 //! One walk over a parsed row: what the allow-list names goes to the output, nothing else.
 
+mod codes;
 mod masking;
+mod parse;
 mod repeats;
 
 use std::collections::BTreeSet;
 
 use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait, Object, Value};
 
+use self::codes::system_allows;
 use self::masking::Pending;
+use self::parse::parse;
 use self::repeats::{Seen, last, overridden};
-use super::anonymize::{Anonymizer, zip};
-use super::depth::too_deep;
+use super::anonymize::Anonymizer;
 use super::policy::{Action, Check, Disposition, Field, Policy, Rules, Scalar};
 use super::reject::{Reason, Reject};
-use super::report::{Left, Report, printable_url};
+use super::report::{Left, Report, shown_url};
 use super::row::{Deidentified, Step};
-use crate::fhir::{self, Kind};
+use super::shapes::{push_zip, year};
+use crate::fhir::{self, Kind, trim};
 
-/// Epic's space for codes that each customer defines: free text and names turn up there.
-const EPIC_CUSTOMER_SYSTEM: &str = "urn:oid:1.2.840.114350.";
-
-/// Objects that may be inside each other, the resource counted. FHIR needs some ten; what goes
-/// deeper would only wear out the stack, ours and that of whoever reads the tables.
-const DEEPEST: u32 = 32;
+/// Objects that may be inside each other, the resource counted, and those that a mask adds. FHIR
+/// needs some ten.
+///
+/// Arrow's files may nest 64 tables, and each object in a list takes two of them, so that 31 objects
+/// could be staged at most. The JSON of a Delta table's schema takes four levels for each, of 128
+/// that its readers accept. This leaves room for what readers add of their own.
+const DEEPEST: u32 = 24;
 
 type Scrub<T = ()> = Result<T, Reject>;
 
@@ -103,11 +108,7 @@ impl Scrubber {
     /// De-identifies one line, which must hold a resource of type `expected` (one of
     /// [`RESOURCE_TYPES`](super::policy::RESOURCE_TYPES)).
     pub fn scrub(&mut self, line: &[u8], expected: &'static str) -> Scrub<Deidentified<'_>> {
-        if too_deep(line) {
-            return Err(Reject::new(Reason::TooDeep));
-        }
-        let value: Value = sonic_rs::from_slice(line).map_err(|_| Reject::new(Reason::NotJson))?;
-        self.scrub_value(&value, expected)
+        self.scrub_value(&parse(line)?, expected)
     }
 
     fn scrub_value(&mut self, value: &Value, expected: &'static str) -> Scrub<Deidentified<'_>> {
@@ -319,7 +320,10 @@ impl Scrubber {
     }
 
     fn contained(&mut self, object: &Object, place: Place) -> Scrub<bool> {
-        let Some(name) = last(object, "resourceType").and_then(|v| v.as_str()) else {
+        let name = last(object, "resourceType").and_then(|v| v.as_str());
+        // What is no type may be anything, a name included.
+        let Some(name) = name.and_then(|name| fhir::resource_type(trim(name))) else {
+            self.count(Left::NonR4, place, "contained");
             return Ok(false);
         };
         let resource_type = self.policy.type_name(name).unwrap_or("Resource");
@@ -337,8 +341,7 @@ impl Scrubber {
             let url = last(object, "url").and_then(|v| v.as_str());
             if modifier {
                 if !url.is_some_and(|url| self.policy.modifier_extension(url)) {
-                    let url = printable_url(url);
-                    self.count(Left::Modifier, place, url);
+                    self.count(Left::Modifier, place, shown_url(url));
                     return Err(Reject::new(Reason::UnknownModifierExtension));
                 }
             } else {
@@ -346,8 +349,7 @@ impl Scrubber {
                     Disposition::Keep => {}
                     Disposition::DropSilently => return Ok(false),
                     Disposition::Unknown => {
-                        let url = printable_url(url);
-                        self.count(Left::Extension, place, url);
+                        self.count(Left::Extension, place, shown_url(url));
                         return Ok(false);
                     }
                 }
@@ -396,10 +398,22 @@ impl Scrubber {
         let start = self.text.len();
         match then {
             Scalar::Keep => self.text.push_str(trimmed),
-            // As it is: a year's four characters may end in white space.
-            _ if self.again => self.text.push_str(raw),
-            Scalar::Year => self.text.extend(trimmed.chars().take(4)),
-            Scalar::Zip => zip(trimmed, &mut self.text),
+            Scalar::Year => match year(trimmed) {
+                Some(year) => self.text.push_str(year),
+                None => return Ok(false),
+            },
+            Scalar::Zip => {
+                if !push_zip(trimmed, &mut self.text) {
+                    pending.mask(field);
+                    return Ok(false);
+                }
+            }
+            Scalar::ResourceType => match fhir::referenced_type(trimmed) {
+                Some(_) => self.text.push_str(trimmed),
+                None => return Ok(false),
+            },
+            Scalar::AnonId if self.again => self.text.push_str(raw),
+            Scalar::AnonRef if self.again => self.text.push_str(known_type_or_bare(raw)),
             Scalar::AnonId => {
                 let text = &mut self.text;
                 self.anonymizer.id(place.resource_type, trimmed, text);
@@ -453,8 +467,8 @@ impl Scrubber {
         }
     }
 
-    fn count(&mut self, what: Left, place: Place, name: &str) {
-        self.row_left.push((what, place.resource_type, name.to_owned()));
+    fn count(&mut self, what: Left, place: Place, name: impl Into<String>) {
+        self.row_left.push((what, place.resource_type, name.into()));
     }
 
     fn mark(&self) -> (usize, usize) {
@@ -467,26 +481,11 @@ impl Scrubber {
     }
 }
 
-/// White space as Unicode has it, and the four separators of ASCII.
-fn trim(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
-}
-
-/// `check-system`: whether a Coding's or Quantity's `code` or `display` may be kept.
-fn system_allows(parent: &Object, check: Check) -> bool {
-    let text = |name| last(parent, name).and_then(|v| v.as_str());
-    if !text("system").is_some_and(|system| trim(system).starts_with(EPIC_CUSTOMER_SYSTEM)) {
-        return true;
+/// A reference that has been hashed before, without a type that is none: Cumulus ETL takes any text
+/// for one.
+fn known_type_or_bare(reference: &str) -> &str {
+    match reference.rsplit_once('/') {
+        Some((name, id)) if fhir::resource_type(name).is_none() => id,
+        _ => reference,
     }
-    match (text("code").map(trim).unwrap_or_default(), check) {
-        ("", Check::Display) => false,
-        ("0", Check::Display) => false,
-        ("", Check::Code) => true,
-        (code, _) => is_integer(code),
-    }
-}
-
-fn is_integer(code: &str) -> bool {
-    let digits = code.strip_prefix(['+', '-']).unwrap_or(code);
-    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }

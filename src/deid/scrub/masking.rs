@@ -5,8 +5,8 @@
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Object, Value};
 
 use super::repeats::last;
-use super::{Place, Scrub, Scrubber};
-use crate::deid::policy::{Action, Field, Rules, Scalar};
+use super::{DEEPEST, Place, Scrub, Scrubber};
+use crate::deid::policy::{Action, Field, Rules};
 use crate::deid::reject::{Reason, Reject};
 use crate::deid::row::Step;
 
@@ -34,7 +34,7 @@ impl Pending<'_> {
 
     pub fn wants_sibling(&self, rules: &Rules, field: &Field) -> bool {
         let of = rules.field(&field.name[1..]);
-        of.is_some_and(|of| matches!(of.action, Action::Scalar { then: Scalar::Mask, .. }))
+        of.is_some_and(|of| matches!(of.action, Action::Scalar { then, .. } if then.may_mask()))
     }
 }
 
@@ -125,6 +125,9 @@ impl Scrubber {
             return Err(Reject::new(Reason::WrongKind));
         }
         if mask && !items.iter().any(absent) {
+            if place.depth >= DEEPEST {
+                return Err(Reject::new(Reason::TooDeep));
+            }
             self.masked_extension();
             kept = true;
         }

@@ -1,0 +1,28 @@
+//! A line becomes a JSON value.
+
+use sonic_rs::Value;
+
+use super::Scrub;
+use crate::deid::depth::too_deep;
+use crate::deid::reject::{Reason, Reject};
+
+/// Parses a row.
+pub(super) fn parse(line: &[u8]) -> Scrub<Value> {
+    if too_deep(line) {
+        return Err(Reject::new(Reason::TooDeep));
+    }
+    match sonic_rs::from_slice(line) {
+        Ok(value) => Ok(value),
+        Err(_) => parse_with_any_number(line),
+    }
+}
+
+/// Parses a row with a number that is none of a computer's, such as `1e400`: where that is of no
+/// concern, the row is taken, and else it is said where it stands.
+fn parse_with_any_number(line: &[u8]) -> Scrub<Value> {
+    // The parser takes it for granted that text is UTF-8.
+    let line = std::str::from_utf8(line).map_err(|_| Reject::new(Reason::NotJson))?;
+    let mut parser = sonic_rs::Deserializer::from_str(line).use_rawnumber();
+    let value = parser.deserialize::<Value>();
+    value.and_then(|value| parser.end().map(|()| value)).map_err(|_| Reject::new(Reason::NotJson))
+}
