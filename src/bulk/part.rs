@@ -15,6 +15,7 @@ use flate2::write::GzEncoder;
 
 use super::rows::Rows;
 use crate::bounded::LONGEST_LINE;
+use crate::input::gzip::Gunzip;
 
 /// Text per gzip member.
 const MEMBER: usize = 4 << 20;
@@ -154,10 +155,7 @@ pub(super) fn text_of(
     let gzip = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
     let text: Box<dyn BufRead + Send> = match gzip {
         false => Box::new(file),
-        true => {
-            let decoder = flate2::bufread::MultiGzDecoder::new(file);
-            Box::new(BufReader::with_capacity(1 << 16, decoder))
-        }
+        true => Box::new(BufReader::with_capacity(1 << 16, Gunzip::new(file))),
     };
     Ok((text, gzip))
 }

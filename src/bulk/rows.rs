@@ -5,6 +5,7 @@ use sonic_rs::{JsonValueTrait, LazyValue};
 // Longer lines are counted without a look into them: the main job rejects them.
 use crate::bounded::LONGEST_LINE;
 use crate::deid::too_deep;
+use crate::input;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -32,9 +33,8 @@ pub(super) fn look(line: &[u8], resource_type: &str) -> Row {
         Ok(value) if value.is_object() => {}
         _ => return Row::Bad,
     }
-    let found = sonic_rs::get(line, ["resourceType"]).ok();
-    let found = found.as_ref().and_then(|value| value.as_str());
-    match found {
+    let found = input::resource_type(line.as_bytes());
+    match found.as_deref() {
         Some(name) if name == resource_type => Row::Right,
         Some("OperationOutcome") => Row::Outcome,
         _ => Row::WrongType,

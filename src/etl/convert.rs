@@ -4,7 +4,7 @@
 //! reach a table, whatever stands in the files. Delta tables that other engines manage (liquid
 //! clustering) are copied.
 
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder};
@@ -16,11 +16,13 @@ use super::Forms;
 use super::plan::{self, TablePlan};
 use super::records;
 use super::scrubbing::{Source, scrub_table};
+use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::config::OutputFormat;
 use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::{Anonymizer, Codebook, Scrubber};
 use crate::error::{Context, Error, Exit, Result};
+use crate::input::chunks::text_of_line;
 use crate::input::{Ahead, InputFile};
 use crate::memory::budget;
 use crate::output::keys::KeyIndex;
@@ -29,7 +31,7 @@ use crate::output::staged::{Scratch, Staged, encode};
 use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
-use crate::table::schema;
+use crate::table::{find_field, schema};
 use crate::ui::{Progress, counted, were};
 
 /// Converts `original` into Delta tables below `target`.
@@ -229,16 +231,19 @@ impl Copy {
             none => none.insert(Staged::new(&self.work, batch.schema())),
         };
         let odd = || Error::failed("a table lacks the columns that identify its rows");
+        let fields = batch.schema_ref().fields();
         let columns: Vec<_> = self
             .key_columns
             .iter()
-            .map(|name| batch.column_by_name(name)?.as_string_opt::<i32>())
+            .map(|name| batch.column(find_field(fields, name)?).as_string_opt::<i32>())
             .collect::<Option<_>>()
             .ok_or_else(odd)?;
-        let times = batch
-            .column_by_name("meta")
-            .and_then(|meta| meta.as_struct_opt())
-            .and_then(|meta| meta.column_by_name("lastUpdated")?.as_string_opt::<i32>().cloned());
+        let times = find_field(fields, "meta")
+            .and_then(|index| batch.column(index).as_struct_opt())
+            .and_then(|meta| {
+                let index = find_field(meta.fields(), "lastUpdated")?;
+                meta.column(index).as_string_opt::<i32>().cloned()
+            });
         let first = staged.slots();
         for row in 0..batch.num_rows() {
             let text: Vec<_> = columns.iter().map(|column| column.value(row)).collect();
@@ -300,8 +305,26 @@ fn text_rows(
     let Some(reader) = folder.reader(name)? else { return Ok(()) };
     let mut builders = builders(schema);
     let mut rows = 0;
-    for line in BufReader::with_capacity(1 << 16, reader).lines() {
-        let row: Value = serde_json::from_str(&line.with_context(failed)?).with_context(failed)?;
+    let mut lines = BufReader::with_capacity(1 << 16, reader);
+    let (mut line, mut unreadable) = (Vec::new(), 0_u64);
+    loop {
+        match read_line(&mut lines, LONGEST_LINE, &mut line).with_context(failed)? {
+            Line::End => break,
+            Line::TooLong => {
+                unreadable += 1;
+                continue;
+            }
+            Line::Whole => {}
+        }
+        let text = text_of_line(&line);
+        if text.is_empty() {
+            continue;
+        }
+        // The last row of a file that was cut off.
+        let Ok(row) = serde_json::from_slice::<Value>(text) else {
+            unreadable += 1;
+            continue;
+        };
         for (builder, field) in builders.iter_mut().zip(schema.fields()) {
             builder.append_option(row.get(field.name()).and_then(Value::as_str));
         }
@@ -310,6 +333,10 @@ fn text_rows(
             visit(finish(&mut builders, schema)?)?;
             rows = 0;
         }
+    }
+    if unreadable > 0 {
+        let shown = folder.show(name);
+        warn!("'{shown}' is damaged: {}", were(unreadable, "left out"));
     }
     if rows > 0 { visit(finish(&mut builders, schema)?) } else { Ok(()) }
 }

@@ -6,6 +6,7 @@ mod check;
 mod convert;
 mod exported;
 mod init;
+mod oddities;
 mod phi;
 mod places;
 mod plan;
@@ -14,6 +15,7 @@ mod records;
 mod rejects;
 mod room;
 mod scrubbing;
+mod servers;
 mod summary;
 mod worker;
 
@@ -34,20 +36,24 @@ use crate::claim::{self, REJECTED};
 use crate::config::{EtlConfig, OutputFormat};
 use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
 use crate::error::Result;
+use crate::fhir::ServerBase;
 use crate::http::recorded_url;
-use crate::input::{self, Ahead, Deletes, ExportLog, Inputs, base_of};
+use crate::input::{self, Ahead, Deletes, ExportLog, Inputs};
 use crate::memory;
 use crate::output::{SinkOptions, Sinks, completion, layout};
 use crate::stop;
 use crate::store::{Folder, Hold, Mounts, WorkFolder};
+use crate::text::escape_controls;
 use crate::threads::{Thread, can_start, join};
 use crate::ui::Progress;
 use exported::Exported;
+use oddities::{check_all_used, report_oddities};
 use places::Places;
 use plan::{Export, TablePlan};
 use records::Records;
 use rejects::{Rejects, RejectsTo};
 use scrubbing::{Source, scrub_table};
+use servers::server_bases;
 use summary::{Summary, TableSummary};
 
 /// Tables that are written and wait to be tidied.
@@ -80,7 +86,7 @@ struct Run<'a> {
     codebook: Arc<Codebook>,
     mapping: Mutex<Mapping>,
     /// The FHIR server's own base URLs.
-    bases: Arc<[String]>,
+    bases: Arc<[ServerBase]>,
     export: Arc<Export>,
     /// Where INPUT is a FHIR server.
     exported: Option<Exported>,
@@ -99,6 +105,7 @@ struct Found {
     deletes: Deletes,
     tables: Vec<TablePlan>,
     export: Export,
+    bases: Arc<[ServerBase]>,
 }
 
 impl Found {
@@ -107,7 +114,8 @@ impl Found {
         let inputs = input::find(folder)?;
         for file in &inputs.files {
             let (name, of) = (&file.name, &file.resource_type);
-            debug!(file = name, bytes = file.bytes, "'{name}' is of {of}, {} bytes", file.bytes);
+            let shown = escape_controls(name);
+            debug!(file = name, bytes = file.bytes, "'{shown}' is of {of}, {} bytes", file.bytes);
         }
         let log = match &inputs.log {
             Some(name) => input::read_export_log(folder, name)?,
@@ -116,9 +124,10 @@ impl Found {
         let deletes = input::read_deletes(folder, &inputs.deleted)?;
         let tables = plan::tables(config, selected, &inputs, &deletes)?;
         let export = plan::export(config, &log)?;
+        let bases = server_bases(config, &export)?;
         report_oddities(&inputs, &deletes);
         tell_of_notes(config, &inputs);
-        Ok(Self { inputs, deletes, tables, export })
+        Ok(Self { inputs, deletes, tables, export, bases })
     }
 }
 
@@ -150,7 +159,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let config = &config;
 
     info!("Looking through '{input}'");
-    let Found { inputs, deletes, tables, export } = Found::look(config, &selected, &input)?;
+    let Found { inputs, deletes, tables, export, bases } = Found::look(config, &selected, &input)?;
 
     let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
     let check = || {
@@ -185,7 +194,6 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let sinks = Sinks::new(&output, &config.output_format, options);
     let rejected = phi.child(REJECTED);
     let (started, stamp) = records::claim_stamp(&output, &rejected, started)?;
-    let bases = export.url.iter().chain(&config.fhir_url).map(|url| base_of(url).to_owned());
     let run = Run {
         config,
         started,
@@ -197,7 +205,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
         work,
         codebook,
         mapping,
-        bases: bases.filter(|base| !base.is_empty()).collect(),
+        bases,
         export: Arc::new(export),
         exported,
         deletes,
@@ -222,6 +230,9 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     summary.print(&run, clock.elapsed());
     // A table that failed says more than a record that could not be written because of it.
     summary.verdict(config.strict)?;
+    if config.strict {
+        check_all_used(&inputs, &run.deletes)?;
+    }
     recorded?;
     run.exported.as_ref().map_or(Ok(()), Exported::finish)
 }
@@ -251,9 +262,9 @@ impl Run<'_> {
 }
 
 /// Writes tables.
-const PUBLISHER: Thread = Thread::named("publish");
+const PUBLISHER: Thread = Thread::for_rows("publish");
 /// Completes tables once they are written.
-const COMPLETER: Thread = Thread::named("complete");
+const COMPLETER: Thread = Thread::for_rows("complete");
 
 /// Scrubs one table after the other; meanwhile those that are scrubbed are published.
 fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<Summary> {
@@ -380,20 +391,4 @@ fn tell_of_notes(config: &EtlConfig, inputs: &Inputs) {
 /// A server's URL as records and messages may show it.
 fn shown(url: &str) -> String {
     recorded_url(url).unwrap_or_else(|| url.to_owned())
-}
-
-fn report_oddities(inputs: &input::Inputs, deletes: &Deletes) {
-    for name in &inputs.skipped {
-        match inputs.no_resources.contains(name) {
-            true => warn!("'{name}' holds no FHIR resources, one a line; nothing of it is used"),
-            false => info!("'{name}' holds no resources of a supported type; it is left alone"),
-        }
-    }
-    if deletes.not_understood > 0 {
-        warn!(
-            count = deletes.not_understood,
-            "{} entries below deleted/ could not be understood and delete nothing",
-            deletes.not_understood
-        );
-    }
 }

@@ -1,6 +1,7 @@
 //! The locations that a user names, and which of them may be where.
 
 use super::exported;
+use super::servers::named_server;
 use crate::claim::{self, Role};
 use crate::config::EtlConfig;
 use crate::error::{Error, Exit, Result};
@@ -18,6 +19,7 @@ pub(super) struct Places {
 impl Places {
     /// Opens them all; refuses folders inside each other.
     pub(super) fn open(config: &EtlConfig) -> Result<Self> {
+        named_server(config)?;
         let output = Folder::open_with(&config.output, &config.store)?;
         let phi = Folder::open_with(&config.phi, &config.store)?.private();
         let errors_to = config.errors_to.as_deref();

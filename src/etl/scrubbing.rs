@@ -97,7 +97,7 @@ struct Done {
 /// Reads a table's files.
 const READER: Thread = Thread::named("read");
 /// De-identifies rows.
-const WORKER: Thread = Thread::named("scrub");
+const WORKER: Thread = Thread::for_rows("scrub");
 
 /// De-identifies all of a table's files.
 ///

@@ -11,7 +11,7 @@ use super::plan::Export;
 use crate::deid::{Identities, Reason, Reject, Report, Scrubber};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
-use crate::input::chunks::{Chunk, LONGEST_LINE};
+use crate::input::chunks::{Chunk, LONGEST_LINE, text_of_line};
 use crate::output::rows::{Key, instant, key};
 use crate::output::staged::{Scratch, encode, pack_lines};
 use crate::table::{TableBuilder, json, schema};
@@ -81,7 +81,7 @@ impl Worker {
         let mut ids = StringBuilder::new();
         let texts = chunk.bytes.split_inclusive(|byte| *byte == b'\n');
         for (number, line) in (chunk.first_line..).zip(texts) {
-            let text = line.trim_ascii();
+            let text = text_of_line(line);
             if text.len() > LONGEST_LINE {
                 done.lines += 1;
                 let reject = Reject::new(Reason::TooLong);

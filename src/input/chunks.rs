@@ -2,16 +2,24 @@
 
 use std::io::{self, BufReader, Read};
 
-use flate2::read::MultiGzDecoder;
-
+use super::gzip::Gunzip;
 pub use crate::bounded::LONGEST_LINE;
 
 /// Bytes a chunk aims at.
 const CHUNK: usize = 2 << 20;
 /// Bytes that make a chunk worth its while.
 const SMALL_CHUNK: usize = 256 << 10;
-/// What some programs begin text files with; not part of the first line.
-pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What some programs begin text files with. Of files that were joined, it begins any line.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What a line says: without its end, white space around it, and byte order marks before it.
+pub fn text_of_line(line: &[u8]) -> &[u8] {
+    let mut text = line.trim_ascii();
+    while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
+        text = rest.trim_ascii_start();
+    }
+    text
+}
 
 /// Some whole lines of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,7 +32,7 @@ pub struct Chunk {
     pub too_long: Vec<u64>,
 }
 
-/// Undoes gzip or Zstandard, told by the content.
+/// Undoes gzip or Zstandard, told by the content: a Zstandard file may begin with a frame of notes.
 pub fn decompress(mut reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = [0; 4];
     let mut len = 0;
@@ -36,8 +44,10 @@ pub fn decompress(mut reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read +
     }
     let whole = io::Cursor::new(magic[..len].to_vec()).chain(reader);
     Ok(match magic[..len] {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 17, whole))),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::new(whole)?),
+        [0x1f, 0x8b, ..] => Box::new(Gunzip::new(BufReader::with_capacity(1 << 17, whole))),
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
+            Box::new(zstd::stream::read::Decoder::new(whole)?)
+        }
         _ => Box::new(whole),
     })
 }
@@ -53,7 +63,7 @@ pub struct Chunks<R> {
 }
 
 impl<R: Read> Chunks<R> {
-    /// The chunks of what `reader` gives. A byte order mark at its start is left out.
+    /// The chunks of what `reader` gives.
     pub fn new(reader: R) -> Self {
         Self { reader, size: CHUNK, rest: Vec::new(), line: 1, end: false }
     }
@@ -81,9 +91,6 @@ impl<R: Read> Chunks<R> {
         let mut size = self.size;
         loop {
             self.fill(&mut bytes, size)?;
-            if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
-                bytes.drain(..3);
-            }
             if self.end {
                 break;
             }

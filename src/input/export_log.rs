@@ -1,10 +1,14 @@
 //! The SMART bulk export log: who was exported, when, from where (spec: "Input").
 
-use chrono::{DateTime, FixedOffset};
+use std::io::BufReader;
+
+use chrono::{DateTime, FixedOffset, Timelike};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::Result;
+use super::chunks::text_of_line;
+use crate::bounded::{LONGEST_LINE, Line, read_line};
+use crate::error::{Context, Result};
 use crate::store::Folder;
 
 /// What the main job needs of an export log.
@@ -21,8 +25,10 @@ pub struct ExportLog {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
-    export_id: Option<String>,
-    event_id: Option<String>,
+    /// A text; some programs write a number.
+    #[serde(default)]
+    export_id: Value,
+    event_id: String,
     #[serde(default)]
     event_detail: Value,
 }
@@ -30,52 +36,78 @@ struct Event {
 /// Reads the log `name`. Its last `kickoff` selects the export; lines that can't be read are
 /// passed over, as are events of other exports.
 pub fn read_export_log(folder: &Folder, name: &str) -> Result<ExportLog> {
-    let text = folder.read(name)?.unwrap_or_default();
-    let events: Vec<Event> = text
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice(line).ok())
-        .collect();
-    let is = |event: &&Event, id| event.event_id.as_deref() == Some(id);
+    let Some(reader) = folder.reader(name)? else { return Ok(ExportLog::default()) };
+    let mut lines = BufReader::with_capacity(1 << 16, reader);
+    let mut line = Vec::new();
+    let mut kickoff: Option<Event> = None;
+    // Times that exports were of, as the log tells them.
+    let mut times: Vec<(Value, DateTime<FixedOffset>)> = Vec::new();
+    loop {
+        let read = read_line(&mut lines, LONGEST_LINE, &mut line);
+        match read.with_context(|| format!("cannot read '{}'", folder.show(name)))? {
+            Line::End => break,
+            Line::TooLong => continue,
+            Line::Whole => {}
+        }
+        let Ok(event) = serde_json::from_slice::<Event>(text_of_line(&line)) else { continue };
+        match event.event_id.as_str() {
+            "kickoff" => kickoff = Some(event),
+            "status_complete" => {
+                let time = event.event_detail.get("transactionTime").and_then(Value::as_str);
+                times.extend(time.and_then(parse_time).map(|time| (event.export_id, time)));
+            }
+            _ => {}
+        }
+    }
     let mut log = ExportLog::default();
-    let Some(kickoff) = events.iter().rfind(|event| is(event, "kickoff")) else {
-        return Ok(log);
-    };
+    let Some(kickoff) = kickoff else { return Ok(log) };
     if let Some(url) = kickoff.event_detail.get("exportUrl").and_then(Value::as_str) {
         log.group = Some(group_of(url).to_owned());
         log.export_url = Some(url.to_owned());
     }
-    log.time = events
-        .iter()
-        .filter(|event| event.export_id == kickoff.export_id && is(event, "status_complete"))
-        .filter_map(|event| event.event_detail.get("transactionTime")?.as_str())
-        .filter_map(parse_time)
-        .next_back();
+    let same = |id: &Value| as_text(id) == as_text(&kickoff.export_id);
+    log.time = times.into_iter().rfind(|(id, _)| same(id)).map(|(_, time)| time);
     Ok(log)
 }
 
-/// An ISO 8601 time; one without an offset is taken as UTC, a date as its start.
+/// An ID, whether it was written as a text or as a number.
+fn as_text(id: &Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
+}
+
+/// An ISO 8601 time; one without an offset is taken as UTC, a date as its start. Seconds may be
+/// missing, and offsets may be short (`+00`, `+0000`). A leap second counts as the second after it,
+/// since no engine knows any.
 pub fn parse_time(text: &str) -> Option<DateTime<FixedOffset>> {
     let text = text.trim();
-    DateTime::parse_from_rfc3339(text).ok().or_else(|| {
-        let whole = match text.len() {
-            10 => format!("{text}T00:00:00Z"),
-            _ => format!("{text}Z"),
-        };
-        DateTime::parse_from_rfc3339(&whole).ok()
-    })
+    let (date, rest) = text.split_at_checked(10)?;
+    let clock = match rest.chars().next() {
+        None => "00:00:00",
+        Some('T' | 't' | ' ') => &rest[1..],
+        Some(_) => return None,
+    };
+    let (clock, offset) = clock.split_at(clock.find(['Z', 'z', '+', '-']).unwrap_or(clock.len()));
+    let seconds = if clock.len() == 5 { ":00" } else { "" };
+    let offset = match offset.as_bytes() {
+        [] | [b'Z' | b'z'] => "Z".to_owned(),
+        [_, _, _] => format!("{offset}:00"),
+        [_, _, _, _, _] => format!("{}:{}", offset.get(..3)?, offset.get(3..)?),
+        _ => offset.to_owned(),
+    };
+    let time = DateTime::parse_from_rfc3339(&format!("{date}T{clock}{seconds}{offset}")).ok()?;
+    match time.nanosecond().checked_sub(1_000_000_000) {
+        None => Some(time),
+        Some(nanoseconds) => {
+            time.with_nanosecond(nanoseconds)?.checked_add_signed(chrono::TimeDelta::seconds(1))
+        }
+    }
 }
 
-/// The FHIR server's base, without a `/` at its end: what stands before `/$export`, `/Patient`
-/// or `/Group/`.
-pub fn base_of(url: &str) -> &str {
-    let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    let path = path.strip_suffix("/$export").unwrap_or(path);
-    let path = path.strip_suffix("/Patient").unwrap_or(path);
-    path.split("/Group/").next().unwrap_or_default().trim_end_matches('/')
-}
-
+/// The ID of the Group that an export is of; empty for an export of everything, and of all that a
+/// server counts to any Group.
 fn group_of(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or_default();
-    let rest = path.split_once("/Group/").map_or("", |(_, rest)| rest);
-    rest.split('/').next().unwrap_or_default()
+    let rest = path.rsplit_once("/Group/").map_or("", |(_, rest)| rest);
+    let group = rest.split('/').next().unwrap_or_default();
+    if group.starts_with('$') || group.starts_with("%24") { "" } else { group }
 }

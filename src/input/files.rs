@@ -1,23 +1,26 @@
 //! Which files of the input hold which resources (spec: "Input").
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use sonic_rs::JsonValueTrait;
 
-use super::chunks::{BYTE_ORDER_MARK, LONGEST_LINE, decompress};
+use super::chunks::{LONGEST_LINE, decompress, text_of_line};
+use super::listing::{Found, Listing, list};
 use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::too_deep;
 use crate::error::{Context, Result};
-use crate::store::{Folder, Requested};
+use crate::fhir;
+use crate::store::{Entry, Folder, Requested};
 
-/// How far a file is read to find its type: a file whose first rows are of other types is rare,
-/// a file of gigabytes of an unsupported type is not.
+/// How far a file is read that is named after the one type that its rows are of. Others are read to
+/// their ends, until a row of a supported type is found.
 const PROBE_BYTES: u64 = 64 << 20;
 /// What is asked for first: mostly its first row tells the type.
 const PROBE_FIRST: usize = 256 << 10;
-/// Files looked into at once in a bucket.
+/// Files looked into concurrently in a bucket.
 const PROBES: usize = 16;
 
 /// A file with rows of a supported type.
@@ -40,10 +43,14 @@ pub struct Inputs {
     pub deleted: Vec<String>,
     /// The export log, if there is exactly one.
     pub log: Option<String>,
-    /// Files that look like data, but begin with no supported type.
+    /// Files of rows without a row of a supported type.
     pub skipped: Vec<String>,
-    /// Those of them that have rows, but none that is a resource.
+    /// Those of them that hold no resources, one a line.
     pub no_resources: Vec<String>,
+    /// Files that look like data by their names, and are not read.
+    pub not_read: Vec<String>,
+    /// What could not be looked at: its name, as it may be shown, and why.
+    pub unusable: Vec<(String, String)>,
 }
 
 impl Inputs {
@@ -53,21 +60,31 @@ impl Inputs {
     }
 }
 
-/// Looks through `folder`, at any depth. `error/` is passed over.
+/// What a file is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Log,
+    Rows,
+    Deletes,
+    /// What a server said of what it could not export.
+    Errors,
+    /// Not read, although its name speaks of data.
+    LooksLikeData,
+    Other,
+}
+
+/// Looks through `folder`, at any depth. `error/` is passed over. Names have no case.
 pub fn find(folder: &Folder) -> Result<Inputs> {
-    let mut inputs = Inputs::default();
+    let Listing { files, unusable } = list(folder)?;
+    let mut inputs = Inputs { unusable, ..Inputs::default() };
     let (mut logs, mut data) = (Vec::new(), Vec::new());
-    for entry in folder.list()? {
-        let mut parts: Vec<&str> = entry.name.split('/').collect();
-        let file = parts.pop().unwrap_or_default();
-        if parts.is_empty() && is_log(file) {
-            logs.push(entry.name);
-        } else if !is_data(file) || parts.contains(&"error") {
-            continue;
-        } else if parts.contains(&"deleted") {
-            inputs.deleted.push(entry.name);
-        } else {
-            data.push(entry);
+    for entry in read_once(folder, files) {
+        match kind(&entry.name) {
+            Kind::Log => logs.push(entry.name),
+            Kind::Rows => data.push(entry),
+            Kind::Deletes => inputs.deleted.push(entry.name),
+            Kind::LooksLikeData => inputs.not_read.push(entry.name),
+            Kind::Errors | Kind::Other => {}
         }
     }
     let mut requests = data.iter().map(|entry| folder.request_first(&entry.name, PROBE_FIRST));
@@ -87,21 +104,58 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
             }
         }
     }
-    inputs.log = match logs.iter().position(|name| name == "log.ndjson") {
-        Some(index) => Some(logs.swap_remove(index)),
-        None if logs.len() == 1 => logs.pop(),
-        None => None,
-    };
+    let named = |wanted: fn(&str) -> bool| logs.iter().position(|name| wanted(name));
+    let log = named(|name| name == "log.ndjson")
+        .or_else(|| named(|name| name.eq_ignore_ascii_case("log.ndjson")))
+        .or_else(|| (logs.len() == 1).then_some(0));
+    inputs.log = log.map(|index| logs.remove(index));
+    inputs.not_read.append(&mut logs);
     Ok(inputs)
 }
 
-fn is_log(file: &str) -> bool {
-    file == "log.ndjson" || (file.starts_with("log.") && file.ends_with(".ndjson"))
+/// The files without those that are links to others of them: rows are read once.
+fn read_once(folder: &Folder, files: Vec<Found>) -> impl Iterator<Item = Entry> {
+    let is_used = |file: &&Found| kind(&file.entry.name) != Kind::Other;
+    let own = files.iter().filter(|file| file.target.is_none()).filter(is_used);
+    let mut read: HashSet<PathBuf> =
+        own.filter_map(|file| Some(folder.local()?.join(&file.entry.name))).collect();
+    files.into_iter().filter_map(move |Found { entry, target }| {
+        let is_new = target.is_none_or(|target| read.insert(target));
+        is_new.then_some(entry)
+    })
 }
 
-fn is_data(file: &str) -> bool {
+fn kind(name: &str) -> Kind {
+    let lower = name.to_ascii_lowercase();
+    let mut folders: Vec<&str> = lower.split('/').collect();
+    let file = folders.pop().unwrap_or_default();
+    // What macOS writes beside a file of the same name.
+    if file.starts_with("._") {
+        return Kind::Other;
+    }
     let plain = [".gz", ".zst"].iter().find_map(|end| file.strip_suffix(end)).unwrap_or(file);
-    plain.ends_with(".ndjson") || plain.ends_with(".jsonl")
+    let is_rows = plain.ends_with(".ndjson") || plain.ends_with(".jsonl");
+    if folders.is_empty() && file.starts_with("log.") && file.ends_with(".ndjson") {
+        Kind::Log
+    } else if folders.contains(&"error") {
+        Kind::Errors
+    } else if is_rows && folders.contains(&"deleted") {
+        Kind::Deletes
+    } else if is_rows {
+        Kind::Rows
+    } else if speaks_of_data(file) {
+        Kind::LooksLikeData
+    } else {
+        Kind::Other
+    }
+}
+
+/// Whether a file's name, in lower case, has the name of a format in it or begins with a resource
+/// type: `patient.ndjson.bz2`, `patient.json`, `patient.000.txt`.
+fn speaks_of_data(file: &str) -> bool {
+    let first_word = file.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    RESOURCE_TYPES.iter().any(|name| name.eq_ignore_ascii_case(first_word))
+        || file.split('.').skip(1).any(|part| matches!(part, "ndjson" | "jsonl" | "json"))
 }
 
 /// What a file's first rows show.
@@ -109,7 +163,7 @@ enum Probed {
     Supported(&'static str),
     /// Resources of other types only, or no rows at all.
     Other,
-    /// Rows, and none of them a resource.
+    /// Rows, and none of them a resource; or Bundles, whose resources are not looked at.
     NoResources,
 }
 
@@ -124,12 +178,13 @@ fn probe(folder: &Folder, name: &str, request: Requested) -> Result<Probed> {
     let reader = decompress(reader).with_context(damaged)?;
     let mut lines = BufReader::with_capacity(1 << 16, reader);
     let mut line = Vec::new();
-    let (mut first, mut rows, mut resources, mut left) = (true, false, false, PROBE_BYTES);
+    let (mut rows, mut resources, mut left) = (false, false, PROBE_BYTES);
+    let mut only = OnlyType::new(name);
     loop {
         line.clear();
         let limit = LONGEST_LINE as u64 + 1;
         let count = (&mut lines).take(limit).read_until(b'\n', &mut line).with_context(damaged)?;
-        if count == 0 || left == 0 {
+        if count == 0 || left == 0 && only.is_named() {
             break;
         }
         let too_long = count as u64 == limit && !line.ends_with(b"\n");
@@ -138,18 +193,110 @@ fn probe(folder: &Folder, name: &str, request: Requested) -> Result<Probed> {
         } else {
             left = left.saturating_sub(count as u64);
         }
-        let text = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| first).unwrap_or(&line);
-        first = false;
-        rows |= !text.trim_ascii().is_empty();
+        let text = text_of_line(&line);
+        rows |= !text.is_empty();
         // Of a line that is too long the beginning will do: its row is rejected later.
-        let value = if too_deep(text) { None } else { sonic_rs::get(text, ["resourceType"]).ok() };
-        let Some(found) = value.and_then(|value| value.as_str().map(str::to_owned)) else {
-            continue;
-        };
-        resources = true;
+        let found = if too_deep(text) { None } else { resource_type(text) };
+        let Some(found) = found else { continue };
+        resources |= found != "Bundle";
         if let Some(known) = RESOURCE_TYPES.into_iter().find(|known| *known == found) {
             return Ok(Probed::Supported(known));
         }
+        only.add(found);
     }
     Ok(if rows && !resources { Probed::NoResources } else { Probed::Other })
+}
+
+/// A row's `resourceType`: of several, the last, as where the row is taken.
+pub fn resource_type(row: &[u8]) -> Option<String> {
+    // The parser takes it for granted that text is UTF-8; what is cut off may end within a character.
+    let row = match std::str::from_utf8(row) {
+        Ok(row) => row,
+        Err(error) => std::str::from_utf8(&row[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    let members = sonic_rs::to_object_iter(row).map_while(Result::ok);
+    let types = members.filter(|(name, _)| name == "resourceType");
+    types.last().and_then(|(_, value)| value.as_str().map(str::to_owned))
+}
+
+/// The one type that a file's rows are of, if it is the one that the file is named after.
+struct OnlyType {
+    /// By the file's name.
+    named: Option<&'static str>,
+    others: bool,
+    seen: bool,
+}
+
+impl OnlyType {
+    fn new(file: &str) -> Self {
+        let file = file.rsplit('/').next().unwrap_or_default();
+        let word = file.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let named = fhir::resource_type_ignoring_case(word);
+        Self { named, others: false, seen: false }
+    }
+
+    fn add(&mut self, found: String) {
+        self.seen = true;
+        self.others |= self.named != Some(found.as_str());
+    }
+
+    fn is_named(&self) -> bool {
+        self.seen && !self.others
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_have_no_case() {
+        for (name, expected) in [
+            ("Patient.ndjson", Kind::Rows),
+            ("a/PATIENT.NDJSON", Kind::Rows),
+            ("Patient.Jsonl", Kind::Rows),
+            ("Patient.ndjson.GZ", Kind::Rows),
+            ("Patient.JsonL.Zst", Kind::Rows),
+            ("deleted/Bundle.NDJSON", Kind::Deletes),
+            ("a/Deleted/b/Bundle.Ndjson.Gz", Kind::Deletes),
+            ("Error/x.ndjson", Kind::Errors),
+            ("error/x.txt", Kind::Errors),
+            ("LOG.ndjson", Kind::Log),
+            ("Log.May.NDJSON", Kind::Log),
+            ("a/log.ndjson", Kind::Rows),
+            ("Patient.ndjson.bz2", Kind::LooksLikeData),
+            ("Patient.JSON", Kind::LooksLikeData),
+            ("x.ndjson.part", Kind::LooksLikeData),
+            ("patient", Kind::LooksLikeData),
+            ("Patient_2024.zip", Kind::LooksLikeData),
+            ("deleted/Bundle.json", Kind::LooksLikeData),
+            ("README.md", Kind::Other),
+            ("patients.txt", Kind::Other),
+            ("Icon\r", Kind::Other),
+            ("._Patient.ndjson", Kind::Other),
+        ] {
+            assert_eq!(kind(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn of_several_resource_types_the_last_counts() {
+        let found = |row: &str| resource_type(row.as_bytes());
+        assert_eq!(
+            found(r#"{"resourceType":"A","id":1,"resourceType":"B"}"#).as_deref(),
+            Some("B")
+        );
+        assert_eq!(found(r#"{"resourceType":"A","x":{"resourceType":"B"}}"#).as_deref(), Some("A"));
+        assert_eq!(found(r#"{"resourceType":"A","resourceType":null}"#), None);
+        // The beginning of a row that is too long.
+        assert_eq!(found(r#"{"resourceType":"A","text":"aaa"#).as_deref(), Some("A"));
+        assert_eq!(
+            resource_type(b"{\"resourceType\":\"A\",\"x\":\"caf\xe9\"}").as_deref(),
+            Some("A")
+        );
+        assert_eq!(resource_type(b"{\"resourceType\":\"\xff\"}"), None);
+        for other in ["", "x", "[]", r#"[{"resourceType":"A"}]"#, r#"{"id":"A"}"#] {
+            assert_eq!(found(other), None, "{other}");
+        }
+    }
 }

@@ -5,11 +5,14 @@ pub mod chunks;
 mod deletes;
 mod export_log;
 mod files;
+pub mod gzip;
+mod listing;
 
 pub use ahead::Ahead;
 pub use deletes::{Deletes, read_deletes};
-pub use export_log::{ExportLog, base_of, parse_time, read_export_log};
-pub use files::{InputFile, Inputs, find};
+pub use export_log::{ExportLog, parse_time, read_export_log};
+pub use files::{InputFile, Inputs, find, resource_type};
+pub use listing::{Found, Listing, list};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 use std::io::{Cursor, Write};
 
 use super::chunks::{Chunk, Chunks, LONGEST_LINE, decompress};
-use super::export_log::{base_of, parse_time};
+use super::export_log::parse_time;
 use super::*;
 use crate::store::Folder;
 
@@ -55,7 +55,7 @@ fn two_renamed_logs_are_no_log() {
 
 #[test]
 fn chunks_keep_lines_whole_and_numbered() {
-    let mut text = "\u{feff}".to_owned();
+    let mut text = String::new();
     let long = "x".repeat(3 << 20);
     for line in ["a", "", &long, "last without end"] {
         text.push_str(line);
@@ -106,24 +106,235 @@ not json
 }
 
 #[test]
-fn the_base_is_what_stands_before_the_export() {
-    for url in [
-        "https://h/r4/Group/1/$export?x=1",
-        "https://h/r4/Patient/$export",
-        "https://h/r4/$export",
-        "https://h/r4/",
+fn each_entry_of_a_bundle_deletes_for_itself() {
+    let entries = [
+        r#"{"request":{"method":"DELETE","url":"Patient/b"}}"#,
+        "null",
+        "7",
+        "{}",
+        r#"{"request":null}"#,
+        r#"{"request":{"method":7,"url":"Patient/c"}}"#,
+        r#"{"request":{"method":"DELETE","url":null}}"#,
+        r#"{"request":{"method":"DELETE","url":"odd"}}"#,
+        r#"{"request":{"method":"DELETE","url":"Patient/"}}"#,
+        r#"{"request":{"method":"DELETE","url":"Jane/1"}}"#,
+        r#"{"request":{"method":"DELETE","url":"Patient?identifier=1"}}"#,
+        r#"{"request":{"method":"PUT","url":"Patient/d"}}"#,
+        r#"{"request":{"method":"DELETE","url":"Patient/a"},"fullUrl":"x"}"#,
+        r#"{"request":{"method":"DELETE","url":"Patient/a "}}"#,
+        r#"{"request":{"method":"delete","url":" patient/\u00a0e\u001f"}}"#,
+    ];
+    let bundle = |entries: &str| {
+        format!("{{\"resourceType\":\"Bundle\",\"type\":\"transaction\",\"entry\":{entries}}}\n")
+    };
+    let text = [
+        format!("\u{feff}{}", bundle(&format!("[{}]", entries.join(",")))),
+        "\n".to_owned(),
+        bundle("null"),
+        bundle("{}"),
+        "{\"resourceType\":\"Bundle\",\"type\":\"searchset\"}\n".to_owned(),
+        format!("\u{feff}{}", bundle(r#"[{"request":{"method":"DELETE","url":"Claim/1"}}]"#)),
+        "{\"resourceType\":\"Bundle\",\"type\":\"transaction\"}".to_owned(),
+    ];
+    let folder = folder(&[("deleted/1", &text.concat())]);
+    let deletes = read_deletes(&folder, &["deleted/1".into()]).unwrap();
+    assert_eq!(deletes.by_type["Patient"], ["a", "b", "e"]);
+    assert_eq!(deletes.by_type["Claim"], ["1"]);
+    assert_eq!(deletes.by_type.len(), 2);
+    assert_eq!((deletes.not_understood, deletes.no_effect), (10 + 3, 1));
+}
+
+#[test]
+fn a_line_of_deletes_beyond_the_limit_is_passed_over() {
+    let line = r#"{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/a"}}]}"#;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    // Four times the limit, in a file of a few hundred kilobytes.
+    for _ in 0..4 {
+        gzip.write_all(&vec![b'x'; LONGEST_LINE]).unwrap();
+    }
+    gzip.write_all(format!("\n{line}\n").as_bytes()).unwrap();
+    let folder = Folder::open("memory:///").unwrap();
+    folder.write("deleted/1", gzip.finish().unwrap()).unwrap();
+    let deletes = read_deletes(&folder, &["deleted/1".into()]).unwrap();
+    assert_eq!((deletes.not_understood, deletes.by_type["Patient"].len()), (1, 1));
+}
+
+#[test]
+fn a_log_is_read_however_it_was_written() {
+    for (log, group, time) in [
+        // A byte order mark, a number for an ID.
+        (
+            "\u{feff}{\"exportId\":7,\"eventId\":\"kickoff\",\"eventDetail\":{\"exportUrl\":\"https://h/Group/g/$export\"}}\r\n\
+             {\"exportId\":\"7\",\"eventId\":\"status_complete\",\"eventDetail\":{\"transactionTime\":\"2024-08-06T18:12Z\"}}\r\n",
+            "g",
+            "2024-08-06T18:12:00Z",
+        ),
+        (
+            "{\"exportId\":\"a\",\"eventId\":\"kickoff\",\"eventDetail\":{\"exportUrl\":\"https://h/Group/%24export\"}}\n\
+             \u{feff}{\"exportId\":\"a\",\"eventId\":\"status_complete\",\"eventDetail\":{\"transactionTime\":\"2016-12-31T23:59:60Z\"}}",
+            "",
+            "2017-01-01T00:00:00Z",
+        ),
+        (
+            "{\"eventId\":\"kickoff\",\"eventDetail\":{\"exportUrl\":\"https://h/Patient/p/$export\"}}\n\
+             {\"eventId\":\"status_complete\",\"eventDetail\":{\"transactionTime\":\"2024-08-06T18:12:57.5+0000\"}}",
+            "",
+            "2024-08-06T18:12:57.5Z",
+        ),
     ] {
-        assert_eq!(base_of(url), "https://h/r4", "{url}");
+        let log = read_export_log(&folder(&[("log.ndjson", log)]), "log.ndjson").unwrap();
+        assert_eq!(log.group.as_deref(), Some(group));
+        assert_eq!(log.time, Some(chrono::DateTime::parse_from_rfc3339(time).unwrap()));
     }
 }
 
 #[test]
-fn only_delete_entries_of_transactions_delete() {
-    let bundle = r#"{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/b"}},{"request":{"method":"DELETE","url":"Patient/a"}},{"request":{"method":"DELETE","url":"Patient/a"}},{"request":{"method":"PUT","url":"Patient/c"}},{"request":{"method":"DELETE","url":"odd"}},{}]}
-{"resourceType":"Bundle","type":"searchset"}
-"#;
-    let deletes = read_deletes(&folder(&[("deleted/1", bundle)]), &["deleted/1".into()]).unwrap();
-    assert_eq!(deletes.by_type["Patient"], ["a", "b"]);
-    assert_eq!(deletes.by_type.len(), 1);
-    assert_eq!(deletes.not_understood, 2);
+fn times_are_read_as_iso_8601_has_them() {
+    for (text, expected) in [
+        ("2024-08-06", "2024-08-06T00:00:00Z"),
+        ("2024-08-06T18:12", "2024-08-06T18:12:00Z"),
+        ("2024-08-06T18:12Z", "2024-08-06T18:12:00Z"),
+        ("2024-08-06 18:12:57", "2024-08-06T18:12:57Z"),
+        ("2024-08-06t18:12:57.123z", "2024-08-06T18:12:57.123Z"),
+        (" 2024-08-06T18:12:57+00 ", "2024-08-06T18:12:57Z"),
+        ("2024-08-06T18:12:57-0430", "2024-08-06T22:42:57Z"),
+        ("2024-08-06T18:12-04", "2024-08-06T22:12:00Z"),
+        ("2024-08-06T18:12:57.5+05:30", "2024-08-06T12:42:57.5Z"),
+        ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.5Z"),
+    ] {
+        let time = parse_time(text).unwrap();
+        assert_eq!(time, chrono::DateTime::parse_from_rfc3339(expected).unwrap(), "{text}");
+        assert!(!time.format("%Y-%m-%dT%H:%M:%S%.f%:z").to_string().contains(":60"), "{text}");
+    }
+    for text in [
+        "",
+        "2024",
+        "2024-08",
+        "2024-08-06T",
+        "2024-08-06T18",
+        "2024-08-06x18:12",
+        "06.08.2024 18",
+        "2024-08-06T18:12+0",
+        "2024-08-06T18:12+é0",
+        "2024-08-0é",
+    ] {
+        assert_eq!(parse_time(text), None, "{text}");
+    }
+}
+
+#[test]
+fn zstandard_files_may_begin_with_a_frame_of_notes() {
+    let rows = zstd::encode_all(&b"one\n"[..], 1).unwrap();
+    for first in [0x50, 0x57, 0x5f] {
+        let skippable = [&[first, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        let bytes = [skippable.clone(), rows.clone(), skippable, rows.clone()].concat();
+        let reader = decompress(Box::new(Cursor::new(bytes))).unwrap();
+        assert_eq!(lines(Chunks::new(reader)), [(1, 4), (2, 4)]);
+    }
+}
+
+#[test]
+fn byte_order_marks_are_no_part_of_a_line() {
+    for line in ["x", "\u{feff}x\n", "\u{feff}\u{feff} x\r\n", " \u{feff}x"] {
+        assert_eq!(super::chunks::text_of_line(line.as_bytes()), b"x", "{line:?}");
+    }
+    assert_eq!(super::chunks::text_of_line("\u{feff}\n".as_bytes()), b"");
+}
+
+#[test]
+fn rows_behind_many_of_another_type_are_found() {
+    let other = format!("{{\"resourceType\":\"Claim\",\"x\":\"{}\"}}\n", "x".repeat(1 << 20));
+    let mixed = other.repeat(70) + "{\"resourceType\":\"Patient\"}\n";
+    let folder = folder(&[
+        ("mixed.ndjson", &mixed),
+        // Named after the type that it seems to be of all through.
+        ("Claim.000.ndjson", &mixed),
+        ("Patient.ndjson", &mixed),
+    ]);
+    let inputs = find(&folder).unwrap();
+    let names: Vec<_> = inputs.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["Patient.ndjson", "mixed.ndjson"]);
+    assert_eq!(inputs.skipped, ["Claim.000.ndjson"]);
+}
+
+#[test]
+fn files_without_a_resource_a_line_are_told_from_those_of_other_types() {
+    let utf16: Vec<u8> =
+        "{\"resourceType\":\"Patient\"}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let folder = folder(&[
+        ("array.ndjson", "[{\"resourceType\":\"Patient\"}]\n"),
+        ("bundle.ndjson", "{\"resourceType\":\"Bundle\",\"entry\":[]}\n"),
+        ("pretty.jsonl", "{\n  \"resourceType\": \"Patient\"\n}\n"),
+        ("claim.ndjson", "{\"resourceType\":\"Claim\"}\n"),
+        ("empty.ndjson", "\n"),
+    ]);
+    folder.write("utf16.ndjson", utf16).unwrap();
+    let inputs = find(&folder).unwrap();
+    let expected = ["array.ndjson", "bundle.ndjson", "pretty.jsonl", "utf16.ndjson"];
+    assert_eq!(inputs.no_resources, expected);
+}
+
+#[test]
+fn of_several_logs_the_one_of_the_usual_name_counts() {
+    let find = |files: &[(&str, &str)]| {
+        let inputs = find(&folder(files)).unwrap();
+        (inputs.log, inputs.not_read)
+    };
+    let not_read = vec!["log.may.ndjson".to_owned()];
+    assert_eq!(
+        find(&[("LOG.ndjson", ""), ("log.may.ndjson", "")]),
+        (Some("LOG.ndjson".into()), not_read.clone())
+    );
+    assert_eq!(
+        find(&[("Log.ndjson", ""), ("log.ndjson", "")]),
+        (Some("log.ndjson".into()), vec!["Log.ndjson".to_owned()])
+    );
+    let (log, not_read) = find(&[("log.june.ndjson", ""), ("log.may.NDJSON", "")]);
+    assert_eq!((log, not_read.len()), (None, 2));
+}
+
+#[test]
+fn what_cannot_be_read_in_a_folder_costs_only_itself() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let row = "{\"resourceType\":\"Patient\"}\n";
+    std::fs::create_dir_all(path("a/b")).unwrap();
+    for name in ["a/b/Patient.ndjson", "Patient\n\u{1b}[2J.ndjson", "Icon\r", "50%20off#1.ndjson"] {
+        std::fs::write(path(name), row).unwrap();
+    }
+    std::fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.ndjson")), row).unwrap();
+    // To a file of the folder, to its folder, to a loop, to nowhere, and to a file elsewhere.
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("blob"), row).unwrap();
+    symlink("a/b/Patient.ndjson", path("Link.ndjson")).unwrap();
+    symlink("b", path("a/linked")).unwrap();
+    symlink("..", path("a/loop")).unwrap();
+    symlink("nowhere.ndjson", path("dangling.ndjson")).unwrap();
+    symlink(elsewhere.path().join("blob"), path("elsewhere.ndjson")).unwrap();
+    symlink(elsewhere.path().join("blob"), path("once more.ndjson")).unwrap();
+    // A link to what by its own name is no data.
+    std::fs::write(path("0123abcd"), row).unwrap();
+    symlink("0123abcd", path("Managed.ndjson")).unwrap();
+
+    let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    let inputs = find(&folder).unwrap();
+    let names: Vec<_> = inputs.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "50%20off#1.ndjson",
+            "Managed.ndjson",
+            "Patient\n\u{1b}[2J.ndjson",
+            "a/b/Patient.ndjson",
+            "elsewhere.ndjson"
+        ]
+    );
+    let unusable: Vec<_> = inputs.unusable.iter().map(|(name, _)| name.as_str()).collect();
+    let mut unusable = unusable;
+    unusable.sort_unstable();
+    assert_eq!(unusable, ["a/loop", "caf\u{fffd}.ndjson", "dangling.ndjson"]);
+    assert!(!folder.show("a\u{1b}[2J").contains('\u{1b}'));
 }

@@ -33,7 +33,7 @@ pub fn run<T: Send>(
     thread::scope(|scope| {
         let mut workers = 0..threads.min(jobs);
         let started =
-            workers.try_for_each(|_| Thread::named("write").start_in(scope, worker).map(drop));
+            workers.try_for_each(|_| Thread::for_rows("write").start_in(scope, worker).map(drop));
         failed.fetch_or(started.is_err(), Relaxed);
         started
     })?;

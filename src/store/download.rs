@@ -1,15 +1,14 @@
 //! Objects of any size, read as a stream.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use object_store::path::Path;
-use object_store::{
-    Error as StoreError, GetOptions, GetResultPayload, ObjectStore, ObjectStoreExt,
-};
+use object_store::{Error as StoreError, GetOptions, ObjectStore, ObjectStoreExt};
 use tokio::task::JoinHandle;
 
 use super::{Folder, block_on, plain, runtime};
@@ -54,19 +53,18 @@ impl Folder {
         self.parts.bytes as u64
     }
 
+    /// Not by the store, which has no names for files with control characters in theirs.
     fn local_reader(&self, name: &str) -> Result<Option<Reader>> {
         let failed = || format!("cannot read '{}'", self.show(name));
-        match block_on(self.store().get(&self.path(name))) {
-            Ok(result) => match result.payload {
-                GetResultPayload::File(file, _) => Ok(Some(Box::new(file))),
-                GetResultPayload::Stream(_) => {
-                    let bytes = block_on(result.bytes()).with_context(failed)?;
-                    Ok(Some(Box::new(bytes.reader())))
-                }
-            },
-            Err(StoreError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error).with_context(failed),
-        }
+        let child = self.child(name);
+        let Some(path) = child.local() else { return Ok(None) };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(failed),
+        };
+        let is_folder = file.metadata().with_context(failed)?.is_dir();
+        Ok((!is_folder).then(|| Box::new(file) as Reader))
     }
 }
 

@@ -11,6 +11,7 @@ mod guarded;
 mod hold;
 mod kept;
 mod lease;
+mod listings;
 mod lock;
 mod mounts;
 mod options;
@@ -42,6 +43,7 @@ use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
 use crate::stop::Writer;
+use crate::text::escape_controls;
 use crate::threads::{Pool, Thread};
 pub use download::{Reader, Requested};
 pub(crate) use explain::plain;
@@ -480,7 +482,7 @@ impl Folder {
     /// How messages name the object `name` below this folder.
     pub fn show(&self, name: &str) -> String {
         let folder = self.to_string();
-        format!("{}/{name}", folder.trim_end_matches('/'))
+        format!("{}/{}", folder.trim_end_matches('/'), escape_controls(name))
     }
 }
 

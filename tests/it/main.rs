@@ -33,6 +33,7 @@ mod loopback;
 mod memory;
 mod model;
 mod needs;
+mod odd_input;
 mod places;
 mod process;
 mod proxy;

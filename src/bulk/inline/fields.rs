@@ -11,9 +11,9 @@ use serde_json::value::{RawValue, to_raw_value};
 pub(super) struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl Fields {
-    /// A member's text.
+    /// A member's text; of several of this name, the last's, which is the one that counts.
     pub(super) fn raw(&self, name: &str) -> Option<&RawValue> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
+        self.0.iter().rfind(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 
     /// A member that is a string.
@@ -32,7 +32,7 @@ impl Fields {
     /// Replaces a member, or adds it at the end.
     pub(super) fn set(&mut self, name: &str, value: &impl Serialize) -> serde_json::Result<()> {
         let value = to_raw_value(value)?;
-        match self.0.iter_mut().find(|(known, _)| known == name) {
+        match self.0.iter_mut().rfind(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
             None => self.0.push((name.to_owned(), value)),
         }

@@ -233,7 +233,7 @@ impl Job {
         let mut summary = Summary::default();
         for (index, file) in files.iter().enumerate() {
             let name = &file.name;
-            if name.ends_with(".zst") {
+            if name.to_ascii_lowercase().ends_with(".zst") {
                 warn!("'{name}': .zst files can't be changed; its notes are left out");
                 continue;
             }

@@ -8,6 +8,7 @@ use super::fetch::Fetcher;
 use super::fields::Fields;
 use super::{Selection, Summary};
 use crate::error::Result;
+use crate::fhir::trim;
 use crate::http::{Client, Pace};
 
 /// Downloads notes into rows.
@@ -128,7 +129,7 @@ impl Notes {
         if kind.as_ref().is_some_and(|kind| !self.mimetypes.contains(kind)) {
             return Note::Other;
         }
-        if attachment.raw("data").is_some() {
+        if attachment.text("data").is_some_and(|data| !trim(&data).is_empty()) {
             return Note::Present;
         }
         match attachment.text("url").filter(|url| !url.is_empty()) {

@@ -1,0 +1,39 @@
+//! The FHIR servers that the data came from.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use super::plan::Export;
+use crate::config::EtlConfig;
+use crate::error::{Error, Exit, Result};
+use crate::fhir::ServerBase;
+
+/// The server that the user says the data came from.
+///
+/// # Errors
+/// What is no URL of a server.
+pub(super) fn named_server(config: &EtlConfig) -> Result<Option<ServerBase>> {
+    let invalid = || {
+        let message =
+            "--fhir-url is not the URL of a server; write it like https://ehr.example.org/fhir";
+        Error::new(Exit::ArgsInvalid, message)
+    };
+    let named = config.fhir_url.as_deref();
+    named.map(|url| ServerBase::of(url).ok_or_else(invalid)).transpose()
+}
+
+/// The servers that absolute references may point at and still be the export's own.
+pub(super) fn server_bases(config: &EtlConfig, export: &Export) -> Result<Arc<[ServerBase]>> {
+    let mut bases: Vec<_> = named_server(config)?.into_iter().collect();
+    if let Some(url) = &export.url {
+        match ServerBase::of(url) {
+            Some(base) => bases.push(base),
+            None => warn!(
+                "The export log's exportUrl is not a server's URL: absolute references are not \
+                 taken for relative ones. --fhir-url names the server"
+            ),
+        }
+    }
+    Ok(bases.into())
+}
