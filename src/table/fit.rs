@@ -4,11 +4,24 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Fields};
+use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
 
 /// Which of `fields` a name means, if any: by its place.
 pub type Find = fn(fields: &Fields, name: &str) -> Option<usize>;
+
+/// The field that a name means: the one of that spelling, or else the only one that differs from it in
+/// case, since most engines take names so.
+pub fn find_field(fields: &Fields, name: &str) -> Option<usize> {
+    if let Some((index, _)) = fields.find(name) {
+        return Some(index);
+    }
+    let same = |(index, field): (usize, &Arc<Field>)| {
+        field.name().eq_ignore_ascii_case(name).then_some(index)
+    };
+    let mut same = fields.iter().enumerate().filter_map(same);
+    same.next().filter(|_| same.next().is_none())
+}
 
 /// The array as `to`. Fields of structs, at any depth, are found by `find`: those that it lacks are
 /// null, those that `to` lacks are left out.

@@ -9,7 +9,7 @@ pub mod schema;
 
 pub use adapt::{Misfits, adapt};
 pub use builder::TableBuilder;
-pub use fit::{Find, fit};
+pub use fit::{Find, find_field, fit};
 pub use schema::Shape;
 
 #[cfg(test)]

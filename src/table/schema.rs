@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
+use super::fit::find_field;
 use crate::fhir::{self, Kind, Type};
 
 /// The name of a list's items in Arrow schemas; Parquet's and Delta's convention.
@@ -100,7 +101,8 @@ fn contained_fields(tagged: &Shape, types: &BTreeSet<&'static str>) -> Vec<Field
 /// The schema of a run whose contained resources meet those of a table that is there: where the
 /// two clash, because other types were contained then, the table's columns stay as they are.
 pub fn keep_contained(run: &SchemaRef, table: &Schema) -> SchemaRef {
-    let Some((_, there)) = table.fields().find(CONTAINED) else { return run.clone() };
+    let Some(index) = find_field(table.fields(), CONTAINED) else { return run.clone() };
+    let there = table.field(index);
     let fields = run.fields().iter().map(|field| match field.name() == CONTAINED {
         true => Arc::new(field.as_ref().clone().with_data_type(keep(field.data_type(), there))),
         false => field.clone(),
@@ -112,9 +114,9 @@ pub fn keep_contained(run: &SchemaRef, table: &Schema) -> SchemaRef {
 fn keep(wanted: &DataType, there: &Field) -> DataType {
     match (wanted, there.data_type()) {
         (DataType::Struct(wanted), DataType::Struct(there)) => {
-            let fields = wanted.iter().map(|field| match there.find(field.name()) {
-                Some((_, there)) => {
-                    let data_type = keep(field.data_type(), there);
+            let fields = wanted.iter().map(|field| match find_field(there, field.name()) {
+                Some(index) => {
+                    let data_type = keep(field.data_type(), &there[index]);
                     Arc::new(field.as_ref().clone().with_data_type(data_type))
                 }
                 None => field.clone(),

@@ -19,6 +19,7 @@ use super::{Merge, Options, reader};
 use crate::error::{Error, Result};
 use crate::output::parallel;
 use crate::output::rows::{Bitmap, Change, Key, KeySource, UNKNOWN_TIME, key};
+use crate::table::find_field;
 
 const LAST_UPDATED: &str = "meta.lastUpdated";
 /// Keys are cut by their uppermost byte.
@@ -223,15 +224,21 @@ impl Search<'_> {
     ) -> Result<(Option<Vec<&'b StringArray>>, Option<&'b StringArray>)> {
         let mut keys = Vec::with_capacity(self.options.key_columns.len());
         for name in &self.options.key_columns {
-            let Some(column) = batch.column_by_name(name) else { return Ok((None, None)) };
-            let text = column.as_string_opt::<i32>().ok_or_else(|| {
+            let Some(index) = find_field(batch.schema_ref().fields(), name) else {
+                return Ok((None, None));
+            };
+            let text = batch.column(index).as_string_opt::<i32>().ok_or_else(|| {
                 let shown = self.log.folder.show(&file.name);
                 Error::failed(format!("the key column '{name}' of '{shown}' is not text"))
             })?;
             keys.push(text);
         }
-        let times = batch.column_by_name("meta").and_then(|meta| meta.as_struct_opt());
-        let times = times.and_then(|meta| meta.column_by_name("lastUpdated"));
-        Ok((Some(keys), times.and_then(|times| times.as_string_opt::<i32>())))
+        let meta = find_field(batch.schema_ref().fields(), "meta");
+        let meta = meta.and_then(|index| batch.column(index).as_struct_opt());
+        let times = meta.and_then(|meta| {
+            let index = find_field(meta.fields(), "lastUpdated")?;
+            meta.column(index).as_string_opt::<i32>()
+        });
+        Ok((Some(keys), times))
     }
 }

@@ -7,19 +7,22 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, FieldRef, Fields, Schema, TimeUnit};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::{
-    ArrowReaderBuilder, ArrowReaderOptions, ParquetRecordBatchReader,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
+use parquet::basic::Type;
 use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::reader::ChunkReader;
 
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -30,7 +33,7 @@ use crate::store::{Folder, Requested, block_on, spawn};
 
 const BATCH_ROWS: usize = 8192;
 /// What a batch of whole rows should not exceed by much.
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: u64 = 8 << 20;
 /// Read from a remote file's end at first: most footers fit.
 const FOOTER: usize = 256 << 10;
 /// Remote files up to this are read as a whole, in one request.
@@ -48,13 +51,22 @@ pub(super) struct Rows {
 
 enum Source {
     /// Pages are read as they are needed.
-    Whole(Box<ParquetRecordBatchReader>),
+    Whole {
+        open: OpenGroup,
+        next: usize,
+        groups: usize,
+        group: Option<Box<ParquetRecordBatchReader>>,
+    },
     /// A row group's columns are fetched together, while the one before is read.
     Remote {
         groups: Receiver<ParquetResult<ParquetRecordBatchReader>>,
         group: Option<Box<ParquetRecordBatchReader>>,
     },
 }
+
+/// Opens a row group. Each has batches of its own size, since rows of one may be larger than those of
+/// another by far.
+type OpenGroup = Box<dyn Fn(usize) -> ParquetResult<ParquetRecordBatchReader> + Send>;
 
 /// Reads all columns of a file, or those named (`meta.lastUpdated` by its path); a named one that
 /// the file lacks is left out.
@@ -95,10 +107,9 @@ fn open_requested(
     let context = || format!("cannot read the data file '{shown}'");
     let (count, source) = match (folder.local(), requested) {
         (Some(path), _) => {
-            let opened = fs::File::open(path.join(&file.name)).with_context(context)?;
-            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(opened, options());
-            let (count, builder) = prepare(builder.with_context(context)?, columns);
-            (count, Source::Whole(Box::new(builder.build().with_context(context)?)))
+            let opened = Arc::new(fs::File::open(path.join(&file.name)).with_context(context)?);
+            let metadata = metadata(&*opened).with_context(context)?;
+            whole(move || opened.try_clone().map_err(ParquetError::from), metadata, columns)
         }
         (None, Some(requested)) => {
             let mut bytes = Vec::new();
@@ -106,20 +117,26 @@ fn open_requested(
                 reader.read_to_end(&mut bytes).with_context(context)?;
             }
             let bytes = Bytes::from(bytes);
-            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options());
-            let (count, builder) = prepare(builder.with_context(context)?, columns);
-            (count, Source::Whole(Box::new(builder.build().with_context(context)?)))
+            let metadata = metadata(&bytes).with_context(context)?;
+            whole(move || Ok(bytes.clone()), metadata, columns)
         }
         (None, None) => {
-            let remote = RemoteFile {
+            let mut remote = RemoteFile {
                 store: folder.store().clone(),
                 path: folder.path(&file.name),
                 size: file.size,
             };
-            let builder =
-                block_on(ParquetRecordBatchStreamBuilder::new_with_options(remote, options()));
-            let (count, builder) = prepare(builder.with_context(context)?, columns);
-            let mut stream = builder.build().with_context(context)?;
+            let metadata = block_on(ArrowReaderMetadata::load_async(&mut remote, options()));
+            let metadata = metadata.and_then(keep_instants).with_context(context)?;
+            let count = rows_of(metadata.metadata());
+            let groups = metadata.metadata().row_groups().iter();
+            let rows = groups.map(|group| batch_rows(group, columns)).min().unwrap_or(BATCH_ROWS);
+            let mask = projection(&metadata, columns);
+            let mut stream = ParquetRecordBatchStreamBuilder::new_with_metadata(remote, metadata)
+                .with_projection(mask)
+                .with_batch_size(rows)
+                .build()
+                .with_context(context)?;
             // The next one waits here for its turn.
             let (put, groups) = channel(1);
             spawn(async move {
@@ -135,6 +152,35 @@ fn open_requested(
     Ok(Rows { count, source, shown })
 }
 
+fn metadata(file: &impl ChunkReader) -> ParquetResult<ArrowReaderMetadata> {
+    ArrowReaderMetadata::load(file, options()).and_then(keep_instants)
+}
+
+/// A file that is read where it is.
+fn whole<F: ChunkReader + 'static>(
+    file: impl Fn() -> ParquetResult<F> + Send + 'static,
+    metadata: ArrowReaderMetadata,
+    columns: Option<&[String]>,
+) -> (u64, Source) {
+    let count = rows_of(metadata.metadata());
+    let mask = projection(&metadata, columns);
+    let groups = metadata.metadata().row_groups();
+    let rows: Vec<usize> = groups.iter().map(|group| batch_rows(group, columns)).collect();
+    let groups = rows.len();
+    let open: OpenGroup = Box::new(move |index| {
+        ParquetRecordBatchReaderBuilder::new_with_metadata(file()?, metadata.clone())
+            .with_projection(mask.clone())
+            .with_row_groups(vec![index])
+            .with_batch_size(rows.get(index).copied().unwrap_or(BATCH_ROWS))
+            .build()
+    });
+    (count, Source::Whole { open, next: 0, groups, group: None })
+}
+
+fn rows_of(metadata: &ParquetMetaData) -> u64 {
+    u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0)
+}
+
 /// What a Parquet file's footer tells.
 pub(super) fn footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
     let mut file = RemoteFile { store: folder.store().clone(), path: folder.path(name), size };
@@ -148,26 +194,68 @@ fn options() -> ArrowReaderOptions {
     ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
-fn prepare<T>(
-    builder: ArrowReaderBuilder<T>,
-    columns: Option<&[String]>,
-) -> (u64, ArrowReaderBuilder<T>) {
-    let metadata = builder.metadata();
-    let count = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
-    let Some(columns) = columns else {
-        let row_bytes = (decoded_bytes(metadata) / count.max(1)).max(1) as usize;
-        return (count, builder.with_batch_size((BATCH_BYTES / row_bytes).clamp(64, BATCH_ROWS)));
-    };
-    let names = columns.iter().map(String::as_str);
-    let mask = ProjectionMask::columns(builder.parquet_schema(), names);
-    (count, builder.with_projection(mask).with_batch_size(BATCH_ROWS))
+/// The old timestamps of Spark and Hive (INT96) as microseconds, as Delta's are: the nanoseconds that
+/// readers make of them by themselves overflow before 1677 and after 2262.
+fn keep_instants(read: ArrowReaderMetadata) -> ParquetResult<ArrowReaderMetadata> {
+    let metadata = read.metadata().clone();
+    let columns = metadata.file_metadata().schema_descr().columns();
+    if columns.iter().all(|column| column.physical_type() != Type::INT96) {
+        return Ok(read);
+    }
+    let mut leaves = columns.iter().map(|column| column.physical_type() == Type::INT96);
+    let fields = read.schema().fields().iter().map(|field| with_instants(field, &mut leaves));
+    let schema = Arc::new(Schema::new(fields.collect::<Fields>()));
+    ArrowReaderMetadata::try_new(metadata, options().with_schema(schema))
 }
 
-/// About what the file's rows take as Arrow arrays: where the writer noted it, with the values of
+/// The field with the types that its leaves should have; `leaves` tells of each leaf of the file, in
+/// order, whether it is an old timestamp.
+fn with_instants(field: &FieldRef, leaves: &mut impl Iterator<Item = bool>) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| with_instants(field, leaves)).collect())
+        }
+        DataType::List(item) => DataType::List(with_instants(item, leaves)),
+        DataType::Map(entries, sorted) => DataType::Map(with_instants(entries, leaves), *sorted),
+        leaf => match leaves.next() {
+            Some(true) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            _ => leaf.clone(),
+        },
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
+}
+
+/// The leaves of the columns that are wanted. Names may differ in case.
+fn projection(metadata: &ArrowReaderMetadata, columns: Option<&[String]>) -> ProjectionMask {
+    let Some(columns) = columns else { return ProjectionMask::all() };
+    let schema = metadata.parquet_schema();
+    let is_wanted = |path: &str| {
+        columns.iter().any(|column| match path.split_at_checked(column.len()) {
+            Some((start, rest)) => {
+                start.eq_ignore_ascii_case(column) && (rest.is_empty() || rest.starts_with('.'))
+            }
+            None => false,
+        })
+    };
+    let leaves = schema.columns().iter().enumerate();
+    let wanted = leaves.filter(|(_, leaf)| is_wanted(&leaf.path().string()));
+    ProjectionMask::leaves(schema, wanted.map(|(index, _)| index).collect::<Vec<_>>())
+}
+
+/// Rows that are read at once: as many as have some megabytes.
+fn batch_rows(group: &RowGroupMetaData, columns: Option<&[String]>) -> usize {
+    if columns.is_some() {
+        return BATCH_ROWS;
+    }
+    let rows = u64::try_from(group.num_rows()).unwrap_or(0).max(1);
+    let row_bytes = (decoded_bytes(group) / rows).max(1);
+    ((BATCH_BYTES / row_bytes) as usize).clamp(1, BATCH_ROWS)
+}
+
+/// About what the group's rows take as Arrow arrays: where the writer noted it, with the values of
 /// dictionaries at every row.
-fn decoded_bytes(metadata: &ParquetMetaData) -> u64 {
-    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
-    let bytes = columns.map(|column| {
+fn decoded_bytes(group: &RowGroupMetaData) -> u64 {
+    let bytes = group.columns().iter().map(|column| {
         column.uncompressed_size().max(column.unencoded_byte_array_data_bytes().unwrap_or(0))
     });
     bytes.map(|bytes| bytes.max(0) as u64).sum()
@@ -182,7 +270,19 @@ impl Iterator for Rows {
         }
         let context = || format!("cannot read the data file '{}'", self.shown);
         match &mut self.source {
-            Source::Whole(reader) => Some(reader.next()?.with_context(context)),
+            Source::Whole { open, next, groups, group } => loop {
+                if let Some(batch) = group.as_mut().and_then(|group| group.next()) {
+                    return Some(batch.with_context(context));
+                }
+                if *next >= *groups {
+                    return None;
+                }
+                *group = match open(*next) {
+                    Ok(opened) => Some(Box::new(opened)),
+                    Err(error) => return Some(Err(error).with_context(context)),
+                };
+                *next += 1;
+            },
             Source::Remote { groups, group } => loop {
                 if let Some(batch) = group.as_mut().and_then(|group| group.next()) {
                     return Some(batch.with_context(context));

@@ -46,6 +46,9 @@ impl TableSchema {
     /// What the table has, and behind it what only `run` has: columns, and fields at any depth of
     /// structs and lists.
     ///
+    /// A name that the table spells otherwise, in case only, stays as the table has it: no program opens
+    /// a table with two names that differ in nothing else.
+    ///
     /// # Errors
     /// A column that both have with different types: nothing is widened silently.
     pub fn union(&self, run: &Schema) -> Result<Self> {
@@ -93,7 +96,11 @@ fn add_fields(table: &mut Value, run: &Fields, path: &str) -> Result<()> {
     let fields = fields.ok_or_else(|| malformed(path))?;
     for field in run {
         let path = inner(path, field.name());
-        match fields.iter_mut().find(|known| known["name"] == field.name().as_str()) {
+        let name = field.name().as_str();
+        let is_same = |known: &Value| {
+            known["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name))
+        };
+        match fields.iter_mut().find(|known| is_same(known)) {
             Some(known) => add_type(&mut known["type"], field.data_type(), &path)?,
             None => fields.push(json!({
                 "name": field.name(),

@@ -1,9 +1,12 @@
 //! Tests of the Delta engine: what they share, and the basics.
 
+mod case;
 mod evolution;
 mod maintenance;
 mod merging;
+mod old_timestamps;
 mod protocols;
+mod wide;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

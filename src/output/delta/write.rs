@@ -16,6 +16,7 @@ use crate::memory::budget;
 use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
 use crate::stop;
 use crate::store::Folder;
+use crate::table::find_field;
 
 /// Files beyond this are cut, whatever their rows.
 const FILE_BYTES: u64 = 512 << 20;
@@ -67,15 +68,16 @@ impl<'a> FileWriter<'a> {
         table: Option<&Snapshot>,
         options: &Options<'a>,
     ) -> Result<Self> {
+        // As the table spells them.
+        let columns = schema.arrow().fields();
+        let keys = options.key_columns.iter().filter_map(|name| find_field(columns, name));
+        let keys: Vec<String> = keys.map(|index| columns[index].name().clone()).collect();
         let mut stats_columns = table.map_or_else(Vec::new, |table| table.clustering.clone());
-        stats_columns.extend(options.key_columns.iter().map(|name| vec![name.clone()]));
+        stats_columns.extend(keys.iter().map(|name| vec![name.clone()]));
         Ok(Self {
             folder,
             schema,
-            settings: Settings {
-                unique_columns: options.key_columns.clone(),
-                ..Settings::default()
-            },
+            settings: Settings { unique_columns: keys, ..Settings::default() },
             rows_per_file: options.rows_per_file.max(1),
             progress: options.progress,
             stats_columns,

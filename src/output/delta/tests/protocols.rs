@@ -13,7 +13,7 @@ const COLUMNS: &str = r#"{"type":"struct","fields":[
     {"name":"id","type":"string","nullable":true,"metadata":{}},
     {"name":"status","type":"string","nullable":true,"metadata":{}}]}"#;
 
-fn metadata(schema: &str, partition: &[&str], configuration: Value) -> Value {
+pub(super) fn metadata(schema: &str, partition: &[&str], configuration: Value) -> Value {
     json!({"metaData": {
         "id": "11111111-2222-3333-4444-555555555555",
         "format": {"provider": "parquet", "options": {}},
@@ -52,7 +52,7 @@ fn put_file(folder: &Folder, name: &str, ids: &[&str]) -> Value {
            "dataChange": true})
 }
 
-fn commit_all(folder: &Folder, actions: &[Value]) {
+pub(super) fn commit_all(folder: &Folder, actions: &[Value]) {
     assert!(Log::open(folder).unwrap().commit(0, actions).unwrap());
 }
 
