@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
@@ -28,6 +28,9 @@ use crate::store::{Folder, Upload};
 
 /// What is handed to the encoders at once: between two such pieces the row group may end.
 const PIECE: usize = 16 << 20;
+/// Bytes of values after which a row group ends, however little they take as a dictionary: whoever
+/// reads it may hold all of its values.
+const GROUP_VALUES: usize = if cfg!(test) { 8 << 20 } else { 512 << 20 };
 
 /// How a file is laid out.
 #[derive(Clone, Debug)]
@@ -63,6 +66,8 @@ pub struct ParquetFile {
     schema: SchemaRef,
     /// The row group under way.
     group: Option<RowGroup>,
+    /// About how many bytes its values have.
+    group_values: usize,
     shown: String,
     rows: u64,
     row_group_rows: usize,
@@ -149,6 +154,7 @@ impl ParquetFile {
             writer,
             schema,
             group: None,
+            group_values: 0,
             shown,
             rows: 0,
             row_group_rows: settings.row_group_rows.max(1),
@@ -159,7 +165,9 @@ impl ParquetFile {
 
     /// Adds rows.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let step = piece_rows(batch, PIECE.min(self.row_group_bytes / 2));
+        let row_bytes = bytes_of(batch) / batch.num_rows().max(1);
+        let limit = PIECE.min(self.row_group_bytes / 2);
+        let step = (limit / row_bytes.max(1)).max(1);
         let mut start = 0;
         while start < batch.num_rows() {
             let group = match &mut self.group {
@@ -179,7 +187,11 @@ impl ParquetFile {
                 .with_context(|| format!("cannot write '{}'", self.shown))?;
             start += rows;
             self.rows += rows as u64;
-            if group.rows() >= self.row_group_rows || group.memory() >= self.row_group_bytes {
+            self.group_values += rows * row_bytes;
+            if group.rows() >= self.row_group_rows
+                || group.memory() >= self.row_group_bytes
+                || self.group_values >= GROUP_VALUES
+            {
                 self.end_group()?;
             }
         }
@@ -187,6 +199,7 @@ impl ParquetFile {
     }
 
     fn end_group(&mut self) -> Result<()> {
+        self.group_values = 0;
         let Some(group) = self.group.take() else { return Ok(()) };
         group
             .finish(&mut self.writer, self.threads)
@@ -231,15 +244,25 @@ fn shallow_columns(schema: &SchemaRef) -> Vec<Vec<String>> {
     paths
 }
 
-/// Rows of a batch that hold about `limit` bytes.
-fn piece_rows(batch: &RecordBatch, limit: usize) -> usize {
-    let rows = batch.num_rows().max(1);
-    let bytes: usize = batch
-        .columns()
-        .iter()
-        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(limit))
-        .sum();
-    (limit / (bytes / rows).max(1)).clamp(1, rows)
+/// About how many bytes the values of a batch have.
+fn bytes_of(batch: &RecordBatch) -> usize {
+    batch.columns().iter().map(|column| array_bytes(column)).sum()
+}
+
+/// Of a part of a list array only the items of that part count. Where the size is not known, it is
+/// what is handed to the encoders in one piece.
+fn array_bytes(array: &dyn Array) -> usize {
+    if let Some(list) = array.as_list_opt::<i32>() {
+        let offsets = list.value_offsets();
+        let first = offsets.first().copied().unwrap_or_default();
+        let count = offsets.last().copied().unwrap_or_default() - first;
+        let items = list.values().slice(first as usize, count as usize);
+        return size_of_val(offsets) + array_bytes(&items);
+    }
+    match array.as_struct_opt() {
+        Some(fields) => fields.columns().iter().map(|column| array_bytes(column)).sum(),
+        None => array.to_data().get_slice_memory_size().unwrap_or(PIECE),
+    }
 }
 
 /// Lets the upload be taken back out of the Parquet writer.

@@ -18,6 +18,9 @@ use crate::table::{Misfits, adapt};
 
 /// Rows that are read at once: the columns of a wide table cost more per batch than per row.
 const ROWS_AT_ONCE: u64 = 4 << 10;
+/// Bytes of blocks, unpacked, that are joined at most. The values of a column, which are joined too,
+/// must not have more than 2 GiB.
+const BYTES_AT_ONCE: u64 = 32 << 20;
 /// Bytes of [`Scratch`] that are kept: more than chunks of lines of usual length need.
 const KEPT: usize = 16 << 20;
 const DAMAGED: &str = "the work folder's files have been damaged";
@@ -67,7 +70,13 @@ pub fn pack_lines(lines: &[u8], scratch: &mut Scratch) -> Result<Vec<u8>> {
 fn pack(plain: &[u8], room: &mut Vec<u8>) -> Result<Vec<u8>> {
     room.resize(lz4_flex::block::get_maximum_output_size(plain.len()), 0);
     let len = lz4_flex::block::compress_into(plain, room).context("cannot pack rows")?;
-    Ok([&(plain.len() as u32).to_le_bytes()[..], &room[..len]].concat())
+    let plain = u32::try_from(plain.len()).context("rows of more than 4 GiB came at once")?;
+    Ok([&plain.to_le_bytes()[..], &room[..len]].concat())
+}
+
+/// The length of what was packed.
+fn plain_bytes(packed: &[u8]) -> u64 {
+    packed.first_chunk().map_or(0, |length| u32::from_le_bytes(*length).into())
 }
 
 /// The batch of [`encode`]; its arrays are parts of one buffer.
@@ -81,6 +90,8 @@ pub struct Staged {
     blocks: Blocks,
     /// The first slot of each block, and behind them the number of all slots.
     starts: Vec<u64>,
+    /// The size of each block, unpacked.
+    bytes: Vec<u64>,
     schema: SchemaRef,
     misfits: Mutex<Misfits>,
 }
@@ -88,11 +99,18 @@ pub struct Staged {
 impl Staged {
     /// No rows yet.
     pub fn new(work: &WorkFolder, schema: SchemaRef) -> Self {
-        Self { blocks: Blocks::new(work), starts: vec![0], schema, misfits: Mutex::default() }
+        Self {
+            blocks: Blocks::new(work),
+            starts: vec![0],
+            bytes: Vec::new(),
+            schema,
+            misfits: Mutex::default(),
+        }
     }
 
     /// Adds a batch of `rows` rows, encoded.
     pub fn push(&mut self, encoded: Vec<u8>, rows: u64) -> Result<()> {
+        self.bytes.push(plain_bytes(&encoded));
         self.blocks.push(encoded)?;
         self.starts.push(self.slots() + rows);
         Ok(())
@@ -170,7 +188,12 @@ impl RowSource for Staged {
         let mut next = first;
         let groups = std::iter::from_fn(move || {
             let start = next;
-            while next < end && self.starts[next] - self.starts[start] < ROWS_AT_ONCE {
+            let mut bytes = 0;
+            while next < end
+                && self.starts[next] - self.starts[start] < ROWS_AT_ONCE
+                && (next == start || bytes + self.bytes[next] <= BYTES_AT_ONCE)
+            {
+                bytes += self.bytes[next];
                 next += 1;
             }
             (start < next).then_some(start..next)

@@ -105,3 +105,23 @@ fn many_blocks_go_to_a_folder_that_is_gone_afterwards() {
     drop((lines, work));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn blocks_are_joined_up_to_so_many_bytes() {
+    let (_dir, work) = work();
+    let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, true)]));
+    let mut staged = Staged::new(&work, schema.clone());
+    // Small ones, one that is larger than what is joined, and small ones again.
+    let megabytes = [10, 10, 10, 40, 10, 10, 1];
+    for megabytes in megabytes {
+        let array = StringArray::from(vec!["x".repeat(megabytes << 20)]);
+        let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(array)]).unwrap();
+        staged.push(encode(&batch, &mut Scratch::default()).unwrap(), 1).unwrap();
+    }
+    let live = Bitmap::all_set(megabytes.len() as u64);
+    let rows = |range: Range<u64>| -> Vec<usize> {
+        staged.read(range, &live).unwrap().map(|batch| batch.unwrap().num_rows()).collect()
+    };
+    assert_eq!(rows(0..7), [3, 1, 3]);
+    assert_eq!(rows(2..6), [1, 1, 2]);
+}
