@@ -1,19 +1,22 @@
 //! Tables that grow file by file: which files and which keys are there already.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufReader, Read};
 
 use arrow::array::AsArray;
+use bytes::Bytes;
 use hashbrown::HashMap;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use super::FileFormat;
+use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{Context, Result};
+use crate::input::chunks::text_of_line;
 use crate::memory::budget;
 use crate::output::rows::{Bitmap, Change, key};
 use crate::output::table::TableRun;
-use crate::store::Folder;
+use crate::store::{Folder, Reader};
+use crate::table::find_field;
 
 /// A table's files with their numbers, in order.
 pub(super) fn files(folder: &Folder, table: &str, extension: &str) -> Result<Vec<(usize, String)>> {
@@ -67,6 +70,9 @@ pub(super) fn keep_new(
     Ok(())
 }
 
+/// Gives the key of each row of a file to `visit`. Such a file may have been cut off, or saved by
+/// another program, such as a spreadsheet: rows that can't be told count as not there, and are then
+/// written anew.
 fn each_key(
     format: FileFormat,
     folder: &Folder,
@@ -74,47 +80,192 @@ fn each_key(
     columns: &[&str],
     visit: &mut dyn FnMut(&[&str]),
 ) -> Result<()> {
-    let failed = || format!("cannot read '{}'", folder.show(name));
-    match format {
-        FileFormat::Parquet => {
-            let Some(bytes) = folder.read(name)? else { return Ok(()) };
-            let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).with_context(failed)?;
-            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-            for batch in builder.with_projection(mask).build().with_context(failed)? {
-                let batch = batch.with_context(failed)?;
-                let arrays: Option<Vec<_>> = columns
-                    .iter()
-                    .map(|name| batch.column_by_name(name)?.as_string_opt::<i32>())
-                    .collect();
-                let Some(arrays) = arrays else { continue };
-                for row in 0..batch.num_rows() {
-                    visit(&arrays.iter().map(|array| array.value(row)).collect::<Vec<_>>());
+    let Some(reader) = folder.reader(name)? else { return Ok(()) };
+    let read = match format {
+        FileFormat::Parquet => keys_of_parquet(reader, columns, visit),
+        FileFormat::Csv => keys_of_csv(reader, columns, visit),
+        FileFormat::Ndjson => keys_of_ndjson(reader, columns, visit),
+    };
+    match read.with_context(|| format!("cannot read '{}'", folder.show(name)))? {
+        Readable::Whole => {}
+        Readable::InPart => tracing::warn!(
+            "'{}' is damaged or was changed by another program: rows of it that cannot be read are \
+             written again, to a new file. Move it away if other programs do not read it either",
+            folder.show(name)
+        ),
+    }
+    Ok(())
+}
+
+/// How far a file could be understood. What a store refuses is an error instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readable {
+    Whole,
+    InPart,
+}
+
+fn keys_of_parquet(
+    mut reader: Reader,
+    columns: &[&str],
+    visit: &mut dyn FnMut(&[&str]),
+) -> io::Result<Readable> {
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes)?;
+    let Ok(builder) = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)) else {
+        return Ok(Readable::InPart);
+    };
+    let Ok(batches) = builder.build() else { return Ok(Readable::InPart) };
+    for batch in batches {
+        let Ok(batch) = batch else { return Ok(Readable::InPart) };
+        let column = |name: &&str| {
+            let index = find_field(batch.schema_ref().fields(), name)?;
+            batch.column(index).as_string_opt::<i32>()
+        };
+        let Some(arrays) = columns.iter().map(column).collect::<Option<Vec<_>>>() else {
+            return Ok(Readable::InPart);
+        };
+        for row in 0..batch.num_rows() {
+            visit(&arrays.iter().map(|array| array.value(row)).collect::<Vec<_>>());
+        }
+    }
+    Ok(Readable::Whole)
+}
+
+fn keys_of_csv(
+    reader: Reader,
+    columns: &[&str],
+    visit: &mut dyn FnMut(&[&str]),
+) -> io::Result<Readable> {
+    let mut reader = BufReader::with_capacity(1 << 16, reader);
+    let mut header = Vec::new();
+    if read_line(&mut reader, LONGEST_LINE, &mut header)? != Line::Whole {
+        return Ok(Readable::InPart);
+    }
+    let header = String::from_utf8_lossy(text_of_line(&header)).into_owned();
+    // Spreadsheets write what their country separates columns with.
+    let found = [b',', b';', b'\t', b'|'].into_iter().find_map(|delimiter| {
+        let mut first = csv_reader(header.as_bytes(), delimiter).into_records();
+        let names = first.next()?.ok()?;
+        let place =
+            |wanted: &&str| names.iter().position(|name| name.trim().eq_ignore_ascii_case(wanted));
+        let places = columns.iter().map(place).collect::<Option<Vec<_>>>()?;
+        Some((delimiter, places, names.len()))
+    });
+    let Some((delimiter, places, width)) = found else { return Ok(Readable::InPart) };
+    let mut readable = Readable::Whole;
+    for record in csv_reader(reader, delimiter).into_byte_records() {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => match error.into_kind() {
+                csv::ErrorKind::Io(error) => return Err(error),
+                _ => return Ok(Readable::InPart),
+            },
+        };
+        // One that was cut off has too few.
+        if record.len() != width {
+            readable = Readable::InPart;
+            continue;
+        }
+        let field = |place: &usize| str::from_utf8(record.get(*place)?).ok().map(str::trim);
+        match places.iter().map(field).collect::<Option<Vec<_>>>() {
+            Some(key) => visit(&key),
+            None => readable = Readable::InPart,
+        }
+    }
+    Ok(readable)
+}
+
+fn csv_reader<R: Read>(reader: R, delimiter: u8) -> csv::Reader<R> {
+    csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(reader)
+}
+
+fn keys_of_ndjson(
+    reader: Reader,
+    columns: &[&str],
+    visit: &mut dyn FnMut(&[&str]),
+) -> io::Result<Readable> {
+    let mut reader = BufReader::with_capacity(1 << 16, reader);
+    let (mut line, mut readable) = (Vec::new(), Readable::Whole);
+    loop {
+        match read_line(&mut reader, LONGEST_LINE, &mut line)? {
+            Line::End => return Ok(readable),
+            Line::TooLong => readable = Readable::InPart,
+            Line::Whole => {
+                let text = text_of_line(&line);
+                match serde_json::from_slice::<Value>(text) {
+                    _ if text.is_empty() => {}
+                    Ok(row) if row.is_object() => {
+                        let text = |name: &&str| {
+                            row.get(*name).and_then(Value::as_str).unwrap_or_default()
+                        };
+                        visit(&columns.iter().map(text).collect::<Vec<_>>());
+                    }
+                    _ => readable = Readable::InPart,
                 }
             }
         }
-        FileFormat::Csv => {
-            let Some(reader) = folder.reader(name)? else { return Ok(()) };
-            let mut reader = csv::Reader::from_reader(reader);
-            let header = reader.headers().with_context(failed)?.clone();
-            let index: Option<Vec<_>> =
-                columns.iter().map(|name| header.iter().position(|h| h == *name)).collect();
-            let Some(index) = index else { return Ok(()) };
-            for record in reader.records() {
-                let record = record.with_context(failed)?;
-                visit(
-                    &index.iter().map(|i| record.get(*i).unwrap_or_default()).collect::<Vec<_>>(),
-                );
-            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [&str; 2] = ["encounter_id", "group_name"];
+
+    fn keys(format: FileFormat, bytes: impl Into<Bytes>) -> (Vec<String>, Readable) {
+        let mut keys = Vec::new();
+        let mut visit = |columns: &[&str]| keys.push(columns.join("/"));
+        let reader: Reader = Box::new(io::Cursor::new(bytes.into()));
+        let readable = match format {
+            FileFormat::Parquet => keys_of_parquet(reader, &COLUMNS, &mut visit),
+            FileFormat::Csv => keys_of_csv(reader, &COLUMNS, &mut visit),
+            FileFormat::Ndjson => keys_of_ndjson(reader, &COLUMNS, &mut visit),
+        };
+        (keys, readable.unwrap())
+    }
+
+    #[test]
+    fn rows_are_known_again_in_files_that_other_programs_saved() {
+        let header = "encounter_id,group_name,export_time,excluded_resources\r\n";
+        let plain = format!("{header}a,g,t,\r\n\"b\",g,t,\"x,y\"\r\n");
+        for text in [
+            plain.clone(),
+            format!("\u{feff}{plain}"),
+            plain.trim_end().to_owned(),
+            plain.replace("\"x,y\"", "z").replace(',', ";"),
+            format!("\u{feff}{}", plain.replace("\"x,y\"", "z").replace(',', "\t")),
+            plain.replace("encounter_id", " Encounter_ID "),
+            plain.replace("\r\n", "\n"),
+        ] {
+            let expected = (vec!["a/g".to_owned(), "b/g".to_owned()], Readable::Whole);
+            assert_eq!(keys(FileFormat::Csv, text.clone()), expected, "{text}");
         }
-        FileFormat::Ndjson => {
-            let Some(reader) = folder.reader(name)? else { return Ok(()) };
-            for line in BufReader::with_capacity(1 << 16, reader).lines() {
-                let line = line.with_context(failed)?;
-                let row: Value = serde_json::from_str(&line).with_context(failed)?;
-                let text = |name: &&str| row.get(*name).and_then(Value::as_str).unwrap_or_default();
-                visit(&columns.iter().map(text).collect::<Vec<_>>());
+        let row = r#"{"encounter_id":"a","group_name":"g"}"#;
+        let text = format!("\u{feff}{row}\r\n\n\u{feff}{row}");
+        let expected = (vec!["a/g".to_owned(), "a/g".to_owned()], Readable::Whole);
+        assert_eq!(keys(FileFormat::Ndjson, text), expected);
+    }
+
+    #[test]
+    fn what_is_cut_off_counts_as_not_there_and_the_rest_as_there() {
+        let text = "encounter_id,group_name,export_time,excluded_resources\r\na,g,t,\r\nb,g,t";
+        let expected = (vec!["a/g".to_owned()], Readable::InPart);
+        assert_eq!(keys(FileFormat::Csv, text), expected);
+        assert_eq!(
+            keys(FileFormat::Csv, &b"encounter_id,group_name\na,g\n\xff\xfe,g\n"[..]).0,
+            ["a/g"]
+        );
+        let text = "{\"encounter_id\":\"a\",\"group_name\":\"g\"}\n{\"encounter_id\":\"b\",\"gr";
+        assert_eq!(keys(FileFormat::Ndjson, text), expected);
+        for bytes in [&b""[..], b"PAR1", b"encounter;x\n", b"\0\0\0"] {
+            for format in [FileFormat::Parquet, FileFormat::Csv] {
+                assert_eq!(keys(format, bytes.to_vec()), (Vec::new(), Readable::InPart));
             }
         }
     }
-    Ok(())
 }
