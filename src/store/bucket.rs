@@ -13,6 +13,7 @@ use url::Url;
 use super::explain::{Cloud, Place};
 use super::guarded::Guarded;
 use super::kept::Kept;
+use super::listings::PlainListings;
 use super::options::{StoreOptions, patience};
 use super::s3::Aws;
 use crate::error::{Error, Exit, Result};
@@ -74,6 +75,7 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
             let key = GoogleConfigKey::Client(ClientConfigKey::Timeout);
             let builder = GoogleCloudStorageBuilder::from_env().with_url(bucket.as_str());
             let builder = builder.with_config(key, seconds(patience()));
+            let builder = builder.with_http_connector(PlainListings);
             let store = builder.build().map_err(|error| unusable(&bucket, "GOOGLE_", &error))?;
             let place = Place { cloud: Cloud::Google, bucket: bucket.clone(), at: "Google".into() };
             Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)
@@ -82,6 +84,7 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
             let key = AzureConfigKey::Client(ClientConfigKey::Timeout);
             let builder = MicrosoftAzureBuilder::from_env().with_url(bucket.as_str());
             let builder = builder.with_config(key, seconds(patience()));
+            let builder = builder.with_http_connector(PlainListings);
             let store = builder.build().map_err(|error| unusable(&bucket, "AZURE_", &error))?;
             let place = Place { cloud: Cloud::Azure, bucket: bucket.clone(), at: "Azure".into() };
             Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)

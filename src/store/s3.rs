@@ -20,6 +20,7 @@ use tracing::warn;
 use url::Url;
 
 use super::block_on;
+use super::listings::PlainListings;
 use super::options::{self, StoreOptions};
 use super::profile::unreadable_profile;
 use crate::error::{Context, Error, Exit, Result};
@@ -88,7 +89,8 @@ impl Aws {
             .with_bucket_name(bucket)
             .with_region(&self.region)
             .with_credentials(self.credentials.clone())
-            .with_conditional_put(S3ConditionalPut::ETagMatch);
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            .with_http_connector(PlainListings);
         for (name, key) in VARIABLES {
             if let Some(value) = variable(name) {
                 builder = builder.with_config(key, value);
