@@ -121,7 +121,7 @@ impl EtlConfig {
 }
 
 /// Every setting of the main job, by the name it has in TOML files.
-pub const ETL_KEYS: [&str; 51] = [
+pub const ETL_KEYS: [&str; 52] = [
     "output-format",
     "task",
     "exclude-resources",
@@ -136,6 +136,7 @@ pub const ETL_KEYS: [&str; 51] = [
     "s3-endpoint",
     "upload-part-size",
     "upload-concurrency",
+    "new-codebook",
     "no-table-optimization",
     "philter",
     "input-format",
