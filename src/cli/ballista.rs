@@ -134,7 +134,8 @@ mod serving {
                 limits,
                 stores: self.store.of_command()?,
             };
-            // It hears signals itself, and gives back the tasks that it is at.
+            // It hears SIGTERM and SIGINT itself, and gives back the tasks that it is at.
+            ui::signals::pass_on_hangup()?;
             executor.run(&work)?;
             drop(work);
             Err(Error::new(Exit::Terminated, "the executor was told to end, and has"))

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Signal as ProcessSignal, getpid, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::{Context, Exit, Result};
@@ -88,6 +89,24 @@ pub fn install() -> Result<()> {
         std::process::exit(exit as i32);
     });
     thread.map(drop).context("cannot listen for signals")
+}
+
+/// Has SIGHUP end the process as SIGTERM does, where a library listens for that one by itself.
+///
+/// # Errors
+/// The system lets nobody listen.
+pub fn pass_on_hangup() -> Result<()> {
+    if is_hangup_ignored() {
+        return Ok(());
+    }
+    let hangup = store::block_on(async { signal(SignalKind::hangup()) });
+    let mut hangup = hangup.context("cannot listen for signals")?;
+    store::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let _ = kill_process(getpid(), ProcessSignal::TERM);
+        }
+    });
+    Ok(())
 }
 
 /// The next signal; none ever comes of those that are not listened for.

@@ -18,6 +18,7 @@ use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::engine::Engine;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Ended, Site, children, end};
 
@@ -292,4 +293,21 @@ fn a_cluster_reads_no_ndjson() {
     let ended = study(&site, &[&["build"], &ON_CLUSTER[..], &place].concat());
     assert_eq!(ended.code, Some(22), "{ended:?}");
     assert!(ended.err.contains("a cluster reads tables only"), "{ended:?}");
+}
+
+#[test]
+fn an_executor_ends_what_it_is_at_on_each_of_the_signals() {
+    let site = Site::new();
+    let mut cluster = Cluster::start(&site, 3);
+    let signals = [(Signal::TERM, "SIGTERM"), (Signal::HUP, "SIGHUP"), (Signal::INT, "SIGINT")];
+    for ((signal, name), index) in signals.into_iter().zip(0..) {
+        // It serves: so it listens for signals, too.
+        assert!(tls::answers(cluster.ports[index], None), "{name}");
+        let child = &mut cluster.executors[index].child;
+        let process = Pid::from_child(child);
+        kill_process(process, signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(143), "{name}");
+    }
+    let left = children(&site.path("tmp"));
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -89,7 +89,7 @@ fn texts(options: &[String]) -> Vec<&str> {
 
 /// Whether a member at this port answers a client: with an error of its own, as no member has
 /// schemas.
-fn answers(port: u16, tls: Option<ClientTlsConfig>) -> bool {
+pub(super) fn answers(port: u16, tls: Option<ClientTlsConfig>) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let call = async {
         let scheme = if tls.is_some() { "https" } else { "http" };
