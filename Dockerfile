@@ -1,5 +1,7 @@
 # The image of cumulus-etl: the program, the C library that it is linked to and CA roots, no
-# shell. One file for linux/amd64 and linux/arm64; BuildKit builds only the stages that it needs.
+# shell. One file for linux/amd64 and linux/arm64. It needs BuildKit, which builds only the stages
+# that it needs: Compose brings it along (docker compose --profile etl build), `docker build` has it
+# where the buildx plugin is installed, and fails else.
 #
 #   docker build -t cumulus-etl .
 #       compiles the program in the image's own builder
@@ -103,9 +105,6 @@ ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="cumulus-etl" \
       org.opencontainers.image.description="FHIR bulk exports become de-identified tables" \
-      org.opencontainers.image.source="https://github.com/smart-on-fhir/cumulus-etl" \
-      org.opencontainers.image.url="https://github.com/smart-on-fhir/cumulus-etl" \
-      org.opencontainers.image.documentation="https://github.com/smart-on-fhir/cumulus-etl" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
