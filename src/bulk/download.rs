@@ -4,10 +4,12 @@ use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::commit::{Arrived, commit_all, part_of, source_of};
@@ -70,20 +72,37 @@ pub(super) async fn download(shared: Arc<Shared>, entries: Arc<[Entry]>) -> Resu
     let queue = Arc::new(Queue { entries, todo, next: AtomicUsize::new(0) });
     let workers = shared.gate.max().min(queue.todo.len());
     let threads = cores().min(workers);
-    let mut running = Vec::new();
+    let (mut running, mut held) = (Vec::new(), Vec::new());
     for number in 0..threads {
         let (shared, queue, sender) = (shared.clone(), queue.clone(), sender.clone());
         // The first of them gets what is left over.
         let workers = workers / threads + usize::from(number < workers % threads);
+        let (ready, is_ready) = oneshot::channel();
+        let (hold, begin) = channel::<()>();
         let work = {
             let queue = queue.clone();
-            move || on_this_thread(shared, &queue, &sender, workers)
+            move || {
+                let pool = Pool::on_this_thread(DOWNLOADS).build();
+                let _ = ready.send(());
+                let _ = begin.recv();
+                on_this_thread(
+                    pool.context("cannot begin to download")?,
+                    shared,
+                    &queue,
+                    &sender,
+                    workers,
+                )
+            }
         };
         // Where one can't be started, the others begin no further file.
         let started = DOWNLOADS.start(work).inspect_err(|_| queue.stop());
         running.push(started.context("cannot begin to download")?);
+        held.push(hold);
+        // One after the other gets its threads, while none takes others: else one could be told that
+        // there are some which another then takes.
+        let _ = is_ready.await;
     }
-    drop(sender);
+    drop((sender, held));
     let mut missing = Vec::new();
     let mut failed = None;
     for thread in running {
@@ -122,12 +141,12 @@ impl Queue {
 /// Downloads, so many files at once. All that one file takes is done by one thread: with small
 /// files, handing them from one to the other costs more than the work itself.
 fn on_this_thread(
+    runtime: Runtime,
     shared: Arc<Shared>,
     queue: &Arc<Queue>,
     sender: &mpsc::Sender<Arrived>,
     workers: usize,
 ) -> Result<Vec<Missing>> {
-    let runtime = Pool::on_this_thread(DOWNLOADS).build().context("cannot begin to download")?;
     let client = shared.client.with_own_connections()?;
     runtime.block_on(async {
         let mut running = JoinSet::new();
