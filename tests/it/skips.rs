@@ -93,7 +93,7 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 #[test]
 fn tests_ask_for_what_they_need_in_one_place() {
     // What tests may read of their environment themselves: nothing decides whether they run.
-    const SETTINGS: [&str; 2] = ["CUMULUS_TEST_UPDATE", "CUMULUS_TEST_SEEDS"];
+    const SETTINGS: [&str; 3] = ["CUMULUS_TEST_PANIC", "CUMULUS_TEST_SEEDS", "CUMULUS_TEST_UPDATE"];
     let mut wrong = Vec::new();
     for path in ["src", "tests"].into_iter().flat_map(sources) {
         if path.ends_with("tests/it/needs.rs") || path.ends_with("tests/it/skips.rs") {

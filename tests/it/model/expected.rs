@@ -18,15 +18,15 @@ pub const CODEBOOK: &str = "{\"version\":1,\"codebook_id\":\"model\",\"id_salt\"
 
 /// The rows of a table by anonymous ID.
 pub type Rows = BTreeMap<String, Value>;
-/// Table, Group, time of the export.
-type Completed = (String, String, String);
+/// Table, Group, time of the export, excluded type.
+type Completed = (String, String, String, String);
 
 /// What the tables hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     pub tables: BTreeMap<&'static str, Rows>,
-    /// Time of the export by encounter and Group.
-    pub encounters: BTreeMap<(String, String), String>,
+    /// Time of the export and excluded type by encounter and Group.
+    pub encounters: BTreeMap<(String, String), (String, String)>,
     /// How many rows say so.
     pub completion: BTreeMap<Completed, usize>,
 }
@@ -64,7 +64,7 @@ fn time_of(row: &Value) -> Option<DateTime<chrono::FixedOffset>> {
 impl Export {
     /// The rows that are taken of a type, in their order.
     fn rows(&self, of: &str) -> impl Iterator<Item = &Value> {
-        let files = self.files.iter().filter(move |(known, ..)| *known == of);
+        let files = self.read().filter(move |(known, ..)| *known == of);
         files.flat_map(|(.., lines)| lines).filter_map(|line| match line {
             Line::Row(row) => Some(row),
             Line::Rejected(_) | Line::Blank => None,
@@ -72,8 +72,9 @@ impl Export {
     }
 
     /// Whether a run of it makes this type's table.
-    pub fn makes(&self, of: &str) -> bool {
-        self.rows(of).next().is_some() || self.deletes.iter().any(|(known, _)| *known == of)
+    pub fn makes(&self, of: &'static str) -> bool {
+        let deletes = || self.deletes.iter().any(|(known, _)| *known == of);
+        self.excluded != Some(of) && (self.rows(of).next().is_some() || deletes())
     }
 
     /// The Patients and Encounters whose IDs a run of it must be able to trace back.
@@ -100,7 +101,9 @@ impl State {
     pub fn after(&self, export: &Export, format: &str) -> Self {
         let mut next = self.clone();
         for of in TYPES.into_iter().filter(|of| export.makes(of)) {
-            let completed = (of.to_lowercase(), export.group.to_owned(), export.time.clone());
+            let excluded = export.excluded.unwrap_or_default().to_owned();
+            let (group, time) = (export.group.to_owned(), export.time.clone());
+            let completed = (of.to_lowercase(), group, time.clone(), excluded.clone());
             *next.completion.entry(completed).or_default() += 1;
             // Of several rows with one ID the last one counts.
             let mut run = Rows::new();
@@ -109,7 +112,8 @@ impl State {
                 let id = row["id"].as_str().unwrap().to_owned();
                 if of == "Encounter" {
                     let key = (id.clone(), export.group.to_owned());
-                    next.encounters.entry(key).or_insert_with(|| export.time.clone());
+                    let value = || (time.clone(), excluded.clone());
+                    next.encounters.entry(key).or_insert_with(value);
                 }
                 run.insert(id, row);
             }
@@ -148,13 +152,18 @@ impl State {
             state.tables.insert(of, rows);
         }
         for row in read("etl__completion") {
-            let completed =
-                (text(&row, "table_name"), text(&row, "group_name"), text(&row, "export_time"));
+            let completed = (
+                text(&row, "table_name"),
+                text(&row, "group_name"),
+                text(&row, "export_time"),
+                text(&row, "excluded_resources"),
+            );
             *state.completion.entry(completed).or_default() += 1;
         }
         for row in read("etl__completion_encounters") {
             let key = (text(&row, "encounter_id"), text(&row, "group_name"));
-            let twice = state.encounters.insert(key.clone(), text(&row, "export_time"));
+            let value = (text(&row, "export_time"), text(&row, "excluded_resources"));
+            let twice = state.encounters.insert(key.clone(), value);
             assert!(twice.is_none(), "{key:?} is declared complete twice");
         }
         state

@@ -25,6 +25,10 @@ pub struct Export {
     pub files: Vec<(&'static str, String, Vec<Line>)>,
     /// Type and ID of rows to delete.
     pub deletes: Vec<(&'static str, String)>,
+    /// A type that the run of it leaves out.
+    pub excluded: Option<&'static str>,
+    /// Options of its run that change no row.
+    pub options: Vec<&'static str>,
 }
 
 /// A line of a file.
@@ -43,6 +47,8 @@ impl Export {
             time: format!("2024-01-02T{:02}:{:02}:00+00:00", number / 60, number % 60),
             files: Vec::new(),
             deletes: Vec::new(),
+            excluded: None,
+            options: Vec::new(),
         };
         let mut value = 0;
         for of in TYPES {
@@ -66,12 +72,26 @@ impl Export {
             let lines = vec![Line::Row(row(rng, "Patient", &format!("{number}-only")))];
             export.files.push(("Patient", "Patient.ndjson".to_owned(), lines));
         }
+        let excluded = *rng.pick(&TYPES);
+        if rng.one_in(5) && export.files.iter().any(|(of, ..)| *of != excluded) {
+            export.excluded = Some(excluded);
+        }
+        for option in ["--batch-size=3", "--no-table-optimization", "--work-dir=spill"] {
+            if rng.one_in(4) {
+                export.options.push(option);
+            }
+        }
         export
+    }
+
+    /// The files that a run of it reads.
+    pub fn read(&self) -> impl Iterator<Item = &(&'static str, String, Vec<Line>)> {
+        self.files.iter().filter(|(of, ..)| self.excluded != Some(of))
     }
 
     /// Whether a line of it is to be rejected.
     pub fn has_rejects(&self) -> bool {
-        let mut lines = self.files.iter().flat_map(|(.., lines)| lines);
+        let mut lines = self.read().flat_map(|(.., lines)| lines);
         lines.any(|line| matches!(line, Line::Rejected(_)))
     }
 

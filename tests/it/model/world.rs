@@ -14,12 +14,26 @@ use super::export::{Export, TYPES};
 use super::rng::Rng;
 use crate::support::{Ended, FORMATS, PROGRAM, Site, end};
 
+/// Where the tables of a format are.
+struct Root {
+    folder: String,
+    format: &'static str,
+    state: State,
+}
+
+impl Root {
+    fn found(&self, site: &Site) -> State {
+        State::found(&site.path(&self.folder), self.format)
+    }
+}
+
 /// A sequence under way.
 pub struct World {
     site: Site,
     rng: Rng,
-    format: &'static str,
-    state: State,
+    /// `--output-format`.
+    formats: String,
+    roots: Vec<Root>,
     /// Which IDs PHI must be able to trace back.
     traced: BTreeSet<(&'static str, String)>,
     /// Files that are not the program's, below the site.
@@ -37,15 +51,25 @@ impl World {
     pub fn new(mut rng: Rng) -> Self {
         let site = Site::new();
         site.file("phi/codebook.json", CODEBOOK);
-        let format = rng.pick(&FORMATS);
+        // One format, or two that follow each other in the list.
+        let first = rng.below(FORMATS.len());
+        let formats: Vec<_> =
+            FORMATS.into_iter().cycle().skip(first).take(1 + rng.below(3) / 2).collect();
+        let folder = |format: &str| match formats.len() {
+            1 => "out".to_owned(),
+            _ => format!("out/{format}"),
+        };
+        let root = |format| Root { folder: folder(format), format, state: State::default() };
+        let roots = formats.iter().copied().map(root).collect();
+        let formats = formats.join(",");
         let mut world = Self {
             site,
             rng,
-            format,
-            state: State::default(),
+            history: vec![format!("an OUTPUT in {formats}")],
+            formats,
+            roots,
             traced: BTreeSet::new(),
             foreign: BTreeMap::new(),
-            history: vec![format!("an OUTPUT in {format}")],
             exports: 0,
             took: Duration::ZERO,
             older: None,
@@ -83,23 +107,40 @@ impl World {
         export
     }
 
-    fn job(&self, folders: [&str; 3], export: &Export, format: &str) -> Command {
-        self.job_of(Path::new(PROGRAM), folders, export, format)
+    /// A run of an export.
+    fn job(&self, folders: [&str; 3], export: &Export) -> Command {
+        self.job_of(Path::new(PROGRAM), folders, export, &self.formats)
     }
 
-    fn job_of(&self, program: &Path, folders: [&str; 3], export: &Export, format: &str) -> Command {
+    fn job_of(
+        &self,
+        program: &Path,
+        folders: [&str; 3],
+        export: &Export,
+        formats: &str,
+    ) -> Command {
         let mut command = self.site.command_of(program);
         command.args(folders).arg(format!("--export-group={}", export.group));
         command.arg(format!("--export-timestamp={}", export.time));
-        command.arg(format!("--output-format={format}")).arg("--threads=2");
+        command.arg(format!("--output-format={formats}")).arg("--threads=2");
+        command.args(export.excluded.map(|of| format!("--exclude-resources={of}")));
+        command.args(&export.options);
         command
+    }
+
+    /// A run of an export has ended well.
+    fn advance(&mut self, export: &Export) {
+        for root in &mut self.roots {
+            root.state = root.state.after(export, root.format);
+        }
+        self.traced.extend(export.traced());
     }
 
     fn run_well(&mut self) {
         let export = self.export("in");
         let strict = self.rng.one_in(4);
         self.note(format!("run {}, strict: {strict}", self.exports - 1));
-        let mut job = self.job(["in", "out", "phi"], &export, self.format);
+        let mut job = self.job(["in", "out", "phi"], &export);
         if strict {
             job.arg("--strict");
         }
@@ -108,18 +149,16 @@ impl World {
         self.took = clock.elapsed();
         let code = if strict && export.has_rejects() { 71 } else { 0 };
         assert_eq!(ended.code, Some(code), "{}", ended.err);
-        self.state = self.state.after(&export, self.format);
-        self.traced.extend(export.traced());
+        self.advance(&export);
     }
 
     /// A run of another release of the program.
     pub fn run_former(&mut self, program: &Path) {
         let export = self.export("in");
         self.note(format!("run {} by the former release", self.exports - 1));
-        let ended = end(&mut self.job_of(program, ["in", "out", "phi"], &export, self.format));
+        let ended = end(&mut self.job_of(program, ["in", "out", "phi"], &export, &self.formats));
         assert_eq!(ended.code, Some(0), "{}", ended.err);
-        self.state = self.state.after(&export, self.format);
-        self.traced.extend(export.traced());
+        self.advance(&export);
         self.look();
     }
 
@@ -129,17 +168,20 @@ impl World {
         let signal = *self.rng.pick(&[Signal::KILL, Signal::TERM]);
         let share = self.rng.below(100) as u32;
         self.note(format!("run {} until {share} %, then {signal:?}", self.exports - 1));
-        let mut job = self.job(["in", "out", "phi"], &export, self.format);
+        let mut job = self.job(["in", "out", "phi"], &export);
         let mut child = spawn(&mut job);
         sleep(self.took * share / 100);
         let _ = kill_process(Pid::from_child(&child), signal);
         child.wait().unwrap();
-        let after = self.state.after(&export, self.format);
-        self.settle(&[after]);
-        let ended = end(&mut self.job(["in", "out", "phi"], &export, self.format));
+        for root in &mut self.roots {
+            // Each table is as before or as after.
+            let (found, after) = (root.found(&self.site), root.state.after(&export, root.format));
+            found.assert_any_of(&root.state, &[after]);
+            root.state = found;
+        }
+        let ended = end(&mut self.job(["in", "out", "phi"], &export));
         assert_eq!(ended.code, Some(0), "{}", ended.err);
-        self.state = self.state.after(&export, self.format);
-        self.traced.extend(export.traced());
+        self.advance(&export);
     }
 
     /// Two runs of different exports at the same time: as if one had come after the other.
@@ -148,29 +190,31 @@ impl World {
         self.note(format!("runs {} and {} concurrently", self.exports - 2, self.exports - 1));
         let jobs = ["in", "in2"].into_iter().zip(&exports);
         let children: Vec<_> = jobs
-            .map(|(input, export)| spawn(&mut self.job([input, "out", "phi"], export, self.format)))
+            .map(|(input, export)| spawn(&mut self.job([input, "out", "phi"], export)))
             .collect();
         for child in children {
             let ended: Ended = child.wait_with_output().unwrap().into();
             assert_eq!(ended.code, Some(0), "{}", ended.err);
         }
         let [one, other] = &exports;
-        let after = |first: &Export, second: &Export| {
-            self.state.after(first, self.format).after(second, self.format)
-        };
-        let orders = [after(one, other), after(other, one)];
-        let found = State::found(&self.site.path("out"), self.format);
-        // Each table by itself: neither run knows of the other.
-        for of in TYPES {
-            let rows = found.rows(of);
-            let known = orders.iter().any(|state| state.rows(of) == rows);
-            assert!(known, "{of}:\n{rows:#?}\nis of no order of {orders:#?}");
+        for root in &mut self.roots {
+            let after = |first: &Export, second: &Export| {
+                root.state.after(first, root.format).after(second, root.format)
+            };
+            let orders = [after(one, other), after(other, one)];
+            let found = root.found(&self.site);
+            // Each table by itself: neither run knows of the other.
+            for of in TYPES {
+                let rows = found.rows(of);
+                let known = orders.iter().any(|state| state.rows(of) == rows);
+                assert!(known, "{of}:\n{rows:#?}\nis of no order of {orders:#?}");
+            }
+            let encounters = orders.iter().any(|state| state.encounters == found.encounters);
+            assert!(encounters, "completed encounters: {:#?}", found.encounters);
+            assert_eq!(found.completion, orders[0].completion);
+            root.state = found;
         }
-        let encounters = orders.iter().any(|state| state.encounters == found.encounters);
-        assert!(encounters, "completed encounters: {:#?}", found.encounters);
-        assert_eq!(found.completion, orders[0].completion);
         self.traced.extend(exports.iter().flat_map(Export::traced));
-        self.state = found;
     }
 
     /// Puts a file somewhere that is not the program's, old or new.
@@ -233,7 +277,7 @@ impl World {
         if !link.exists() {
             std::os::unix::fs::symlink(self.site.path("phi"), link).unwrap();
         }
-        self.assert_refuses(&mut self.job(folders, &export, self.format), 22);
+        self.assert_refuses(&mut self.job(folders, &export), 22);
         for made in ["in/lake", "in/phi"] {
             assert!(!self.site.path(made).exists(), "{made}");
         }
@@ -256,7 +300,7 @@ impl World {
         }
         self.note(format!("there is '{stray}'"));
         self.site.file(stray, "{}");
-        self.assert_refuses(&mut self.job(["in", "out", "phi"], &export, self.format), 22);
+        self.assert_refuses(&mut self.job(["in", "out", "phi"], &export), 22);
         // With the folders that were made for it, as far as they are empty.
         fs::remove_file(&path).unwrap();
         let mut folder = path.parent();
@@ -272,7 +316,7 @@ impl World {
         let export = self.export("in");
         let (path, away) = (self.site.path(name), self.site.path("away"));
         fs::rename(&path, &away).unwrap();
-        let mut job = self.job(["in", "out", "phi"], &export, self.format);
+        let mut job = self.job(["in", "out", "phi"], &export);
         match name {
             "in" => self.assert_refuses(&mut job, 54),
             "phi" => {
@@ -283,8 +327,10 @@ impl World {
             _ => {
                 let ended = end(&mut job);
                 assert_eq!(ended.code, Some(0), "{}", ended.err);
-                let wanted = State::default().after(&export, self.format);
-                State::found(&path, self.format).assert_any_of(&wanted, &[]);
+                for root in &self.roots {
+                    let wanted = State::default().after(&export, root.format);
+                    root.found(&self.site).assert_any_of(&wanted, &[]);
+                }
                 self.traced.extend(export.traced());
             }
         }
@@ -318,12 +364,14 @@ impl World {
 
     fn ask_for_another_format(&mut self) {
         let format = *self.rng.pick(&FORMATS);
-        if format == self.format {
+        // With several formats each has a folder of its own: another one begins another.
+        if self.roots.len() > 1 || self.roots[0].format == format {
             return;
         }
         let export = self.export("in");
         self.note(format!("run {} in {format}", self.exports - 1));
-        self.assert_refuses(&mut self.job(["in", "out", "phi"], &export, format), 22);
+        let program = Path::new(PROGRAM);
+        self.assert_refuses(&mut self.job_of(program, ["in", "out", "phi"], &export, format), 22);
     }
 
     /// `--check` changes nothing.
@@ -331,7 +379,7 @@ impl World {
         let export = self.export("in");
         self.note("--check");
         let before = self.listings();
-        let ended = end(self.job(["in", "out", "phi"], &export, self.format).arg("--check"));
+        let ended = end(self.job(["in", "out", "phi"], &export).arg("--check"));
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         assert_eq!(self.listings(), before);
     }
@@ -354,21 +402,16 @@ impl World {
         all
     }
 
-    /// The tables, each of which may be as before or as in one of some states, are the state now.
-    fn settle(&mut self, states: &[State]) {
-        let found = State::found(&self.site.path("out"), self.format);
-        found.assert_any_of(&self.state, states);
-        self.state = found;
-    }
-
     /// Compares all that is there with the model.
     fn look(&self) {
-        let found = State::found(&self.site.path("out"), self.format);
-        for of in TYPES {
-            assert_eq!(found.rows(of), self.state.rows(of), "{of}");
+        for root in &self.roots {
+            let found = root.found(&self.site);
+            for of in TYPES {
+                assert_eq!(found.rows(of), root.state.rows(of), "{}: {of}", root.folder);
+            }
+            assert_eq!(found.encounters, root.state.encounters, "{}", root.folder);
+            assert_eq!(found.completion, root.state.completion, "{}", root.folder);
         }
-        assert_eq!(found.encounters, self.state.encounters);
-        assert_eq!(found.completion, self.state.completion);
         let phi = self.site.path("phi");
         assert_eq!(fs::read_to_string(phi.join("codebook.json")).unwrap(), CODEBOOK);
         let known = traced(&phi);
@@ -380,8 +423,10 @@ impl World {
             let there = fs::read(self.site.path(name));
             assert_eq!(there.ok().as_ref(), Some(bytes), "'{name}' is not ours");
         }
-        let left = self.site.listing("tmp");
-        assert!(left.is_empty(), "left behind: {left:?}");
+        for folder in ["tmp", "spill"] {
+            let left = self.site.listing(folder);
+            assert!(left.is_empty(), "left behind in {folder}: {left:?}");
+        }
     }
 }
 
