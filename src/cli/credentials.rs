@@ -81,6 +81,7 @@ impl CredentialArgs {
             allowed: Allowed {
                 http: layers.switch("allow-http"),
                 token_hosts: hosts(layers, "token-host"),
+                has_options: true,
             },
         }
     }

@@ -27,6 +27,8 @@ pub struct Allowed {
     pub http: bool,
     /// Other hosts of the server, which may see the access token as the server itself does.
     pub token_hosts: Vec<HostName>,
+    /// Whether the user's command has the options that allow this, so that messages name them.
+    pub has_options: bool,
 }
 
 /// A host as users name it: `files.example`, `files.example:8443`, `[2001:db8::1]`.
@@ -158,9 +160,9 @@ impl Trust {
             return Ok(());
         }
         if !self.allowed.http {
-            return Err("it is not encrypted, but the server's own URL is (--allow-http lets it \
-                        pass; credentials are not sent there even then)"
-                .to_owned());
+            let hint =
+                self.hint(" (--allow-http lets it pass; credentials are not sent there even then)");
+            return Err(format!("it is not encrypted, but the server's own URL is{hint}"));
         }
         if self.is_news("http", url) {
             let origin = url.origin().ascii_serialization();
@@ -177,9 +179,10 @@ impl Trust {
     pub(super) fn check_redirect(&self, from: &Url, to: &Url) -> Result<(), String> {
         let downgrade = from.scheme() == "https" && to.scheme() == "http";
         match downgrade && !self.allowed.http {
-            true => Err("it is a redirect to a URL that is not encrypted (--allow-http lets it \
-                         pass)"
-                .to_owned()),
+            true => {
+                let hint = self.hint(" (--allow-http lets it pass)");
+                Err(format!("it is a redirect to a URL that is not encrypted{hint}"))
+            }
             false => Ok(()),
         }
     }
@@ -228,11 +231,19 @@ impl Trust {
         }
         let host = url.host_str().unwrap_or_default();
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let own = self.base.origin().ascii_serialization();
+        let hint = format!(
+            ". If it belongs to the server, --token-host {host}{port} sends it the access token"
+        );
         nothing(format!(
-            "no credentials were sent: {origin} is not the server's own origin, {}. If it belongs \
-             to the server, --token-host {host}{port} sends it the access token",
-            self.base.origin().ascii_serialization()
+            "no credentials were sent: {origin} is not the server's own origin, {own}{}",
+            self.hint(&hint)
         ))
+    }
+
+    /// What names an option, where there is that option.
+    fn hint<'h>(&self, hint: &'h str) -> &'h str {
+        if self.allowed.has_options { hint } else { "" }
     }
 
     /// Whether nothing of this kind was said of this origin yet.
@@ -252,7 +263,7 @@ mod tests {
 
     fn trust(base: &str, http: bool, hosts: &[&str]) -> Trust {
         let token_hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
-        Trust::new(url(base), Allowed { http, token_hosts })
+        Trust::new(url(base), Allowed { http, token_hosts, has_options: true })
     }
 
     fn shows(trust: &Trust, to: &str, token: TokenUse, basic: bool) -> bool {
@@ -353,6 +364,13 @@ mod tests {
         let lax = trust("https://ehr.example/fhir", true, &[]);
         assert!(lax.check(&url("http://ehr.example/x")).is_ok());
         assert!(lax.check(&url("file:///etc/passwd")).is_err());
+        // Where there is no option, none is named.
+        let without = Trust::new(url("https://ehr.example"), Allowed::default());
+        let said = [
+            without.check(&url("http://other/")),
+            without.check_redirect(&url("https://ehr.example"), &url("http://other/")),
+        ];
+        assert!(said.iter().all(|said| !said.as_ref().unwrap_err().contains("--")), "{said:?}");
         let open = trust("http://ehr.example/fhir", false, &[]);
         assert!(open.check(&url("http://other/x")).is_ok());
         assert!(open.check_redirect(&url("https://other/"), &url("http://other/")).is_err());
