@@ -44,6 +44,8 @@ mod s3;
 mod skips;
 mod stores;
 mod study;
+mod study_annotated;
+mod study_bounds;
 mod study_build;
 mod study_core;
 mod study_files;

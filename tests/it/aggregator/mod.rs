@@ -2,6 +2,7 @@
 
 mod faults;
 mod files;
+mod refused;
 mod sending;
 mod server;
 mod store;
