@@ -49,6 +49,7 @@ mod study_bounds;
 mod study_build;
 mod study_core;
 mod study_files;
+mod study_hints;
 mod study_numbers;
 mod study_privacy;
 mod study_protected;

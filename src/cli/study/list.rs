@@ -9,6 +9,7 @@ use super::database::DatabaseArgs;
 use super::printed;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Exit, Result};
+use crate::study::build;
 use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, Found};
@@ -46,13 +47,18 @@ impl ListArgs {
         }
         let mut faults = Vec::new();
         for Found { path, study } in &studies {
-            match study {
+            let study = study.as_ref().map_err(ToString::to_string);
+            let checked = study.and_then(|study| match build::check(study) {
+                Ok(()) => Ok(study),
+                Err(error) => Err(error.to_string()),
+            });
+            match checked {
                 Ok(study) => describe(study, &mut text),
                 Err(error) => {
                     // Errors name their file, but not always that of the study.
                     let path = path.display().to_string();
                     let _ = writeln!(text, "{}\n  cannot be built\n", escape_controls(&path));
-                    faults.push(error.to_string());
+                    faults.push(error);
                 }
             }
         }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
+pub use self::plan::check;
 use self::plan::{Step, Unit, Work};
 use super::engine::{Build, Engine, Start, TableInfo};
 use super::manifest::{Manifest, Place};

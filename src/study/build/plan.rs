@@ -67,6 +67,23 @@ pub fn read(study: &Manifest, options: &Options) -> Result<Plan> {
     Ok(Plan { steps, whole, made: made.tables.into_keys().collect() })
 }
 
+/// Checks the statements of all stages, as far as that can be done without variables and tables.
+///
+/// # Errors
+/// The first that is no SQL, or that this program does not run: with its file and line.
+pub fn check(study: &Manifest) -> Result<()> {
+    let mut made = Made { study, tables: HashMap::new() };
+    for action in study.stages.values().flatten() {
+        let manifest::Work::Build { files, .. } = &action.work else { continue };
+        for file in files {
+            if let Content::Sql(_) = &file.content {
+                statements(&Source::read(&study.root, &file.path)?, &mut made)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Tables that statements make, and where.
 struct Made<'a> {
     study: &'a Manifest,

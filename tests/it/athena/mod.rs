@@ -4,6 +4,7 @@
 //! which only runs when one of these calls it.
 
 mod inner;
+mod safe;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

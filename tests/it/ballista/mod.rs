@@ -232,6 +232,43 @@ fn a_cluster_builds_and_exports_what_one_machine_does() {
 }
 
 #[test]
+fn numbers_and_results_are_bounded_on_a_cluster_as_on_one_machine() {
+    let site = Site::new();
+    lake(&site, "20");
+    let cluster = Cluster::start(&site, 1);
+    let ask = |sql: &str| {
+        let place = ["--db-type", "ballista", "--tables", "tables", "--database", &cluster.url];
+        study(&site, &[&["sql", sql, "--format", "csv", "--lake", "lake"], &place[..]].concat())
+    };
+    for sql in [
+        "SELECT 9223372036854775807 + length(id) AS y FROM patient",
+        "SELECT length(id) AS y FROM patient WHERE length(id) * 9223372036854775807 > 0",
+        "SELECT sum(9223372036854775000 + length(id)) AS y FROM patient",
+        "SELECT gender, sum(9223372036854775000 + length(id)) AS y FROM patient GROUP BY gender",
+        "SELECT length(repeat(id, 2000000000)) AS y FROM patient",
+        "SELECT cardinality(sequence(length(id), 1000000000000)) AS y FROM patient",
+    ] {
+        let ended = ask(sql);
+        assert_eq!(ended.code, Some(70), "{sql}: {ended:?}");
+        assert!(ended.out.lines().count() <= 1, "{sql}: {ended:?}");
+        let told = ["out of range", "too large"].iter().any(|why| ended.err.contains(why));
+        assert!(told, "{sql}: {ended:?}");
+    }
+    for sql in [
+        "SELECT count(*) AS n, sum(length(id) - 1) AS s, -min(length(id)) AS m FROM patient",
+        "SELECT try(length(id) * 9223372036854775807) AS y, count(*) AS n FROM patient GROUP BY 1",
+    ] {
+        let ended = ask(sql);
+        assert_eq!(ended.code, Some(0), "{sql}: {ended:?}");
+        let place = ["--format", "csv", "--lake", "lake", "--database", "embedded"];
+        assert_eq!(ended.out, study(&site, &[&["sql", sql], &place[..]].concat()).out, "{sql}");
+    }
+    // A second statement is none that a cluster would see.
+    let ended = ask("SELECT id FROM patient; DROP TABLE core__patient");
+    assert_eq!(ended.code, Some(72), "{ended:?}");
+}
+
+#[test]
 fn a_build_survives_an_executor() {
     let site = Site::new();
     lake(&site, "20");

@@ -13,6 +13,7 @@ mod catalog;
 pub mod cluster;
 mod database;
 mod fit;
+mod hints;
 mod projections;
 mod run;
 mod scan;

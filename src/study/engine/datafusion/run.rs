@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::LogicalPlan;
@@ -16,6 +16,7 @@ use sqlparser::ast::{ObjectName, Query, Visit, Visitor};
 use tokio::runtime::Runtime;
 
 use super::catalog::Tables;
+use super::hints;
 use super::session::{CATALOG, SCHEMA};
 use super::write;
 use crate::error::{Error, Exit, Result};
@@ -37,6 +38,8 @@ pub struct Planned {
     plan: LogicalPlan,
     /// The columns of a table of its rows.
     pub schema: SchemaRef,
+    /// What may be wrong, if it turns out that it can't be run.
+    hint: Option<Error>,
 }
 
 impl Runner {
@@ -47,7 +50,15 @@ impl Runner {
     pub fn plan(&self, query: &Query, spelling: &Spelling) -> Result<Planned> {
         let state = self.context.state();
         let statement = dialect::engine_statement(query);
-        let plan = self.runtime.block_on(state.statement_to_plan(statement)).map_err(invalid)?;
+        let plan = self.runtime.block_on(state.statement_to_plan(statement));
+        let plan = match plan {
+            Ok(plan) => plan,
+            // What the statement says may tell more than why the engine could not plan it.
+            Err(error) => {
+                let reason = hints::reason(&self.tables, query)?;
+                return Err(reason.unwrap_or_else(|| invalid(error)));
+            }
+        };
         let plan = dialect::beside(plan).map_err(invalid)?;
         let names = plan.schema().fields().iter().map(|field| field.name().clone());
         let spelled = self.spelled_columns(query)?;
@@ -58,7 +69,8 @@ impl Runner {
             })
         });
         let schema = write::table_schema(plan.schema().as_arrow(), names.collect())?;
-        Ok(Planned { plan, schema })
+        let hint = hints::reason(&self.tables, query).ok().flatten();
+        Ok(Planned { plan, schema, hint })
     }
 
     /// The columns of the tables that a query reads, as they are spelled there.
@@ -86,13 +98,13 @@ impl Runner {
 
     /// Runs a query.
     pub fn run(self: &Arc<Self>, planned: Planned) -> Result<Rows> {
-        let Planned { plan, schema } = planned;
+        let Planned { plan, schema, hint } = planned;
         let stream = self.runtime.block_on(async {
             let state = self.context.state();
             let plan = state.create_physical_plan(&plan).await?;
             execute_stream(plan, state.task_ctx())
         });
-        let stream = stream.map_err(|error| failed(error, &self.work))?;
+        let stream = stream.map_err(|error| hint.unwrap_or_else(|| failed(error, &self.work)))?;
         let batches = Batches { runner: self.clone(), stream, schema: schema.clone() };
         Ok(Rows { schema, batches: Box::new(batches) })
     }
@@ -153,7 +165,23 @@ fn invalid(error: DataFusionError) -> Error {
             Ok(own) => *own,
             Err(other) => Error::failed(other.to_string()),
         },
-        DataFusionError::SchemaError(error, _) => Error::new(Exit::StudyInvalid, error.to_string()),
+        DataFusionError::SchemaError(error, _) => match *error {
+            SchemaError::FieldNotFound { ref field, ref valid_fields } => {
+                let known: Vec<_> = valid_fields.iter().map(|column| column.name.clone()).collect();
+                let place = field.relation.as_ref().map(|relation| format!("{relation}."));
+                let (name, qualified) = (&field.name, place.is_some());
+                let hint = hints::column(name, qualified, &known);
+                let columns: Vec<_> = valid_fields.iter().map(ToString::to_string).collect();
+                let why = match columns.is_empty() {
+                    true => String::new(),
+                    false => format!(". There are: {}", columns.join(", ")),
+                };
+                let place = place.unwrap_or_default();
+                let message = format!("there is no column {place}{name}{hint}{why}");
+                Error::new(Exit::StudyInvalid, message.replace(&format!("{CATALOG}.{SCHEMA}."), ""))
+            }
+            other => Error::new(Exit::StudyInvalid, other.to_string()),
+        },
         DataFusionError::Plan(why) | DataFusionError::NotImplemented(why) => {
             // All tables are in one schema, which nobody has named.
             Error::new(Exit::StudyInvalid, why.replace(&format!("{CATALOG}.{SCHEMA}."), ""))
