@@ -216,3 +216,36 @@ fn policies_are_json_that_aws_can_read() {
         }
     }
 }
+
+#[test]
+fn the_tests_that_the_table_of_threats_names_exist() {
+    let root = Path::new(ROOT);
+    let page = fs::read_to_string(root.join("docs/deidentification.md")).unwrap();
+    let (_, table) = page.split_once("## Threats and answers").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    let last = rows.filter_map(|row| row.trim_end_matches([' ', '|']).rsplit('|').next());
+    let named: Vec<Vec<&str>> =
+        last.map(|tests| tests.split('`').skip(1).step_by(2).collect()).collect();
+    assert!(named.len() >= 20, "{named:?}");
+    let mut sources = String::new();
+    let mut folders = vec![root.join("src"), root.join("tests/it")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension() {
+                _ if path.is_dir() => folders.push(path),
+                Some(kind) if kind == "rs" => sources += &fs::read_to_string(path).unwrap(),
+                _ => {}
+            }
+        }
+    }
+    for tests in named {
+        assert!(!tests.is_empty());
+        for test in tests {
+            let declared = sources.contains(&format!("#[test]\nfn {test}()"))
+                || sources.contains(&format!("#[test]\n    fn {test}()"));
+            assert!(declared, "there is no test {test}");
+        }
+    }
+}
