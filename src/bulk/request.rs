@@ -1,6 +1,6 @@
 //! What is asked for: the kick-off request (Bulk Data IG, "Kick-off Request").
 
-use chrono::{NaiveDate, SecondsFormat, Timelike};
+use chrono::{NaiveDate, SecondsFormat};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -104,8 +104,7 @@ pub struct Narrowing {
     pub params: Vec<(String, String)>,
 }
 
-/// A date becomes an instant: its first moment, or its last; a time without an offset is UTC. A leap
-/// second, which few programs know, becomes the last moment before it.
+/// A date becomes an instant: its first moment, or its last; for times see [`parse_time`].
 pub fn instant(text: &str, end_of_day: bool) -> Option<String> {
     let text = text.trim();
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
@@ -113,10 +112,6 @@ pub fn instant(text: &str, end_of_day: bool) -> Option<String> {
         return Some(format!("{date}T{time}Z"));
     }
     let time = parse_time(text)?;
-    let time = match time.nanosecond() >= 1_000_000_000 {
-        true => time.with_nanosecond(999_000_000)?,
-        false => time,
-    };
     Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 

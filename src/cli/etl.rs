@@ -82,7 +82,7 @@ pub struct EtlArgs {
     /// Allow a new codebook in a container's own file system, which goes with the container
     #[arg(long)]
     new_codebook: bool,
-    /// Exit with 71 if any row was rejected; tables are written all the same
+    /// Exit with 71 if any row, file or delete could not be used; tables are written all the same
     #[arg(long)]
     strict: bool,
     /// Worker threads [default: one per core]

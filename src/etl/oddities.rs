@@ -41,7 +41,8 @@ pub(super) fn report_oddities(inputs: &Inputs, deletes: &Deletes) {
     if deletes.no_effect > 0 {
         info!(
             count = deletes.no_effect,
-            "{} entries below deleted/ ask for something else than to delete and have no effect",
+            "{} entries below deleted/ have no effect: they ask for something else than to delete, or \
+             are of types without a table",
             deletes.no_effect
         );
     }

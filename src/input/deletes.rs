@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::chunks::{decompress, text_of_line};
 use crate::bounded::{LONGEST_LINE, Line, read_line};
+use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Context, Result};
 use crate::fhir::{self, trim};
 use crate::store::Folder;
@@ -20,7 +21,7 @@ pub struct Deletes {
     pub by_type: BTreeMap<String, Vec<String>>,
     /// Lines that are no transaction Bundle, and entries that are no request to delete a `Type/id`.
     pub not_understood: u64,
-    /// Entries that ask for something else than to delete.
+    /// Entries that ask for something else than to delete, or for rows of types without a table.
     pub no_effect: u64,
 }
 
@@ -113,7 +114,8 @@ impl Requests {
             return;
         }
         match target(&request.url) {
-            Some(target) => self.deletes.push(target),
+            Some(target) if RESOURCE_TYPES.contains(&target.0) => self.deletes.push(target),
+            Some(_) => self.no_effect += 1,
             None => self.not_understood += 1,
         }
     }

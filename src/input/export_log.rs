@@ -76,8 +76,8 @@ fn as_text(id: &Value) -> String {
 }
 
 /// An ISO 8601 time; one without an offset is taken as UTC, a date as its start. Seconds may be
-/// missing, and offsets may be short (`+00`, `+0000`). A leap second counts as the second after it,
-/// since no engine knows any.
+/// missing, and offsets may be short (`+00`, `+0000`). A leap second, which few programs know, becomes
+/// the last moment before it.
 pub fn parse_time(text: &str) -> Option<DateTime<FixedOffset>> {
     let text = text.trim();
     let (date, rest) = text.split_at_checked(10)?;
@@ -95,11 +95,9 @@ pub fn parse_time(text: &str) -> Option<DateTime<FixedOffset>> {
         _ => offset.to_owned(),
     };
     let time = DateTime::parse_from_rfc3339(&format!("{date}T{clock}{seconds}{offset}")).ok()?;
-    match time.nanosecond().checked_sub(1_000_000_000) {
-        None => Some(time),
-        Some(nanoseconds) => {
-            time.with_nanosecond(nanoseconds)?.checked_add_signed(chrono::TimeDelta::seconds(1))
-        }
+    match time.nanosecond() >= 1_000_000_000 {
+        true => time.with_nanosecond(999_000_000),
+        false => Some(time),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::deid::too_deep;
 use crate::error::{Context, Result};
 use crate::fhir;
 use crate::store::{Entry, Folder, Requested};
+use crate::text::escape_controls;
 
 /// How far a file is read that is named after the one type that its rows are of. Others are read to
 /// their ends, until a row of a supported type is found.
@@ -84,6 +85,10 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
             Kind::Rows => data.push(entry),
             Kind::Deletes => inputs.deleted.push(entry.name),
             Kind::LooksLikeData => inputs.not_read.push(entry.name),
+            Kind::Other if entry.name.contains(char::is_control) => {
+                let why = "it has control characters in its name, and not that of data";
+                inputs.unusable.push((escape_controls(&entry.name).into_owned(), why.to_owned()));
+            }
             Kind::Errors | Kind::Other => {}
         }
     }

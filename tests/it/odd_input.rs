@@ -53,7 +53,7 @@ fn a_log_is_found_and_read_however_it_is_spelled() {
     let ended = crate::support::end(&mut command);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let rows = site.table("out", "deltalake", "etl__completion");
-    assert_eq!(rows[0]["export_time"], "2017-01-01T00:00:00+00:00");
+    assert_eq!(rows[0]["export_time"], "2016-12-31T23:59:59.999+00:00");
     assert_eq!(rows[0]["group_name"], "");
 }
 
