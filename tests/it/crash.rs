@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::s3::S3;
-use crate::support::{Site, children, deletes, end, json_file, read_table, resource};
+use crate::support::{OF_OTHERS, Site, children, deletes, end, json_file, read_table, resource};
 
 /// Rows of each type in an export.
 const ROWS: usize = 150;
@@ -107,6 +107,9 @@ fn survive(types: &[&str], options: &[&str], roots: &Roots, signal: Signal, mome
         site.run(options);
         before = state(site, roots);
         export(site, types, 1);
+        for table in before.keys() {
+            site.file(&format!("{table}/{OF_OTHERS}"), table);
+        }
     }
     let clock = Instant::now();
     calm.run(options);
@@ -156,6 +159,10 @@ fn survive(types: &[&str], options: &[&str], roots: &Roots, signal: Signal, mome
     }
     for (table, rows) in &expected {
         assert_eq!(&found[table], rows, "{table}");
+    }
+    for table in before.keys() {
+        let text = fs::read_to_string(site.path(table).join(OF_OTHERS));
+        assert_eq!(text.as_deref().unwrap_or("gone"), table, "a file of somebody else's");
     }
     assert_eq!(mapping(&site), mapping(&calm));
     assert!(mapping(&site)["Patient"].as_object().unwrap().len() >= ROWS * 3 / 2);

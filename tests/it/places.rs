@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -198,6 +198,109 @@ impl<'a> Small<'a> {
 impl Drop for Small<'_> {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+/// A root of layers like a container's: this machine's below, and above it what goes away.
+struct Layers<'a> {
+    root: PathBuf,
+    _disk: Small<'a>,
+}
+
+impl<'a> Layers<'a> {
+    fn mount(disk: &'a Path) -> Option<Self> {
+        let _disk = Small::mount(disk, "size=64m")?;
+        let [up, work, root] = ["up", "work", "root"].map(|name| disk.join(name));
+        [&up, &work, &root].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        let options = format!("lowerdir=/,upperdir={},workdir={}", up.display(), work.display());
+        let mounted = |command: &mut Command| command.output().is_ok_and(|o| o.status.success());
+        let layers = ["-t", "overlay", "-o", &options, "overlay"];
+        if !mounted(Command::new("mount").args(layers).arg(&root)) {
+            return needs::skip(Need::Mounts, "this process may not mount layers");
+        }
+        // What is mounted is seen in there.
+        let layers = Self { _disk, root };
+        assert!(mounted(
+            Command::new("mount").args(["-t", "proc", "proc"]).arg(layers.root.join("proc"))
+        ));
+        Some(layers)
+    }
+
+    /// The main job in there, with nothing in its environment.
+    fn run(&self, args: &[&str]) -> Ended {
+        let mut command = Command::new("chroot");
+        command.arg(&self.root).arg(PROGRAM).args(args).env_clear().env("HOME", "/root");
+        end(command.args(["--export-group=g", "--export-timestamp=2024-01-01"]))
+    }
+}
+
+impl Drop for Layers<'_> {
+    fn drop(&mut self) {
+        for path in [self.root.join("mounted"), self.root.join("proc"), self.root.clone()] {
+            let _ = Command::new("umount").arg(path).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+#[test]
+fn no_codebook_begins_on_a_containers_own_file_system() {
+    let site = Site::new();
+    let disk = site.path("disk");
+    let Some(container) = Layers::mount(&disk) else { return };
+    let inside = |name: &str| container.root.join(name);
+    fs::create_dir(inside("in")).unwrap();
+    fs::write(inside("in/p.ndjson"), format!("{}\n", patient("p", "x"))).unwrap();
+    for check in [&["--check"][..], &[]] {
+        for phi in ["/phi", "/phi/deeper"] {
+            let ended = container.run(&[&["/in", "/out", phi][..], check].concat());
+            assert_eq!(ended.code, Some(41), "{check:?}: {}", ended.err);
+            assert!(ended.err.contains("--new-codebook"), "{}", ended.err);
+            assert!(!inside("phi").exists() && !inside("out").exists(), "{check:?}");
+        }
+    }
+    // What is mounted there stays.
+    let mounted = inside("mounted");
+    let Some(_mounted) = Small::mount(&mounted, "size=8m") else { return };
+    let ended = container.run(&["/in", "/mounted/out", "/mounted/phi"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    for part in ["new codebook", "Back up", "in memory"] {
+        assert!(ended.err.contains(part), "{part}: {}", ended.err);
+    }
+    // Without a new codebook, tables may be where they go with the container; that is said.
+    let ended = container.run(&["/in", "/out", "/mounted/phi"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains("the tables go with the container"), "{}", ended.err);
+    // Not mounted any more: another PHI folder, as it seems.
+    let ended = container.run(&["/in", "/out", "/phi"]);
+    assert_eq!(ended.code, Some(41), "{}", ended.err);
+    assert!(ended.err.contains("has no codebook. Is the PHI folder mounted"), "{}", ended.err);
+    let ended = container.run(&["/in", "/trial", "/phi", "--new-codebook"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    // One that is there is used.
+    assert_eq!(container.run(&["/in", "/trial", "/phi"]).code, Some(0));
+}
+
+#[test]
+fn a_folder_that_is_mounted_twice_is_one_folder() {
+    let site = site();
+    let [one, two] = ["one", "two"].map(|name| site.path(name));
+    [&one, &two].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+    let bound = Command::new("mount").arg("--bind").args([&one, &two]).output();
+    if !bound.is_ok_and(|output| output.status.success()) {
+        needs::skip::<()>(Need::Mounts, "this process may not mount folders");
+        return;
+    }
+    let _bound = Small(&two);
+    for places in [
+        ["in", "one", "two"],
+        ["in", "two", "one/phi"],
+        ["in", "one/out", "two"],
+        ["one", "two", "phi"],
+    ] {
+        let ended = run(&mut site.command(), places);
+        assert_eq!(ended.code, Some(22), "{places:?}: {}", ended.err);
+        assert!(ended.err.contains("side by side"), "{places:?}: {}", ended.err);
+        assert_eq!(children(&one), [""; 0], "{places:?}");
     }
 }
 

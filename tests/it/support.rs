@@ -20,6 +20,9 @@ pub const FORMATS: [&str; 4] = ["deltalake", "parquet", "csv", "ndjson"];
 /// What tests put into the folders of tables: none of the program's files.
 pub const FOREIGN: [&str; 2] = ["README.md", "archive"];
 
+/// A file that somebody may have put into a table's folder.
+pub const OF_OTHERS: &str = "README.md";
+
 /// INPUT, OUTPUT and PHI in a folder that goes away, with a home and a temporary folder.
 pub struct Site {
     dir: tempfile::TempDir,
@@ -225,7 +228,7 @@ pub fn read_table(root: &Path, format: &str, table: &str) -> Vec<Value> {
     for name in children(&folder) {
         let path = folder.join(&name);
         // What a run that was killed had under way; readers pass hidden files over.
-        if name.starts_with(UNFINISHED) {
+        if name.starts_with(UNFINISHED) || name == OF_OTHERS {
             continue;
         }
         if !name.ends_with(&format!(".{format}")) {

@@ -50,7 +50,7 @@ fn types_that_were_not_asked_for_have_neither_table_nor_completion() {
         }
         let ended = end(&mut job(&site, &server.base(), options));
         assert_eq!(ended.code, Some(0), "{}", ended.err);
-        let tables = ["JobConfig", "condition", "etl__completion", "patient"];
+        let tables = [".cumulus-output", "JobConfig", "condition", "etl__completion", "patient"];
         assert_eq!(children(&site.path("out")), tables);
         let rows = site.table("out", "ndjson", "etl__completion");
         let mut names: Vec<_> =

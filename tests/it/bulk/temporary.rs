@@ -147,6 +147,40 @@ fn what_a_killed_run_has_downloaded_is_removed_by_the_next() {
 }
 
 #[test]
+fn what_is_exported_is_below_phi_wherever_temporary_files_go() {
+    for work in ["--work-dir=work", "--work-dir=tmp/work"] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        let mut child = amid_downloads(&site, &server, &[work]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let listing = site.listing(".");
+        let raw: Vec<_> = listing.keys().filter(|name| name.contains("Patient")).collect();
+        assert!(!raw.is_empty() && raw.iter().all(|name| name.starts_with("phi/")), "{raw:?}");
+        let ended = end(&mut job(&site, &server, &[work]));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(left(&site), [""; 0]);
+        assert_eq!(site.table("out", "ndjson", "patient").len(), 5);
+    }
+}
+
+#[test]
+fn without_a_place_for_what_is_exported_nothing_begins() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    for (phi, options) in
+        [("s3://phi/", &[][..]), ("gs://phi/x", &["--work-dir=work"]), ("az://phi/x", &["--check"])]
+    {
+        let mut command = site.command();
+        command.env("AZURE_STORAGE_ACCOUNT_NAME", "none");
+        command.args([&server.base(), "out", phi]).args(options);
+        let ended = end(&mut command);
+        assert_eq!(ended.code, Some(22), "{phi}: {}", ended.err);
+        assert!(ended.err.contains("--export-to"), "{phi}: {}", ended.err);
+        assert_eq!(server.requests().len(), 0, "{phi}");
+        assert!(!site.path("out").exists() && !site.path("work").exists(), "{phi}");
+    }
+}
+
+#[test]
 fn an_export_that_fails_is_ended_on_the_server() {
     let gone = |server: &Server| server.fault("GET", "/files/1", 99, Fault::status(404));
     let down = |server: &Server| server.fault("GET", "jobs/", 99, Fault::status(503));

@@ -175,6 +175,38 @@ fn what_is_not_honoured_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn advice_is_such_as_would_be_taken() {
+    let column = |name: &str, number: u64| {
+        json!({"name": name, "type": "string", "nullable": true, "metadata": {
+            "delta.columnMapping.id": number,
+            "delta.columnMapping.physicalName": format!("col-{number}"),
+        }})
+    };
+    let columns = json!({"type": "struct", "fields": [column("id", 1), column("status", 2)]});
+    for mode in ["name", "id"] {
+        // Alone, and with something that `convert` could do away with.
+        for partition in [&[][..], &["status"]] {
+            let folder = memory();
+            let settings =
+                json!({"delta.columnMapping.mode": mode, "delta.columnMapping.maxColumnId": "2"});
+            let metadata = metadata(&columns.to_string(), partition, settings);
+            commit_all(&folder, &[both_features(&["columnMapping"]), metadata]);
+            let run = TestRun::new(&plain(), &[row("a", "1")]);
+            let refusals = [
+                run.merge(&folder).unwrap_err(),
+                create(&folder, plain()).unwrap_err(),
+                optimize(&folder, &Options::default()).unwrap_err(),
+                read(&folder, &mut |_| Ok(())).unwrap_err(),
+            ];
+            for error in refusals.map(|error| error.to_string()) {
+                assert!(!error.contains("cumulus-etl convert"), "{mode}: {error}");
+                assert!(error.contains("without column mapping"), "{mode}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
 fn features_that_are_named_but_not_used_are_no_obstacle() {
     let folder = memory();
     let names = [
