@@ -14,8 +14,8 @@ pub(super) fn push_zip(code: &str, out: &mut String) -> bool {
     let bytes = code.as_bytes();
     let digits = |range: &[u8]| range.iter().all(u8::is_ascii_digit);
     let rest = match bytes {
-        [zip @ ..] if zip.len() == 5 && digits(zip) => "00",
-        [zip @ ..] if zip.len() == 9 && digits(zip) => "000000",
+        zip if zip.len() == 5 && digits(zip) => "00",
+        zip if zip.len() == 9 && digits(zip) => "000000",
         [zip @ .., b'-', _, _, _, _] if zip.len() == 5 && digits(zip) && digits(&bytes[6..]) => {
             "00-0000"
         }

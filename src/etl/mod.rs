@@ -378,7 +378,7 @@ fn tell_of_notes(config: &EtlConfig, inputs: &Inputs) {
     else {
         return;
     };
-    if inputs.files.iter().any(|file| has_notes(&file.resource_type)) {
+    if inputs.files.iter().any(|file| has_notes(file.resource_type)) {
         info!(
             "Notes are not downloaded: of a folder, this run takes --fhir-url for references only. \
              To put notes into its files, run cumulus-etl inline {} --fhir-url {}",

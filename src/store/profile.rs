@@ -53,7 +53,7 @@ mod tests {
         let named =
             |name: &str| (name == "AWS_CONFIG_FILE").then(|| aws.join("credentials").into());
         assert_eq!(unreadable(Some(home.path()), named), None);
-        fs::set_permissions(&aws, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&aws, fs::Permissions::from_mode(0o000)).unwrap();
         if fs::read_dir(&aws).is_err() {
             assert!(look().unwrap().contains("permission denied"), "{:?}", look());
         }

@@ -177,9 +177,10 @@ const FOLDER: OFlags =
 /// Whether a file is none of a disk, but what the kernel says about itself and its processes.
 #[cfg(target_os = "linux")]
 fn is_kernels(file: &OwnedFd) -> bool {
-    const PROC: i64 = 0x9fa0;
-    const SYSFS: i64 = 0x6265_6572;
-    rustix::fs::fstatfs(file).is_ok_and(|system| [PROC, SYSFS].contains(&(system.f_type as i64)))
+    const PROC: u64 = 0x9fa0;
+    const SYSFS: u64 = 0x6265_6572;
+    let kind = rustix::fs::fstatfs(file).ok().and_then(|system| u64::try_from(system.f_type).ok());
+    kind.is_some_and(|kind| [PROC, SYSFS].contains(&kind))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -77,7 +77,8 @@ fn a_check_tells_a_folder_that_an_export_can_not_go_to() {
         fs::create_dir_all(site.path("dir")).unwrap();
         std::os::unix::fs::symlink("/dev/full", site.path("dir/x")).unwrap();
     };
-    let faults: [(&dyn Fn(&Site), i32); 3] = [(&file, 70), (&full, 26), (&link, 70)];
+    type Fault<'f> = &'f dyn Fn(&Site);
+    let faults: [(Fault<'_>, i32); 3] = [(&file, 70), (&full, 26), (&link, 70)];
     server.change(|content| {
         content.capability = Some(json!({"resourceType": "CapabilityStatement"}));
     });

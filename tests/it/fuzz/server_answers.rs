@@ -92,7 +92,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
                 2 => format!("{m}"),
                 _ => format!("https://ehr.example/fhir/out/{n}.{m}"),
             };
-            let count = if m % 2 == 0 { format!(r#","count":{m}"#) } else { String::new() };
+            let count =
+                if m.is_multiple_of(2) { format!(r#","count":{m}"#) } else { String::new() };
             format!(r#"{{"type":"{of}","url":"{url}"{count}}}"#)
         };
         let page = |number: usize, next: bool| {

@@ -124,7 +124,7 @@ impl State {
             for (id, row) in run {
                 let there = table.get(&id).and_then(time_of);
                 // A row is not replaced by one that is known to be older.
-                if !there.zip(time_of(&row)).is_some_and(|(there, new)| new < there) {
+                if there.zip(time_of(&row)).is_none_or(|(there, new)| new >= there) {
                     table.insert(id, row);
                 }
             }

@@ -131,8 +131,11 @@ pub fn causes(error: &dyn StdError) -> String {
 mod tests {
     use super::*;
 
-    /// An authority and two members with their keys, as PEM.
-    fn authority() -> (Vec<u8>, [(Vec<u8>, Vec<u8>); 2]) {
+    /// A certificate with its key, as PEM.
+    type Member = (Vec<u8>, Vec<u8>);
+
+    /// The certificate of an authority, and two members of it.
+    fn authority() -> (Vec<u8>, [Member; 2]) {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
