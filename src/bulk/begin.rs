@@ -6,7 +6,7 @@ use chrono::Utc;
 use tracing::{info, warn};
 
 use super::deadline::{Deadline, Passed};
-use super::kickoff::{Begun, Ending};
+use super::kickoff::{Begun, Ending, HOW_TO_END};
 use super::log::Log;
 use super::request::KickOff;
 use super::state::{Phase, Site, State};
@@ -108,10 +108,8 @@ pub(super) async fn begin(
     if let Err(error) = site.write(&state) {
         // Nobody would ever ask for it again.
         let told = match kickoff::end_export(client, &begun.url, options.pace).await {
-            Ending::Ended => "it was ended on the server",
-            _ => {
-                "the server could not be told to end it: cumulus-etl export SERVER DIR --resume URL --cancel does so"
-            }
+            Ending::Ended => "it was ended on the server".to_owned(),
+            _ => format!("the server could not be told to end it: {HOW_TO_END}"),
         };
         return Err(error).with_context(|| format!("the export {url} has begun, but {told}"));
     }

@@ -16,7 +16,7 @@ use super::commit::{Arrived, commit_all, part_of, source_of};
 use super::deadline::Deadline;
 use super::gate::Gate;
 use super::log::Log;
-use super::manifest::{Entry, Kind, outcomes_name};
+use super::manifest::{Entry, Kind, name_outcomes};
 use super::part::{Part, open_text};
 use super::progress::Tally;
 use super::rows::Rows;
@@ -282,7 +282,7 @@ pub(super) fn keep_outcomes(shared: &Shared, entries: &[Entry], outcomes: &[Valu
         return Ok(());
     }
     let folder = shared.site.path();
-    let name = shared.stored(&outcomes_name(entries));
+    let name = shared.stored(&name_outcomes(entries));
     let (from, to) = (part_of(folder, &name), folder.join(&name));
     let write = || {
         let _ = fs::remove_file(&from);

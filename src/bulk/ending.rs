@@ -7,6 +7,7 @@ use tracing::{debug, info, warn};
 use url::Url;
 
 use super::download::Missing;
+use super::kickoff::HOW_TO_END;
 use super::manifest::Entry;
 use super::outcomes::Reported;
 use super::state::{Phase, Site, State};
@@ -50,7 +51,7 @@ pub(super) fn give_up(
         let url = shown(&client, &url);
         warn!(
             "could not tell the server that the export {url} is given up: {failed}. If it refuses \
-             the next one, end this: cumulus-etl export SERVER DIR --resume URL --cancel"
+             the next one: {HOW_TO_END}"
         );
     })
 }

@@ -75,7 +75,7 @@ impl Incoming {
             }
             first = std::mem::take(known);
             bytes = rest;
-            self.decoder = Decoder::of(&first).map_err(Trouble::Write)?;
+            self.decoder = Decoder::choose(&first).map_err(Trouble::Write)?;
         }
         self.decoder.take(&first, write)?;
         self.decoder.take(bytes, write)
@@ -107,7 +107,7 @@ impl Incoming {
 
 impl Decoder {
     /// By the first bytes. Servers that store compressed files often don't say so.
-    fn of(first: &[u8]) -> io::Result<Self> {
+    fn choose(first: &[u8]) -> io::Result<Self> {
         Ok(match first {
             [0x1f, 0x8b, ..] => Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
             // A frame, or one of those that readers skip.
@@ -146,7 +146,7 @@ impl Decoder {
 ///
 /// A weak `ETag` promises only that two versions mean the same, not that they have the same bytes.
 /// Neither does a change in the same second as the answer (RFC 9110, 8.8.2.2).
-pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
+pub(super) fn find_validator(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     if let Some(tag) = text(ETAG)
         && tag.len() >= 2
@@ -259,7 +259,7 @@ mod tests {
             for (name, value) in pairs {
                 headers.insert(*name, value.parse().unwrap());
             }
-            super::validator(&headers)
+            find_validator(&headers)
         };
         let (then, now) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:40 GMT");
         assert_eq!(validator(&[("etag", "\"a\""), ("last-modified", then)]).unwrap(), "\"a\"");

@@ -20,6 +20,9 @@ use crate::http::{
 };
 use crate::stop::Writer;
 
+/// How a user ends an export whose URL is known.
+pub(super) const HOW_TO_END: &str = "cumulus-etl export SERVER DIR --resume URL --cancel ends it";
+
 /// As often a kick-off is tried again where the server has no room for it.
 const ATTEMPTS: usize = 4;
 /// Waits before the second and third attempt to end an export, in seconds.
@@ -65,11 +68,12 @@ pub(super) async fn kick_off(
             log.of(&Uuid::new_v4().to_string()).event("kickoff", event);
             let hint = match error.status() {
                 Some(429) => {
-                    " (many servers run one export at a time: an earlier one that was not taken \
-                     to its end may be in the way; cumulus-etl export SERVER DIR --resume URL --cancel \
-                     ends it)"
+                    format!(
+                        " (many servers run one export at a time: an earlier one that was not taken \
+                         to its end may be in the way; {HOW_TO_END})"
+                    )
                 }
-                _ => "",
+                _ => String::new(),
             };
             let text = format!("the server does not begin the export: {error}{hint}");
             return Err(Error::new(error.into_error(Exit::BulkFailed).exit(), text));
@@ -173,7 +177,7 @@ pub(super) enum Ending {
     Unknown(String, Exit),
 }
 
-/// Ends an export on the server (`DELETE`). What may pass is tried again, for a moment.
+/// Ends an export on the server (`DELETE`). Failures that may pass are tried again, for a moment.
 pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) -> Ending {
     let mut waits = WAITS.iter();
     loop {
@@ -209,7 +213,10 @@ pub(super) async fn release(client: &Client, status_url: &Url, pace: Pace) {
         Ending::Unknown(what, _) => what,
     };
     let url = client.redactor().show_url(status_url);
-    warn!("could not tell the server that the files of {url} are no longer needed: {what}");
+    warn!(
+        "could not tell the server that the files of {url} are no longer needed: {what}. If it refuses \
+         the next export: {HOW_TO_END}"
+    );
 }
 
 /// Ends an export on the server, because the user wants it.

@@ -77,7 +77,7 @@ impl Page {
             return Err("it has neither 'output' nor 'transactionTime'".to_owned());
         }
         let mut page = Self {
-            time: value["transactionTime"].as_str().and_then(data_time),
+            time: value["transactionTime"].as_str().and_then(read_time),
             request: value["request"].as_str().map(str::to_owned),
             token: match &value["requiresAccessToken"] {
                 Value::Bool(true) => TokenUse::Required,
@@ -94,18 +94,18 @@ impl Page {
             return Err("its 'output' is no list of files".to_owned());
         }
         for kind in [Kind::Output, Kind::Deleted] {
-            for file in list(value, kind.name())? {
+            for file in read_list(value, kind.name())? {
                 page.files.push(read_file(kind, file, url)?);
             }
         }
-        for file in list(value, Kind::Error.name())? {
-            // What can't be fetched as a file is a report all the same.
+        for file in read_list(value, Kind::Error.name())? {
+            // An entry that can't be fetched as a file is a report all the same.
             match read_file(Kind::Error, file, url) {
                 Ok(file) => page.files.push(file),
-                Err(what) => page.outcomes.extend(inline_outcome(file, &what)),
+                Err(what) => page.outcomes.extend(make_outcome(file, &what)),
             }
         }
-        for link in list(value, "link")?.iter().filter(|link| link["relation"] == "next") {
+        for link in read_list(value, "link")?.iter().filter(|link| link["relation"] == "next") {
             let next = link["url"].as_str().ok_or("its 'next' link has no 'url'")?;
             let next = url.join(next).map_err(|error| format!("its 'next' link: {error}"))?;
             if !matches!(next.scheme(), "http" | "https") {
@@ -118,7 +118,7 @@ impl Page {
 }
 
 /// A list of the manifest. It may be absent or null, but nothing else in its place.
-fn list<'a>(manifest: &'a Value, name: &str) -> Result<&'a [Value], String> {
+fn read_list<'a>(manifest: &'a Value, name: &str) -> Result<&'a [Value], String> {
     match &manifest[name] {
         Value::Null => Ok(&[]),
         Value::Array(list) => Ok(list),
@@ -128,7 +128,7 @@ fn list<'a>(manifest: &'a Value, name: &str) -> Result<&'a [Value], String> {
 
 /// The instant that `transactionTime` means, if data can be as of then: some servers send the year
 /// 1, and an export of the future would hide what changes until then from the next one.
-fn data_time(text: &str) -> Option<String> {
+fn read_time(text: &str) -> Option<String> {
     let time = instant(text, false)?;
     let moment = DateTime::parse_from_rfc3339(&time).ok()?.to_utc();
     let possible = moment.year() >= 1990 && moment < Utc::now() + TimeDelta::days(1);
@@ -137,7 +137,7 @@ fn data_time(text: &str) -> Option<String> {
 
 /// The OperationOutcome of an entry of `error` that names no file. `what` is wrong with it as a
 /// file. `None` if it stands for no error at all.
-fn inline_outcome(entry: &Value, what: &str) -> Option<Value> {
+fn make_outcome(entry: &Value, what: &str) -> Option<Value> {
     let is_outcome =
         |value: &&Value| value["resourceType"] == "OperationOutcome" || value["issue"].is_array();
     let members = entry.as_object().into_iter().flat_map(|object| object.values());
@@ -180,7 +180,7 @@ fn read_file(
 
 /// The name of the file, without `.gz`, that reports go to which stand in the manifest itself:
 /// the next after those of the server's own.
-pub(super) fn outcomes_name(entries: &[Entry]) -> String {
+pub(super) fn name_outcomes(entries: &[Entry]) -> String {
     let is_report =
         |entry: &&Entry| entry.kind == Kind::Error && entry.resource_type == "OperationOutcome";
     let number = entries.iter().filter(is_report).count();

@@ -261,7 +261,7 @@ impl Run<'_> {
             bar.finish();
         }
         if state.foreign {
-            state.types = manifest.request.as_deref().map(types_of).unwrap_or_default();
+            state.types = manifest.request.as_deref().map(read_types).unwrap_or_default();
         }
         let entries: Arc<[Entry]> = manifest.entries.into();
         let files = identities(&entries);
@@ -373,7 +373,7 @@ impl Run<'_> {
 }
 
 /// The types that a kick-off URL asks for.
-fn types_of(request: &str) -> Vec<String> {
+fn read_types(request: &str) -> Vec<String> {
     let Ok(url) = Url::parse(request) else { return Vec::new() };
     let lists = url.query_pairs().filter(|(name, _)| name == "_type");
     let names = lists.flat_map(|(_, list)| {

@@ -183,7 +183,7 @@ pub(super) fn write_lines(
         line.extend_from_slice(&buffer[..used]);
         text.consume(used);
         too_long |= line.len() > LONGEST_LINE;
-        // What is too long is passed on piece by piece.
+        // A line that is too long is passed on piece by piece.
         if too_long || end.is_some() {
             if if too_long { long } else { wanted(&line) } {
                 part.write(&line)?;

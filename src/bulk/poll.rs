@@ -31,7 +31,7 @@ const ACCEPT: [&str; 2] =
 /// Pages of a manifest, at most: one that goes on after that has no end.
 const MOST_PAGES: usize = 10_000;
 /// Files of a manifest, at most.
-const MOST_FILES: usize = 5_000_000;
+const MOST_FILES: usize = 1_000_000;
 
 /// A manifest with all its pages.
 pub(super) struct Manifest {
@@ -56,8 +56,8 @@ pub(super) enum Failure {
 
 /// Polls until the export is complete, and reads its manifest.
 pub(super) async fn wait(job: &Job<'_>, status_url: &Url) -> Result<Manifest, Failure> {
-    let pages = all_pages(job, status_url).await?;
-    let time = time(job, &pages)?;
+    let pages = read_pages(job, status_url).await?;
+    let time = find_time(job, &pages)?;
     job.log.event("status_complete", json!({"transactionTime": time}));
     for page in &pages {
         job.log.event(
@@ -88,7 +88,7 @@ pub(super) async fn wait(job: &Job<'_>, status_url: &Url) -> Result<Manifest, Fa
 }
 
 /// The pages of the manifest, each once, however they point to each other.
-async fn all_pages(job: &Job<'_>, status_url: &Url) -> Result<Vec<Page>, Failure> {
+async fn read_pages(job: &Job<'_>, status_url: &Url) -> Result<Vec<Page>, Failure> {
     let (mut pages, mut files) = (Vec::new(), 0);
     let mut seen = HashSet::from([status_url.clone()]);
     let mut url = status_url.clone();
@@ -120,7 +120,7 @@ async fn all_pages(job: &Job<'_>, status_url: &Url) -> Result<Vec<Page>, Failure
 
 /// As of when the data is: what the server says, else the time of the kick-off, which is earlier. No
 /// next export misses anything then.
-fn time(job: &Job<'_>, pages: &[Page]) -> Result<Option<String>, Failure> {
+fn find_time(job: &Job<'_>, pages: &[Page]) -> Result<Option<String>, Failure> {
     if let Some(time) = pages.iter().find_map(|page| page.time.clone()) {
         return Ok(Some(time));
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::commit::{Arrived, clean_of, part_of};
 use super::download::Shared;
 use super::downloading::Downloading;
-use super::incoming::{Flow, Trouble, is_other_version, validator};
+use super::incoming::{Flow, Trouble, find_validator, is_other_version};
 use super::log::headers;
 use super::manifest::{Entry, Kind};
 use super::part::{Part, open_text, write_lines};
@@ -171,7 +171,7 @@ async fn attempt(
     }
     let ended = match request.send().await {
         Ok(response) => receive(shared, response, version.as_deref(), file).await?,
-        Err(error) => return refused(error, version.as_deref(), file),
+        Err(error) => return judge_refusal(error, version.as_deref(), file),
     };
     Ok(match ended {
         Received::Whole => Ended::Complete,
@@ -179,26 +179,30 @@ async fn attempt(
             file.note()?;
             Ended::Broken(error)
         }
-        Received::Odd(what) => Ended::Broken(odd(entry, what)),
+        Received::Odd(what) => Ended::Broken(make_error(entry, what)),
         Received::Useless(what) => {
             file.restart()?;
-            Ended::Broken(odd(entry, what))
+            Ended::Broken(make_error(entry, what))
         }
     })
 }
 
-fn odd(entry: &Entry, what: impl Into<String>) -> http::Error {
+fn make_error(entry: &Entry, what: impl Into<String>) -> http::Error {
     http::Error::Transport { url: show_url(&entry.url), what: what.into(), retryable: true }
 }
 
 /// What an answer of 400 or more, or none, means. `version`: of the rest that was asked for.
-fn refused(error: http::Error, version: Option<&str>, file: &mut Downloading) -> io::Result<Ended> {
+fn judge_refusal(
+    error: http::Error,
+    version: Option<&str>,
+    file: &mut Downloading,
+) -> io::Result<Ended> {
     let is_same = |version: &str| {
         error.answer().is_some_and(|answer| !is_other_version(&answer.headers, version))
     };
     Ok(match (error.status(), version) {
         (Some(416), Some(version)) => {
-            if is_same(version) && total(&error) == Some(file.incoming.offset) {
+            if is_same(version) && read_size(&error) == Some(file.incoming.offset) {
                 return Ok(Ended::Complete);
             }
             file.restart()?;
@@ -232,23 +236,26 @@ async fn receive(
     const OTHER_PART: &str = "the server sent another part of the file than was asked for";
     const DAMAGED: &str = "the file is compressed, and damaged";
     let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-    let range = range.and_then(part_of_file);
+    let range = range.and_then(read_range);
     let mut expected = None;
     match (response.status().as_u16(), version) {
         (200 | 203, _) => {
             if version.is_some() {
                 file.restart()?;
             }
-            file.incoming.validator = validator(response.headers());
+            file.incoming.validator = find_validator(response.headers());
         }
         (204, None) => return Ok(Received::Whole),
-        (206, None) if range.is_some_and(|(first, last, all)| first == 0 && last + 1 == all) => {}
+        (206, None)
+            if range.is_some_and(|(first, last, size)| {
+                first == 0 && last.checked_add(1) == size && size.is_some()
+            }) => {}
         (206, Some(version)) => match range {
-            Some((first, _, all))
+            Some((first, _, size))
                 if first == file.incoming.offset
                     && !is_other_version(response.headers(), version) =>
             {
-                expected = Some(all);
+                expected = size;
             }
             _ => return Ok(Received::Useless(OTHER_PART)),
         },
@@ -287,16 +294,20 @@ async fn receive(
     }
 }
 
-/// First and last byte and size, by `Content-Range: bytes 100-199/200`. A size that the server does
-/// not know is no use.
-fn part_of_file(range: &str) -> Option<(u64, u64, u64)> {
-    let (part, all) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
+/// First and last byte, by `Content-Range: bytes 100-199/200`, and the size of the file, if the
+/// server knows it (`*` where it does not).
+fn read_range(range: &str) -> Option<(u64, u64, Option<u64>)> {
+    let (part, size) = range.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = part.split_once('-')?;
-    Some((first.trim().parse().ok()?, last.trim().parse().ok()?, all.trim().parse().ok()?))
+    let size = match size.trim() {
+        "*" => None,
+        size => Some(size.parse().ok()?),
+    };
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?, size))
 }
 
 /// The size of a file, by `Content-Range: bytes */123`.
-fn total(error: &http::Error) -> Option<u64> {
+fn read_size(error: &http::Error) -> Option<u64> {
     let range = error.answer()?.headers.get(CONTENT_RANGE)?.to_str().ok()?;
     range.rsplit_once('/')?.1.parse().ok()
 }
@@ -411,5 +422,19 @@ impl Shared {
                 "responseHeaders": answer.map(|answer| headers(&self.client, &answer.headers)),
             }),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_file_are_told_with_and_without_its_size() {
+        assert_eq!(read_range("bytes 100-199/200"), Some((100, 199, Some(200))));
+        assert_eq!(read_range(" bytes 0-9/*"), Some((0, 9, None)));
+        for odd in ["", "bytes */200", "bytes 1-/2", "items 0-9/10", "bytes 0-9", "bytes -1-2/3"] {
+            assert_eq!(read_range(odd), None, "{odd}");
+        }
     }
 }
