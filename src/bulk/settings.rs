@@ -6,8 +6,8 @@ use url::Url;
 
 use super::inline::Selection;
 use super::{Narrowing, Options, Since, Target};
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Error, Exit, Result};
+use crate::fhir::resource_type_ignoring_case;
 use crate::http::Pace;
 
 /// Makes all waits shorter, in tests: a factor like `0.001`.
@@ -187,8 +187,7 @@ pub(super) fn is_named(found: &str, name: &str) -> bool {
 
 /// The name of a resource type as FHIR spells it, if that is known.
 pub(super) fn canonical(name: &str) -> String {
-    let known = RESOURCE_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(name));
-    known.unwrap_or(name).to_owned()
+    resource_type_ignoring_case(name).unwrap_or(name).to_owned()
 }
 
 /// Real time, unless a test wants it quicker.
@@ -226,13 +225,13 @@ mod tests {
         assert_eq!((usual.named, usual.narrowing.types.len()), (false, 2));
         let types = vec!["patient".to_owned(), "Basic".to_owned()];
         let params = vec![
-            ("_type".to_owned(), "CONDITION, Patient".to_owned()),
+            ("_type".to_owned(), "CONDITION, Patient, bodystructure".to_owned()),
             ("_TYPE".to_owned(), "device".to_owned()),
         ];
         let settings = Settings { types, params, ..Settings::default() };
         let named = options(&settings, "https://ehr/$export?_type=encounter,,Basic").unwrap();
         assert!(named.named);
-        let expected = ["Patient", "Basic", "Encounter", "Condition", "Device"];
+        let expected = ["Patient", "Basic", "Encounter", "Condition", "BodyStructure", "Device"];
         assert_eq!(named.narrowing.types, expected);
     }
 
