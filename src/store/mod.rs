@@ -321,12 +321,17 @@ impl Folder {
 
     /// The names of the folders and of the objects directly below this one, sorted.
     pub fn list_direct(&self) -> Result<(Vec<String>, Vec<String>)> {
-        let listed = block_on(self.store.list_with_delimiter(Some(&self.prefix)))
-            .map_err(plain)
-            .with_context(|| format!("cannot list '{self}'"))?;
-        let last = |path: &Path| path.filename().unwrap_or_default().to_owned();
-        let mut folders: Vec<_> = listed.common_prefixes.iter().map(last).collect();
-        let mut objects: Vec<_> = listed.objects.iter().map(|meta| last(&meta.location)).collect();
+        let failed = || format!("cannot list '{self}'");
+        let (mut folders, mut objects) = match &self.local {
+            Some(path) => list_local(path).with_context(failed)?,
+            None => {
+                let listed = block_on(self.store.list_with_delimiter(Some(&self.prefix)));
+                let listed = listed.map_err(plain).with_context(failed)?;
+                let last = |path: &Path| path.filename().unwrap_or_default().to_owned();
+                let objects = listed.objects.iter().map(|meta| last(&meta.location));
+                (listed.common_prefixes.iter().map(last).collect(), objects.collect())
+            }
+        };
         folders.sort();
         objects.retain(|name| !is_unfinished(name));
         objects.sort();
@@ -484,6 +489,28 @@ impl Folder {
         let folder = self.to_string();
         format!("{}/{}", folder.trim_end_matches('/'), escape_controls(name))
     }
+}
+
+/// The names of the folders and of the files directly in a folder of the disk; nothing where there is
+/// none. Not by the store: one name that is not Unicode, or that has a control character in it, would
+/// fail its whole listing. No file of this program has such a name.
+fn list_local(path: &FsPath) -> std::io::Result<(Vec<String>, Vec<String>)> {
+    let (mut folders, mut files) = (Vec::new(), Vec::new());
+    let entries = match std::fs::read_dir(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((folders, files)),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        // A link to nowhere is neither.
+        match std::fs::metadata(entry.path()) {
+            Ok(metadata) if metadata.is_dir() => folders.push(name),
+            Ok(metadata) if metadata.is_file() => files.push(name),
+            _ => {}
+        }
+    }
+    Ok((folders, files))
 }
 
 /// A part of a path that leads nowhere but down.
