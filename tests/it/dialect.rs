@@ -42,6 +42,8 @@ Where engines differ, the embedded one does as follows:
 | `concat` with a null | leaves it out. `||` gives null |
 | views | are tables: their query runs when they are made |
 | regular expressions | without look-around and back references |
+| whole numbers that do not fit | an error, as in Trino; `TRY` gives null |
+| `repeat`, `lpad`, `replace`, `sequence` and others whose results may be far larger than what they are given | an error where the rows of one batch would have more than 256 MiB |
 | `UNNEST` of a list of structs | gives one column, the struct |
 
 In the tests, `small` has the lists `[10, 20]`, `[]` and null for the IDs 1, 2 and 3.

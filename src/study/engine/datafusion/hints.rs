@@ -189,7 +189,6 @@ fn shown(parts: &[Ident]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     #[test]
     fn names_that_may_be_meant_are_near() {
