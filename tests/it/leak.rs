@@ -373,6 +373,7 @@ fn nothing_that_identifies_anyone_leaves_the_phi_folder() {
         .collect();
     let expected = [
         ".codebook.lock",
+        ".cumulus-phi",
         "codebook-cached-mappings.json",
         "codebook.json",
         "context.json",
