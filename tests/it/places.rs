@@ -230,6 +230,7 @@ impl<'a> Layers<'a> {
     fn run(&self, args: &[&str]) -> Ended {
         let mut command = Command::new("chroot");
         command.arg(&self.root).arg(PROGRAM).args(args).env_clear().env("HOME", "/root");
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         end(command.args(["--export-group=g", "--export-timestamp=2024-01-01"]))
     }
 }
