@@ -148,7 +148,7 @@ fn what_a_killed_run_has_downloaded_is_removed_by_the_next() {
 
 #[test]
 fn what_is_exported_is_below_phi_wherever_temporary_files_go() {
-    for work in ["--work-dir=work", "--work-dir=tmp/work"] {
+    for work in ["--work-dir=spill", "--work-dir=tmp/spill"] {
         let (site, server) = (Site::new(), Server::start(small()));
         let mut child = amid_downloads(&site, &server, &[work]);
         child.kill().unwrap();
