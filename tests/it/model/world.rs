@@ -43,6 +43,8 @@ pub struct World {
     exports: usize,
     /// How long a run takes here.
     took: Duration,
+    /// Whether a former release was at work here: version 0.1.0 removes files that are not its own.
+    former: bool,
     /// What PHI could trace back when a copy of it was put aside.
     older: Option<BTreeSet<(&'static str, String)>>,
 }
@@ -72,6 +74,7 @@ impl World {
             foreign: BTreeMap::new(),
             exports: 0,
             took: Duration::ZERO,
+            former: false,
             older: None,
         };
         world.run_well();
@@ -84,7 +87,7 @@ impl World {
             0..=4 => self.run_well(),
             5 | 6 => self.kill(),
             7 | 8 => self.run_two(),
-            9 | 10 => self.place_foreign(),
+            9 | 10 if !self.former => self.place_foreign(),
             11 | 12 => self.name_wrong_folders(),
             13 => self.mix_up_folders(),
             14 => self.lose_a_folder(),
@@ -155,6 +158,7 @@ impl World {
     /// A run of another release of the program.
     pub fn run_former(&mut self, program: &Path) {
         let export = self.export("in");
+        self.former = true;
         self.note(format!("run {} by the former release", self.exports - 1));
         let ended = end(&mut self.job_of(program, ["in", "out", "phi"], &export, &self.formats));
         assert_eq!(ended.code, Some(0), "{}", ended.err);
