@@ -47,7 +47,9 @@ fn usual_files_are_read_in_usual_batches() {
         let reader = opened(&written(columns.clone(), properties)).unwrap().build().unwrap();
         let sizes: Vec<_> = reader.map(|batch| batch.unwrap().num_rows()).collect();
         assert_eq!(sizes.iter().sum::<usize>(), 100_000);
-        assert_eq!(sizes[0], 8192);
+        // Of values that are written as what differs from the one before, any may be as long as
+        // its page: batches are smaller for that.
+        assert!([8192, 4096].contains(&sizes[0]), "{}", sizes[0]);
     }
 }
 

@@ -164,7 +164,7 @@ impl<'p> Walk<'p> {
                 }
                 self.object(Place { of: action, prefix: "", ..place }, item);
             }
-            "val" | "philter" | "check-system" | "zip" => {
+            "val" | "philter" | "check-system" | "zip" | "resource-type" => {
                 let own = action == "check-system"
                     && text(parent, "system").starts_with("urn:oid:1.2.840.114350.");
                 if let Some(text) = item.as_str().filter(|_| !own) {
