@@ -54,7 +54,12 @@ impl ChosenArgs {
         Ok(studies)
     }
 
+    /// That there is no such study. One that is faulty may be the one that is meant: its fault is told.
     fn unknown(&self, target: &str, found: &[find::Found]) -> Error {
+        if let Some(fault) = found.iter().find_map(|found| found.study.as_ref().err()) {
+            let message = format!("there is no study '{target}' that can be read: {fault}");
+            return Error::new(fault.exit(), message);
+        }
         let known: Vec<_> =
             found.iter().filter_map(|found| Some(&found.study.as_ref().ok()?.prefix[..])).collect();
         let there = match (self.study_dir.is_empty(), known.is_empty()) {

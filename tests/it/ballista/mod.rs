@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,15 @@ use crate::support::{Ended, Site, children, end};
 
 /// What a process of a cluster says until it is ready.
 const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Held by a test that builds the study core on a cluster: several on two cores take longer together
+/// than one after the other, and each may then wait in vain.
+static CORE: Mutex<()> = Mutex::new(());
+
+/// The turn of a test that builds the study core on a cluster.
+fn await_turn() -> MutexGuard<'static, ()> {
+    CORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A process that ends with the test.
 struct Process {
@@ -204,6 +214,7 @@ fn assert_same(site: &Site) {
 
 #[test]
 fn a_cluster_builds_and_exports_what_one_machine_does() {
+    let _turn = await_turn();
     let site = Site::new();
     lake(&site, "20");
     build_embedded(&site);
@@ -270,6 +281,7 @@ fn numbers_and_results_are_bounded_on_a_cluster_as_on_one_machine() {
 
 #[test]
 fn a_build_survives_an_executor() {
+    let _turn = await_turn();
     let site = Site::new();
     lake(&site, "20");
     build_embedded(&site);

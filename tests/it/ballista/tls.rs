@@ -13,7 +13,9 @@ use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, 
 use tonic::Code;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
-use super::{Cluster, ON_CLUSTER, assert_same, build_embedded, build_with, lake, study};
+use super::{
+    Cluster, ON_CLUSTER, assert_same, await_turn, build_embedded, build_with, lake, study,
+};
 use crate::needs;
 use crate::support::{Ended, Site, end};
 
@@ -126,6 +128,7 @@ fn assert_refused(ended: &Ended) {
 
 #[test]
 fn a_cluster_with_certificates_builds_what_one_machine_does() {
+    let _turn = await_turn();
     let site = Site::new();
     let authority = Authority::new();
     let member = authority.member(&["127.0.0.1"]).options(&site, "member");
