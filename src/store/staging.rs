@@ -37,6 +37,9 @@ pub fn before_unfinished(name: &str) -> Option<&str> {
 /// makes the kernel fill the rest of it (of a large one on newer kernels) with zeros first.
 const BLOCK: usize = 1 << 20;
 
+/// How often the folder of a file under way is made again that another run removes.
+const FOLDER_ATTEMPTS: usize = 8;
+
 /// A file under way: beside its target, under a name of its own, locked while its writer lives.
 pub(super) struct Staging {
     file: File,
@@ -52,6 +55,9 @@ impl Staging {
     /// owner may read.
     pub(super) fn begin(target: PathBuf, private: bool) -> io::Result<Self> {
         let mode = |shared: u32| if private { shared & 0o700 } else { shared };
+        // Whether the folder is there is not asked: another run may make it, or remove it while it is
+        // empty, between the answer and the next call.
+        let mut attempts = FOLDER_ATTEMPTS;
         loop {
             let path = target.with_file_name(format!("{UNFINISHED}{}", Uuid::new_v4().simple()));
             let mut options = OpenOptions::new();
@@ -59,8 +65,9 @@ impl Staging {
             let file = match options.open(&path) {
                 Ok(file) => file,
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
-                Err(e) if e.kind() == ErrorKind::NotFound => {
-                    let folder = target.parent().filter(|folder| !folder.exists()).ok_or(e)?;
+                Err(e) if e.kind() == ErrorKind::NotFound && attempts > 0 => {
+                    attempts -= 1;
+                    let folder = target.parent().ok_or(e)?;
                     DirBuilder::new().recursive(true).mode(mode(0o777)).create(folder)?;
                     sync_folder(folder)?;
                     continue;

@@ -215,3 +215,26 @@ fn a_folder_below_is_below() {
         assert_eq!(bucket.child("a/b").url(), bucket.child("a").child("b").url());
     }
 }
+
+#[test]
+fn files_begun_concurrently_make_the_folder_that_all_of_them_need() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    const WRITERS: usize = 8;
+    for round in 0..100 {
+        let barrier = std::sync::Barrier::new(WRITERS);
+        std::thread::scope(|scope| {
+            let write = |number: usize| {
+                let folder = root.child(&format!("{round}/below"));
+                barrier.wait();
+                folder.write_new(&number.to_string(), "").map(drop)
+            };
+            let writers: Vec<_> =
+                (0..WRITERS).map(|number| scope.spawn(move || write(number))).collect();
+            for writer in writers {
+                writer.join().unwrap().unwrap();
+            }
+        });
+        assert_eq!(root.child(&format!("{round}/below")).list().unwrap().len(), WRITERS);
+    }
+}
