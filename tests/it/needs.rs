@@ -28,6 +28,8 @@ pub enum Need {
     Mounts,
     /// The command `openssl`.
     Openssl,
+    /// Cumulus ETL, which this program follows.
+    Predecessor,
     /// Python with the packages that `.ci/run` installs.
     Python,
     /// A release build of this program.
@@ -36,10 +38,12 @@ pub enum Need {
     Root,
     /// The reference data beside the project.
     Shared,
+    /// What Spark needs for Delta tables.
+    Spark,
 }
 
 impl Need {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Azurite,
         Self::Docker,
         Self::Former,
@@ -47,10 +51,12 @@ impl Need {
         Self::Memory,
         Self::Mounts,
         Self::Openssl,
+        Self::Predecessor,
         Self::Python,
         Self::Release,
         Self::Root,
         Self::Shared,
+        Self::Spark,
     ];
 
     /// Its name in `CUMULUS_TEST_REQUIRE` and in records.
@@ -63,10 +69,12 @@ impl Need {
             Self::Memory => "memory",
             Self::Mounts => "mounts",
             Self::Openssl => "openssl",
+            Self::Predecessor => "predecessor",
             Self::Python => "python",
             Self::Release => "release",
             Self::Root => "root",
             Self::Shared => "shared",
+            Self::Spark => "spark",
         }
     }
 }
@@ -163,6 +171,32 @@ pub fn release() -> Option<PathBuf> {
 #[track_caller]
 pub fn former() -> Option<PathBuf> {
     named_by("CUMULUS_TEST_FORMER", Need::Former, "a former release of the program")
+}
+
+/// The program of Cumulus ETL.
+#[track_caller]
+pub fn predecessor() -> Option<PathBuf> {
+    let what = "the program of Cumulus ETL (bin/cumulus-etl of an environment with its package)";
+    named_by("CUMULUS_TEST_PREDECESSOR", Need::Predecessor, what)
+}
+
+/// The program of Cumulus ETL, if its Spark has what it needs for Delta tables: it fetches that from
+/// Maven when it first writes one.
+#[track_caller]
+pub fn predecessor_with_spark() -> Option<PathBuf> {
+    let program = predecessor()?;
+    let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let begins = |entry: &std::fs::DirEntry, with: &str| {
+        entry.file_name().to_string_lossy().starts_with(with)
+    };
+    let mut homes = variable("HOME").into_iter().flat_map(entries);
+    let has_packages = homes.any(|entry| {
+        begins(&entry, ".ivy2")
+            && entries(entry.path().join("jars")).any(|jar| begins(&jar, "io.delta_delta-spark"))
+    });
+    let missing = "Delta's packages for Spark are not in ~/.ivy2*/jars (Cumulus ETL fetches them from \
+                   Maven)";
+    if has_packages { Some(program) } else { skip(Need::Spark, missing) }
 }
 
 /// Whether there is a Docker engine, as `tests/container/with-docker` says.

@@ -21,10 +21,15 @@ pub type Rows = BTreeMap<String, Value>;
 /// Table, Group, time of the export, excluded type.
 type Completed = (String, String, String, String);
 
+/// The rejected rows of a run by type: file, line, reason, text.
+pub type Rejects = BTreeMap<String, Vec<(String, u64, String, String)>>;
+
 /// What the tables hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     pub tables: BTreeMap<&'static str, Rows>,
+    /// What `<table>.meta` says was deleted, where the format has that.
+    pub deleted: BTreeMap<&'static str, BTreeSet<String>>,
     /// Time of the export and excluded type by encounter and Group.
     pub encounters: BTreeMap<(String, String), (String, String)>,
     /// How many rows say so.
@@ -67,11 +72,30 @@ impl Export {
         let files = self.read().filter(move |(known, ..)| *known == of);
         files.flat_map(|(.., lines)| lines).filter_map(|line| match line {
             Line::Row(row) => Some(row),
-            Line::Rejected(_) | Line::Blank => None,
+            Line::Rejected(..) | Line::Blank => None,
         })
     }
 
-    /// Whether a run of it makes this type's table.
+    /// The types of the tables that a run of it writes.
+    fn written(&self) -> impl Iterator<Item = &'static str> {
+        TYPES.into_iter().filter(|of| self.damaged != Some(*of) && self.makes(of))
+    }
+
+    /// What a run of it rejects, of the tables that it writes.
+    pub fn rejects(&self) -> Rejects {
+        let mut rejects = Rejects::new();
+        for (of, name, lines) in self.read().filter(|(of, ..)| self.damaged != Some(of)) {
+            for (line, number) in lines.iter().zip(1..) {
+                if let Line::Rejected(reason, text) = line {
+                    let row = (name.clone(), number, (*reason).to_owned(), text.clone());
+                    rejects.entry((*of).to_owned()).or_default().push(row);
+                }
+            }
+        }
+        rejects
+    }
+
+    /// Whether a run of it is to make this type's table.
     pub fn makes(&self, of: &'static str) -> bool {
         let deletes = || self.deletes.iter().any(|(known, _)| *known == of);
         self.excluded != Some(of) && (self.rows(of).next().is_some() || deletes())
@@ -80,7 +104,7 @@ impl Export {
     /// The Patients and Encounters whose IDs a run of it must be able to trace back.
     pub fn traced(&self) -> BTreeSet<(&'static str, String)> {
         let mut traced = BTreeSet::new();
-        for of in TYPES {
+        for of in self.written() {
             for row in self.rows(of) {
                 if of != "Device" {
                     traced.insert((of, row["id"].as_str().unwrap().to_owned()));
@@ -97,10 +121,10 @@ impl Export {
 }
 
 impl State {
-    /// The state after a run that ends well.
+    /// The state after a run that could write all tables but the damaged one.
     pub fn after(&self, export: &Export, format: &str) -> Self {
         let mut next = self.clone();
-        for of in TYPES.into_iter().filter(|of| export.makes(of)) {
+        for of in export.written() {
             let excluded = export.excluded.unwrap_or_default().to_owned();
             let (group, time) = (export.group.to_owned(), export.time.clone());
             let completed = (of.to_lowercase(), group, time.clone(), excluded.clone());
@@ -128,8 +152,11 @@ impl State {
                     table.insert(id, row);
                 }
             }
-            for (_, id) in export.deletes.iter().filter(|(known, _)| *known == of) {
-                table.remove(&fake(id));
+            let deletes = export.deletes.iter().filter(|(known, _)| *known == of);
+            let deletes: BTreeSet<_> = deletes.map(|(_, id)| fake(id)).collect();
+            deletes.iter().for_each(|id| drop(table.remove(id)));
+            if format == "ndjson" {
+                next.deleted.insert(of, deletes);
             }
         }
         next
@@ -150,6 +177,13 @@ impl State {
                 assert!(rows.insert(id.clone(), row).is_none(), "{of}: {id} is there twice");
             }
             state.tables.insert(of, rows);
+            let table = of.to_lowercase();
+            let meta = output.join(&table).join(format!("{table}.meta"));
+            if format == "ndjson" && meta.exists() {
+                let deleted = json_file(&meta)["deleted"].as_array().unwrap().clone();
+                let ids = deleted.iter().map(|id| id.as_str().unwrap().to_owned());
+                state.deleted.insert(of, ids.collect());
+            }
         }
         for row in read("etl__completion") {
             let completed = (
@@ -174,13 +208,29 @@ impl State {
         self.tables.get(of).cloned().unwrap_or_default()
     }
 
+    /// What was deleted of a table, as it says so itself.
+    fn deleted_of(&self, of: &str) -> BTreeSet<String> {
+        self.deleted.get(of).cloned().unwrap_or_default()
+    }
+
+    /// Whether a table is as in another state.
+    pub fn has_same(&self, other: &Self, of: &str) -> bool {
+        self.rows(of) == other.rows(of) && self.deleted_of(of) == other.deleted_of(of)
+    }
+
     /// Panics unless this is, table by table, one of some states, and says of no table that it is
     /// complete which is not.
     pub fn assert_any_of(&self, before: &Self, states: &[Self]) {
         for of in TYPES {
-            let rows = self.rows(of);
-            let known = states.iter().chain([before]).find(|state| state.rows(of) == rows);
-            assert!(known.is_some(), "{of}:\n{rows:#?}\nis none of\n{:#?}", shown(states, of));
+            let known = states.iter().chain([before]).any(|state| self.has_same(state, of));
+            assert!(
+                known,
+                "{of}:\n{:#?}\n{:#?}\nis none of\n{:#?}\nor\n{:#?}",
+                self.rows(of),
+                self.deleted_of(of),
+                shown(states, of),
+                before.rows(of)
+            );
         }
         let encounters =
             states.iter().chain([before]).any(|state| state.encounters == self.encounters);
@@ -193,7 +243,7 @@ impl State {
             if *count > least {
                 let of = TYPES.iter().find(|of| of.to_lowercase() == completed.0).unwrap();
                 let done = states.iter().any(|state| {
-                    state.completion.contains_key(completed) && state.rows(of) == self.rows(of)
+                    state.completion.contains_key(completed) && self.has_same(state, of)
                 });
                 assert!(done, "{of} is declared complete, and is not");
             }
@@ -206,20 +256,4 @@ impl State {
 
 fn shown(states: &[State], of: &str) -> Vec<Rows> {
     states.iter().map(|state| state.rows(of)).collect()
-}
-
-/// The Patients and Encounters that PHI can trace back, with their anonymous IDs.
-pub fn traced(phi: &Path) -> BTreeMap<(String, String), String> {
-    let path = phi.join("codebook-cached-mappings.json");
-    if !path.exists() {
-        return BTreeMap::new();
-    }
-    let mut all = BTreeMap::new();
-    for (of, ids) in json_file(&path).as_object().unwrap() {
-        for (real, fake) in ids.as_object().unwrap() {
-            let fake = fake.as_str().unwrap().to_owned();
-            all.insert((of.clone(), real.clone()), fake);
-        }
-    }
-    all
 }

@@ -27,6 +27,8 @@ pub struct Export {
     pub deletes: Vec<(&'static str, String)>,
     /// A type that the run of it leaves out.
     pub excluded: Option<&'static str>,
+    /// A type of which a file is cut off, so that its table cannot be made.
+    pub damaged: Option<&'static str>,
     /// Options of its run that change no row.
     pub options: Vec<&'static str>,
 }
@@ -34,8 +36,8 @@ pub struct Export {
 /// A line of a file.
 pub enum Line {
     Row(Value),
-    /// What is to be rejected.
-    Rejected(String),
+    /// What is to be rejected, and why.
+    Rejected(&'static str, String),
     Blank,
 }
 
@@ -48,6 +50,7 @@ impl Export {
             files: Vec::new(),
             deletes: Vec::new(),
             excluded: None,
+            damaged: None,
             options: Vec::new(),
         };
         let mut value = 0;
@@ -84,6 +87,30 @@ impl Export {
         export
     }
 
+    /// The same without what other programs take otherwise: rejected rows, compressed files, and
+    /// deletes of rows that it has itself.
+    pub fn plain(rng: &mut Rng, number: usize) -> Self {
+        let mut export = Self::random(rng, number);
+        (export.excluded, export.options) = (None, Vec::new());
+        for (index, (of, name, lines)) in export.files.iter_mut().enumerate() {
+            lines.retain(|line| matches!(line, Line::Row(_)));
+            *name = format!("{of}.{index:03}.ndjson");
+        }
+        let has = |of: &str, id: Option<&str>| {
+            let mut lines = export.files.iter().filter(|(known, ..)| *known == of);
+            lines.any(|(.., lines)| {
+                let mut rows = lines.iter();
+                rows.any(
+                    |line| matches!(line, Line::Row(row) if id.is_none_or(|id| row["id"] == id)),
+                )
+            })
+        };
+        let mut deletes = export.deletes.clone();
+        deletes.retain(|(of, id)| has(of, None) && !has(of, Some(id)));
+        export.deletes = deletes;
+        export
+    }
+
     /// The files that a run of it reads.
     pub fn read(&self) -> impl Iterator<Item = &(&'static str, String, Vec<Line>)> {
         self.files.iter().filter(|(of, ..)| self.excluded != Some(of))
@@ -92,7 +119,7 @@ impl Export {
     /// Whether a line of it is to be rejected.
     pub fn has_rejects(&self) -> bool {
         let mut lines = self.read().flat_map(|(.., lines)| lines);
-        lines.any(|line| matches!(line, Line::Rejected(_)))
+        lines.any(|line| matches!(line, Line::Rejected(..)))
     }
 
     /// Writes it to a folder in place of what is there.
@@ -102,16 +129,26 @@ impl Export {
         for (_, name, lines) in &self.files {
             let lines = lines.iter().map(|line| match line {
                 Line::Row(row) => format!("{row}\n"),
-                Line::Rejected(text) => format!("{text}\n"),
+                Line::Rejected(_, text) => format!("{text}\n"),
                 Line::Blank => "\r\n".to_owned(),
             });
             let mut bytes = lines.collect::<String>().into_bytes();
             if name.ends_with(".gz") {
-                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-                encoder.write_all(&bytes).unwrap();
-                bytes = encoder.finish().unwrap();
+                bytes = gzip(&bytes);
             }
             fs::write(folder.join(name), bytes).unwrap();
+        }
+        if let Some(of) = self.damaged {
+            // Its first row, which tells its type, can be read.
+            let rows: String = (0..20_000_u64)
+                .map(|n| {
+                    let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    format!("{{\"resourceType\":\"{of}\",\"id\":\"damaged{noise:x}\"}}\n")
+                })
+                .collect();
+            let mut bytes = gzip(rows.as_bytes());
+            bytes.truncate(bytes.len() / 2);
+            fs::write(folder.join(format!("{of}.999.ndjson.gz")), bytes).unwrap();
         }
         if !self.deletes.is_empty() {
             let urls: Vec<_> = self.deletes.iter().map(|(of, id)| format!("{of}/{id}")).collect();
@@ -119,6 +156,12 @@ impl Export {
             fs::write(folder.join("deleted/d.ndjson"), format!("{bundle}\n")).unwrap();
         }
     }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn id(rng: &mut Rng, of: &str) -> String {
@@ -155,14 +198,17 @@ fn row(rng: &mut Rng, of: &str, text: &str) -> Value {
 fn line(rng: &mut Rng, of: &str, text: &str) -> Line {
     match rng.below(12) {
         0 => Line::Blank,
-        1 => Line::Rejected("{\"resourceType\":".to_owned()),
-        2 => Line::Rejected("[]".to_owned()),
-        3 => Line::Rejected(json!({"resourceType": of, "language": text}).to_string()),
-        4 => Line::Rejected(json!({"resourceType": "Location", "id": "l"}).to_string()),
+        1 => Line::Rejected("not-json", "{\"resourceType\":".to_owned()),
+        2 => Line::Rejected("not-an-object", "[]".to_owned()),
+        3 => Line::Rejected("no-id", json!({"resourceType": of, "language": text}).to_string()),
+        4 => {
+            let row = json!({"resourceType": "Location", "id": "l"});
+            Line::Rejected("wrong-resource-type", row.to_string())
+        }
         5 => {
             let mut row = row(rng, of, text);
             row["language"] = json!({"not": "a text"});
-            Line::Rejected(row.to_string())
+            Line::Rejected("wrong-kind", row.to_string())
         }
         _ => Line::Row(row(rng, of, text)),
     }

@@ -6,7 +6,11 @@
 
 mod expected;
 mod export;
+mod lake;
+mod phi;
+mod predecessor;
 mod rng;
+mod steps;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,6 +23,8 @@ use crate::needs;
 
 /// Steps of a sequence.
 const STEPS: usize = 10;
+/// Steps of a sequence where each takes many seconds.
+const SLOW_STEPS: usize = 3;
 
 fn setting<T: std::str::FromStr>(variable: &str, default: T) -> T {
     match std::env::var(variable) {
@@ -27,21 +33,21 @@ fn setting<T: std::str::FromStr>(variable: &str, default: T) -> T {
     }
 }
 
-/// Runs sequences until the time is over, one at least.
-fn run_sequences(step: impl Fn(&mut World)) {
+/// Runs sequences until the time is over, one at least. `begin` makes the world of one.
+fn run_sequences(steps: usize, begin: impl Fn(Rng) -> World, step: impl Fn(&mut World)) {
     let first: u64 = setting("CUMULUS_TEST_MODEL_SEED", 1);
     let minutes: f64 = setting("CUMULUS_TEST_MODEL_MINUTES", 1.0);
     let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
     for seed in first.. {
-        let mut world = World::new(Rng::new(seed));
-        let sequence = AssertUnwindSafe(|| (0..STEPS).for_each(|_| step(&mut world)));
+        let mut world = begin(Rng::new(seed));
+        let sequence = AssertUnwindSafe(|| (0..steps).for_each(|_| step(&mut world)));
         if let Err(failure) = catch_unwind(sequence) {
             eprintln!("CUMULUS_TEST_MODEL_SEED={seed} CUMULUS_TEST_MODEL_MINUTES=0 repeats:");
             world.history.iter().for_each(|line| eprintln!("  {line}"));
             resume_unwind(failure);
         }
         if Instant::now() >= end {
-            println!("{} sequences of {STEPS} steps", seed - first + 1);
+            println!("{} sequences of {steps} steps", seed - first + 1);
             return;
         }
     }
@@ -49,14 +55,28 @@ fn run_sequences(step: impl Fn(&mut World)) {
 
 #[test]
 fn whatever_runs_meet_the_last_good_state_stays() {
-    run_sequences(World::take_step);
+    run_sequences(STEPS, World::new, World::take_step);
 }
 
 #[test]
 fn runs_of_a_former_release_in_between_are_carried_on() {
     let Some(former) = needs::former() else { return };
-    run_sequences(|world| {
+    run_sequences(STEPS, World::new, |world| {
         world.run_former(&former);
         world.take_step();
     });
+}
+
+#[test]
+fn rows_of_cumulus_etl_are_carried_on() {
+    let Some(predecessor) = needs::predecessor() else { return };
+    let begin = |rng| World::with_formats(rng, &["ndjson"]);
+    run_sequences(SLOW_STEPS, begin, |world| world.run_predecessor(&predecessor));
+}
+
+#[test]
+fn delta_tables_of_cumulus_etl_are_carried_on() {
+    let Some(predecessor) = needs::predecessor_with_spark() else { return };
+    let begin = |rng| World::with_formats(rng, &["deltalake"]);
+    run_sequences(SLOW_STEPS, begin, |world| world.run_predecessor(&predecessor));
 }
