@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Once;
 
 use arrow::array::{Array, RecordBatch, StructArray};
 use cumulus_etl::output::delta;
@@ -11,6 +12,8 @@ use cumulus_etl::store::{Folder, UNFINISHED};
 use cumulus_etl::table::json::write_value;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The program.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_cumulus-etl");
@@ -38,6 +41,7 @@ pub struct Ended {
 
 impl Site {
     pub fn new() -> Self {
+        have_children_hear_hangups();
         let dir = tempfile::tempdir().unwrap();
         for name in ["in", "home", "tmp"] {
             fs::create_dir(dir.path().join(name)).unwrap();
@@ -170,6 +174,22 @@ impl Site {
         list(&self.path(name), "", &mut all);
         all
     }
+}
+
+/// Has children begin with SIGHUP as it comes from a terminal, where the tests run with it ignored, as
+/// `nohup` has it: the program then leaves it ignored, and a test that sends it would wait for ever.
+fn have_children_hear_hangups() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+        // The lowest bit is that of signal 1.
+        if u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1 {
+            // What has a handler here, which does nothing, has none in a child, and is not ignored.
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { drop(signal(SignalKind::hangup()).unwrap()) });
+        }
+    });
 }
 
 /// Runs a command to its end.

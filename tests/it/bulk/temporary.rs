@@ -124,6 +124,27 @@ fn a_run_that_ignores_hangups_goes_on() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
 }
 
+/// Not a test by itself: `tests_that_send_hangups_end_under_nohup` runs it.
+#[test]
+#[ignore = "run by another test"]
+fn a_child_does_not_ignore_hangups() {
+    let site = Site::new();
+    let mut child = site.command_of(Path::new("/bin/grep"));
+    let ended = end(child.args(["SigIgn", "/proc/self/status"]));
+    let mask = ended.out.trim().rsplit('\t').next().unwrap().to_owned();
+    assert_eq!(u64::from_str_radix(&mask, 16).unwrap() & 1, 0, "{}", ended.out);
+}
+
+#[test]
+fn tests_that_send_hangups_end_under_nohup() {
+    let own = std::env::current_exe().unwrap();
+    let name = "bulk::temporary::a_child_does_not_ignore_hangups";
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(own);
+    let ended = end(command.args(["--exact", "--ignored", name]));
+    assert!(ended.out.contains("1 passed"), "{}{}", ended.out, ended.err);
+}
+
 #[test]
 fn what_a_killed_run_has_downloaded_is_removed_by_the_next() {
     let (site, server) = (Site::new(), Server::start(small()));
