@@ -55,10 +55,7 @@ fn files_come_in_manifest_order_with_the_log_of_it() {
 #[test]
 fn exports_are_compressed_unless_told_otherwise() {
     let (site, server) = (Site::new(), Server::start(one(5)));
-    let mut command = site.command();
-    command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
-    command.args(["export", &server.base(), "dir"]);
-    assert_eq!(end(&mut command).code, Some(0));
+    store(&site, &server, true);
     let found = files(&site.path("dir"));
     let mut text = String::new();
     let mut decoder = flate2::read::MultiGzDecoder::new(&found["Patient.000.ndjson.gz"][..]);
@@ -93,6 +90,18 @@ fn passing_failures_pass() {
             assert!(ended.err.contains("were tried again"), "{fault:?} {}", ended.err);
         }
     }
+}
+
+/// Exports to files that may be compressed; panics unless it ends well.
+fn store(site: &Site, server: &Server, compressed: bool) {
+    let mut command = export(site, server, &[]);
+    if compressed {
+        command = site.command();
+        command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
+        command.args(["export", &server.base(), "dir"]);
+    }
+    let ended = end(&mut command);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
 }
 
 /// The file of one export that may be compressed.
@@ -131,14 +140,7 @@ fn a_broken_transfer_goes_on_where_it_was() {
             }
         });
         server.fault("GET", "/files/", 1, Fault::Break(if gzip { 3_000 } else { 90_000 }));
-        let mut command = site.command();
-        command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
-        command.args(["export", &server.base(), "dir"]);
-        if !compressed {
-            command.arg("--no-compression");
-        }
-        let ended = end(&mut command);
-        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        store(&site, &server, compressed);
         let asked = server.seen("GET", "/files/");
         assert!(asked[1].header("range").starts_with("bytes="), "{:?}", asked[1]);
         assert_eq!(asked[1].header("if-range"), if by_time { MODIFIED } else { "\"0-v1\"" });
@@ -215,14 +217,7 @@ fn files_that_are_stored_compressed_are_told_by_their_first_bytes() {
             if let Some(bytes) = broken {
                 server.fault("GET", "/files/", 1, Fault::Break(bytes));
             }
-            let mut command = site.command();
-            command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
-            command.args(["export", &server.base(), "dir"]);
-            if !compressed {
-                command.arg("--no-compression");
-            }
-            let ended = end(&mut command);
-            assert_eq!(ended.code, Some(0), "{}", ended.err);
+            store(&site, &server, compressed);
             assert!(patients_of(&site, compressed) == text.as_bytes(), "{broken:?}");
             assert_eq!(server.seen("DELETE", "jobs/0").len(), 1);
         }

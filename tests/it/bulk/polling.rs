@@ -5,6 +5,15 @@ use std::time::Duration;
 use super::server::{Fault, Server};
 use super::*;
 
+/// An export that a run with these options has begun and given up, as the server was down; it is up
+/// again.
+fn given_up(options: &[&str]) -> (Site, Server, Ended) {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.fault("GET", "jobs/", 5, Fault::status(503));
+    let ended = ends(&site, &server, options, 16);
+    (site, server, ended)
+}
+
 #[test]
 fn the_servers_progress_is_shown_and_logged() {
     let (site, server) = (Site::new(), Server::start(small()));
@@ -69,9 +78,7 @@ fn passing_failures_pass() {
 
 #[test]
 fn a_server_that_stays_broken_is_given_up_and_taken_up_later() {
-    let (site, server) = (Site::new(), Server::start(small()));
-    server.fault("GET", "jobs/", 5, Fault::status(503));
-    let ended = ends(&site, &server, &[], 16);
+    let (site, server, ended) = given_up(&[]);
     assert!(ended.err.contains("takes the export up again"), "{}", ended.err);
     ends(&site, &server, &[], 0);
     assert_eq!(server.kickoffs(), 1);
@@ -138,9 +145,7 @@ fn the_server_hears_when_its_files_are_safe() {
 
 #[test]
 fn an_export_that_runs_is_taken_up_by_its_url() {
-    let (site, server) = (Site::new(), Server::start(small()));
-    server.fault("GET", "jobs/", 5, Fault::status(503));
-    ends(&site, &server, &["--type=Patient"], 16);
+    let (site, server, _) = given_up(&["--type=Patient"]);
     fs::remove_dir_all(site.path("dir")).unwrap();
     let status = format!("--resume={}/jobs/0", server.base());
     ends(&site, &server, &[&status], 0);
@@ -151,9 +156,7 @@ fn an_export_that_runs_is_taken_up_by_its_url() {
 
 #[test]
 fn an_export_is_cancelled() {
-    let (site, server) = (Site::new(), Server::start(small()));
-    server.fault("GET", "jobs/", 5, Fault::status(503));
-    ends(&site, &server, &[], 16);
+    let (site, server, _) = given_up(&[]);
     let other = ends(&site, &server, &["--type=Patient"], 26);
     assert!(other.err.contains("another request") && other.err.contains("--cancel"));
     ends(&site, &server, &["--cancel"], 0);
@@ -236,9 +239,7 @@ fn a_server_that_knows_no_export_is_not_asked_for_ever() {
         assert!(ended.err.contains(&status.to_string()), "{}", ended.err);
         assert_eq!(server.seen("DELETE", "jobs/0").len(), 1);
         // Taken up from an earlier run: once anew, and no more.
-        let (site, server) = (Site::new(), Server::start(small()));
-        server.fault("GET", "jobs/", 5, Fault::status(503));
-        ends(&site, &server, &[], 16);
+        let (site, server, _) = given_up(&[]);
         server.fault("GET", "jobs/", 9999, Fault::status(status));
         let ended = ends(&site, &server, &[], 16);
         assert!(ended.err.contains("a new one begins"), "{}", ended.err);
@@ -378,9 +379,7 @@ fn where_the_server_names_no_time_that_of_the_kick_off_is_taken() {
 
 #[test]
 fn where_nobody_knows_the_time_the_server_keeps_the_export() {
-    let (site, server) = (Site::new(), Server::start(small()));
-    server.fault("GET", "jobs/", 5, Fault::status(503));
-    ends(&site, &server, &[], 16);
+    let (site, server, _) = given_up(&[]);
     fs::remove_dir_all(site.path("dir")).unwrap();
     let status = format!("--resume={}/jobs/0", server.base());
     server.fault("GET", "jobs/", 2, dated(&server, &json!(null)));
@@ -453,9 +452,7 @@ fn errors_in_the_manifest_itself_are_reports_like_others() {
 
 #[test]
 fn an_export_that_the_server_has_forgotten_does_not_block_the_next() {
-    let (site, server) = (Site::new(), Server::start(small()));
-    server.fault("GET", "jobs/", 5, Fault::status(503));
-    ends(&site, &server, &[], 16);
+    let (site, server, _) = given_up(&[]);
     server.fault("GET", "jobs/0", 9, Fault::status(410));
     let ended = ends(&site, &server, &[], 0);
     assert!(ended.err.contains("a new one begins"), "{}", ended.err);
