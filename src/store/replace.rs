@@ -6,14 +6,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::staging::is_unfinished;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
+
+/// How often a target is looked for that others make and remove.
+const ATTEMPTS: usize = 8;
 
 /// Whether a file of this name is one that is replaced. Folders never are.
 pub type IsOurs<'a> = &'a dyn Fn(&str) -> bool;
@@ -75,40 +78,60 @@ pub fn remove_folder(path: &Path) -> Result<()> {
     }
 }
 
-/// Moves what is not ours into a folder.
+/// Moves what is not ours into a folder, under another name where there is one of its own.
 fn keep(from: &Path, folder: &Path, name: &OsStr) -> Result<()> {
     let failed = || format!("cannot keep '{}' in '{}'", from.display(), folder.display());
     fs::create_dir_all(folder).with_context(failed)?;
     let mut to = folder.join(name);
     for number in 1_u32.. {
         // Somebody has made one of the same name meanwhile.
-        if fs::symlink_metadata(&to).is_err() {
-            break;
+        if rename_new(from, &to).with_context(failed)? {
+            return Ok(());
         }
         let mut other = OsString::from(name);
         other.push(format!(".kept-{number}"));
         to = folder.join(other);
     }
-    fs::rename(from, &to).with_context(failed)
+    Err(Error::failed(failed()))
+}
+
+/// Gives a file or folder a name that is free; false where it is not.
+fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        // Network file systems cannot do both in one step.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match fs::symlink_metadata(to) {
+            Ok(_) => Ok(false),
+            Err(_) => fs::rename(from, to).map(|()| true),
+        },
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What was at `target` is at `new` then; without anything there, `new` is gone.
 fn exchange(new: &Path, target: &Path) -> Result<()> {
     let failed = || format!("cannot replace '{}'", target.display());
-    if !target.exists() {
-        fs::rename(new, target).with_context(failed)?;
-    } else {
-        match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
-            Ok(()) => {}
+    // Whether there is a target is not asked: another program may make or remove it between the answer
+    // and the next call.
+    let mut exchanged = Err(Errno::NOENT.into());
+    for _ in 0..ATTEMPTS {
+        exchanged = match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
+            Err(Errno::NOENT) => match rename_new(new, target) {
+                Ok(false) => continue,
+                moved => moved.map(drop),
+            },
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 let old = aside(new);
-                fs::rename(target, &old).with_context(failed)?;
-                fs::rename(new, target).with_context(failed)?;
-                fs::rename(&old, new).with_context(failed)?;
+                fs::rename(target, &old)
+                    .and_then(|()| fs::rename(new, target))
+                    .and_then(|()| fs::rename(&old, new))
             }
-            Err(error) => return Err(error).with_context(failed),
-        }
+            exchanged => exchanged.map_err(io::Error::from),
+        };
+        break;
     }
+    exchanged.with_context(failed)?;
     match target.parent() {
         Some(parent) => {
             fs::File::open(parent).and_then(|folder| folder.sync_all()).with_context(failed)
@@ -128,6 +151,8 @@ fn is_folder(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     fn is_ours(name: &str) -> bool {
@@ -208,5 +233,30 @@ mod tests {
         recover_folder(&left, &target, &is_ours).unwrap();
         assert_eq!(text(&target, "README"), "written meanwhile");
         assert_eq!(text(&target, "README.kept-1"), "r");
+    }
+
+    #[test]
+    fn a_target_that_others_make_and_remove_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("t");
+        let (over, target) = (AtomicBool::new(false), &target);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    // Only while it is empty: then nothing of ours is in it.
+                    let _ = (fs::create_dir(target), fs::remove_dir(target));
+                }
+            });
+            for _ in 0..2000 {
+                let new = folder(dir.path(), "n", &[("0.csv", "new")]);
+                let replaced = replace_folder(&new, target, &is_ours);
+                over.store(replaced.is_err(), Ordering::Relaxed);
+                replaced.unwrap();
+                assert_eq!(text(target, "0.csv"), "new");
+                assert!(!new.exists());
+                fs::remove_dir_all(target).unwrap();
+            }
+            over.store(true, Ordering::Relaxed);
+        });
     }
 }
