@@ -1,5 +1,6 @@
 //! The tables of a study from an archive of its export.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -93,6 +94,7 @@ fn members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> 
     }
     let mut study: Option<String> = None;
     let mut members: Vec<Member> = Vec::new();
+    let mut tables = HashSet::new();
     for index in 0..zip.len() {
         let member = zip.by_index_raw(index).map_err(|_| "it is damaged".to_owned())?;
         let name = member.name().to_owned();
@@ -123,8 +125,7 @@ fn members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> 
             Some(known) => return Err(format!("it has tables of {known} and of {prefix}")),
         }
         // As databases compare names, and file systems may.
-        let lower = table.to_lowercase();
-        if members.iter().any(|known| known.table.to_lowercase() == lower) {
+        if !tables.insert(table.to_lowercase()) {
             return Err(format!("it has {table} twice"));
         }
         members.push(Member { index, table: table.to_owned() });

@@ -1,6 +1,7 @@
 //! A text file of a study, and faults in it with file and line.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -20,6 +21,8 @@ const DECLARATIONS: u64 = 1 << 20;
 pub struct Source {
     path: PathBuf,
     text: String,
+    /// The bytes that its lines begin with.
+    lines: Arc<[usize]>,
     /// What files that it names are looked for in.
     root: Option<StudyFolder>,
 }
@@ -44,12 +47,15 @@ impl Source {
         let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8 text"))?;
         // Windows' editors put a mark in front that is no part of the text.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-        Ok(Self { path: path.to_owned(), text, root: Some(root.clone()) })
+        Ok(Self { root: Some(root.clone()), ..Self::of(path, text) })
     }
 
     /// A text that is said to be a file's, and names no other files.
     pub fn of(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into(), root: None }
+        let text = text.into();
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+        let lines = std::iter::once(0).chain(ends.map(|end| end + 1)).collect();
+        Self { path: path.into(), text, lines, root: None }
     }
 
     /// The folder that all files are in that it may name.
@@ -88,8 +94,8 @@ impl Source {
 
     /// The line of a byte of the text, from 1.
     pub fn line(&self, offset: usize) -> usize {
-        let before = self.text.as_bytes().iter().take(offset);
-        1 + before.filter(|byte| **byte == b'\n').count()
+        // A manifest names tens of thousands of things, each with its line.
+        self.lines.partition_point(|begins| *begins <= offset)
     }
 
     /// The line that a value of the TOML begins in.

@@ -1,8 +1,9 @@
 //! From a workflow as written to tables of counts that have a meaning.
 
+use std::collections::HashSet;
+
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 use toml::Spanned;
 
@@ -12,6 +13,7 @@ use super::{
     clause,
 };
 use crate::error::Result;
+use crate::study::dialect;
 use crate::study::source::Source;
 
 /// The column that holds the counts.
@@ -136,15 +138,10 @@ fn annotation(source: &Source, raw: RawAnnotation, columns: &[Column]) -> Result
 /// Each column of the finished rows, and of the table, has a name of its own.
 fn unique(source: &Source, name: &Spanned<String>, table: &CountsTable) -> Result<()> {
     let twice = |names: Vec<String>| {
-        let mut seen: Vec<String> = Vec::new();
-        for name in names {
-            let name = name.to_ascii_lowercase();
-            if seen.contains(&name) {
-                return Some(name);
-            }
-            seen.push(name);
-        }
-        None
+        let mut seen = HashSet::new();
+        let mut names = names.into_iter().map(|name| name.to_ascii_lowercase());
+        // An annotation may have as many columns as its text has room for.
+        names.find(|name| !seen.insert(name.clone()))
     };
     let finished = table.finished_columns();
     if let Some(column) = twice(finished).or_else(|| twice(table.shown_columns())) {
@@ -183,8 +180,7 @@ impl CountsTable {
 /// A table's name, `"schema"."table"` too; every part is quoted from here on.
 fn table_name(source: &Source, text: &Spanned<String>) -> Result<ObjectName> {
     let fault = || source.fault_at(text, format!("'{}' is no table's name", text.get_ref()));
-    let mut parser =
-        Parser::new(&GenericDialect {}).try_with_sql(text.get_ref()).map_err(|_| fault())?;
+    let mut parser = dialect::part(&GenericDialect {}, text.get_ref()).map_err(|_| fault())?;
     let name = parser.parse_object_name(false).map_err(|_| fault())?;
     if parser.peek_token().token != Token::EOF {
         return Err(fault());

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, visit_expressions_mut};
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 use toml::Spanned;
 
 use super::CountsTable;
 use crate::error::Result;
+use crate::study::dialect;
 use crate::study::source::Source;
 
 /// Reads a condition. Columns may be written as those of `p` (all) or `s` (counts by the secondary
@@ -17,9 +17,8 @@ use crate::study::source::Source;
 /// values.
 pub fn read(source: &Source, text: &Spanned<String>, table: &CountsTable) -> Result<String> {
     let fault = |why: String| source.fault_at(text, format!("where_clauses: {why}"));
-    let mut parser = Parser::new(&GenericDialect {})
-        .try_with_sql(text.get_ref())
-        .map_err(|error| fault(error.to_string()))?;
+    let mut parser =
+        dialect::part(&GenericDialect {}, text.get_ref()).map_err(|refused| fault(refused.why))?;
     let mut condition = parser.parse_expr().map_err(|error| fault(error.to_string()))?;
     if parser.peek_token().token != Token::EOF {
         return Err(fault(format!("'{}' is more than one condition", text.get_ref())));

@@ -202,3 +202,25 @@ fn faults_name_file_and_line() {
         assert!(message.starts_with(expected), "{keys}\n{message}");
     }
 }
+
+#[test]
+fn conditions_and_names_are_bounded_as_statements_are() {
+    // Each link is a call of all that goes through the condition, and of what takes it apart.
+    for (clause, why) in [
+        (format!("1 = 1{}", " AND 1 = 1".repeat(50_000)), "operators"),
+        (format!("x{}", " || x".repeat(50_000)), "operators"),
+        (format!("{}x{}", "(".repeat(2_000), ")".repeat(2_000)), "deep"),
+        (format!("x IN ({}1)", "- ".repeat(50_000)), "operators"),
+    ] {
+        let fault = fault(&format!("{PLAIN}where_clauses = [\"{clause}\"]"));
+        assert!(fault.starts_with("n.workflow:5: where_clauses: "), "{fault:.200}");
+        assert!(fault.contains(why), "{fault:.200}");
+    }
+    let long = format!("source_table = '{}a'\ntable_cols = ['x']\n", "(".repeat(100_000));
+    assert!(fault(&long).contains("is no table's name"));
+    let columns: String = (0..100_000).map(|n| format!("'c{n}', ")).collect();
+    let explained = format!(
+        "{PLAIN}annotation = {{field = 'x', join_table = 'j', join_field = 'k', columns = [{columns}'C7']}}"
+    );
+    assert!(fault(&explained).contains("two columns 'c7'"));
+}

@@ -28,7 +28,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 
 pub use lateral::beside;
 pub use planner::simple as column_type;
-pub use text::{Piece, Spelling, pieces};
+pub use text::{Piece, Spelling, part, pieces};
 use words::Athena;
 
 /// How deep expressions may be nested.

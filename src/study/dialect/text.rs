@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use sqlparser::ast::{Ident, Query, SelectItem, SetExpr, Spanned};
+use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword;
-use sqlparser::parser::ParserError;
+use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::Refused;
 use super::words::Athena;
+use super::{DEPTH, Refused};
 use crate::study::room::LINKS;
 
 /// How deep parentheses may be nested.
@@ -31,28 +32,40 @@ pub fn pieces(text: &str) -> Result<Vec<Piece>, Refused> {
     let tokens = Tokenizer::new(&Athena, text)
         .tokenize_with_location()
         .map_err(|error| Refused::at(error.location.line, error.message))?;
-    let starts = line_starts(text);
+    let mut places = Places::new(text);
     let mut pieces = Vec::new();
-    let mut first: Option<Location> = None;
-    let mut push = |from: Option<Location>, to: usize| {
-        let Some(from) = from else { return };
-        let start = offset(text, &starts, from);
+    // Where the statement begins: its line and its byte.
+    let mut first: Option<(u64, usize)> = None;
+    let mut push = |from: Option<(u64, usize)>, to: usize| {
+        let Some((line, start)) = from else { return };
         let sql = text.get(start..to).unwrap_or_default().trim_end().to_owned();
-        pieces.push(Piece { sql, line: usize::try_from(from.line).unwrap_or(1) });
+        pieces.push(Piece { sql, line: usize::try_from(line).unwrap_or(1) });
     };
     for token in &tokens {
         match &token.token {
             Token::Whitespace(_) | Token::EOF => {}
-            Token::SemiColon => {
-                push(first.take(), offset(text, &starts, token.span.start));
-            }
+            Token::SemiColon => push(first.take(), places.offset(token.span.start)),
             _ => {
-                first.get_or_insert(token.span.start);
+                let start = token.span.start;
+                first.get_or_insert_with(|| (start.line, places.offset(start)));
             }
         }
     }
     push(first.take(), text.len());
     Ok(pieces)
+}
+
+/// A parser for a part of a statement, in a dialect, that is no longer and no deeper than a statement
+/// may be.
+///
+/// # Errors
+/// What can't be cut into words, or is too long or too deep to be worked on.
+pub fn part<'d>(dialect: &'d dyn Dialect, sql: &str) -> Result<Parser<'d>, Refused> {
+    let tokens = Tokenizer::new(dialect, sql)
+        .tokenize_with_location()
+        .map_err(|error| Refused::at(error.location.line, error.to_string()))?;
+    measure(&tokens)?;
+    Ok(Parser::new(dialect).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens))
 }
 
 /// Refuses what is too long a chain, or nested too deeply, to be worked on.
@@ -103,18 +116,36 @@ fn is_link(token: &Token) -> bool {
     }
 }
 
-fn line_starts(text: &str) -> Vec<usize> {
-    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-    std::iter::once(0).chain(ends.map(|(index, _)| index + 1)).collect()
+/// From places that are asked for in their order to bytes of a text, in one walk: a text may have a
+/// million statements in a line.
+struct Places<'t> {
+    text: &'t str,
+    /// The byte that the walk has come to, and its place.
+    byte: usize,
+    line: u64,
+    column: u64,
 }
 
-/// The byte of a place in the text; columns count characters.
-fn offset(text: &str, starts: &[usize], place: Location) -> usize {
-    let line = usize::try_from(place.line).unwrap_or(1).saturating_sub(1);
-    let start = starts.get(line).copied().unwrap_or(text.len());
-    let column = usize::try_from(place.column).unwrap_or(1).saturating_sub(1);
-    let rest = text.get(start..).unwrap_or_default();
-    start + rest.char_indices().nth(column).map_or(rest.len(), |(index, _)| index)
+impl<'t> Places<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, byte: 0, line: 1, column: 1 }
+    }
+
+    /// The byte of a place; columns count characters.
+    fn offset(&mut self, place: Location) -> usize {
+        let rest = self.text.get(self.byte..).unwrap_or_default();
+        for letter in rest.chars() {
+            if (self.line, self.column) >= (place.line, place.column) {
+                break;
+            }
+            self.byte += letter.len_utf8();
+            match letter {
+                '\n' => (self.line, self.column) = (self.line + 1, 1),
+                _ => self.column += 1,
+            }
+        }
+        self.byte
+    }
 }
 
 /// How names were written, by their lower case.

@@ -25,6 +25,10 @@ use crate::study::workflow::Workflow;
 const INSTEAD_OF_PYTHON: &str = "Python does not run here. Write the table as SQL (.sql), as a \
      template of SQL (.sql.jinja) or as a counts workflow (.workflow)";
 
+/// Bytes that the files of a study may have, each as often as it is named: a manifest has room for a
+/// hundred thousand names of the same file.
+const BYTES: usize = 64 << 20;
+
 impl Manifest {
     /// Reads the manifest of a folder, or of a path to a manifest, with all files that it names, all
     /// of them below `root`. The first fault is the error; nothing is changed.
@@ -50,7 +54,10 @@ impl Manifest {
             raw.advanced_options.dedicated_schema.take().map(Spanned::into_inner);
         let dictionary = match &raw.data_dictionary {
             None => Vec::new(),
-            Some(name) => dictionary::read(&named(source.folder(), source, name)?)?,
+            Some(name) => {
+                let line = source.line_of(name);
+                dictionary::read(&at_line(source.folder(), source, line, name.get_ref())?)?
+            }
         };
         let mut reader = Reader {
             prefix: &prefix,
@@ -58,6 +65,7 @@ impl Manifest {
             folder: source.folder(),
             names: Names::default(),
             annotated: HashSet::new(),
+            bytes: 0,
         };
         let mut stages = reader.stages(source, &mut raw)?;
         stages.values_mut().flatten().for_each(|action| reader.tag(action));
@@ -84,6 +92,8 @@ struct Reader<'a> {
     names: Names,
     /// Tables of annotated counts, in lower case.
     annotated: HashSet<String>,
+    /// Bytes of the files that were read.
+    bytes: usize,
 }
 
 impl Reader<'_> {
@@ -228,7 +238,7 @@ impl Reader<'_> {
         into: &mut Vec<Action>,
     ) -> Result<()> {
         for file in files {
-            let part = named(self.folder, source, file)?;
+            let part = self.read(source, source.line_of(file), file.get_ref())?;
             let raw: RawSubmanifest = part.toml()?;
             let first = into.len();
             for action in raw.actions {
@@ -239,6 +249,22 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reads a file that is named in a line of `source`.
+    fn read(&mut self, source: &Source, line: usize, name: &str) -> Result<Source> {
+        let file = at_line(self.folder, source, line, name)?;
+        self.bytes += file.text().len();
+        match self.bytes > BYTES {
+            true => {
+                let message = format!(
+                    "the files that the study names have more than {BYTES} bytes, each as often as it \
+                     is named"
+                );
+                Err(source.fault(line, message))
+            }
+            false => Ok(file),
+        }
     }
 
     fn files(&mut self, source: &Source, files: Vec<Spanned<String>>) -> Result<Vec<StudyFile>> {
@@ -258,9 +284,10 @@ impl Reader<'_> {
             there.map_err(|error| source.fault_at(file, error.to_string()))?;
             Content::Template
         } else if lower.ends_with(".sql") {
-            Content::Sql(self.statements(&named(self.folder, source, file)?)?)
+            let statements = self.read(source, source.line_of(file), name)?;
+            Content::Sql(self.statements(&statements)?)
         } else if names::is_workflow(name) {
-            let workflow = named(self.folder, source, file)?;
+            let workflow = self.read(source, source.line_of(file), name)?;
             let content = Workflow::read(&workflow)?;
             for (name, line) in content.tables() {
                 let whole = names::own(self.prefix, &name, &workflow, line)?;
@@ -300,7 +327,7 @@ impl Reader<'_> {
             let line = source.line_of(&entry);
             let RawExport { name, description } = entry.into_inner();
             if names::is_workflow(&name) {
-                let workflow = at_line(self.folder, source, line, &name)?;
+                let workflow = self.read(source, line, &name)?;
                 self.workflow_exports(source, line, (kind, &workflow), &mut tables)?;
             } else {
                 let name = names::own(self.prefix, &name, source, line)?;
@@ -350,12 +377,7 @@ impl Reader<'_> {
     }
 }
 
-/// A file that counts from the study's folder.
-fn named(folder: &Path, source: &Source, file: &Spanned<String>) -> Result<Source> {
-    at_line(folder, source, source.line_of(file), file.get_ref())
-}
-
-/// The same, named in a line. The fault of a file that can't be had is there, but one of what is in it
+/// A file that counts from the study's folder, named in a line. The fault of a file that can't be had is there, but one of what is in it
 /// has its own place.
 fn at_line(folder: &Path, source: &Source, line: usize, name: &str) -> Result<Source> {
     let (root, path) = (source.root()?, folder.join(name));

@@ -264,3 +264,25 @@ fn dictionaries_are_the_same_in_each_form() {
     assert!(faulty("name,colour\nx,red\n").starts_with("d.csv:2: "), "an unknown column");
     assert!(faulty("display\nx\n").starts_with("d.csv:2: "), "no name");
 }
+
+#[test]
+fn a_file_that_is_named_again_and_again_is_not_read_without_end() {
+    let text = format!("-- {}\nCREATE TABLE s__a AS SELECT 1 AS one;", "x".repeat(1 << 20));
+    let workflow = format!("{COUNTS}# {}", "x".repeat(1 << 19));
+    let part = format!("[[actions]]\nfiles = []\n# {}", "x".repeat(1 << 19));
+    let head = "study_prefix = 's'\n";
+    for (name, text, line) in [
+        ("a.sql", text, "[[stages.default]]\nfiles = ['a.sql'"),
+        ("c.workflow", workflow, "[[stages.default]]\nfiles = ['c.workflow'"),
+        ("p.toml", part, "[[stages.default]]\ntype = 'submanifest'\nfiles = ['p.toml'"),
+    ] {
+        let more = format!(", '{name}'").repeat(20_000);
+        let manifest = format!("{head}{line}{more}]\n");
+        let fault = fault(&[("manifest.toml", &manifest), (name, &text)]);
+        assert!(fault.starts_with("manifest.toml:"), "{fault}");
+        assert!(fault.contains("as often as it is named"), "{fault}");
+    }
+    let few = format!("{head}[[stages.default]]\nfiles = ['a.sql', 'a.sql']\n");
+    let dir = study(&[("manifest.toml", &few), ("a.sql", "CREATE TABLE s__a AS SELECT 1 AS one")]);
+    assert!(loaded(dir.path()).is_ok());
+}
