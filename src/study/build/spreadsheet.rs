@@ -1,5 +1,7 @@
 //! Tables made of spreadsheets (`.xlsx`).
 
+mod look;
+
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -10,6 +12,7 @@ use calamine::{DataRef, ExcelDateTime, Reader, Xlsx};
 use chrono::{NaiveDate, TimeDelta, Timelike};
 use zip::ZipArchive;
 
+use self::look::Look;
 use super::upload::TextRows;
 use crate::error::{Error, Exit, Result};
 
@@ -141,62 +144,15 @@ fn bound(file: &File) -> Result<(), String> {
                 return Err(format!("{name:?} has a text of more than {TEXT} bytes"));
             }
         }
+        if look.places.has_beyond() {
+            return Err(format!("{name:?} names a cell that no sheet has"));
+        }
         // Room is made for as many shared strings as this says, before one of them is read.
         if look.promised > look.bytes / SHORTEST + 1 {
             return Err(format!("{name:?} says that it has far more texts than it has"));
         }
     }
     Ok(())
-}
-
-/// What is seen of a member while it is unpacked.
-#[derive(Default)]
-struct Look {
-    bytes: u64,
-    /// Bytes since the last tag began, and the most there were.
-    run: u64,
-    longest: u64,
-    /// The largest number that comes after [`PROMISE`].
-    promised: u64,
-    /// How much of [`PROMISE`] was just seen; past its end, that its number is awaited.
-    matched: usize,
-    number: Option<u64>,
-    /// Bytes since [`PROMISE`] without a number.
-    waited: usize,
-}
-
-/// The attribute with the number of shared strings.
-const PROMISE: &[u8] = b"uniqueCount";
-
-impl Look {
-    fn at(&mut self, piece: &[u8]) {
-        self.bytes += piece.len() as u64;
-        for byte in piece {
-            self.run = if *byte == b'<' { 0 } else { self.run + 1 };
-            self.longest = self.longest.max(self.run);
-            if self.matched == PROMISE.len() {
-                self.digit(*byte);
-            } else if *byte == PROMISE[self.matched] {
-                self.matched += 1;
-            } else {
-                self.matched = usize::from(*byte == PROMISE[0]);
-            }
-        }
-    }
-
-    fn digit(&mut self, byte: u8) {
-        if byte.is_ascii_digit() {
-            let number = self.number.unwrap_or(0);
-            let number = number.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
-            self.number = Some(number);
-            self.promised = self.promised.max(number);
-            return;
-        }
-        self.waited += 1;
-        if self.number.is_some() || self.waited > 64 {
-            (self.matched, self.number, self.waited) = (0, None, 0);
-        }
-    }
 }
 
 /// What a cell shows; nothing if it is empty, or an error.
@@ -329,6 +285,23 @@ mod tests {
              | 2 |   |   |\n\
              +---+---+---+"
         );
+    }
+
+    #[test]
+    fn a_cell_that_no_sheet_has_is_a_fault() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.xlsx");
+        let read = |place: &str| {
+            sheet(&path, &[&[("A1", "x"), (place, "y")]]);
+            super::read(&path, File::open(&path).unwrap()).map_err(|error| error.to_string())
+        };
+        for place in ["B1", "XFD1", "b1"] {
+            assert!(read(place).is_ok() || place == "XFD1", "{place}");
+        }
+        // A reader adds up letters and digits without end.
+        for place in ["AAAA1", "ZZZZZZZ1", "B4294967296", "B99999999999999999999"] {
+            assert!(read(place).unwrap_err().contains("names a cell that no sheet has"), "{place}");
+        }
     }
 
     #[test]

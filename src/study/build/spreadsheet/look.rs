@@ -1,0 +1,183 @@
+//! What is looked at in the members of a spreadsheet before they are read.
+
+/// What is seen of a member while it is unpacked.
+#[derive(Default)]
+pub struct Look {
+    /// Its bytes so far.
+    pub bytes: u64,
+    /// Bytes since the last tag began, and the most there were.
+    run: u64,
+    pub longest: u64,
+    /// The largest number that comes after [`PROMISE`].
+    pub promised: u64,
+    /// How much of [`PROMISE`] was just seen; past its end, that its number is awaited.
+    matched: usize,
+    number: Option<u64>,
+    /// Bytes since [`PROMISE`] without a number.
+    waited: usize,
+    pub places: Places,
+}
+
+/// Looks for names of cells, and of parts of a sheet, that no sheet has: who reads the sheet adds up
+/// their letters and digits, however many there are.
+#[derive(Default)]
+pub struct Places {
+    at: At,
+    /// The value of an attribute, as far as it was seen.
+    value: Vec<u8>,
+    /// Whether there was one.
+    beyond: bool,
+}
+
+/// What was just seen of ` r="B7"` or ` ref="A1:B7"`.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum At {
+    #[default]
+    Elsewhere,
+    Blank,
+    /// So many letters of `ref`; all of `r`, and all of `ref`.
+    Name(usize),
+    Equals,
+    /// In a value that this quote ends.
+    Value(u8),
+}
+
+impl Places {
+    /// Letters and digits of the last cell that a sheet may have: `XFD1048576`.
+    const LETTERS: usize = 3;
+    const DIGITS: usize = 7;
+    /// A part of a sheet, with marks that a name may have.
+    const LONGEST: usize = 64;
+
+    /// Whether there was a place that no sheet has.
+    pub fn has_beyond(&self) -> bool {
+        self.beyond
+    }
+
+    fn at(&mut self, byte: u8) {
+        self.at = match (self.at, byte) {
+            (At::Value(quote), byte) if byte == quote => {
+                self.beyond |= Self::is_beyond(&self.value);
+                At::Blank
+            }
+            (At::Value(_), _) => {
+                if self.value.len() < Self::LONGEST {
+                    self.value.push(byte);
+                }
+                self.at
+            }
+            (At::Equals, b'"' | b'\'') => {
+                self.value.clear();
+                At::Value(byte)
+            }
+            (At::Equals | At::Name(1 | 3), b' ' | b'\t' | b'\r' | b'\n') => self.at,
+            // A value of another attribute may end, and the next name follow without a blank.
+            (_, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'') => At::Blank,
+            (At::Blank, b'r') => At::Name(1),
+            (At::Name(1), b'e') => At::Name(2),
+            (At::Name(2), b'f') => At::Name(3),
+            (At::Name(1 | 3), b'=') => At::Equals,
+            _ => At::Elsewhere,
+        };
+    }
+
+    fn is_beyond(value: &[u8]) -> bool {
+        let mut first: Option<(&[u8], &[u8])> = None;
+        for part in value.split(|byte| *byte == b':') {
+            let end = part.iter().position(|byte| !byte.is_ascii_alphabetic());
+            let (letters, digits) = part.split_at(end.unwrap_or(part.len()));
+            if !digits.iter().all(u8::is_ascii_digit) {
+                // It is no place, and not taken for one.
+                return false;
+            }
+            if letters.len() > Self::LETTERS || digits.len() > Self::DIGITS {
+                return true;
+            }
+            let Some(first) = first.replace((letters, digits)) else { continue };
+            // The last of a part is no further up or left than its first.
+            let number = |digits: &[u8]| {
+                digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+            };
+            let column = |letters: &[u8]| {
+                let letters = letters.iter().map(|letter| letter.to_ascii_uppercase() - b'A' + 1);
+                letters.fold(0, |number, letter| number * 26 + u32::from(letter))
+            };
+            if number(digits) < number(first.1) || column(letters) < column(first.0) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The attribute with the number of shared strings.
+const PROMISE: &[u8] = b"uniqueCount";
+
+impl Look {
+    /// Looks at the next piece of it.
+    pub fn at(&mut self, piece: &[u8]) {
+        self.bytes += piece.len() as u64;
+        for byte in piece {
+            self.places.at(*byte);
+            self.run = if *byte == b'<' { 0 } else { self.run + 1 };
+            self.longest = self.longest.max(self.run);
+            if self.matched == PROMISE.len() {
+                self.digit(*byte);
+            } else if *byte == PROMISE[self.matched] {
+                self.matched += 1;
+            } else {
+                self.matched = usize::from(*byte == PROMISE[0]);
+            }
+        }
+    }
+
+    fn digit(&mut self, byte: u8) {
+        if byte.is_ascii_digit() {
+            let number = self.number.unwrap_or(0);
+            let number = number.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
+            self.number = Some(number);
+            self.promised = self.promised.max(number);
+            return;
+        }
+        self.waited += 1;
+        if self.number.is_some() || self.waited > 64 {
+            (self.matched, self.number, self.waited) = (0, None, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_beyond(text: &str) -> bool {
+        let mut look = Look::default();
+        // Wherever pieces are cut.
+        text.as_bytes().chunks(3).for_each(|piece| look.at(piece));
+        look.places.has_beyond()
+    }
+
+    #[test]
+    fn places_that_no_sheet_has_are_found() {
+        for text in [
+            r#"<c r="AAAA1">"#,
+            r#"<c t="s"r='A12345678'/>"#,
+            "<row\n r =\t\"99999999999\">",
+            r#"<dimension ref="A1:ABCDE5">"#,
+            r#"<dimension ref="B2:A2"/>"#,
+            r#"<dimension ref="A2:A1"/>"#,
+        ] {
+            assert!(is_beyond(text), "{text}");
+        }
+        for text in [
+            r#"<c r="XFD1048576">"#,
+            r#"<row r="7" spans="1:2">"#,
+            r#"<dimension ref="A1:B2"/><x ref="A1"/>"#,
+            r#"<c er="AAAA1" name="99999999999" rf="ABCDE1">"#,
+            r#"<Relationship r:id="rIdentifier99999999"/>"#,
+            r#"<x ref="https://example.org/12345678"/>"#,
+        ] {
+            assert!(!is_beyond(text), "{text}");
+        }
+    }
+}
