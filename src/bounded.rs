@@ -12,6 +12,10 @@ use crate::error::{Context, Error, Result};
 /// The longest line of NDJSON that is read, in bytes. Longer lines are rejected or skipped.
 pub const LONGEST_LINE: usize = 64 << 20;
 
+/// The longest line that is read as a tree of values, in bytes: an event of an export's log, a report
+/// of an error. A tree takes up to thirty times the room of its text.
+pub const LONGEST_EVENT: usize = 4 << 20;
+
 /// Reads all of `reader`, which may have `limit` bytes at most. `name` names it in messages.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use tracing::warn;
 use url::Url;
 
 use super::request::instant;
-use crate::bounded::{Line, read_line};
+use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
 use crate::http::Client;
 use crate::http::header::HeaderMap;
@@ -20,8 +20,6 @@ use crate::http::header::HeaderMap;
 /// Its name in the folder.
 pub(super) const NAME: &str = "log.ndjson";
 
-/// The longest event that is read, in bytes. Errors of servers are in them.
-const LONGEST_EVENT: usize = 4 << 20;
 /// What some programs begin text files with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

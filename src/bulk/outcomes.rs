@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::manifest::Kind;
 use super::part::open_text;
-use crate::bounded::{LONGEST_LINE, Line, read_line};
+use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
 use crate::http::outcome_text;
 
@@ -40,7 +40,7 @@ impl Reported {
             let mut text = open_text(&path).with_context(shown)?;
             let mut line = Vec::new();
             loop {
-                match read_line(&mut text, LONGEST_LINE, &mut line).with_context(shown)? {
+                match read_line(&mut text, LONGEST_EVENT, &mut line).with_context(shown)? {
                     Line::End => break,
                     Line::Whole => reported.add(&line),
                     Line::TooLong => reported.add(b"(a report that is too long to be read)"),

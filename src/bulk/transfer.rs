@@ -18,6 +18,8 @@ use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{self, Context};
 use crate::http::header::{CONTENT_RANGE, IF_RANGE, RANGE};
 use crate::http::{self, Client, Method, outcome_text, retry_after, show_url};
+use crate::input::chunks::text_of_line;
+use crate::input::count_entries;
 
 /// Waits before the second, third … attempt.
 const WAITS: [u64; 5] = [1, 4, 15, 60, 60];
@@ -369,8 +371,7 @@ fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
 fn count_deletes(part: &Part) -> io::Result<u64> {
     let (mut text, mut line, mut count) = (open_text(part.path())?, Vec::new(), 0);
     while read_line(&mut text, LONGEST_LINE, &mut line)? != Line::End {
-        let bundle: serde_json::Value = serde_json::from_slice(&line).unwrap_or_default();
-        count += bundle["entry"].as_array().map_or(0, |entries| entries.len() as u64);
+        count += count_entries(text_of_line(&line));
     }
     Ok(count.max(part.rows.rows))
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::BufReader;
+use std::marker::PhantomData;
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::chunks::{decompress, text_of_line};
 use crate::bounded::{LONGEST_LINE, Line, read_line};
@@ -44,12 +46,9 @@ struct Requests {
     no_effect: u64,
 }
 
-/// An entry as it is, or anything else: each is understood by itself.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Entry {
-    Request { request: Request },
-    Other(IgnoredAny),
+struct Entry {
+    request: Request,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +56,18 @@ struct Request {
     method: String,
     url: String,
 }
+
+/// How many entries a Bundle has; 0 for anything else.
+pub fn count_entries(line: &[u8]) -> u64 {
+    #[derive(Deserialize)]
+    struct Counted {
+        entry: Count,
+    }
+    serde_json::from_slice::<Counted>(line).map_or(0, |bundle| bundle.entry.0)
+}
+
+/// How many members a list has.
+struct Count(u64);
 
 /// Reads the Bundles in `files` of `folder`.
 pub fn read_deletes(folder: &Folder, files: &[String]) -> Result<Deletes> {
@@ -104,8 +115,9 @@ impl Deletes {
 }
 
 impl Requests {
-    fn add(&mut self, entry: Entry) {
-        let Entry::Request { request } = entry else {
+    /// Adds an entry: each is understood by itself.
+    fn add(&mut self, entry: &RawValue) {
+        let Ok(Entry { request }) = serde_json::from_str(entry.get()) else {
             self.not_understood += 1;
             return;
         };
@@ -128,30 +140,36 @@ fn target(url: &str) -> Option<(&'static str, String)> {
     (!id.is_empty() && !id.contains(['/', '?'])).then(|| (name, id.to_owned()))
 }
 
-/// A list of entries, or, which is no error of the Bundle's other parts, anything else.
 impl<'de> Deserialize<'de> for Requests {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Entries;
+        // Each as its text: what it holds beside the request takes no room.
+        let add = |requests: &mut Self, entry: &'de RawValue| requests.add(entry);
+        deserializer.deserialize_seq(Members(Self::default(), add, PhantomData))
+    }
+}
 
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Requests;
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let add = |count: &mut Self, _: IgnoredAny| count.0 += 1;
+        deserializer.deserialize_seq(Members(Self(0), add, PhantomData))
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of entries")
-            }
+/// Takes the members of a list one by one.
+struct Members<A, F, M>(A, F, PhantomData<M>);
 
-            fn visit_seq<A: SeqAccess<'de>>(
-                self,
-                mut items: A,
-            ) -> std::result::Result<Self::Value, A::Error> {
-                let mut requests = Requests::default();
-                while let Some(entry) = items.next_element::<Entry>()? {
-                    requests.add(entry);
-                }
-                Ok(requests)
-            }
+impl<'de, A, F: Fn(&mut A, M), M: Deserialize<'de>> Visitor<'de> for Members<A, F, M> {
+    type Value = A;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut members: S) -> std::result::Result<A, S::Error> {
+        let Self(mut all, add, _) = self;
+        while let Some(member) = members.next_element::<M>()? {
+            add(&mut all, member);
         }
-
-        deserializer.deserialize_seq(Entries)
+        Ok(all)
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::chunks::text_of_line;
-use crate::bounded::{LONGEST_LINE, Line, read_line};
+use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
 use crate::store::Folder;
 
@@ -43,7 +43,7 @@ pub fn read_export_log(folder: &Folder, name: &str) -> Result<ExportLog> {
     // Times that exports were of, as the log tells them.
     let mut times: Vec<(Value, DateTime<FixedOffset>)> = Vec::new();
     loop {
-        let read = read_line(&mut lines, LONGEST_LINE, &mut line);
+        let read = read_line(&mut lines, LONGEST_EVENT, &mut line);
         match read.with_context(|| format!("cannot read '{}'", folder.show(name)))? {
             Line::End => break,
             Line::TooLong => continue,

@@ -9,7 +9,7 @@ pub mod gzip;
 mod listing;
 
 pub use ahead::Ahead;
-pub use deletes::{Deletes, read_deletes};
+pub use deletes::{Deletes, count_entries, read_deletes};
 pub use export_log::{ExportLog, parse_time, read_export_log};
 pub use files::{InputFile, Inputs, find, resource_type};
 pub use listing::{Found, Listing, list};

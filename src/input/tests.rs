@@ -3,6 +3,7 @@ use std::io::{Cursor, Write};
 use super::chunks::{Chunk, Chunks, LONGEST_LINE, decompress};
 use super::export_log::parse_time;
 use super::*;
+use crate::bounded::LONGEST_EVENT;
 use crate::store::Folder;
 
 fn folder(files: &[(&str, &str)]) -> Folder {
@@ -337,4 +338,46 @@ fn what_cannot_be_read_in_a_folder_costs_only_itself() {
     unusable.sort_unstable();
     assert_eq!(unusable, ["Icon\\r", "a/loop", "caf\u{fffd}.ndjson", "dangling.ndjson"]);
     assert!(!folder.show("a\u{1b}[2J").contains('\u{1b}'));
+}
+
+#[test]
+fn what_stands_beside_a_request_to_delete_is_not_looked_at() {
+    let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+    let entry = |id: &str, beside: &str| {
+        format!(r#"{{{beside}"request":{{"method":"DELETE","url":"Patient/{id}"}}}}"#)
+    };
+    let entries = [
+        entry("a", &format!(r#""resource":{{"x":{deep}}},"#)),
+        entry("b", &format!(r#""response":{deep},"#)),
+        deep.clone(),
+        entry("c", r#""search":1e400,"#),
+    ];
+    let text = format!(
+        r#"{{"meta":{deep},"resourceType":"Bundle","type":"transaction","entry":[{}]}}"#,
+        entries.join(",")
+    );
+    let folder = folder(&[("deleted/1", &text)]);
+    let deletes = read_deletes(&folder, &["deleted/1".into()]).unwrap();
+    assert_eq!(deletes.by_type["Patient"], ["a", "b", "c"]);
+    assert_eq!((deletes.not_understood, deletes.no_effect), (1, 0));
+    assert_eq!(count_entries(text.as_bytes()), 4);
+    for none in ["", "[]", "{}", r#"{"entry":{}}"#, r#"{"entry":null}"#] {
+        assert_eq!(count_entries(none.as_bytes()), 0, "{none}");
+    }
+}
+
+#[test]
+fn an_event_of_a_log_is_no_longer_than_events_are() {
+    let event = |id: &str, beside: &str| {
+        format!(
+            r#"{{"exportId":"{id}","eventId":"kickoff","eventDetail":{{"exportUrl":"https://ehr/{id}/$export"{beside}}}}}"#
+        )
+    };
+    let large = format!(r#","x":[{}0]"#, "0,".repeat(LONGEST_EVENT / 2));
+    for (last, expected) in [(event("b", ""), "b"), (event("c", &large), "a")] {
+        let text = format!("{}\n{last}\n", event("a", ""));
+        let folder = folder(&[("log.ndjson", &text)]);
+        let log = read_export_log(&folder, "log.ndjson").unwrap();
+        assert_eq!(log.export_url, Some(format!("https://ehr/{expected}/$export")));
+    }
 }
