@@ -1,4 +1,11 @@
 //! Archives of studies and spreadsheets, from arbitrary bytes.
+//!
+//! Code that it aims at:
+//! - src/bounded.rs
+//! - src/bounded/parquet.rs
+//! - src/share/import.rs
+//! - src/share/unpack.rs
+//! - src/study/build/spreadsheet.rs
 
 #![no_main]
 

@@ -1,4 +1,13 @@
 //! The export log, deleted Bundles, and gzip and Zstandard, from arbitrary bytes.
+//!
+//! Code that it aims at:
+//! - src/bounded.rs
+//! - src/input/chunks.rs
+//! - src/input/deletes.rs
+//! - src/input/export_log.rs
+//! - src/input/files.rs
+//! - src/input/gzip.rs
+//! - src/input/listing.rs
 
 #![no_main]
 

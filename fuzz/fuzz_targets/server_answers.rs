@@ -1,4 +1,13 @@
 //! Manifests, errors, capabilities and waits of FHIR servers, from arbitrary bytes.
+//!
+//! Code that it aims at:
+//! - src/bulk/manifest.rs
+//! - src/bulk/outcomes.rs
+//! - src/http/capability.rs
+//! - src/http/outcome.rs
+//! - src/http/redact.rs
+//! - src/http/retry.rs
+//! - src/text.rs
 
 #![no_main]
 

@@ -1,4 +1,11 @@
 //! Base URLs and references, from arbitrary bytes.
+//!
+//! Code that it aims at:
+//! - src/bulk/request.rs
+//! - src/deid/anonymize.rs
+//! - src/fhir/server_base.rs
+//! - src/http/recorded.rs
+//! - src/http/redact.rs
 
 #![no_main]
 

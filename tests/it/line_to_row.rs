@@ -1,18 +1,19 @@
 //! What must hold of every line, whatever it is: shared by the fuzz target and its replay.
 
+use std::fs;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StructArray};
 use cumulus_etl::deid::policy::RESOURCE_TYPES;
 use cumulus_etl::deid::{Anonymizer, Codebook, Deidentified, Event, Scrubber};
-use cumulus_etl::fhir;
 use cumulus_etl::output::staged::{Scratch, decode, encode};
 use cumulus_etl::table::{Misfits, Shape, TableBuilder, adapt, json, schema};
+use cumulus_etl::{demo, fhir};
 use serde_json::{Map, Number, Value};
 
 /// Takes `data` as lines of one resource type (the first that is named in it) all the way to
-/// Arrow, and panics where a promise is broken.
-pub fn check(data: &[u8]) {
+/// Arrow, and panics where a promise is broken. Whether any line was a row.
+pub fn check(data: &[u8]) -> bool {
     let expected = named_type(data);
     let Some(r4) = fhir::type_named(expected) else { panic!("R4 lacks {expected}") };
     let mut scrubber = Scrubber::new(anonymizer());
@@ -64,6 +65,22 @@ pub fn check(data: &[u8]) {
         }
         assert_eq!(prune(stored), prune(wanted), "Arrow and JSON differ");
     }
+    !rows.is_empty()
+}
+
+/// Valid inputs: rows of each type with all elements that are kept, three in each input.
+#[allow(dead_code, reason = "fuzz targets read them from files")]
+pub fn seeds() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = demo::Options { patients: 4, every_element: true, ..demo::Options::default() };
+    demo::generate(folder.path(), &options, &|_| {}).expect("a synthetic export");
+    let mut seeds = Vec::new();
+    for of in RESOURCE_TYPES {
+        let Ok(text) = fs::read(folder.path().join(format!("{of}.000.ndjson"))) else { continue };
+        let lines: Vec<_> = text.split_inclusive(|byte| *byte == b'\n').collect();
+        seeds.extend(lines.chunks(3).take(3).map(<[_]>::concat));
+    }
+    seeds
 }
 
 fn through_ipc(builder: &mut TableBuilder, shape: &mut Shape) -> RecordBatch {

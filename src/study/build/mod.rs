@@ -86,6 +86,29 @@ pub fn build(
     Ok(Summary { tables, time: clock.elapsed() })
 }
 
+/// Reads all that a build would read, and makes nothing: statements, templates as they are filled in,
+/// files of tables. Gives the number of these files' rows. For fuzzing.
+///
+/// # Errors
+/// The first of these that can't be used.
+#[doc(hidden)]
+pub fn read_inputs(study: &Manifest, options: &Options) -> Result<usize> {
+    let plan = plan::read(study, options)?;
+    let mut rows = 0;
+    for unit in plan.steps.iter().flat_map(|step| &step.units) {
+        for (work, _) in &unit.work {
+            let Work::Upload(_, table) = work else { continue };
+            for path in &table.files {
+                let (_, batches) = upload::read(path, table)?;
+                for batch in batches {
+                    rows += batch?.num_rows();
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
 /// Builds the study that is part of this program.
 pub fn build_core(
     engine: &dyn Engine,

@@ -69,7 +69,7 @@ fn types(table: &UploadTable) -> Result<Option<Vec<DataType>>> {
 }
 
 /// A file's columns, and its rows, which are read as they are asked for.
-fn read(path: &Path, table: &UploadTable) -> Result<(SchemaRef, BatchIter<'static>)> {
+pub(super) fn read(path: &Path, table: &UploadTable) -> Result<(SchemaRef, BatchIter<'static>)> {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let file = table.root.open(path)?;
     let (schema, batches) = match ending.as_str() {

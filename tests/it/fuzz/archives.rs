@@ -1,17 +1,26 @@
-//! Archives that strangers send: zips for `study import`, and spreadsheets of studies. The first byte
-//! says which (`z`, `x`).
+//! Archives that strangers send. The first byte says which: a zip for `study import` (`z`), the
+//! manifest of one (`m`), a spreadsheet of a study (`x`), and, since checksums of zips keep most damage
+//! from what is in them: a Parquet file (`p`), and a spreadsheet's sheet, shared texts and styles,
+//! separated by NULs (`s`).
 
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray, RecordBatch,
+    StringArray,
+};
+use arrow::datatypes::Int64Type;
+use cumulus_etl::bounded;
 use cumulus_etl::share::import::import;
 use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::build::read_spreadsheet;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding};
+use parquet::file::properties::{WriterProperties, WriterVersion};
 use zip::write::SimpleFileOptions;
 
 /// Takes the input as one of these archives, and panics where a promise is broken. Whether it is one.
@@ -20,7 +29,14 @@ pub fn check(data: &[u8]) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     match kind {
         b'z' => check_import(folder.path(), rest),
+        b'm' => check_import(folder.path(), &zip_with_manifest(rest)),
         b'x' => check_spreadsheet(folder.path(), rest),
+        b's' => {
+            let mut parts = rest.split(|byte| *byte == 0);
+            let mut part = || parts.next().unwrap_or_default().to_vec();
+            check_spreadsheet(folder.path(), &workbook_of(part(), part(), part(), false))
+        }
+        b'p' => check_parquet(folder.path(), rest),
         _ => false,
     }
 }
@@ -77,6 +93,40 @@ fn check_spreadsheet(root: &Path, bytes: &[u8]) -> bool {
     }
 }
 
+/// Rows that are read of a file: enough to come past its first pages.
+const ROWS: usize = 100_000;
+
+fn check_parquet(root: &Path, bytes: &[u8]) -> bool {
+    let path = root.join("table.parquet");
+    fs::write(&path, bytes).expect("a file");
+    let file = fs::File::open(&path).expect("the file");
+    let reader = match bounded::parquet::reader(file) {
+        Ok(reader) => reader,
+        Err(error) => {
+            assert!(!error.to_string().contains('\n'), "{error}");
+            return false;
+        }
+    };
+    let columns = reader.schema().fields().len();
+    let Ok(batches) = reader.build() else { return false };
+    let mut rows = 0;
+    for batch in batches {
+        let Ok(batch) = batch else { return false };
+        assert_eq!(batch.num_columns(), columns);
+        rows += batch.num_rows();
+        if rows > ROWS {
+            break;
+        }
+    }
+    true
+}
+
+/// An archive of a table with this manifest.
+fn zip_with_manifest(manifest: &[u8]) -> Vec<u8> {
+    let table = ("s__t.cube.parquet".to_owned(), parquet(3));
+    zip(&[table, ("manifest.toml".to_owned(), manifest.to_vec())], true)
+}
+
 /// A zip of these members.
 fn zip(members: &[(String, Vec<u8>)], packed: bool) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -102,16 +152,75 @@ fn parquet(rows: usize) -> Vec<u8> {
     bytes
 }
 
+/// A Parquet file with columns of many kinds, written as `n` says.
+fn parquet_of_kinds(n: usize) -> Vec<u8> {
+    let rows = 1 + n * 5 % 59;
+    let text = |row: usize| (row % 7 > 0).then(|| format!("text {}", row % (n + 1)));
+    let list = |row: usize| {
+        (row % 5 > 0).then(|| (0..row % 4).map(|m| Some((row * m) as i64)).collect::<Vec<_>>())
+    };
+    let fixed = (0..rows).map(|row| [row as u8; 6]);
+    let fixed = FixedSizeBinaryArray::try_from_iter(fixed);
+    let columns: [(&str, ArrayRef); 6] = [
+        ("text", Arc::new(StringArray::from_iter((0..rows).map(text)))),
+        ("number", Arc::new(Int64Array::from_iter((0..rows).map(|row| Some(row as i64 * 1000))))),
+        ("decimal", Arc::new(Float64Array::from_iter((0..rows).map(|row| Some(row as f64 / 3.0))))),
+        ("flag", Arc::new(BooleanArray::from_iter((0..rows).map(|row| Some(row % 3 == 0))))),
+        ("list", Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>((0..rows).map(list)))),
+        match fixed {
+            Ok(fixed) => ("fixed", Arc::new(fixed)),
+            Err(_) => ("fixed", Arc::new(BooleanArray::from(vec![true; rows]))),
+        },
+    ];
+    let columns = columns.into_iter().enumerate().filter(|(index, _)| n % 7 > 5 || n % 6 != *index);
+    let batch = RecordBatch::try_from_iter(columns.map(|(_, column)| column)).expect("a batch");
+    let compression =
+        [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(Default::default())];
+    let mut properties = WriterProperties::builder()
+        .set_compression(compression[n % 3])
+        .set_dictionary_enabled(n % 4 < 2)
+        .set_max_row_group_row_count(Some(1 + rows / (1 + n % 3)))
+        .set_data_page_row_count_limit(20)
+        .set_write_batch_size(10)
+        .set_writer_version(match n % 2 {
+            0 => WriterVersion::PARQUET_1_0,
+            _ => WriterVersion::PARQUET_2_0,
+        });
+    if n % 4 == 3 {
+        properties = properties.set_column_encoding("text".into(), Encoding::DELTA_BYTE_ARRAY);
+    }
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties.build()))
+        .expect("a writer");
+    writer.write(&batch).expect("it is written");
+    writer.close().expect("it is written");
+    bytes
+}
+
+const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
+const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+
 /// A workbook with one sheet of text and numbers.
 fn workbook(rows: usize, columns: usize, packed: bool) -> Vec<u8> {
-    const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
-    const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
-    const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let [sheet, strings, styles] = workbook_parts(rows, columns);
+    workbook_of(sheet, strings, styles, packed)
+}
+
+/// A sheet, its shared texts and its styles.
+fn workbook_parts(rows: usize, columns: usize) -> [Vec<u8>; 3] {
     let cell = |row: usize, column: usize| {
         let place = format!("{}{}", char::from(b'A' + column as u8), row + 1);
-        match (row, column % 2) {
+        match (row, (column + row) % 9) {
             (0, _) => format!(r#"<c r="{place}" t="inlineStr"><is><t>c{column}</t></is></c>"#),
-            (_, 0) => format!(r#"<c r="{place}" t="s"><v>0</v></c>"#),
+            (_, 0 | 2) => format!(r#"<c r="{place}" t="s"><v>{}</v></c>"#, row % 2),
+            // A date, a length of time, a flag, an error, a formula's text, nothing.
+            (_, 3) => format!(r#"<c r="{place}" s="1"><v>{}.25</v></c>"#, 45_000 + row),
+            (_, 4) => format!(r#"<c r="{place}" s="2"><v>1.{row}</v></c>"#),
+            (_, 5) => format!(r#"<c r="{place}" t="b"><v>{}</v></c>"#, row % 2),
+            (_, 6) => format!(r##"<c r="{place}" t="e"><v>#N/A</v></c>"##),
+            (_, 7) => format!(r#"<c r="{place}" t="str"><f>A1</f><v>t{row}</v></c>"#),
+            (_, 8) => format!(r#"<c r="{place}" t="d"><v>2024-08-{row:02}</v></c>"#),
             _ => format!(r#"<c r="{place}"><v>{}.5</v></c>"#, row * 7),
         }
     };
@@ -120,6 +229,18 @@ fn workbook(rows: usize, columns: usize, packed: bool) -> Vec<u8> {
         format!(r#"<row r="{}">{cells}</row>"#, row + 1)
     };
     let rows: String = (0..=rows).map(row).collect();
+    let sheet = format!(r#"<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>"#);
+    let strings = format!(
+        r#"<sst xmlns="{MAIN}" count="2" uniqueCount="2"><si><t>text</t></si><si><r><t>of</t></r><r><t xml:space="preserve"> two </t></r></si></sst>"#
+    );
+    let styles = format!(
+        r#"<styleSheet xmlns="{MAIN}"><numFmts count="1"><numFmt numFmtId="164" formatCode="[h]:mm:ss"/></numFmts><cellXfs count="3"><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/></cellXfs></styleSheet>"#
+    );
+    [sheet, strings, styles]
+        .map(|text| format!(r#"<?xml version="1.0" encoding="UTF-8"?>{text}"#).into_bytes())
+}
+
+fn workbook_of(sheet: Vec<u8>, strings: Vec<u8>, styles: Vec<u8>, packed: bool) -> Vec<u8> {
     let types = format!(
         r#"<Types xmlns="{PACKAGE}/content-types"><Default Extension="xml" ContentType="application/xml"/></Types>"#
     );
@@ -129,29 +250,22 @@ fn workbook(rows: usize, columns: usize, packed: bool) -> Vec<u8> {
     let relations = |inner: String| {
         format!(r#"<Relationships xmlns="{PACKAGE}/relationships">{inner}</Relationships>"#)
     };
-    let sheet = links("worksheets/sheet1.xml", "worksheet", "r1");
-    let strings = links("sharedStrings.xml", "sharedStrings", "r2");
+    let related = links("worksheets/sheet1.xml", "worksheet", "r1")
+        + &links("sharedStrings.xml", "sharedStrings", "r2")
+        + &links("styles.xml", "styles", "r3");
+    let book = format!(
+        r#"<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="s" sheetId="1" r:id="r1"/></sheets></workbook>"#
+    );
     let members = [
-        ("[Content_Types].xml", types),
-        ("_rels/.rels", relations(links("xl/workbook.xml", "officeDocument", "r1"))),
-        ("xl/_rels/workbook.xml.rels", relations(sheet + &strings)),
-        (
-            "xl/workbook.xml",
-            format!(
-                r#"<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="s" sheetId="1" r:id="r1"/></sheets></workbook>"#
-            ),
-        ),
-        ("xl/sharedStrings.xml", format!(r#"<sst xmlns="{MAIN}"><si><t>text</t></si></sst>"#)),
-        (
-            "xl/worksheets/sheet1.xml",
-            format!(r#"<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>"#),
-        ),
+        ("[Content_Types].xml", types.into_bytes()),
+        ("_rels/.rels", relations(links("xl/workbook.xml", "officeDocument", "r1")).into_bytes()),
+        ("xl/_rels/workbook.xml.rels", relations(related).into_bytes()),
+        ("xl/workbook.xml", book.into_bytes()),
+        ("xl/sharedStrings.xml", strings),
+        ("xl/styles.xml", styles),
+        ("xl/worksheets/sheet1.xml", sheet),
     ];
-    let members = members.map(|(name, text)| {
-        let text = format!(r#"<?xml version="1.0" encoding="UTF-8"?>{text}"#);
-        (name.to_owned(), text.into_bytes())
-    });
-    zip(&members, packed)
+    zip(&members.map(|(name, bytes)| (name.to_owned(), bytes)), packed)
 }
 
 /// Valid inputs of each kind.
@@ -171,6 +285,13 @@ pub fn seeds() -> Vec<Vec<u8>> {
     }
     for n in 0..30 {
         seeds.push([b"x".to_vec(), workbook(n, 1 + n % 6, n % 3 > 0)].concat());
+        seeds.push([b"p".to_vec(), parquet_of_kinds(n)].concat());
+        let parts = workbook_parts(1 + n % 12, 1 + n % 9);
+        seeds.push([b"s".to_vec(), parts.join(&0)].concat());
+        let mark =
+            ["", "made_of_identified_data = true\n", "allowed_small_cells = ['s__t']\n"][n % 3];
+        let manifest = format!("mstudy_prefix = 's'\n{mark}description = 'study {n}'\n");
+        seeds.push(manifest.into_bytes());
     }
     seeds
 }

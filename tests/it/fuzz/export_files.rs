@@ -1,5 +1,7 @@
-//! Files of an export, as a stranger's server and client leave them in INPUT: the export log, deleted
-//! Bundles, and rows in gzip or Zstandard. The first byte says which (`l`, `d`, `z`).
+//! Files of an export, as a stranger's server and client leave them in INPUT. The first byte says
+//! which: the export log (`l`), deleted Bundles (`d`), rows in gzip or Zstandard as they are (`z`), a
+//! text that is packed into frames as the bytes before its first NUL say (`f`), or a file whose name
+//! stands before its first NUL (`n`).
 
 use std::fs;
 use std::io::{Cursor, Read, Write};
@@ -17,6 +19,8 @@ pub fn check(data: &[u8]) -> bool {
         b'l' => check_log(rest),
         b'd' => check_deletes(rest),
         b'z' => check_framing(rest),
+        b'f' => check_frames(rest),
+        b'n' => check_name(rest),
         _ => false,
     }
 }
@@ -99,6 +103,82 @@ fn check_framing(bytes: &[u8]) -> bool {
     whole && lines > 0
 }
 
+/// The plan, up to the first NUL, and what follows it.
+fn split_at_nul(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|byte| *byte == 0)?;
+    Some((&bytes[..at], &bytes[at + 1..]))
+}
+
+/// Packs a text into frames as a plan says; empty ones and padding among them.
+fn frame(plan: &[u8], mut text: &[u8]) -> Vec<u8> {
+    let zstandard = plan.first().is_some_and(|byte| byte % 2 == 1);
+    let mut framed = Vec::new();
+    for byte in plan.iter().skip(1).take(40) {
+        let size = usize::from(byte / 8) * 9;
+        let (now, rest) = text.split_at(size.min(text.len()));
+        match (zstandard, byte % 4) {
+            // Padding, which only gzip has, and only behind a member; notes, which only Zstandard has.
+            (false, 0) if !framed.is_empty() => framed.resize(framed.len() + size, 0),
+            (true, 0) => {
+                framed.extend([0x50 | byte % 16, 0x2a, 0x4d, 0x18]);
+                framed.extend((size as u32).to_le_bytes());
+                framed.resize(framed.len() + size, *byte);
+            }
+            (false, _) => {
+                framed.extend(gzip(now));
+                text = rest;
+            }
+            (true, level) => {
+                framed.extend(zstd::encode_all(now, i32::from(level)).expect("it is compressed"));
+                text = rest;
+            }
+        }
+    }
+    let last =
+        if zstandard { zstd::encode_all(text, 1).expect("it is compressed") } else { gzip(text) };
+    [framed, last].concat()
+}
+
+/// However a text is packed, it comes out whole, and lines are cut nowhere.
+fn check_frames(bytes: &[u8]) -> bool {
+    let Some((plan, text)) = split_at_nul(bytes) else { return false };
+    let packed = frame(plan, text);
+    let reader = decompress(Box::new(Cursor::new(packed))).expect("frames are told by their marks");
+    let mut unpacked = Vec::new();
+    for chunk in Chunks::new(reader) {
+        let chunk = chunk.expect("it is whole");
+        assert!(chunk.too_long.is_empty());
+        unpacked.extend(chunk.bytes);
+    }
+    assert!(unpacked == text, "packed as {plan:?}: {}", unpacked.escape_ascii());
+    true
+}
+
+/// A file of any name is read, or named among those that are not; never is the folder refused for it.
+fn check_name(bytes: &[u8]) -> bool {
+    let Some((name, rows)) = split_at_nul(bytes) else { return false };
+    let Ok(name) = std::str::from_utf8(name) else { return false };
+    let is_plain = |part: &str| !matches!(part, "" | "." | "..") && part.len() < 200;
+    if name.matches('/').count() > 3 || !name.split('/').all(is_plain) {
+        return false;
+    }
+    let (_kept, folder) = folder_with(name, rows);
+    // A damaged archive is an error of its own.
+    let Ok(inputs) = find(&folder) else { return false };
+    let listed = [
+        inputs.files.iter().filter(|file| file.name == name).count(),
+        inputs.deleted.iter().filter(|deleted| *deleted == name).count(),
+        inputs.log.iter().filter(|log| *log == name).count(),
+        inputs.skipped.iter().filter(|skipped| *skipped == name).count(),
+        inputs.not_read.iter().filter(|skipped| *skipped == name).count(),
+    ];
+    assert!(listed.iter().sum::<usize>() <= 1, "{name:?}: {listed:?}");
+    for (shown, why) in &inputs.unusable {
+        assert!(!shown.contains(char::is_control) && !why.is_empty(), "{shown:?}");
+    }
+    inputs.files.len() == 1
+}
+
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(text).expect("it is compressed");
@@ -118,14 +198,19 @@ pub fn seeds() -> Vec<Vec<u8>> {
             "2024-08-06T18:12:57.123+02:00",
             "2024-08-06",
             "2024-08-06T18:12:57-05:00",
-        ][n / 2 % 4];
-        let id = format!("export-{n}");
+            "2024-08-06T18:12Z",
+            "2024-08-06 18:12:57+0000",
+            "2024-08-06t18:12:60z",
+            "2024-08-06T18:12:57+00",
+        ][n / 2 % 8];
+        let id = if n % 5 == 0 { n.to_string() } else { format!("\"export-{n}\"") };
+        let mark = if n % 7 == 0 { "\u{feff}" } else { "" };
         let kickoff = format!(
-            r#"{{"exportId":"{id}","timestamp":"{time}","eventId":"kickoff","eventDetail":{{"exportUrl":"{}{scope}/$export?_type=Patient"}}}}"#,
+            r#"{mark}{{"exportId":{id},"timestamp":"{time}","eventId":"kickoff","eventDetail":{{"exportUrl":"{}{scope}/$export?_type=Patient"}}}}"#,
             base[n % 3]
         );
         let complete = format!(
-            r#"{{"exportId":"{id}","eventId":"status_complete","eventDetail":{{"transactionTime":"{time}"}}}}"#
+            r#"{{"exportId":{id},"eventId":"status_complete","eventDetail":{{"transactionTime":"{time}"}}}}"#
         );
         let other =
             r#"{"exportId":"x","eventId":"download_complete","eventDetail":{"fileSize":3}}"#;
@@ -137,7 +222,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
         let entries: Vec<_> = (0..=n % 5)
             .map(|m| {
                 let of = types[(n + m) % 4];
-                format!(r#"{{"request":{{"method":"DELETE","url":"{of}/id-{n}.{m}"}}}}"#)
+                match (n + m) % 11 {
+                    10 => r#"{"request":{"method":"PUT","url":"Patient/1"}},null"#.to_owned(),
+                    9 => format!(r#"{{"request":{{"method":" delete","url":"{of}/x-{n} "}}}}"#),
+                    _ => format!(r#"{{"request":{{"method":"DELETE","url":"{of}/id-{n}.{m}"}}}}"#),
+                }
             })
             .collect();
         let bundle = format!(
@@ -151,7 +240,16 @@ pub fn seeds() -> Vec<Vec<u8>> {
         let row = format!("{{\"resourceType\":\"Patient\",\"id\":\"p{n}\"}}\n");
         let text = row.repeat(1 + n * 3);
         let bytes = text.as_bytes();
-        let framed = match n % 6 {
+        let framed = match n % 9 {
+            8 => [gzip(bytes), vec![0; 512 - n], gzip(b""), gzip(row.as_bytes()), vec![0; n]]
+                .concat(),
+            7 => {
+                let notes =
+                    [&[0x50 + n as u8 % 16, 0x2a, 0x4d, 0x18, 4, 0, 0, 0][..], b"note"].concat();
+                let one = zstd::encode_all(bytes, 1).expect("it is compressed");
+                [notes.clone(), one, notes].concat()
+            }
+            6 => [bytes, b"\r\n\n", b"\xef\xbb\xbf", row.as_bytes()].concat(),
             0 => bytes.to_vec(),
             1 => gzip(bytes),
             // Several members, as concatenated files have them.
@@ -164,6 +262,25 @@ pub fn seeds() -> Vec<Vec<u8>> {
             _ => [b"\xef\xbb\xbf".to_vec(), bytes.to_vec()].concat(),
         };
         add(b'z', framed);
+        // Frames of several sizes; 8 is padding or a note, 255 a large frame.
+        let plan: Vec<u8> = [n as u8 + 1, 8, 8 * (n as u8 % 30) + 9, 255, 16, 17, 1].to_vec();
+        add(b'f', [&plan[..3 + n % 5], b"\0", bytes].concat());
+        let names = [
+            "Patient.ndjson",
+            "Patient.000.NDJSON",
+            "a/b/Patient.jsonl",
+            "1.ndjson",
+            "sub folder/Zo\u{eb}.ndjson",
+            "Patient.ndjson.gz",
+            "x.Patient.NDJSON.ZST",
+            "patient\u{7}.ndjson",
+        ];
+        let packed = match n % 8 {
+            5 => gzip(bytes),
+            6 => zstd::encode_all(bytes, 1).expect("it is compressed"),
+            _ => bytes.to_vec(),
+        };
+        add(b'n', [names[n % 8].as_bytes(), b"\0", &packed].concat());
     }
     seeds
 }

@@ -1,13 +1,18 @@
-//! What FHIR servers answer: pages of a manifest, files of errors, capability statements, and the
-//! header `Retry-After`. The first byte says which (`m`, `e`, `c`, `r`); pages of a manifest are
-//! separated by NULs.
+//! What FHIR servers answer. The first byte says which: pages of a manifest (`m`), separated by NULs; a
+//! file of errors (`e`); a capability statement (`c`); the headers `Retry-After` and, after a NUL,
+//! `Date` (`r`); the body of an error, as OperationOutcome, OAuth's JSON or XML (`t`); a time (`d`).
 
 use std::fs;
 use std::path::{Component, Path};
 
+use cumulus_etl::bulk::instant;
 use cumulus_etl::bulk::probe::{list_files, read_outcomes};
-use cumulus_etl::http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
-use cumulus_etl::http::{Capabilities, LONGEST_WAIT, outcome_text, retry_after};
+use cumulus_etl::http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use cumulus_etl::http::{
+    Capabilities, LONGEST_WAIT, Redactor, SHORTEST_WAIT, outcome_text, retry_after,
+};
+use cumulus_etl::input::parse_time;
+use cumulus_etl::text::{escape_controls, escape_message};
 use url::Url;
 
 /// Takes the input as one of these answers, and panics where a promise is broken. Whether anything
@@ -19,6 +24,8 @@ pub fn check(data: &[u8]) -> bool {
         b'e' => check_errors(rest),
         b'c' => check_capabilities(rest),
         b'r' => check_wait(rest),
+        b't' => check_text(rest),
+        b'd' => check_time(rest),
         _ => false,
     }
 }
@@ -64,19 +71,73 @@ fn check_capabilities(bytes: &[u8]) -> bool {
     let Ok(statement) = serde_json::from_slice(bytes) else { return false };
     let Some(capabilities) = Capabilities::read(&statement) else { return false };
     let _ = capabilities.is_epic();
-    // Whether it has a type depends on the type alone.
     for of in ["Patient", "patient", "", "Patient\n"] {
-        assert_eq!(capabilities.has(of), capabilities.has(of));
+        let listed = capabilities.resource_types.iter().any(|known| known == of);
+        assert_eq!(
+            capabilities.has(of),
+            capabilities.resource_types.is_empty() || listed,
+            "{of:?}"
+        );
     }
+    assert!(capabilities.token_url.is_none_or(|url| !url.is_empty()));
     true
 }
 
 fn check_wait(bytes: &[u8]) -> bool {
-    let Ok(value) = HeaderValue::from_bytes(bytes) else { return false };
-    let headers = HeaderMap::from_iter([(RETRY_AFTER, value)]);
+    let mut headers = HeaderMap::new();
+    for (name, value) in [RETRY_AFTER, DATE].into_iter().zip(bytes.split(|byte| *byte == 0)) {
+        let Ok(value) = HeaderValue::from_bytes(value) else { return false };
+        headers.insert(name, value);
+    }
     let wait = retry_after(&headers);
-    assert!(wait.is_none_or(|wait| wait <= LONGEST_WAIT), "{wait:?}");
+    // A server can neither be asked without a pause nor keep us waiting.
+    assert!(wait.is_none_or(|wait| (SHORTEST_WAIT..=LONGEST_WAIT).contains(&wait)), "{wait:?}");
     wait.is_some()
+}
+
+/// What a server says is shown on one line, no longer than is sensible, and without its secrets.
+fn check_text(bytes: &[u8]) -> bool {
+    const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0.c2ln";
+    let redactor = Redactor::default();
+    redactor.hide("s3cr3t");
+    let shown = |text: &str| {
+        let clean = redactor.clean(text);
+        assert!(
+            !clean.split(|c: char| !c.is_alphanumeric()).any(|word| word == "s3cr3t"),
+            "{clean}"
+        );
+        let line = escape_controls(&clean);
+        assert!(!line.contains(char::is_control), "{line:?}");
+        let message = escape_message(&clean);
+        assert!(
+            message.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')),
+            "{message:?}"
+        );
+        let set_in = |line: &str| line.is_empty() || line.starts_with("  ");
+        assert!(message.split('\n').skip(1).all(set_in), "{message:?}");
+    };
+    let whole = String::from_utf8_lossy(bytes);
+    shown(&whole);
+    assert!(!redactor.clean(&format!("{whole} {TOKEN} ")).contains(TOKEN), "{whole:?}");
+    let Some(text) = outcome_text(bytes) else { return false };
+    assert!(!text.is_empty() && text.chars().count() <= 1001, "{text:?}");
+    assert!(!text.contains(char::is_control), "{text:?}");
+    shown(&text);
+    true
+}
+
+/// A time that is understood is the same when it is written and read again.
+fn check_time(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    for end_of_day in [false, true] {
+        if let Some(time) = instant(text, end_of_day) {
+            let again = instant(&time, end_of_day);
+            assert_eq!(again.as_ref(), Some(&time), "of {text:?}");
+        }
+    }
+    let Some(time) = parse_time(text) else { return false };
+    assert_eq!(parse_time(&time.to_rfc3339()), Some(time), "{text:?}");
+    true
 }
 
 /// Valid inputs of each kind.
@@ -132,11 +193,53 @@ pub fn seeds() -> Vec<Vec<u8>> {
         );
     }
     for n in 0..36 {
-        seeds.push(match n % 3 {
-            0 => format!("r{n}").into_bytes(),
-            1 => format!("r{n}.5").into_bytes(),
-            _ => format!("rTue, {:02} Nov 2026 08:49:37 GMT", 1 + n % 28).into_bytes(),
-        });
+        let headers = match n % 6 {
+            0 => format!("r{n}"),
+            1 => format!("r{n}.5"),
+            2 => format!("rTue, {:02} Nov 2026 08:49:37 GMT", 1 + n % 28),
+            // The forms of RFC 850 and of asctime, and the server's own clock.
+            3 => format!("rSunday, 06-Nov-94 08:49:{n:02} GMT\0Sun, 06 Nov 1994 08:49:07 GMT"),
+            4 => format!("rSun Nov  6 08:51:{n:02} 1994\0Sunday, 06-Nov-94 08:49:37 GMT"),
+            _ => format!("r{n}\0not a date"),
+        };
+        seeds.push(headers.into_bytes());
     }
+    seeds.extend((0..36).map(text));
+    let times = [
+        "2024-08-06",
+        "2024-08-06T18:12:57Z",
+        "2024-08-06T18:12:57.123456-05:00",
+        "2024-08-06T18:12Z",
+        "2024-08-06 18:12:57+0000",
+        "2016-12-31T23:59:60Z",
+    ];
+    let time = |n: usize| format!("d{}", times[n % 6].replace("06", &format!("{:02}", 1 + n / 6)));
+    seeds.extend((0..36).map(|n| time(n).into_bytes()));
+    seeds.sort();
+    seeds.dedup();
     seeds
+}
+
+/// The body of an error.
+fn text(n: usize) -> Vec<u8> {
+    let text = match n % 6 {
+        0 => format!(
+            r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"fatal","code":"exception","details":{{"text":"Try again"}},"diagnostics":"E-{n}"}},{{"details":{{"coding":[{{"code":"{n}","display":"Queue full"}}]}}}}]}}"#
+        ),
+        1 => format!(
+            r#"{{"error":"invalid_client","error_description":"client {n} is unknown","error_uri":"https://ehr/e/{n}"}}"#
+        ),
+        2 => format!(
+            "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Not &lt;you&gt; \n {n}</Message>\
+             <HostId>x</HostId></Error>"
+        ),
+        3 => format!("\u{feff}<Error><Code>SlowDown{n}</Code></Error>"),
+        4 => format!(
+            r#"{{"error":"access_denied","error_description":"Bearer abcdefghijklmnopqrstuvwxyz{n} and s3cr3t, https://u:p@h/?token=a&sig=b"}}"#
+        ),
+        _ => format!(
+            r#"{{"resourceType":"OperationOutcome","issue":[{{"code":"too-costly"}},{{"diagnostics":"\u001b[2J line\u2028{n}"}}]}}"#
+        ),
+    };
+    format!("t{text}").into_bytes()
 }

@@ -1,11 +1,13 @@
-//! URLs as people and servers write them: the base of a FHIR server, and references in rows. An
-//! input is a base and a reference, separated by a line end.
+//! URLs as people and servers write them: the base of a FHIR server, references in rows, and what is
+//! shown and recorded of a URL. An input is a base and a reference, separated by a line end.
 
 use std::sync::Arc;
 
 use cumulus_etl::bulk::Target;
 use cumulus_etl::deid::{Anonymizer, Codebook};
 use cumulus_etl::fhir::ServerBase;
+use cumulus_etl::http::{recorded_url, show_url};
+use url::Url;
 
 /// Takes the input as a base and a reference, and panics where a promise is broken. Whether the base
 /// is a server's.
@@ -27,6 +29,10 @@ pub fn check(data: &[u8]) -> bool {
         // What was asked for can be asked for again.
         let again = Target::parse(url.as_str()).expect("an export's URL is a target");
         assert_eq!(again.export_url(), url);
+    }
+
+    for url in [base, reference] {
+        check_recorded(url);
     }
 
     let codebook = Arc::new(Codebook::throwaway());
@@ -56,13 +62,46 @@ pub fn check(data: &[u8]) -> bool {
     target.is_ok()
 }
 
+/// What is recorded and shown of a URL names no user, no password, and no patient.
+fn check_recorded(text: &str) {
+    if let Some(recorded) = recorded_url(text) {
+        let url = Url::parse(&recorded).expect("what is recorded is a URL");
+        assert!(url.username().is_empty() && url.password().is_none(), "{recorded}");
+        assert!(url.fragment().is_none(), "{recorded}");
+        for (name, value) in url.query_pairs() {
+            assert!(matches!(&*name, "_type" | "_since"), "{recorded}");
+            let known = |c: char| c.is_ascii_alphanumeric() || "-:.+, ".contains(c);
+            assert!(value.chars().all(known), "{recorded}");
+        }
+        assert_eq!(recorded_url(&recorded).as_ref(), Some(&recorded), "of {text}");
+    }
+    if let Ok(url) = Url::parse(text) {
+        let shown = show_url(&url);
+        if let Ok(shown) = Url::parse(&shown) {
+            assert!(shown.username().is_empty() && shown.password().is_none(), "{shown}");
+            assert!(shown.fragment().is_none(), "{shown}");
+        }
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+    }
+}
+
 /// Valid inputs.
 #[allow(dead_code, reason = "fuzz targets read them from files")]
 pub fn seeds() -> Vec<Vec<u8>> {
     let hosts = ["https://ehr.example", "http://127.0.0.1:8080", "https://[::1]:8443", "HTTPS://E"];
     let paths = ["/fhir", "/fhir/", "/api/FHIR/R4", ""];
-    let scopes = ["", "/Patient", "/Group/g-1", "/Group/a%20b", "/$export"];
+    let scopes = [
+        "",
+        "/Patient",
+        "/Group/g-1",
+        "/Group/a%20b",
+        "/$export",
+        "/$export?_type=Patient,Device&_since=2024-08-06T18:12:57%2B02:00&_typeFilter=Patient%3Fa%3D1",
+    ];
     let references = [
+        "https://user:pw@EHR.example:443/fhir/Patient/p1/%24export;s=1?token=t&patient=p1#p1",
+        "Transport/t1",
+        "https://ehr.example/fhir/Patient/$export?_since=2024-01-02&_type=A,B%3Fc",
         "Patient/p1",
         "https://ehr.example/fhir/Patient/p1",
         "#contained",
@@ -72,9 +111,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "p1",
     ];
     let mut seeds = Vec::new();
-    for (n, host) in hosts.iter().cycle().take(40).enumerate() {
-        let (path, scope) = (paths[n / 4 % 4], scopes[n % 5]);
-        let reference = references[n % 7];
+    for (n, host) in hosts.iter().cycle().take(48).enumerate() {
+        let (path, scope) = (paths[n / 4 % 4], scopes[n % 6]);
+        let reference = references[n % references.len()];
         seeds.push(format!("{host}{path}{scope}\n{reference}").into_bytes());
     }
     seeds
