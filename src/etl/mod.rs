@@ -219,7 +219,9 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
         bars,
     };
     let records = Records::begin(&run, &stamp, &tables)?;
-    let summary = make_tables(&run, &tables, &records)?;
+    let made = make_tables(&run, &tables, &records);
+    run.rejects.remove_empty();
+    let summary = made?;
     // These grow with every table; once a run is often enough for them.
     let optimized = run.sinks.iter().try_for_each(|sink| {
         sink.optimize(completion::TABLE)?;

@@ -47,6 +47,15 @@ impl Rejects {
         }
     }
 
+    /// Removes the folder if nothing is in it: files under way go with the table that they are of,
+    /// where that fails.
+    pub(super) fn remove_empty(&self) {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        if claimed.as_ref().is_some_and(Folder::remove_new) {
+            *claimed = None;
+        }
+    }
+
     /// The folder, if any row was rejected.
     pub(super) fn claimed(&self) -> Option<Folder> {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -98,6 +107,26 @@ mod tests {
             distinct.sort();
             distinct.dedup();
             assert_eq!(distinct.len(), 8, "{folders:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_nothing_came_into_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        for place in [dir.path().to_str().unwrap(), "memory://rejects-of-nothing/phi"] {
+            let root = Folder::open(place).unwrap().child("rejected");
+            let rejects = Rejects::new(root.clone(), Utc::now());
+            rejects.remove_empty();
+            let folder = RejectsTo::Phi(&rejects).folder().unwrap();
+            // A file under way, of a table that then fails.
+            drop(folder.upload("Patient.ndjson").unwrap());
+            rejects.remove_empty();
+            assert!(rejects.claimed().is_none(), "{place}");
+            assert_eq!(root.list_direct().unwrap().0, [""; 0], "{place}");
+            RejectsTo::Phi(&rejects).folder().unwrap().write("Patient.ndjson", "x").unwrap();
+            rejects.remove_empty();
+            let folder = rejects.claimed().unwrap();
+            assert_eq!(folder.read("Patient.ndjson").unwrap().unwrap(), "x", "{place}");
         }
     }
 }

@@ -393,6 +393,18 @@ impl Folder {
         }
     }
 
+    /// Removes a folder that was [made for one run alone](Self::create_new), if nothing is in it;
+    /// whether it is gone.
+    pub fn remove_new(&self) -> bool {
+        match &self.local {
+            Some(path) => std::fs::remove_dir(path).is_ok(),
+            None => {
+                let is_claim = |entries: Vec<Entry>| entries.iter().all(|e| e.name == CLAIMED);
+                self.list().is_ok_and(is_claim) && self.remove(CLAIMED).is_ok()
+            }
+        }
+    }
+
     /// Writes a small object, atomically; on a local disk it is durable on return.
     pub fn write(&self, name: &str, bytes: impl Into<Bytes>) -> Result<()> {
         self.put(name, bytes.into(), PutMode::Overwrite).map(|_| ())

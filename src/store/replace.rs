@@ -247,7 +247,7 @@ mod tests {
                     let _ = (fs::create_dir(target), fs::remove_dir(target));
                 }
             });
-            for _ in 0..2000 {
+            for _ in 0..500 {
                 let new = folder(dir.path(), "n", &[("0.csv", "new")]);
                 let replaced = replace_folder(&new, target, &is_ours);
                 over.store(replaced.is_err(), Ordering::Relaxed);

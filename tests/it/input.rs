@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::{Value, json};
 
-use crate::support::{Site, children, deletes, json_lines, patient, resource};
+use crate::support::{FORMATS, Site, children, deletes, json_lines, patient, resource};
 
 /// Lines that no table takes, each with the reason and the element that it is counted by.
 fn bad_lines() -> Vec<(Vec<u8>, &'static str, &'static str)> {
@@ -264,6 +264,27 @@ fn compressed_files_are_read_and_damaged_ones_fail_their_table_alone() {
     site.input("d.ndjson.gz", &zstd[..zstd.len() / 2]);
     site.fails(&[], 19);
     assert_eq!(site.table("out", "deltalake", "condition").len(), 20_000);
+}
+
+#[test]
+fn a_table_that_fails_leaves_no_empty_folder_of_rejected_rows() {
+    let damaged = gzip(&noise(20_000));
+    for format in FORMATS {
+        let site = Site::new();
+        let format = format!("--output-format={format}");
+        site.input("a.ndjson", format!("{}\n{{\n", resource("Condition", "a", json!({}))));
+        site.input("d.ndjson.gz", &damaged[..damaged.len() / 2]);
+        let ended = site.fails(&[&format], 19);
+        assert!(!ended.err.contains("The rejected rows"), "{}", ended.err);
+        assert_eq!(children(&site.path("phi/rejected")), [""; 0], "{format}");
+        // Those of another table are kept.
+        site.input("p.ndjson", format!("{}\n{{\n", patient("a", "x")));
+        let ended = site.fails(&[&format], 19);
+        assert!(ended.err.contains("The rejected rows"), "{}", ended.err);
+        assert_eq!(site.rejected("Patient").len(), 1, "{format}");
+        let [run] = &children(&site.path("phi/rejected"))[..] else { panic!("one folder") };
+        assert_eq!(children(&site.path("phi/rejected").join(run)), ["Patient.ndjson"], "{format}");
+    }
 }
 
 #[test]
