@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cumulus_etl::bulk::Target;
+use cumulus_etl::bulk::{Target, split_filters};
 use cumulus_etl::deid::{Anonymizer, Codebook};
 use cumulus_etl::fhir::ServerBase;
 use cumulus_etl::http::{recorded_url, show_url};
@@ -34,6 +34,12 @@ pub fn check(data: &[u8]) -> bool {
     for url in [base, reference] {
         check_recorded(url);
     }
+    // Filters are told apart, and nothing of them is lost.
+    let filters = split_filters(reference);
+    let dense =
+        |text: &str| text.chars().filter(|c| !c.is_whitespace() && *c != ',').collect::<String>();
+    assert_eq!(dense(&filters.concat()), dense(reference));
+    assert!(filters.iter().all(|filter| !filter.is_empty()), "{filters:?}");
 
     let codebook = Arc::new(Codebook::throwaway());
     let bases: Arc<[ServerBase]> = own.iter().cloned().collect();
@@ -101,6 +107,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let references = [
         "https://user:pw@EHR.example:443/fhir/Patient/p1/%24export;s=1?token=t&patient=p1#p1",
         "Transport/t1",
+        "Observation?category=a,b, Patient?active=true",
         "https://ehr.example/fhir/Patient/$export?_since=2024-01-02&_type=A,B%3Fc",
         "Patient/p1",
         "https://ehr.example/fhir/Patient/p1",
