@@ -4,8 +4,6 @@
 //! before there were markers is known by what is in it. Every command that writes to a folder asks
 //! here first; [`refuse`] changes nothing.
 
-use std::path::Path;
-
 use chrono::{SecondsFormat, Utc};
 
 use crate::config::OutputFormat;
@@ -73,6 +71,39 @@ pub fn refuse(folder: &Folder, what: &str, roles: &[Role]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a folder somewhere inside one that is in use as this: what is for OUTPUT's readers is read at
+/// any depth of it, and what is in PHI is not there to be shared. `what`: as for [`refuse`].
+///
+/// # Errors
+/// Exit 22.
+pub fn refuse_inside(folder: &Folder, what: &str, role: Role) -> Result<()> {
+    refuse_below(folder.above(), folder, what, role)
+}
+
+/// Refuses `folder` if one of these is in use as this.
+fn refuse_below(mut above: Vec<Folder>, folder: &Folder, what: &str, role: Role) -> Result<()> {
+    let marked = |above: &Folder| mark_of(above, role);
+    let Some((place, sign)) = above.iter().enumerate().find_map(|(at, f)| Some((at, marked(f)?)))
+    else {
+        return Ok(());
+    };
+    let above = above.swap_remove(place);
+    let why = match role {
+        Role::Output => {
+            "the OUTPUT folder '{}', where others read: patients' data and secrets do not belong there"
+        }
+        Role::Phi => "the PHI folder '{}', which is for secrets and is not shared",
+    };
+    let why = why.replace("{}", &above.to_string());
+    Err(Error::new(
+        Exit::ArgsConflict,
+        format!(
+            "{what} '{folder}' must not be in {why} ('{sign}' says what that folder is). Nothing was \
+             changed. Name a folder of its own"
+        ),
+    ))
+}
+
 /// Refuses a place for temporary files that is an OUTPUT folder, or inside one: others read there.
 ///
 /// # Errors
@@ -80,19 +111,29 @@ pub fn refuse(folder: &Folder, what: &str, roles: &[Role]) -> Result<()> {
 pub fn refuse_work_folder(wanted: Option<&str>) -> Result<()> {
     let Some(wanted) = wanted else { return Ok(()) };
     let work = Folder::open(wanted)?;
-    let is_output =
-        |path: &&Path| path.join(OUTPUT_MARKER).exists() || path.join(JOB_CONFIG).is_dir();
-    match work.local().and_then(|path| path.ancestors().find(is_output)) {
-        None => Ok(()),
-        Some(output) => Err(Error::new(
-            Exit::ArgsConflict,
-            format!(
-                "--work-dir '{work}' must not be in the OUTPUT folder '{}': temporary files of \
-                 patients' data would lie where others read. Name a folder of its own, or leave \
-                 the option out",
-                output.display()
-            ),
-        )),
+    if work.local().is_none() {
+        // That it must be local is for who makes it to say.
+        return Ok(());
+    }
+    let mut places = work.above();
+    places.insert(0, work.clone());
+    refuse_below(places, &work, "--work-dir", Role::Output)
+}
+
+/// The mark by which a folder above another is known as this. Only what nothing else is called by
+/// counts, and what cannot be looked at does not: rights to a bucket often begin further down.
+fn mark_of(folder: &Folder, role: Role) -> Option<&'static str> {
+    let has_file = |name: &str| matches!(folder.read(name), Ok(Some(_)));
+    let has_folder = |name: &str| match folder.local() {
+        Some(path) => path.join(name).is_dir(),
+        None => folder.child(name).list_direct().is_ok_and(|found| found != Default::default()),
+    };
+    match role {
+        Role::Output if has_file(OUTPUT_MARKER) => Some(OUTPUT_MARKER),
+        Role::Output if has_folder(JOB_CONFIG) => Some(JOB_CONFIG),
+        Role::Phi if has_file(PHI_MARKER) => Some(PHI_MARKER),
+        Role::Phi if has_file(CODEBOOK) && has_file(MAPPING) => Some(CODEBOOK),
+        Role::Output | Role::Phi => None,
     }
 }
 
@@ -238,6 +279,34 @@ mod tests {
         for part in ["OUTPUT 'memory:///", "a PHI folder", "'codebook.json'", "INPUT OUTPUT PHI"] {
             assert!(error.to_string().contains(part), "{part}: {error}");
         }
+    }
+
+    #[test]
+    fn folders_inside_others_are_known_by_the_marks_of_those() {
+        for (file, role) in [
+            ("lake/.cumulus-output", Role::Output),
+            ("lake/JobConfig/2024-01-01__00.00.00/job_config.json", Role::Output),
+            ("lake/.cumulus-phi", Role::Phi),
+        ] {
+            let other = if role == Role::Phi { Role::Output } else { Role::Phi };
+            let root = folder(&[file]);
+            for inside in ["lake/keys", "lake/a/b/c"] {
+                let inside = root.child(inside);
+                let error = refuse_inside(&inside, "DIR", role).unwrap_err();
+                assert_eq!(error.exit(), Exit::ArgsConflict, "{file}");
+                assert!(error.to_string().contains("/lake/'"), "{error}");
+                refuse_inside(&inside, "DIR", other).unwrap();
+            }
+            // The folder itself is for `refuse`, and its neighbours are nobody's business.
+            for outside in ["lake", "lake2/keys", "keys"] {
+                refuse_inside(&root.child(outside), "DIR", role).unwrap();
+            }
+        }
+        // A file that many things are called by is none.
+        let root = folder(&["project/codebook.json"]);
+        refuse_inside(&root.child("project/out"), "OUTPUT", Role::Phi).unwrap();
+        let root = folder(&["phi/codebook.json", "phi/codebook-cached-mappings.json"]);
+        refuse_inside(&root.child("phi/out"), "OUTPUT", Role::Phi).unwrap_err();
     }
 
     #[test]

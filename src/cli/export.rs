@@ -55,6 +55,7 @@ impl ExportArgs {
         let folder = local(&self.dir)?;
         let place = Folder::open(&folder.to_string_lossy())?;
         claim::refuse(&place, "DIR", &[Role::Phi, Role::Output])?;
+        claim::refuse_inside(&place, "DIR", Role::Output)?;
         ui::signals::install()?;
 
         let mut options = settings.options(&target, &RESOURCE_TYPES, bars)?;

@@ -67,6 +67,7 @@ impl InlineArgs {
         let folder = Folder::open_with(&self.dir, &store)?;
         // Notes are patients' data as it is.
         claim::refuse(&folder, "DIR", &[Role::Phi, Role::Output])?;
+        claim::refuse_inside(&folder, "DIR", Role::Output)?;
         ui::signals::install()?;
         // Of a bucket only what is in it tells.
         if !folder.exists() || folder.list_direct()? == Default::default() {

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tracing::info;
 
 use super::logging::LoggingArgs;
+use crate::claim::{self, Role};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::Secret;
 use crate::http::smart::{Algorithm, PrivateKey};
@@ -84,6 +85,8 @@ fn make(dir: &str, algorithm: Algorithm) -> Result<()> {
         let message = format!("'{folder}' is no local folder; keys are made where they are used");
         return Err(Error::new(Exit::ArgsInvalid, message));
     }
+    claim::refuse(&folder, "DIR", &[Role::Output])?;
+    claim::refuse_inside(&folder, "DIR", Role::Output)?;
     let taken = |name: &str| {
         let message = format!(
             "'{}' is there already, and is not overwritten: a server may know that key. Name \

@@ -16,6 +16,7 @@ use crate::table::{Shape, schema};
 pub fn init(output: &str, formats: &[OutputFormat], store: &StoreOptions) -> Result<()> {
     let output = Folder::open_with(output, store)?;
     claim::refuse(&output, "OUTPUT", &[Role::Phi])?;
+    claim::refuse_inside(&output, "OUTPUT", Role::Phi)?;
     let names: Vec<_> = RESOURCE_TYPES.iter().map(|name| name.to_lowercase()).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let tables = plan::with_completion(&names);

@@ -48,9 +48,16 @@ impl Places {
     pub(super) fn refuse_other_uses(&self) -> Result<()> {
         if let Some(folder) = &self.folder {
             claim::refuse(folder, "INPUT", &[Role::Phi, Role::Output])?;
+            claim::refuse_inside(folder, "INPUT", Role::Output)?;
         }
         claim::refuse(&self.output, "OUTPUT", &[Role::Phi])?;
-        claim::refuse(&self.phi, "PHI", &[Role::Output])
+        claim::refuse_inside(&self.output, "OUTPUT", Role::Phi)?;
+        claim::refuse(&self.phi, "PHI", &[Role::Output])?;
+        claim::refuse_inside(&self.phi, "PHI", Role::Output)?;
+        match &self.errors_to {
+            Some(folder) => claim::refuse_inside(folder, "--errors-to", Role::Output),
+            None => Ok(()),
+        }
     }
 
     /// Refuses folders inside each other where one of them would end up in the wrong hands.

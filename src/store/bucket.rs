@@ -94,6 +94,32 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
     Ok(Opened { store, url: folder_url(url, &prefix), prefix })
 }
 
+/// Whether the second of two folders' URLs is the first one, or below it, by whatever name.
+pub(super) fn is_within(own: &Url, other: &Url) -> bool {
+    if other.as_str().starts_with(own.as_str()) {
+        return true;
+    }
+    let (Some(own_place), Some(other_place)) = (azure(own), azure(other)) else { return false };
+    // Which account is meant where none is named, only the environment knows.
+    let same = |one: Option<&str>, two: Option<&str>| match (one, two) {
+        (Some(one), Some(two)) => one.eq_ignore_ascii_case(two),
+        _ => true,
+    };
+    own_place.0 == other_place.0
+        && same(own_place.1, other_place.1)
+        && other.path().starts_with(own.path())
+}
+
+/// The container of a folder at Azure, which has two ways to name one, and its account if it is named.
+fn azure(url: &Url) -> Option<(&str, Option<&str>)> {
+    let host = url.host_str()?;
+    match (url.scheme(), url.username()) {
+        ("az", _) | ("abfss", "") => Some((host, None)),
+        ("abfss", container) => Some((container, host.split('.').next())),
+        _ => None,
+    }
+}
+
 /// As the library reads it.
 fn seconds(time: Duration) -> String {
     format!("{} seconds", time.as_secs().max(1))
@@ -149,4 +175,37 @@ fn aws(options: &StoreOptions) -> Result<Arc<Aws>> {
     let aws = Arc::new(Aws::load(options)?);
     known.push((options.clone(), aws.clone()));
     Ok(aws)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_at_azure_is_the_same_by_either_of_its_names() {
+        let within = |own: &str, other: &str| {
+            is_within(&Url::parse(own).unwrap(), &Url::parse(other).unwrap())
+        };
+        const WHOLE: &str = "abfss://lake@site.dfs.core.windows.net";
+        for (own, other, same) in [
+            ("az://lake/out/".to_owned(), format!("{WHOLE}/out/phi/"), true),
+            (format!("{WHOLE}/out/"), "az://lake/out/".to_owned(), true),
+            (
+                format!("{WHOLE}/out/"),
+                "abfss://lake@SITE.blob.core.windows.net/out/x/".into(),
+                true,
+            ),
+            (format!("{WHOLE}/out/"), "abfss://lake@other.dfs.core.windows.net/out/".into(), false),
+            ("az://lake/out/".to_owned(), format!("{WHOLE}/out2/"), false),
+            (
+                "az://lake/out/".to_owned(),
+                "abfss://phi@site.dfs.core.windows.net/out/".into(),
+                false,
+            ),
+            ("s3://lake/out/".to_owned(), "gs://lake/out/".into(), false),
+            ("s3://lake/out/".to_owned(), "s3://lake/out/phi/".into(), true),
+        ] {
+            assert_eq!(within(&own, &other), same, "{own} {other}");
+        }
+    }
 }

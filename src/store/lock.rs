@@ -67,6 +67,20 @@ impl Folder {
     }
 }
 
+/// Opens a file that a user names, or that lies where others can put one, to read it. Links are
+/// followed; anything but a file is an error: to open a pipe can take for ever.
+///
+/// # Errors
+/// As [`File::open`], and for what is no file.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no plain file")),
+    }
+}
+
 /// Opens a plain file, to read it or, made where there is none, to write it. Anything else is an
 /// error: a pipe would hold up who opens it, and a link lead to a stranger's file.
 pub(super) fn open_plain(path: &Path, write: bool) -> io::Result<File> {

@@ -48,7 +48,7 @@ use crate::threads::{Pool, Thread};
 pub use download::{Reader, Requested};
 pub(crate) use explain::plain;
 pub use hold::{Hold, Sharing};
-pub use lock::Lock;
+pub use lock::{Lock, open_file};
 pub use mounts::{Mount, Mounts};
 pub use options::StoreOptions;
 pub(crate) use profile::unreadable_profile;
@@ -244,7 +244,7 @@ impl Folder {
     /// Whether `other` is this folder or below it, by whatever name: a folder may be mounted at two
     /// places.
     pub fn contains(&self, other: &Self) -> bool {
-        if other.url.as_str().starts_with(self.url.as_str()) {
+        if bucket::is_within(&self.url, &other.url) {
             return true;
         }
         let (Some(own), Some(other)) = (&self.local, &other.local) else { return false };
@@ -254,6 +254,28 @@ impl Folder {
         };
         let own = identity(own);
         own.is_some() && other.ancestors().any(|above| identity(above) == own)
+    }
+
+    /// The folders above this one, the nearest first; in a bucket also those that are not there.
+    pub fn above(&self) -> Vec<Self> {
+        if let Some(path) = &self.local {
+            let above = path.ancestors().skip(1).filter(|above| above.is_dir());
+            return above.filter_map(|above| Self::open_local(above, self.parts).ok()).collect();
+        }
+        let parts: Vec<_> = self.prefix.parts().collect();
+        let prefix_of = |depth: usize| {
+            let mut above = self.clone();
+            above.prefix = Path::from_iter(parts[..depth].iter().cloned());
+            if let Ok(mut segments) = above.url.path_segments_mut() {
+                segments.pop_if_empty();
+                for _ in depth..parts.len() {
+                    segments.pop();
+                }
+                segments.push("");
+            }
+            above
+        };
+        (0..parts.len()).rev().map(prefix_of).collect()
     }
 
     /// Whether a local folder exists; buckets have no folders, so always true there.

@@ -125,6 +125,59 @@ fn every_command_that_writes_asks_what_a_folder_is_for() {
 }
 
 #[test]
+fn secrets_are_refused_inside_an_output_of_any_run_and_an_output_inside_any_phi() {
+    let site = site();
+    site.run(&["--output-format=ndjson"]);
+    site.file("out/raw/p.ndjson", format!("{}\n", patient("p", "x")));
+    symlink(site.path("out/raw"), site.path("link")).unwrap();
+    let url = format!("file://{}", site.arg("out/err"));
+    let url = format!("--errors-to={url}");
+    for made_before in [false, true] {
+        if made_before {
+            without_markers(&site);
+        }
+        let before = site.listing("");
+        for command in [
+            &["keys", "new", "out"][..],
+            &["keys", "new", "out/keys"],
+            &["keys", "new", "link/a/b"],
+            &["in", "new", "out/phi"],
+            &["in", "new", "link"],
+            &["in", "new", "out/patient/phi", "--check"],
+            &["out/raw", "new", "new-phi"],
+            &["in", "new", "new-phi", "--errors-to=out/err"],
+            &["in", "new", "new-phi", "--errors-to=link/../err"],
+            &["in", "new", "new-phi", &url],
+            &["in", "new", "new-phi", "--work-dir=link/w"],
+            &["http://127.0.0.1:9/fhir", "new", "new-phi", "--export-to=out/new"],
+            &["export", "http://127.0.0.1:9/fhir", "out/new"],
+            &["inline", "out/raw", "--fhir-url=http://127.0.0.1:9/fhir"],
+            &["study", "build", "-t", "core", "--database=out/db", "--load-ndjson-dir=in"],
+            &["in", "phi/out", "new-phi"],
+            &["in", "phi/rejected/out", "new-phi", "--check"],
+            &["init", "phi/out"],
+            &["convert", "out", "phi/out"],
+        ] {
+            let ended = end(site.command().args(command).args(match command[0] {
+                "in" | "out/raw" => &GROUP[..],
+                _ => &[],
+            }));
+            assert_eq!(ended.code, Some(22), "{command:?}: {}", ended.err);
+            assert_eq!(site.listing(""), before, "{command:?}");
+        }
+    }
+    // Beside them is where they belong; tables of studies are no secrets.
+    for command in [
+        &["keys", "new", "phi/keys"][..],
+        &["in", "out2", "phi2", "--errors-to=err", "--work-dir=w", GROUP[0], GROUP[1]],
+        &["study", "sql", "SELECT 1", "--database=out/db", "--lake=out"],
+    ] {
+        let ended = end(site.command().args(command));
+        assert_eq!(ended.code, Some(0), "{command:?}: {}", ended.err);
+    }
+}
+
+#[test]
 fn folders_inside_input_are_refused() {
     let site = site();
     fs::create_dir_all(site.path("in/below/phi")).unwrap();
