@@ -31,7 +31,7 @@ pub use credentials::Credentials;
 pub use error::{Error, Result, StatusError};
 pub use form::{Answer, File, Poster, SendError};
 pub use outcome::outcome_text;
-pub use recorded::{recorded_parameter, recorded_url};
+pub use recorded::{recorded_parameter, recorded_request, recorded_url};
 pub use redact::{Redactor, show_url};
 pub use request::Request;
 pub use response::Response;

@@ -90,18 +90,22 @@ impl Redactor {
     }
 }
 
-/// Replaces `word` where it stands alone: the patient `1` is no part of the status `410`.
+/// Replaces `word` where it stands alone: the patient `1` is no part of the status `410`. Letters of
+/// ASCII have no case: a server that looks for `mrn-1a` may say that it was asked for `MRN-1A`.
 fn without_word(text: &str, word: &str) -> String {
     let inner = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    // As long as the texts, so that places in them are the same.
+    let (folded, sought) = (text.to_ascii_lowercase(), word.to_ascii_lowercase());
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(start) = rest.find(word) {
-        let (before, after) = (&rest[..start], &rest[start + word.len()..]);
+    while let Some(start) = folded[folded.len() - rest.len()..].find(&sought) {
+        let (before, found) = (&rest[..start], &rest[start..start + word.len()]);
+        let after = &rest[start + word.len()..];
         clean.push_str(before);
         // Both ends matter only where the word's own end is a part of words.
         let joined = inner(word.chars().next()) && inner(clean.chars().next_back())
             || inner(word.chars().next_back()) && inner(after.chars().next());
-        clean.push_str(if joined { word } else { HIDDEN });
+        clean.push_str(if joined { found } else { HIDDEN });
         rest = after;
     }
     clean.push_str(rest);
@@ -187,6 +191,10 @@ mod tests {
                 "https://ehr/$export?_typeFilter=Observation%3Fpatient%3D17%26code%3Dx",
                 "https://ehr/$export?_typeFilter=***",
             ),
+            (
+                "https://ehr/%24Export;s=1?_typeFilter=MRN",
+                "https://ehr/%24Export;s=1?_typeFilter=***",
+            ),
         ];
         for (url, expected) in pairs {
             assert_eq!(shown(url), expected);
@@ -220,6 +228,7 @@ mod tests {
         redactor.hide("s3cr+t=");
         redactor.hide("");
         assert_eq!(redactor.clean("no Patient/1, but Patient/17"), "no ***, but Patient/17");
+        assert_eq!(redactor.clean("é PATIENT/1 Patient/17 patient/1"), "é *** Patient/17 ***");
         assert_eq!(redactor.clean("password 's3cr+t='"), "password '***'");
     }
 

@@ -177,6 +177,12 @@ fn a_log_is_read_however_it_was_written() {
             "2016-12-31T23:59:59.999Z",
         ),
         (
+            "{\"eventId\":\"kickoff\",\"eventDetail\":{\"exportUrl\":\"https://h/Group/g;session=7/$export\"}}\n\
+             {\"eventId\":\"status_complete\",\"eventDetail\":{\"transactionTime\":\"2024-08-06\"}}",
+            "g",
+            "2024-08-06T00:00:00Z",
+        ),
+        (
             "{\"eventId\":\"kickoff\",\"eventDetail\":{\"exportUrl\":\"https://h/Patient/p/$export\"}}\n\
              {\"eventId\":\"status_complete\",\"eventDetail\":{\"transactionTime\":\"2024-08-06T18:12:57.5+0000\"}}",
             "",
