@@ -7,21 +7,23 @@
 use std::io::BufReader;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{Schema, SchemaRef};
-use serde_json::Value;
+use bytes::Bytes;
+use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::Forms;
 use super::plan::{self, TablePlan};
 use super::records;
 use super::scrubbing::{Source, scrub_table};
-use crate::bounded::{LONGEST_LINE, Line, read_line};
+use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::config::OutputFormat;
 use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::{Anonymizer, Codebook, Scrubber};
 use crate::error::{Context, Error, Exit, Result};
+use crate::http::recorded_url;
 use crate::input::chunks::text_of_line;
 use crate::input::{Ahead, InputFile};
 use crate::memory::budget;
@@ -33,6 +35,11 @@ use crate::output::{Sink, SinkOptions, Sinks, completion, delta, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{find_field, schema};
 use crate::ui::{Progress, counted, were};
+
+/// The column of completion tables, and the member of a run's record, with an export's URL.
+const EXPORT_URL: &str = "export_url";
+/// Bytes that a completion row, or the record of a run, may take as a tree.
+const LARGEST_RECORD: usize = 16 << 20;
 
 /// Converts `original` into Delta tables below `target`.
 pub fn convert(
@@ -68,6 +75,7 @@ pub fn convert(
         ));
     }
     claim::refuse(&target, "TARGET", &[Role::Phi])?;
+    claim::refuse_inside(&target, "TARGET", Role::Phi)?;
     let formats = [OutputFormat::Deltalake];
     let names = plan::with_completion(&folders.iter().map(String::as_str).collect::<Vec<_>>());
     let check = || {
@@ -190,10 +198,11 @@ impl Converter<'_> {
         let folder = self.from.child(name);
         let mut copy = Copy::new(self.work, columns);
         if delta::exists(&folder)? {
-            delta::read(&folder, &mut |batch| copy.add(batch))?;
+            delta::read(&folder, &mut |batch| copy.add(without_secrets(batch)?))?;
         } else {
+            let mut add = |batch| copy.add(without_secrets(batch)?);
             for (file, _) in self.ndjson_files(name)? {
-                text_rows(self.from, &file, &schema, &mut |batch| copy.add(batch))?;
+                text_rows(self.from, &file, &schema, &mut add)?;
             }
         }
         copy.write(sink, name, columns, Merge::InsertOnly)
@@ -321,7 +330,7 @@ fn text_rows(
             continue;
         }
         // The last row of a file that was cut off.
-        let Ok(row) = serde_json::from_slice::<Value>(text) else {
+        let Ok(row) = bounded::json::parse(text, LARGEST_RECORD) else {
             unreadable += 1;
             continue;
         };
@@ -350,13 +359,42 @@ fn finish(builders: &mut [StringBuilder], schema: &SchemaRef) -> Result<RecordBa
     RecordBatch::try_new(schema.clone(), columns.collect()).context("cannot make completion rows")
 }
 
+/// Completion rows with what may be recorded of an export's URL: other programs, and older versions of
+/// this one, have written all of it.
+fn without_secrets(batch: RecordBatch) -> Result<RecordBatch> {
+    let schema = batch.schema();
+    let Some(index) = find_field(schema.fields(), EXPORT_URL) else { return Ok(batch) };
+    let mut columns = batch.columns().to_vec();
+    let Some(urls) = columns[index].as_string_opt::<i32>() else { return Ok(batch) };
+    let recorded: StringArray = urls.iter().map(|url| url.and_then(recorded_or_empty)).collect();
+    columns[index] = Arc::new(recorded);
+    RecordBatch::try_new(schema, columns).context("cannot make completion rows")
+}
+
+/// What may be recorded of an export's URL; that there was none stays.
+fn recorded_or_empty(url: &str) -> Option<String> {
+    if url.is_empty() { Some(String::new()) } else { recorded_url(url) }
+}
+
+/// The record of a run with what may be recorded of its export's URL. As it is, if it cannot be read.
+fn record_without_secrets(bytes: Bytes) -> Result<Bytes> {
+    let Ok(mut record) = bounded::json::parse(&bytes, LARGEST_RECORD) else { return Ok(bytes) };
+    let Some(url) = record.get(EXPORT_URL).and_then(Value::as_str) else { return Ok(bytes) };
+    let recorded = recorded_or_empty(url);
+    if recorded.as_deref() == Some(url) {
+        return Ok(bytes);
+    }
+    record[EXPORT_URL] = json!(recorded);
+    Ok(serde_json::to_vec_pretty(&record).context("cannot write the record of a run")?.into())
+}
+
 /// The records of former runs come along: they hold the codebook's ID.
 fn copy_records(from: &Folder, target: &Folder) -> Result<()> {
     let (from, target) = (from.child(JOB_CONFIG), target.child(JOB_CONFIG));
     target.create()?;
     for entry in from.list()? {
         if let Some(bytes) = from.read(&entry.name)? {
-            target.write(&entry.name, bytes)?;
+            target.write(&entry.name, record_without_secrets(bytes)?)?;
         }
     }
     Ok(())

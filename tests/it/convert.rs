@@ -200,3 +200,42 @@ fn tables_of_cumulus_etl_are_carried_on_or_converted() {
     };
     assert!(log("out") && !log("converted"));
 }
+
+#[test]
+fn what_other_programs_recorded_of_an_exports_url_is_not_copied() {
+    let told =
+        "https://user:pw@ehr.example/fhir/Group/g/$export?patient=MRN-1&token=t0ken&_type=Doe";
+    let kept = "https://ehr.example/fhir/Group/g/$export";
+    for format in ["ndjson", "deltalake"] {
+        let site = Site::new();
+        site.rows("p.ndjson", &[patient("a", "x")]);
+        site.run(&["--output-format=ndjson"]);
+        let row = json!({"table_name": "patient", "group_name": "g", "export_url": told,
+            "export_time": "2024-01-01T00:00:00+00:00", "etl_time": "2024-01-01T00:00:00+00:00"});
+        site.file("out/etl__completion/etl__completion.000.ndjson", format!("{row}\n"));
+        let record = json!({"codebook_id": "c", "export_url": told, "comment": "é"});
+        site.file("out/JobConfig/2020-01-01__00.00.00/job_config.json", record.to_string());
+        site.file("out/JobConfig/2020-01-01__00.00.00/notes.txt", "as it is");
+        let ended = convert(&site, "out", "one");
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let (from, to) = match format {
+            "ndjson" => ("out", "one"),
+            // Of what an older version has made of these already.
+            _ => {
+                site.file("one/JobConfig/2020-01-01__00.00.00/job_config.json", record.to_string());
+                ("one", "two")
+            }
+        };
+        if from == "one" {
+            let ended = convert(&site, from, to);
+            assert_eq!(ended.code, Some(0), "{}", ended.err);
+        }
+        let rows = site.table(to, "deltalake", "etl__completion");
+        assert_eq!(rows[0]["export_url"], kept, "{format}");
+        let folder = site.path(&format!("{to}/JobConfig/2020-01-01__00.00.00"));
+        let copied = crate::support::json_file(&folder.join("job_config.json"));
+        assert_eq!(copied["export_url"], kept);
+        assert_eq!((&copied["codebook_id"], &copied["comment"]), (&json!("c"), &json!("é")));
+        assert_eq!(fs::read_to_string(folder.join("notes.txt")).unwrap(), "as it is");
+    }
+}
