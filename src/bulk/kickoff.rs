@@ -16,7 +16,7 @@ use super::{Options, Target};
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{CONTENT_LOCATION, HeaderMap, HeaderName};
 use crate::http::{
-    self, Capabilities, Client, Method, Pace, recorded_parameter, recorded_url, show_url,
+    self, Capabilities, Client, Method, Pace, recorded_parameter, recorded_request, show_url,
 };
 use crate::stop::Writer;
 
@@ -137,7 +137,7 @@ fn detail(
     let of =
         |part: fn(&Capabilities) -> &Option<String>| capabilities.and_then(|c| part(c).clone());
     json!({
-        "exportUrl": recorded_url(kickoff.url.as_str()),
+        "exportUrl": recorded_request(&kickoff.url, client.base()),
         "softwareName": of(|c| &c.software_name),
         "softwareVersion": of(|c| &c.software_version),
         "softwareReleaseDate": of(|c| &c.software_release_date),
@@ -153,7 +153,7 @@ fn detail(
 pub(super) fn log_taken_up(log: &Log, target: &Target, request: Option<&str>) {
     let url = request.and_then(|url| Url::parse(url).ok()).unwrap_or_else(|| target.export_url());
     let parameters = recorded_parameters(url.query_pairs().into_owned());
-    let recorded = recorded_url(url.as_str());
+    let recorded = recorded_request(&url, &target.base);
     log.event("kickoff", json!({"exportUrl": recorded, "requestParameters": parameters}));
 }
 
@@ -185,6 +185,10 @@ pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) ->
         let (what, exit, passing) = match timeout(PATIENCE, sent).await {
             Ok(Ok(_)) => return Ending::Ended,
             Ok(Err(error)) => match error.status() {
+                // Without credentials, some servers deny that there is anything.
+                Some(404) if error.is_withheld() => {
+                    return Ending::Unknown(error.to_string(), Exit::BulkFailed);
+                }
                 Some(404 | 410) => return Ending::Ended,
                 Some(400 | 402 | 405..=407 | 409 | 411..=428 | 430..=499 | 501 | 505) => {
                     return Ending::Refused(error);

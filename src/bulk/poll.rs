@@ -20,8 +20,8 @@ use crate::http::{self, Method, SHORTEST_WAIT, TokenUse, show_url};
 use crate::text::escape_controls;
 use crate::ui::counted;
 
-/// The longest manifest page: some list a hundred thousand files.
-const LONGEST_MANIFEST: usize = 256 << 20;
+/// The longest manifest page, in bytes: some list a hundred thousand files, with signed URLs.
+const LONGEST_MANIFEST: usize = 128 << 20;
 /// The longest answer that says "not yet".
 const LONGEST_PROGRESS: usize = 1 << 20;
 /// What the status is asked for as, and then where the server does not have it so.
@@ -178,6 +178,10 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
                         let headers = answer.map(|answer| answer.headers.clone());
                         let wait = job.options.pace.poll(&headers.unwrap_or_default());
                         (Some(error), wait)
+                    }
+                    // Without credentials, some servers deny that there is anything.
+                    Some(404) if lost > 0 && error.is_withheld() => {
+                        return Err(Failure::Stuck(failed(error)));
                     }
                     Some(404 | 410) if lost > 0 => return Err(Failure::Gone(failed(error))),
                     Some(404 | 410) => {

@@ -114,6 +114,11 @@ impl Error {
         }
     }
 
+    /// Whether the server answered without having seen credentials that there are.
+    pub fn is_withheld(&self) -> bool {
+        self.answer().is_some_and(|answer| answer.withheld.is_some())
+    }
+
     /// Whether it is for want of credentials that the server accepts.
     pub fn is_auth(&self) -> bool {
         match self {

@@ -221,6 +221,44 @@ fn a_status_url_of_another_origin_gets_no_token_and_the_message_says_why() {
 }
 
 #[test]
+fn an_export_that_is_denied_without_credentials_is_not_forgotten() {
+    let site = Site::new();
+    let server = ehr(small());
+    let other = Server::start_tls(small());
+    let place = format!("{}/fhir/jobs/7", other.origin());
+    server.fault(
+        "GET",
+        "$export",
+        9,
+        Fault::Answer(202, vec![("content-location", place)], Default::default()),
+    );
+    let certificates: Vec<_> = [&server, &other].map(Server::certificate).to_vec();
+    let again = |options: &[&str]| {
+        let options = [BEARER, options].concat();
+        end(trust(&mut export(&site, &server, &options), &site, &certificates))
+    };
+    other.fault("GET", "jobs/7", 99, Fault::status(404));
+    other.fault("DELETE", "jobs/7", 99, Fault::status(404));
+    // The server knows it, and does not say so to strangers.
+    for options in [&[][..], &[], &["--cancel"], &["--cancel"]] {
+        let ended = again(options);
+        assert_eq!(ended.code, Some(16), "{options:?}: {}", ended.err);
+        assert!(ended.err.contains("--token-host"), "{options:?}: {}", ended.err);
+        assert!(!ended.err.contains("has ended"), "{options:?}: {}", ended.err);
+        assert_eq!(server.seen("GET", "$export").len(), 1, "{options:?}");
+    }
+    // With credentials its word counts.
+    let named = format!("--token-host={}", &other.origin()["https://".len()..]);
+    let ended = again(&["--cancel", &named]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains("The export has ended on the server"), "{}", ended.err);
+    assert_eq!(
+        shown(&other.seen("DELETE", "jobs/7")).last(),
+        Some(&format!("Bearer {TOKEN}").as_str())
+    );
+}
+
+#[test]
 fn signed_links_come_without_a_token_wherever_they_are() {
     let site = Site::new();
     let other = Server::start_tls(store());
