@@ -3,6 +3,7 @@
 //! A length that another program states, or the size that a compressed file unpacks to, must never
 //! decide how much memory this process uses. Every reader of foreign data takes its bound from here.
 
+pub mod json;
 pub mod parquet;
 
 use std::io::{self, BufRead, Read};

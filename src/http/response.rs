@@ -10,6 +10,7 @@ use url::Url;
 
 use super::request::transport;
 use super::{Client, Error, Result, StatusError, outcome_text, show_url};
+use crate::bounded::json;
 
 /// As much of an error's body is kept, in bytes.
 const ERROR_BODY: usize = 64 << 10;
@@ -20,11 +21,8 @@ const LONGEST_ERROR: Duration = Duration::from_secs(30);
 const LONGEST_BODY: Duration = Duration::from_secs(15 * 60);
 /// What some servers begin a text with; JSON has no place for it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Parses a body as JSON, with or without a byte order mark.
-pub(super) fn parse_json(body: &[u8]) -> serde_json::Result<Value> {
-    serde_json::from_slice(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body))
-}
+/// Bytes that the tree of an answer's JSON may take, however short the answer must be.
+const LEAST_TREE: usize = 16 << 20;
 
 /// An answer with a status below 400, whose body has yet to come.
 #[derive(Debug)]
@@ -95,13 +93,19 @@ impl Response {
         Ok(body.freeze())
     }
 
-    /// The whole body as JSON, which must have at most `limit` bytes. A byte order mark at its
-    /// start is left out.
+    /// The whole body as JSON, which must have at most `limit` bytes, and as a tree take at most
+    /// four times as many. A byte order mark at its start is left out.
     pub async fn json(self, limit: usize) -> Result<Value> {
         let url = show_url(&self.url);
         let body = self.bytes(limit).await?;
-        // The parser's words are of JSON's grammar and have no values.
-        parse_json(&body).map_err(|error| Error::NotJson { url, what: error.to_string() })
+        let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
+        json::parse(text, limit.saturating_mul(4).max(LEAST_TREE)).map_err(|fault| match fault {
+            json::Fault::NotJson(error) => Error::NotJson { url, what: error.to_string() },
+            json::Fault::TooLarge => {
+                let what = "there is more in it than in any answer that is of use".to_owned();
+                Error::Unusable { url, what }
+            }
+        })
     }
 
     /// Makes an error of a status of 400 or more.

@@ -224,6 +224,18 @@ fn a_body_that_is_too_long_is_refused() {
 }
 
 #[test]
+fn a_body_that_would_take_many_times_its_size_is_refused() {
+    for one in ["[],", "{\"a\":0},", "[[0]],"] {
+        let body = format!("[{}0]", one.repeat((1 << 20) / one.len() - 1));
+        let server = ehr(move |_| Answer::new(200, body.as_str()));
+        let client = client_of(&server, &Credentials::default());
+        let request = client.request(Method::GET, client.url("a"));
+        let error = block_on(async { request.send().await?.json(1 << 20).await }).unwrap_err();
+        assert!(matches!(error, Error::Unusable { .. }), "{one}: {error}");
+    }
+}
+
+#[test]
 fn answers_are_compressed_unless_their_bytes_count() {
     let zipped = {
         use std::io::Write;

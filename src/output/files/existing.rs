@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use super::FileFormat;
-use crate::bounded::{LONGEST_LINE, Line, read_line};
+use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::error::{Context, Result};
 use crate::input::chunks::text_of_line;
 use crate::memory::budget;
@@ -17,6 +17,9 @@ use crate::output::rows::{Bitmap, Change, key};
 use crate::output::table::TableRun;
 use crate::store::{Folder, Reader};
 use crate::table::find_field;
+
+/// Bytes that a row of a completion table may take as a tree.
+const LARGEST_ROW: usize = 1 << 20;
 
 /// A table's files with their numbers, in order.
 pub(super) fn files(folder: &Folder, table: &str, extension: &str) -> Result<Vec<(usize, String)>> {
@@ -196,7 +199,7 @@ fn keys_of_ndjson(
             Line::TooLong => readable = Readable::InPart,
             Line::Whole => {
                 let text = text_of_line(&line);
-                match serde_json::from_slice::<Value>(text) {
+                match bounded::json::parse(text, LARGEST_ROW) {
                     _ if text.is_empty() => {}
                     Ok(row) if row.is_object() => {
                         let text = |name: &&str| {
