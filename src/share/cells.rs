@@ -17,10 +17,16 @@ pub enum Formulas {
 impl Formulas {
     /// A cell as it is written.
     pub fn cell(self, text: &str) -> Cow<'_, str> {
-        match self == Self::Escape && is_formula(text) {
-            true => Cow::Owned(format!("'{text}")),
-            false => Cow::Borrowed(text),
+        if self == Self::Keep || !pieces(text).any(is_formula) {
+            return Cow::Borrowed(text);
         }
+        let escaped = pieces(text).map(|piece| match (is_formula(piece), at_sign(piece)) {
+            (false, _) => piece.to_owned(),
+            // At the beginning of the cell, so that no blank hides it.
+            (true, _) if piece.as_ptr() == text.as_ptr() => format!("'{piece}"),
+            (true, at) => format!("{}'{}", &piece[..at], &piece[at..]),
+        });
+        Cow::Owned(escaped.collect())
     }
 
     /// Whether cells of a type need not be looked at: they are numbers and times.
@@ -32,15 +38,31 @@ impl Formulas {
 /// Whether a spreadsheet could take a text for a formula: it begins with a sign that begins one, in
 /// any width, or with what a spreadsheet leaves out before it. A number does not count.
 fn is_formula(text: &str) -> bool {
-    // A mark of UTF-8, and blanks of no width, are not seen.
-    let seen = text.trim_start_matches(['\u{feff}', '\u{200b}', '\0']);
+    let seen = &text[at_sign(text)..];
     match seen.chars().next() {
-        Some('=' | '@' | '\t' | '\r' | '\n' | '＝' | '＠' | '＋' | '－') => true,
+        Some('\t' | '\r' | '\n') => true,
+        Some('=' | '@' | '＝' | '＠' | '＋' | '－') => true,
         // The minus of mathematics, and its small and superscript forms, become one.
         Some('−' | '﹣' | '﹢' | '﹦' | '﹫') => true,
-        Some('+' | '-') => !is_number(seen),
+        Some('+' | '-') => !is_number(seen.trim_end_matches(';').trim_end()),
         _ => false,
     }
+}
+
+/// The parts of a text that could become cells of their own: where a comma is the decimal sign,
+/// spreadsheets take `;` for what is between cells, and quotes do not hold them together.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(';')
+}
+
+/// Where a text's first sign is. A mark of UTF-8, and blanks of any width, are not seen, nor is a quote
+/// that a cell may begin with.
+fn at_sign(text: &str) -> usize {
+    let hidden = |c: char| {
+        matches!(c, '\u{feff}' | '\u{200b}' | '\0' | '"')
+            || c.is_whitespace() && !matches!(c, '\t' | '\r' | '\n')
+    };
+    text.len() - text.trim_start_matches(hidden).len()
 }
 
 /// A number as people write it: a sign, digits, a point, an exponent.
@@ -71,6 +93,11 @@ mod tests {
             "-",
             "+1-1",
             "-inf",
+            " =1+1",
+            "\u{a0}@SUM(1)",
+            "\u{3000}＝1",
+            " -x",
+            "\"=1+1\"",
         ] {
             assert_eq!(Formulas::Escape.cell(text), format!("'{text}"));
             assert_eq!(Formulas::Keep.cell(text), text);
@@ -78,7 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn what_another_separator_makes_a_cell_is_shown_as_text_too() {
+        for (text, shown) in [
+            ("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"),
+            ("x; \"@SUM(1)\"", "x; \"'@SUM(1)\""),
+            (";;+a;-1", ";;'+a;-1"),
+            ("=1;=2", "'=1;'=2"),
+        ] {
+            assert_eq!(Formulas::Escape.cell(text), shown);
+        }
+    }
+
+    #[test]
     fn other_texts_stay_as_they_are() {
+        for text in ["x; y", "x;-5", "x; -5; 6", "a;", ";", " x", "\"x\"", " -1 "] {
+            assert_eq!(Formulas::Escape.cell(text), text);
+        }
         for text in ["", "a=b", "-1", "+1.5", "-1e-5", "1-2", "'=1", "x@y", "J45-46", "–", "{=1}"]
         {
             assert_eq!(Formulas::Escape.cell(text), text);

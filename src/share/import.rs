@@ -11,7 +11,7 @@ use super::manifest::{self, IDENTIFIED};
 use super::unpack::Unpacking;
 use crate::bounded;
 use crate::error::{Context, Error, Exit, Result};
-use crate::store::WorkFolder;
+use crate::store::{WorkFolder, open_file};
 use crate::study::StudyName;
 use crate::study::engine::{Engine, Start, TableInfo};
 use crate::study::manifest::prefix_fault;
@@ -41,7 +41,7 @@ pub fn import(
     let refuse = |why: String| {
         Error::new(Exit::StudyInvalid, format!("'{}' is not imported: {why}", path.display()))
     };
-    let file = File::open(path).with_context(|| format!("cannot read '{}'", path.display()))?;
+    let file = open_file(path).with_context(|| format!("cannot read '{}'", path.display()))?;
     let mut zip = ZipArchive::new(file).map_err(|_| refuse("it is no zip".to_owned()))?;
     let (study, members) = members(&mut zip).map_err(refuse)?;
     let manifest = zip.by_name(manifest::FILE_NAME).ok().map(manifest::notes).transpose();
@@ -84,7 +84,7 @@ pub fn import(
 }
 
 fn reader(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = File::open(path).with_context(|| format!("cannot read '{}'", path.display()))?;
+    let file = open_file(path).with_context(|| format!("cannot read '{}'", path.display()))?;
     bounded::parquet::reader(file)
 }
 

@@ -363,3 +363,50 @@ fn exports_at_once_leave_whole_ones() {
     }
     assert!(children(&site.path("out")).iter().all(|name| name == "s" || name == ".s.lock"));
 }
+
+#[test]
+fn what_is_no_file_is_neither_imported_nor_sent_and_holds_up_nobody() {
+    let site = Site::new();
+    fs::create_dir_all(site.path("out/s")).unwrap();
+    for kind in ["pipe", "link to a pipe", "device", "folder"] {
+        let path = site.path("out/s/s.zip");
+        match kind {
+            "device" => std::os::unix::fs::symlink("/dev/zero", &path).unwrap(),
+            "folder" => fs::create_dir(&path).unwrap(),
+            _ => {
+                let pipe = if kind == "pipe" { path.clone() } else { site.path("pipe") };
+                let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+                assert!(made.success());
+                if pipe != path {
+                    std::os::unix::fs::symlink(pipe, &path).unwrap();
+                }
+            }
+        }
+        let imported = run(&site, &["import", "-a", &site.arg("out/s/s.zip")]);
+        assert_eq!(imported.code, Some(70), "{kind}: {imported:?}");
+        let mut upload = site.command();
+        let ended = end(upload.args(["study", "upload", "-t", "s", "out", "--preview"]));
+        assert_eq!(ended.code, Some(70), "{kind}: {ended:?}");
+        for err in [imported.err, ended.err] {
+            assert!(err.contains("is no plain file"), "{kind}: {err}");
+        }
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
+    }
+}
+
+#[test]
+fn counts_of_few_do_not_leave_whatever_the_table_is_exported_as() {
+    for kind in ["export:flat", "export:meta", "export:counts"] {
+        let site = Site::new();
+        let sql = "CREATE TABLE s__few AS SELECT birthdate AS year, count(*) AS \"CNT\" FROM patient \
+                   GROUP BY birthdate;\n";
+        built(&site, &format!("{PATIENTS}{sql}"), NO_COUNTS);
+        exporting(&site, kind, &["s__few"]);
+        let ended = export(&site, &[]);
+        assert_eq!(ended.code, Some(72), "{kind}: {ended:?}");
+        assert!(ended.err.contains("2 of its cells count fewer than 10"), "{kind}: {}", ended.err);
+        assert!(!site.path("out/s/s.zip").exists(), "{kind}");
+        let ended = export(&site, &["--allow-small-cells", "s__few"]);
+        assert_eq!(ended.code, Some(0), "{kind}: {ended:?}");
+    }
+}

@@ -18,9 +18,9 @@ use crate::bounded;
 use crate::error::{Context, Error, Exit, Result};
 use crate::http;
 use crate::share::manifest::{self, IDENTIFIED};
-use crate::share::screen::{Allowed, LEAST, Pieces, Screen, holds_id, is_count};
+use crate::share::screen::{Allowed, LEAST, Pieces, Screen, holds_id};
 use crate::share::unpack::Unpacking;
-use crate::store::{Folder, WorkFolder};
+use crate::store::{Folder, WorkFolder, open_file};
 
 /// Parts of names that say that a member holds no line-level data.
 const SHARED: [&str; 4] = [".cube.", ".annotated_cube.", ".flat.", ".meta."];
@@ -142,7 +142,7 @@ impl Package {
 fn held(folder: &Folder, name: &str, work: &WorkFolder) -> Result<Option<File>> {
     let failed = || format!("cannot read '{}'", folder.show(name));
     if let Some(local) = folder.local() {
-        return match File::open(local.join(name)) {
+        return match open_file(&local.join(name)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(failed),
@@ -291,7 +291,7 @@ struct Looked {
     ids_in_notes: bool,
 }
 
-/// Looks at a table. Whether it is counts is told by its name or its columns.
+/// Looks at a table. `counts`: its name says that it is counts.
 fn screened(file: File, counts: bool) -> Result<Looked> {
     let failed = "it is no Parquet file that can be read";
     let builder = bounded::parquet::reader(file)?;
@@ -304,7 +304,6 @@ fn screened(file: File, counts: bool) -> Result<Looked> {
         ids_in_notes |= texts.into_iter().flatten().any(|text| holds_id(text.as_bytes()));
     }
     let schema = builder.schema().clone();
-    let counts = counts || schema.fields().iter().any(|field| is_count(field.name()));
     let mut screen = Screen::of(&schema, counts.then_some(LEAST));
     for batch in builder.build().context(failed)? {
         screen.look(&batch.context(failed)?)?;
