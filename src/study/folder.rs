@@ -10,6 +10,9 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 
+use super::engine::datafusion::LOCKS;
+use crate::claim::{JOB_CONFIG, OUTPUT_MARKER, PHI_MARKER};
+use crate::deid::{CODEBOOK, MAPPING};
 use crate::error::{Context, Error, Exit, Result};
 
 /// The folder that studies were found in, with links resolved.
@@ -158,12 +161,37 @@ impl StudyFolder {
             openat(at.as_fd(), part, FOLDER, Mode::empty()).with_context(failed).map_err(unusable)
         };
         let mut parent = open(&CWD, &self.real)?;
+        refuse_data(&parent, path)?;
         for part in below.parent().into_iter().flat_map(Path::components) {
             let Component::Normal(part) = part else { continue };
             parent = open(&parent, Path::new(part))?;
+            refuse_data(&parent, path)?;
         }
         Ok((parent, name))
     }
+}
+
+/// Refuses a folder, on the way to a file, of this program's own data: who keeps studies beside their
+/// data may name the folder that has both with -s. `path` is what was asked for.
+fn refuse_data(folder: &OwnedFd, path: &Path) -> Result<()> {
+    let has = |name: &str| statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+    let what = if has(PHI_MARKER) || has(CODEBOOK) && has(MAPPING) {
+        "a PHI folder"
+    } else if has(OUTPUT_MARKER) || has(JOB_CONFIG) {
+        "an OUTPUT folder"
+    } else if has(LOCKS) {
+        "a database of studies"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(
+        Exit::StudyInvalid,
+        format!(
+            "{} is in {what}: a study reads tables by its SQL, and no files of them. Give the folder \
+             of the studies alone with -s",
+            path.display()
+        ),
+    ))
 }
 
 /// How folders on the way are opened: they need not be readable.
@@ -274,6 +302,37 @@ mod tests {
         for path in ["/etc/passwd", "/proc/self/environ", "/dev/zero"] {
             assert!(folder.open(Path::new(path)).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn data_of_this_program_is_not_read_as_a_file() {
+        for (mark, file) in [
+            ("phi/.cumulus-phi", "phi/codebook.json"),
+            ("phi/.cumulus-phi", "phi/rejected/1/Patient.ndjson"),
+            ("out/.cumulus-output", "out/patient/patient.000.parquet"),
+            ("out/JobConfig/1/job_config.json", "out/patient/patient.000.csv"),
+            ("db/.locks/s", "db/s/0123/s__x.001.parquet"),
+            (".cumulus-phi", "s/a.sql"),
+        ] {
+            let (_dir, folder, studies) = ground();
+            for name in [mark, file] {
+                fs::create_dir_all(studies.join(name).parent().unwrap()).unwrap();
+                fs::write(studies.join(name), "rows").unwrap();
+            }
+            symlink(studies.join(file), studies.join("s/link")).unwrap();
+            for path in
+                [studies.join(file), studies.join("s/link"), studies.join("s/..").join(file)]
+            {
+                let error = folder.open(&path).unwrap_err();
+                assert_eq!(error.exit(), Exit::StudyInvalid, "{file}");
+                assert!(error.to_string().contains("a study reads tables by its SQL"), "{error}");
+                folder.check(&path).unwrap_err();
+            }
+        }
+        // Names alone say little.
+        let (_dir, folder, studies) = ground();
+        fs::write(studies.join("s/codebook.json"), "{}").unwrap();
+        folder.open(&studies.join("s/codebook.json")).unwrap();
     }
 
     #[test]

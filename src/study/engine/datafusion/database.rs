@@ -24,9 +24,10 @@ use crate::study::StudyName;
 use crate::study::engine::Cleaned;
 use crate::study::protected::is_protected;
 
-/// The list of a study's tables.
+/// The list of a study's tables, in the study's folder.
 const LIST: &str = "tables.json";
-const LOCKS: &str = ".locks";
+/// The folder, in a database, of what is held while studies are changed.
+pub const LOCKS: &str = ".locks";
 /// The layout that this program knows.
 const LAYOUT: u32 = 1;
 

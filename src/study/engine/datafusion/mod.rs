@@ -31,6 +31,7 @@ use datafusion::execution::SessionStateBuilder;
 use self::build::Building;
 use self::catalog::{Catalog, Tables};
 use self::database::Database;
+pub use self::database::LOCKS;
 use self::run::{Runner, refused};
 pub use self::session::Limits;
 use self::source::Source;
