@@ -163,3 +163,52 @@ fn no_statement_makes_or_changes_what_is_protected() {
         assert_eq!(run(&site, &["clean", "-t", reserved]).code, Some(23), "{reserved}");
     }
 }
+
+#[test]
+fn statements_that_reach_out_of_the_study_are_refused_before_anything_is_run() {
+    let place = "where its files are";
+    let foreign = "is not a table of this study";
+    for (sql, said) in [
+        ("INSERT INTO core__patient SELECT 1 AS x", foreign),
+        ("DELETE FROM other__cohort WHERE x = 1", foreign),
+        ("DROP TABLE IF EXISTS condition", foreign),
+        ("DROP TABLE irae__a, \"Other__b\"", foreign),
+        ("DROP VIEW other__v", foreign),
+        ("INSERT INTO lake.irae__a SELECT 1 AS x", "in a schema that is not this study's"),
+        ("DROP TABLE lake.irae__a", "in a schema that is not this study's"),
+        ("CREATE TABLE irae__c WITH (external_location = 's3://b/x') AS SELECT 1 AS x", place),
+        (
+            "CREATE TABLE irae__c WITH (format = 'PARQUET', \"LOCATION\" = 's3://b/x') AS SELECT 1 AS x",
+            place,
+        ),
+        ("CREATE TABLE irae__c (x int) LOCATION 's3://b/x'", place),
+        ("UNLOAD (SELECT 1 AS x) TO 's3://b/x' WITH (format = 'PARQUET')", "UNLOAD"),
+    ] {
+        for template in [false, true] {
+            let site = ground();
+            let before = site.listing("db");
+            let file = if template { "a.sql.jinja" } else { "a.sql" };
+            fs::remove_file(site.path("studies/irae/a.sql")).unwrap();
+            site.file(&format!("studies/irae/{file}"), format!("SELECT 1;\n{sql};\n"));
+            let manifest = fs::read_to_string(site.path("studies/irae/manifest.toml")).unwrap();
+            let manifest = manifest.replace("'a.sql'", &format!("'{file}'"));
+            site.file("studies/irae/manifest.toml", manifest);
+            let ended = build(&site, &[]);
+            assert_eq!(ended.code, Some(72), "{sql}: {ended:?}");
+            assert!(ended.err.contains(said), "{sql}: {}", ended.err);
+            assert!(ended.err.contains(&format!("{file}:2")), "{sql}: {}", ended.err);
+            assert_eq!(site.listing("db"), before, "{sql}");
+            if !template {
+                // Also where no engine is asked.
+                let ended = end(site.command().args(["study", "list", "-s", "studies"]));
+                assert_eq!(ended.code, Some(72), "{sql}: {ended:?}");
+            }
+        }
+    }
+    // What only says how files are written is taken.
+    let site = ground();
+    let sql = "CREATE TABLE irae__a WITH (format = 'PARQUET', partitioned_by = ARRAY['x']) AS SELECT 1 AS x";
+    site.file("studies/irae/a.sql", sql);
+    let ended = build(&site, &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}

@@ -92,8 +92,15 @@ struct Made<'a> {
 }
 
 impl Made<'_> {
-    /// A template's tables are known only now.
+    /// A table that is made. A template's tables are known only now.
     fn check(&mut self, name: &dialect::Table, place: &Place) -> Result<()> {
+        self.change(name, place)?;
+        self.note(&self.study.table(&name.name), place, true)
+    }
+
+    /// A table that is made, changed or dropped. It must be one of this study, and not protected: some
+    /// engines know no more of who owns which table.
+    fn change(&self, name: &dialect::Table, place: &Place) -> Result<()> {
         let (prefix, dedicated) = (&self.study.prefix, &self.study.dedicated_schema);
         let own_schema =
             |schema: &str| dedicated.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(schema));
@@ -106,14 +113,12 @@ impl Made<'_> {
             );
             return Err(Error::new(Exit::StudyInvalid, message));
         }
-        let whole = self.study.table(&name.name);
-        self.change(&whole, place)?;
-        self.note(&whole, place, true)
-    }
-
-    /// A table that is made, changed or dropped.
-    fn change(&self, whole: &str, place: &Place) -> Result<()> {
-        match protected::name_fault(whole) {
+        if let Some(schema) = name.schema.as_ref().filter(|_| !in_own_schema) {
+            let message =
+                format!("{place}: {schema}.{} is in a schema that is not this study's", name.name);
+            return Err(Error::new(Exit::StudyInvalid, message));
+        }
+        match protected::name_fault(&self.study.table(&name.name)) {
             None => Ok(()),
             Some(fault) => Err(Error::new(Exit::StudyInvalid, format!("{place}: {fault}"))),
         }
@@ -187,11 +192,10 @@ fn statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Place)>
                 made.check(name, &place)?;
             }
             Command::Insert { name, .. } | Command::Delete { name, .. } => {
-                made.change(&made.study.table(&name.name), &place)?;
+                made.change(name, &place)?;
             }
             Command::Drop { names, .. } => {
-                let whole = names.iter().map(|name| made.study.table(&name.name));
-                whole.into_iter().try_for_each(|name| made.change(&name, &place))?;
+                names.iter().try_for_each(|name| made.change(name, &place))?;
             }
             Command::Query(_) => {}
         }

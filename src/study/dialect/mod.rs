@@ -21,7 +21,8 @@ mod words;
 
 use datafusion::execution::SessionStateBuilder;
 use sqlparser::ast::{
-    self, CreateTable, FromTable, Insert, ObjectName, ObjectType, Query, TableFactor, TableObject,
+    self, CreateTable, CreateTableOptions, FromTable, Insert, ObjectName, ObjectType, Query,
+    SqlOption, TableFactor, TableObject,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
@@ -254,6 +255,14 @@ fn command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, Refus
 
 fn create_table(create: CreateTable, spelling: &Spelling) -> Result<Command, Refused> {
     let name = table(&create.name, spelling)?;
+    if create.external {
+        return Err(Refused::unsupported("CREATE EXTERNAL TABLE"));
+    }
+    if names_place(&create) {
+        let why = "a table says where its files are (external_location): they are where the site has \
+                   its results, and nowhere else";
+        return Err(Refused::new(why));
+    }
     let if_not_exists = create.if_not_exists;
     match create.query {
         // What follows WITH is about files: the engine has its own way.
@@ -261,12 +270,28 @@ fn create_table(create: CreateTable, spelling: &Spelling) -> Result<Command, Ref
             Ok(Command::Create { name, if_not_exists, query })
         }
         Some(_) => Err(Refused::unsupported("CREATE TABLE with both columns and AS")),
-        None if create.external => Err(Refused::unsupported("CREATE EXTERNAL TABLE")),
         None => {
             let query = rewrite::no_rows(&create.columns, spelling)?;
             Ok(Command::Declare { name, if_not_exists, query })
         }
     }
+}
+
+/// Whether a table's files are to be at a place of its own, as Athena allows: rows would leave that way.
+fn names_place(create: &CreateTable) -> bool {
+    let options = match &create.table_options {
+        CreateTableOptions::None => &[][..],
+        CreateTableOptions::With(options)
+        | CreateTableOptions::Options(options)
+        | CreateTableOptions::Plain(options)
+        | CreateTableOptions::TableProperties(options) => options,
+    };
+    let is_place = |option: &SqlOption| match option {
+        SqlOption::KeyValue { key, .. } => key.value.to_lowercase().contains("location"),
+        _ => false,
+    };
+    let in_hive = create.hive_formats.as_ref().is_some_and(|format| format.location.is_some());
+    create.location.is_some() || in_hive || options.iter().any(is_place)
 }
 
 fn table(name: &ObjectName, spelling: &Spelling) -> Result<Table, Refused> {
