@@ -50,6 +50,7 @@ mod study_build;
 mod study_core;
 mod study_files;
 mod study_hints;
+mod study_lake;
 mod study_numbers;
 mod study_privacy;
 mod study_protected;

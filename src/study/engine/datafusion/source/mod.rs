@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use arrow::datatypes::SchemaRef;
 use object_store::path::Path;
+use tracing::warn;
 
 use super::scan::{DataFile, ParquetTable};
 use super::stores::Stores;
@@ -16,9 +17,12 @@ use crate::error::{Error, Exit, Result};
 use crate::fhir;
 use crate::input;
 use crate::output::delta;
-use crate::store::{Folder, WorkFolder};
+use crate::output::files::FileFormat;
+use crate::store::{Entry, Folder, WorkFolder};
 use crate::table::Shape;
 use crate::table::schema;
+use crate::text::escape_controls;
+use crate::ui::counted;
 
 /// The folders of a lake with several formats, in the order in which they are looked for.
 const FORMATS: [&str; 3] = ["deltalake", "parquet", "ndjson"];
@@ -60,17 +64,27 @@ impl Source {
         if !root.exists() {
             return Err(Error::new(Exit::FolderMissing, format!("there is no folder '{root}'")));
         }
-        let (folders, _) = root.list_direct()?;
-        let format = FORMATS.into_iter().find(|format| folders.iter().any(|name| name == format));
-        let (root, folders) = match format {
-            Some(format) => {
-                let root = root.child(format);
-                let (folders, _) = root.list_direct()?;
-                (root, folders)
-            }
-            None => (root, folders),
-        };
         let known = known_tables();
+        let is_known = |name: &String| known.contains(&name.to_lowercase());
+        let (folders, _) = root.list_direct()?;
+        let mut several = None;
+        for format in FORMATS.iter().filter(|format| folders.iter().any(|name| name == *format)) {
+            let below = root.child(format);
+            let (tables, _) = below.list_direct()?;
+            if tables.iter().any(is_known) {
+                several = Some((below, tables));
+                break;
+            }
+        }
+        if let Some((below, _)) = &several
+            && folders.iter().any(is_known)
+        {
+            warn!(
+                "'{root}' has two sets of tables: one right in it, and one in '{below}', which is the \
+                 one that is read. Each has only what runs with its own --output-format wrote"
+            );
+        }
+        let (root, folders) = several.unwrap_or((root, folders));
         let tables: Vec<_> = folders
             .into_iter()
             .filter(|name| !name.starts_with('.') && name != "JobConfig")
@@ -161,16 +175,13 @@ fn open_folder(
         return ParquetTable::new(stores.of(folder)?, files.collect(), schema).map(Some);
     }
     let entries = folder.list()?;
-    let of_kind = |end: &str| entries.iter().filter(|entry| entry.name.ends_with(end)).count();
-    if of_kind(".parquet") > 0 {
+    let parquet = |name: &str| name.ends_with(".parquet");
+    if let Some(entries) = files_of(folder, name, &entries, FileFormat::Parquet, &parquet) {
         return files::parquet(folder, &entries, stores).map(Some);
     }
-    let lines: Vec<_> = entries
-        .iter()
-        .filter(|entry| ndjson::is_ndjson(&entry.name))
-        .map(|entry| entry.name.clone())
-        .collect();
-    if !lines.is_empty() {
+    let lines = files_of(folder, name, &entries, FileFormat::Ndjson, &ndjson::is_ndjson);
+    if let Some(lines) = lines {
+        let lines: Vec<_> = lines.into_iter().map(|entry| entry.name).collect();
         let Some(work) = work else {
             return Err(Error::failed(format!(
                 "a cluster does not read NDJSON, as '{folder}' is: let the main job write \
@@ -179,12 +190,42 @@ fn open_folder(
         };
         return ndjson::table(folder, &lines, name, work, stores).map(Some);
     }
-    if of_kind(".csv") > 0 {
+    if entries.iter().any(|entry| entry.name.ends_with(".csv")) {
         return Err(Error::failed(format!(
             "studies do not read CSV, as '{folder}' is: let the main job write deltalake or parquet"
         )));
     }
     Ok(None)
+}
+
+/// Of what lies in a table's folder, the files that are the table; `None` if there are none. These are
+/// the files right in the folder that have such a name as the main job gives; where it has none of
+/// these, as another program made them, all of the kind. Others are named in a warning: they may be an
+/// older state of the table, moved aside or copied, and its rows would be there twice.
+fn files_of(
+    folder: &Folder,
+    table: &str,
+    entries: &[Entry],
+    format: FileFormat,
+    is_kind: &dyn Fn(&str) -> bool,
+) -> Option<Vec<Entry>> {
+    let (direct, below): (Vec<_>, Vec<_>) = entries
+        .iter()
+        .filter(|entry| is_kind(&entry.name))
+        .partition(|entry| !entry.name.contains('/'));
+    let (own, foreign): (Vec<_>, Vec<_>) =
+        direct.into_iter().partition(|entry| format.makes(table, &entry.name));
+    let (taken, left) = if own.is_empty() { (foreign, Vec::new()) } else { (own, foreign) };
+    if let Some(first) = left.iter().chain(&below).next() {
+        warn!(
+            table,
+            "{table}: {} in '{folder}' left out, like '{}': the main job gives its files other names, \
+             right in the table's folder",
+            counted((left.len() + below.len()) as u64, "file"),
+            escape_controls(&first.name)
+        );
+    }
+    (!taken.is_empty()).then(|| taken.into_iter().cloned().collect())
 }
 
 fn known_tables() -> BTreeSet<String> {
