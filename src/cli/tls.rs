@@ -25,6 +25,29 @@ pub(super) struct TlsArgs {
     insecure_cluster: bool,
 }
 
+impl TlsArgs {
+    /// The options that the command line gives. A variable is there for all commands, and may not be
+    /// meant for this one.
+    pub(super) fn on_command_line(&self) -> Vec<&'static str> {
+        let texts = [
+            ("--tls-cert", &self.tls_cert, "CUMULUS_LIBRARY_TLS_CERT"),
+            ("--tls-key", &self.tls_key, "CUMULUS_LIBRARY_TLS_KEY"),
+            ("--tls-ca", &self.tls_ca, "CUMULUS_LIBRARY_TLS_CA"),
+            ("--tls-name", &self.tls_name, "CUMULUS_LIBRARY_TLS_NAME"),
+        ];
+        let given = texts.iter().filter(|(_, value, variable)| is_typed(value.as_ref(), variable));
+        let insecure =
+            self.insecure_cluster && std::env::var_os("CUMULUS_LIBRARY_INSECURE_CLUSTER").is_none();
+        let insecure = insecure.then_some("--insecure-cluster");
+        given.map(|(name, ..)| *name).chain(insecure).collect()
+    }
+}
+
+/// Whether an option's value is there and does not come from its variable.
+pub(super) fn is_typed(value: Option<&String>, variable: &str) -> bool {
+    value.is_some_and(|value| std::env::var(variable).ok().as_ref() != Some(value))
+}
+
 #[cfg(feature = "ballista")]
 mod reading {
     use std::fs;

@@ -65,6 +65,35 @@ fn conditions() -> Vec<Value> {
     ]
 }
 
+#[test]
+fn options_for_another_engine_are_said_to_have_no_effect() {
+    let site = Site::new();
+    let sql = |options: &[&str]| {
+        let mut command = site.command();
+        command.args(["study", "sql", "SELECT 1", "--database", "db"]).args(options);
+        command
+    };
+    for (option, engine) in [
+        ("--tls-cert=c.pem", "ballista"),
+        ("--tls-name=member", "ballista"),
+        ("--insecure-cluster", "ballista"),
+        ("--tables=tables", "ballista"),
+        ("--workgroup=w", "athena"),
+        ("--s3-staging-dir=s3://b/", "athena"),
+    ] {
+        let ended = end(&mut sql(&[option]));
+        assert_eq!(ended.code, Some(0), "{option}: {}", ended.err);
+        let name = option.split('=').next().unwrap();
+        let said = format!("{name} has no effect with --db-type datafusion: it is for {engine}");
+        assert!(ended.err.contains(&said), "{option}: {}", ended.err);
+    }
+    // Variables are there for all commands.
+    let mut command = sql(&[]);
+    command.env("CUMULUS_LIBRARY_TLS_CERT", "c.pem").env("CUMULUS_LIBRARY_WORKGROUP", "w");
+    let ended = end(command.env("CUMULUS_LIBRARY_INSECURE_CLUSTER", "1"));
+    assert!(!ended.err.contains("no effect"), "{}", ended.err);
+}
+
 /// `study COMMAND` on the database `db`.
 fn run(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = site.command();

@@ -1,12 +1,12 @@
 //! The options of commands that read or make tables of studies.
 
 use clap::Args;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::claim::{self, Role};
 use crate::cli::limits::LimitArgs;
 use crate::cli::store::StoreArgs;
-use crate::cli::tls::TlsArgs;
+use crate::cli::tls::{TlsArgs, is_typed};
 use crate::error::{Error, Exit, Result};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::study::engine::Engine;
@@ -120,6 +120,7 @@ impl DatabaseArgs {
         input: impl FnOnce(&StoreOptions) -> Result<Input>,
     ) -> Result<Opened> {
         let options = self.store.of_command()?;
+        self.tell_of_no_effect();
         if self.is_athena() {
             return self.open_athena(concurrent, options);
         }
@@ -139,8 +140,32 @@ impl DatabaseArgs {
         let threads = limits.threads;
         debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
         let work = self.limits.work()?;
-        let engine = DataFusion::open(database, input(&options)?, work.clone(), &limits)?;
+        let input = input(&options)?;
+        refuse_raw_tables_in_output(&database, "--database", &input)?;
+        let engine = DataFusion::open(database, input, work.clone(), &limits)?;
         Ok(Opened { engine: Box::new(engine), work, options, threads })
+    }
+
+    /// Says which options are for other engines than the one that runs.
+    fn tell_of_no_effect(&self) {
+        let athena = [
+            ("--schema-name", &self.schema_name, "CUMULUS_LIBRARY_SCHEMA_NAME"),
+            ("--workgroup", &self.workgroup, "CUMULUS_LIBRARY_WORKGROUP"),
+            ("--region", &self.region, "CUMULUS_LIBRARY_REGION"),
+            ("--profile", &self.profile, "CUMULUS_LIBRARY_PROFILE"),
+            ("--s3-staging-dir", &self.s3_staging_dir, "CUMULUS_S3_STAGING_DIR"),
+        ];
+        let athena =
+            athena.iter().filter(|(_, value, variable)| is_typed(value.as_ref(), variable));
+        let tables = is_typed(self.tables.as_ref(), "CUMULUS_LIBRARY_TABLES").then_some("--tables");
+        let ballista = self.tls.on_command_line().into_iter().chain(tables);
+        let of_others = athena
+            .map(|(name, ..)| (*name, ATHENA))
+            .chain(ballista.map(|name| (name, BALLISTA)))
+            .filter(|(_, engine)| *engine != self.db_type);
+        for (name, engine) in of_others {
+            warn!("{name} has no effect with --db-type {}: it is for {engine}", self.db_type);
+        }
     }
 
     #[cfg(feature = "ballista")]
@@ -160,6 +185,7 @@ impl DatabaseArgs {
         let cluster = cluster.with_tls(tls);
         let tables = Folder::open_with(tables, &options)?;
         claim::refuse(&tables, "--tables", &[Role::Phi, Role::Output])?;
+        refuse_raw_tables_in_output(&tables, "--tables", &input)?;
         let (limits, work) = (self.limits.limits(), self.limits.work()?);
         let threads = limits.threads;
         let engine = DataFusion::on_cluster(&cluster, tables, input, work.clone(), &limits)?;
@@ -190,5 +216,13 @@ impl DatabaseArgs {
         let engine = Athena::open(&settings)?;
         let threads = settings.max_concurrent;
         Ok(Opened { engine: Box::new(engine), work: self.limits.work()?, options, threads })
+    }
+}
+
+/// Tables that are made of rows as they are do not belong where others read.
+fn refuse_raw_tables_in_output(tables: &Folder, what: &str, input: &Input) -> Result<()> {
+    match input {
+        Input::Ndjson(_) => claim::refuse_inside(tables, what, Role::Output),
+        Input::Lake(_) | Input::Nothing => Ok(()),
     }
 }
