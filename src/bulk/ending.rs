@@ -71,7 +71,8 @@ pub(super) fn not_all(options: &Options, entries: &[Entry], missing: &[Missing])
         .map(|file| format!("\n  {}: {}", entries[file.index].name, file.message))
         .collect();
     if missing.len() > SHOWN {
-        lines.push(format!("\n  and {} others", missing.len() - SHOWN));
+        let more = counted((missing.len() - SHOWN) as u64, "other");
+        lines.push(format!("\n  and {more}"));
     }
     let message = format!(
         "{} of {} files could not be downloaded; {}:{}",

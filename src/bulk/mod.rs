@@ -290,7 +290,8 @@ impl Run<'_> {
         let mut missing = download(round.clone(), entries.clone()).await?;
         if missing.iter().any(|file| matches!(file.status, Some(401 | 403 | 404 | 410))) {
             // The files' URLs may have run out; a manifest of today has others.
-            info!("{} files could not be had; asking for their URLs again", missing.len());
+            let files = counted(missing.len() as u64, "file");
+            info!("{files} could not be had; asking for their URLs again");
             if let Ok(again) = poll::wait(&job, &status_url(state)?).await
                 && identities(&again.entries) == state.files
             {

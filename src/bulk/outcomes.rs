@@ -11,6 +11,7 @@ use super::part::open_text;
 use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
 use crate::http::outcome_text;
+use crate::ui::counted;
 
 /// Different messages that are shown.
 const SHOWN: usize = 10;
@@ -89,7 +90,7 @@ impl Reported {
             })
             .collect();
         if texts.len() > SHOWN {
-            lines.push(format!("and {} other messages", texts.len() - SHOWN));
+            lines.push(format!("and {}", counted((texts.len() - SHOWN) as u64, "other message")));
         }
         lines
     }

@@ -20,6 +20,7 @@ use crate::http::header::{CONTENT_RANGE, IF_RANGE, RANGE};
 use crate::http::{self, Client, Method, outcome_text, retry_after, show_url};
 use crate::input::chunks::text_of_line;
 use crate::input::count_entries;
+use crate::ui::counted;
 
 /// Waits before the second, third … attempt.
 const WAITS: [u64; 5] = [1, 4, 15, 60, 60];
@@ -352,14 +353,14 @@ fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
             Ok(Problem::None)
         }
         Some(count) if rows.rows < count => {
-            let text = format!("{} rows, but the server promised {count}", rows.rows);
+            let text = format!("{}, but the server promised {count}", counted(rows.rows, "row"));
             Ok(Problem::Rows(text))
         }
         Some(count) if rows.rows - rows.outcomes > count => {
             tracing::warn!(
-                "{}: {} rows, more than the {count} that the server promised",
+                "{}: {}, more than the {count} that the server promised",
                 entry.name,
-                rows.rows
+                counted(rows.rows, "row")
             );
             Ok(Problem::None)
         }

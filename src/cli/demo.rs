@@ -15,7 +15,7 @@ use crate::store::{Folder, WorkFolder};
 use crate::study::build::{self, Observer};
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::{DataFusion, Input, Limits};
-use crate::ui::{Progress, counted, thousands};
+use crate::ui::{Progress, counted};
 use crate::{etl, ui};
 
 /// Options of `demo`.
@@ -93,16 +93,16 @@ fn describe(summary: &Summary, dir: &str, clock: Instant) -> String {
     let rows: u64 = summary.rows.values().sum();
     let seconds = clock.elapsed().as_secs_f64();
     format!(
-        "Made a synthetic bulk export in '{dir}': {} rows of {} types in {} files, {:.1} MB in \
-         {seconds:.1} s ({:.0} MB/s); {} duplicates, {} broken rows, {} deletes",
-        thousands(rows),
-        summary.rows.len(),
-        summary.files,
+        "Made a synthetic bulk export in '{dir}': {} of {} in {}, {:.1} MB in \
+         {seconds:.1} s ({:.0} MB/s); {}, {}, {}",
+        counted(rows, "row"),
+        counted(summary.rows.len() as u64, "type"),
+        counted(summary.files, "file"),
         summary.bytes as f64 / 1e6,
         summary.bytes as f64 / 1e6 / seconds.max(1e-9),
-        thousands(summary.duplicates),
-        thousands(summary.broken),
-        thousands(summary.deleted),
+        counted(summary.duplicates, "duplicate"),
+        counted(summary.broken, "broken row"),
+        counted(summary.deleted, "delete"),
     )
 }
 

@@ -34,16 +34,16 @@ pub(super) fn report_oddities(inputs: &Inputs, deletes: &Deletes) {
     if deletes.not_understood > 0 {
         warn!(
             count = deletes.not_understood,
-            "{} entries below deleted/ could not be understood and delete nothing",
-            deletes.not_understood
+            "{} below deleted/ could not be understood, and deleted nothing",
+            counted(deletes.not_understood, "request")
         );
     }
     if deletes.no_effect > 0 {
         info!(
             count = deletes.no_effect,
-            "{} entries below deleted/ have no effect: they ask for something else than to delete, or \
-             are of types without a table",
-            deletes.no_effect
+            "{} below deleted/ without effect, for something else than to delete or of types without a \
+             table",
+            counted(deletes.no_effect, "request")
         );
     }
 }

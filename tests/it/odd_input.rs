@@ -119,7 +119,7 @@ fn strict_asks_for_files_and_deletes_that_are_understood() {
     put["entry"][0]["request"]["method"] = "PUT".into();
     site.input("deleted/b.ndjson", lines(&[put]));
     let ended = site.run(&["--strict"]);
-    assert!(ended.err.contains("have no effect"), "{}", ended.err);
+    assert!(ended.err.contains("below deleted/ without effect"), "{}", ended.err);
 }
 
 /// A Patient with extensions inside each other: `levels` of them, and a value in the innermost.

@@ -15,7 +15,7 @@ use crate::study::build::{self, Observer, Options, Summary};
 use crate::study::core;
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::Input;
-use crate::ui::{self, counted, thousands};
+use crate::ui::{self, counted};
 
 /// Options of `study build`.
 #[derive(Args, Debug)]
@@ -122,8 +122,8 @@ fn print(study: &str, summary: &Summary) -> Result<()> {
     let mut text = format!("Built {study}: {tables} in {:.1} s\n", summary.time.as_secs_f64());
     let width = summary.tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
     for table in &summary.tables {
-        let rows = thousands(table.rows.unwrap_or(0));
-        let _ = writeln!(text, "  {:width$}  {rows:>12} rows", table.name);
+        let rows = counted(table.rows.unwrap_or(0), "row");
+        let _ = writeln!(text, "  {:width$}  {rows:>17}", table.name);
     }
     printed(text.as_bytes())
 }

@@ -15,7 +15,7 @@ use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, Found};
 use crate::study::manifest::{Action, Content, Manifest, StudyFile, Work};
 use crate::text::{escape_controls, escape_lines};
-use crate::ui::{counted, signals, thousands};
+use crate::ui::{counted, signals};
 
 /// Options of `study list`.
 #[derive(Args, Debug)]
@@ -88,8 +88,8 @@ fn built(engine: &dyn Engine, text: &mut String) -> Result<()> {
         let _ = writeln!(text, "{study}  built, {}", counted(tables.len() as u64, "table"));
         let width = tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
         for table in tables {
-            let rows = thousands(table.rows.unwrap_or(0));
-            let _ = writeln!(text, "  {:width$}  {rows:>12} rows", table.name);
+            let rows = counted(table.rows.unwrap_or(0), "row");
+            let _ = writeln!(text, "  {:width$}  {rows:>17}", table.name);
         }
         text.push('\n');
     }

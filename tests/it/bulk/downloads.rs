@@ -296,7 +296,7 @@ fn counts_of_reports_and_deletes_need_not_be_of_rows() {
     let (site, server) = (Site::new(), Server::start(small()));
     server.change(|content| content.push(List::Deleted, "Bundle", format!("{bundle}\n"), Some(4)));
     let ended = ends(&site, &server, &[], 16);
-    assert!(ended.err.contains("1 rows, but the server promised 4"), "{}", ended.err);
+    assert!(ended.err.contains("1 row, but the server promised 4"), "{}", ended.err);
 }
 
 #[test]

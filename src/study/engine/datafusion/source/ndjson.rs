@@ -23,6 +23,7 @@ use crate::input::Inputs;
 use crate::input::chunks::{Chunk, Chunks, decompress};
 use crate::store::{Folder, Veiled, VeiledWriter, WorkFolder};
 use crate::table::schema;
+use crate::ui::counted;
 
 /// Rows of a batch, and of a row group as bytes of JSON.
 const BATCH_ROWS: usize = 4096;
@@ -95,7 +96,8 @@ pub fn table(
     if left_out > 0 {
         warn!(
             table = name,
-            "{name}: {left_out} lines of '{folder}' are no rows of this table and were left out"
+            "{name}: left out of '{folder}', as no rows of this table: {}",
+            counted(left_out as u64, "line")
         );
     }
     let rows = out.finish().with_context(context)?;
