@@ -1,11 +1,15 @@
 //! What records keep of an export's URL.
 
-use url::Url;
+use url::{Url, form_urlencoded};
+
+/// The output formats that the Bulk Data specification names.
+const FORMATS: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "ndjson"];
 
 use crate::fhir::resource_type_ignoring_case;
 
 /// A kick-off URL as files may keep it that others read: its scheme, host and port, its path up to
-/// `$export`, and of its query `_type` and `_since`. Whatever else stands in it may name a patient
+/// `$export`, and of its query `_type`, `_since` and `_outputFormat`, as far as they hold what such
+/// parameters hold; those are spelled as they were. Whatever else stands in it may name a patient
 /// (`patient`, `_typeFilter`, the ID of a single patient's export) or be a secret (`token`, a user and
 /// password). `None` for what is no URL of a server.
 pub fn recorded_url(text: &str) -> Option<String> {
@@ -49,13 +53,8 @@ fn recorded(url: &Url, own: usize) -> Option<String> {
         recorded.push_str(if hidden { "***" } else { segment });
         after_patient |= names_patient;
     }
-    let kept: Vec<_> = url
-        .query_pairs()
-        .filter_map(|(name, value)| {
-            let value = recorded_parameter(&name, &value)?;
-            Some(format!("{name}={}", value.replace('+', "%2B")))
-        })
-        .collect();
+    let pairs = url.query().unwrap_or_default().split('&');
+    let kept: Vec<_> = pairs.filter_map(recorded_pair).collect();
     if !kept.is_empty() {
         recorded.push('?');
         recorded.push_str(&kept.join("&"));
@@ -63,11 +62,22 @@ fn recorded(url: &Url, own: usize) -> Option<String> {
     Some(recorded)
 }
 
+/// What may be recorded of `name=value`, encoded as in a URL: the same text where nothing is left out.
+fn recorded_pair(pair: &str) -> Option<String> {
+    let (name, value) = form_urlencoded::parse(pair.as_bytes()).next()?;
+    let kept = recorded_parameter(&name, &value)?;
+    if kept == value && pair.starts_with(&format!("{name}=")) {
+        return Some(pair.to_owned());
+    }
+    Some(format!("{name}={}", kept.replace('+', "%2B")))
+}
+
 /// What may be recorded of a kick-off's parameter, as [`recorded_url`] records it.
 pub fn recorded_parameter(name: &str, value: &str) -> Option<String> {
     let kept = match name {
         "_type" => types(value),
         "_since" => time(value)?,
+        "_outputFormat" => FORMATS.contains(&value).then(|| value.to_owned())?,
         _ => return None,
     };
     Some(kept).filter(|kept| !kept.is_empty())
@@ -134,6 +144,18 @@ mod tests {
             (
                 "https://ehr:443/fhir/%24export?_since=2024-01-02T00:00:00+05:00",
                 "https://ehr/fhir/$export?_since=2024-01-02T00:00:00%2B05:00",
+            ),
+            (
+                "https://ehr/$export?_outputFormat=application%2Ffhir%2Bndjson&_type=Patient%2CDevice",
+                "https://ehr/$export?_outputFormat=application%2Ffhir%2Bndjson&_type=Patient%2CDevice",
+            ),
+            (
+                "https://ehr/$export?_outputFormat=ndjson&x",
+                "https://ehr/$export?_outputFormat=ndjson",
+            ),
+            (
+                "https://ehr/$export?_outputFormat=MRN-1&%5Ftype=Device",
+                "https://ehr/$export?_type=Device",
             ),
             ("https://ehr/fhir/Patient/$export", "https://ehr/fhir/Patient/$export"),
             ("https://ehr/fhir/Patient/MRN-1/$export", "https://ehr/fhir/Patient/***/$export"),
