@@ -11,7 +11,8 @@
 //!
 //! `etl` is the recipe that joins them; `cli` turns command lines into calls of it. `http` talks to
 //! FHIR servers.
-//! Only [`deid`] can make a [`deid::Deidentified`], and only that reaches `table` and `output`.
+//! Only [`deid`] can make a [`deid::Deidentified`], and only what [`table`] makes of these rows reaches
+//! `output`.
 
 pub mod bounded;
 pub mod bulk;

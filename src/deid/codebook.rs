@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use super::anon_id::AnonId;
 use super::anonymize::{Fake, hash};
 use super::identities::Kind;
 use crate::error::{Context, Error, Exit, Result};
@@ -120,12 +121,13 @@ impl Codebook {
     }
 
     /// The anonymous form of one ID: what `deleted/` bundles need outside a row.
-    pub fn fake_id(&self, resource_type: &str, real: &str) -> String {
+    pub fn anonymize_id(&self, resource_type: &str, real: &str) -> AnonId<'static> {
         let legacy = Kind::of(resource_type).and_then(|kind| self.legacy(kind, real));
-        legacy.map_or_else(
+        let text = legacy.map_or_else(
             || self.hash(real).iter().map(|digit| char::from(*digit)).collect(),
             str::to_owned,
-        )
+        );
+        AnonId::new(text.into())
     }
 
     pub(super) fn hash(&self, real: &str) -> Fake {

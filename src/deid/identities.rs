@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::anonymize::Fake;
 use super::codebook::Codebook;
+use super::phi::{Phi, PhiFolder};
 use crate::error::{Context, Error, Result};
 use crate::memory::budget;
 use crate::output::rows::{Key, key};
@@ -79,7 +80,7 @@ impl Identities {
 
 /// The mapping of a run: what the PHI folder has, and what the run adds.
 pub struct Mapping {
-    phi: Folder,
+    phi: PhiFolder,
     seen: HashSet<Key>,
     /// Keys of the pairs that wait to be written.
     waiting: HashSet<Key>,
@@ -95,7 +96,7 @@ pub struct Mapping {
 impl Mapping {
     /// Reads which pairs `phi` has already. `scratch` is an empty file for what doesn't fit in
     /// memory, in the folder `work`; it is written encrypted.
-    pub fn open(phi: &Folder, scratch: File, work: &Path) -> Result<Self> {
+    pub fn open(phi: &PhiFolder, scratch: File, work: &Path) -> Result<Self> {
         let mut seen = HashSet::new();
         read(phi, &mut |entry| {
             if let Entry::Pair(kind, _, fake) = entry {
@@ -110,8 +111,8 @@ impl Mapping {
     }
 
     /// Takes over what a part of the input has brought.
-    pub fn add(&mut self, identities: Identities) -> Result<()> {
-        for pair in identities.pairs {
+    pub fn add(&mut self, identities: Phi<Identities>) -> Result<()> {
+        for pair in identities.open(&self.phi).pairs {
             let key = pair.kind.key(std::str::from_utf8(&pair.fake).unwrap_or_default());
             if self.seen.insert(key) {
                 self.waiting.insert(key);

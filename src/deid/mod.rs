@@ -1,9 +1,11 @@
 //! De-identification: raw lines in, [`Deidentified`] rows out, and no other way to make one.
 
+mod anon_id;
 mod anonymize;
 mod codebook;
 mod depth;
 mod identities;
+mod phi;
 pub mod policy;
 mod reject;
 mod report;
@@ -11,10 +13,12 @@ mod row;
 mod scrub;
 mod shapes;
 
+pub use anon_id::AnonId;
 pub use anonymize::Anonymizer;
 pub use codebook::{CODEBOOK, Codebook};
 pub use depth::too_deep;
 pub use identities::{Identities, MAPPING, Mapping};
+pub use phi::{Phi, PhiFolder};
 pub use reject::{Reason, Reject};
 pub use report::Report;
 pub use row::{Deidentified, Event};

@@ -1,5 +1,6 @@
 //! A de-identified row: the only form in which data leaves this folder.
 
+use super::anon_id::AnonId;
 use super::policy::{Field, Rules};
 
 /// One step through a de-identified row. Text stands in the row's own buffer, so that a row
@@ -51,8 +52,8 @@ pub struct Deidentified<'a> {
 
 impl<'a> Deidentified<'a> {
     /// The anonymous ID.
-    pub fn id(&self) -> &'a str {
-        self.slice(self.id)
+    pub fn id(&self) -> AnonId<'a> {
+        AnonId::new(self.slice(self.id).into())
     }
 
     /// `meta.lastUpdated`, as text.

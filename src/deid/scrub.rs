@@ -14,6 +14,8 @@ use self::masking::Pending;
 use self::parse::parse;
 use self::repeats::{Seen, last, overridden};
 use super::anonymize::Anonymizer;
+use super::identities::Identities;
+use super::phi::Phi;
 use super::policy::{Action, Check, Disposition, Field, Policy, Rules, Scalar};
 use super::reject::{Reason, Reject};
 use super::report::{Left, Report, shown_url};
@@ -96,8 +98,8 @@ impl Scrubber {
     }
 
     /// The Patient and Encounter IDs of the rows taken since the last call.
-    pub fn take_identities(&mut self) -> super::Identities {
-        self.anonymizer.take_identities()
+    pub fn take_identities(&mut self) -> Phi<Identities> {
+        Phi::new(self.anonymizer.take_identities())
     }
 
     /// The types of the contained resources in rows taken since the last call.

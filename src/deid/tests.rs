@@ -55,7 +55,7 @@ fn patient(element: &str, value: Value) -> Value {
 }
 
 fn hash(id: &str) -> String {
-    codebook().fake_id("Observation", id)
+    codebook().anonymize_id("Observation", id).to_string()
 }
 
 fn masked() -> Value {
@@ -387,13 +387,16 @@ fn a_codebook_is_made_once_and_completed_where_it_lacks_something() {
     let folder = Folder::open("memory:///").unwrap();
     let first = Codebook::open(&folder).unwrap();
     let again = Codebook::open(&folder).unwrap();
-    assert_eq!((first.id(), first.fake_id("X", "1")), (again.id(), again.fake_id("X", "1")));
+    assert_eq!(
+        (first.id(), first.anonymize_id("X", "1")),
+        (again.id(), again.anonymize_id("X", "1"))
+    );
     let saved: Value =
         serde_json::from_slice(&folder.read("codebook.json").unwrap().unwrap()).unwrap();
     assert_eq!((&saved["version"], saved["id_salt"].as_str().unwrap().len()), (&json!(1), 64));
 
     let partial = phi(&json!({"version": 1, "id_salt": SALT, "kept": true}).to_string());
-    assert_eq!(Codebook::open(&partial).unwrap().fake_id("X", "1"), hash("1"));
+    assert_eq!(Codebook::open(&partial).unwrap().anonymize_id("X", "1").as_str(), hash("1"));
     let saved: Value =
         serde_json::from_slice(&partial.read("codebook.json").unwrap().unwrap()).unwrap();
     assert_eq!((saved["id_salt"].as_str().unwrap(), &saved["kept"]), (SALT, &json!(true)));
@@ -406,10 +409,13 @@ fn earlier_ids_win_over_the_hash() {
         json!({"mrn": {"real-p": {"deid": "fake-p", "encounter": {"real-e": {"deid": "fake-e"}}}}});
     let folder = phi(&old.to_string());
     let book = Codebook::open(&folder).unwrap();
-    assert_eq!(book.fake_id("Patient", "real-p"), "fake-p");
-    assert_eq!(book.fake_id("Encounter", "real-e"), "fake-e");
-    assert_ne!(book.fake_id("Condition", "real-p"), "fake-p");
-    assert_eq!(Codebook::open(&folder).unwrap().fake_id("Patient", "real-p"), "fake-p");
+    assert_eq!(book.anonymize_id("Patient", "real-p").as_str(), "fake-p");
+    assert_eq!(book.anonymize_id("Encounter", "real-e").as_str(), "fake-e");
+    assert_ne!(book.anonymize_id("Condition", "real-p").as_str(), "fake-p");
+    assert_eq!(
+        Codebook::open(&folder).unwrap().anonymize_id("Patient", "real-p").as_str(),
+        "fake-p"
+    );
 }
 
 #[test]
@@ -425,7 +431,7 @@ fn a_codebook_that_cannot_be_used_is_an_error_without_its_content() {
     }
 }
 
-fn identities(ids: impl Iterator<Item = String>) -> Identities {
+fn identities(ids: impl Iterator<Item = String>) -> Phi<Identities> {
     let mut scrubber = scrubber();
     for id in ids {
         let row =
@@ -449,7 +455,8 @@ fn the_mapping_grows_and_keeps_what_was_there() {
     let folder = Folder::open("memory:///").unwrap();
     let before = json!({"Patient": {"old": hash("old"), "bad": "wrong"}, "Other": [1]});
     folder.write("codebook-cached-mappings.json", before.to_string()).unwrap();
-    let mut mapping = Mapping::open(&folder, scratch(), Path::new("work")).unwrap();
+    let mut mapping =
+        Mapping::open(&PhiFolder::new(folder.clone()), scratch(), Path::new("work")).unwrap();
     mapping.add(identities(["a".into(), "b".into(), "a".into()].into_iter())).unwrap();
     mapping.persist(&codebook()).unwrap();
     assert_eq!(
@@ -466,7 +473,12 @@ fn the_mapping_grows_and_keeps_what_was_there() {
 fn a_mapping_beyond_memory_is_complete_and_its_spill_unreadable() {
     let folder = Folder::open("memory:///").unwrap();
     let file = scratch();
-    let mut mapping = Mapping::open(&folder, file.try_clone().unwrap(), Path::new("work")).unwrap();
+    let mut mapping = Mapping::open(
+        &PhiFolder::new(folder.clone()),
+        file.try_clone().unwrap(),
+        Path::new("work"),
+    )
+    .unwrap();
     let count = 2_500;
     for part in (0..count).collect::<Vec<u32>>().chunks(400) {
         mapping.add(identities(part.iter().map(|n| format!("real-id-{n}")))).unwrap();
@@ -491,8 +503,10 @@ fn a_mapping_beyond_memory_is_complete_and_its_spill_unreadable() {
 #[test]
 fn two_runs_add_to_one_mapping() {
     let folder = Folder::open("memory:///").unwrap();
-    let mut one = Mapping::open(&folder, scratch(), Path::new("work")).unwrap();
-    let mut two = Mapping::open(&folder, scratch(), Path::new("work")).unwrap();
+    let mut one =
+        Mapping::open(&PhiFolder::new(folder.clone()), scratch(), Path::new("work")).unwrap();
+    let mut two =
+        Mapping::open(&PhiFolder::new(folder.clone()), scratch(), Path::new("work")).unwrap();
     one.add(identities(["a".into()].into_iter())).unwrap();
     two.add(identities(["a".into(), "b".into()].into_iter())).unwrap();
     one.persist(&codebook()).unwrap();
@@ -506,7 +520,8 @@ fn rejected_rows_leave_no_ids_in_the_mapping() {
     let row = json!({"resourceType": "Encounter", "id": "e", "subject": {"reference": "Patient/1"}, "status": {}});
     assert!(scrubber.scrub(row.to_string().as_bytes(), "Encounter").is_err());
     let folder = Folder::open("memory:///").unwrap();
-    let mut mapping = Mapping::open(&folder, scratch(), Path::new("work")).unwrap();
+    let mut mapping =
+        Mapping::open(&PhiFolder::new(folder.clone()), scratch(), Path::new("work")).unwrap();
     mapping.add(scrubber.take_identities()).unwrap();
     mapping.persist(&codebook()).unwrap();
     assert_eq!(saved(&folder), Value::Null);

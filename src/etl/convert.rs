@@ -21,7 +21,7 @@ use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::config::OutputFormat;
 use crate::deid::policy::RESOURCE_TYPES;
-use crate::deid::{Anonymizer, Codebook, Scrubber};
+use crate::deid::{AnonId, Anonymizer, Codebook, Scrubber};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::recorded_url;
 use crate::input::chunks::text_of_line;
@@ -29,11 +29,11 @@ use crate::input::{Ahead, InputFile};
 use crate::memory::budget;
 use crate::output::keys::KeyIndex;
 use crate::output::rows::{Bitmap, RowSource, UNKNOWN_TIME, instant, key};
-use crate::output::staged::{Scratch, Staged, encode};
+use crate::output::staged::Staged;
 use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
-use crate::table::{find_field, schema};
+use crate::table::{Block, DeidentifiedBatch, Scratch, find_field, schema};
 use crate::ui::{Progress, counted, were};
 
 /// The column of completion tables, and the member of a run's record, with an export's URL.
@@ -133,7 +133,7 @@ impl Converter<'_> {
         let folder = self.from.child(&name);
         if delta::exists(&folder)? {
             let mut copy = Copy::new(self.work, &["id"]);
-            delta::read(&folder, &mut |batch| copy.add(batch))?;
+            delta::read(&folder, &mut |batch| copy.add(&batch))?;
             if let Some(schema) = delta::schema(&folder)? {
                 sink.create(&name, schema, self.work)?;
             }
@@ -198,9 +198,9 @@ impl Converter<'_> {
         let folder = self.from.child(name);
         let mut copy = Copy::new(self.work, columns);
         if delta::exists(&folder)? {
-            delta::read(&folder, &mut |batch| copy.add(without_secrets(batch)?))?;
+            delta::read(&folder, &mut |batch| copy.add(&without_secrets(batch)?))?;
         } else {
-            let mut add = |batch| copy.add(without_secrets(batch)?);
+            let mut add = |batch| copy.add(&without_secrets(batch)?);
             for (file, _) in self.ndjson_files(name)? {
                 text_rows(self.from, &file, &schema, &mut add)?;
             }
@@ -234,7 +234,8 @@ impl Copy {
         Self { work: work.clone(), key_columns, staged: None, scratch: Scratch::default(), keys }
     }
 
-    fn add(&mut self, batch: RecordBatch) -> Result<()> {
+    fn add(&mut self, rows: &DeidentifiedBatch) -> Result<()> {
+        let batch = rows.as_arrow();
         let staged = match &mut self.staged {
             Some(staged) => staged,
             none => none.insert(Staged::new(&self.work, batch.schema())),
@@ -260,7 +261,7 @@ impl Copy {
             let time = time.map_or(UNKNOWN_TIME, |times| instant(times.value(row)));
             self.keys.add(key(&text), first + row as u64, time)?;
         }
-        staged.push(encode(&batch, &mut self.scratch)?, batch.num_rows() as u64)
+        staged.push(Block::of_batch(rows, &mut self.scratch)?, batch.num_rows() as u64)
     }
 
     fn write(
@@ -290,13 +291,14 @@ impl Copy {
 }
 
 /// The anonymous IDs that an NDJSON table's `.meta` says are deleted.
-fn deletes(folder: &Folder, name: &str) -> Result<Vec<String>> {
+fn deletes(folder: &Folder, name: &str) -> Result<Vec<AnonId<'static>>> {
     let file = format!("{name}.meta");
     let Some(bytes) = folder.read(&file)? else { return Ok(Vec::new()) };
     let meta: Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("'{}' is not JSON", folder.show(&file)))?;
     let ids = meta.get("deleted").and_then(Value::as_array).into_iter().flatten();
-    let mut ids: Vec<_> = ids.filter_map(|id| id.as_str().map(str::to_owned)).collect();
+    let ids = ids.filter_map(Value::as_str).map(str::to_owned);
+    let mut ids: Vec<_> = ids.map(AnonId::from_former_output).collect();
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
@@ -307,7 +309,7 @@ fn text_rows(
     folder: &Folder,
     name: &str,
     schema: &SchemaRef,
-    visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    visit: &mut dyn FnMut(DeidentifiedBatch) -> Result<()>,
 ) -> Result<()> {
     const ROWS: usize = 50_000;
     let failed = || format!("cannot read '{}'", folder.show(name));
@@ -354,21 +356,25 @@ fn builders(schema: &Schema) -> Vec<StringBuilder> {
     schema.fields().iter().map(|_| StringBuilder::new()).collect()
 }
 
-fn finish(builders: &mut [StringBuilder], schema: &SchemaRef) -> Result<RecordBatch> {
+fn finish(builders: &mut [StringBuilder], schema: &SchemaRef) -> Result<DeidentifiedBatch> {
     let columns = builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef);
-    RecordBatch::try_new(schema.clone(), columns.collect()).context("cannot make completion rows")
+    let batch = RecordBatch::try_new(schema.clone(), columns.collect());
+    batch.map(DeidentifiedBatch::from_former_output).context("cannot make completion rows")
 }
 
 /// Completion rows with what may be recorded of an export's URL: other programs, and older versions of
 /// this one, have written all of it.
-fn without_secrets(batch: RecordBatch) -> Result<RecordBatch> {
+fn without_secrets(rows: DeidentifiedBatch) -> Result<DeidentifiedBatch> {
+    let batch = rows.as_arrow();
     let schema = batch.schema();
-    let Some(index) = find_field(schema.fields(), EXPORT_URL) else { return Ok(batch) };
+    let Some(index) = find_field(schema.fields(), EXPORT_URL) else { return Ok(rows) };
     let mut columns = batch.columns().to_vec();
-    let Some(urls) = columns[index].as_string_opt::<i32>() else { return Ok(batch) };
+    let Some(urls) = columns[index].as_string_opt::<i32>() else { return Ok(rows) };
     let recorded: StringArray = urls.iter().map(|url| url.and_then(recorded_or_empty)).collect();
     columns[index] = Arc::new(recorded);
-    RecordBatch::try_new(schema, columns).context("cannot make completion rows")
+    let batch = RecordBatch::try_new(schema, columns).context("cannot make completion rows")?;
+    // The rows of a completion table with less in them.
+    Ok(DeidentifiedBatch::from_former_output(batch))
 }
 
 /// What may be recorded of an export's URL; that there was none stays.

@@ -34,7 +34,7 @@ use tracing::{debug, info, warn};
 use crate::bulk::inline;
 use crate::claim::{self, REJECTED};
 use crate::config::{EtlConfig, OutputFormat};
-use crate::deid::{Anonymizer, Codebook, Mapping, Scrubber};
+use crate::deid::{AnonId, Anonymizer, Codebook, Mapping, PhiFolder, Scrubber};
 use crate::error::Result;
 use crate::fhir::ServerBase;
 use crate::http::recorded_url;
@@ -81,7 +81,7 @@ struct Run<'a> {
     /// OUTPUT, for as long as the run lasts.
     hold: Hold,
     rejects: Rejects,
-    errors_to: Option<Folder>,
+    errors_to: Option<PhiFolder>,
     work: WorkFolder,
     codebook: Arc<Codebook>,
     mapping: Mutex<Mapping>,
@@ -139,6 +139,7 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     let places = Places::open(config)?;
     places.refuse_other_uses()?;
     let Places { folder, output, phi, errors_to } = places;
+    let errors_to = errors_to.map(PhiFolder::new);
     // Without secrets: the URL goes into records.
     let (mut config, mut selected) = (config.clone(), selected);
     config.threads = fitting_threads(config.threads);
@@ -180,7 +181,8 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     phi::warn_of_lost_tables(&output, &mounts);
     let codebook = Arc::new(phi::open_codebook(&phi, &mounts)?);
     let work = WorkFolder::create(config.work_dir.as_deref(), &phi)?;
-    let mapping = Mutex::new(Mapping::open(&phi, work.file()?, work.path())?);
+    let mapping =
+        Mutex::new(Mapping::open(&PhiFolder::new(phi.clone()), work.file()?, work.path())?);
     if let Some(folder) = &errors_to {
         folder.create()?;
     }
@@ -253,13 +255,13 @@ impl Run<'_> {
         if self.output.local().is_some() || memory_is_short { 1 } else { PUBLISHERS }
     }
 
-    /// The anonymous IDs of rows to delete, sorted.
-    fn deletes_of(&self, resource_type: &str) -> Vec<String> {
-        let real = self.deletes.by_type.get(resource_type);
-        let fake = real.into_iter().flatten().map(|id| self.codebook.fake_id(resource_type, id));
-        let mut fake: Vec<_> = fake.collect();
-        fake.sort_unstable();
-        fake
+    /// The rows to delete, sorted.
+    fn deletes_of(&self, resource_type: &str) -> Vec<AnonId<'static>> {
+        let real = self.deletes.by_type.get(resource_type).into_iter().flatten();
+        let ids = real.map(|id| self.codebook.anonymize_id(resource_type, id));
+        let mut ids: Vec<_> = ids.collect();
+        ids.sort_unstable();
+        ids
     }
 }
 

@@ -14,6 +14,7 @@ use crate::output::completion;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
 use crate::stop;
+use crate::table::CompletionRow;
 use crate::ui::{counted, thousands};
 
 /// Writes one table. A failure is part of the summary: the other tables go on.
@@ -127,7 +128,7 @@ fn tidy(run: &Run<'_>, summary: &mut TableSummary) -> Result<()> {
         output.written.version = version.or(output.written.version);
     }
     let url = run.export.url.as_deref().and_then(recorded_url);
-    let row = completion::Row {
+    let row = CompletionRow {
         table: &summary.name,
         group: &run.export.group,
         export_time: &run.export.time,
@@ -136,7 +137,7 @@ fn tidy(run: &Run<'_>, summary: &mut TableSummary) -> Result<()> {
         excluded: &run.export.excluded,
     };
     for sink in run.sinks.iter() {
-        completion::append(sink, &row, &run.work)?;
+        completion::append(sink, row, &run.work)?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::records::stamp;
+use crate::deid::PhiFolder;
 use crate::error::Result;
 use crate::store::Folder;
 
@@ -13,7 +14,7 @@ use crate::store::Folder;
 pub(super) struct Rejects {
     root: Folder,
     started: DateTime<Utc>,
-    claimed: Mutex<Option<Folder>>,
+    claimed: Mutex<Option<PhiFolder>>,
 }
 
 /// A place for rejected rows.
@@ -21,7 +22,7 @@ pub(super) struct Rejects {
 pub(super) enum RejectsTo<'a> {
     Phi(&'a Rejects),
     /// Where the user wants a copy.
-    Copy(&'a Folder),
+    Copy(&'a PhiFolder),
 }
 
 impl Rejects {
@@ -32,7 +33,7 @@ impl Rejects {
 
     /// The folder of this run alone. Another run may have begun within the same second, and write to
     /// another OUTPUT: the later one's folder is then named after the next second.
-    fn folder(&self) -> Result<Folder> {
+    fn folder(&self) -> Result<PhiFolder> {
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = &*claimed {
             return Ok(folder.clone());
@@ -41,7 +42,7 @@ impl Rejects {
         loop {
             let folder = self.root.child(&stamp(time));
             if folder.create_new()? {
-                return Ok(claimed.insert(folder).clone());
+                return Ok(claimed.insert(PhiFolder::new(folder)).clone());
             }
             time += Duration::from_secs(1);
         }
@@ -51,20 +52,20 @@ impl Rejects {
     /// where that fails.
     pub(super) fn remove_empty(&self) {
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
-        if claimed.as_ref().is_some_and(Folder::remove_new) {
+        if claimed.as_ref().is_some_and(|folder| folder.remove_new()) {
             *claimed = None;
         }
     }
 
     /// The folder, if any row was rejected.
-    pub(super) fn claimed(&self) -> Option<Folder> {
+    pub(super) fn claimed(&self) -> Option<PhiFolder> {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl RejectsTo<'_> {
     /// The folder, made where there is none.
-    pub(super) fn folder(self) -> Result<Folder> {
+    pub(super) fn folder(self) -> Result<PhiFolder> {
         match self {
             Self::Phi(rejects) => rejects.folder(),
             Self::Copy(folder) => folder.create().map(|()| folder.clone()),

@@ -14,7 +14,7 @@ use super::plan::{Export, TablePlan};
 use super::rejects::RejectsTo;
 use super::room::Room;
 use super::worker::{Reasons, Rejected, Scrubbed, Worker};
-use crate::deid::{Mapping, Report, Scrubber};
+use crate::deid::{AnonId, Mapping, Phi, PhiFolder, Report, Scrubber};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::Ahead;
@@ -40,8 +40,8 @@ pub(super) struct ScrubbedTable {
     pub rows: Staged,
     pub lines: Option<StagedLines>,
     pub keys: KeyIndex,
-    /// Anonymous IDs of rows to delete.
-    pub deletes: Vec<String>,
+    /// Rows to delete.
+    pub deletes: Vec<AnonId<'static>>,
     /// For encounters: the rows of `etl__completion_encounters` with their keys.
     pub completion: Option<(Staged, KeyIndex)>,
     pub counts: Counts,
@@ -101,11 +101,11 @@ const WORKER: Thread = Thread::for_rows("scrub");
 
 /// De-identifies all of a table's files.
 ///
-/// `deletes` are the anonymous IDs of rows to delete.
+/// `deletes`: rows to delete.
 pub(super) fn scrub_table(
     source: &Source<'_>,
     plan: &TablePlan,
-    deletes: Vec<String>,
+    deletes: Vec<AnonId<'static>>,
     progress: &Progress,
 ) -> Result<ScrubbedTable> {
     let mut collector = Collector::new(source, plan);
@@ -265,27 +265,29 @@ impl<'a> Collector<'a> {
         for ((key, time), slot) in scrubbed.keys.iter().zip(first..) {
             table.keys.add(*key, slot, *time)?;
         }
-        if let Some((bytes, schema)) = scrubbed.arrow {
+        if let Some((block, schema)) = scrubbed.arrow {
             self.shape.add(&schema);
-            table.rows.push(bytes, scrubbed.rows)?;
+            table.rows.push(block, scrubbed.rows)?;
         }
-        if let (Some(bytes), Some(lines)) = (scrubbed.json, &mut table.lines) {
-            lines.push(bytes, scrubbed.rows)?;
+        if let (Some(block), Some(lines)) = (scrubbed.json, &mut table.lines) {
+            lines.push(block, scrubbed.rows)?;
         }
-        if let (Some((bytes, keys)), Some((rows, index))) =
+        if let (Some((block, keys)), Some((rows, index))) =
             (scrubbed.completion, &mut table.completion)
         {
             for (key, slot) in keys.into_iter().zip(first..) {
                 // Of an encounter's rows they all say the same.
                 index.add(key, slot, 0)?;
             }
-            rows.push(bytes, scrubbed.rows)?;
+            rows.push(block, scrubbed.rows)?;
         }
-        for rejected in &scrubbed.rejects {
-            *table.counts.rejected.entry(rejected.reject.reason).or_default() += 1;
+        if !scrubbed.rejected.is_empty() {
             for file in &mut self.rejects {
-                file.write(name, rejected)?;
+                file.write(name, &scrubbed.rejects)?;
             }
+        }
+        for (reason, count) in scrubbed.rejected {
+            *table.counts.rejected.entry(reason).or_default() += count;
         }
         table.counts.lines += scrubbed.lines;
         table.counts.rows += scrubbed.rows;
@@ -300,13 +302,13 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn finish(self, deletes: Vec<String>) -> Result<ScrubbedTable> {
+    fn finish(self, deletes: Vec<AnonId<'static>>) -> Result<ScrubbedTable> {
         let Self { mut table, shape, contained_types, rejects, .. } = self;
         for file in rejects {
             table.rejects.extend(file.finish()?);
         }
         for id in &deletes {
-            table.keys.add_delete(key(&[id]))?;
+            table.keys.add_delete(key(&[id.as_str()]))?;
         }
         table.deletes = deletes;
         table.contains = !contained_types.is_empty();
@@ -321,8 +323,8 @@ impl<'a> Collector<'a> {
 struct RejectFile<'a> {
     to: RejectsTo<'a>,
     name: String,
-    /// The file, and how messages name it.
-    upload: Option<(Upload, String)>,
+    /// The file, and the folder that it is in.
+    upload: Option<(Upload, PhiFolder)>,
 }
 
 impl<'a> RejectFile<'a> {
@@ -330,22 +332,26 @@ impl<'a> RejectFile<'a> {
         Self { to, name: name.to_owned(), upload: None }
     }
 
-    fn write(&mut self, file: &str, rejected: &Rejected) -> Result<()> {
-        let (upload, show) = match &mut self.upload {
+    fn write(&mut self, file: &str, rejects: &Phi<Vec<Rejected>>) -> Result<()> {
+        let (upload, folder) = match &mut self.upload {
             Some(upload) => upload,
             none => {
                 let folder = self.to.folder()?;
-                none.insert((folder.upload(&self.name)?, folder.show(&self.name)))
+                none.insert((folder.upload(&self.name)?, folder))
             }
         };
-        let row = json!({
-            "file": file,
-            "line": rejected.line,
-            "reason": rejected.reject.reason,
-            "element": rejected.reject.element(),
-            "row": String::from_utf8_lossy(&rejected.text),
-        });
-        writeln!(upload, "{row}").with_context(|| format!("cannot write '{show}'"))
+        for rejected in rejects.look(folder) {
+            let row = json!({
+                "file": file,
+                "line": rejected.line,
+                "reason": rejected.reject.reason,
+                "element": rejected.reject.element(),
+                "row": String::from_utf8_lossy(&rejected.text),
+            });
+            writeln!(upload, "{row}")
+                .with_context(|| format!("cannot write '{}'", folder.show(&self.name)))?;
+        }
+        Ok(())
     }
 
     fn finish(self) -> Result<Option<Finishing>> {

@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::SchemaRef;
 
 use super::Forms;
 use super::plan::Export;
-use crate::deid::{Identities, Reason, Reject, Report, Scrubber};
+use crate::deid::{Identities, Phi, Reason, Reject, Report, Scrubber};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::chunks::{Chunk, LONGEST_LINE, text_of_line};
 use crate::output::rows::{Key, instant, key};
-use crate::output::staged::{Scratch, encode, pack_lines};
-use crate::table::{TableBuilder, json, schema};
+use crate::table::{
+    Block, CompletedEncounters, DeidentifiedBatch, DeidentifiedLines, Scratch, TableBuilder,
+};
 
 /// De-identifies chunks of one table's input. Each thread has its own.
 pub(super) struct Worker {
@@ -28,28 +28,30 @@ pub(super) struct Worker {
     scratch: Scratch,
 }
 
-/// What a chunk became. Everything in it is de-identified but `rejects` and `identities`.
+/// What a chunk became: de-identified rows, and for the PHI folder what was not taken and the real IDs.
 #[derive(Default)]
 pub(super) struct Scrubbed {
     /// Lines that are not blank.
     pub lines: u64,
     /// Rows taken.
     pub rows: u64,
-    /// The rows as an encoded Arrow batch, with its schema.
-    pub arrow: Option<(Vec<u8>, SchemaRef)>,
-    /// The rows as packed JSON lines.
-    pub json: Option<Vec<u8>>,
+    /// The rows as an Arrow batch, with its schema.
+    pub arrow: Option<(Block<'static, DeidentifiedBatch>, SchemaRef)>,
+    /// The rows as JSON lines.
+    pub json: Option<Block<'static, DeidentifiedLines>>,
     /// Completion rows of encounters, with their keys.
-    pub completion: Option<(Vec<u8>, Vec<Key>)>,
+    pub completion: Option<(Block<'static, DeidentifiedBatch>, Vec<Key>)>,
     /// Per row: its key, and its `meta.lastUpdated`.
     pub keys: Vec<(Key, i64)>,
-    pub rejects: Vec<Rejected>,
+    /// Lines not taken, by reason.
+    pub rejected: Reasons,
+    pub rejects: Phi<Vec<Rejected>>,
     pub report: Report,
     pub contained_types: BTreeSet<&'static str>,
-    pub identities: Identities,
+    pub identities: Phi<Identities>,
 }
 
-/// A line that was not taken. It is patients' data: for the PHI folder only.
+/// A line that was not taken.
 pub(super) struct Rejected {
     pub line: u64,
     pub reject: Reject,
@@ -72,20 +74,22 @@ impl Worker {
 
     pub(super) fn scrub(&mut self, chunk: Chunk) -> Result<Scrubbed> {
         let mut done = Scrubbed::default();
+        let mut rejects = Vec::new();
         for line in chunk.too_long {
             done.lines += 1;
             let reject = Reject::new(Reason::TooLong);
-            done.rejects.push(Rejected { line, reject, text: Vec::new() });
+            rejects.push(Rejected { line, reject, text: Vec::new() });
         }
-        let mut lines = Vec::new();
-        let mut ids = StringBuilder::new();
+        let mut lines = DeidentifiedLines::default();
+        let mut encounters = CompletedEncounters::default();
+        let mut completion_keys = Vec::new();
         let texts = chunk.bytes.split_inclusive(|byte| *byte == b'\n');
         for (number, line) in (chunk.first_line..).zip(texts) {
             let text = text_of_line(line);
             if text.len() > LONGEST_LINE {
                 done.lines += 1;
                 let reject = Reject::new(Reason::TooLong);
-                done.rejects.push(Rejected { line: number, reject, text: Vec::new() });
+                rejects.push(Rejected { line: number, reject, text: Vec::new() });
             } else if !text.is_empty() {
                 done.lines += 1;
                 match self.scrubber.scrub(text, self.resource_type) {
@@ -95,18 +99,19 @@ impl Worker {
                             self.builder.append(&row);
                         }
                         if self.forms.json {
-                            json::write_row(&row, &mut lines);
-                            lines.push(b'\n');
+                            lines.push(&row);
                         }
-                        if self.completion.is_some() {
-                            ids.append_value(row.id());
+                        let id = row.id();
+                        if let Some(export) = &self.completion {
+                            encounters.push(&id);
+                            completion_keys.push(key(&[id.as_str(), &export.group]));
                         }
                         let time = row.last_updated().map_or(instant(""), instant);
-                        done.keys.push((key(&[row.id()]), time));
+                        done.keys.push((key(&[id.as_str()]), time));
                     }
                     Err(reject) => {
                         let text = text.to_vec();
-                        done.rejects.push(Rejected { line: number, reject, text });
+                        rejects.push(Rejected { line: number, reject, text });
                     }
                 }
             }
@@ -114,44 +119,28 @@ impl Worker {
         let failed = "cannot encode rows";
         if self.forms.arrow && done.rows > 0 {
             let batch = self.builder.finish().context(failed)?;
-            let encoded = encode(&batch, &mut self.scratch)?;
-            done.arrow = Some((encoded, batch.schema()));
+            let block = Block::of_batch(&batch, &mut self.scratch)?;
+            done.arrow = Some((block, batch.schema()));
         }
         if self.forms.json && done.rows > 0 {
-            done.json = Some(pack_lines(&lines, &mut self.scratch)?);
+            done.json = Some(Block::of_lines(&lines, &mut self.scratch)?);
         }
         if let Some(export) = &self.completion
             && done.rows > 0
         {
-            let (batch, keys) = completion_rows(ids, export).context(failed)?;
-            done.completion = Some((encode(&batch, &mut self.scratch)?, keys));
+            let Export { group, time, excluded, .. } = &**export;
+            let batch = encounters.finish(group, time, excluded).context(failed)?;
+            done.completion = Some((Block::of_batch(&batch, &mut self.scratch)?, completion_keys));
         }
+        for rejected in &rejects {
+            *done.rejected.entry(rejected.reject.reason).or_default() += 1;
+        }
+        done.rejects = Phi::new(rejects);
         done.report = self.scrubber.take_report();
         done.identities = self.scrubber.take_identities();
         done.contained_types = self.scrubber.take_contained_types();
         Ok(done)
     }
-}
-
-fn completion_rows(
-    mut ids: StringBuilder,
-    export: &Export,
-) -> Result<(RecordBatch, Vec<Key>), arrow::error::ArrowError> {
-    let ids = ids.finish();
-    let keys = ids.iter().map(|id| key(&[id.unwrap_or_default(), &export.group])).collect();
-    let rows = arrow::array::Array::len(&ids);
-    let constant = |text: &str| -> ArrayRef {
-        let mut column = StringBuilder::with_capacity(rows, rows * text.len());
-        (0..rows).for_each(|_| column.append_value(text));
-        Arc::new(column.finish())
-    };
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(ids),
-        constant(&export.group),
-        constant(&export.time),
-        constant(&export.excluded),
-    ];
-    Ok((RecordBatch::try_new(schema::completion_encounters(), columns)?, keys))
 }
 
 /// Rejected rows by reason.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
 use std::ops::Range;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, SchemaRef};
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use super::staged::Staged;
 use super::table::{Merge, TableRun, Written};
 use crate::error::{Context, Error, Result};
 use crate::store::{Folder, WorkFolder};
-use crate::table::json;
+use crate::table::{DeidentifiedBatch, json};
 use replace::Replacement;
 
 /// A kind of plain file.
@@ -201,7 +201,7 @@ impl FileFormat {
                 let failed = || format!("cannot write '{}'", folder.show(name));
                 let (mut rows, mut line) = (0, Vec::new());
                 for batch in batches {
-                    let batch = arrow::array::StructArray::from(batch?);
+                    let batch = arrow::array::StructArray::from(batch?.as_arrow().clone());
                     for row in 0..batch.len() {
                         line.clear();
                         json::write_value(&batch, row, &mut line);
@@ -286,7 +286,7 @@ fn write_csv(
     folder: &Folder,
     name: &str,
     run: &TableRun<'_>,
-    batches: impl Iterator<Item = Result<RecordBatch>>,
+    batches: impl Iterator<Item = Result<DeidentifiedBatch>>,
 ) -> Result<(u64, u64)> {
     let failed = || format!("cannot write '{}'", folder.show(name));
     let schema = run.rows.schema();
@@ -299,7 +299,7 @@ fn write_csv(
     for batch in batches {
         let batch = batch?;
         for row in 0..batch.num_rows() {
-            for column in batch.columns() {
+            for column in batch.as_arrow().columns() {
                 cell.clear();
                 match column.data_type() {
                     _ if column.is_null(row) => {}

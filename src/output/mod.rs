@@ -1,6 +1,5 @@
 //! Writes de-identified rows as tables.
 
-mod blocks;
 pub mod completion;
 pub mod delta;
 pub mod files;

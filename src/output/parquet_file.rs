@@ -25,6 +25,7 @@ use self::row_group::RowGroup;
 use crate::error::{Context, Error, Result};
 use crate::memory::budget;
 use crate::store::{Folder, Upload};
+use crate::table::DeidentifiedBatch;
 
 /// What is handed to the encoders at once: between two such pieces the row group may end.
 const PIECE: usize = 16 << 20;
@@ -164,7 +165,8 @@ impl ParquetFile {
     }
 
     /// Adds rows.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub fn write(&mut self, batch: &DeidentifiedBatch) -> Result<()> {
+        let batch = batch.as_arrow();
         let row_bytes = bytes_of(batch) / batch.num_rows().max(1);
         let limit = PIECE.min(self.row_group_bytes / 2);
         let step = (limit / row_bytes.max(1)).max(1);

@@ -5,13 +5,14 @@
 
 use std::ops::Range;
 
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::BooleanArray;
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
 pub use crate::output::delta::instant;
+use crate::table::DeidentifiedBatch;
 
 /// De-identified rows of one table, staged in memory or on disk, readable any number of times.
 pub trait RowSource: Send + Sync {
@@ -27,7 +28,7 @@ pub trait RowSource: Send + Sync {
 }
 
 /// An iterator over staged rows.
-pub type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + Send + 'a>;
+pub type Batches<'a> = Box<dyn Iterator<Item = Result<DeidentifiedBatch>> + Send + 'a>;
 
 /// Which slots are wanted.
 pub trait Live: Send + Sync {

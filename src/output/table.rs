@@ -5,6 +5,7 @@ use serde::Serialize;
 pub use super::delta::Merge;
 use super::rows::{Bitmap, KeySource, RowSource};
 use super::staged::StagedLines;
+use crate::deid::AnonId;
 
 /// What a run brings for one table.
 pub struct TableRun<'a> {
@@ -18,8 +19,8 @@ pub struct TableRun<'a> {
     pub live: &'a Bitmap,
     /// The keys of rows and deletes.
     pub keys: &'a dyn KeySource,
-    /// Anonymous IDs of deleted rows.
-    pub deletes: &'a [String],
+    /// Deleted rows.
+    pub deletes: &'a [AnonId<'static>],
     /// What happens to rows that the table has already.
     pub merge: Merge,
     /// The columns that identify a row.

@@ -13,6 +13,7 @@ use arrow::compute::{concat, is_not_null};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
+use super::deidentified::DeidentifiedBatch;
 use super::schema::RESOURCE_TYPE;
 
 /// How many values of contained resources fitted no column, by resource type and element.
@@ -22,17 +23,17 @@ pub type Misfits = BTreeMap<(String, String), u64>;
 /// lacks, at every depth. What the schema doesn't have is left out; a non-null value of a
 /// contained resource that is lost this way is counted in `misfits`.
 pub fn adapt(
-    batches: &[RecordBatch],
+    batches: &[DeidentifiedBatch],
     schema: &SchemaRef,
     misfits: &mut Misfits,
-) -> Result<RecordBatch, ArrowError> {
-    let lens: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
+) -> Result<DeidentifiedBatch, ArrowError> {
+    let lens: Vec<usize> = batches.iter().map(DeidentifiedBatch::num_rows).collect();
     let mut nulls = Nulls::default();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         let mut parts = Vec::with_capacity(batches.len());
         for batch in batches {
-            let part = batch.column_by_name(field.name());
+            let part = batch.as_arrow().column_by_name(field.name());
             let part = match part.and_then(|array| Some((array, contained_items(array)?))) {
                 Some((_, list)) => Some(contained(list, field.data_type(), &mut nulls, misfits)?),
                 None => part.cloned(),
@@ -42,7 +43,7 @@ pub fn adapt(
         columns.push(join(&parts, &lens, field.data_type(), &mut nulls)?);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(lens.iter().sum()));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map(DeidentifiedBatch::new)
 }
 
 /// Parts of one column, one after the other, as `target`. A part of a type that has nothing in

@@ -1,40 +1,154 @@
-//! Blocks of bytes that stay in memory while they are few and go to the work folder after that.
+//! De-identified rows as compressed blocks, on their way from the workers to their table. The blocks
+//! stay in memory while they are few, and go to the work folder after that.
+//!
+//! A [`Block`] is made of a [`DeidentifiedBatch`] or of [`DeidentifiedLines`] only, and [`Blocks`] takes
+//! nothing else: no other bytes can be staged.
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::marker::PhantomData;
 use std::os::unix::fs::FileExt;
 
+use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::writer::StreamWriter;
+
+use super::deidentified::{DeidentifiedBatch, DeidentifiedLines};
 use crate::error::{Context, Result};
 use crate::memory::budget;
 use crate::store::WorkFolder;
 
-/// Blocks in the order they were pushed. They hold de-identified data only.
-pub struct Blocks {
+/// Bytes of [`Scratch`] that are kept: more than chunks of lines of usual length need.
+const KEPT: usize = 16 << 20;
+const DAMAGED: &str = "the work folder's files have been damaged";
+
+/// Buffers that are used again for each block: fresh memory of some megabytes costs more than what is
+/// written to it.
+#[derive(Default)]
+pub struct Scratch {
+    plain: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl Scratch {
+    /// Gives back what a single long line has taken.
+    fn shrink(&mut self) {
+        self.plain.truncate(0);
+        self.packed.truncate(0);
+        self.plain.shrink_to(KEPT);
+        self.packed.shrink_to(KEPT);
+    }
+}
+
+/// Compressed rows: of a [`DeidentifiedBatch`] or of [`DeidentifiedLines`].
+pub struct Block<'a, T> {
+    /// The length before compression (4 bytes, little-endian), then LZ4.
+    bytes: Cow<'a, [u8]>,
+    rows: PhantomData<T>,
+}
+
+impl<T> Block<'static, T> {
+    fn pack(plain: &[u8], room: &mut Vec<u8>) -> Result<Self> {
+        room.resize(lz4_flex::block::get_maximum_output_size(plain.len()), 0);
+        let len = lz4_flex::block::compress_into(plain, room).context("cannot pack rows")?;
+        let plain = u32::try_from(plain.len()).context("rows of more than 4 GiB came at once")?;
+        let bytes = [&plain.to_le_bytes()[..], &room[..len]].concat();
+        Ok(Self { bytes: Cow::Owned(bytes), rows: PhantomData })
+    }
+}
+
+impl<T> Block<'_, T> {
+    /// Bytes before compression.
+    pub fn plain_bytes(&self) -> u64 {
+        self.bytes.first_chunk().map_or(0, |length| u32::from_le_bytes(*length).into())
+    }
+
+    fn unpack(&self) -> Result<Vec<u8>> {
+        lz4_flex::decompress_size_prepended(&self.bytes).context(DAMAGED)
+    }
+}
+
+impl Block<'static, DeidentifiedBatch> {
+    /// Encodes a batch; done by the workers, since it compresses.
+    ///
+    /// Compressed as a whole: a wide table has thousands of small buffers, and Arrow would compress
+    /// each by itself.
+    pub fn of_batch(batch: &DeidentifiedBatch, scratch: &mut Scratch) -> Result<Self> {
+        let Scratch { plain, packed } = scratch;
+        plain.clear();
+        let failed = "cannot encode rows";
+        let batch = batch.as_arrow();
+        let mut writer = StreamWriter::try_new(&mut *plain, batch.schema_ref()).context(failed)?;
+        writer.write(batch).and_then(|()| writer.finish()).context(failed)?;
+        drop(writer);
+        let block = Self::pack(plain, packed);
+        scratch.shrink();
+        block
+    }
+}
+
+impl Block<'_, DeidentifiedBatch> {
+    /// The batch; its arrays are parts of one buffer. `None` for a batch without columns.
+    pub fn decode(&self) -> Result<Option<DeidentifiedBatch>> {
+        let mut buffer = Buffer::from(self.unpack()?);
+        let batch: Option<RecordBatch> =
+            StreamDecoder::new().decode(&mut buffer).context(DAMAGED)?;
+        Ok(batch.map(DeidentifiedBatch::new))
+    }
+}
+
+impl Block<'static, DeidentifiedLines> {
+    /// Compresses lines; done by the workers.
+    pub fn of_lines(lines: &DeidentifiedLines, scratch: &mut Scratch) -> Result<Self> {
+        let block = Self::pack(lines.as_bytes(), &mut scratch.packed);
+        scratch.shrink();
+        block
+    }
+}
+
+impl Block<'_, DeidentifiedLines> {
+    /// The lines, each with its line end.
+    pub fn lines(&self) -> Result<DeidentifiedLines> {
+        self.unpack().map(DeidentifiedLines::new)
+    }
+}
+
+/// Blocks in the order they were pushed.
+pub struct Blocks<T> {
     work: WorkFolder,
     file: Option<File>,
-    places: Vec<Place>,
+    stored: Vec<Stored>,
     /// Bytes that may stay in memory yet.
     room: usize,
     on_disk: u64,
+    rows: PhantomData<T>,
 }
 
-enum Place {
+enum Stored {
     Memory(Vec<u8>),
     Disk { offset: u64, len: usize },
 }
 
-impl Blocks {
+impl<T> Blocks<T> {
     /// No blocks yet; `work` is where they go if they are many.
     pub fn new(work: &WorkFolder) -> Self {
-        let room = budget().staged;
-        Self { work: work.clone(), file: None, places: Vec::new(), room, on_disk: 0 }
+        Self {
+            work: work.clone(),
+            file: None,
+            stored: Vec::new(),
+            room: budget().staged,
+            on_disk: 0,
+            rows: PhantomData,
+        }
     }
 
     /// Adds a block.
-    pub fn push(&mut self, bytes: Vec<u8>) -> Result<()> {
+    pub fn push(&mut self, block: Block<'_, T>) -> Result<()> {
+        let bytes = block.bytes;
         if let Some(room) = self.room.checked_sub(bytes.len()) {
             self.room = room;
-            self.places.push(Place::Memory(bytes));
+            self.stored.push(Stored::Memory(bytes.into_owned()));
             return Ok(());
         }
         let file = match &mut self.file {
@@ -43,22 +157,23 @@ impl Blocks {
         };
         file.write_all_at(&bytes, self.on_disk)
             .with_context(|| format!("cannot write to the work folder '{}'", self.work))?;
-        self.places.push(Place::Disk { offset: self.on_disk, len: bytes.len() });
+        self.stored.push(Stored::Disk { offset: self.on_disk, len: bytes.len() });
         self.on_disk += bytes.len() as u64;
         Ok(())
     }
 
     /// The block with this index.
-    pub fn read(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        match (&self.places[index], &self.file) {
-            (Place::Memory(bytes), _) => Ok(Cow::Borrowed(bytes)),
-            (Place::Disk { offset, len }, Some(file)) => {
+    pub fn read(&self, index: usize) -> Result<Block<'_, T>> {
+        let bytes = match (&self.stored[index], &self.file) {
+            (Stored::Memory(bytes), _) => Cow::Borrowed(&bytes[..]),
+            (Stored::Disk { offset, len }, Some(file)) => {
                 let mut bytes = vec![0; *len];
                 file.read_exact_at(&mut bytes, *offset)
                     .with_context(|| format!("cannot read the work folder '{}'", self.work))?;
-                Ok(Cow::Owned(bytes))
+                Cow::Owned(bytes)
             }
-            (Place::Disk { .. }, None) => Ok(Cow::default()),
-        }
+            (Stored::Disk { .. }, None) => Cow::default(),
+        };
+        Ok(Block { bytes, rows: PhantomData })
     }
 }

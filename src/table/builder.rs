@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 
 use super::column::ObjectColumn;
+use super::deidentified::DeidentifiedBatch;
 use super::schema::RESOURCE_TYPE;
 use crate::deid::{Deidentified, Event};
 use crate::fhir::Type;
@@ -33,7 +34,7 @@ impl TableBuilder {
     }
 
     /// The rows since the last call.
-    pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+    pub fn finish(&mut self) -> Result<DeidentifiedBatch, ArrowError> {
         let rows = std::mem::replace(&mut self.rows, ObjectColumn::new(self.r4));
         let len = rows.len();
         let (mut fields, mut arrays) = rows.finish_children()?;
@@ -43,5 +44,6 @@ impl TableBuilder {
         arrays.insert(0, Arc::new(resource_type.finish()) as ArrayRef);
         let options = RecordBatchOptions::new().with_row_count(Some(len));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+            .map(DeidentifiedBatch::new)
     }
 }

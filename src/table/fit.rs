@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, RecordBatchOptions, StructArray,
+    new_null_array,
+};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Field, Fields, SchemaRef};
 use arrow::error::ArrowError;
 
 /// Which of `fields` a name means, if any: by its place.
@@ -21,6 +24,26 @@ pub fn find_field(fields: &Fields, name: &str) -> Option<usize> {
     };
     let mut same = fields.iter().enumerate().filter_map(same);
     same.next().filter(|_| same.next().is_none())
+}
+
+/// The batch with exactly the columns of `schema`: those that it lacks, at any depth, are null.
+/// Columns that `schema` lacks are left out. Names may differ in case; no table that is written has
+/// two that differ in nothing else.
+///
+/// # Errors
+/// A column whose type cannot be brought to that of the schema.
+pub fn fit_columns(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    if batch.schema_ref() == schema {
+        return Ok(batch.clone());
+    }
+    let known = batch.schema_ref().fields();
+    let columns = schema.fields().iter().map(|field| match find_field(known, field.name()) {
+        Some(index) => fit(batch.column(index), field.data_type(), find_field),
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+    });
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
 }
 
 /// The array as `to`. Fields of structs, at any depth, are found by `find`: those that it lacks are

@@ -25,10 +25,10 @@ fn table(rows: &[Value]) -> (RecordBatch, Misfits) {
         builder.append(&scrubber.scrub(row.to_string().as_bytes(), name).unwrap());
         batches.push(builder.finish().unwrap());
     }
-    batches.iter().for_each(|batch| shape.add(batch.schema_ref()));
+    batches.iter().for_each(|batch| shape.add(&batch.schema()));
     let schema = schema::table_schema(r4, &shape, &scrubber.take_contained_types());
     let mut misfits = Misfits::new();
-    (adapt(&batches, &schema, &mut misfits).unwrap(), misfits)
+    (adapt(&batches, &schema, &mut misfits).unwrap().as_arrow().clone(), misfits)
 }
 
 fn json(batch: RecordBatch) -> Vec<Value> {

@@ -3,11 +3,12 @@
 use std::fs;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, StructArray};
+use arrow::array::StructArray;
 use cumulus_etl::deid::policy::RESOURCE_TYPES;
 use cumulus_etl::deid::{Anonymizer, Codebook, Deidentified, Event, Scrubber};
-use cumulus_etl::output::staged::{Scratch, decode, encode};
-use cumulus_etl::table::{Misfits, Shape, TableBuilder, adapt, json, schema};
+use cumulus_etl::table::{
+    Block, DeidentifiedBatch, Misfits, Scratch, Shape, TableBuilder, adapt, json, schema,
+};
 use cumulus_etl::{demo, fhir};
 use serde_json::{Map, Number, Value};
 
@@ -27,7 +28,7 @@ pub fn check(data: &[u8]) -> bool {
         json::write_row(&row, &mut text);
         let value: Value = serde_json::from_slice(&text).expect("a row is JSON");
         let columns = with_columns(&row);
-        let id = row.id().to_owned();
+        let id = row.id();
         assert_eq!(value["id"], id.as_str(), "the row's ID is its `id`");
         builder.append(&row);
 
@@ -50,7 +51,7 @@ pub fn check(data: &[u8]) -> bool {
     let mut misfits = Misfits::new();
     let batch = adapt(&batches, &table, &mut misfits).expect("they fit the table's schema");
     assert_eq!(batch.num_rows(), rows.len());
-    let batch = StructArray::from(batch);
+    let batch = StructArray::from(batch.as_arrow().clone());
     for (index, row) in rows.iter().enumerate() {
         let mut text = Vec::new();
         json::write_value(&batch, index, &mut text);
@@ -83,11 +84,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-fn through_ipc(builder: &mut TableBuilder, shape: &mut Shape) -> RecordBatch {
+fn through_ipc(builder: &mut TableBuilder, shape: &mut Shape) -> DeidentifiedBatch {
     let batch = builder.finish().expect("rows become a batch");
-    shape.add(batch.schema_ref());
-    let bytes = encode(&batch, &mut Scratch::default()).expect("a batch is encoded");
-    decode(&bytes).expect("and read back").expect("there is a batch")
+    shape.add(&batch.schema());
+    let block = Block::of_batch(&batch, &mut Scratch::default()).expect("a batch is encoded");
+    block.decode().expect("and read back").expect("there is a batch")
 }
 
 fn anonymizer() -> Anonymizer {

@@ -165,7 +165,8 @@ impl Site {
     /// The anonymous form of an ID.
     pub fn fake(&self, resource_type: &str, id: &str) -> String {
         let phi = Folder::open(&self.arg("phi")).unwrap();
-        cumulus_etl::deid::Codebook::open(&phi).unwrap().fake_id(resource_type, id)
+        let codebook = cumulus_etl::deid::Codebook::open(&phi).unwrap();
+        codebook.anonymize_id(resource_type, id).to_string()
     }
 
     /// Every file below a folder of the site, with its size.
@@ -237,7 +238,7 @@ pub fn read_table(root: &Path, format: &str, table: &str) -> Vec<Value> {
         let folder = Folder::open(root.join(table).to_str().unwrap()).unwrap();
         let mut rows = Vec::new();
         delta::read(&folder, &mut |batch| {
-            rows.extend(to_json(batch));
+            rows.extend(to_json(batch.as_arrow().clone()));
             Ok(())
         })
         .unwrap();

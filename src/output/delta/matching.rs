@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, StringArray};
 use hashbrown::HashMap;
 
 use super::bits::Bits;
@@ -19,7 +19,7 @@ use super::{Merge, Options, reader};
 use crate::error::{Error, Result};
 use crate::output::parallel;
 use crate::output::rows::{Bitmap, Change, Key, KeySource, UNKNOWN_TIME, key};
-use crate::table::find_field;
+use crate::table::{DeidentifiedBatch, find_field};
 
 const LAST_UPDATED: &str = "meta.lastUpdated";
 /// Keys are cut by their uppermost byte.
@@ -220,8 +220,9 @@ impl Search<'_> {
     fn columns<'b>(
         &self,
         file: &DataFile,
-        batch: &'b RecordBatch,
+        batch: &'b DeidentifiedBatch,
     ) -> Result<(Option<Vec<&'b StringArray>>, Option<&'b StringArray>)> {
+        let batch = batch.as_arrow();
         let mut keys = Vec::with_capacity(self.options.key_columns.len());
         for name in &self.options.key_columns {
             let Some(index) = find_field(batch.schema_ref().fields(), name) else {

@@ -9,7 +9,6 @@
 //! The library's own merge serves neither end: with nested schema evolution it loses values of
 //! rows that it should leave alone, and it holds the run in memory.
 
-mod adapt;
 mod bits;
 mod instant;
 mod listed;
@@ -17,6 +16,7 @@ mod log;
 mod manifest;
 mod matching;
 mod optimize;
+mod partitions;
 mod protocol;
 mod reader;
 mod schema;
@@ -24,8 +24,6 @@ mod write;
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use parquet::file::metadata::ParquetMetaData;
 use serde_json::{Value, json};
@@ -40,6 +38,7 @@ use crate::output::parallel;
 use crate::output::rows::{Bitmap, KeySource, RowSource};
 use crate::stop;
 use crate::store::Folder;
+use crate::table::DeidentifiedBatch;
 
 pub use self::instant::instant;
 pub use self::log::{LOG_FOLDER, remove_unfinished};
@@ -182,7 +181,7 @@ pub fn schema(folder: &Folder) -> Result<Option<SchemaRef>> {
 ///
 /// # Errors
 /// A table whose reader features are not understood; what `visit` gives.
-pub fn read(folder: &Folder, visit: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+pub fn read(folder: &Folder, visit: &mut dyn FnMut(DeidentifiedBatch) -> Result<()>) -> Result<()> {
     let log = Log::open(folder)?;
     let Some(table) = log.snapshot()? else { return Ok(()) };
     protocol::check_readable(folder, &table)?;
@@ -227,7 +226,7 @@ fn read_file(
     table: &Snapshot,
     file: &DataFile,
     rows: reader::Rows,
-    visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    visit: &mut dyn FnMut(DeidentifiedBatch) -> Result<()>,
 ) -> Result<()> {
     let deleted = bits::Bits::none_set(rows.count);
     log.deleted_rows(file)?.into_iter().for_each(|row| deleted.set(row));
@@ -237,9 +236,10 @@ fn read_file(
         let keep = deleted.filter_unset(first_row, batch.num_rows());
         first_row += batch.num_rows() as u64;
         let context = || format!("cannot read the data file '{}'", log.folder.show(&file.name));
-        let batch = filter_record_batch(&batch, &keep)
-            .and_then(|batch| adapt::adapt(&batch, table.schema.arrow()))
-            .and_then(|batch| adapt::fill(batch, &table.partition_columns(), &file.partition))
+        let batch = batch
+            .filter(&keep)
+            .and_then(|batch| batch.fit(table.schema.arrow()))
+            .and_then(|batch| partitions::fill(&batch, &table.partition_columns(), &file.partition))
             .with_context(context)?;
         visit(batch)?;
     }
@@ -329,7 +329,7 @@ impl Run<'_> {
                 let batch = batch?;
                 let stay = leaving.filter_unset(first_row, batch.num_rows());
                 first_row += batch.num_rows() as u64;
-                out.write(&filter_record_batch(&batch, &stay).context("cannot filter")?)?;
+                out.write(&batch.filter(&stay).context("cannot filter")?)?;
             }
             out.finish()
         })?;

@@ -6,7 +6,6 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema, TimeUnit};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -30,6 +29,7 @@ use super::log::DataFile;
 use crate::error::{Context, Result};
 use crate::stop;
 use crate::store::{Folder, Requested, block_on, spawn};
+use crate::table::DeidentifiedBatch;
 
 const BATCH_ROWS: usize = 8192;
 /// What a batch of whole rows should not exceed by much.
@@ -262,7 +262,7 @@ fn decoded_bytes(group: &RowGroupMetaData) -> u64 {
 }
 
 impl Iterator for Rows {
-    type Item = Result<RecordBatch>;
+    type Item = Result<DeidentifiedBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Err(error) = stop::check() {
@@ -272,7 +272,9 @@ impl Iterator for Rows {
         match &mut self.source {
             Source::Whole { open, next, groups, group } => loop {
                 if let Some(batch) = group.as_mut().and_then(|group| group.next()) {
-                    return Some(batch.with_context(context));
+                    return Some(
+                        batch.map(DeidentifiedBatch::from_former_output).with_context(context),
+                    );
                 }
                 if *next >= *groups {
                     return None;
@@ -285,7 +287,9 @@ impl Iterator for Rows {
             },
             Source::Remote { groups, group } => loop {
                 if let Some(batch) = group.as_mut().and_then(|group| group.next()) {
-                    return Some(batch.with_context(context));
+                    return Some(
+                        batch.map(DeidentifiedBatch::from_former_output).with_context(context),
+                    );
                 }
                 *group = match block_on(groups.recv())? {
                     Ok(next) => Some(Box::new(next)),

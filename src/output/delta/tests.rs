@@ -22,7 +22,7 @@ use crate::output::rows::{Batches, Change, Key, Live, UNKNOWN_TIME, key};
 
 /// A run held in memory.
 pub(super) struct TestRun {
-    batch: RecordBatch,
+    batch: DeidentifiedBatch,
     keys: Vec<(Key, Change)>,
 }
 
@@ -39,6 +39,7 @@ impl TestRun {
             let change = Change::Row { slot: slot as u64, last_updated: time };
             keys.insert(key(&[row["id"].as_str().unwrap()]), change);
         }
+        let batch = DeidentifiedBatch::from_former_output(batch);
         Self { batch, keys: keys.into_iter().collect() }
     }
 
@@ -87,10 +88,10 @@ impl RowSource for TestRun {
         let starts = (slots.start..end).step_by(ROWS as usize);
         Ok(Box::new(starts.map(move |first_slot| {
             let rows = ROWS.min(end - first_slot);
-            let batch = self.batch.slice(first_slot as usize, rows as usize);
+            let batch = self.batch.slice(first_slot as usize..(first_slot + rows) as usize);
             match live.filter(first_slot..first_slot + rows) {
                 None => Ok(batch),
-                Some(keep) => filter_record_batch(&batch, &keep).context("cannot filter"),
+                Some(keep) => batch.filter(&keep).context("cannot filter"),
             }
         })))
     }
@@ -157,7 +158,7 @@ pub(super) fn rows(folder: &Folder) -> BTreeMap<String, Value> {
     let mut lines = Vec::new();
     read(folder, &mut |batch| {
         let mut writer = LineDelimitedWriter::new(&mut lines);
-        writer.write(&batch).unwrap();
+        writer.write(batch.as_arrow()).unwrap();
         writer.finish().unwrap();
         Ok(())
     })

@@ -3,11 +3,9 @@
 use std::mem;
 use std::sync::{Mutex, MutexGuard};
 
-use arrow::array::RecordBatch;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::adapt::adapt;
 use super::log::{Snapshot, now};
 use super::schema::TableSchema;
 use super::{Options, Progress};
@@ -16,7 +14,7 @@ use crate::memory::budget;
 use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
 use crate::stop;
 use crate::store::Folder;
-use crate::table::find_field;
+use crate::table::{DeidentifiedBatch, find_field};
 
 /// Files beyond this are cut, whatever their rows.
 const FILE_BYTES: u64 = 512 << 20;
@@ -152,12 +150,12 @@ pub(super) struct Files<'a> {
 
 impl Files<'_> {
     /// Adds rows, in the table's schema or a part of it.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub fn write(&mut self, batch: &DeidentifiedBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
         let schema = self.writer.schema.arrow();
-        let batch = adapt(batch, schema).context("rows do not fit the table's schema")?;
+        let batch = batch.fit(schema).context("rows do not fit the table's schema")?;
         let (_, file) = match &mut self.current {
             Some(current) => current,
             none => {

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Int32Array, StringArray};
+use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 
 use super::*;
 use crate::store::Folder;
+use crate::table::Scratch;
 
 fn work() -> (tempfile::TempDir, WorkFolder) {
     let dir = tempfile::tempdir().unwrap();
@@ -13,8 +14,13 @@ fn work() -> (tempfile::TempDir, WorkFolder) {
     (dir, work)
 }
 
-fn packed(lines: &[u8]) -> Vec<u8> {
-    pack_lines(lines, &mut Scratch::default()).unwrap()
+fn packed(lines: &[u8]) -> Block<'static, DeidentifiedLines> {
+    Block::of_lines(&DeidentifiedLines::of_test(lines), &mut Scratch::default()).unwrap()
+}
+
+fn encoded(batch: RecordBatch) -> Block<'static, DeidentifiedBatch> {
+    let batch = DeidentifiedBatch::from_former_output(batch);
+    Block::of_batch(&batch, &mut Scratch::default()).unwrap()
 }
 
 #[test]
@@ -27,11 +33,11 @@ fn ranges_of_slots_come_back_in_the_tables_schema() {
     let first = Schema::new(vec![text]);
     let array = StringArray::from(vec!["a", "b", "c"]);
     let batch = RecordBatch::try_new(Arc::new(first), vec![Arc::new(array)]).unwrap();
-    staged.push(encode(&batch, &mut Scratch::default()).unwrap(), 3).unwrap();
+    staged.push(encoded(batch), 3).unwrap();
     let second = Schema::new(vec![number]);
     let array = Int32Array::from(vec![4, 5]);
     let batch = RecordBatch::try_new(Arc::new(second), vec![Arc::new(array)]).unwrap();
-    staged.push(encode(&batch, &mut Scratch::default()).unwrap(), 2).unwrap();
+    staged.push(encoded(batch), 2).unwrap();
 
     let mut live = Bitmap::all_set(5);
     live.clear(1);
@@ -49,6 +55,7 @@ fn ranges_of_slots_come_back_in_the_tables_schema() {
     assert_eq!(read(3..5), [2]);
     assert!(read(2..2).is_empty());
     let found = staged.read(1..4, &live).unwrap().next().unwrap().unwrap();
+    let found = found.as_arrow();
     assert_eq!(found.column(1).as_string::<i32>().value(0), "c");
     assert!(found.column(0).is_null(0));
     assert_eq!(found.column(0).as_primitive::<Int32Type>().value(1), 4);
@@ -116,7 +123,7 @@ fn blocks_are_joined_up_to_so_many_bytes() {
     for megabytes in megabytes {
         let array = StringArray::from(vec!["x".repeat(megabytes << 20)]);
         let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(array)]).unwrap();
-        staged.push(encode(&batch, &mut Scratch::default()).unwrap(), 1).unwrap();
+        staged.push(encoded(batch), 1).unwrap();
     }
     let live = Bitmap::all_set(megabytes.len() as u64);
     let rows = |range: Range<u64>| -> Vec<usize> {

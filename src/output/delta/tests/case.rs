@@ -74,7 +74,7 @@ fn a_column_that_differs_in_case_is_the_one_that_is_there() {
     read(&folder, &mut |batch| {
         let mut lines = Vec::new();
         let mut writer = LineDelimitedWriter::new(&mut lines);
-        writer.write(&batch).unwrap();
+        writer.write(batch.as_arrow()).unwrap();
         writer.finish().unwrap();
         let lines = String::from_utf8(lines).unwrap();
         statuses.extend(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));

@@ -26,7 +26,8 @@ fn rows_with_long_values_are_read_in_small_batches() {
     let (mut count, mut largest) = (0, 0);
     read(&folder, &mut |batch| {
         count += batch.num_rows();
-        let bytes = batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap());
+        let columns = batch.as_arrow().columns();
+        let bytes = columns.iter().map(|c| c.to_data().get_slice_memory_size().unwrap());
         largest = largest.max(bytes.sum::<usize>());
         Ok(())
     })
@@ -51,7 +52,8 @@ fn batches_are_as_small_as_the_rows_of_their_row_group_ask() {
     let mut largest = 0;
     let mut batches = 0;
     read(&folder, &mut |batch| {
-        let bytes = batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap());
+        let columns = batch.as_arrow().columns();
+        let bytes = columns.iter().map(|c| c.to_data().get_slice_memory_size().unwrap());
         largest = largest.max(bytes.sum::<usize>());
         batches += 1;
         Ok(())

@@ -1,0 +1,27 @@
+//! Columns that the log tells of, and the data files do not have.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::error::ArrowError;
+
+use crate::table::{DeidentifiedBatch, find_field, fit};
+
+/// Fills partition columns, which data files need not have, with what the log says of the file.
+pub(super) fn fill(
+    batch: &DeidentifiedBatch,
+    columns: &[&str],
+    values: &HashMap<String, String>,
+) -> Result<DeidentifiedBatch, ArrowError> {
+    let (schema, mut arrays, rows) = batch.as_arrow().clone().into_parts();
+    for name in columns {
+        let (Ok(index), Some(value)) = (schema.index_of(name), values.get(*name)) else { continue };
+        let text: ArrayRef = Arc::new(StringArray::from_iter_values(vec![value; rows]));
+        arrays[index] = fit(&text, schema.field(index).data_type(), find_field)?;
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let batch = RecordBatch::try_new_with_options(schema, arrays, &options)?;
+    // The values stand in the table's log.
+    Ok(DeidentifiedBatch::from_former_output(batch))
+}
