@@ -4,8 +4,9 @@
 //! library's `spawn` and Tokio panic then; what is started here fails as anything else does, with
 //! exit code 70 and a word on the limit.
 
+use std::cell::Cell;
 use std::io;
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::Duration;
@@ -80,6 +81,25 @@ pub fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
 }
 
+thread_local! {
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something in which a library may panic; `None` after that. The caller tells of it: nothing else
+/// does.
+pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let around = CATCHING.replace(true);
+    let done = panic::catch_unwind(AssertUnwindSafe(work)).ok();
+    CATCHING.set(around);
+    done
+}
+
+/// Whether a panic on this thread would be caught by [`catch`], or by who waits for the thread's task in
+/// there.
+pub fn is_catching() -> bool {
+    CATCHING.get()
+}
+
 fn refused(error: &io::Error) -> Error {
     Error::new(
         Exit::Failed,
@@ -97,17 +117,18 @@ pub struct Pool {
     thread: Thread,
     workers: usize,
     reserve: usize,
+    is_caught: bool,
 }
 
 impl Pool {
     /// A runtime with so many threads that run tasks.
     pub const fn of(thread: Thread, workers: usize) -> Self {
-        Self { thread, workers, reserve: 1 }
+        Self { thread, workers, reserve: 1, is_caught: false }
     }
 
     /// A runtime whose tasks all run on the thread that waits for them.
     pub const fn on_this_thread(thread: Thread) -> Self {
-        Self { thread, workers: 0, reserve: 1 }
+        Self { thread, workers: 0, reserve: 1, is_caught: false }
     }
 
     /// The same runtime with so many threads, from the start, for what blocks (files, names of
@@ -115,6 +136,11 @@ impl Pool {
     /// which would never begin if the system gave no further thread.
     pub const fn with_reserve(self, threads: usize) -> Self {
         Self { reserve: threads, ..self }
+    }
+
+    /// The same runtime for tasks that are waited for within [`catch`].
+    pub const fn within_catch(self) -> Self {
+        Self { is_caught: true, ..self }
     }
 
     /// Makes the runtime, and starts its threads.
@@ -134,6 +160,9 @@ impl Pool {
         };
         if let Some(bytes) = self.thread.stack {
             builder.thread_stack_size(bytes);
+        }
+        if self.is_caught {
+            builder.on_thread_start(|| CATCHING.set(true));
         }
         let builder = builder.thread_name(self.thread.name).thread_keep_alive(KEPT).enable_all();
         let runtime = builder.build().map_err(|error| refused(&error))?;
@@ -167,6 +196,16 @@ pub fn can_start(thread: Thread, count: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_catches_tells() {
+        assert!(!is_catching());
+        assert_eq!(catch(|| catch(|| 7).filter(|_| is_catching())), Some(Some(7)));
+        assert_eq!(catch(|| -> u8 { panic!("of a library") }), None);
+        assert!(!is_catching());
+        let pool = Pool::of(Thread::named("test"), 1).within_catch().build().unwrap();
+        assert!(pool.block_on(async { tokio::spawn(async { is_catching() }).await.unwrap() }));
+    }
 
     #[test]
     fn threads_have_their_names_and_stacks() {

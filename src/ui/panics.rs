@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::last_words;
 use crate::error::Exit;
+use crate::threads;
 
 /// Runs the program; after a panic `work` has no result. A panic on any thread is told once, in the
 /// form of all other messages, by its place in the program alone: what it says may hold values of
-/// rows.
+/// rows. One that is caught within the program is told by who catches it.
 pub fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     static TOLD: AtomicBool = AtomicBool::new(false);
     panic::set_hook(Box::new(|panic| {
         // Others follow from the first.
-        if !TOLD.swap(true, Ordering::SeqCst) {
+        if !threads::is_catching() && !TOLD.swap(true, Ordering::SeqCst) {
             last_words(&message(panic.location()), Exit::Failed);
         }
     }));
