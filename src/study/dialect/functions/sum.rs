@@ -1,10 +1,12 @@
-//! `sum` of whole numbers, which is an error where it does not fit: the engine's own wraps around.
+//! `sum` of whole numbers and decimals, which is an error where it does not fit: the engine's own wraps
+//! around.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef};
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::sum::Sum;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -15,9 +17,21 @@ use datafusion::logical_expr::{
 
 use super::base::row_error;
 
-/// What 64-bit numbers are added up as. So many rows that this overflows no one has.
-const WIDE: DataType = DataType::Decimal128(38, 0);
-const OVERFLOW: &str = "a sum of whole numbers is out of range (overflow)";
+const OVERFLOW: &str = "a sum is out of range (overflow)";
+
+/// What numbers are added up as. So many rows that this overflows no one has.
+fn wide(data_type: &DataType) -> Option<DataType> {
+    match data_type {
+        DataType::Int64 => Some(DataType::Decimal128(38, 0)),
+        DataType::Decimal128(_, scale) => Some(DataType::Decimal256(76, *scale)),
+        _ => None,
+    }
+}
+
+fn narrow(sums: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(sums, data_type, &options).map_err(|_| row_error(OVERFLOW))
+}
 
 /// The function.
 pub fn function() -> Arc<AggregateUDF> {
@@ -30,20 +44,26 @@ struct WholeSum {
     inner: Sum,
 }
 
-fn is_whole(field: &FieldRef) -> bool {
-    *field.data_type() == DataType::Int64
+/// The types of a sum: what is given back, and what numbers are added up as.
+#[derive(Clone, Debug)]
+struct Types {
+    sum: DataType,
+    wide: DataType,
 }
 
-fn wide() -> FieldRef {
-    Arc::new(Field::new("sum", WIDE, true))
-}
+impl Types {
+    fn of(field: &FieldRef) -> Option<Self> {
+        let sum = field.data_type().clone();
+        Some(Self { wide: wide(&sum)?, sum })
+    }
 
-fn widened(values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
-    Ok(values.iter().map(|values| cast(values, &WIDE)).collect::<Result<_, _>>()?)
-}
+    fn field(&self) -> FieldRef {
+        Arc::new(Field::new("sum", self.wide.clone(), true))
+    }
 
-fn narrow(number: i128) -> Result<i64> {
-    i64::try_from(number).map_err(|_| row_error(OVERFLOW))
+    fn widened(&self, values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+        Ok(values.iter().map(|values| cast(values, &self.wide)).collect::<Result<_, _>>()?)
+    }
 }
 
 impl AggregateUDFImpl for WholeSum {
@@ -60,17 +80,19 @@ impl AggregateUDFImpl for WholeSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if !is_whole(&args.return_field) {
+        let Some(types) = Types::of(&args.return_field) else {
             return self.inner.accumulator(args);
-        }
-        let inner = self.inner.accumulator(AccumulatorArgs { return_field: wide(), ..args })?;
-        Ok(Box::new(Whole(inner)))
+        };
+        let args = AccumulatorArgs { return_field: types.field(), ..args };
+        Ok(Box::new(Whole { inner: self.inner.accumulator(args)?, types }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        match is_whole(&args.return_field) {
-            true => self.inner.state_fields(StateFieldsArgs { return_field: wide(), ..args }),
-            false => self.inner.state_fields(args),
+        match Types::of(&args.return_field) {
+            Some(types) => {
+                self.inner.state_fields(StateFieldsArgs { return_field: types.field(), ..args })
+            }
+            None => self.inner.state_fields(args),
         }
     }
 
@@ -82,20 +104,25 @@ impl AggregateUDFImpl for WholeSum {
         &self,
         args: AccumulatorArgs,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        if !is_whole(&args.return_field) {
+        let Some(types) = Types::of(&args.return_field) else {
             return self.inner.create_groups_accumulator(args);
-        }
-        let args = AccumulatorArgs { return_field: wide(), ..args };
-        Ok(Box::new(WholeGroups(self.inner.create_groups_accumulator(args)?)))
+        };
+        let args = AccumulatorArgs { return_field: types.field(), ..args };
+        Ok(Box::new(WholeGroups { inner: self.inner.create_groups_accumulator(args)?, types }))
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        // Of distinct numbers in a frame the engine adds 64 bits only.
-        if !is_whole(&args.return_field) || args.is_distinct {
+        let Some(types) = Types::of(&args.return_field) else {
+            return self.inner.create_sliding_accumulator(args);
+        };
+        if args.is_distinct && types.sum == DataType::Int64 {
+            return Ok(Box::new(Distinct::default()));
+        }
+        if args.is_distinct {
             return self.inner.create_sliding_accumulator(args);
         }
-        let args = AccumulatorArgs { return_field: wide(), ..args };
-        Ok(Box::new(Whole(self.inner.create_sliding_accumulator(args)?)))
+        let args = AccumulatorArgs { return_field: types.field(), ..args };
+        Ok(Box::new(Whole { inner: self.inner.create_sliding_accumulator(args)?, types }))
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {
@@ -109,45 +136,115 @@ impl AggregateUDFImpl for WholeSum {
 
 /// The sum of one group.
 #[derive(Debug)]
-struct Whole(Box<dyn Accumulator>);
+struct Whole {
+    inner: Box<dyn Accumulator>,
+    types: Types,
+}
 
 impl Accumulator for Whole {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.update_batch(&widened(values)?)
+        self.inner.update_batch(&self.types.widened(values)?)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        match self.0.evaluate()? {
-            ScalarValue::Decimal128(Some(number), _, _) => {
-                Ok(ScalarValue::Int64(Some(narrow(number)?)))
-            }
-            _ => Ok(ScalarValue::Int64(None)),
-        }
+        let sum = narrow(&self.inner.evaluate()?.to_array()?, &self.types.sum)?;
+        ScalarValue::try_from_array(&sum, 0)
     }
 
     fn size(&self) -> usize {
-        self.0.size()
+        self.inner.size()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.0.state()
+        self.inner.state()
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.0.merge_batch(states)
+        self.inner.merge_batch(states)
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.retract_batch(&widened(values)?)
+        self.inner.retract_batch(&self.types.widened(values)?)
     }
 
     fn supports_retract_batch(&self) -> bool {
-        self.0.supports_retract_batch()
+        self.inner.supports_retract_batch()
     }
 }
 
+/// The sum of the distinct numbers of a frame that moves on. The engine's own has 64 bits only.
+#[derive(Debug, Default)]
+struct Distinct {
+    /// How often each is in the frame.
+    numbers: HashMap<i64, u64>,
+    sum: i128,
+}
+
+impl Accumulator for Distinct {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for number in whole(values)?.iter().flatten() {
+            let times = self.numbers.entry(number).or_default();
+            *times += 1;
+            if *times == 1 {
+                self.sum += i128::from(number);
+            }
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for number in whole(values)?.iter().flatten() {
+            let Some(times) = self.numbers.get_mut(&number) else { continue };
+            *times -= 1;
+            if *times == 0 {
+                self.numbers.remove(&number);
+                self.sum -= i128::from(number);
+            }
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        if self.numbers.is_empty() {
+            return Ok(ScalarValue::Int64(None));
+        }
+        let sum = i64::try_from(self.sum).map_err(|_| row_error(OVERFLOW))?;
+        Ok(ScalarValue::Int64(Some(sum)))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.numbers.capacity() * size_of::<(i64, u64)>()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let numbers = self.numbers.keys().map(|number| ScalarValue::Int64(Some(*number)));
+        let numbers: Vec<_> = numbers.collect();
+        Ok(vec![ScalarValue::List(ScalarValue::new_list_nullable(&numbers, &DataType::Int64))])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        // Frames are not put together of parts.
+        for list in states.iter().flat_map(|state| state.as_list::<i32>().iter()).flatten() {
+            self.update_batch(&[list])?;
+        }
+        Ok(())
+    }
+}
+
+fn whole(values: &[ArrayRef]) -> Result<&Int64Array> {
+    let numbers = values.first().and_then(|values| values.as_primitive_opt::<Int64Type>());
+    numbers.ok_or_else(|| row_error("sum() is of whole numbers here"))
+}
+
 /// The sums of many groups.
-struct WholeGroups(Box<dyn GroupsAccumulator>);
+struct WholeGroups {
+    inner: Box<dyn GroupsAccumulator>,
+    types: Types,
+}
 
 impl GroupsAccumulator for WholeGroups {
     fn update_batch(
@@ -157,22 +254,19 @@ impl GroupsAccumulator for WholeGroups {
         filter: Option<&BooleanArray>,
         count: usize,
     ) -> Result<()> {
-        self.0.update_batch(&widened(values)?, groups, filter, count)
+        self.inner.update_batch(&self.types.widened(values)?, groups, filter, count)
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
-        let sums = self.0.evaluate(emit)?;
-        let sums = sums.as_primitive::<Decimal128Type>().iter();
-        let narrowed = sums.map(|sum| sum.map(narrow).transpose());
-        Ok(Arc::new(narrowed.collect::<Result<Int64Array>>()?))
+        narrow(&self.inner.evaluate(emit)?, &self.types.sum)
     }
 
     fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
-        self.0.state(emit)
+        self.inner.state(emit)
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], count: usize) -> Result<()> {
-        self.0.merge_batch(states, groups, count)
+        self.inner.merge_batch(states, groups, count)
     }
 
     fn convert_to_state(
@@ -180,10 +274,10 @@ impl GroupsAccumulator for WholeGroups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        self.0.convert_to_state(&widened(values)?, filter)
+        self.inner.convert_to_state(&self.types.widened(values)?, filter)
     }
 
     fn size(&self) -> usize {
-        self.0.size()
+        self.inner.size()
     }
 }
