@@ -51,6 +51,7 @@ mod study_core;
 mod study_files;
 mod study_hints;
 mod study_lake;
+mod study_limits;
 mod study_numbers;
 mod study_privacy;
 mod study_protected;

@@ -38,16 +38,25 @@ const RENAMED: [(&str, &str); 22] = [
     ("zip", "arrays_zip"),
 ];
 
-/// Functions whose numbers the engine gives without a sign, so that a difference can't be negative.
-const UNSIGNED: [&str; 8] = [
+/// Functions whose numbers are a bigint in Trino, and the engine gives without a sign, so that a
+/// difference can't be negative, or with 32 bits.
+const BIGINTS: [&str; 16] = [
     "approx_distinct",
     "array_length",
     "array_position",
     "cardinality",
+    "char_length",
+    "character_length",
     "dense_rank",
+    "hour",
+    "length",
+    "levenshtein_distance",
+    "minute",
     "ntile",
     "rank",
     "row_number",
+    "second",
+    "strpos",
 ];
 
 /// Functions that there is nothing for, with what to write instead.
@@ -92,7 +101,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
         let args = args.map(|arg| call(super::functions::TO_VARCHAR, vec![arg])).collect();
         set_args(function, "approx_distinct", args)?;
     }
-    if UNSIGNED.contains(&name.as_str()) {
+    if BIGINTS.contains(&name.as_str()) {
         let counted = std::mem::replace(expr, Expr::value(Value::Null));
         *expr = cast(counted, DataType::BigInt(None));
         return Ok(());
@@ -116,20 +125,6 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
             let (left, right) = (nested(left), nested(right));
             let op = BinaryOperator::Modulo;
             nested(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) })
-        }
-        "slice" => {
-            let [array, start, length] = exactly(take(function)?, "slice(array, start, length)")?;
-            let end = Expr::BinaryOp {
-                left: Box::new(nested(start.clone())),
-                op: BinaryOperator::Plus,
-                right: Box::new(nested(length)),
-            };
-            let end = Expr::BinaryOp {
-                left: Box::new(nested(end)),
-                op: BinaryOperator::Minus,
-                right: Box::new(number("1")),
-            };
-            call("array_slice", vec![array, start, end])
         }
         "none_match" | "all_match" => match_call(take(function)?, name == "all_match")?,
         _ => return Ok(()),
@@ -263,6 +258,7 @@ fn best(function: &mut Function, largest: bool) -> Result<(), Refused> {
     if function.over.is_some() {
         return Err(Refused::unsupported("max_by() or min_by() with OVER"));
     }
+    super::size::measure_copy(&by)?;
     let known = Expr::IsNotNull(Box::new(by.clone()));
     let filter = match function.filter.take() {
         None => known,

@@ -19,8 +19,8 @@ use sqlparser::ast::{
 use super::calls::{call, case, cast, not, number};
 use super::rewrite::within;
 
-/// Rewrites a subquery whose own parts are rewritten. `name` is nobody else's.
-pub(super) fn rewrite(expr: &mut Expr, name: &str) {
+/// Rewrites a subquery whose own parts are rewritten, if it can. `name` is nobody else's.
+pub(super) fn rewrite(expr: &mut Expr, name: &str) -> bool {
     let rewritten = match expr {
         Expr::Exists { subquery, negated } => exists(subquery, name).map(|found| (found, *negated)),
         Expr::InSubquery { expr, subquery, negated } => {
@@ -32,10 +32,10 @@ pub(super) fn rewrite(expr: &mut Expr, name: &str) {
         }
         _ => None,
     };
-    if let Some((found, negated)) = rewritten {
-        let found = if negated { not(found) } else { found };
-        *expr = Expr::Nested(Box::new(found));
-    }
+    let Some((found, negated)) = rewritten else { return false };
+    let found = if negated { not(found) } else { found };
+    *expr = Expr::Nested(Box::new(found));
+    true
 }
 
 /// Whether there is a row: true where the condition is true of any value, and false in all other cases,

@@ -16,6 +16,7 @@ pub mod functions;
 mod lateral;
 mod planner;
 mod rewrite;
+mod size;
 mod text;
 mod words;
 
@@ -29,6 +30,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 
 pub use lateral::beside;
 pub use planner::simple as column_type;
+pub use rewrite::UNNAMED;
 pub use text::{Piece, Spelling, part, pieces};
 use words::Athena;
 
@@ -159,6 +161,7 @@ pub fn parse(sql: &str) -> Result<Statement, Refused> {
     if let Some(query) = command.query_mut() {
         spelling.note_query(query);
         rewrite::query(query)?;
+        size::measure(query)?;
     }
     Ok(Statement { command, spelling })
 }

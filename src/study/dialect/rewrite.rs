@@ -1,19 +1,24 @@
 //! Changes on a parsed query: accesses to fields, unnests, names of columns, limits.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, ColumnDef, Expr, Ident, LimitClause, Query, Select, SelectItem,
-    SetExpr, Subscript, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    SetExpr, Subscript, TableAlias, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 
 use super::Refused;
 use super::calls::{self, call, text};
 use super::elements;
+use super::size;
 use super::text::{Spelling, line_of};
 use super::words::Athena;
+
+/// How the names begin that tables in FROM get which have none.
+pub const UNNAMED: &str = "__unnamed_";
 
 /// Tables in one FROM.
 const RELATIONS: usize = 1000;
@@ -77,6 +82,8 @@ struct Rewriter {
     scopes: Vec<HashSet<String>>,
     /// Subqueries of expressions so far.
     subqueries: usize,
+    /// Tables in FROM so far that had no name.
+    unnamed: Cell<usize>,
 }
 
 impl VisitorMut for Rewriter {
@@ -166,6 +173,12 @@ impl VisitorMut for Rewriter {
                     ControlFlow::Break(refused)
                 }
             },
+            // A bigint, as in Trino.
+            Expr::Extract { .. } | Expr::Position { .. } => {
+                let number = std::mem::replace(expr, Expr::value(Value::Null));
+                *expr = calls::cast(number, sqlparser::ast::DataType::BigInt(None));
+                ControlFlow::Continue(())
+            }
             Expr::Lambda(lambda) => {
                 for parameter in &lambda.params {
                     let _ = VisitMut::visit(&mut lambda.body, &mut FieldsOf(&parameter.name));
@@ -174,8 +187,11 @@ impl VisitorMut for Rewriter {
             }
             Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => {
                 self.subqueries += 1;
-                elements::rewrite(expr, &format!("__value_{}", self.subqueries));
-                ControlFlow::Continue(())
+                let changed = elements::rewrite(expr, &format!("__value_{}", self.subqueries));
+                match changed.then(|| size::measure_copy(expr)) {
+                    Some(Err(refused)) => ControlFlow::Break(refused),
+                    _ => ControlFlow::Continue(()),
+                }
             }
             _ => ControlFlow::Continue(()),
         }
@@ -234,6 +250,16 @@ impl Rewriter {
             TableFactor::Derived { alias: Some(alias), .. } => {
                 names.insert(alias.name.value.to_lowercase());
             }
+            TableFactor::Derived { alias: alias @ None, subquery, .. }
+                if has_columns_of_its_own(subquery) =>
+            {
+                // Of two selects around each other that read alike, and have no name between them, the
+                // engine runs one: `SELECT x * 10 AS x FROM (SELECT x * 10 AS x FROM t)`.
+                self.unnamed.set(self.unnamed.get() + 1);
+                let name = Ident::new(format!("{UNNAMED}{}", self.unnamed.get()));
+                let (explicit, columns, at) = (true, Vec::new(), None);
+                *alias = Some(TableAlias { explicit, name, columns, at });
+            }
             TableFactor::UNNEST { alias, array_exprs, with_ordinality, with_offset, .. } => {
                 if *with_offset {
                     return Err(Refused::unsupported("UNNEST … WITH OFFSET"));
@@ -251,6 +277,7 @@ impl Rewriter {
                     let [array] = array_exprs.as_slice() else {
                         return Err(Refused::unsupported("WITH ORDINALITY on several arrays"));
                     };
+                    size::measure_copy(array)?;
                     array_exprs.push(ordinals(array.clone()));
                 }
                 if let Some(alias) = alias {
@@ -261,6 +288,15 @@ impl Rewriter {
         }
         Ok(())
     }
+}
+
+/// Whether a query names all of its columns. With `*` it can have none under the name of another.
+fn has_columns_of_its_own(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    select
+        .projection
+        .iter()
+        .all(|item| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }))
 }
 
 /// 1, 2, … for each value of an array.

@@ -1,4 +1,7 @@
-//! Whole numbers that do not wrap around: what does not fit is an error, as in Trino.
+//! Operators of ours in the place of the engine's.
+//!
+//! Whole numbers do not wrap around: what does not fit is an error, as in Trino. Texts that are put
+//! together have a bound.
 //!
 //! The engine's own `+`, `-` and `*` give 9223372036854775807 + 1 as a negative number. [`Checked`] puts
 //! functions of ours in their place once the types are known, of columns and literals alike.
@@ -6,21 +9,25 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::kernels::concat_elements::concat_elements_utf8;
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{
-    ArrowNativeTypeOp, DataType, Int8Type, Int16Type, Int32Type, Int64Type,
+    ArrowNativeTypeOp, DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::base::{Native, misfit, row_error};
+use super::base::{Native, is_text, misfit, row_error, text, texts};
+use super::bounded::{check_texts, held};
 
 /// What stands around an operator within `TRY`: it becomes the form that gives null.
 pub const TRIED: &str = "__tried";
@@ -39,7 +46,50 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
         |args| Ok(args[0].clone()),
     ));
+    all.extend([joined(), rounded()]);
     all
+}
+
+/// A number as it is cast to a whole one: a half is rounded away from zero, where the engine would cut
+/// it off.
+fn rounded() -> Arc<ScalarUDF> {
+    Native::udf(
+        "__round",
+        "a number to be cast to a whole one",
+        |types| if types.len() == 1 { Ok(types.to_vec()) } else { misfit() },
+        |types| match types.first() {
+            Some(DataType::Decimal128(_, _)) => Ok(DataType::Decimal128(38, 0)),
+            Some(other) => Ok(other.clone()),
+            None => misfit(),
+        },
+        |args| match args[0].data_type() {
+            DataType::Float32 => {
+                let numbers = args[0].as_primitive::<Float32Type>();
+                Ok(Arc::new(numbers.unary::<_, Float32Type>(f32::round)))
+            }
+            DataType::Float64 => {
+                let numbers = args[0].as_primitive::<Float64Type>();
+                Ok(Arc::new(numbers.unary::<_, Float64Type>(f64::round)))
+            }
+            // The engine rounds where digits are left out.
+            DataType::Decimal128(_, _) => Ok(cast(&args[0], &DataType::Decimal128(38, 0))?),
+            _ => Ok(args[0].clone()),
+        },
+    )
+}
+
+/// `||` of texts: a null makes a null.
+fn joined() -> Arc<ScalarUDF> {
+    Native::udf(
+        "__concat",
+        "text || text",
+        |types| texts(types, 2, 2),
+        |_| Ok(DataType::Utf8),
+        |args| {
+            check_texts("__concat", args)?;
+            Ok(Arc::new(concat_elements_utf8(text(args, 0)?, text(args, 1)?)?))
+        },
+    )
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +199,8 @@ fn each<T: ArrowPrimitiveType>(args: &[ArrayRef], what: Pairs) -> ArrayRef {
 #[derive(Debug)]
 pub struct Checked {
     functions: Vec<(Operation, Arc<ScalarUDF>, Arc<ScalarUDF>)>,
+    joined: Arc<ScalarUDF>,
+    rounded: Arc<ScalarUDF>,
 }
 
 impl Checked {
@@ -157,7 +209,7 @@ impl Checked {
         let functions = Operation::ALL
             .iter()
             .map(|operation| (*operation, operation.function(false), operation.function(true)));
-        Self { functions: functions.collect() }
+        Self { functions: functions.collect(), joined: joined(), rounded: rounded() }
     }
 
     fn call(&self, operation: Operation, args: Vec<Expr>) -> Expr {
@@ -168,7 +220,36 @@ impl Checked {
 
     fn expression(&self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         let is_whole = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| kind.is_integer());
+        let is_broken = |expr: &Expr| {
+            expr.get_type(schema)
+                .is_ok_and(|kind| kind.is_floating() || matches!(kind, DataType::Decimal128(_, _)))
+        };
+        let is_text = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| is_text(&kind));
         match expr {
+            Expr::Cast(mut cast)
+                if cast.field.data_type().is_integer() && is_broken(&cast.expr) =>
+            {
+                let call = ScalarFunction::new_udf(self.rounded.clone(), vec![*cast.expr]);
+                cast.expr = Box::new(Expr::ScalarFunction(call));
+                Transformed::yes(Expr::Cast(cast))
+            }
+            Expr::TryCast(mut cast)
+                if cast.field.data_type().is_integer() && is_broken(&cast.expr) =>
+            {
+                let call = ScalarFunction::new_udf(self.rounded.clone(), vec![*cast.expr]);
+                cast.expr = Box::new(Expr::ScalarFunction(call));
+                Transformed::yes(Expr::TryCast(cast))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right })
+                if is_text(&left) && is_text(&right) =>
+            {
+                let args = [left, right].map(|side| match side.get_type(schema) {
+                    Ok(DataType::Utf8) => *side,
+                    _ => Expr::Cast(Cast::new(side, DataType::Utf8)),
+                });
+                let joined = self.joined.clone();
+                Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(joined, args.into())))
+            }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => match Operation::of(op) {
                 Some(operation) if is_whole(&left) && is_whole(&right) => {
                     Transformed::yes(self.call(operation, vec![*left, *right]))
@@ -185,6 +266,10 @@ impl Checked {
                 let func = known.map_or(inner.func, |(_, _, tried)| tried.clone());
                 Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, ..inner }))
             }
+            Expr::ScalarFunction(ScalarFunction { func, args }) => match held(&func) {
+                Some(func) => Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })),
+                None => Transformed::no(Expr::ScalarFunction(ScalarFunction { func, args })),
+            },
             other => Transformed::no(other),
         }
     }

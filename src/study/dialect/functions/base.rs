@@ -43,6 +43,18 @@ impl Native {
         let signature = Signature::user_defined(Volatility::Immutable);
         Arc::new(ScalarUDF::from(Self { name, usage, coerce, returns, run, signature }))
     }
+
+    /// A function that the engine leaves where it stands, and calls once for each row.
+    pub fn immovable(
+        name: &'static str,
+        usage: &'static str,
+        coerce: Coerce,
+        returns: fn(&[DataType]) -> Result<DataType>,
+        run: fn(&[ArrayRef]) -> Result<ArrayRef>,
+    ) -> Arc<ScalarUDF> {
+        let signature = Signature::user_defined(Volatility::Volatile);
+        Arc::new(ScalarUDF::from(Self { name, usage, coerce, returns, run, signature }))
+    }
 }
 
 impl PartialEq for Native {
@@ -83,7 +95,10 @@ impl ScalarUDFImpl for Native {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = args.args.into_iter().map(|arg| arg.into_array(args.number_rows));
+        let arrays = args.args.into_iter().map(|arg| {
+            super::bounded::check_copies(self.name, &arg, args.number_rows)?;
+            arg.into_array(args.number_rows)
+        });
         let result = (self.run)(&arrays.collect::<Result<Vec<_>>>()?)?;
         Ok(ColumnarValue::Array(result))
     }

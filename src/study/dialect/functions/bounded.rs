@@ -1,8 +1,10 @@
-//! Functions of the engine whose results may be far larger than their arguments, held to a bound.
+//! Functions whose results may be far larger than their arguments, held to a bound.
 //!
 //! A number in a statement must not decide how much memory this process takes: `repeat('x', 2000000000)`
-//! and `sequence(1, 1000000000000)` are errors before anything is made.
+//! and `sequence(1, 1000000000000)` are errors before anything is made. Nor must a function that doubles
+//! a value do so again and again: a value has a bound, and so have those of one batch.
 
+use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -20,108 +22,287 @@ use datafusion::logical_expr::{
 
 use super::base::row_error;
 
-/// Bytes that a function's results may have for the rows of a batch.
-const MOST: u128 = 256 << 20;
-/// Or so many times those of its arguments.
+/// Bytes of one value. No line of a table's input is longer.
+const VALUE: u128 = 64 << 20;
+/// Bytes of a value that is the same for all rows: each may have a copy.
+const CONSTANT: u128 = 16 << 20;
+/// Bytes of the results for the rows of a batch.
+const BATCH: u128 = 256 << 20;
+/// They may be so many times those of the arguments,
 const TIMES: u128 = 4;
+/// and have so many bytes at most: half of what a column of a batch can have.
+const MOST: u128 = 1 << 30;
 
-/// How many bytes a call's results have at most.
-type Estimate = fn(&[Argument]) -> u128;
+/// How many bytes a call gives for a row at most.
+type Estimate = fn(&[Argument], usize) -> u128;
 
-/// The functions that are held to a bound.
-const HELD: [(&str, Estimate); 11] = [
-    ("repeat", |args| sum(args, |row| args[0].bytes(row) * args[1].count(row))),
-    ("lpad", padded),
-    ("rpad", padded),
-    ("replace", |args| {
-        sum(args, |row| {
-            let places = args[0].bytes(row) / args[1].bytes(row).max(1) + 1;
-            args[0].bytes(row) + places * args[2].bytes(row)
-        })
+/// The functions of the engine that are held to a bound.
+const HELD: [(&str, Estimate); 23] = [
+    ("array_append", whole),
+    ("array_concat", whole),
+    ("array_prepend", whole),
+    ("array_repeat", |args, row| (args[0].bytes(row) + 1) * args[1].count(row)),
+    ("array_resize", |args, row| {
+        let filled = args.get(2).map_or(8, |value| value.bytes(row) + 8);
+        args[1].count(row) * filled
     }),
-    ("regexp_replace", |args| {
-        sum(args, |row| args[0].bytes(row) + (args[0].bytes(row) + 1) * args[2].bytes(row))
+    ("array_to_string", |args, row| {
+        let separator = args[1].bytes(row);
+        let nulls = args.get(2).map_or(0, |value| value.bytes(row));
+        args[0].bytes(row) + args[0].items(row) * (separator + nulls)
     }),
-    ("translate", |args| sum(args, |row| 4 * args[0].bytes(row))),
-    ("concat", |args| sum(args, |row| args.iter().map(|arg| arg.bytes(row)).sum())),
-    ("array_repeat", |args| sum(args, |row| (args[0].bytes(row) + 1) * args[1].count(row))),
-    ("array_resize", |args| {
-        let filled = |row| args.get(2).map_or(8, |value| value.bytes(row) + 8);
-        sum(args, |row| args[1].count(row) * filled(row))
-    }),
-    ("range", series),
+    ("arrays_zip", whole),
+    ("concat", whole),
+    ("concat_ws", |args, row| whole(args, row) + args[0].bytes(row) * args.len() as u128),
+    ("encode", |args, row| 2 * args[0].bytes(row)),
+    ("flatten", whole),
     ("generate_series", series),
+    ("initcap", letters),
+    ("lower", letters),
+    ("lpad", padded),
+    ("make_array", whole),
+    ("overlay", whole),
+    ("range", series),
+    ("repeat", |args, row| args[0].bytes(row) * args[1].count(row)),
+    ("replace", |args, row| {
+        let (value, part, by) = (args[0].bytes(row), args[1].bytes(row), args[2].bytes(row));
+        let places = value / part.max(1) + 1;
+        let most = value + places * by;
+        if by <= part || most <= LOOK { most } else { value + args[0].places(&args[1], row) * by }
+    }),
+    ("rpad", padded),
+    ("translate", |args, row| 4 * args[0].bytes(row)),
+    ("upper", letters),
 ];
 
-/// A character has four bytes at most.
-fn padded(args: &[Argument]) -> u128 {
-    sum(args, |row| args[0].bytes(row) + 4 * args[1].count(row))
+/// Bytes from which on it pays to count exactly.
+const LOOK: u128 = 4_096;
+
+/// All of the arguments.
+fn whole(args: &[Argument], row: usize) -> u128 {
+    args.iter().map(|arg| arg.bytes(row)).sum()
 }
 
-fn sum(args: &[Argument], of: impl Fn(usize) -> u128) -> u128 {
-    let rows = args.iter().map(|arg| arg.rows()).max().unwrap_or(0);
-    (0..rows).map(of).fold(0, u128::saturating_add)
+/// Other letters in place of each.
+fn letters(args: &[Argument], row: usize) -> u128 {
+    3 * args[0].bytes(row)
 }
 
-fn series(args: &[Argument]) -> u128 {
+fn padded(args: &[Argument], row: usize) -> u128 {
+    let letter = args.get(2).map_or(1, |by| by.letter(row));
+    args[0].bytes(row) + letter * args[1].count(row)
+}
+
+fn series(args: &[Argument], row: usize) -> u128 {
     let (start, stop) = match args {
         [] => return 0,
         [stop] => (None, stop),
         [start, stop, ..] => (Some(start), stop),
     };
-    sum(args, |row| {
-        let from = start.map_or(0, |start| start.number(row));
-        let step = args.get(2).map_or(1, |step| step.step(row, stop)).max(1);
-        8 * (from.abs_diff(stop.number(row)) / step + 1)
-    })
+    let from = start.map_or(0, |start| start.number(row));
+    let step = args.get(2).map_or(1, |step| step.step(row, stop)).max(1);
+    8 * (from.abs_diff(stop.number(row)) / step + 1)
+}
+
+/// How many bytes results have: all of them, and the largest.
+#[derive(Clone, Copy, Default)]
+struct Bytes {
+    all: u128,
+    largest: u128,
+}
+
+impl Bytes {
+    fn of(rows: usize, of: impl Fn(usize) -> u128) -> Self {
+        (0..rows).map(of).fold(Self::default(), |bytes, row| Self {
+            all: bytes.all.saturating_add(row),
+            largest: bytes.largest.max(row),
+        })
+    }
+}
+
+/// An error if results are too large for what they are made of.
+fn check(function: &str, is_constant: bool, given: u128, made: Bytes) -> Result<()> {
+    let value = if is_constant { CONSTANT } else { VALUE };
+    let batch = BATCH.max(MOST.min(given.saturating_mul(TIMES)));
+    let why = if made.largest > value {
+        format!("a value of more than {} MiB", value >> 20)
+    } else if made.all > batch {
+        format!("values of more than {} MiB for the rows of one batch", batch >> 20)
+    } else {
+        return Ok(());
+    };
+    let function = match function.strip_prefix("__") {
+        Some(_) => "||".to_owned(),
+        None => format!("{function}()"),
+    };
+    Err(row_error(&format!("{function} would make {why}, which is too large: make it shorter")))
+}
+
+/// Checks a function's results by what it is given, before it is called.
+pub fn check_texts(function: &str, args: &[ArrayRef]) -> Result<()> {
+    let known: Vec<_> = args.iter().cloned().map(Argument::many).collect();
+    let rows = known.iter().map(Argument::rows).max().unwrap_or(0);
+    // Where all of them fit into one value there is nothing to count.
+    let quick: u128 = args.iter().map(|array| array.get_array_memory_size() as u128).sum();
+    if quick <= CONSTANT {
+        return Ok(());
+    }
+    let made = Bytes::of(rows, |row| whole(&known, row));
+    check(function, false, made.all, made)
+}
+
+/// Checks that a constant can be written once for each row.
+pub fn check_copies(function: &str, value: &ColumnarValue, rows: usize) -> Result<()> {
+    let ColumnarValue::Scalar(value) = value else { return Ok(()) };
+    let all = (value.size() as u128).saturating_mul(rows as u128);
+    match rows > 1 && all > MOST {
+        true => check(function, false, 0, Bytes { all, largest: 0 }),
+        false => Ok(()),
+    }
+}
+
+/// Room for the texts that a function makes row by row.
+pub struct Room {
+    function: &'static str,
+    left: u128,
+}
+
+impl Room {
+    /// For a function that is given so many bytes.
+    pub fn new(function: &'static str, given: usize) -> Self {
+        Self { function, left: BATCH.max(MOST.min(given as u128 * TIMES)) }
+    }
+
+    /// Bytes that the next text may have.
+    pub fn next(&self) -> usize {
+        VALUE.min(self.left) as usize
+    }
+
+    /// The error that a text has more.
+    pub fn exceeded<T>(&self) -> Result<T> {
+        let function = self.function;
+        let most = VALUE >> 20;
+        let why = format!(
+            "{function}() would make a text of more than {most} MiB, or several of more than {} \
+                           MiB for the rows of one batch, which is too large: make it shorter",
+            BATCH >> 20
+        );
+        Err(row_error(&why))
+    }
+
+    /// Takes a text's bytes from the room.
+    pub fn take(&mut self, bytes: usize) -> Result<()> {
+        match bytes <= self.next() {
+            true => {
+                self.left -= bytes as u128;
+                Ok(())
+            }
+            false => self.exceeded(),
+        }
+    }
 }
 
 /// An argument, by rows.
-enum Argument {
-    /// The same for all rows.
-    One(ArrayRef),
-    /// One for each.
-    Many(ArrayRef),
+struct Argument {
+    array: ArrayRef,
+    /// Whether it is the same for all rows.
+    is_one: bool,
+    /// Bytes of a list's value, or of another nested value, on average.
+    average: u128,
 }
 
 impl Argument {
     fn of(value: &ColumnarValue) -> Result<Self> {
         Ok(match value {
-            ColumnarValue::Scalar(value) => Self::One(ScalarValue::to_array(value)?),
-            ColumnarValue::Array(array) => Self::Many(array.clone()),
+            ColumnarValue::Scalar(value) => {
+                Self { is_one: true, ..Self::many(ScalarValue::to_array(value)?) }
+            }
+            ColumnarValue::Array(array) => Self::many(array.clone()),
         })
     }
 
+    fn many(array: ArrayRef) -> Self {
+        let count = match array.data_type() {
+            DataType::List(_) => {
+                let offsets = array.as_list::<i32>().value_offsets();
+                let ends = offsets.first().zip(offsets.last());
+                ends.map_or(0, |(first, last)| usize::try_from(last - first).unwrap_or(0))
+            }
+            _ => array.len(),
+        };
+        let average = match array.data_type().is_nested() {
+            true => {
+                let bytes = array.to_data().get_slice_memory_size();
+                bytes.map_or(u128::MAX, |bytes| bytes as u128) / count.max(1) as u128
+            }
+            false => 8,
+        };
+        Self { array, is_one: false, average }
+    }
+
     fn rows(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::Many(array) => array.len(),
-        }
+        if self.is_one { 1 } else { self.array.len() }
     }
 
     fn at(&self, row: usize) -> (&ArrayRef, usize) {
-        match self {
-            Self::One(array) => (array, 0),
-            Self::Many(array) => (array, row),
-        }
+        (&self.array, if self.is_one { 0 } else { row })
     }
 
     /// The bytes of a value.
     fn bytes(&self, row: usize) -> u128 {
-        let (array, row) = self.at(row);
-        if array.is_null(row) {
+        let (array, at) = self.at(row);
+        if array.is_null(at) {
             return 0;
         }
         let bytes = match array.data_type() {
-            DataType::Utf8 => array.as_string::<i32>().value_length(row) as usize,
-            DataType::LargeUtf8 => array.as_string::<i64>().value(row).len(),
-            DataType::Utf8View => array.as_string_view().value(row).len(),
-            data_type if data_type.is_nested() => {
-                array.get_array_memory_size() / array.len().max(1)
-            }
-            _ => 8,
+            DataType::Utf8 => array.as_string::<i32>().value_length(at) as usize,
+            DataType::LargeUtf8 => array.as_string::<i64>().value(at).len(),
+            DataType::Utf8View => array.as_string_view().value(at).len(),
+            DataType::Binary => array.as_binary::<i32>().value_length(at) as usize,
+            DataType::LargeBinary => array.as_binary::<i64>().value(at).len(),
+            DataType::BinaryView => array.as_binary_view().value(at).len(),
+            DataType::List(_) => return self.items(row).saturating_mul(self.average),
+            _ => return self.average,
         };
         bytes as u128
+    }
+
+    /// How many values a list has.
+    fn items(&self, row: usize) -> u128 {
+        let (array, row) = self.at(row);
+        let items = match array.data_type() {
+            _ if array.is_null(row) => 0,
+            DataType::List(_) => array.as_list::<i32>().value_length(row) as usize,
+            DataType::LargeList(_) => array.as_list::<i64>().value(row).len(),
+            DataType::FixedSizeList(_, items) => usize::try_from(*items).unwrap_or(0),
+            _ => 0,
+        };
+        items as u128
+    }
+
+    /// A text, if it is one.
+    fn text(&self, row: usize) -> Option<&str> {
+        let (array, row) = self.at(row);
+        if array.is_null(row) {
+            return None;
+        }
+        match array.data_type() {
+            DataType::Utf8 => Some(array.as_string::<i32>().value(row)),
+            DataType::LargeUtf8 => Some(array.as_string::<i64>().value(row)),
+            DataType::Utf8View => Some(array.as_string_view().value(row)),
+            _ => None,
+        }
+    }
+
+    /// How often a part is in a text.
+    fn places(&self, part: &Self, row: usize) -> u128 {
+        let (Some(text), Some(part)) = (self.text(row), part.text(row)) else { return 0 };
+        text.matches(part).count() as u128
+    }
+
+    /// The bytes that a letter of a text has at most.
+    fn letter(&self, row: usize) -> u128 {
+        if self.text(row).is_none_or(str::is_ascii) { 1 } else { 4 }
     }
 
     /// A number that says how often; none is not at all.
@@ -164,11 +345,21 @@ impl Argument {
 /// Puts functions with a bound in the place of the engine's.
 pub fn hold(functions: &mut [Arc<ScalarUDF>]) {
     for function in functions {
-        if let Some((_, estimate)) = HELD.iter().find(|(name, _)| *name == function.name()) {
-            let inner = function.inner().clone();
-            *function = Arc::new(ScalarUDF::from(Held { inner, estimate: *estimate }));
+        if let Some(held) = held(function) {
+            *function = held;
         }
     }
+}
+
+/// A function with its bound, if it is to have one and has none. The engine calls some that are not
+/// those of the session: `ARRAY[…]`, `||` of lists.
+pub fn held(function: &ScalarUDF) -> Option<Arc<ScalarUDF>> {
+    let inner = function.inner();
+    if (inner.as_ref() as &dyn Any).is::<Held>() {
+        return None;
+    }
+    let (_, estimate) = HELD.iter().find(|(name, _)| *name == function.name())?;
+    Some(Arc::new(ScalarUDF::from(Held { inner: inner.clone(), estimate: *estimate })))
 }
 
 /// A function with a bound.
@@ -215,16 +406,11 @@ impl ScalarUDFImpl for Held {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let known: Vec<_> = args.args.iter().map(Argument::of).collect::<Result<_>>()?;
-        let given = sum(&known, |row| known.iter().map(|arg| arg.bytes(row)).sum());
-        let times = if known.iter().all(|arg| matches!(arg, Argument::One(_))) { 1 } else { TIMES };
-        if (self.estimate)(&known) > MOST.max(given.saturating_mul(times)) {
-            let why = format!(
-                "{}() would make more than {} MiB for the rows of one batch, which is too large",
-                self.name(),
-                MOST >> 20
-            );
-            return Err(row_error(&why));
-        }
+        let rows = known.iter().map(Argument::rows).max().unwrap_or(0);
+        let is_constant = known.iter().all(|arg| arg.is_one);
+        let given = Bytes::of(rows, |row| whole(&known, row)).all;
+        let made = Bytes::of(rows, |row| (self.estimate)(&known, row));
+        check(self.name(), is_constant, if is_constant { 0 } else { given }, made)?;
         self.inner.invoke_with_args(args)
     }
 

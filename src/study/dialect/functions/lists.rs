@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, UInt32Array};
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::base::{Native, is_text, misfit, texts};
+use super::base::{Native, is_text, misfit, row_error, texts};
 
 /// The functions.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
@@ -53,7 +54,60 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
             |_| Ok(DataType::Boolean),
             contains,
         ),
+        Native::udf(
+            "slice",
+            "slice(array, start, length)",
+            |types| match types {
+                [DataType::List(_), start, length]
+                    if whole_or_null(start) && whole_or_null(length) =>
+                {
+                    Ok(vec![types[0].clone(), DataType::Int64, DataType::Int64])
+                }
+                _ => misfit(),
+            },
+            |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
+            slice,
+        ),
     ]
+}
+
+fn whole_or_null(data_type: &DataType) -> bool {
+    data_type.is_integer() || *data_type == DataType::Null
+}
+
+/// So many values from a place on; -1 is the last. Where there are none, the list is empty.
+fn slice(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let lists = args[0].as_list::<i32>();
+    let DataType::List(item) = lists.data_type() else { return misfit() };
+    let starts = args[1].as_primitive::<Int64Type>();
+    let lengths = args[2].as_primitive::<Int64Type>();
+    let (mut places, mut counts, mut valid) = (Vec::new(), Vec::new(), Vec::new());
+    for row in 0..lists.len() {
+        valid.push(lists.is_valid(row) && starts.is_valid(row) && lengths.is_valid(row));
+        if !valid[row] {
+            counts.push(0);
+            continue;
+        }
+        let (start, length) = (starts.value(row), lengths.value(row));
+        if start == 0 {
+            return Err(row_error("slice(): the first value of an array is at 1, not at 0"));
+        }
+        if length < 0 {
+            return Err(row_error("slice(): the length is less than 0"));
+        }
+        let there = i64::from(lists.value_length(row));
+        let first = if start > 0 { start - 1 } else { there.saturating_add(start) };
+        let range = match (0..there).contains(&first) {
+            true => first..first.saturating_add(length).min(there),
+            false => 0..0,
+        };
+        let offset = i64::from(lists.value_offsets()[row]);
+        counts.push(usize::try_from(range.end - range.start).unwrap_or(0));
+        places.extend(range.filter_map(|index| u32::try_from(offset + index).ok()));
+    }
+    let values = take(lists.values(), &UInt32Array::from(places), None)?;
+    let offsets = OffsetBuffer::from_lengths(counts);
+    Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, Some(valid.into()))?))
 }
 
 /// 1 is the first, -1 the last; null where there is none.

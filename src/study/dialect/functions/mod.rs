@@ -3,7 +3,9 @@
 mod arithmetic;
 mod base;
 mod bounded;
+mod declared;
 mod lists;
+mod once;
 mod sum;
 mod text;
 pub mod time;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateBuilder;
 
 pub use arithmetic::TRIED;
+pub use declared::narrowed;
 
 /// `CAST(… AS varchar)`.
 pub const TO_VARCHAR: &str = "to_varchar";
@@ -22,7 +25,7 @@ pub const TO_VARCHAR: &str = "to_varchar";
 pub fn extend(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let functions = builder.scalar_functions().get_or_insert_default();
     let ours = time::all().into_iter().chain(text::all()).chain(lists::all());
-    for function in ours.chain(arithmetic::all()) {
+    for function in ours.chain(arithmetic::all()).chain([once::function()]) {
         // One of the engine's that has the name, or goes by it, too, gives way.
         functions.retain(|known| known.name() != function.name());
         functions.push(function);
@@ -33,7 +36,9 @@ pub fn extend(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     aggregates.push(sum::function());
     // Trino has none of the engine's, and some of them have no end.
     *builder.table_functions() = Some(HashMap::new());
-    builder.with_analyzer_rule(Arc::new(arithmetic::Checked::new()))
+    builder
+        .with_analyzer_rule(Arc::new(arithmetic::Checked::new()))
+        .with_analyzer_rule(Arc::new(once::Once::new()))
 }
 
 /// The form of a function that gives null where the function fails.

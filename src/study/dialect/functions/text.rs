@@ -14,6 +14,7 @@ use regex::Regex;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::base::{Native, is_text, map_text, misfit, row_error, text, texts};
+use super::bounded::Room;
 use super::{TO_VARCHAR, time};
 
 /// A digest of bytes as bytes, as in Trino; of text as hexadecimal text, as in DuckDB.
@@ -107,14 +108,16 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
             |args| {
                 let mut patterns = Patterns::new(text(args, 1)?);
                 let by = if args.len() == 3 { Some(text(args, 2)?) } else { None };
-                map_text(text(args, 0)?, |row, value| {
+                let values = text(args, 0)?;
+                let mut room = Room::new("regexp_replace", values.value_data().len());
+                map_text(values, |row, value| {
                     let Some(pattern) = patterns.at(row)? else { return Ok(None) };
                     let by = match by {
                         None => "",
                         Some(by) if by.is_null(row) => return Ok(None),
                         Some(by) => by.value(row),
                     };
-                    Ok(Some(pattern.replace_all(value, groups(by).as_str()).into_owned()))
+                    replaced(pattern, value, &groups(by), &mut room).map(Some)
                 })
             },
         ),
@@ -351,6 +354,44 @@ impl<'a> Patterns<'a> {
     }
 }
 
+/// A text with what a pattern finds replaced.
+fn replaced(pattern: &Regex, value: &str, by: &str, room: &mut Room) -> Result<String> {
+    let mut out = String::new();
+    let mut end = 0;
+    let literal = !by.contains('$');
+    let mut put = |out: &mut String, start: usize, stop: usize| {
+        out.push_str(&value[end..start]);
+        end = stop;
+    };
+    if literal {
+        for found in pattern.find_iter(value) {
+            put(&mut out, found.start(), found.end());
+            out.push_str(by);
+            if out.len() > room.next() {
+                return room.exceeded();
+            }
+        }
+    } else {
+        // A replacement may name a group again and again.
+        let named = by.matches('$').count();
+        for found in pattern.captures_iter(value) {
+            let whole = found.get_match();
+            put(&mut out, whole.start(), whole.end());
+            let most = by.len().saturating_add(named.saturating_mul(whole.len()));
+            if most > room.next() {
+                return room.exceeded();
+            }
+            found.expand(by, &mut out);
+            if out.len() > room.next() {
+                return room.exceeded();
+            }
+        }
+    }
+    out.push_str(&value[end..]);
+    room.take(out.len())?;
+    Ok(out)
+}
+
 /// Lists of texts that patterns give.
 fn lists(
     args: &[ArrayRef],
@@ -434,12 +475,16 @@ fn format(args: &[ArrayRef]) -> Result<ArrayRef> {
         _ => Ok(cast(array, &DataType::Utf8)?),
     });
     let texts = texts.collect::<Result<Vec<_>>>()?;
+    let given = texts.iter().map(|array| array.as_string::<i32>().value_data().len()).sum();
+    let mut room = Room::new("format", given);
     map_text(text(args, 0)?, |row, pattern| {
         let values = texts.iter().map(|array| {
             let array = array.as_string::<i32>();
             array.is_valid(row).then(|| array.value(row))
         });
-        formatted(pattern, values.collect()).map(Some)
+        let made = formatted(pattern, values.collect())?;
+        room.take(made.len())?;
+        Ok(Some(made))
     })
 }
 

@@ -7,6 +7,7 @@
 //! ```
 
 mod adapter;
+mod batches;
 mod build;
 mod catalog;
 #[cfg(feature = "ballista")]
@@ -14,11 +15,13 @@ pub mod cluster;
 mod database;
 mod fit;
 mod hints;
+mod pieces;
 mod projections;
 mod run;
 mod scan;
 mod session;
 mod source;
+mod steps;
 mod stores;
 mod veils;
 mod write;
@@ -115,8 +118,8 @@ impl DataFusion {
         let catalog = Arc::new(Catalog(tables.clone()));
         let context = session::context(attach(session::builder(limits, environment)), catalog);
         let thread = Thread::named("engine").with_stack(room::STACK);
-        let runtime = Pool::of(thread, limits.threads.max(1)).with_reserve(BLOCKING).build();
-        let runtime = runtime.context("cannot start the query engine")?;
+        let runtime = Pool::of(thread, limits.threads.max(1)).with_reserve(BLOCKING).within_catch();
+        let runtime = runtime.build().context("cannot start the query engine")?;
         Ok(Self { runner: Arc::new(Runner { context, tables, runtime, work }) })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::{Column, DataFusionError, SchemaError, TableReference};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::LogicalPlan;
@@ -15,6 +15,7 @@ use futures::StreamExt;
 use sqlparser::ast::{ObjectName, Query, Visit, Visitor};
 use tokio::runtime::Runtime;
 
+use super::batches;
 use super::catalog::Tables;
 use super::hints;
 use super::session::{CATALOG, SCHEMA};
@@ -23,6 +24,7 @@ use crate::error::{Error, Exit, Result};
 use crate::store::{self, WorkFolder};
 use crate::study::dialect::{self, Refused, Spelling};
 use crate::study::engine::Rows;
+use crate::threads::catch;
 
 /// What runs queries: shared by all that hold rows of one.
 pub struct Runner {
@@ -50,7 +52,7 @@ impl Runner {
     pub fn plan(&self, query: &Query, spelling: &Spelling) -> Result<Planned> {
         let state = self.context.state();
         let statement = dialect::engine_statement(query);
-        let plan = self.runtime.block_on(state.statement_to_plan(statement));
+        let plan = self.wait(state.statement_to_plan(statement))?;
         let plan = match plan {
             Ok(plan) => plan,
             // What the statement says may tell more than why the engine could not plan it.
@@ -60,6 +62,7 @@ impl Runner {
             }
         };
         let plan = dialect::beside(plan).map_err(invalid)?;
+        let plan = dialect::functions::narrowed(plan).map_err(invalid)?;
         let names = plan.schema().fields().iter().map(|field| field.name().clone());
         let spelled = self.spelled_columns(query)?;
         let names = names.map(|name| {
@@ -71,6 +74,20 @@ impl Runner {
         let schema = write::table_schema(plan.schema().as_arrow(), names.collect())?;
         let hint = hints::reason(&self.tables, query).ok().flatten();
         Ok(Planned { plan, schema, hint })
+    }
+
+    /// Waits for what the engine does.
+    ///
+    /// # Errors
+    /// The engine has panicked, as it does where the texts of a batch are longer together than a column
+    /// can have.
+    fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        catch(|| self.runtime.block_on(work)).ok_or_else(|| {
+            Error::failed(
+                "the query engine can't do what the statement asks. Most often rows are too wide for it: \
+                 leave long texts out of joins and unnests, or shorten them with substr()",
+            )
+        })
     }
 
     /// The columns of the tables that a query reads, as they are spelled there.
@@ -99,11 +116,14 @@ impl Runner {
     /// Runs a query.
     pub fn run(self: &Arc<Self>, planned: Planned) -> Result<Rows> {
         let Planned { plan, schema, hint } = planned;
-        let stream = self.runtime.block_on(async {
-            let state = self.context.state();
-            let plan = state.create_physical_plan(&plan).await?;
+        let stream = self.wait(async {
+            let mut state = self.context.state();
+            let plan = state.optimize(&plan)?;
+            let config = state.config().clone().with_batch_size(batches::rows(&plan)?);
+            *state.config_mut() = config;
+            let plan = state.query_planner().create_physical_plan(&plan, &state).await?;
             execute_stream(plan, state.task_ctx())
-        });
+        })?;
         let stream = stream.map_err(|error| hint.unwrap_or_else(|| failed(error, &self.work)))?;
         let batches = Batches { runner: self.clone(), stream, schema: schema.clone() };
         Ok(Rows { schema, batches: Box::new(batches) })
@@ -146,7 +166,10 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.runner.runtime.block_on(self.stream.next())?;
+        let batch = match self.runner.wait(self.stream.next()) {
+            Ok(batch) => batch?,
+            Err(error) => return Some(Err(error)),
+        };
         let batch = batch.and_then(|batch| Ok(write::brought(&batch, &self.schema)?));
         Some(batch.map_err(|error| failed(error, &self.runner.work)))
     }
@@ -171,7 +194,7 @@ fn invalid(error: DataFusionError) -> Error {
                 let place = field.relation.as_ref().map(|relation| format!("{relation}."));
                 let (name, qualified) = (&field.name, place.is_some());
                 let hint = hints::column(name, qualified, &known);
-                let columns: Vec<_> = valid_fields.iter().map(ToString::to_string).collect();
+                let columns: Vec<_> = valid_fields.iter().map(shown).collect();
                 let why = match columns.is_empty() {
                     true => String::new(),
                     false => format!(". There are: {}", columns.join(", ")),
@@ -187,6 +210,15 @@ fn invalid(error: DataFusionError) -> Error {
             Error::new(Exit::StudyInvalid, why.replace(&format!("{CATALOG}.{SCHEMA}."), ""))
         }
         other => Error::new(Exit::StudyInvalid, other.strip_backtrace()),
+    }
+}
+
+/// A column as a statement can name it.
+fn shown(column: &Column) -> String {
+    let table = column.relation.as_ref().map(TableReference::table);
+    match table.is_some_and(|table| table.starts_with(dialect::UNNAMED)) {
+        true => column.name.clone(),
+        false => column.to_string(),
     }
 }
 

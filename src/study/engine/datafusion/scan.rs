@@ -27,6 +27,11 @@ use super::adapter::AnySpelling;
 use super::fit;
 use crate::error;
 
+/// How many times larger the rows of a file are in memory.
+const UNPACKED: u64 = 8;
+/// Bytes of a file that may be about its columns alone.
+const FOOTER: u64 = 64 << 10;
+
 /// A Parquet file of a table.
 #[derive(Clone, Debug)]
 pub struct DataFile {
@@ -103,6 +108,15 @@ impl ParquetTable {
     /// The columns as they are spelled in the files.
     pub fn spelled(&self) -> &SchemaRef {
         &self.spelled
+    }
+
+    /// The bytes of a row in memory, as far as they can be told from those of the files.
+    pub fn row_bytes(&self) -> usize {
+        let rows: u64 = self.files.iter().filter_map(|file| file.rows).sum();
+        let known = self.files.iter().filter(|file| file.rows.is_some());
+        let bytes: u64 = known.map(|file| file.size.saturating_sub(FOOTER)).sum();
+        let bytes = bytes.saturating_mul(UNPACKED) / rows.max(1);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     fn statistics(&self) -> Statistics {

@@ -13,8 +13,8 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 
-use super::projections;
 use super::veils::Spills;
+use super::{pieces::Pieces, projections, steps::Steps};
 use crate::error::{Context, Result};
 use crate::memory;
 use crate::study::dialect;
@@ -24,8 +24,8 @@ pub const CATALOG: &str = "awsdatacatalog";
 /// See [`CATALOG`].
 pub const SCHEMA: &str = "main";
 
-/// Rows that operators pass on at a time.
-const BATCH_ROWS: usize = 8192;
+/// Rows that operators pass on at a time, where they are not wide.
+pub const BATCH_ROWS: usize = 8192;
 /// Memory that one sort keeps for merging what it has spilled.
 const SORT_RESERVE: usize = 8 << 20;
 /// Bytes of memory where the system tells nothing.
@@ -84,7 +84,10 @@ pub fn builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder
     // One kind of text everywhere: functions and joins need not convert.
     options.execution.parquet.schema_force_view_types = false;
     options.execution.parquet.skip_metadata = true;
-    equipped(config, runtime)
+    let mut rules = projections::rules();
+    // Last: the engine's own rules know the nodes that these put between others not.
+    rules.extend([Arc::new(Steps) as _, Arc::new(Pieces) as _]);
+    equipped(config, runtime).with_physical_optimizer_rules(rules)
 }
 
 /// A session with our functions and rules in it.

@@ -1,0 +1,149 @@
+//! Columns that are made once, however often what is above them uses them.
+//!
+//! The engine moves conditions down, with what makes a column in the place of its name. Where each step
+//! of a statement uses the column of the step before twice, thirty steps become one condition of a
+//! thousand million parts. What has become large is therefore closed to it.
+
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, ScalarUDF};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::base::{Native, misfit};
+
+/// Parts that what makes a column may have, with what makes the columns in it.
+const PARTS: usize = 200;
+
+/// What gives what it is given, and is no one's to move.
+pub fn function() -> Arc<ScalarUDF> {
+    Native::immovable(
+        "__once",
+        "a value that is made once",
+        |types| if types.len() == 1 { Ok(types.to_vec()) } else { misfit() },
+        |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
+        |args| Ok(args[0].clone()),
+    )
+}
+
+/// Puts the function around what makes a column, where that is large.
+#[derive(Debug)]
+pub struct Once {
+    function: Arc<ScalarUDF>,
+}
+
+/// How many parts what makes each of a plan's columns has.
+type Parts = Vec<usize>;
+
+impl Once {
+    /// The rule.
+    pub fn new() -> Self {
+        Self { function: function() }
+    }
+
+    fn plan(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Parts)> {
+        let mut inputs: Vec<Parts> = Vec::new();
+        let plan = plan.map_children(|input| {
+            let (input, parts) = self.plan(input)?;
+            inputs.push(parts);
+            Ok(Transformed::yes(input))
+        })?;
+        let plan = plan.data.map_subqueries(|plan| Ok(Transformed::yes(self.plan(plan)?.0)))?.data;
+        let (plan, own) = match plan {
+            LogicalPlan::Projection(projection) if inputs.len() == 1 => {
+                let counts = counts(&projection.expr, projection.input.schema(), &inputs[0])?;
+                let plan = match counts.iter().any(|count| *count > PARTS) {
+                    true => {
+                        let expr = self.closed(projection.expr, &counts);
+                        LogicalPlan::Projection(Projection::try_new(expr, projection.input)?)
+                    }
+                    false => LogicalPlan::Projection(projection),
+                };
+                let open = |count| if count > PARTS { 1 } else { count };
+                (plan, Some(counts.into_iter().map(open).collect()))
+            }
+            LogicalPlan::Aggregate(aggregate) if inputs.len() == 1 => {
+                // Conditions on groups are moved below whatever makes them: it is for the projection
+                // above to close them.
+                let counts = counts(&aggregate.group_expr, aggregate.input.schema(), &inputs[0])?;
+                (LogicalPlan::Aggregate(aggregate), Some(counts))
+            }
+            other => (other, None),
+        };
+        let columns = plan.schema().fields().len();
+        let parts = match own {
+            Some(mut parts) if parts.len() <= columns => {
+                parts.resize(columns, 1);
+                parts
+            }
+            _ => passed_on(&inputs, columns),
+        };
+        Ok((plan, parts))
+    }
+
+    /// Expressions with the large ones closed.
+    fn closed(&self, exprs: Vec<Expr>, counts: &Parts) -> Vec<Expr> {
+        let names = NamePreserver::new_for_projection();
+        let closed = exprs.into_iter().zip(counts).map(|(expr, count)| {
+            if *count <= PARTS {
+                return expr;
+            }
+            let name = names.save(&expr);
+            let closed = ScalarFunction::new_udf(self.function.clone(), vec![expr.unalias()]);
+            name.restore(Expr::ScalarFunction(closed))
+        });
+        closed.collect()
+    }
+}
+
+fn counts(exprs: &[Expr], schema: &DFSchema, input: &Parts) -> Result<Parts> {
+    exprs.iter().map(|expr| count(expr, schema, input)).collect()
+}
+
+/// The parts of an expression, with those of what makes the columns in it.
+fn count(expr: &Expr, schema: &DFSchema, input: &Parts) -> Result<usize> {
+    let mut count = 0_usize;
+    expr.apply(|part| {
+        let parts = match part {
+            Expr::Column(column) => {
+                let index = schema.maybe_index_of_column(column);
+                index.and_then(|index| input.get(index)).copied().unwrap_or(1)
+            }
+            _ => 1,
+        };
+        count = count.saturating_add(parts);
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(count)
+}
+
+/// The columns of inputs as a plan's own: all of them side by side, those of one, or in another order.
+fn passed_on(inputs: &[Parts], columns: usize) -> Parts {
+    let side_by_side: Parts = inputs.iter().flatten().copied().collect();
+    if side_by_side.len() == columns {
+        return side_by_side;
+    }
+    if let [only] = inputs
+        && only.len() < columns
+    {
+        // What a window adds comes last.
+        let mut parts = only.clone();
+        parts.resize(columns, only.iter().copied().max().unwrap_or(1));
+        return parts;
+    }
+    vec![side_by_side.into_iter().max().unwrap_or(1); columns]
+}
+
+impl AnalyzerRule for Once {
+    fn name(&self) -> &str {
+        "large_columns_are_made_once"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        Ok(self.plan(plan)?.0)
+    }
+}
