@@ -62,7 +62,10 @@ fn whatever_runs_meet_the_last_good_state_stays() {
 fn runs_of_a_former_release_in_between_are_carried_on() {
     let Some(former) = needs::former() else { return };
     run_sequences(STEPS, World::new, |world| {
-        world.run_former(&former);
+        match world.rng.one_in(4) {
+            true => world.kill_former(&former),
+            false => world.run_former(&former),
+        }
         world.take_step();
     });
 }

@@ -45,6 +45,31 @@ impl World {
         self.look();
     }
 
+    /// Ends a run of another release at a random moment; one of this program completes the work. What
+    /// the other one left until then is its own affair.
+    pub fn kill_former(&mut self, program: &Path) {
+        let export = self.export("in");
+        self.others = true;
+        let signal = *self.rng.pick(&[Signal::KILL, Signal::TERM]);
+        let share = self.rng.below(100) as u32;
+        let number = self.number();
+        self.note(format!("run {number} by the former release until {share} %, then {signal:?}"));
+        let child = spawn(&mut self.job_of(program, FOLDERS, &export, &self.formats));
+        self.end_by(child, signal, share);
+        self.phi.rejects_perhaps.push(export.rejects());
+        let ended = end(&mut self.job(FOLDERS, &export));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        for root in &mut self.roots {
+            let once = root.state.after(&export, root.format);
+            let twice = once.after(&export, root.format);
+            let found = root.found(&self.site);
+            found.assert_any_of(&once, &[twice]);
+            root.state = found;
+        }
+        self.note_in_phi(&export);
+        self.look();
+    }
+
     /// Ends a run at a random moment; then the next one completes the work.
     fn kill(&mut self) {
         let export = self.export("in");
