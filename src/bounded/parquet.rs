@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Type;
 use parquet::column::page::Page;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
@@ -32,6 +32,13 @@ const UNPACKED: (u64, u64) = (4 << 30, 200);
 const ALL_ROWS: (u64, u64) = (20_000_000, 100);
 const ALL_BYTES: (u64, u64) = (64 << 30, 1000);
 
+/// How files of others are read: without the Arrow schema that some writers put beside Parquet's own.
+/// It gives types that are not asked for (large strings, dictionaries), nothing says that the two are of
+/// the same columns, and what reads it panics where it is damaged.
+pub fn options() -> ArrowReaderOptions {
+    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
+}
+
 /// A reader of a file, with batches that have as many rows as can be held.
 ///
 /// # Errors
@@ -41,7 +48,8 @@ pub fn reader(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let own = || file.try_clone().context("it cannot be read");
     check_footer(&own()?, length)?;
     let broken = "it is no Parquet file that can be read";
-    let builder = ParquetRecordBatchReaderBuilder::try_new(own()?).context(broken)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(own()?, options());
+    let builder = builder.context(broken)?;
     let metadata = builder.metadata().clone();
     let rows = Pages { file: own()?, length }.rows(&metadata)?;
     Ok(builder.with_batch_size(rows))
@@ -128,6 +136,12 @@ impl Pages {
         let count = metadata.file_metadata().num_rows();
         if u64::try_from(count).map_err(|_| damaged())? > most(ALL_ROWS, self.length) {
             return Err(too_large("it has more rows than a file of its size"));
+        }
+        // Readers add up what the groups say, whatever the file says of itself.
+        let groups = metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
+        let sum = groups.fold(Some(0_u64), |sum, rows| sum?.checked_add(rows?));
+        if sum.ok_or_else(damaged)? > most(ALL_ROWS, self.length) {
+            return Err(too_large("its groups have more rows than a file of its size"));
         }
         let mut rows = ROWS;
         let (mut unpacked, mut all) = (0_u64, 0_u64);

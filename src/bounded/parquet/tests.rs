@@ -1,10 +1,16 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryArray, Int64Array, ListArray, RecordBatch, StringArray};
-use arrow::datatypes::Int32Type;
-use parquet::arrow::ArrowWriter;
+use arrow::array::{
+    ArrayRef, BinaryArray, Int64Array, LargeStringArray, ListArray, RecordBatch, StringArray,
+};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use super::*;
@@ -97,5 +103,37 @@ fn no_bytes_make_it_panic() {
             let _ = opened(&bytes);
         }
         let _ = opened(&whole[..place]);
+    }
+}
+
+#[test]
+fn an_arrow_schema_beside_the_files_own_is_not_believed() {
+    let texts: ArrayRef = Arc::new(LargeStringArray::from(vec!["a", "b"]));
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    let batch = RecordBatch::try_from_iter([("t", texts), ("n", numbers)]).unwrap();
+    // As it is, of other columns, and damaged in each of its bytes.
+    let other = Schema::new(vec![Field::new("n", DataType::Int32, true)]);
+    let mut schemas = vec![encode_arrow_schema(&batch.schema()), encode_arrow_schema(&other)];
+    let whole = STANDARD.decode(&schemas[0]).unwrap();
+    for place in 0..whole.len() {
+        for byte in [whole[place] ^ 0x70, 0xff] {
+            let mut damaged = whole.clone();
+            damaged[place] = byte;
+            schemas.push(STANDARD.encode(damaged));
+        }
+    }
+    let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
+    for schema in schemas {
+        let mut bytes = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new_with_options(&mut bytes, batch.schema(), options.clone()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.append_key_value_metadata(KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), schema));
+        writer.close().unwrap();
+        let read = opened(&bytes).unwrap();
+        let types: Vec<_> = read.schema().fields().iter().map(|field| field.data_type()).collect();
+        assert_eq!(types, [&DataType::Utf8, &DataType::Int64]);
+        let batches: Vec<_> = read.build().unwrap().map(|batch| batch.unwrap()).collect();
+        assert_eq!(batches[0].num_rows(), 2);
     }
 }

@@ -26,6 +26,7 @@ use parquet::file::reader::ChunkReader;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::log::DataFile;
+use crate::bounded::parquet::options;
 use crate::error::{Context, Result};
 use crate::stop;
 use crate::store::{Folder, Requested, block_on, spawn};
@@ -186,12 +187,6 @@ pub(super) fn footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<Parqu
     let mut file = RemoteFile { store: folder.store().clone(), path: folder.path(name), size };
     block_on(file.get_metadata(None))
         .with_context(|| format!("cannot read the Parquet file '{}'", folder.show(name)))
-}
-
-/// The Arrow types that another writer noted (large strings, dictionaries) are left aside: what
-/// counts is the table's schema.
-fn options() -> ArrowReaderOptions {
-    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
 /// The old timestamps of Spark and Hive (INT96) as microseconds, as Delta's are: the nanoseconds that

@@ -114,7 +114,10 @@ fn keys_of_parquet(
 ) -> io::Result<Readable> {
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
-    let Ok(builder) = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)) else {
+    let bytes = Bytes::from(bytes);
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, bounded::parquet::options());
+    let Ok(builder) = builder else {
         return Ok(Readable::InPart);
     };
     let Ok(batches) = builder.build() else { return Ok(Readable::InPart) };

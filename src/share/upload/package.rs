@@ -340,7 +340,8 @@ fn version(study: &str, members: &[Member], zip: &mut ZipArchive<File>) -> Resul
 /// The first value of the column, a number or the text of one.
 fn read_version(bytes: Bytes) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>> {
     // Its pages were looked at with those of all members.
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, bounded::parquet::options())?;
     let columns = ["data_package_version"];
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
     let reader = builder.with_projection(mask).with_limit(1).with_batch_size(1).build()?;
