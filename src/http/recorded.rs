@@ -48,7 +48,10 @@ fn recorded(url: &Url, own: usize) -> Option<String> {
         let names_patient = at >= own && plain.split('/').any(is_type);
         // A Group's ID names no patient, wherever it stands.
         after_patient &= plain != "Group";
-        let hidden = after_patient && !segment.is_empty() || names_patient && plain.contains('/');
+        // Dots that a session's part kept from being resolved would be when this is read again.
+        let is_dots = matches!(&*plain, "." | "..");
+        let hidden =
+            is_dots || after_patient && !segment.is_empty() || names_patient && plain.contains('/');
         recorded.push('/');
         recorded.push_str(if hidden { "***" } else { segment });
         after_patient |= names_patient;
