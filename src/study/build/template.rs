@@ -15,6 +15,56 @@ const FUEL: u64 = 4_000_000;
 /// Bytes of what a template becomes, as of other statements.
 const TEXT: usize = 8 << 20;
 
+/// The byte of the first `{% import … as` that no name follows. Who reads templates takes any expression
+/// there, and panics where it is none that something can be given to.
+fn find_odd_import(text: &str) -> Option<usize> {
+    let blocks = text.match_indices("{%");
+    let mut odd = blocks.filter(|(at, mark)| is_odd_import(&text[at + mark.len()..]));
+    odd.next().map(|(at, _)| at)
+}
+
+/// Whether a block, from its begin on, is such an import.
+fn is_odd_import(block: &str) -> bool {
+    let is_inner = |c: char| c.is_alphanumeric() || c == '_';
+    let block = block.trim_start_matches(['-', '+']).trim_start();
+    let Some(mut rest) = block.strip_prefix("import").filter(|rest| !rest.starts_with(is_inner))
+    else {
+        return false;
+    };
+    loop {
+        rest = rest.trim_start();
+        let Some(first) = rest.chars().next() else { return false };
+        let (token, after) = match first {
+            '\'' | '"' => {
+                let mut escaped = false;
+                let end = rest.char_indices().skip(1).find(|(_, c)| {
+                    let ends = *c == first && !escaped;
+                    escaped = *c == '\\' && !escaped;
+                    ends
+                });
+                rest.split_at(end.map_or(rest.len(), |(end, _)| end + 1))
+            }
+            _ if rest.starts_with("%}") => return false,
+            first if is_inner(first) => {
+                rest.split_at(rest.find(|c| !is_inner(c)).unwrap_or(rest.len()))
+            }
+            first => rest.split_at(first.len_utf8()),
+        };
+        if token == "as" {
+            let name = after.trim_start();
+            let end = name.find(|c| !is_inner(c)).unwrap_or(name.len());
+            let (name, after) = name.split_at(end);
+            let after = after.trim_start();
+            let ends = ["%}", "-%}", "+%}", "with", "without"];
+            return name.is_empty()
+                || name.starts_with(|c: char| c.is_numeric())
+                || ["true", "false", "none", "True", "False", "None", "not"].contains(&name)
+                || !ends.iter().any(|end| after.starts_with(end));
+        }
+        rest = after;
+    }
+}
+
 /// Templates of a study, and what they are filled in with.
 pub struct Templates {
     environment: Environment<'static>,
@@ -36,6 +86,9 @@ impl Templates {
             if name.ends_with(".jinja") && !entry.path().is_dir() {
                 let source = Source::read(&study.root, &entry.path())?;
                 // One that is broken is an error where it is used.
+                if find_odd_import(source.text()).is_some() {
+                    continue;
+                }
                 let _ = environment.add_template_owned(name, source.text().to_owned());
             }
         }
@@ -53,6 +106,10 @@ impl Templates {
 
     /// Fills in a template.
     pub fn fill(&self, source: &Source, name: &str) -> Result<String> {
+        if let Some(at) = find_odd_import(source.text()) {
+            let why = "what a template imports is given a name: {% import 'file' as name %}";
+            return Err(source.fault(source.line(at), why));
+        }
         let filled = self.environment.render_named_str(name, source.text(), &self.variables);
         let filled = filled.map_err(|error| {
             let line = error.line().unwrap_or(1);
@@ -82,6 +139,38 @@ impl Templates {
                 Err(source.fault(1, format!("this becomes more than {TEXT} bytes of statements")))
             }
             false => Ok(filled),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_have_names() {
+        for odd in [
+            "{% import 'm' as m %endmacro %}",
+            "a\n{%- import 'm' as 1 %}",
+            "{%import'm'as'x'%}",
+            "{% import m as m + 1 %}",
+            "{% import \"a\\\" as m\" as [1] %}",
+            "{% import 'as m' ~ 'b' as f() %}",
+            "{% import 'm' as true %}",
+            "{% import 'm' as not m %}",
+            "{% import 'm' as m.a[0] %}",
+            "{% import 'm' as",
+        ] {
+            assert!(find_odd_import(odd).is_some(), "{odd}");
+        }
+        for good in [
+            "{% import 'm' as m %}{% from 'm' import a as b %}",
+            "{%+import 'as 1' as name_1 without context -%}",
+            "{% import 'm' as m with context %} as 1",
+            "import as 1 {% if import as %}{% important as 1 %}",
+            "{% import",
+        ] {
+            assert_eq!(find_odd_import(good), None, "{good}");
         }
     }
 }
