@@ -102,10 +102,9 @@ fn check_text(bytes: &[u8]) -> bool {
     redactor.hide("s3cr3t");
     let shown = |text: &str| {
         let clean = redactor.clean(text);
-        assert!(
-            !clean.split(|c: char| !c.is_alphanumeric()).any(|word| word == "s3cr3t"),
-            "{clean}"
-        );
+        // Where it stands alone: what it was told may be as short as the ID of a patient.
+        let mut words = clean.split(|c: char| !c.is_alphanumeric() && c != '_');
+        assert!(!words.any(|word| word == "s3cr3t"), "{clean}");
         let line = escape_controls(&clean);
         assert!(!line.contains(char::is_control), "{line:?}");
         let message = escape_message(&clean);
