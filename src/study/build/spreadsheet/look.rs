@@ -46,6 +46,8 @@ impl Places {
     /// Letters and digits of the last cell that a sheet may have: `XFD1048576`.
     const LETTERS: usize = 3;
     const DIGITS: usize = 7;
+    /// Letters that can be added up.
+    const WORD: usize = 6;
     /// A part of a sheet, with marks that a name may have.
     const LONGEST: usize = 64;
 
@@ -90,7 +92,9 @@ impl Places {
                 // It is no place, and not taken for one.
                 return false;
             }
-            if letters.len() > Self::LETTERS || digits.len() > Self::DIGITS {
+            // Letters alone are a word, and are added up all the same.
+            let most = if digits.is_empty() { Self::WORD } else { Self::LETTERS };
+            if letters.len() > most || digits.len() > Self::DIGITS {
                 return true;
             }
             let Some(first) = first.replace((letters, digits)) else { continue };
