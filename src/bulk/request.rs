@@ -109,7 +109,9 @@ pub fn instant(text: &str, end_of_day: bool) -> Option<String> {
     let text = text.trim();
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         let time = if end_of_day { "23:59:59.999" } else { "00:00:00" };
-        return Some(format!("{date}T{time}Z"));
+        let text = format!("{date}T{time}Z");
+        // Years below 0 and beyond 9999 are dates, and no instants that can be read again.
+        return parse_time(&text).map(|_| text);
     }
     let time = parse_time(text)?;
     Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))

@@ -46,8 +46,9 @@ impl Places {
     /// Letters and digits of the last cell that a sheet may have: `XFD1048576`.
     const LETTERS: usize = 3;
     const DIGITS: usize = 7;
-    /// Letters that can be added up.
+    /// Letters and digits that can be added up.
     const WORD: usize = 6;
+    const NUMBER: usize = 9;
     /// A part of a sheet, with marks that a name may have.
     const LONGEST: usize = 64;
 
@@ -88,13 +89,15 @@ impl Places {
         for part in value.split(|byte| *byte == b':') {
             let end = part.iter().position(|byte| !byte.is_ascii_alphabetic());
             let (letters, digits) = part.split_at(end.unwrap_or(part.len()));
-            if !digits.iter().all(u8::is_ascii_digit) {
-                // It is no place, and not taken for one.
+            let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            // What is no place is added up as far as it looks like one.
+            if letters.len() > Self::WORD || count > Self::NUMBER {
+                return true;
+            }
+            if digits.is_empty() || count < digits.len() {
                 return false;
             }
-            // Letters alone are a word, and are added up all the same.
-            let most = if digits.is_empty() { Self::WORD } else { Self::LETTERS };
-            if letters.len() > most || digits.len() > Self::DIGITS {
+            if letters.len() > Self::LETTERS || digits.len() > Self::DIGITS {
                 return true;
             }
             let Some(first) = first.replace((letters, digits)) else { continue };
@@ -168,6 +171,9 @@ mod tests {
             r#"<c t="s"r='A12345678'/>"#,
             "<row\n r =\t\"99999999999\">",
             r#"<dimension ref="A1:ABCDE5">"#,
+            r#"<row r="worksheets/1">"#,
+            r#"<row r="A99999999999/1">"#,
+            r#"<dimension ref="ZZZZZZZZ:A2"/>"#,
             r#"<dimension ref="B2:A2"/>"#,
             r#"<dimension ref="A2:A1"/>"#,
         ] {
