@@ -258,7 +258,7 @@ fn best(function: &mut Function, largest: bool) -> Result<(), Refused> {
     if function.over.is_some() {
         return Err(Refused::unsupported("max_by() or min_by() with OVER"));
     }
-    super::size::measure_copy(&by)?;
+    super::size::measure_copy(&by, 0)?;
     let known = Expr::IsNotNull(Box::new(by.clone()));
     let filter = match function.filter.take() {
         None => known,

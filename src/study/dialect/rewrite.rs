@@ -82,6 +82,8 @@ struct Rewriter {
     scopes: Vec<HashSet<String>>,
     /// Subqueries of expressions so far.
     subqueries: usize,
+    /// Expressions so far within lists that are written twice.
+    copied: Cell<usize>,
     /// Tables in FROM so far that had no name.
     unnamed: Cell<usize>,
 }
@@ -188,7 +190,7 @@ impl VisitorMut for Rewriter {
             Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => {
                 self.subqueries += 1;
                 let changed = elements::rewrite(expr, &format!("__value_{}", self.subqueries));
-                match changed.then(|| size::measure_copy(expr)) {
+                match changed.then(|| size::measure_copy(expr, 0)) {
                     Some(Err(refused)) => ControlFlow::Break(refused),
                     _ => ControlFlow::Continue(()),
                 }
@@ -277,7 +279,7 @@ impl Rewriter {
                     let [array] = array_exprs.as_slice() else {
                         return Err(Refused::unsupported("WITH ORDINALITY on several arrays"));
                     };
-                    size::measure_copy(array)?;
+                    self.copied.set(size::measure_copy(array, self.copied.get())?);
                     array_exprs.push(ordinals(array.clone()));
                 }
                 if let Some(alias) = alias {

@@ -32,9 +32,9 @@ pub(super) fn measure(query: &Query) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Refuses an expression that a rewriting writes twice, if it is large: what is around it may be written
-/// twice as well.
-pub(super) fn measure_copy(expr: &Expr) -> Result<(), Refused> {
+/// Refuses an expression that a rewriting writes twice, if it is large together with `others` of which
+/// that is true: what is around it may be written twice as well. Gives how large they are now.
+pub(super) fn measure_copy(expr: &Expr, others: usize) -> Result<usize, Refused> {
     struct Count(usize);
 
     impl Visitor for Count {
@@ -46,8 +46,9 @@ pub(super) fn measure_copy(expr: &Expr) -> Result<(), Refused> {
         }
     }
 
-    match expr.visit(&mut Count(0)) {
-        ControlFlow::Continue(()) => Ok(()),
+    let mut count = Count(others);
+    match expr.visit(&mut count) {
+        ControlFlow::Continue(()) => Ok(count.0),
         ControlFlow::Break(()) => Err(Refused::new(
             "the statement is too large: subqueries, WITH ORDINALITY, max_by() or min_by() are nested \
              too deep within each other; make tables of some of them (CREATE TABLE … AS)",
