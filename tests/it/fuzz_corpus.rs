@@ -122,10 +122,9 @@ fn valid_inputs_of_each_kind_are_understood() {
             let of_kind = seeds.iter().filter(|seed| kind.is_none() || seed.first() == kind);
             assert!(of_kind.count() >= LEAST, "{}: {kind:?}", target.name);
         }
-        for seed in &seeds {
-            let text = seed.escape_ascii();
-            assert!(run(target.check, target.name, seed), "{}: {text}", target.name);
-        }
+        let odd = seeds.iter().filter(|seed| !run(target.check, target.name, seed));
+        let odd: Vec<_> = odd.map(|seed| seed.escape_ascii().to_string()).collect();
+        assert!(odd.is_empty(), "{}: {odd:#?}", target.name);
         let mut different = seeds.clone();
         different.sort();
         different.dedup();

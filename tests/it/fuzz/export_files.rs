@@ -223,7 +223,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
             .map(|m| {
                 let of = types[(n + m) % 4];
                 match (n + m) % 11 {
-                    10 => r#"{"request":{"method":"PUT","url":"Patient/1"}},null"#.to_owned(),
+                    10 => format!(
+                        r#"null,{{"request":{{"method":"PUT","url":"Patient/1"}}}},{{"request":{{"method":"DELETE","url":"{of}/y-{n}"}}}}"#
+                    ),
                     9 => format!(r#"{{"request":{{"method":" delete","url":"{of}/x-{n} "}}}}"#),
                     _ => format!(r#"{{"request":{{"method":"DELETE","url":"{of}/id-{n}.{m}"}}}}"#),
                 }
