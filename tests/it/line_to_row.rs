@@ -73,7 +73,12 @@ pub fn check(data: &[u8]) -> bool {
 #[allow(dead_code, reason = "fuzz targets read them from files")]
 pub fn seeds() -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let options = demo::Options { patients: 4, every_element: true, ..demo::Options::default() };
+    let options = demo::Options {
+        patients: 4,
+        every_element: true,
+        flaws: false,
+        ..demo::Options::default()
+    };
     demo::generate(folder.path(), &options, &|_| {}).expect("a synthetic export");
     let mut seeds = Vec::new();
     for of in RESOURCE_TYPES {
