@@ -225,8 +225,7 @@ fn statements() -> Vec<Vec<u8>> {
         "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t (n, text)",
         "SELECT element_at(split(id, '-'), 1), transform(ARRAY[1, 2], x -> x + 1)[1] FROM patient",
         "SELECT date_trunc('month', from_iso8601_timestamp(birthdate)) + interval '1' day FROM patient",
-        "SELECT p.id, t.n FROM patient AS p CROSS JOIN UNNEST(p.name, ARRAY[1]) WITH ORDINALITY AS t (x, \
-         y, n)",
+        "SELECT p.id, t.n FROM patient AS p CROSS JOIN UNNEST(p.name) AS t (n)",
         "SELECT array_agg(DISTINCT a ORDER BY a) FILTER (WHERE a > 1), approx_distinct(b) FROM s__t",
         "SELECT a FROM s__t WHERE a IN (SELECT b FROM s__u) AND EXISTS (SELECT 1 FROM s__u) LIMIT 3",
         "SELECT regexp_like(a, '^x'), format('%s', a), json_extract_scalar(a, '$.b') FROM s__t",
@@ -239,7 +238,7 @@ fn statements() -> Vec<Vec<u8>> {
             _ => match n % 6 {
                 0 => format!("CREATE OR REPLACE VIEW s__v{n} AS\n{query}\n;\nSELECT 1;"),
                 1 => format!("/* {n} */ CREATE TABLE IF NOT EXISTS s__t AS ({query})"),
-                2 => format!("CREATE TABLE s__t{n} (a varchar, b bigint, c array(varchar))"),
+                2 => format!("CREATE TABLE s__t{n} (a varchar, b bigint, c double)"),
                 3 => format!("INSERT INTO s__t{n} (a) {query}"),
                 4 => format!("DELETE FROM s__t WHERE a = {n}; DROP TABLE IF EXISTS s__t, s__u"),
                 _ => format!("CREATE TABLE s__t{n} WITH (format = 'PARQUET') AS {query}"),
@@ -259,7 +258,7 @@ fn studies() -> Vec<Vec<u8>> {
                 format!("{head}[[stages.default]]\nfiles = ['t.sql.jinja']\n"),
                 format!(
                     "t.sql.jinja\n{{% import 'm.jinja' as m %}}{{% for k in ['a', 'b', '{n}'] %}}CREATE \
-                     TABLE {{{{ prefix }}}}__t_{{{{ k }}}} AS SELECT '{{{{ site }}}}' AS {{{{ \
+                     TABLE {{{{ prefix }}}}__t_{{{{ k }}}} AS SELECT '{{{{ site }}}}' AS x{{{{ \
                      m.named(k) }}}};\n{{% endfor %}}"
                 ),
                 "m.jinja\n{% macro named(x) %}{{ x | upper | trim | replace('1', 'one') }}x{% endmacro %}"
