@@ -2,10 +2,10 @@
 
 use url::{Url, form_urlencoded};
 
+use crate::fhir::resource_type_ignoring_case;
+
 /// The output formats that the Bulk Data specification names.
 const FORMATS: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "ndjson"];
-
-use crate::fhir::resource_type_ignoring_case;
 
 /// A kick-off URL as files may keep it that others read: its scheme, host and port, its path up to
 /// `$export`, and of its query `_type`, `_since` and `_outputFormat`, as far as they hold what such
