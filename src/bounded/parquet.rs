@@ -138,8 +138,9 @@ impl Pages {
             return Err(too_large("it has more rows than a file of its size"));
         }
         // Readers add up what the groups say, whatever the file says of itself.
-        let groups = metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
-        let sum = groups.fold(Some(0_u64), |sum, rows| sum?.checked_add(rows?));
+        let mut groups =
+            metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
+        let sum = groups.try_fold(0_u64, |sum: u64, rows| sum.checked_add(rows?));
         if sum.ok_or_else(damaged)? > most(ALL_ROWS, self.length) {
             return Err(too_large("its groups have more rows than a file of its size"));
         }

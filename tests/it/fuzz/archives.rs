@@ -155,9 +155,10 @@ fn parquet(rows: usize) -> Vec<u8> {
 /// A Parquet file with columns of many kinds, written as `n` says.
 fn parquet_of_kinds(n: usize) -> Vec<u8> {
     let rows = 1 + n * 5 % 59;
-    let text = |row: usize| (row % 7 > 0).then(|| format!("text {}", row % (n + 1)));
+    let text = |row: usize| (!row.is_multiple_of(7)).then(|| format!("text {}", row % (n + 1)));
     let list = |row: usize| {
-        (row % 5 > 0).then(|| (0..row % 4).map(|m| Some((row * m) as i64)).collect::<Vec<_>>())
+        (!row.is_multiple_of(5))
+            .then(|| (0..row % 4).map(|m| Some((row * m) as i64)).collect::<Vec<_>>())
     };
     let fixed = (0..rows).map(|row| [row as u8; 6]);
     let fixed = FixedSizeBinaryArray::try_from_iter(fixed);

@@ -120,7 +120,7 @@ fn frame(plan: &[u8], mut text: &[u8]) -> Vec<u8> {
             // Padding, which only gzip has, and only behind a member; notes, which only Zstandard has.
             (false, 0) if !framed.is_empty() => framed.resize(framed.len() + size, 0),
             (true, 0) => {
-                framed.extend([0x50 | byte % 16, 0x2a, 0x4d, 0x18]);
+                framed.extend([0x50 | (byte % 16), 0x2a, 0x4d, 0x18]);
                 framed.extend((size as u32).to_le_bytes());
                 framed.resize(framed.len() + size, *byte);
             }
