@@ -75,15 +75,18 @@ fn check_recorded(text: &str) {
         assert!(url.username().is_empty() && url.password().is_none(), "{recorded}");
         assert!(url.fragment().is_none(), "{recorded}");
         for (name, value) in url.query_pairs() {
-            assert!(matches!(&*name, "_type" | "_since"), "{recorded}");
-            let known = |c: char| c.is_ascii_alphanumeric() || "-:.+, ".contains(c);
+            assert!(matches!(&*name, "_type" | "_since" | "_outputFormat"), "{recorded}");
+            let known = |c: char| c.is_ascii_alphanumeric() || "-:.+, /".contains(c);
             assert!(value.chars().all(known), "{recorded}");
         }
         assert_eq!(recorded_url(&recorded).as_ref(), Some(&recorded), "of {text}");
     }
     if let Ok(url) = Url::parse(text) {
         let shown = show_url(&url);
-        if let Ok(shown) = Url::parse(&shown) {
+        // What is hidden may be what has parted a host from the `@` of a path.
+        if let Ok(shown) = Url::parse(&shown)
+            && shown.host() == url.host()
+        {
             assert!(shown.username().is_empty() && shown.password().is_none(), "{shown}");
             assert!(shown.fragment().is_none(), "{shown}");
         }
@@ -102,6 +105,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "/Group/g-1",
         "/Group/a%20b",
         "/$export",
+        "/$export?_outputFormat=application%2Ffhir%2Bndjson&patient=p1&_type=Patient",
         "/$export?_type=Patient,Device&_since=2024-08-06T18:12:57%2B02:00&_typeFilter=Patient%3Fa%3D1",
     ];
     let references = [
@@ -119,7 +123,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     ];
     let mut seeds = Vec::new();
     for (n, host) in hosts.iter().cycle().take(48).enumerate() {
-        let (path, scope) = (paths[n / 4 % 4], scopes[n % 6]);
+        let (path, scope) = (paths[n / 4 % 4], scopes[n % scopes.len()]);
         let reference = references[n % references.len()];
         seeds.push(format!("{host}{path}{scope}\n{reference}").into_bytes());
     }
