@@ -51,3 +51,33 @@ fn what_is_refused_says_where_and_why() {
         assert_eq!(refused.line, line, "{sql}: {refused:?}");
     }
 }
+
+/// The parser's work doubles with each dot of a name before a bracket that it can't read: 161 bytes took
+/// it minutes.
+#[test]
+fn names_with_many_dots_before_subscripts_are_refused() {
+    let long = format!("a{}[1", ".b".repeat(17));
+    let nested = "a.b.c.d[".repeat(6);
+    let in_calls = "f(a.b.c.d [ ".repeat(6);
+    let one_after_another = ".b.c.d.e[1]".repeat(5);
+    for sql in [
+        format!("SELECT {long}"),
+        format!("SELECT {long}]"),
+        format!("SELECT {nested}1 1"),
+        format!("SELECT x, {in_calls}1 1"),
+        format!("SELECT a{one_after_another}, [1 1]"),
+        format!("SELECT \"A\"{} [1 1", ".\"b\"".repeat(17)),
+    ] {
+        let refused = parse(&sql).unwrap_err();
+        assert!(refused.why.contains("more than 16 dots"), "{sql}: {refused:?}");
+        assert_eq!(refused.line, Some(1));
+        assert!(part(&Athena, &sql).is_err(), "{sql}");
+    }
+    for sql in [
+        "SELECT r.code.coding[1].extension[1].value.coding[1].code FROM r",
+        "SELECT t.a.b[t.c.d[1]], t.e.f[cardinality(t.e.f)], ARRAY[ARRAY[t.a.b.c, t.d.e.f]] FROM t",
+        "SELECT a.b.c.d.e, a.b.c.d.e, a.b.c.d.e, a.b.c.d.e, a.b.c.d.e, x[1], 1.5 * y[2] FROM a",
+    ] {
+        assert!(parse(sql).is_ok(), "{sql}: {:?}", parse(sql).err());
+    }
+}

@@ -15,6 +15,9 @@ use crate::study::room::LINKS;
 /// How deep parentheses may be nested.
 const NESTED: usize = 500;
 
+/// Dots of names before subscripts that belong together; see [`Subscripts`].
+const DOTS: usize = 16;
+
 /// A statement's text, and where it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -71,7 +74,15 @@ pub fn part<'d>(dialect: &'d dyn Dialect, sql: &str) -> Result<Parser<'d>, Refus
 /// Refuses what is too long a chain, or nested too deeply, to be worked on.
 pub(super) fn measure(tokens: &[TokenWithSpan]) -> Result<(), Refused> {
     let (mut links, mut depth) = (0_usize, 0_usize);
+    let mut subscripts = Subscripts::default();
     for token in tokens {
+        if subscripts.add(&token.token) > DOTS {
+            let why = format!(
+                "names with more than {DOTS} dots in all stand before subscripts that belong together: \
+                 select the parts in a table of a WITH first"
+            );
+            return Err(Refused::at(token.span.start.line, why));
+        }
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
             Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
@@ -91,6 +102,43 @@ pub(super) fn measure(tokens: &[TokenWithSpan]) -> Result<(), Refused> {
         }
     }
     Ok(())
+}
+
+/// The dots of names that subscripts follow: `a.b.c[1].d[x.y[1]]` has four at its last one. The parser
+/// reads a name anew for each of its dots where it cannot read what is in the brackets behind it, and so
+/// on in the names in there: each dot doubles its work.
+#[derive(Default)]
+struct Subscripts {
+    /// Dots of the name so far, its subscripts left out.
+    dots: usize,
+    /// Those of the names in whose brackets this is.
+    around: usize,
+    /// What the two were before each bracket and parenthesis that is open.
+    open: Vec<(usize, usize)>,
+    after_dot: bool,
+}
+
+impl Subscripts {
+    /// Takes the next token. Gives the dots before it, if it begins a subscript; else 0.
+    fn add(&mut self, token: &Token) -> usize {
+        let after_dot = std::mem::replace(&mut self.after_dot, matches!(token, Token::Period));
+        match token {
+            Token::Whitespace(_) => self.after_dot = after_dot,
+            Token::Period => self.dots += 1,
+            Token::Word(_) if after_dot => {}
+            Token::LBracket => {
+                self.open.push((self.dots, self.around));
+                self.around += std::mem::take(&mut self.dots);
+                return self.around;
+            }
+            Token::LParen => self.open.push((std::mem::take(&mut self.dots), self.around)),
+            Token::RBracket | Token::RParen => {
+                (self.dots, self.around) = self.open.pop().unwrap_or_default();
+            }
+            _ => self.dots = 0,
+        }
+        0
+    }
 }
 
 /// Whether a word can make what is before it the part of something larger, again and again.
