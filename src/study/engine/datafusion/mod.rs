@@ -23,6 +23,7 @@ mod session;
 mod source;
 mod steps;
 mod stores;
+mod through;
 mod veils;
 mod write;
 

@@ -10,19 +10,16 @@ use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::unnest::UnnestExec;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
-    ReplaceChildrenOptions,
-};
 use futures::{StreamExt, stream};
 
-use super::steps::RECOMPUTED;
+use super::through::{RECOMPUTED, Step, Through};
 
 /// Has long lists cut before they are unnested.
 #[derive(Debug)]
@@ -49,7 +46,7 @@ impl PhysicalOptimizerRule for Pieces {
                 return Ok(Transformed::no(node));
             }
             let lists = lists.iter().map(|list| list.index_in_input_schema).collect();
-            let cut = Arc::new(Cut { input: unnest.input().clone(), lists });
+            let cut = Arc::new(Through { input: unnest.input().clone(), step: Cut { lists } });
             Ok(Transformed::yes(node.clone().replace_children(vec![cut], RECOMPUTED)?))
         })
         .data()
@@ -65,66 +62,27 @@ impl PhysicalOptimizerRule for Pieces {
 }
 
 /// Rows whose lists are no longer than a batch: a longer one is in several rows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cut {
-    input: Arc<dyn ExecutionPlan>,
     /// The columns that become rows, side by side.
     lists: Vec<usize>,
 }
 
-impl DisplayAs for Cut {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cut: lists={:?}", self.lists)
-    }
-}
+impl Step for Cut {
+    const NAME: &'static str = "Cut";
 
-impl ExecutionPlan for Cut {
-    fn name(&self) -> &'static str {
-        "Cut"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = children.pop().unwrap_or_else(|| self.input.clone());
-        Ok(Arc::new(Self { input, lists: self.lists.clone() }))
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, RECOMPUTED)
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lists={:?}", self.lists)
     }
 
     fn execute(
         &self,
+        input: &dyn ExecutionPlan,
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let most = context.session_config().batch_size();
-        let input = self.input.execute(partition, context)?;
+        let input = input.execute(partition, context)?;
         let (schema, lists) = (input.schema(), self.lists.clone());
         let batches = input.flat_map(move |batch| match batch {
             Ok(batch) => stream::iter(Parts::of(batch, &lists, most)).left_stream(),

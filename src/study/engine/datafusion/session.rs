@@ -84,10 +84,10 @@ pub fn builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder
     // One kind of text everywhere: functions and joins need not convert.
     options.execution.parquet.schema_force_view_types = false;
     options.execution.parquet.skip_metadata = true;
-    let mut rules = projections::rules();
     // Last: the engine's own rules know the nodes that these put between others not.
-    rules.extend([Arc::new(Steps) as _, Arc::new(Pieces) as _]);
-    equipped(config, runtime).with_physical_optimizer_rules(rules)
+    equipped(config, runtime)
+        .with_physical_optimizer_rule(Arc::new(Steps))
+        .with_physical_optimizer_rule(Arc::new(Pieces))
 }
 
 /// A session with our functions and rules in it.
