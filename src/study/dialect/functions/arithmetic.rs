@@ -20,7 +20,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF};
@@ -218,6 +218,12 @@ impl Checked {
         Expr::ScalarFunction(ScalarFunction::new_udf(function, args))
     }
 
+    /// A number as it is cast to a whole one.
+    fn round(&self, number: Expr) -> Box<Expr> {
+        let call = ScalarFunction::new_udf(self.rounded.clone(), vec![number]);
+        Box::new(Expr::ScalarFunction(call))
+    }
+
     fn expression(&self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         let is_whole = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| kind.is_integer());
         let is_broken = |expr: &Expr| {
@@ -226,19 +232,15 @@ impl Checked {
         };
         let is_text = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| is_text(&kind));
         match expr {
-            Expr::Cast(mut cast)
-                if cast.field.data_type().is_integer() && is_broken(&cast.expr) =>
+            Expr::Cast(Cast { expr, field })
+                if field.data_type().is_integer() && is_broken(&expr) =>
             {
-                let call = ScalarFunction::new_udf(self.rounded.clone(), vec![*cast.expr]);
-                cast.expr = Box::new(Expr::ScalarFunction(call));
-                Transformed::yes(Expr::Cast(cast))
+                Transformed::yes(Expr::Cast(Cast { expr: self.round(*expr), field }))
             }
-            Expr::TryCast(mut cast)
-                if cast.field.data_type().is_integer() && is_broken(&cast.expr) =>
+            Expr::TryCast(TryCast { expr, field })
+                if field.data_type().is_integer() && is_broken(&expr) =>
             {
-                let call = ScalarFunction::new_udf(self.rounded.clone(), vec![*cast.expr]);
-                cast.expr = Box::new(Expr::ScalarFunction(call));
-                Transformed::yes(Expr::TryCast(cast))
+                Transformed::yes(Expr::TryCast(TryCast { expr: self.round(*expr), field }))
             }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right })
                 if is_text(&left) && is_text(&right) =>

@@ -40,8 +40,7 @@ impl Native {
         returns: fn(&[DataType]) -> Result<DataType>,
         run: fn(&[ArrayRef]) -> Result<ArrayRef>,
     ) -> Arc<ScalarUDF> {
-        let signature = Signature::user_defined(Volatility::Immutable);
-        Arc::new(ScalarUDF::from(Self { name, usage, coerce, returns, run, signature }))
+        Self::of(Volatility::Immutable, name, usage, coerce, returns, run)
     }
 
     /// A function that the engine leaves where it stands, and calls once for each row.
@@ -52,7 +51,18 @@ impl Native {
         returns: fn(&[DataType]) -> Result<DataType>,
         run: fn(&[ArrayRef]) -> Result<ArrayRef>,
     ) -> Arc<ScalarUDF> {
-        let signature = Signature::user_defined(Volatility::Volatile);
+        Self::of(Volatility::Volatile, name, usage, coerce, returns, run)
+    }
+
+    fn of(
+        volatility: Volatility,
+        name: &'static str,
+        usage: &'static str,
+        coerce: Coerce,
+        returns: fn(&[DataType]) -> Result<DataType>,
+        run: fn(&[ArrayRef]) -> Result<ArrayRef>,
+    ) -> Arc<ScalarUDF> {
+        let signature = Signature::user_defined(volatility);
         Arc::new(ScalarUDF::from(Self { name, usage, coerce, returns, run, signature }))
     }
 }

@@ -120,10 +120,15 @@ impl Bytes {
     }
 }
 
+/// Bytes that the results for the rows of a batch may have, by those of what they are made of.
+fn batch_bytes(given: u128) -> u128 {
+    BATCH.max(MOST.min(given.saturating_mul(TIMES)))
+}
+
 /// An error if results are too large for what they are made of.
 fn check(function: &str, is_constant: bool, given: u128, made: Bytes) -> Result<()> {
     let value = if is_constant { CONSTANT } else { VALUE };
-    let batch = BATCH.max(MOST.min(given.saturating_mul(TIMES)));
+    let batch = batch_bytes(given);
     let why = if made.largest > value {
         format!("a value of more than {} MiB", value >> 20)
     } else if made.all > batch {
@@ -140,13 +145,13 @@ fn check(function: &str, is_constant: bool, given: u128, made: Bytes) -> Result<
 
 /// Checks a function's results by what it is given, before it is called.
 pub fn check_texts(function: &str, args: &[ArrayRef]) -> Result<()> {
-    let known: Vec<_> = args.iter().cloned().map(Argument::many).collect();
-    let rows = known.iter().map(Argument::rows).max().unwrap_or(0);
     // Where all of them fit into one value there is nothing to count.
     let quick: u128 = args.iter().map(|array| array.get_array_memory_size() as u128).sum();
     if quick <= CONSTANT {
         return Ok(());
     }
+    let known: Vec<_> = args.iter().cloned().map(Argument::many).collect();
+    let rows = known.iter().map(Argument::rows).max().unwrap_or(0);
     let made = Bytes::of(rows, |row| whole(&known, row));
     check(function, false, made.all, made)
 }
@@ -170,7 +175,7 @@ pub struct Room {
 impl Room {
     /// For a function that is given so many bytes.
     pub fn new(function: &'static str, given: usize) -> Self {
-        Self { function, left: BATCH.max(MOST.min(given as u128 * TIMES)) }
+        Self { function, left: batch_bytes(given as u128) }
     }
 
     /// Bytes that the next text may have.
