@@ -128,6 +128,15 @@ fn mark_of(folder: &Folder, role: Role) -> Option<&'static str> {
         Some(path) => path.join(name).is_dir(),
         None => folder.child(name).list_direct().is_ok_and(|found| found != Default::default()),
     };
+    find_mark(role, &has_file, &has_folder)
+}
+
+/// The mark of a folder in use as this, by what is right in it.
+pub fn find_mark(
+    role: Role,
+    has_file: &dyn Fn(&str) -> bool,
+    has_folder: &dyn Fn(&str) -> bool,
+) -> Option<&'static str> {
     match role {
         Role::Output if has_file(OUTPUT_MARKER) => Some(OUTPUT_MARKER),
         Role::Output if has_folder(JOB_CONFIG) => Some(JOB_CONFIG),

@@ -11,8 +11,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 
 use super::engine::datafusion::LOCKS;
-use crate::claim::{JOB_CONFIG, OUTPUT_MARKER, PHI_MARKER};
-use crate::deid::{CODEBOOK, MAPPING};
+use crate::claim::{Role, find_mark};
 use crate::error::{Context, Error, Exit, Result};
 
 /// The folder that studies were found in, with links resolved.
@@ -175,9 +174,10 @@ impl StudyFolder {
 /// data may name the folder that has both with -s. `path` is what was asked for.
 fn refuse_data(folder: &OwnedFd, path: &Path) -> Result<()> {
     let has = |name: &str| statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-    let what = if has(PHI_MARKER) || has(CODEBOOK) && has(MAPPING) {
+    let is = |role| find_mark(role, &has, &has).is_some();
+    let what = if is(Role::Phi) {
         "a PHI folder"
-    } else if has(OUTPUT_MARKER) || has(JOB_CONFIG) {
+    } else if is(Role::Output) {
         "an OUTPUT folder"
     } else if has(LOCKS) {
         "a database of studies"
