@@ -8,15 +8,13 @@ use arrow::datatypes::SchemaRef;
 use super::rows::{Batches, Bitmap, Live, RowSource};
 use crate::error::{Context, Result};
 use crate::store::WorkFolder;
-use crate::table::{Block, Blocks, DeidentifiedBatch, DeidentifiedLines, Misfits, adapt};
+use crate::table::{Block, Blocks, DAMAGED, DeidentifiedBatch, DeidentifiedLines, Misfits, adapt};
 
 /// Rows that are read at once: the columns of a wide table cost more per batch than per row.
 const ROWS_AT_ONCE: u64 = 4 << 10;
 /// Bytes of blocks, unpacked, that are joined at most. The values of a column, which are joined too,
 /// must not have more than 2 GiB.
 const BYTES_AT_ONCE: u64 = 32 << 20;
-const DAMAGED: &str = "the work folder's files have been damaged";
-
 /// Rows of one table, in blocks, each with the columns that its rows show.
 pub struct Staged {
     blocks: Blocks<DeidentifiedBatch>,

@@ -21,7 +21,8 @@ use crate::store::WorkFolder;
 
 /// Bytes of [`Scratch`] that are kept: more than chunks of lines of usual length need.
 const KEPT: usize = 16 << 20;
-const DAMAGED: &str = "the work folder's files have been damaged";
+/// What is wrong where blocks are not what was pushed.
+pub const DAMAGED: &str = "the work folder's files have been damaged";
 
 /// Buffers that are used again for each block: fresh memory of some megabytes costs more than what is
 /// written to it.

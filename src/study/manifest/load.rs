@@ -377,8 +377,8 @@ impl Reader<'_> {
     }
 }
 
-/// A file that counts from the study's folder, named in a line. The fault of a file that can't be had is there, but one of what is in it
-/// has its own place.
+/// A file that counts from the study's folder, named in a line. The fault of a file that can't be had is
+/// there, but one of what is in it has its own place.
 fn at_line(folder: &Path, source: &Source, line: usize, name: &str) -> Result<Source> {
     let (root, path) = (source.root()?, folder.join(name));
     root.check(&path).map_err(|error| source.fault(line, error.to_string()))?;
