@@ -27,13 +27,21 @@ impl Room {
     /// Waits for room for `bytes`; what is larger than all of it waits until there is nothing
     /// else. False once the room is closed.
     pub(super) fn take(&self, bytes: usize) -> bool {
+        let mut inner = self.wait(bytes);
+        inner.taken = inner.taken.saturating_add(bytes);
+        !inner.closed
+    }
+
+    /// Waits as [`Self::take`] does, and takes nothing yet.
+    pub(super) fn wait_for(&self, bytes: usize) {
+        drop(self.wait(bytes));
+    }
+
+    fn wait(&self, bytes: usize) -> MutexGuard<'_, Inner> {
         let no_room = |inner: &mut Inner| {
             !inner.closed && inner.taken > 0 && inner.taken.saturating_add(bytes) > self.bytes
         };
-        let waited = self.changed.wait_while(self.lock(), no_room);
-        let mut inner = waited.unwrap_or_else(PoisonError::into_inner);
-        inner.taken = inner.taken.saturating_add(bytes);
-        !inner.closed
+        self.changed.wait_while(self.lock(), no_room).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives back what was taken.
@@ -74,6 +82,16 @@ mod tests {
             room.give_back(40);
         });
         assert!(through.load(Ordering::SeqCst));
+        room.give_back(1000);
+        assert!(room.take(60));
+        room.wait_for(40);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| room.wait_for(41));
+            thread::sleep(Duration::from_millis(50));
+            assert!(!waiting.is_finished(), "there were 60 bytes under way");
+            room.give_back(60);
+        });
+        assert!(room.take(100), "who waits for room takes none");
         thread::scope(|scope| {
             let waiting = scope.spawn(|| room.take(1));
             room.close();

@@ -163,7 +163,9 @@ fn read_files(
                 return;
             }
         };
-        for chunk in Chunks::new(reader).for_workers(bytes, workers) {
+        // The reader is the one that takes room, so all that it waits for comes to its end.
+        let wait = |bytes| room.wait_for(bytes);
+        for chunk in Chunks::new(reader).for_workers(bytes, workers).waiting(&wait) {
             let bytes = chunk.as_ref().map_or(0, |chunk| chunk.bytes.len());
             if take.send(()).is_err() || !room.take(bytes) {
                 return;

@@ -53,19 +53,27 @@ pub fn decompress(mut reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read +
 }
 
 /// Cuts a stream of lines into chunks.
-pub struct Chunks<R> {
+pub struct Chunks<'a, R> {
     reader: R,
     /// Bytes that a chunk aims at.
     size: usize,
+    /// Called before more than a chunk's usual size is read, with the bytes that are to be read.
+    wait: &'a dyn Fn(usize),
     rest: Vec<u8>,
     line: u64,
     end: bool,
 }
 
-impl<R: Read> Chunks<R> {
+impl<'a, R: Read> Chunks<'a, R> {
     /// The chunks of what `reader` gives.
     pub fn new(reader: R) -> Self {
-        Self { reader, size: CHUNK, rest: Vec::new(), line: 1, end: false }
+        Self { reader, size: CHUNK, wait: &|_| (), rest: Vec::new(), line: 1, end: false }
+    }
+
+    /// Calls `wait` before a long line is read on, with the bytes that its chunk may then have, so that
+    /// memory can be free before it is taken.
+    pub fn waiting(self, wait: &'a dyn Fn(usize)) -> Self {
+        Self { wait, ..self }
     }
 
     /// Makes chunks so small that a table of `bytes` bytes keeps `workers` busy to its end.
@@ -99,7 +107,10 @@ impl<R: Read> Chunks<R> {
                     self.rest = bytes.split_off(last + 1);
                     break;
                 }
-                None if bytes.len() <= LONGEST_LINE => size = bytes.len() * 2,
+                None if bytes.len() <= LONGEST_LINE => {
+                    size = bytes.len() * 2;
+                    (self.wait)(size);
+                }
                 None => {
                     too_long.push(self.line);
                     self.line += 1;
@@ -131,7 +142,7 @@ impl<R: Read> Chunks<R> {
     }
 }
 
-impl<R: Read> Iterator for Chunks<R> {
+impl<R: Read> Iterator for Chunks<'_, R> {
     type Item = io::Result<Chunk>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::io::{Cursor, Write};
 
 use super::chunks::{Chunk, Chunks, LONGEST_LINE, decompress};
@@ -65,6 +66,22 @@ fn chunks_keep_lines_whole_and_numbered() {
     text.pop();
     let found = lines(Chunks::new(Cursor::new(text)));
     assert_eq!(found, [(1, 2), (2, 1), (3, (3 << 20) + 1), (4, 16)]);
+}
+
+#[test]
+fn long_lines_are_read_on_after_a_wait() {
+    let mut text = "short\n".repeat(1 << 20).into_bytes();
+    let waits = RefCell::new(Vec::<usize>::new());
+    let wait = |bytes| waits.borrow_mut().push(bytes);
+    assert_eq!(Chunks::new(Cursor::new(&text)).waiting(&wait).count(), 4);
+    assert!(waits.borrow().is_empty(), "no chunk is longer than usual");
+    text.resize(text.len() + (7 << 20), b'x');
+    Chunks::new(Cursor::new(&text)).waiting(&wait).for_each(|chunk| {
+        chunk.unwrap();
+    });
+    let waits = waits.take();
+    assert!(waits.windows(2).all(|pair| pair[1] == 2 * pair[0]), "{waits:?}");
+    assert!(waits.first() <= Some(&(4 << 20)) && waits.last() >= Some(&(7 << 20)), "{waits:?}");
 }
 
 #[test]
