@@ -15,8 +15,9 @@ use rustix::io::Errno;
 use super::staging::is_unfinished;
 use crate::error::{Context, Error, Result};
 
-/// How often a target is looked for that others make and remove.
-const ATTEMPTS: usize = 8;
+/// How often a target is looked for that others make and remove. Each attempt fails only where they
+/// do so between its two calls.
+const ATTEMPTS: usize = 1000;
 
 /// Whether a file of this name is one that is replaced. Folders never are.
 pub type IsOurs<'a> = &'a dyn Fn(&str) -> bool;
