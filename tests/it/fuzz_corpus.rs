@@ -2,6 +2,7 @@
 //!
 //! A fuzz target starts from the same valid inputs: `write_seeds` writes them for it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -166,6 +167,28 @@ fn each_target_of_the_fuzz_crate_is_replayed_here() {
     }
     found.sort_unstable();
     assert_eq!(found, targets);
+}
+
+/// Fuzz targets are built with the dependencies that the tests have built.
+#[test]
+fn the_fuzz_crate_builds_its_dependencies_as_the_tests_do() {
+    let read =
+        |path: &str| -> toml::Table { fs::read_to_string(project(path)).unwrap().parse().unwrap() };
+    let locked = |path: &str| -> BTreeSet<String> {
+        let file = read(path);
+        let packages = file["package"].as_array().unwrap();
+        packages.iter().map(|one| format!("{} {}", one["name"], one["version"])).collect()
+    };
+    let (ours, theirs) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let own = ["arbitrary", "cumulus-etl-fuzz", "libfuzzer-sys"];
+    let more = theirs.difference(&ours).filter(|one| !own.iter().any(|name| one.contains(name)));
+    assert_eq!(more.collect::<Vec<_>>(), [""; 0], "copy Cargo.lock to fuzz/ and build there");
+    let (ours, mut theirs) = (read("Cargo.toml"), read("fuzz/Cargo.toml"));
+    let packages = theirs["profile"]["dev"]["package"].as_table_mut().unwrap();
+    for of_this_project in ["cumulus-etl", "cumulus-etl-fuzz"] {
+        assert!(packages.remove(of_this_project).is_some(), "{of_this_project}");
+    }
+    assert_eq!(ours["profile"]["dev"], theirs["profile"]["dev"]);
 }
 
 #[test]
