@@ -7,9 +7,9 @@
 use chrono::{SecondsFormat, Utc};
 
 use crate::config::OutputFormat;
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::{CODEBOOK, MAPPING};
 use crate::error::{Error, Exit, Result};
+use crate::fhir::TABLE_TYPES;
 use crate::output::layout;
 use crate::store::{Folder, Hold, Sharing};
 
@@ -220,7 +220,7 @@ pub fn remove_unfinished(output: &Folder, formats: &[OutputFormat], phi: Option<
         for run in below(&phi.child(REJECTED)) {
             run.remove_unfinished();
             run.remove_unfinished_of_before(&|name| {
-                RESOURCE_TYPES.iter().any(|kind| name.strip_prefix(kind) == Some(".ndjson"))
+                TABLE_TYPES.iter().any(|kind| name.strip_prefix(kind) == Some(".ndjson"))
             });
         }
     }

@@ -12,8 +12,8 @@ use super::logging::LoggingArgs;
 use crate::bulk::{self, Since, Target};
 use crate::claim::{self, Role};
 use crate::config::Layers;
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Error, Exit, Result};
+use crate::fhir::TABLE_TYPES;
 use crate::http::Client;
 use crate::store::Folder;
 use crate::ui;
@@ -58,7 +58,7 @@ impl ExportArgs {
         claim::refuse_inside(&place, "DIR", Role::Output)?;
         ui::signals::install()?;
 
-        let mut options = settings.options(&target, &RESOURCE_TYPES, bars)?;
+        let mut options = settings.options(&target, &TABLE_TYPES, bars)?;
         let auth = credentials.auth(&bulk::scope_types(&options))?;
         let client = Client::new(&target.base, auth, &credentials.options())?;
         if settings.cancel {

@@ -15,31 +15,6 @@ use crate::fhir::{self, Element, Kind, Type};
 const ELEMENTS: &str = include_str!("policy/elements.csv");
 const EXTENSIONS: &str = include_str!("policy/extensions.csv");
 
-/// The resource types with a table of their own, in the order in which they run: Encounter and
-/// Patient first, because most references point at them.
-pub const RESOURCE_TYPES: [&str; 20] = [
-    "Encounter",
-    "Patient",
-    "AllergyIntolerance",
-    "Condition",
-    "Device",
-    "DiagnosticReport",
-    "DocumentReference",
-    "EpisodeOfCare",
-    "Immunization",
-    "Location",
-    "Medication",
-    "MedicationDispense",
-    "MedicationRequest",
-    "Observation",
-    "Organization",
-    "Practitioner",
-    "PractitionerRole",
-    "Procedure",
-    "ServiceRequest",
-    "Specimen",
-];
-
 /// Index of an object's rules in [`Policy::rules`].
 pub type RulesId = usize;
 

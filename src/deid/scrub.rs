@@ -108,7 +108,7 @@ impl Scrubber {
     }
 
     /// De-identifies one line, which must hold a resource of type `expected` (one of
-    /// [`RESOURCE_TYPES`](super::policy::RESOURCE_TYPES)).
+    /// [`TABLE_TYPES`](crate::fhir::TABLE_TYPES)).
     pub fn scrub(&mut self, line: &[u8], expected: &'static str) -> Scrub<Deidentified<'_>> {
         self.scrub_value(&parse(line)?, expected)
     }

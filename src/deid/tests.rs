@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::policy::{Policy, RESOURCE_TYPES};
+use super::policy::Policy;
 use super::*;
-use crate::fhir::ServerBase;
+use crate::fhir::{ServerBase, TABLE_TYPES};
 use crate::store::Folder;
 use crate::table::json::write_row;
 
@@ -44,7 +44,7 @@ fn scrub_text(line: &str, resource_type: &'static str) -> Result<Value, (Reason,
 
 fn scrub(row: Value) -> Result<Value, (Reason, String)> {
     let resource_type = row["resourceType"].as_str().unwrap_or("Patient").to_owned();
-    let known = RESOURCE_TYPES.into_iter().find(|known| *known == resource_type);
+    let known = TABLE_TYPES.into_iter().find(|known| *known == resource_type);
     scrub_text(&row.to_string(), known.unwrap_or("Patient"))
 }
 
@@ -375,7 +375,7 @@ fn a_list_too_many_or_too_few_matters_only_where_something_is_kept() {
 
 #[test]
 fn every_supported_type_has_rules_and_a_definition() {
-    for name in RESOURCE_TYPES {
+    for name in TABLE_TYPES {
         let rules = Policy::get().resource(name);
         assert_eq!(rules.name, name);
         assert!(rules.r4.is_some() && rules.field("subject").or(rules.field("id")).is_some());

@@ -20,9 +20,9 @@ use super::scrubbing::{Source, scrub_table};
 use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::config::OutputFormat;
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::{AnonId, Anonymizer, Codebook, Scrubber};
 use crate::error::{Context, Error, Exit, Result};
+use crate::fhir::TABLE_TYPES;
 use crate::http::recorded_url;
 use crate::input::chunks::text_of_line;
 use crate::input::{Ahead, InputFile};
@@ -97,7 +97,7 @@ pub fn convert(
     let mut converted = 0;
     for sink in sinks.iter() {
         converter.completion(sink, completion::ENCOUNTERS, schema::completion_encounters())?;
-        for resource_type in RESOURCE_TYPES {
+        for resource_type in TABLE_TYPES {
             converted += u32::from(converter.resource(sink, resource_type)?);
         }
         converter.completion(sink, completion::TABLE, schema::completion())?;

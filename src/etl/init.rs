@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use super::plan;
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::config::OutputFormat;
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::Result;
-use crate::fhir;
+use crate::fhir::{self, TABLE_TYPES};
 use crate::output::{SinkOptions, Sinks, completion, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Shape, schema};
@@ -17,7 +16,7 @@ pub fn init(output: &str, formats: &[OutputFormat], store: &StoreOptions) -> Res
     let output = Folder::open_with(output, store)?;
     claim::refuse(&output, "OUTPUT", &[Role::Phi])?;
     claim::refuse_inside(&output, "OUTPUT", Role::Phi)?;
-    let names: Vec<_> = RESOURCE_TYPES.iter().map(|name| name.to_lowercase()).collect();
+    let names: Vec<_> = TABLE_TYPES.iter().map(|name| name.to_lowercase()).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let tables = plan::with_completion(&names);
     layout::refuse_others(&output, formats, &tables)?;
@@ -33,7 +32,7 @@ pub fn init(output: &str, formats: &[OutputFormat], store: &StoreOptions) -> Res
     let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
     let sinks = Sinks::new(&output, formats, options);
     for sink in sinks.iter() {
-        for name in RESOURCE_TYPES {
+        for name in TABLE_TYPES {
             if let Some(r4) = fhir::type_named(name) {
                 let schema = schema::table_schema(r4, &Shape::default(), &BTreeSet::new());
                 sink.create(&name.to_lowercase(), schema, &work)?;

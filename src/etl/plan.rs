@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::config::EtlConfig;
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Error, Exit, Result};
+use crate::fhir::TABLE_TYPES;
 use crate::input::{Deletes, ExportLog, InputFile, Inputs, parse_time};
 use crate::output::completion;
 
@@ -35,7 +35,7 @@ pub(super) fn selected(config: &EtlConfig) -> Result<Vec<&'static str>> {
         names.iter().map(|name| name.trim().to_lowercase()).filter(|n| !n.is_empty()).collect()
     };
     let (tasks, excluded) = (lower(&config.task), lower(&config.exclude_resources));
-    let known: BTreeSet<String> = RESOURCE_TYPES.iter().map(|name| name.to_lowercase()).collect();
+    let known: BTreeSet<String> = TABLE_TYPES.iter().map(|name| name.to_lowercase()).collect();
     let listing = || known.iter().map(|name| format!("  {name}")).collect::<Vec<_>>().join("\n");
     if tasks.iter().any(|task| task == "help") {
         return Err(Error::new(Exit::TaskHelp, format!("Valid task names:\n{}", listing())));
@@ -56,7 +56,7 @@ pub(super) fn selected(config: &EtlConfig) -> Result<Vec<&'static str>> {
         let name = name.to_lowercase();
         (tasks.is_empty() || tasks.contains(&name)) && !excluded.contains(&name)
     };
-    Ok(RESOURCE_TYPES.iter().filter(|name| wanted(name)).copied().collect())
+    Ok(TABLE_TYPES.iter().filter(|name| wanted(name)).copied().collect())
 }
 
 /// The tables to make of `inputs`: those with input or deletes, or all that were selected where

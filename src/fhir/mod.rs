@@ -7,7 +7,9 @@ mod server_base;
 #[cfg(test)]
 mod tests;
 
-pub use resource_types::{referenced_type, resource_type, resource_type_ignoring_case};
+pub use resource_types::{
+    TABLE_TYPES, referenced_type, resource_type, resource_type_ignoring_case,
+};
 pub use server_base::ServerBase;
 
 /// One element of a type, as it is spelled in JSON (`valueQuantity`, not `value[x]`).

@@ -1,4 +1,4 @@
-//! The names of all resource types of FHIR R4, R4B, R5 and R6, whatever this program makes of them.
+//! The names of all resource types of FHIR R4, R4B, R5 and R6, and which of them have tables.
 //!
 //! Sources: of R4 (4.0.1), R4B (4.3.0) and R5 (5.0.0), the resource types of HL7's packages
 //! `hl7.fhir.r4.core`, `hl7.fhir.r4b.core` and `hl7.fhir.r5.core`, as the npm package
@@ -29,6 +29,31 @@ pub fn resource_type_ignoring_case(name: &str) -> Option<&'static str> {
     resource_type(name)
         .or_else(|| RESOURCE_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(name)))
 }
+
+/// The resource types with a table of their own, in the order in which they run: Encounter and
+/// Patient first, because most references point at them.
+pub const TABLE_TYPES: [&str; 20] = [
+    "Encounter",
+    "Patient",
+    "AllergyIntolerance",
+    "Condition",
+    "Device",
+    "DiagnosticReport",
+    "DocumentReference",
+    "EpisodeOfCare",
+    "Immunization",
+    "Location",
+    "Medication",
+    "MedicationDispense",
+    "MedicationRequest",
+    "Observation",
+    "Organization",
+    "Practitioner",
+    "PractitionerRole",
+    "Procedure",
+    "ServiceRequest",
+    "Specimen",
+];
 
 /// Sorted.
 const RESOURCE_TYPES: [&str; 182] = [

@@ -11,9 +11,8 @@ use serde_json::value::RawValue;
 
 use super::chunks::{decompress, text_of_line};
 use crate::bounded::{LONGEST_LINE, Line, read_line};
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Context, Result};
-use crate::fhir::{self, trim};
+use crate::fhir::{self, TABLE_TYPES, trim};
 use crate::store::Folder;
 
 /// Real IDs to delete, by resource type, each once.
@@ -126,7 +125,7 @@ impl Requests {
             return;
         }
         match target(&request.url) {
-            Some(target) if RESOURCE_TYPES.contains(&target.0) => self.deletes.push(target),
+            Some(target) if TABLE_TYPES.contains(&target.0) => self.deletes.push(target),
             Some(_) => self.no_effect += 1,
             None => self.not_understood += 1,
         }

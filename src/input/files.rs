@@ -9,10 +9,9 @@ use sonic_rs::JsonValueTrait;
 
 use super::chunks::{LONGEST_LINE, decompress, text_of_line};
 use super::listing::{Found, Listing, list};
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::too_deep;
 use crate::error::{Context, Result};
-use crate::fhir;
+use crate::fhir::{self, TABLE_TYPES};
 use crate::store::{Entry, Folder, Requested};
 use crate::text::escape_controls;
 
@@ -159,7 +158,7 @@ fn kind(name: &str) -> Kind {
 /// type: `patient.ndjson.bz2`, `patient.json`, `patient.000.txt`.
 fn speaks_of_data(file: &str) -> bool {
     let first_word = file.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-    RESOURCE_TYPES.iter().any(|name| name.eq_ignore_ascii_case(first_word))
+    TABLE_TYPES.iter().any(|name| name.eq_ignore_ascii_case(first_word))
         || file.split('.').skip(1).any(|part| matches!(part, "ndjson" | "jsonl" | "json"))
 }
 
@@ -204,7 +203,7 @@ fn probe(folder: &Folder, name: &str, request: Requested) -> Result<Probed> {
         let found = if too_deep(text) { None } else { resource_type(text) };
         let Some(found) = found else { continue };
         resources |= found != "Bundle";
-        if let Some(known) = RESOURCE_TYPES.into_iter().find(|known| *known == found) {
+        if let Some(known) = TABLE_TYPES.into_iter().find(|known| *known == found) {
             return Ok(Probed::Supported(known));
         }
         only.add(found);

@@ -12,8 +12,8 @@ use super::delta;
 use super::files::FileFormat;
 use super::parallel;
 use crate::config::OutputFormat;
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Error, Exit, Result};
+use crate::fhir::TABLE_TYPES;
 use crate::store::Folder;
 
 /// Tables that are looked at at the same time, as each takes a request in a bucket.
@@ -30,7 +30,7 @@ pub fn root(output: &Folder, format: OutputFormat, formats: &[OutputFormat]) -> 
 /// Whether this is the name of a table that this program makes.
 pub fn is_table(name: &str) -> bool {
     [completion::TABLE, completion::ENCOUNTERS].contains(&name)
-        || RESOURCE_TYPES.iter().any(|kind| kind.to_lowercase() == name)
+        || TABLE_TYPES.iter().any(|kind| kind.to_lowercase() == name)
 }
 
 /// The formats whose tables are in a table's folder: none, one, or, where somebody has mixed them,

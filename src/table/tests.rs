@@ -6,15 +6,14 @@ use arrow::datatypes::{DataType, SchemaRef};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::deid::{Anonymizer, Codebook, Scrubber};
-use crate::fhir;
+use crate::fhir::{self, TABLE_TYPES};
 
 /// Rows through de-identification (with IDs left as they are), each in a batch of its own, into
 /// a batch of the table.
 fn table(rows: &[Value]) -> (RecordBatch, Misfits) {
     let name = rows[0]["resourceType"].as_str().unwrap();
-    let name = RESOURCE_TYPES.into_iter().find(|known| *known == name).unwrap();
+    let name = TABLE_TYPES.into_iter().find(|known| *known == name).unwrap();
     let codebook = Arc::new(Codebook::throwaway());
     let mut scrubber = Scrubber::again(Anonymizer::new(codebook, Arc::from(Vec::new())));
     let r4 = fhir::type_named(name).unwrap();

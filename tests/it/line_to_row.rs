@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 
 use arrow::array::StructArray;
-use cumulus_etl::deid::policy::RESOURCE_TYPES;
 use cumulus_etl::deid::{Anonymizer, Codebook, Deidentified, Event, Scrubber};
+use cumulus_etl::fhir::TABLE_TYPES;
 use cumulus_etl::table::{
     Block, DeidentifiedBatch, Misfits, Scratch, Shape, TableBuilder, adapt, json, schema,
 };
@@ -81,7 +81,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     };
     demo::generate(folder.path(), &options, &|_| {}).expect("a synthetic export");
     let mut seeds = Vec::new();
-    for of in RESOURCE_TYPES {
+    for of in TABLE_TYPES {
         let Ok(text) = fs::read(folder.path().join(format!("{of}.000.ndjson"))) else { continue };
         let lines: Vec<_> = text.split_inclusive(|byte| *byte == b'\n').collect();
         seeds.extend(lines.chunks(3).take(3).map(<[_]>::concat));
@@ -103,7 +103,7 @@ fn anonymizer() -> Anonymizer {
 fn named_type(data: &[u8]) -> &'static str {
     let text = String::from_utf8_lossy(data);
     let name = text.split("\"resourceType\":\"").nth(1).and_then(|rest| rest.split('"').next());
-    RESOURCE_TYPES.into_iter().find(|known| Some(*known) == name).unwrap_or("Patient")
+    TABLE_TYPES.into_iter().find(|known| Some(*known) == name).unwrap_or("Patient")
 }
 
 fn show(text: &[u8]) -> String {

@@ -12,15 +12,13 @@ use tracing::warn;
 
 use super::scan::{DataFile, ParquetTable};
 use super::stores::Stores;
-use crate::deid::policy::RESOURCE_TYPES;
 use crate::error::{Error, Exit, Result};
-use crate::fhir;
+use crate::fhir::{self, TABLE_TYPES};
 use crate::input;
 use crate::output::delta;
 use crate::output::files::FileFormat;
 use crate::store::{Entry, Folder, WorkFolder};
-use crate::table::Shape;
-use crate::table::schema;
+use crate::table::{Shape, schema};
 use crate::text::escape_controls;
 use crate::ui::counted;
 
@@ -230,7 +228,7 @@ fn files_of(
 
 fn known_tables() -> BTreeSet<String> {
     let completion = [COMPLETION, COMPLETION_ENCOUNTERS].map(str::to_owned);
-    RESOURCE_TYPES.iter().map(|name| name.to_lowercase()).chain(completion).collect()
+    TABLE_TYPES.iter().map(|name| name.to_lowercase()).chain(completion).collect()
 }
 
 /// The resource type whose table has this name.
