@@ -3,8 +3,11 @@
 //! A length that another program states, or the size that a compressed file unpacks to, must never
 //! decide how much memory this process uses. Every reader of foreign data takes its bound from here.
 
+mod depth;
 pub mod json;
 pub mod parquet;
+
+pub use depth::is_too_deep;
 
 use std::io::{self, BufRead, Read};
 

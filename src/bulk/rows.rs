@@ -3,8 +3,7 @@
 use sonic_rs::{JsonValueTrait, LazyValue};
 
 // Longer lines are counted without a look into them: the main job rejects them.
-use crate::bounded::LONGEST_LINE;
-use crate::deid::too_deep;
+use crate::bounded::{LONGEST_LINE, is_too_deep};
 use crate::input;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -23,7 +22,7 @@ pub(super) enum Row {
 
 /// Looks at one line, which is not blank.
 pub(super) fn look(line: &[u8], resource_type: &str) -> Row {
-    if too_deep(line) {
+    if is_too_deep(line) {
         return Row::Bad;
     }
     // The parser takes it for granted that text is UTF-8.

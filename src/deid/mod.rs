@@ -3,7 +3,6 @@
 mod anon_id;
 mod anonymize;
 mod codebook;
-mod depth;
 mod identities;
 mod phi;
 pub mod policy;
@@ -16,7 +15,6 @@ mod shapes;
 pub use anon_id::AnonId;
 pub use anonymize::Anonymizer;
 pub use codebook::{CODEBOOK, Codebook};
-pub use depth::too_deep;
 pub use identities::{Identities, MAPPING, Mapping};
 pub use phi::{Phi, PhiFolder};
 pub use reject::{Reason, Reject};

@@ -9,7 +9,7 @@ use sonic_rs::JsonValueTrait;
 
 use super::chunks::{LONGEST_LINE, decompress, text_of_line};
 use super::listing::{Found, Listing, list};
-use crate::deid::too_deep;
+use crate::bounded::is_too_deep;
 use crate::error::{Context, Result};
 use crate::fhir::{self, TABLE_TYPES};
 use crate::store::{Entry, Folder, Requested};
@@ -200,7 +200,7 @@ fn probe(folder: &Folder, name: &str, request: Requested) -> Result<Probed> {
         let text = text_of_line(&line);
         rows |= !text.is_empty();
         // Of a line that is too long the beginning will do: its row is rejected later.
-        let found = if too_deep(text) { None } else { resource_type(text) };
+        let found = if is_too_deep(text) { None } else { resource_type(text) };
         let Some(found) = found else { continue };
         resources |= found != "Bundle";
         if let Some(known) = TABLE_TYPES.into_iter().find(|known| *known == found) {

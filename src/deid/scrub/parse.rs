@@ -3,12 +3,12 @@
 use sonic_rs::Value;
 
 use super::Scrub;
-use crate::deid::depth::too_deep;
+use crate::bounded::is_too_deep;
 use crate::deid::reject::{Reason, Reject};
 
 /// Parses a row.
 pub(super) fn parse(line: &[u8]) -> Scrub<Value> {
-    if too_deep(line) {
+    if is_too_deep(line) {
         return Err(Reject::new(Reason::TooDeep));
     }
     match sonic_rs::from_slice(line) {

@@ -16,7 +16,7 @@ use super::super::scan::{DataFile, ParquetTable};
 use super::super::stores::Stores;
 use super::resource_of;
 use super::shape::Seen;
-use crate::deid::too_deep;
+use crate::bounded::is_too_deep;
 use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::Inputs;
@@ -119,7 +119,7 @@ fn resource_columns(folder: &Folder, files: &[String], r4: &'static fhir::Type) 
     let mut seen = Seen::default();
     let mut bad = Vec::new();
     each_line(folder, files, |file, number, line| {
-        if line.trim_ascii().is_empty() || too_deep(line) || !seen.add(line, r4.name) {
+        if line.trim_ascii().is_empty() || is_too_deep(line) || !seen.add(line, r4.name) {
             bad.push((file.to_owned(), number));
         }
         Ok(())
@@ -132,7 +132,7 @@ fn plain_columns(folder: &Folder, files: &[String], fixed: Option<SchemaRef>) ->
     let mut schema = fixed.map_or_else(Schema::empty, |fixed| fixed.as_ref().clone());
     let mut bad = Vec::new();
     each_line(folder, files, |file, number, line| {
-        let value = match too_deep(line) {
+        let value = match is_too_deep(line) {
             true => None,
             false => serde_json::from_slice::<serde_json::Value>(line).ok(),
         };

@@ -2,23 +2,23 @@
 
 /// JSON objects and lists that may be inside each other, whatever becomes of them. The parser
 /// goes a stack frame deeper with each.
-const DEEPEST: usize = 512;
+const MAX_DEPTH: usize = 512;
 
 /// Whether the parser had better not see this line.
-pub fn too_deep(line: &[u8]) -> bool {
+pub fn is_too_deep(line: &[u8]) -> bool {
     // No deeper than there are opening brackets: that many only long rows have.
-    brackets(line) > DEEPEST && depth(line) > DEEPEST
+    count_opening(line) > MAX_DEPTH && measure_depth(line) > MAX_DEPTH
 }
 
 /// How many brackets open, in strings too.
-fn brackets(line: &[u8]) -> usize {
+fn count_opening(line: &[u8]) -> usize {
     // The two differ in one bit. Sums that fit a byte are taken of many bytes at once.
     let opens = |byte: &u8| u8::from(byte | 0x20 == b'{');
     line.chunks(255).map(|part| usize::from(part.iter().map(opens).sum::<u8>())).sum()
 }
 
 /// Of text that is not JSON, the depth up to where it goes wrong is what matters.
-fn depth(line: &[u8]) -> usize {
+fn measure_depth(line: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut bytes = line.iter();
     while let Some(byte) = bytes.next() {
@@ -53,16 +53,16 @@ mod tests {
 
     #[test]
     fn depth_is_counted_outside_of_text() {
-        assert_eq!(depth(br#"{"a":[[]],"b":{"[[[[\"[[[":1},"c":["]]",{}]}"#), 3);
-        assert_eq!(depth(br#"[["\\",[["#), 4);
+        assert_eq!(measure_depth(br#"{"a":[[]],"b":{"[[[[\"[[[":1},"c":["]]",{}]}"#), 3);
+        assert_eq!(measure_depth(br#"[["\\",[["#), 4);
     }
 
     #[test]
     fn long_rows_are_not_deep() {
         let wide = "[{}],".repeat(10_000);
-        assert!(!too_deep(wide.as_bytes()));
-        assert!(!too_deep(format!("[\"{}\"", "[".repeat(10_000)).as_bytes()));
-        assert!(too_deep("[".repeat(513).as_bytes()));
-        assert!(!too_deep("[".repeat(512).as_bytes()));
+        assert!(!is_too_deep(wide.as_bytes()));
+        assert!(!is_too_deep(format!("[\"{}\"", "[".repeat(10_000)).as_bytes()));
+        assert!(is_too_deep("[".repeat(513).as_bytes()));
+        assert!(!is_too_deep("[".repeat(512).as_bytes()));
     }
 }
