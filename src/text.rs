@@ -1,6 +1,18 @@
-//! Texts that others wrote, made fit to be shown.
+//! Texts that others wrote: what of a line is text, and how it is shown.
 
 use std::borrow::Cow;
+
+/// What some programs begin text files with. Of files that were joined, it begins any line.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What a line says: without its end, white space around it, and byte order marks before it.
+pub fn text_of_line(line: &[u8]) -> &[u8] {
+    let mut text = line.trim_ascii();
+    while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
+        text = rest.trim_ascii_start();
+    }
+    text
+}
 
 /// The text with its control characters escaped, as `\n` or `\u{1b}`.
 ///
@@ -92,5 +104,13 @@ mod tests {
     fn long_texts_are_cut_between_characters() {
         assert_eq!(shorten("ééé", 3), "ééé");
         assert_eq!(shorten("éééé", 3), "ééé…");
+    }
+
+    #[test]
+    fn byte_order_marks_are_no_part_of_a_line() {
+        for line in ["x", "\u{feff}x\n", "\u{feff}\u{feff} x\r\n", " \u{feff}x"] {
+            assert_eq!(text_of_line(line.as_bytes()), b"x", "{line:?}");
+        }
+        assert_eq!(text_of_line("\u{feff}\n".as_bytes()), b"");
     }
 }

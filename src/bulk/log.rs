@@ -16,12 +16,10 @@ use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
 use crate::http::Client;
 use crate::http::header::HeaderMap;
+use crate::text::BYTE_ORDER_MARK;
 
 /// Its name in the folder.
 pub(super) const NAME: &str = "log.ndjson";
-
-/// What some programs begin text files with.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The log of one export. Clones write to the same file.
 #[derive(Clone)]

@@ -5,8 +5,7 @@ use sonic_rs::{JsonValueTrait, LazyValue};
 // Longer lines are counted without a look into them: the main job rejects them.
 use crate::bounded::{LONGEST_LINE, is_too_deep};
 use crate::input;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use crate::text::BYTE_ORDER_MARK;
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,8 +18,8 @@ use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{self, Context};
 use crate::http::header::{CONTENT_RANGE, IF_RANGE, RANGE};
 use crate::http::{self, Client, Method, outcome_text, retry_after, show_url};
-use crate::input::chunks::text_of_line;
 use crate::input::count_entries;
+use crate::text::text_of_line;
 use crate::ui::counted;
 
 /// Waits before the second, third … attempt.

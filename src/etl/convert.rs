@@ -24,7 +24,6 @@ use crate::deid::{AnonId, Anonymizer, Codebook, Scrubber};
 use crate::error::{Context, Error, Exit, Result};
 use crate::fhir::TABLE_TYPES;
 use crate::http::recorded_url;
-use crate::input::chunks::text_of_line;
 use crate::input::{Ahead, InputFile};
 use crate::memory::budget;
 use crate::output::keys::KeyIndex;
@@ -34,6 +33,7 @@ use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Block, DeidentifiedBatch, Scratch, find_field, schema};
+use crate::text::text_of_line;
 use crate::ui::{Progress, counted, were};
 
 /// The column of completion tables, and the member of a run's record, with an export's URL.

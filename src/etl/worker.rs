@@ -7,14 +7,16 @@ use arrow::datatypes::SchemaRef;
 
 use super::Forms;
 use super::plan::Export;
+use crate::bounded::LONGEST_LINE;
 use crate::deid::{Identities, Phi, Reason, Reject, Report, Scrubber};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
-use crate::input::chunks::{Chunk, LONGEST_LINE, text_of_line};
+use crate::input::chunks::Chunk;
 use crate::output::rows::{Key, instant, key};
 use crate::table::{
     Block, CompletedEncounters, DeidentifiedBatch, DeidentifiedLines, Scratch, TableBuilder,
 };
+use crate::text::text_of_line;
 
 /// De-identifies chunks of one table's input. Each thread has its own.
 pub(super) struct Worker {

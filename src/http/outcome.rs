@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use crate::text::{escape_controls, shorten};
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use crate::text::{BYTE_ORDER_MARK, escape_controls, shorten};
 
 /// The longest text that is taken from a body, in characters.
 const LONGEST: usize = 1000;

@@ -11,6 +11,7 @@ use url::Url;
 use super::request::transport;
 use super::{Client, Error, Result, StatusError, outcome_text, show_url};
 use crate::bounded::json;
+use crate::text::BYTE_ORDER_MARK;
 
 /// As much of an error's body is kept, in bytes.
 const ERROR_BODY: usize = 64 << 10;
@@ -19,8 +20,6 @@ const LONGEST_ERROR: Duration = Duration::from_secs(30);
 /// The longest wait for a body that is needed as a whole. Each byte that comes restarts the time
 /// limit for reading: one a second would be waited for without an end.
 const LONGEST_BODY: Duration = Duration::from_secs(15 * 60);
-/// What some servers begin a text with; JSON has no place for it.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Bytes that the tree of an answer's JSON may take, however short the answer must be.
 const LEAST_TREE: usize = 16 << 20;
 

@@ -3,23 +3,12 @@
 use std::io::{self, BufReader, Read};
 
 use super::gzip::Gunzip;
-pub use crate::bounded::LONGEST_LINE;
+use crate::bounded::LONGEST_LINE;
 
 /// Bytes a chunk aims at.
 const CHUNK: usize = 2 << 20;
 /// Bytes that make a chunk worth its while.
 const SMALL_CHUNK: usize = 256 << 10;
-/// What some programs begin text files with. Of files that were joined, it begins any line.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// What a line says: without its end, white space around it, and byte order marks before it.
-pub fn text_of_line(line: &[u8]) -> &[u8] {
-    let mut text = line.trim_ascii();
-    while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
-        text = rest.trim_ascii_start();
-    }
-    text
-}
 
 /// Some whole lines of a file.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -9,11 +9,12 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::chunks::{decompress, text_of_line};
+use super::chunks::decompress;
 use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{Context, Result};
 use crate::fhir::{self, TABLE_TYPES, trim};
 use crate::store::Folder;
+use crate::text::text_of_line;
 
 /// Real IDs to delete, by resource type, each once.
 #[derive(Debug, Default, PartialEq, Eq)]

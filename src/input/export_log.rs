@@ -6,10 +6,10 @@ use chrono::{DateTime, FixedOffset, Timelike};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::chunks::text_of_line;
 use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
 use crate::store::Folder;
+use crate::text::text_of_line;
 
 /// What the main job needs of an export log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

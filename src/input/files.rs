@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 use sonic_rs::JsonValueTrait;
 
-use super::chunks::{LONGEST_LINE, decompress, text_of_line};
+use super::chunks::decompress;
 use super::listing::{Found, Listing, list};
-use crate::bounded::is_too_deep;
+use crate::bounded::{LONGEST_LINE, is_too_deep};
 use crate::error::{Context, Result};
 use crate::fhir::{self, TABLE_TYPES};
 use crate::store::{Entry, Folder, Requested};
-use crate::text::escape_controls;
+use crate::text::{escape_controls, text_of_line};
 
 /// How far a file is read that is named after the one type that its rows are of. Others are read to
 /// their ends, until a row of a supported type is found.

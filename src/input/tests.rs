@@ -1,10 +1,10 @@
 use std::cell::RefCell;
 use std::io::{Cursor, Write};
 
-use super::chunks::{Chunk, Chunks, LONGEST_LINE, decompress};
+use super::chunks::{Chunk, Chunks, decompress};
 use super::export_log::parse_time;
 use super::*;
-use crate::bounded::LONGEST_EVENT;
+use crate::bounded::{LONGEST_EVENT, LONGEST_LINE};
 use crate::store::Folder;
 
 fn folder(files: &[(&str, &str)]) -> Folder {
@@ -255,14 +255,6 @@ fn zstandard_files_may_begin_with_a_frame_of_notes() {
         let reader = decompress(Box::new(Cursor::new(bytes))).unwrap();
         assert_eq!(lines(Chunks::new(reader)), [(1, 4), (2, 4)]);
     }
-}
-
-#[test]
-fn byte_order_marks_are_no_part_of_a_line() {
-    for line in ["x", "\u{feff}x\n", "\u{feff}\u{feff} x\r\n", " \u{feff}x"] {
-        assert_eq!(super::chunks::text_of_line(line.as_bytes()), b"x", "{line:?}");
-    }
-    assert_eq!(super::chunks::text_of_line("\u{feff}\n".as_bytes()), b"");
 }
 
 #[test]

@@ -11,12 +11,12 @@ use serde_json::Value;
 use super::FileFormat;
 use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::error::{Context, Result};
-use crate::input::chunks::text_of_line;
 use crate::memory::budget;
 use crate::output::rows::{Bitmap, Change, key};
 use crate::output::table::TableRun;
 use crate::store::{Folder, Reader};
 use crate::table::find_field;
+use crate::text::text_of_line;
 
 /// Bytes that a row of a completion table may take as a tree.
 const LARGEST_ROW: usize = 1 << 20;
