@@ -6,6 +6,7 @@
 mod plan;
 mod spreadsheet;
 mod template;
+mod text_rows;
 pub mod upload;
 
 #[doc(hidden)]

@@ -13,7 +13,7 @@ use chrono::{NaiveDate, TimeDelta, Timelike};
 use zip::ZipArchive;
 
 use self::look::Look;
-use super::upload::TextRows;
+use super::text_rows::TextRows;
 use crate::error::{Error, Exit, Result};
 
 /// Columns that a table can have.

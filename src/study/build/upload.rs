@@ -5,21 +5,18 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
+use arrow::array::RecordBatch;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use csv::StringRecord;
 
 use super::spreadsheet;
+use super::text_rows::TextRows;
 use crate::bounded;
 use crate::error::{Context, Error, Exit, Result};
 use crate::study::dialect::column_type;
 use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::upload::UploadTable;
-
-/// Rows that are read at once; fewer where there are so many columns.
-const BATCH_ROWS: usize = 8192;
-const BATCH_CELLS: usize = 1 << 20;
 
 /// Checks the types of columns, before anything is made.
 pub fn check(table: &UploadTable) -> Result<()> {
@@ -152,43 +149,6 @@ fn snake_case(name: &str) -> String {
         before = letter;
     }
     out
-}
-
-/// Rows of text, which become columns of text; an empty cell is null.
-pub(super) struct TextRows {
-    pub schema: SchemaRef,
-    columns: Vec<StringBuilder>,
-    rows: usize,
-    /// Rows of a batch.
-    most: usize,
-}
-
-impl TextRows {
-    pub fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let fields: Vec<_> = names.map(|name| Field::new(name, DataType::Utf8, true)).collect();
-        let columns = fields.iter().map(|_| StringBuilder::with_capacity(0, 0)).collect();
-        let most = (BATCH_CELLS / fields.len().max(1)).clamp(1, BATCH_ROWS);
-        Self { schema: Arc::new(Schema::new(fields)), columns, rows: 0, most }
-    }
-
-    /// Adds a row; true if there are enough for a batch.
-    pub fn add<'a>(&mut self, mut cells: impl Iterator<Item = Option<&'a str>>) -> bool {
-        for column in &mut self.columns {
-            column.append_option(cells.next().flatten().filter(|cell| !cell.is_empty()));
-        }
-        self.rows += 1;
-        self.rows == self.most
-    }
-
-    /// The rows so far, if there are any.
-    pub fn take(&mut self) -> Option<Result<RecordBatch>> {
-        if std::mem::take(&mut self.rows) == 0 {
-            return None;
-        }
-        let columns = self.columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
-        let batch = RecordBatch::try_new(self.schema.clone(), columns.collect());
-        Some(batch.context("cannot load"))
-    }
 }
 
 fn text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, BatchIter<'static>)> {
