@@ -1,15 +1,16 @@
 //! Tables of codings: one row per coding of a concept, or the best one.
 
-use super::declare::{Concept, Type};
+use super::declare::Concept;
 use super::place::{Place, Sources};
+use super::sql_type::SqlType;
 use super::{Column, Statement};
 
 /// The columns of a coding that every table of codings has.
-const CODING: [(&str, Type); 4] = [
-    ("code", Type::Text),
-    ("system", Type::Text),
-    ("display", Type::Text),
-    ("userSelected", Type::Boolean),
+const CODING: [(&str, SqlType); 4] = [
+    ("code", SqlType::Text),
+    ("system", SqlType::Text),
+    ("display", SqlType::Text),
+    ("userSelected", SqlType::Boolean),
 ];
 
 impl Concept {
@@ -20,9 +21,9 @@ impl Concept {
 
     /// The table's columns.
     pub fn columns(&self) -> Vec<Column> {
-        let row = self.row.then_some(("row", Type::BigInt));
-        let extra = self.extra.iter().map(|(_, name)| (*name, Type::Text));
-        let all = std::iter::once(("id", Type::Text)).chain(row).chain(CODING).chain(extra);
+        let row = self.row.then_some(("row", SqlType::BigInt));
+        let extra = self.extra.iter().map(|(_, name)| (*name, SqlType::Text));
+        let all = std::iter::once(("id", SqlType::Text)).chain(row).chain(CODING).chain(extra);
         all.map(Column::from).collect()
     }
 
@@ -53,7 +54,7 @@ impl Concept {
     fn codings(&self, sources: &Sources) -> Option<String> {
         let mut place = sources.rows(self.source, "s");
         let mut from = format!("{} AS s", super::place::quoted(self.source));
-        let mut row = Type::BigInt.null();
+        let mut row = SqlType::BigInt.null();
         let mut outermost = None;
         for (index, step) in self.path.split('.').enumerate() {
             let Some(list) = step.strip_suffix("[]") else {
@@ -87,13 +88,15 @@ impl Concept {
             columns.push(format!("{} AS {name}", coding.get(name).value(kind)));
         }
         for (element, name) in self.extra {
-            columns
-                .push(format!("{} AS {name}", outermost.as_ref()?.get(element).value(Type::Text)));
+            columns.push(format!(
+                "{} AS {name}",
+                outermost.as_ref()?.get(element).value(SqlType::Text)
+            ));
         }
         if self.prefer.is_empty() {
             return Some(format!("SELECT DISTINCT\n  {}\nFROM {from}", columns.join(",\n  ")));
         }
-        let system = coding.get("system").value(Type::Text);
+        let system = coding.get("system").value(SqlType::Text);
         let is = |known: &str| match known.contains('%') {
             true => format!("{system} LIKE '{known}'"),
             false => format!("{system} = '{known}'"),
@@ -132,13 +135,13 @@ pub(super) fn document_format(sources: &Sources) -> Statement {
     let about = "The formats of documents' contents.".to_owned();
     let leaves = ["code", "system", "display"];
     let columns: Vec<Column> =
-        std::iter::once("id").chain(leaves).map(|name| (name, Type::Text).into()).collect();
+        std::iter::once("id").chain(leaves).map(|name| (name, SqlType::Text).into()).collect();
     let list = sources.rows("documentreference", "s").get("content");
     let format = list.items("l.content").map(|content| content.get("format"));
     let Some(format) = format.filter(Place::exists) else {
         return Statement::empty(table, columns, about);
     };
-    let values = leaves.map(|leaf| format!("{} AS {leaf}", format.get(leaf).value(Type::Text)));
+    let values = leaves.map(|leaf| format!("{} AS {leaf}", format.get(leaf).value(SqlType::Text)));
     let query = format!(
         "SELECT DISTINCT\n  s.id,\n  {}\nFROM documentreference AS s, UNNEST({}) AS l (content)",
         values.join(",\n  "),

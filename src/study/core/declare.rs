@@ -1,45 +1,7 @@
 //! The words that core's tables are declared in.
 
 use super::place::Place;
-
-/// What a column holds, in SQL's terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// `VARCHAR`
-    Text,
-    /// `BOOLEAN`
-    Boolean,
-    /// `BIGINT`
-    BigInt,
-    /// `INTEGER`
-    Int,
-    /// `DOUBLE`
-    Double,
-    /// `TIMESTAMP`, in UTC on the embedded engine
-    Timestamp,
-    /// `DATE`
-    Date,
-}
-
-impl Type {
-    /// The type's name in SQL.
-    pub fn sql(self) -> &'static str {
-        match self {
-            Self::Text => "VARCHAR",
-            Self::Boolean => "BOOLEAN",
-            Self::BigInt => "BIGINT",
-            Self::Int => "INTEGER",
-            Self::Double => "DOUBLE",
-            Self::Timestamp => "TIMESTAMP",
-            Self::Date => "DATE",
-        }
-    }
-
-    /// A value that is not there.
-    pub(super) fn null(self) -> String {
-        format!("CAST(NULL AS {})", self.sql())
-    }
-}
+use super::sql_type::SqlType;
 
 /// A form that a time is shown in.
 #[derive(Clone, Copy, Debug)]
@@ -92,9 +54,9 @@ pub(super) enum Columns {
     /// A reference to the resource itself: `Condition/<id>`.
     Own(&'static str),
     /// An element: name, path, type.
-    Element(&'static str, &'static str, Type),
+    Element(&'static str, &'static str, SqlType),
     /// An element that only expressions use.
-    Hidden(&'static str, &'static str, Type),
+    Hidden(&'static str, &'static str, SqlType),
     /// A FHIR date or time: name (`_day` and the like are added), path, forms.
     Time(&'static str, &'static str, &'static [Part]),
     /// A time that only expressions use.
@@ -114,7 +76,7 @@ pub(super) enum Columns {
     /// `aux_has_text`: whether an attachment has text: list, attachment within its items.
     HasText(&'static str, &'static str),
     /// An expression: name, type, SQL.
-    Sql(&'static str, Type, &'static str),
+    Sql(&'static str, SqlType, &'static str),
 }
 
 /// A table that is joined to a resource's rows, which are called `s`.

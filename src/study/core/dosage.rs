@@ -1,12 +1,12 @@
 //! Dosage instructions of requests and dispenses, and the kinds of their doses.
 
-use super::declare::Type;
-use super::declare::Type::{BigInt, Boolean, Date, Double, Text};
 use super::place::{Place, Sources};
+use super::sql_type::SqlType;
+use super::sql_type::SqlType::{BigInt, Boolean, Date, Double, Text};
 use super::{Column, Statement};
 
 /// What an instruction shows: column, element, type.
-const INSTRUCTION: [(&str, &str, Type); 18] = [
+const INSTRUCTION: [(&str, &str, SqlType); 18] = [
     ("dosage_sequence", "sequence", BigInt),
     ("dosage_text", "text", Text),
     ("dosage_patient_instruction", "patientInstruction", Text),
@@ -28,7 +28,7 @@ const INSTRUCTION: [(&str, &str, Type); 18] = [
 ];
 
 /// What a dose shows.
-const DOSE: [(&str, Type); 8] = [
+const DOSE: [(&str, SqlType); 8] = [
     ("dosage_dose_type", Text),
     ("dosage_dose_value", Double),
     ("dosage_dose_low_value", Double),
@@ -64,7 +64,7 @@ impl Dosed {
         columns.extend(INSTRUCTION.map(|(name, _, kind)| Column::from((name, kind))));
         columns.extend(DOSE.map(Column::from));
         let own = format!("{}_ref", self.source);
-        columns.push((self.time, Type::Timestamp).into());
+        columns.push((self.time, SqlType::Timestamp).into());
         columns.push((format!("{}_month", self.time), Date).into());
         columns.extend([own.as_str(), "subject_ref", "encounter_ref"].map(|n| (n, Text).into()));
         columns

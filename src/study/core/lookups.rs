@@ -1,6 +1,6 @@
 //! Tables of fixed content: names of encounter classes, systems and profiles.
 
-use super::declare::Type;
+use super::sql_type::SqlType;
 use super::{Column, Statement};
 
 /// A table of fixed content.
@@ -26,7 +26,7 @@ impl Lookup {
         let rows: Vec<_> = self.rows.iter().map(row).collect();
         Statement {
             table: format!("core__{}", self.name),
-            columns: self.columns.iter().map(|name| Column::from((*name, Type::Text))).collect(),
+            columns: self.columns.iter().map(|name| Column::from((*name, SqlType::Text))).collect(),
             about: self.about.to_owned(),
             query: format!(
                 "SELECT {columns}\nFROM (\n  VALUES\n  {}\n) AS t ({columns})",

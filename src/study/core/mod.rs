@@ -20,6 +20,7 @@ mod place;
 mod resource;
 mod resources;
 mod special;
+mod sql_type;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -31,8 +32,8 @@ use super::manifest::{ExportKind, ExportTable};
 use super::source::Source;
 use crate::error::Result;
 pub use build::{build, sources};
-pub use declare::Type;
 pub use place::Sources;
+pub use sql_type::SqlType;
 pub use times::{Unread, unread};
 
 /// What core's tables begin with, without `__`.
@@ -46,11 +47,11 @@ pub struct Column {
     /// Its name, as it is spelled.
     pub name: String,
     /// What it holds.
-    pub kind: Type,
+    pub kind: SqlType,
 }
 
-impl<T: Into<String>> From<(T, Type)> for Column {
-    fn from((name, kind): (T, Type)) -> Self {
+impl<T: Into<String>> From<(T, SqlType)> for Column {
+    fn from((name, kind): (T, SqlType)) -> Self {
         Self { name: name.into(), kind }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Fields, SchemaRef};
 
-use super::declare::Type;
+use super::sql_type::SqlType;
 
 /// The schemas of the source tables by name, in lower case.
 #[derive(Clone, Debug, Default)]
@@ -64,27 +64,27 @@ impl Place {
 
     /// Its text as a time; null if it is none, which must not end the study for all other rows.
     fn time(&self) -> String {
-        format!("TRY(from_iso8601_timestamp({}))", self.value(Type::Text))
+        format!("TRY(from_iso8601_timestamp({}))", self.value(SqlType::Text))
     }
 
     /// Whether it is a text that is no time.
     pub fn is_no_time(&self) -> String {
-        let text = self.value(Type::Text);
+        let text = self.value(SqlType::Text);
         format!("{text} IS NOT NULL AND {} IS NULL", self.time())
     }
 
     /// Its value as a type.
-    pub fn value(&self, wanted: Type) -> String {
+    pub fn value(&self, wanted: SqlType) -> String {
         use DataType::{Boolean, Float64, Int32, Int64, LargeUtf8, Null, Utf8, Utf8View};
         match (&self.data, wanted) {
             (None | Some(Null), _) => wanted.null(),
             (Some(data), _) if data.is_nested() => wanted.null(),
-            (Some(Utf8 | Utf8View | LargeUtf8), Type::Text)
-            | (Some(Boolean), Type::Boolean)
-            | (Some(Int64), Type::BigInt)
-            | (Some(Int32), Type::Int)
-            | (Some(Float64), Type::Double) => self.sql.clone(),
-            (Some(_), Type::Timestamp | Type::Date) => {
+            (Some(Utf8 | Utf8View | LargeUtf8), SqlType::Text)
+            | (Some(Boolean), SqlType::Boolean)
+            | (Some(Int64), SqlType::BigInt)
+            | (Some(Int32), SqlType::Int)
+            | (Some(Float64), SqlType::Double) => self.sql.clone(),
+            (Some(_), SqlType::Timestamp | SqlType::Date) => {
                 format!("CAST({} AS {})", self.time(), wanted.sql())
             }
             _ => format!("CAST({} AS {})", self.sql, wanted.sql()),

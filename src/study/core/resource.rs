@@ -1,7 +1,8 @@
 //! Tables of resources: elements by name, what they list joined, a row for every combination.
 
-use super::declare::{Columns, Distinct, Join, Part, Resource, Type};
+use super::declare::{Columns, Distinct, Join, Part, Resource};
 use super::place::{Place, Sources, quoted};
+use super::sql_type::SqlType;
 use super::{Column, Statement};
 
 /// Types of attachments that hold text.
@@ -85,8 +86,8 @@ impl Resource {
 
 impl Columns {
     /// The columns' names and types.
-    fn names(&self) -> Vec<(String, Type)> {
-        let text = |name: &str| (name.to_owned(), Type::Text);
+    fn names(&self) -> Vec<(String, SqlType)> {
+        let text = |name: &str| (name.to_owned(), SqlType::Text);
         match self {
             Self::Id => vec![text("id")],
             Self::Own(name) => vec![text(name)],
@@ -95,7 +96,7 @@ impl Columns {
             }
             Self::Hidden(..) | Self::HiddenTime(..) => Vec::new(),
             Self::Time(name, _, parts) => parts.iter().map(|part| part.column(name)).collect(),
-            Self::Date(name, _) => vec![((*name).to_owned(), Type::Date)],
+            Self::Date(name, _) => vec![((*name).to_owned(), SqlType::Date)],
             Self::Concept(prefix, _) => {
                 ["code", "system", "display"].map(|part| text(&format!("{prefix}_{part}"))).into()
             }
@@ -103,14 +104,14 @@ impl Columns {
             | Self::Each(_, columns)
             | Self::EachPresent(_, columns) => columns.iter().map(|(_, name)| text(name)).collect(),
             Self::Aliases => vec![text("alias")],
-            Self::HasText(..) => vec![("aux_has_text".to_owned(), Type::Boolean)],
+            Self::HasText(..) => vec![("aux_has_text".to_owned(), SqlType::Boolean)],
         }
     }
 
     fn add(&self, resource: &Resource, rows: &Place, parts: &mut Parts) {
         match self {
             Self::Id => {
-                parts.element("id", rows.get("id").value(Type::Text));
+                parts.element("id", rows.get("id").value(SqlType::Text));
                 parts.columns.push("s.id".to_owned());
             }
             Self::Own(name) => {
@@ -122,10 +123,10 @@ impl Columns {
             }
             Self::Hidden(name, path, kind) => parts.element(name, rows.get(path).value(*kind)),
             Self::HiddenTime(name, path) => {
-                parts.element(name, rows.get(path).value(Type::Timestamp));
+                parts.element(name, rows.get(path).value(SqlType::Timestamp));
             }
             Self::Time(name, path, shown) => {
-                parts.element(name, rows.get(path).value(Type::Timestamp));
+                parts.element(name, rows.get(path).value(SqlType::Timestamp));
                 for part in *shown {
                     let (shown, _) = part.column(name);
                     let value = part.of(&format!("s.{}", quoted(name)));
@@ -133,7 +134,7 @@ impl Columns {
                 }
             }
             Self::Date(name, path) => {
-                parts.element(name, rows.get(path).value(Type::Date));
+                parts.element(name, rows.get(path).value(SqlType::Date));
                 parts.columns.push(format!("s.{name}"));
             }
             Self::Concept(prefix, table) => {
@@ -151,7 +152,7 @@ impl Columns {
             Self::Each(list, leaves) => parts.each(resource, rows, list, leaves, false),
             Self::EachPresent(list, leaves) => parts.each(resource, rows, list, leaves, true),
             Self::Aliases => {
-                let (name, aliases) = (rows.get("name").value(Type::Text), rows.get("alias"));
+                let (name, aliases) = (rows.get("name").value(SqlType::Text), rows.get("alias"));
                 let value = match aliases.items("") {
                     None => name,
                     Some(_) => format!(
@@ -206,13 +207,13 @@ impl Parts {
         let place = rows.get(list);
         let alias = format!("each_{}", list.to_ascii_lowercase().replace('.', "_"));
         let Some(item) = place.items("l.item") else {
-            let nulls = leaves.iter().map(|(_, name)| (name, Type::Text.null()));
+            let nulls = leaves.iter().map(|(_, name)| (name, SqlType::Text.null()));
             self.columns.extend(nulls.map(|(name, null)| format!("{null} AS {}", quoted(name))));
             return;
         };
         let mut columns = vec!["s.id".to_owned()];
         for (leaf, name) in leaves {
-            columns.push(format!("{} AS {}", item.get(leaf).value(Type::Text), quoted(name)));
+            columns.push(format!("{} AS {}", item.get(leaf).value(SqlType::Text), quoted(name)));
             self.columns.push(format!("{alias}.{}", quoted(name)));
         }
         let mut query = format!(
@@ -222,7 +223,7 @@ impl Parts {
             place.sql()
         );
         if present && let Some((leaf, _)) = leaves.first() {
-            query += &format!("\n  WHERE {} IS NOT NULL", item.get(leaf).value(Type::Text));
+            query += &format!("\n  WHERE {} IS NOT NULL", item.get(leaf).value(SqlType::Text));
         }
         self.joins.push(Join::query(&alias, query));
     }
@@ -236,7 +237,7 @@ fn has_text(source: &str, rows: &Place, list: &str, attachment: &str) -> Option<
     if !mime.exists() {
         return None;
     }
-    let mime = mime.value(Type::Text);
+    let mime = mime.value(SqlType::Text);
     let is_text = format!("split_part({mime}, ';', 1) IN ({TEXT_TYPES})");
     let from = format!("FROM {source} AS s, UNNEST({}) AS l (item)", place.sql());
     let mut queries = Vec::new();
@@ -256,8 +257,8 @@ fn has_text(source: &str, rows: &Place, list: &str, attachment: &str) -> Option<
             "  SELECT s.id {from}, UNNEST({}) AS e (extension)\n  WHERE {is_text}\n    AND {} = \
              '{ABSENT}' AND {} = 'masked'",
             marks.sql(),
-            mark.get("url").value(Type::Text),
-            mark.get("valueCode").value(Type::Text)
+            mark.get("url").value(SqlType::Text),
+            mark.get("valueCode").value(SqlType::Text)
         ));
     }
     match queries.as_slice() {
@@ -269,13 +270,13 @@ fn has_text(source: &str, rows: &Place, list: &str, attachment: &str) -> Option<
 
 impl Part {
     /// The column of a time called `name`.
-    fn column(self, name: &str) -> (String, Type) {
+    fn column(self, name: &str) -> (String, SqlType) {
         match self {
-            Self::Time => (name.to_owned(), Type::Timestamp),
-            Self::Day => (format!("{name}_day"), Type::Date),
-            Self::Week => (format!("{name}_week"), Type::Date),
-            Self::Month => (format!("{name}_month"), Type::Date),
-            Self::Year => (format!("{name}_year"), Type::Date),
+            Self::Time => (name.to_owned(), SqlType::Timestamp),
+            Self::Day => (format!("{name}_day"), SqlType::Date),
+            Self::Week => (format!("{name}_week"), SqlType::Date),
+            Self::Month => (format!("{name}_month"), SqlType::Date),
+            Self::Year => (format!("{name}_year"), SqlType::Date),
         }
     }
 

@@ -3,9 +3,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::declare::Type::{BigInt, Date, Double, Int, Text, Timestamp};
-use super::declare::{Resource, Type};
+use super::declare::Resource;
 use super::place::Sources;
+use super::sql_type::SqlType;
+use super::sql_type::SqlType::{BigInt, Date, Double, Int, Text, Timestamp};
 use super::{Column, Statement};
 
 /// An encounter is complete once each of these is loaded that was exported with it or later.
@@ -245,7 +246,7 @@ pub(super) fn bookkeeping(
     let events = [event("started", started), event("finished", finished)];
     let sources: Vec<_> =
         made.iter().map(|table| format!("('default', '{table}', 'TABLE')")).collect();
-    let values = |name: &str, about: &str, columns: &[(&str, Type)], rows: &[String]| {
+    let values = |name: &str, about: &str, columns: &[(&str, SqlType)], rows: &[String]| {
         let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
         Statement {
             table: format!("core__lib_{name}"),

@@ -21,7 +21,7 @@ fn tables(sources: &Sources) -> Vec<(String, String, Vec<Column>)> {
     let mut tables: Vec<_> = made.map(|made| (made.table, made.about, made.columns)).collect();
     for table in counts().unwrap() {
         let columns = table.shown_columns().into_iter().map(|name| {
-            let kind = if name == "cnt" { Type::BigInt } else { Type::Text };
+            let kind = if name == "cnt" { SqlType::BigInt } else { SqlType::Text };
             Column { name, kind }
         });
         let columns = columns.collect();
@@ -190,7 +190,7 @@ fn the_tables_are_documented() {
         let columns: Vec<_> = columns
             .iter()
             .map(|column| match column.kind {
-                Type::Text => format!("`{}`", column.name),
+                SqlType::Text => format!("`{}`", column.name),
                 kind => format!("`{}` ({})", column.name, kind.sql().to_lowercase()),
             })
             .collect();

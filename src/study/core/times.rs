@@ -3,9 +3,10 @@
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 
-use super::declare::{Columns, Type};
+use super::declare::Columns;
 use super::place::Sources;
 use super::resources;
+use super::sql_type::SqlType;
 use crate::error::Result;
 use crate::study::engine::Engine;
 
@@ -33,8 +34,8 @@ pub fn unread(engine: &dyn Engine, sources: &Sources) -> Result<Vec<Unread>> {
                 Columns::Time(_, path, _)
                 | Columns::HiddenTime(_, path)
                 | Columns::Date(_, path) => Some(*path),
-                Columns::Element(_, path, Type::Timestamp | Type::Date)
-                | Columns::Hidden(_, path, Type::Timestamp | Type::Date) => Some(*path),
+                Columns::Element(_, path, SqlType::Timestamp | SqlType::Date)
+                | Columns::Hidden(_, path, SqlType::Timestamp | SqlType::Date) => Some(*path),
                 _ => None,
             })
             .filter(|path| rows.get(path).exists())

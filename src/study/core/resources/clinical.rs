@@ -4,9 +4,9 @@ use crate::study::core::declare::Columns::{
     Concept, ConceptAs, Each, Element, HasText, Id, Own, Sql, Time,
 };
 use crate::study::core::declare::Part::{Month, Time as Instant, Week, Year};
-use crate::study::core::declare::Type::{BigInt, Double, Text, Timestamp};
 use crate::study::core::declare::{Distinct, Join, Part, Resource, alone};
 use crate::study::core::place::Place;
+use crate::study::core::sql_type::SqlType::{BigInt, Double, Text, Timestamp};
 
 use super::{ALL, DAYS};
 

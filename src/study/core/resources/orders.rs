@@ -4,8 +4,8 @@ use crate::study::core::declare::Columns::{
     Concept, ConceptAs, Date, Each, EachPresent, Element, Hidden, Id, Own, Time,
 };
 use crate::study::core::declare::Part::{Month, Time as Instant};
-use crate::study::core::declare::Type::{BigInt, Boolean, Double, Text};
 use crate::study::core::declare::{Columns, Distinct, Join, Resource, alone};
+use crate::study::core::sql_type::SqlType::{BigInt, Boolean, Double, Text};
 
 use super::ALL;
 

@@ -4,9 +4,9 @@ use crate::study::core::declare::Columns::{
     Aliases, Concept, Date, Each, Element, Hidden, HiddenTime, Id, Own, Sql, Time,
 };
 use crate::study::core::declare::Part::{Day, Month, Week, Year};
-use crate::study::core::declare::Type::{BigInt, Boolean, Date as Day_, Text};
 use crate::study::core::declare::{Columns, Distinct, Join, Resource, alone};
 use crate::study::core::place::Place;
+use crate::study::core::sql_type::SqlType::{BigInt, Boolean, Date as Day_, Text};
 
 use super::ALL;
 
