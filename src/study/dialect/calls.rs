@@ -203,6 +203,12 @@ pub(super) fn text(value: &str) -> Expr {
     Expr::value(Value::SingleQuotedString(value.to_owned()))
 }
 
+/// A field within an expression's value, by its path.
+pub(super) fn field_within(value: Expr, path: &[Ident]) -> Expr {
+    path.iter()
+        .fold(value, |of, name| call("get_field", vec![of, text(&name.value.to_lowercase())]))
+}
+
 /// A number.
 pub(super) fn number(value: &str) -> Expr {
     Expr::value(Value::Number(value.to_owned(), false))

@@ -16,8 +16,7 @@ use sqlparser::ast::{
     Visit, VisitMut, Visitor, VisitorMut,
 };
 
-use super::calls::{call, case, cast, not, number};
-use super::rewrite::within;
+use super::calls::{call, case, cast, field_within, not, number};
 
 /// Rewrites a subquery whose own parts are rewritten, if it can. `name` is nobody else's.
 pub(super) fn rewrite(expr: &mut Expr, name: &str) -> bool {
@@ -247,7 +246,7 @@ impl VisitorMut for Name<'_> {
             },
             _ => return ControlFlow::Continue(()),
         };
-        *expr = within(Expr::Identifier(Ident::new(self.name)), fields);
+        *expr = field_within(Expr::Identifier(Ident::new(self.name)), fields);
         ControlFlow::Continue(())
     }
 }

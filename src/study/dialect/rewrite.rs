@@ -11,7 +11,7 @@ use sqlparser::ast::{
 use sqlparser::parser::Parser;
 
 use super::Refused;
-use super::calls::{self, call, text};
+use super::calls::{self, call, field_within, text};
 use super::elements;
 use super::size;
 use super::text::{Spelling, line_of};
@@ -211,7 +211,7 @@ impl VisitorMut for FieldsOf<'_> {
             && let [name, path @ ..] = parts.as_slice()
             && name.value.eq_ignore_ascii_case(&self.0.value)
         {
-            *expr = within(Expr::Identifier(name.clone()), path);
+            *expr = field_within(Expr::Identifier(name.clone()), path);
         }
         ControlFlow::Continue(())
     }
@@ -322,13 +322,7 @@ fn field(parts: &[Ident], columns: usize) -> Expr {
         Some(column) => Expr::CompoundIdentifier(column.to_vec()),
         None => return Expr::CompoundIdentifier(parts.to_vec()),
     };
-    within(column, &parts[columns..])
-}
-
-/// A field within an expression's value, by its path.
-pub(super) fn within(value: Expr, path: &[Ident]) -> Expr {
-    path.iter()
-        .fold(value, |of, name| call("get_field", vec![of, text(&name.value.to_lowercase())]))
+    field_within(column, &parts[columns..])
 }
 
 /// The name of the field that an expression takes out of a struct.
