@@ -26,8 +26,9 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::base::{Native, is_text, misfit, row_error, text, texts};
+use super::base::{Native, is_text, text, texts};
 use super::bounded::{check_texts, held};
+use super::faults::{misfit, row_error};
 
 /// What stands around an operator within `TRY`: it becomes the form that gives null.
 pub const TRIED: &str = "__tried";

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result, plan_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::error::Error;
+use super::faults::{misfit, row_error};
 
 /// The types that a call's arguments are brought to; an error if they don't fit.
 pub type Coerce = fn(&[DataType]) -> Result<Vec<DataType>>;
@@ -112,16 +112,6 @@ impl ScalarUDFImpl for Native {
         let result = (self.run)(&arrays.collect::<Result<Vec<_>>>()?)?;
         Ok(ColumnarValue::Array(result))
     }
-}
-
-/// The error that arguments don't fit; how it is called is added.
-pub fn misfit<T>() -> Result<T> {
-    Err(DataFusionError::Plan(String::new()))
-}
-
-/// An error in a row, which never has the row's value: it is shown as it is, as others are not.
-pub fn row_error(why: &str) -> DataFusionError {
-    DataFusionError::External(Box::new(Error::failed(why)))
 }
 
 /// Whether arrays of the type can be had as text without loss.

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature,
 };
 
-use super::base::row_error;
+use super::faults::row_error;
 
 /// Bytes of one value. No line of a table's input is longer.
 const VALUE: u128 = 64 << 20;

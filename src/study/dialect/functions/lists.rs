@@ -9,7 +9,8 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::base::{Native, is_text, misfit, row_error, texts};
+use super::base::{Native, is_text, texts};
+use super::faults::{misfit, row_error};
 
 /// The functions.
 pub fn all() -> Vec<Arc<ScalarUDF>> {

@@ -4,6 +4,7 @@ mod arithmetic;
 mod base;
 mod bounded;
 mod declared;
+mod faults;
 mod lists;
 mod once;
 mod sum;

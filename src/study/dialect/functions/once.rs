@@ -14,7 +14,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, ScalarUDF};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::base::{Native, misfit};
+use super::base::Native;
+use super::faults::misfit;
 
 /// Parts that what makes a column may have, with what makes the columns in it.
 const PARTS: usize = 200;

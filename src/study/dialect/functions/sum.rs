@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature,
 };
 
-use super::base::row_error;
+use super::faults::row_error;
 
 const OVERFLOW: &str = "a sum is out of range (overflow)";
 

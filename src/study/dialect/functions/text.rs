@@ -13,8 +13,9 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 use regex::Regex;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::base::{Native, is_text, map_text, misfit, row_error, text, texts};
+use super::base::{Native, is_text, map_text, text, texts};
 use super::bounded::Room;
+use super::faults::{misfit, row_error};
 use super::{TO_VARCHAR, time};
 
 /// A digest of bytes as bytes, as in Trino; of text as hexadecimal text, as in DuckDB.

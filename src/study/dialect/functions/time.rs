@@ -13,7 +13,8 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::base::{Native, is_text, map_text, misfit, row_error, text, texts};
+use super::base::{Native, is_text, map_text, text, texts};
+use super::faults::{misfit, row_error};
 
 const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 

@@ -1,0 +1,15 @@
+//! What a function says of arguments and values that it can't take.
+
+use datafusion::common::{DataFusionError, Result};
+
+use crate::error::Error;
+
+/// The error that arguments don't fit; how it is called is added.
+pub fn misfit<T>() -> Result<T> {
+    Err(DataFusionError::Plan(String::new()))
+}
+
+/// An error in a row, which never has the row's value: it is shown as it is, as others are not.
+pub fn row_error(why: &str) -> DataFusionError {
+    DataFusionError::External(Box::new(Error::failed(why)))
+}
