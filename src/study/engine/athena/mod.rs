@@ -61,7 +61,7 @@ impl Athena {
         settings.check()?;
         let (client, config) = queries::connect(settings);
         let workgroup = Workgroup::read(&client, settings)?;
-        let options = settings.stores(&workgroup, &config);
+        let options = workgroup.store_options(settings, &config);
         let bucket = Folder::open_with(&format!("s3://{}", workgroup.bucket), &options)?;
         let queries = Queries::new(client, settings, &workgroup);
         Ok(Self { schema: settings.schema.clone(), queries, workgroup, bucket })

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-
-use super::workgroup::Workgroup;
 use crate::error::{Error, Exit, Result};
 use crate::http::Pace;
 use crate::store::StoreOptions;
@@ -66,21 +63,10 @@ impl Settings {
             return invalid("--max-concurrent must be a whole number of at least 1");
         }
         match &self.staging {
-            Some(place) if super::workgroup::split(place).is_none() => {
+            Some(place) if split_s3_location(place).is_none() => {
                 invalid("--s3-staging-dir must be a location like s3://bucket/prefix/")
             }
             _ => Ok(()),
-        }
-    }
-
-    /// How the bucket of results is reached: encrypted as the workgroup says, with checksums.
-    pub(super) fn stores(&self, workgroup: &Workgroup, config: &SdkConfig) -> StoreOptions {
-        StoreOptions {
-            s3_region: config.region().map(|region| region.as_ref().to_owned()),
-            s3_kms_key: Some(workgroup.kms_key.clone()),
-            s3_checksums: true,
-            aws_profile: self.profile.clone(),
-            ..self.stores.clone()
         }
     }
 
@@ -89,4 +75,13 @@ impl Settings {
         let milliseconds = 200_u64 << attempt.min(4);
         self.pace.of(Duration::from_millis(milliseconds.min(2_000)))
     }
+}
+
+/// Bucket and prefix of an `s3://` location.
+pub(super) fn split_s3_location(place: &str) -> Option<(String, String)> {
+    let (bucket, prefix) = match place.strip_prefix("s3://")?.split_once('/') {
+        Some((bucket, prefix)) => (bucket, prefix.trim_matches('/')),
+        None => (place.strip_prefix("s3://")?, ""),
+    };
+    (!bucket.is_empty()).then(|| (bucket.to_owned(), prefix.to_owned()))
 }

@@ -1,12 +1,13 @@
 //! The workgroup: where results go, and whether they are encrypted.
 
+use aws_config::SdkConfig;
 use aws_sdk_athena::Client;
 use aws_sdk_athena::types::EncryptionOption;
 
 use super::explain::explain;
-use super::settings::Settings;
+use super::settings::{Settings, split_s3_location};
 use crate::error::{Error, Exit, Result};
-use crate::store::block_on;
+use crate::store::{StoreOptions, block_on};
 
 /// The key that AWS keeps for each account's buckets.
 const AWS_KEY: &str = "alias/aws/s3";
@@ -51,7 +52,7 @@ impl Workgroup {
         };
         let own = results.and_then(|results| results.output_location());
         let place = settings.staging.as_deref().or(own).unwrap_or_default();
-        let Some((bucket, prefix)) = split(place) else {
+        let Some((bucket, prefix)) = split_s3_location(place) else {
             return Err(Error::new(
                 Exit::ArgsInvalid,
                 format!(
@@ -63,6 +64,17 @@ impl Workgroup {
         Ok(Self { bucket, prefix, kms_key: kms_key.unwrap_or(AWS_KEY).to_owned() })
     }
 
+    /// How the bucket of results is reached: encrypted as the workgroup says, with checksums.
+    pub fn store_options(&self, settings: &Settings, config: &SdkConfig) -> StoreOptions {
+        StoreOptions {
+            s3_region: config.region().map(|region| region.as_ref().to_owned()),
+            s3_kms_key: Some(self.kms_key.clone()),
+            s3_checksums: true,
+            aws_profile: settings.profile.clone(),
+            ..settings.stores.clone()
+        }
+    }
+
     /// A place below that of results.
     pub fn below(&self, name: &str) -> String {
         match self.prefix.is_empty() {
@@ -70,13 +82,4 @@ impl Workgroup {
             false => format!("{}/{name}", self.prefix),
         }
     }
-}
-
-/// Bucket and prefix of an `s3://` location.
-pub(super) fn split(place: &str) -> Option<(String, String)> {
-    let (bucket, prefix) = match place.strip_prefix("s3://")?.split_once('/') {
-        Some((bucket, prefix)) => (bucket, prefix.trim_matches('/')),
-        None => (place.strip_prefix("s3://")?, ""),
-    };
-    (!bucket.is_empty()).then(|| (bucket.to_owned(), prefix.to_owned()))
 }
