@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Fields};
 use sqlparser::ast::{Expr, Ident, ObjectName, Query, TableFactor, Visit, Visitor};
 
 use super::catalog::Tables;
-use super::run::relations;
+use super::relations::list_relations;
 use crate::error::{Error, Exit, Result};
 
 /// Names that are shown as possible.
@@ -22,7 +22,7 @@ const DISTANCE: usize = 2;
 pub fn reason(tables: &Tables, query: &Query) -> Result<Option<Error>> {
     let own = own_names(query);
     let mut found = Vec::new();
-    for (schema, name) in relations(query) {
+    for (schema, name) in list_relations(query) {
         if schema.as_deref() == Some("information_schema") || own.contains(&name) {
             continue;
         }

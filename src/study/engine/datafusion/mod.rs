@@ -17,6 +17,7 @@ mod fit;
 mod hints;
 mod pieces;
 mod projections;
+mod relations;
 mod run;
 mod scan;
 mod session;

@@ -12,12 +12,13 @@ use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
-use sqlparser::ast::{ObjectName, Query, Visit, Visitor};
+use sqlparser::ast::Query;
 use tokio::runtime::Runtime;
 
 use super::batches;
 use super::catalog::Tables;
 use super::hints;
+use super::relations::list_relations;
 use super::session::{CATALOG, SCHEMA};
 use super::write;
 use crate::error::{Error, Exit, Result};
@@ -93,7 +94,7 @@ impl Runner {
     /// The columns of the tables that a query reads, as they are spelled there.
     fn spelled_columns(&self, query: &Query) -> Result<Vec<String>> {
         let mut columns = Vec::new();
-        for (schema, name) in relations(query) {
+        for (schema, name) in list_relations(query) {
             let name = self.tables.whole_name(schema.as_deref(), &name);
             if let Some(table) = self.tables.open(&name)? {
                 columns.extend(table.spelled().fields().iter().map(|f| f.name().clone()));
@@ -104,7 +105,7 @@ impl Runner {
 
     /// Whether a query reads a table whose rows may be patients'.
     pub fn reads_patients(&self, query: &Query) -> Result<bool> {
-        for (schema, name) in relations(query) {
+        for (schema, name) in list_relations(query) {
             let name = self.tables.whole_name(schema.as_deref(), &name);
             if self.tables.is_of_patients(&name)? {
                 return Ok(true);
@@ -128,31 +129,6 @@ impl Runner {
         let batches = Batches { runner: self.clone(), stream, schema: schema.clone() };
         Ok(Rows { schema, batches: Box::new(batches) })
     }
-}
-
-/// The tables that a query reads, in lower case, with their schemas; those of its own WITH, too.
-pub fn relations(query: &Query) -> Vec<(Option<String>, String)> {
-    struct Names(Vec<(Option<String>, String)>);
-
-    impl Visitor for Names {
-        type Break = ();
-
-        fn pre_visit_relation(&mut self, name: &ObjectName) -> std::ops::ControlFlow<()> {
-            let mut parts =
-                name.0.iter().rev().map(|part| Some(part.as_ident()?.value.to_lowercase()));
-            if let Some(Some(name)) = parts.next() {
-                let relation = (parts.next().flatten(), name);
-                if !self.0.contains(&relation) {
-                    self.0.push(relation);
-                }
-            }
-            std::ops::ControlFlow::Continue(())
-        }
-    }
-
-    let mut names = Names(Vec::new());
-    let _ = query.visit(&mut names);
-    names.0
 }
 
 /// A query's batches, run by who asks for them.
