@@ -5,11 +5,9 @@ use super::dates::{EXPORTED, Spelling, WriteTime};
 use super::flaws::{self, Flaw};
 use super::json::Json;
 use super::rng::{Id, Rng};
-use super::row::{Revision, Row};
+use super::row::Revision;
 use super::world::{Person, World};
-use super::{
-    Kind, conditions, documents, encounters, medications, observations, orders, people, procedures,
-};
+use super::{Kind, resources};
 
 /// Patients per chunk: some 4 MB of rows.
 pub(super) const PATIENTS: u64 = 16;
@@ -115,7 +113,7 @@ impl Chunk {
     /// Writes a row.
     fn row(&mut self, world: &World, person: &Person, kind: Kind, index: u64, rng: &mut Rng) {
         let lines = &mut self.lines[kind as usize];
-        write(&mut lines.bytes, world, person, kind, index, Revision::First);
+        resources::write_row(&mut lines.bytes, world, person, kind, index, Revision::First);
         if world.flaws {
             let bits = rng.bits();
             flaws::line_end(&mut lines.bytes, bits);
@@ -151,7 +149,14 @@ impl Chunk {
         for (patient, kind, index) in again.drain(..) {
             let revision = if rng.one_in(3) { Revision::Older } else { Revision::Newer };
             let lines = &mut self.lines[kind as usize];
-            write(&mut lines.bytes, world, &Person::new(world, patient), kind, index, revision);
+            resources::write_row(
+                &mut lines.bytes,
+                world,
+                &Person::new(world, patient),
+                kind,
+                index,
+                revision,
+            );
             lines.end();
             self.counts.rows[kind as usize] += 1;
             self.counts.duplicates += 1;
@@ -236,40 +241,4 @@ impl Chunk {
         buf.push(b'\n');
         self.deleted.end();
     }
-}
-
-/// Writes one row and its line's end.
-pub(super) fn write(
-    buf: &mut Vec<u8>,
-    world: &World,
-    person: &Person,
-    kind: Kind,
-    index: u64,
-    revision: Revision,
-) {
-    let mut row = Row::new(buf, world, person, kind, index, revision);
-    let members = match kind {
-        Kind::AllergyIntolerance => conditions::allergy_intolerance,
-        Kind::Condition => conditions::condition,
-        Kind::Device => procedures::device,
-        Kind::DiagnosticReport => documents::diagnostic_report,
-        Kind::DocumentReference => documents::document_reference,
-        Kind::Encounter => encounters::encounter,
-        Kind::EpisodeOfCare => encounters::episode_of_care,
-        Kind::Immunization => procedures::immunization,
-        Kind::Location => people::location,
-        Kind::Medication => medications::medication,
-        Kind::MedicationDispense => medications::medication_dispense,
-        Kind::MedicationRequest => medications::medication_request,
-        Kind::Observation => observations::observation,
-        Kind::Organization => people::organization,
-        Kind::Patient => people::patient,
-        Kind::Practitioner => people::practitioner,
-        Kind::PractitionerRole => people::practitioner_role,
-        Kind::Procedure => procedures::procedure,
-        Kind::ServiceRequest => orders::service_request,
-        Kind::Specimen => orders::specimen,
-    };
-    members(&mut row);
-    row.end();
 }

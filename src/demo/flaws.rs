@@ -1,8 +1,8 @@
 //! Rows that have to be rejected, each for another reason.
 
 use super::Kind;
-use super::chunk;
 use super::json::Json;
+use super::resources;
 use super::row::Revision;
 use super::world::{Person, World};
 
@@ -88,7 +88,7 @@ pub(super) fn write(
     match flaw {
         Flaw::Text => buf.raw("upstream request timeout"),
         Flaw::Truncated => {
-            chunk::write(buf, world, person, kind, index, Revision::First);
+            resources::write_row(buf, world, person, kind, index, Revision::First);
             let length = buf.len() - start;
             // Not inside a character: what is left is text, only not JSON.
             let mut end = start + length / 2;
@@ -99,13 +99,13 @@ pub(super) fn write(
         }
         Flaw::Twice => {
             for _ in 0..2 {
-                chunk::write(buf, world, person, kind, index, Revision::First);
+                resources::write_row(buf, world, person, kind, index, Revision::First);
                 buf.pop();
             }
         }
         Flaw::Array => {
             buf.raw("[");
-            chunk::write(buf, world, person, kind, index, Revision::First);
+            resources::write_row(buf, world, person, kind, index, Revision::First);
             buf.pop();
             buf.raw("]");
         }

@@ -33,6 +33,7 @@ mod orders;
 mod people;
 mod procedures;
 mod references;
+mod resources;
 mod rng;
 mod row;
 mod timing;
