@@ -17,9 +17,9 @@ use serde_json::Value;
 use super::anonymize::Fake;
 use super::codebook::Codebook;
 use super::phi::{Phi, PhiFolder};
+use super::row_key::{RowKey, row_key};
 use crate::error::{Context, Error, Result};
 use crate::memory::budget;
-use crate::output::rows::{Key, key};
 use crate::store::Folder;
 
 /// Name of the mapping in the PHI folder.
@@ -51,15 +51,15 @@ impl Kind {
         }
     }
 
-    fn key(self, fake: &str) -> Key {
-        key(&[fake]) ^ (self as Key)
+    fn key(self, fake: &str) -> RowKey {
+        row_key(&[fake]) ^ (self as RowKey)
     }
 }
 
 /// Real and anonymous IDs of a part of the input, each pair once.
 #[derive(Default)]
 pub struct Identities {
-    seen: HashSet<Key>,
+    seen: HashSet<RowKey>,
     pairs: Vec<Pair>,
 }
 
@@ -81,9 +81,9 @@ impl Identities {
 /// The mapping of a run: what the PHI folder has, and what the run adds.
 pub struct Mapping {
     phi: PhiFolder,
-    seen: HashSet<Key>,
+    seen: HashSet<RowKey>,
     /// Keys of the pairs that wait to be written.
-    waiting: HashSet<Key>,
+    waiting: HashSet<RowKey>,
     pairs: Vec<Pair>,
     /// Pairs kept in memory before they go to the spill file.
     in_memory: usize,
@@ -222,7 +222,7 @@ fn pair(out: &mut impl Write, real: &str, fake: &str, first: &mut bool) -> io::R
 fn add_new(
     out: &mut impl Write,
     kind: Kind,
-    waiting: &mut HashSet<Key>,
+    waiting: &mut HashSet<RowKey>,
     pairs: &[Pair],
     spill: &mut Option<Spill>,
     first: &mut bool,

@@ -9,6 +9,7 @@ pub mod policy;
 mod reject;
 mod report;
 mod row;
+mod row_key;
 mod scrub;
 mod shapes;
 
@@ -20,6 +21,7 @@ pub use phi::{Phi, PhiFolder};
 pub use reject::{Reason, Reject};
 pub use report::Report;
 pub use row::{Deidentified, Event};
+pub use row_key::{RowKey, row_key};
 pub use scrub::Scrubber;
 
 #[cfg(test)]

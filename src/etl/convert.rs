@@ -20,14 +20,14 @@ use super::scrubbing::{Source, scrub_table};
 use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::config::OutputFormat;
-use crate::deid::{AnonId, Anonymizer, Codebook, Scrubber};
+use crate::deid::{AnonId, Anonymizer, Codebook, Scrubber, row_key};
 use crate::error::{Context, Error, Exit, Result};
-use crate::fhir::TABLE_TYPES;
+use crate::fhir::{TABLE_TYPES, UNKNOWN_TIME, parse_instant};
 use crate::http::recorded_url;
 use crate::input::{Ahead, InputFile};
 use crate::memory::budget;
 use crate::output::keys::KeyIndex;
-use crate::output::rows::{Bitmap, RowSource, UNKNOWN_TIME, instant, key};
+use crate::output::rows::{Bitmap, RowSource};
 use crate::output::staged::Staged;
 use crate::output::table::{Merge, TableRun};
 use crate::output::{Sink, SinkOptions, Sinks, completion, delta, layout};
@@ -258,8 +258,8 @@ impl Copy {
         for row in 0..batch.num_rows() {
             let text: Vec<_> = columns.iter().map(|column| column.value(row)).collect();
             let time = times.as_ref().filter(|times| times.is_valid(row));
-            let time = time.map_or(UNKNOWN_TIME, |times| instant(times.value(row)));
-            self.keys.add(key(&text), first + row as u64, time)?;
+            let time = time.map_or(UNKNOWN_TIME, |times| parse_instant(times.value(row)));
+            self.keys.add(row_key(&text), first + row as u64, time)?;
         }
         staged.push(Block::of_batch(rows, &mut self.scratch)?, batch.num_rows() as u64)
     }

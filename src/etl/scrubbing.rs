@@ -14,14 +14,13 @@ use super::plan::{Export, TablePlan};
 use super::rejects::RejectsTo;
 use super::room::Room;
 use super::worker::{Reasons, Rejected, Scrubbed, Worker};
-use crate::deid::{AnonId, Mapping, Phi, PhiFolder, Report, Scrubber};
+use crate::deid::{AnonId, Mapping, Phi, PhiFolder, Report, Scrubber, row_key};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::Ahead;
 use crate::input::chunks::{Chunk, Chunks, decompress};
 use crate::memory::budget;
 use crate::output::keys::KeyIndex;
-use crate::output::rows::key;
 use crate::output::staged::{Staged, StagedLines};
 use crate::stop;
 use crate::store::{Finishing, Folder, Upload, WorkFolder};
@@ -310,7 +309,7 @@ impl<'a> Collector<'a> {
             table.rejects.extend(file.finish()?);
         }
         for id in &deletes {
-            table.keys.add_delete(key(&[id.as_str()]))?;
+            table.keys.add_delete(row_key(&[id.as_str()]))?;
         }
         table.deletes = deletes;
         table.contains = !contained_types.is_empty();

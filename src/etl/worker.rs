@@ -8,11 +8,10 @@ use arrow::datatypes::SchemaRef;
 use super::Forms;
 use super::plan::Export;
 use crate::bounded::LONGEST_LINE;
-use crate::deid::{Identities, Phi, Reason, Reject, Report, Scrubber};
+use crate::deid::{Identities, Phi, Reason, Reject, Report, RowKey, Scrubber, row_key};
 use crate::error::{Context, Error, Result};
-use crate::fhir;
+use crate::fhir::{self, UNKNOWN_TIME, parse_instant};
 use crate::input::chunks::Chunk;
-use crate::output::rows::{Key, instant, key};
 use crate::table::{
     Block, CompletedEncounters, DeidentifiedBatch, DeidentifiedLines, Scratch, TableBuilder,
 };
@@ -42,9 +41,9 @@ pub(super) struct Scrubbed {
     /// The rows as JSON lines.
     pub json: Option<Block<'static, DeidentifiedLines>>,
     /// Completion rows of encounters, with their keys.
-    pub completion: Option<(Block<'static, DeidentifiedBatch>, Vec<Key>)>,
+    pub completion: Option<(Block<'static, DeidentifiedBatch>, Vec<RowKey>)>,
     /// Per row: its key, and its `meta.lastUpdated`.
-    pub keys: Vec<(Key, i64)>,
+    pub keys: Vec<(RowKey, i64)>,
     /// Lines not taken, by reason.
     pub rejected: Reasons,
     pub rejects: Phi<Vec<Rejected>>,
@@ -106,10 +105,10 @@ impl Worker {
                         let id = row.id();
                         if let Some(export) = &self.completion {
                             encounters.push(&id);
-                            completion_keys.push(key(&[id.as_str(), &export.group]));
+                            completion_keys.push(row_key(&[id.as_str(), &export.group]));
                         }
-                        let time = row.last_updated().map_or(instant(""), instant);
-                        done.keys.push((key(&[id.as_str()]), time));
+                        let time = row.last_updated().map_or(UNKNOWN_TIME, parse_instant);
+                        done.keys.push((row_key(&[id.as_str()]), time));
                     }
                     Err(reject) => {
                         let text = text.to_vec();

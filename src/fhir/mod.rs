@@ -1,12 +1,14 @@
 //! What FHIR R4 says of its types: elements, their types, and which are lists; the names of the
-//! resource types of all releases; a server's base URL.
+//! resource types of all releases; a server's base URL; instants as numbers.
 
+mod instant;
 mod r4;
 mod resource_types;
 mod server_base;
 #[cfg(test)]
 mod tests;
 
+pub use instant::{UNKNOWN_TIME, parse_instant};
 pub use resource_types::{
     TABLE_TYPES, referenced_type, resource_type, resource_type_ignoring_case,
 };

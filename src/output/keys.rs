@@ -4,7 +4,8 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use super::rows::{Bitmap, Change, Key, KeySource};
+use super::rows::{Bitmap, Change, KeySource};
+use crate::deid::RowKey;
 use crate::error::{Context, Result};
 use crate::memory::budget;
 use crate::store::WorkFolder;
@@ -25,7 +26,7 @@ pub struct KeyIndex {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    key: Key,
+    key: RowKey,
     slot: u64,
     last_updated: i64,
 }
@@ -45,13 +46,13 @@ impl KeyIndex {
     }
 
     /// Adds the row at `slot`.
-    pub fn add(&mut self, key: Key, slot: u64, last_updated: i64) -> Result<()> {
+    pub fn add(&mut self, key: RowKey, slot: u64, last_updated: i64) -> Result<()> {
         self.recent.push(Entry { key, slot, last_updated });
         if self.recent.len() >= self.in_memory { self.spill() } else { Ok(()) }
     }
 
     /// Adds a delete, which wins over rows of the same key.
-    pub fn add_delete(&mut self, key: Key) -> Result<()> {
+    pub fn add_delete(&mut self, key: RowKey) -> Result<()> {
         self.add(key, DELETED, 0)
     }
 
@@ -128,7 +129,7 @@ impl Entry {
             u64::from_le_bytes(word)
         };
         Self {
-            key: Key::from(word(8)) << 64 | Key::from(word(0)),
+            key: RowKey::from(word(8)) << 64 | RowKey::from(word(0)),
             slot: word(16),
             last_updated: word(24) as i64,
         }
@@ -140,7 +141,7 @@ impl KeySource for KeyIndex {
         self.keys
     }
 
-    fn scan(&self, range: Range<u16>, visit: &mut dyn FnMut(Key, Change)) -> Result<()> {
+    fn scan(&self, range: Range<u16>, visit: &mut dyn FnMut(RowKey, Change)) -> Result<()> {
         for byte in range.start..range.end.min(256) {
             let entries = self.gather(byte as u8)?;
             for (index, entry) in entries.iter().enumerate() {
@@ -161,7 +162,7 @@ impl KeySource for KeyIndex {
     }
 }
 
-fn upper_byte(key: Key) -> usize {
+fn upper_byte(key: RowKey) -> usize {
     (key >> 120) as usize
 }
 

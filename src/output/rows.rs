@@ -8,10 +8,9 @@ use std::ops::Range;
 use arrow::array::BooleanArray;
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
-use sha2::{Digest, Sha256};
 
+use crate::deid::RowKey;
 use crate::error::Result;
-pub use crate::output::delta::instant;
 use crate::table::DeidentifiedBatch;
 
 /// De-identified rows of one table, staged in memory or on disk, readable any number of times.
@@ -43,9 +42,6 @@ pub trait Live: Send + Sync {
     }
 }
 
-/// What identifies a row: 128 bits of a hash of its key columns.
-pub type Key = u128;
-
 /// What a run says of one key. A key occurs once: the last row of the run has won, and a delete
 /// wins over rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +50,13 @@ pub enum Change {
     Row {
         /// Where it is staged.
         slot: u64,
-        /// `meta.lastUpdated` in microseconds since 1970 UTC; [`UNKNOWN_TIME`] where absent or
+        /// `meta.lastUpdated` in microseconds since 1970 UTC; [`UNKNOWN_TIME`](crate::fhir::UNKNOWN_TIME) where absent or
         /// not a time.
         last_updated: i64,
     },
     /// The run deletes the row.
     Delete,
 }
-
-/// Stands for a `meta.lastUpdated` that is absent or cannot be understood.
-pub const UNKNOWN_TIME: i64 = i64::MIN;
 
 /// The keys of a run's rows and deletes, readable by range so that a table need not be held
 /// whole in memory.
@@ -72,7 +65,7 @@ pub trait KeySource: Send + Sync {
     fn count(&self) -> u64;
 
     /// Gives every key whose uppermost byte is in `range` to `visit`, each once, in any order.
-    fn scan(&self, range: Range<u16>, visit: &mut dyn FnMut(Key, Change)) -> Result<()>;
+    fn scan(&self, range: Range<u16>, visit: &mut dyn FnMut(RowKey, Change)) -> Result<()>;
 }
 
 /// One bit a slot.
@@ -151,36 +144,6 @@ impl Live for Bitmap {
     fn is_live(&self, slot: u64) -> bool {
         self.get(slot)
     }
-}
-
-/// The key of a row, from the text of its key columns (for a FHIR table: its `id`).
-///
-/// Anonymous IDs are hashes already, so their own first 128 bits serve.
-pub fn key(columns: &[&str]) -> Key {
-    if let [id] = columns
-        && id.len() == 64
-        && let Some(key) = leading_hex(id.as_bytes())
-    {
-        return key;
-    }
-    let mut hash = Sha256::new();
-    for column in columns {
-        hash.update(column.as_bytes());
-        hash.update([0]);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    digest[..16].iter().fold(0, |key, byte| key << 8 | Key::from(*byte))
-}
-
-fn leading_hex(text: &[u8]) -> Option<Key> {
-    text[..32].iter().try_fold(0, |key, byte| {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        Some(key << 4 | Key::from(digit))
-    })
 }
 
 #[cfg(test)]

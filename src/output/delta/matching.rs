@@ -13,12 +13,13 @@ use arrow::array::{Array, AsArray, StringArray};
 use hashbrown::HashMap;
 
 use super::bits::Bits;
-use super::instant::instant;
 use super::log::{DataFile, Log};
 use super::{Merge, Options, reader};
+use crate::deid::{RowKey, row_key};
 use crate::error::{Error, Result};
+use crate::fhir::{UNKNOWN_TIME, parse_instant};
 use crate::output::parallel;
-use crate::output::rows::{Bitmap, Change, Key, KeySource, UNKNOWN_TIME, key};
+use crate::output::rows::{Bitmap, Change, KeySource};
 use crate::table::{DeidentifiedBatch, find_field};
 
 const LAST_UPDATED: &str = "meta.lastUpdated";
@@ -88,7 +89,7 @@ pub(super) fn find(
 /// The ranges of uppermost bytes that are compared at once, so that each fits the budget.
 pub(super) fn ranges(keys: u64, budget: usize) -> Vec<Range<u16>> {
     // A hash table holds a power of two of entries, and is filled to seven eighths.
-    let slots = (budget / (size_of::<(Key, Entry)>() + 1)).max(16);
+    let slots = (budget / (size_of::<(RowKey, Entry)>() + 1)).max(16);
     let fits = (1_u64 << slots.ilog2()) / 8 * 7;
     // Some ranges hold more keys than others: a sixteenth of room is left for them.
     let fits = fits - fits / 16;
@@ -106,7 +107,7 @@ struct Entry {
 
 const DELETE: u64 = u64::MAX;
 
-type Table = HashMap<Key, Entry, BuildHasherDefault<KeyHasher>>;
+type Table = HashMap<RowKey, Entry, BuildHasherDefault<KeyHasher>>;
 
 /// Keys are hashes already.
 #[derive(Default)]
@@ -177,7 +178,7 @@ impl Search<'_> {
                     continue;
                 }
                 parts.iter_mut().zip(&keys).for_each(|(part, column)| *part = column.value(row));
-                let key = key(&parts);
+                let key = row_key(&parts);
                 if !range.contains(&((key >> 120) as u16)) {
                     continue;
                 }
@@ -203,7 +204,7 @@ impl Search<'_> {
         let stays = match self.merge {
             Merge::InsertOnly => true,
             _ if !self.options.last_updated || entry.last_updated == UNKNOWN_TIME => false,
-            _ => time.map(instant).is_some_and(|time| {
+            _ => time.map(parse_instant).is_some_and(|time| {
                 // An unknown time is the smallest number there is.
                 entry.last_updated < time
             }),

@@ -10,7 +10,6 @@
 //! rows that it should leave alone, and it holds the run in memory.
 
 mod bits;
-mod instant;
 mod listed;
 mod log;
 mod manifest;
@@ -40,7 +39,6 @@ use crate::stop;
 use crate::store::Folder;
 use crate::table::DeidentifiedBatch;
 
-pub use self::instant::instant;
 pub use self::log::{LOG_FOLDER, remove_unfinished};
 pub use self::optimize::{Optimized, optimize};
 

@@ -18,12 +18,14 @@ use arrow::json::{LineDelimitedWriter, ReaderBuilder};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::output::rows::{Batches, Change, Key, Live, UNKNOWN_TIME, key};
+use crate::deid::{RowKey, row_key};
+use crate::fhir::{UNKNOWN_TIME, parse_instant};
+use crate::output::rows::{Batches, Change, Live};
 
 /// A run held in memory.
 pub(super) struct TestRun {
     batch: DeidentifiedBatch,
-    keys: Vec<(Key, Change)>,
+    keys: Vec<(RowKey, Change)>,
 }
 
 impl TestRun {
@@ -35,16 +37,16 @@ impl TestRun {
         let batch = batch.unwrap_or_else(|| RecordBatch::new_empty(schema.clone()));
         let mut keys = BTreeMap::new();
         for (slot, row) in rows.iter().enumerate() {
-            let time = row["meta"]["lastUpdated"].as_str().map_or(UNKNOWN_TIME, instant);
+            let time = row["meta"]["lastUpdated"].as_str().map_or(UNKNOWN_TIME, parse_instant);
             let change = Change::Row { slot: slot as u64, last_updated: time };
-            keys.insert(key(&[row["id"].as_str().unwrap()]), change);
+            keys.insert(row_key(&[row["id"].as_str().unwrap()]), change);
         }
         let batch = DeidentifiedBatch::from_former_output(batch);
         Self { batch, keys: keys.into_iter().collect() }
     }
 
     pub fn deleting(mut self, ids: &[&str]) -> Self {
-        self.keys.extend(ids.iter().map(|id| (key(&[id]), Change::Delete)));
+        self.keys.extend(ids.iter().map(|id| (row_key(&[id]), Change::Delete)));
         self
     }
 
@@ -102,7 +104,7 @@ impl KeySource for TestRun {
         self.keys.len() as u64
     }
 
-    fn scan(&self, range: Range<u16>, visit: &mut dyn FnMut(Key, Change)) -> Result<()> {
+    fn scan(&self, range: Range<u16>, visit: &mut dyn FnMut(RowKey, Change)) -> Result<()> {
         let wanted = self.keys.iter().filter(|(key, _)| range.contains(&((key >> 120) as u16)));
         wanted.for_each(|(key, change)| visit(*key, *change));
         Ok(())

@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use super::FileFormat;
 use crate::bounded::{self, LONGEST_LINE, Line, read_line};
+use crate::deid::row_key;
 use crate::error::{Context, Result};
 use crate::memory::budget;
-use crate::output::rows::{Bitmap, Change, key};
+use crate::output::rows::{Bitmap, Change};
 use crate::output::table::TableRun;
 use crate::store::{Folder, Reader};
 use crate::table::find_field;
@@ -64,7 +65,7 @@ pub(super) fn keep_new(
         })?;
         for (_, name) in files {
             each_key(format, folder, name, run.key_columns, &mut |columns| {
-                if let Some(slot) = slots.get(&key(columns)) {
+                if let Some(slot) = slots.get(&row_key(columns)) {
                     live.clear(*slot);
                 }
             })?;

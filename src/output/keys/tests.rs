@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::output::rows::UNKNOWN_TIME;
+use crate::fhir::UNKNOWN_TIME;
 use crate::store::Folder;
 
 /// Keys spread over all uppermost bytes.
-fn spread(number: u64) -> Key {
-    Key::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64 | Key::from(number)
+fn spread(number: u64) -> RowKey {
+    RowKey::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64 | RowKey::from(number)
 }
 
 #[test]

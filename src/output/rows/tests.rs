@@ -19,12 +19,3 @@ fn bits_are_counted_within_ranges() {
     }
     assert_eq!(Bitmap::all_set(65).count(), 65);
 }
-
-#[test]
-fn keys_are_the_ids_own_bits_or_a_hash() {
-    let id = "00112233445566778899aabbccddeeff".repeat(2);
-    assert_eq!(key(&[&id]), 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
-    assert_ne!(key(&["a", "b"]), key(&["ab"]));
-    assert_ne!(key(&["a", ""]), key(&["a"]));
-    assert_ne!(key(&[&id.to_uppercase()]), key(&[&id]));
-}

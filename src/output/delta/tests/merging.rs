@@ -71,7 +71,7 @@ fn several_columns_identify_a_row() {
         run.keys = (0..)
             .zip(rows)
             .map(|(slot, (id, group, _))| {
-                (key(&[id, group]), Change::Row { slot, last_updated: UNKNOWN_TIME })
+                (row_key(&[id, group]), Change::Row { slot, last_updated: UNKNOWN_TIME })
             })
             .collect();
         run.merge_with(&folder, Merge::InsertOnly, &options).unwrap()

@@ -1,17 +1,18 @@
 //! FHIR instants as numbers that compare.
 
-use crate::output::rows::UNKNOWN_TIME;
+/// Stands for a time that is absent or cannot be understood; it is before every other.
+pub const UNKNOWN_TIME: i64 = i64::MIN;
 
 /// Microseconds since 1970 UTC of a FHIR `instant`: `2024-05-06T07:08:09.123-04:00`, with any
 /// number of fraction digits (those below a microsecond are dropped) and `Z` or an offset.
 ///
 /// Everything else, a date or a time without an offset among it, gives [`UNKNOWN_TIME`]
 /// (spec "Tables": an unknown time never makes an update look old). Does not allocate.
-pub fn instant(text: &str) -> i64 {
-    parse(text.as_bytes()).unwrap_or(UNKNOWN_TIME)
+pub fn parse_instant(text: &str) -> i64 {
+    parse_bytes(text.as_bytes()).unwrap_or(UNKNOWN_TIME)
 }
 
-fn parse(text: &[u8]) -> Option<i64> {
+fn parse_bytes(text: &[u8]) -> Option<i64> {
     let (local, rest) = text.split_at_checked(19)?;
     for (at, separator) in [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')] {
         if local[at] != separator {
@@ -104,10 +105,13 @@ mod tests {
             "0001-01-01T00:00:00Z",
             "9999-12-31T23:59:59Z",
         ] {
-            assert_eq!(instant(text), expect(text), "{text}");
+            assert_eq!(parse_instant(text), expect(text), "{text}");
         }
-        assert_eq!(instant("2024-01-01T00:30:00+01:00"), instant("2023-12-31T23:30:00.000Z"));
-        assert_eq!(instant("2016-12-31T23:59:60Z"), instant("2017-01-01T00:00:00Z"));
+        assert_eq!(
+            parse_instant("2024-01-01T00:30:00+01:00"),
+            parse_instant("2023-12-31T23:30:00.000Z")
+        );
+        assert_eq!(parse_instant("2016-12-31T23:59:60Z"), parse_instant("2017-01-01T00:00:00Z"));
     }
 
     #[test]
@@ -130,7 +134,7 @@ mod tests {
             "2024-05-06T07:08:09é",
             "２024-05-06T07:08:09Z",
         ] {
-            assert_eq!(instant(text), UNKNOWN_TIME, "{text}");
+            assert_eq!(parse_instant(text), UNKNOWN_TIME, "{text}");
         }
     }
 }
