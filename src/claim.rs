@@ -6,11 +6,10 @@
 
 use chrono::{SecondsFormat, Utc};
 
-use crate::config::OutputFormat;
 use crate::deid::{CODEBOOK, MAPPING};
 use crate::error::{Error, Exit, Result};
 use crate::fhir::TABLE_TYPES;
-use crate::output::layout;
+use crate::output::{OutputFormat, layout};
 use crate::store::{Folder, Hold, Sharing};
 
 /// The folder of all runs' records below OUTPUT.

@@ -18,7 +18,6 @@ pub mod bounded;
 pub mod bulk;
 pub mod claim;
 pub mod cli;
-pub mod config;
 pub mod deid;
 pub mod demo;
 pub mod error;

@@ -3,7 +3,7 @@
 use clap::Args;
 use figment::value::{Dict, Value};
 
-use crate::config::Layers;
+use super::layers::Layers;
 use crate::http::{Allowed, Credentials, HostName, Secret};
 
 /// Options that say who this program is to a FHIR server.

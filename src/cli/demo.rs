@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::logging::LoggingArgs;
 use crate::claim::{self, Role};
-use crate::config::EtlConfig;
 use crate::demo::{self, Summary};
 use crate::error::Result;
+use crate::etl::EtlConfig;
 use crate::share::export::{Rules, Study, export};
 use crate::store::{Folder, WorkFolder};
 use crate::study::build::{self, Observer};

@@ -8,10 +8,11 @@ use figment::value::{Dict, Value};
 use super::credentials::CredentialArgs;
 use super::exporting::ExportingArgs;
 use super::hints;
+use super::layers::Layers;
 use super::logging::{Logging, json_is_asked_for};
 use super::store::StoreArgs;
-use crate::config::{EtlConfig, Layers};
 use crate::error::{Error, Exit, Result};
+use crate::etl::EtlConfig;
 use crate::ui;
 
 /// Options of the main job. Each also works as an environment variable (CUMULUS_ETL_BATCH_SIZE)

@@ -8,10 +8,10 @@ use tracing::{info, warn};
 
 use super::credentials::CredentialArgs;
 use super::exporting::ExportingArgs;
+use super::layers::Layers;
 use super::logging::LoggingArgs;
 use crate::bulk::{self, Since, Target};
 use crate::claim::{self, Role};
-use crate::config::Layers;
 use crate::error::{Error, Exit, Result};
 use crate::fhir::TABLE_TYPES;
 use crate::http::Client;

@@ -4,9 +4,9 @@ use clap::Args;
 use figment::value::{Dict, Value};
 
 use super::credentials::hosts;
+use super::layers::Layers;
 use crate::bulk::inline::Selection;
 use crate::bulk::{Settings, Since, instant, parse_span, split_filters};
-use crate::config::Layers;
 use crate::error::Result;
 
 /// Options that say what to export from a FHIR server, and how.

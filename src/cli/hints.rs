@@ -7,7 +7,7 @@ use clap::CommandFactory;
 use tracing::warn;
 
 use super::Cli;
-use crate::config::{ENV_PREFIX, ETL_KEYS, variable};
+use super::layers::{ENV_PREFIX, ETL_KEYS, variable};
 
 /// How alike two names must be for one to be taken for a slip of the other: from 0 to 1.
 const ALIKE: f64 = 0.85;

@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
-use crate::config::OutputFormat;
 use crate::error::Result;
+use crate::output::OutputFormat;
 use crate::{etl, ui};
 
 /// Options of `init`.

@@ -7,11 +7,11 @@ use figment::value::{Dict, Value};
 
 use super::credentials::CredentialArgs;
 use super::exporting::NotesArgs;
+use super::layers::Layers;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
 use crate::bulk::{self, Target, inline};
 use crate::claim::{self, Role};
-use crate::config::Layers;
 use crate::error::{Error, Exit, Result};
 use crate::http::Client;
 use crate::store::Folder;

@@ -11,11 +11,14 @@ mod hints;
 mod init;
 mod inline;
 mod keys;
+mod layers;
 mod limits;
 mod logging;
 mod store;
 mod study;
 mod tls;
+
+pub use layers::{ENV_PREFIX, ETL_KEYS};
 
 use std::ffi::OsStr;
 use std::path::Path;

@@ -3,7 +3,7 @@
 use clap::Args;
 use figment::value::{Dict, Value};
 
-use crate::config::Layers;
+use super::layers::Layers;
 use crate::error::Result;
 use crate::store::StoreOptions;
 

@@ -4,10 +4,10 @@
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::config::EtlConfig;
 use super::exported;
 use super::{Found, Places, phi, plan, records};
 use crate::bulk::{self, Target};
-use crate::config::EtlConfig;
 use crate::deid::Codebook;
 use crate::error::{Error, Exit, Result};
 use crate::http::Client;

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 use tracing::{info, warn};
 
+use super::config::EtlConfig;
 use super::records;
 use crate::bulk::{self, Since, Target};
-use crate::config::EtlConfig;
 use crate::error::{Error, Exit, Result};
 use crate::http::Client;
 use crate::store::{Folder, WorkFolder};

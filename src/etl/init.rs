@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use super::plan;
 use crate::claim::{self, JOB_CONFIG, Role};
-use crate::config::OutputFormat;
 use crate::error::Result;
 use crate::fhir::{self, TABLE_TYPES};
-use crate::output::{SinkOptions, Sinks, completion, layout};
+use crate::output::{OutputFormat, SinkOptions, Sinks, completion, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Shape, schema};
 

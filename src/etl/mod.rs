@@ -3,6 +3,7 @@
 //! [`run`] reads from top to bottom as the pipeline goes.
 
 mod check;
+mod config;
 mod convert;
 mod exported;
 mod init;
@@ -20,6 +21,7 @@ mod summary;
 mod worker;
 
 pub use check::check;
+pub use config::EtlConfig;
 pub use convert::convert;
 pub use init::init;
 
@@ -33,14 +35,13 @@ use tracing::{debug, info, warn};
 
 use crate::bulk::inline;
 use crate::claim::{self, REJECTED};
-use crate::config::{EtlConfig, OutputFormat};
 use crate::deid::{AnonId, Anonymizer, Codebook, Mapping, PhiFolder, Scrubber};
 use crate::error::Result;
 use crate::fhir::ServerBase;
 use crate::http::recorded_url;
 use crate::input::{self, Ahead, Deletes, ExportLog, Inputs};
 use crate::memory;
-use crate::output::{SinkOptions, Sinks, completion, layout};
+use crate::output::{OutputFormat, SinkOptions, Sinks, completion, layout};
 use crate::stop;
 use crate::store::{Folder, Hold, Mounts, WorkFolder};
 use crate::text::escape_controls;

@@ -1,9 +1,9 @@
 //! The locations that a user names, and which of them may be where.
 
+use super::config::EtlConfig;
 use super::exported;
 use super::servers::named_server;
 use crate::claim::{self, Role};
-use crate::config::EtlConfig;
 use crate::error::{Error, Exit, Result};
 use crate::store::{Folder, StoreOptions};
 

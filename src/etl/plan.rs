@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::EtlConfig;
+use super::config::EtlConfig;
 use crate::error::{Error, Exit, Result};
 use crate::fhir::TABLE_TYPES;
 use crate::input::{Deletes, ExportLog, InputFile, Inputs, parse_time};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tracing::warn;
 
+use super::config::EtlConfig;
 use super::plan::Export;
-use crate::config::EtlConfig;
 use crate::error::{Error, Exit, Result};
 use crate::fhir::ServerBase;
 

@@ -3,6 +3,7 @@
 pub mod completion;
 pub mod delta;
 pub mod files;
+mod format;
 pub mod keys;
 pub mod layout;
 pub mod parallel;
@@ -12,4 +13,5 @@ mod sink;
 pub mod staged;
 pub mod table;
 
+pub use format::OutputFormat;
 pub use sink::{Sink, SinkOptions, Sinks};

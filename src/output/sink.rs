@@ -4,11 +4,11 @@ use arrow::datatypes::SchemaRef;
 
 use super::delta;
 use super::files::{FileFormat, FileOptions};
+use super::format::OutputFormat;
 use super::layout;
 use super::rows::RowSource;
 use super::staged::Staged;
 use super::table::{Merge, TableRun, Written};
-use crate::config::OutputFormat;
 use crate::error::Result;
 use crate::store::{Folder, WorkFolder};
 use crate::table::schema::keep_contained;

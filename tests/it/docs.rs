@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use cumulus_etl::config::ETL_KEYS;
+use cumulus_etl::cli::ETL_KEYS;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use cumulus_etl::config::{ENV_PREFIX, ETL_KEYS};
+use cumulus_etl::cli::{ENV_PREFIX, ETL_KEYS};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

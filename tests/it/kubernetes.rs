@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use cumulus_etl::config::{ENV_PREFIX, ETL_KEYS};
+use cumulus_etl::cli::{ENV_PREFIX, ETL_KEYS};
 use serde_json::{Value, json};
 
 use crate::needs;

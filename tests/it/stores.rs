@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cumulus_etl::config::{EtlConfig, OutputFormat};
+use cumulus_etl::etl::EtlConfig;
+use cumulus_etl::output::OutputFormat;
 use cumulus_etl::store::Folder;
 use serde_json::{Value, json};
 

@@ -1,0 +1,83 @@
+//! The settings of the main job.
+
+use crate::bulk::Settings;
+use crate::http::Credentials;
+use crate::memory::budget;
+use crate::output::OutputFormat;
+use crate::store::StoreOptions;
+
+/// Settings of the main job (spec: "Options").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EtlConfig {
+    /// INPUT, OUTPUT and PHI, as the user wrote them.
+    pub input: String,
+    /// Where tables go.
+    pub output: String,
+    /// Where secrets stay.
+    pub phi: String,
+    /// Each at most once, in the order given.
+    pub output_format: Vec<OutputFormat>,
+    /// Empty: all.
+    pub task: Vec<String>,
+    /// Resource types left out.
+    pub exclude_resources: Vec<String>,
+    /// Make empty tables of types without input.
+    pub allow_missing_resources: bool,
+    /// Rows per file.
+    pub batch_size: u64,
+    /// Second place for rejected rows.
+    pub errors_to: Option<String>,
+    /// Kept in the run's record.
+    pub comment: String,
+    /// Overrides the log's Group.
+    pub export_group: Option<String>,
+    /// Overrides the log's time.
+    pub export_timestamp: Option<String>,
+    /// Skip compaction and vacuum.
+    pub no_table_optimization: bool,
+    /// The server that the data came from.
+    pub fhir_url: Option<String>,
+    /// Where temporary files go.
+    pub work_dir: Option<String>,
+    /// A codebook may begin in a container's own file system.
+    pub new_codebook: bool,
+    /// Rejected rows fail the run.
+    pub strict: bool,
+    /// Worker threads.
+    pub threads: usize,
+    /// Credentials for the FHIR server that INPUT is.
+    pub credentials: Credentials,
+    /// How buckets are reached and written.
+    pub store: StoreOptions,
+    /// What to export, where INPUT is a FHIR server.
+    pub export: Settings,
+}
+
+impl EtlConfig {
+    /// The defaults.
+    pub fn new(input: &str, output: &str, phi: &str) -> Self {
+        Self {
+            input: input.to_owned(),
+            output: output.to_owned(),
+            phi: phi.to_owned(),
+            output_format: vec![OutputFormat::Deltalake],
+            task: Vec::new(),
+            exclude_resources: Vec::new(),
+            allow_missing_resources: false,
+            batch_size: 100_000,
+            errors_to: None,
+            comment: String::new(),
+            export_group: None,
+            export_timestamp: None,
+            no_table_optimization: false,
+            fhir_url: None,
+            work_dir: None,
+            new_codebook: false,
+            strict: false,
+            threads: budget().threads,
+            credentials: Credentials::default(),
+            store: StoreOptions::default(),
+            export: Settings::default(),
+        }
+    }
+}
