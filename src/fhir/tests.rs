@@ -4,7 +4,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::*;
-use crate::needs::shared;
+use crate::needs::{need, shared};
 
 fn element(of: &str, name: &str) -> &'static Element {
     let found = type_named(of).unwrap_or_else(|| panic!("no type {of}"));
@@ -223,7 +223,7 @@ fn compare(of: &Type, schema: &Value, column: bool, at: &str, wrong: &mut Vec<St
 
 #[test]
 fn empty_tables_have_a_column_for_each_element() {
-    let Some(folder) = shared("golden/synthea-10/schema/empty") else { return };
+    let folder = need!(shared("golden/synthea-10/schema/empty"));
     let mut wrong = Vec::new();
     let mut tables = 0;
     for file in fs::read_dir(folder).unwrap() {
@@ -240,7 +240,7 @@ fn empty_tables_have_a_column_for_each_element() {
 
 #[test]
 fn the_allow_list_names_elements_of_r4() {
-    let Some(file) = shared("spec/deid-elements.csv") else { return };
+    let file = need!(shared("spec/deid-elements.csv"));
     let mut rows = csv::Reader::from_path(file).unwrap();
     let mut unknown = Vec::new();
     let mut known = 0;

@@ -5,13 +5,14 @@ use std::fs;
 use cumulus_etl::store::Folder;
 use serde_json::{Value, json};
 
+use crate::needs::need;
 use crate::s3::SECRET;
 use crate::stores::{Bucket, GROUP, Ground, ended, export, program};
 use crate::support::{end, patient};
 
 #[test]
 fn requests_speak_of_kms_only_when_asked_to() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     let row = patient("a", "male");
     bucket.load(export(&[("p.ndjson", &[row])]).path());
     let written = |log: &Value| -> Vec<Value> {
@@ -41,7 +42,7 @@ fn requests_speak_of_kms_only_when_asked_to() {
 
 #[test]
 fn a_table_takes_few_requests() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
     let requests = || -> Vec<String> {
         bucket.server.order("log");
@@ -65,7 +66,7 @@ fn a_table_takes_few_requests() {
 
 #[test]
 fn errors_say_what_to_do_and_no_secret() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
     for (answer, code, phrase) in [
         ("GET 404 NoSuchBucket", 54, "there is no bucket 's3://input'"),
@@ -101,7 +102,7 @@ fn errors_say_what_to_do_and_no_secret() {
 
 #[test]
 fn credentials_come_from_profiles_too() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
     let aws = bucket.home.path().join(".aws");
     fs::create_dir(&aws).unwrap();
@@ -129,7 +130,7 @@ fn credentials_come_from_profiles_too() {
 
 #[test]
 fn public_buckets_requester_pays_and_checksums_are_asked_for_by_variables() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
     let run = |variable: (&str, &str)| -> Vec<Value> {
         bucket.server.order("log");
@@ -155,7 +156,7 @@ fn public_buckets_requester_pays_and_checksums_are_asked_for_by_variables() {
 
 #[test]
 fn a_server_without_conditional_writes_is_refused_before_anything_is_written() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
     bucket.server.order("ignore-conditions");
     let message = bucket.run("deltalake").unwrap_err();
@@ -168,7 +169,7 @@ fn a_server_without_conditional_writes_is_refused_before_anything_is_written() {
 
 #[test]
 fn a_check_of_buckets_leaves_nothing_there() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
     ended(end(bucket.job().arg("--check"))).unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -185,7 +186,7 @@ fn a_check_of_buckets_leaves_nothing_there() {
 
 #[test]
 fn a_check_without_the_right_credentials_says_where_and_what_to_do() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     bucket.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
     bucket.run("deltalake").unwrap();
     let objects = || {

@@ -11,6 +11,7 @@ use cumulus_etl::store::UNFINISHED;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::needs::need;
 use crate::s3::S3;
 use crate::support::{OF_OTHERS, Site, children, deletes, end, json_file, read_table, resource};
 
@@ -281,7 +282,7 @@ fn a_signal_amid_writing_takes_back_what_was_begun() {
 
 #[test]
 fn a_signal_amid_an_upload_leaves_the_bucket_as_it_was() {
-    let Some(server) = S3::start() else { return };
+    let server = need!(S3::start());
     let site = Site::new();
     long_rows(&site);
     server.order(&format!("load input {}", site.arg("in")));

@@ -12,7 +12,7 @@ use cumulus_etl::study::StudyName;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Rows, Start};
 
-use crate::needs;
+use crate::needs::{self, need};
 use crate::support::Site;
 
 /// A study's name.
@@ -140,8 +140,8 @@ fn constructs_run_as_documented() {
 /// words.
 #[test]
 fn constructs_of_the_specification_run_or_are_refused_in_words() {
-    let Some(list) = needs::shared("spec/datafusion-sql-constructs.csv") else { return };
-    let Some(rows) = needs::shared("golden/synthea-10/etl") else { return };
+    let list = need!(needs::shared("spec/datafusion-sql-constructs.csv"));
+    let rows = need!(needs::shared("golden/synthea-10/etl"));
     let site = Site::new();
     for name in ["condition", "observation", "encounter", "diagnosticreport"] {
         let file = format!("{name}.ndjson.gz");

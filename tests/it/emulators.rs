@@ -25,7 +25,7 @@ use object_store::path::Path as StorePath;
 use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
 use sha2::Sha256;
 
-use crate::needs::{self, Need};
+use crate::needs::{self, Need, Needed, need};
 use crate::proxy::{Behaviour, FAULTS, serve};
 use crate::s3::SECRET;
 use crate::stores::{Found, GROUP, Ground, conformance, ended, export, program, replacement};
@@ -150,17 +150,17 @@ fn silent(command: &mut Command) -> &mut Command {
 }
 
 /// Tries some times: another test may have taken one of the ports that were free.
-fn seaweed() -> Option<Emulator> {
+fn seaweed() -> Needed<Emulator> {
     for _ in 0..5 {
         let mut server = begin_seaweed()?;
         if server.answers() {
-            return Some(server);
+            return Ok(server);
         }
     }
     panic!("SeaweedFS ends at once");
 }
 
-fn begin_seaweed() -> Option<Emulator> {
+fn begin_seaweed() -> Needed<Emulator> {
     let weed = needs::python()?.with_file_name("weed");
     if !weed.exists() {
         let missing = "beside the Python that CUMULUS_TEST_PYTHON names is no `weed`";
@@ -218,7 +218,7 @@ fn begin_seaweed() -> Option<Emulator> {
         ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
         ("CUMULUS_ETL_S3_ENDPOINT", endpoint),
     ];
-    Some(begin(Box::new(start), "s3", variables, stores, data))
+    Ok(begin(Box::new(start), "s3", variables, stores, data))
 }
 
 fn begin(
@@ -253,7 +253,7 @@ fn ask(request: impl Fn() -> reqwest::RequestBuilder) {
     panic!("the server does not answer");
 }
 
-fn azurite() -> Option<Emulator> {
+fn azurite() -> Needed<Emulator> {
     let azurite = needs::azurite()?;
     let data = tempfile::tempdir().unwrap();
     let [port] = ports::<1>();
@@ -301,12 +301,12 @@ fn azurite() -> Option<Emulator> {
                 .header("Authorization", format!("SharedKey {account}:{signature}"))
         });
     }
-    Some(emulator)
+    Ok(emulator)
 }
 
 #[test]
 fn tables_are_right_in_seaweedfs() {
-    let Some(mut server) = seaweed() else { return };
+    let mut server = need!(seaweed());
     conformance(&server);
     let before = Found::of(&server).patients();
     server.restart();
@@ -317,7 +317,7 @@ fn tables_are_right_in_seaweedfs() {
 
 #[test]
 fn wrong_keys_are_refused_by_a_server_that_checks_them() {
-    let Some(mut server) = seaweed() else { return };
+    let mut server = need!(seaweed());
     server.load(export(&[("p.ndjson", &[patient("a", "male")])]).path());
     server.run("deltalake").unwrap();
     let before = Found::of(&server).patients();
@@ -339,20 +339,20 @@ fn wrong_keys_are_refused_by_a_server_that_checks_them() {
 
 #[test]
 fn tables_are_right_in_azurite() {
-    let Some(server) = azurite() else { return };
+    let server = need!(azurite());
     conformance(&server);
 }
 
 #[test]
 fn plain_formats_are_replaced_in_seaweedfs() {
-    let Some(server) = seaweed() else { return };
+    let server = need!(seaweed());
     replacement(&server, "parquet");
 }
 
 /// Each way of failing, of reads and of writes, of small objects and of those in parts.
 #[test]
 fn a_run_gets_through_faults_of_every_kind() {
-    let Some(mut server) = seaweed() else { return };
+    let mut server = need!(seaweed());
     let rows: Vec<_> = (0..3000).map(|n| patient(&format!("p{n}"), "female")).collect();
     // Rejected rows: more than one part of them.
     let broken = serde_json::json!({"resourceType": "Patient", "note": "x".repeat(1 << 20)});

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::lake::{self, FORMATS, program, succeed};
-use crate::needs;
+use crate::needs::{self, Needed, need};
 
 /// The goldens, and our run of their export.
 struct Goldens {
@@ -25,18 +25,18 @@ struct Goldens {
 
 /// The folder with the reference data, if there is one.
 #[track_caller]
-pub fn shared() -> Option<PathBuf> {
+pub fn shared() -> Needed<PathBuf> {
     let golden = needs::shared("golden/synthea-10")?;
-    Some(golden.ancestors().nth(2).unwrap().to_owned())
+    Ok(golden.ancestors().nth(2).unwrap().to_owned())
 }
 
 /// The run of the goldens' export in all formats: one for the tests that are under way.
-fn goldens() -> Option<Arc<Goldens>> {
+fn goldens() -> Needed<Arc<Goldens>> {
     static CURRENT: Mutex<Weak<Goldens>> = Mutex::new(Weak::new());
     let shared = shared()?;
     let mut current = CURRENT.lock().unwrap_or_else(|e| e.into_inner());
     if let Some(goldens) = current.upgrade() {
-        return Some(goldens);
+        return Ok(goldens);
     }
     let folder = shared.join("golden/synthea-10");
     let run = tempfile::tempdir().unwrap();
@@ -49,7 +49,7 @@ fn goldens() -> Option<Arc<Goldens>> {
     succeed(program().args(formats).args([&input, &output, &phi]));
     let goldens = Arc::new(Goldens { folder, run });
     *current = Arc::downgrade(&goldens);
-    Some(goldens)
+    Ok(goldens)
 }
 
 impl Goldens {
@@ -100,7 +100,7 @@ fn assert_same_rows(name: &str, ours: &BTreeMap<String, Value>, other: &BTreeMap
 
 #[test]
 fn rows_equal_those_of_cumulus_etl() {
-    let Some(goldens) = goldens() else { return };
+    let goldens = need!(goldens());
     for table in goldens.tables() {
         let rows = lake::rows(&goldens.table("ndjson", &table), "ndjson", &Value::Null);
         let count = rows.len();
@@ -112,7 +112,7 @@ fn rows_equal_those_of_cumulus_etl() {
 
 #[test]
 fn every_format_holds_the_same_rows() {
-    let Some(goldens) = goldens() else { return };
+    let goldens = need!(goldens());
     for table in goldens.tables() {
         let golden = by_id(goldens.golden_rows(&table));
         let schema = lake::schema(&goldens.table("parquet", &table), "parquet");
@@ -126,7 +126,7 @@ fn every_format_holds_the_same_rows() {
 
 #[test]
 fn schemas_equal_those_of_cumulus_etl() {
-    let Some(goldens) = goldens() else { return };
+    let goldens = need!(goldens());
     for table in goldens.tables() {
         let golden = golden_schema(goldens.folder.join(format!("schema/{table}.json")));
         for format in ["parquet", "deltalake"] {
@@ -138,7 +138,7 @@ fn schemas_equal_those_of_cumulus_etl() {
 
 #[test]
 fn completion_tables_equal_those_of_cumulus_etl() {
-    let Some(goldens) = goldens() else { return };
+    let goldens = need!(goldens());
     // They say who wrote them, and when.
     let comparable = |mut row: Value| {
         for name in ["etl_version", "etl_time"] {
@@ -174,7 +174,7 @@ fn completion_tables_equal_those_of_cumulus_etl() {
 
 #[test]
 fn the_id_mapping_is_that_of_the_goldens() {
-    let Some(goldens) = goldens() else { return };
+    let goldens = need!(goldens());
     let path = goldens.run.path().join("phi/codebook-cached-mappings.json");
     let mapping: Value = serde_json::from_reader(File::open(path).unwrap()).unwrap();
     for (resource_type, table) in [("Patient", "patient"), ("Encounter", "encounter")] {
@@ -187,7 +187,7 @@ fn the_id_mapping_is_that_of_the_goldens() {
 
 #[test]
 fn empty_tables_have_the_schemas_of_cumulus_etl() {
-    let Some(shared) = shared() else { return };
+    let shared = need!(shared());
     let folder = shared.join("golden/synthea-10/schema/empty");
     let output = tempfile::tempdir().unwrap();
     let formats = ["init", "--output-format", "parquet,deltalake"];

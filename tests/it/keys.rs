@@ -16,7 +16,7 @@ use cumulus_etl::store::block_on;
 use serde_json::{Value, json};
 
 use crate::loopback::{Answer, Server};
-use crate::needs;
+use crate::needs::{self, need};
 use crate::support::{Ended, Site, end};
 
 fn keys(site: &Site, arguments: &[&str]) -> Ended {
@@ -214,7 +214,7 @@ fn check_with_others(site: &Site, key: &Path, alg: &str, kid: Option<&str>) {
     site.file("shown.jwks", &ended.out);
     assert_eq!(only_key(&ended.out)["alg"], alg);
     let (assertion, server) = assertion(key.to_str().unwrap());
-    if let Some(python) = needs::python() {
+    if let Ok(python) = needs::python() {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/jose.py");
         let mut command = Command::new(python);
         let ended = end(command.arg(script).arg(site.path("shown.jwks")).arg(&assertion));
@@ -222,7 +222,7 @@ fn check_with_others(site: &Site, key: &Path, alg: &str, kid: Option<&str>) {
         let found: Value = serde_json::from_str(&ended.out).unwrap();
         check(&found["header"], &found["claims"], alg, kid, &server);
     }
-    if needs::jose().is_some() {
+    if needs::jose().is_ok() {
         let verify = ["jws", "ver", "-i", "-", "-k", &site.arg("shown.jwks"), "-O", "-"];
         let mut child = Command::new("jose")
             .args(verify)
@@ -265,7 +265,7 @@ fn other_libraries_accept_what_new_keys_sign() {
 
 #[test]
 fn keys_of_other_tools_sign_as_well() {
-    let Some(()) = needs::jose() else { return };
+    need!(needs::jose());
     for alg in ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"] {
         let site = Site::new();
         // As a key by itself, and in a set (-s).
@@ -283,7 +283,7 @@ fn keys_of_other_tools_sign_as_well() {
 
 #[test]
 fn keys_in_pem_sign_as_well() {
-    let Some(()) = needs::openssl() else { return };
+    need!(needs::openssl());
     let site = Site::new();
     let openssl = |line: &str, name: &str| -> PathBuf {
         let arguments = line.split(' ');

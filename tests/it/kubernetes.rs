@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use cumulus_etl::cli::{ENV_PREFIX, ETL_KEYS};
 use serde_json::{Value, json};
 
-use crate::needs;
+use crate::needs::{self, Needed, need};
 use crate::s3::S3;
 use crate::support::{Site, children, deletes, end, json_file, json_lines, read_table, resource};
 
@@ -20,8 +20,8 @@ const NOT_FINAL: [u8; 7] = [0, 16, 19, 35, 70, 130, 143];
 /// The codes from here on are of other commands, but for this one.
 const REJECTED: u8 = 71;
 
-/// All objects with the file that they are in; `None` where there is no Python to read them.
-fn objects() -> Option<Vec<(String, Value)>> {
+/// All objects with the file that they are in, where there is a Python to read them.
+fn objects() -> Needed<Vec<(String, Value)>> {
     let python = needs::python()?;
     let root = Path::new(ROOT);
     let mut command = Command::new(python);
@@ -32,7 +32,7 @@ fn objects() -> Option<Vec<(String, Value)>> {
         let line: Value = serde_json::from_str(line).unwrap();
         (line["file"].as_str().unwrap().to_owned(), line["object"].clone())
     });
-    Some(objects.collect())
+    Ok(objects.collect())
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
@@ -76,7 +76,7 @@ fn pod_specs(objects: &[(String, Value)]) -> Vec<(&str, &Value)> {
 #[test]
 fn a_job_that_hangs_does_not_keep_the_next_one_from_beginning() {
     const WEEK: u64 = 7 * 24 * 60 * 60;
-    let Some(objects) = objects() else { return };
+    let objects = need!(objects());
     let mut found = 0;
     for (file, object) in objects.iter().filter(|(_, object)| object["kind"] == "CronJob") {
         assert_eq!(object["spec"]["concurrencyPolicy"], "Forbid", "{file}");
@@ -90,7 +90,7 @@ fn a_job_that_hangs_does_not_keep_the_next_one_from_beginning() {
 
 #[test]
 fn pods_run_as_nobody_in_particular_with_nothing_to_write_to() {
-    let Some(objects) = objects() else { return };
+    let objects = need!(objects());
     assert_eq!(jobs(&objects).len(), 4);
     for (file, job) in jobs(&objects) {
         assert_eq!(job["template"]["spec"]["restartPolicy"], "Never", "{file}");
@@ -123,7 +123,7 @@ fn pods_run_as_nobody_in_particular_with_nothing_to_write_to() {
 /// Nobody but the cluster's own pods reaches its ports, and its names lead to each other.
 #[test]
 fn a_cluster_is_closed_to_others() {
-    let Some(objects) = objects() else { return };
+    let objects = need!(objects());
     let part = json!({"app.kubernetes.io/part-of": "cumulus-ballista"});
     let of_kind = |kind: &'static str| objects.iter().filter(move |(_, o)| o["kind"] == kind);
     let (_, policy) = of_kind("NetworkPolicy").next().unwrap();
@@ -172,7 +172,7 @@ fn a_cluster_is_closed_to_others() {
 
 #[test]
 fn what_manifests_refer_to_is_there() {
-    let Some(objects) = objects() else { return };
+    let objects = need!(objects());
     for (file, pod) in pod_specs(&objects) {
         assert!(names(&objects, "ServiceAccount").contains(text(&pod["serviceAccountName"])));
         let container = &pod["containers"][0];
@@ -263,7 +263,7 @@ fn a_row_that_is_rejected_fails_no_job_of_the_examples() {
 
 #[test]
 fn manifests_name_settings_that_exist() {
-    let Some(objects) = objects() else { return };
+    let objects = need!(objects());
     let known: BTreeSet<String> = ETL_KEYS
         .iter()
         .map(|key| format!("{ENV_PREFIX}{}", key.to_uppercase().replace('-', "_")))
@@ -296,7 +296,7 @@ fn manifests_name_settings_that_exist() {
 
 #[test]
 fn jobs_are_not_tried_again_where_that_cannot_help() {
-    let Some(objects) = objects() else { return };
+    let objects = need!(objects());
     let source = fs::read_to_string(Path::new(ROOT).join("src/error.rs")).unwrap();
     let (_, variants) = source.split_once("pub enum Exit {").unwrap();
     let codes = variants.split("\n}").next().unwrap().lines();
@@ -347,7 +347,7 @@ fn pods(objects: &[(String, Value)]) -> Vec<Pod> {
 
 #[test]
 fn the_split_job_makes_each_table_once() {
-    let Some(objects) = objects() else { return };
+    let objects = need!(objects());
     let site = Site::new();
     let listed = end(site.command().args(["--task", "help"])).err;
     let all: Vec<_> = listed.lines().filter_map(|line| line.strip_prefix("  ")).collect();
@@ -551,7 +551,7 @@ fn mapping(phi: &Path) -> Value {
 /// Runs the pods of the split job at the same time, from the first run on, and one process that
 /// does all; both must come to the same.
 fn split_equals_whole(ground: &dyn Ground, runs: usize) {
-    let Some(objects) = objects() else { return };
+    let objects = need!(objects());
     let pods = pods(&objects);
     for generation in 0..runs {
         export(ground.site(), generation);
@@ -600,6 +600,6 @@ fn the_split_job_is_safe_on_a_disk() {
 
 #[test]
 fn the_split_job_is_safe_in_buckets() {
-    let Some(server) = S3::start() else { return };
+    let server = need!(S3::start());
     split_equals_whole(&Bucket(Site::new(), server), 1);
 }

@@ -6,15 +6,15 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::needs::{self, Need};
+use crate::needs::{self, Need, Needed, need};
 use crate::support::{PROGRAM, Site, end, resource};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// What `scripts/with-memory-limit` ends with where no cgroup can be made.
 const IMPOSSIBLE: i32 = 77;
 
-/// The main job with so many MiB; `None` where memory cannot be limited.
-fn run(site: &Site, mib: u64, options: &[&str]) -> Option<String> {
+/// The main job with so many MiB, where memory can be limited.
+fn run(site: &Site, mib: u64, options: &[&str]) -> Needed<String> {
     let mut job = site.command_of(&Path::new(ROOT).join("scripts/with-memory-limit"));
     job.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     job.args([&mib.to_string(), PROGRAM, "in", "out", "phi", "--export-group=g"]);
@@ -24,7 +24,7 @@ fn run(site: &Site, mib: u64, options: &[&str]) -> Option<String> {
         return needs::skip(Need::Memory, ended.err.trim());
     }
     assert_eq!(ended.code, Some(0), "{}", ended.err);
-    Some(ended.err)
+    Ok(ended.err)
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn an_input_larger_than_the_memory_goes_through() {
         let text = json!({"text": {"div": "x".repeat(24 << 20)}, "gender": "other"});
         writeln!(file, "{}", resource("Patient", &format!("long-{n}"), text)).unwrap();
     }
-    let Some(said) = run(&site, MIB, &["--threads=16"]) else { return };
+    let said = need!(run(&site, MIB, &["--threads=16"]));
     let limited = format!("memory is limited to {MIB} MiB by a cgroup: 2 threads instead of 16");
     assert!(said.contains(&limited), "{said}");
     assert!(said.contains(&format!("{MIB} MiB by a cgroup: 2 threads, ")), "{said}");

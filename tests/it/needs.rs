@@ -1,6 +1,7 @@
 //! What tests need that a machine may lack, and what becomes of tests without it.
 //!
-//! A test asks here for what it needs, and returns where it gets `None`. The skip is recorded: a
+//! A test asks here for what it needs, by `need!`, which returns where the need is not supplied. Only
+//! [`skip`] makes the [`Skipped`] that `need!` returns for, so no test returns early without a record: a
 //! line in the file that `CUMULUS_TEST_SKIPS` names, or else on standard error, past the test
 //! runner's capture. Where `CUMULUS_TEST_REQUIRE` lists the need (`python,jose`, or `all`), the
 //! test fails instead and says what is missing. Unit tests share this file (see `src/lib.rs`).
@@ -79,12 +80,31 @@ impl Need {
     }
 }
 
-/// Skips the calling test, as it lacks what it needs: records why, and gives `None`. `missing` says
-/// what is missing and how to supply it, in one line.
+/// The proof that a skip was recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Skipped(());
+
+/// What a test needs, or the proof that its skip was recorded.
+pub type Needed<T> = Result<T, Skipped>;
+
+/// Evaluates to what a test needs; where that is lacking, the test's skip was recorded, and it returns.
+macro_rules! need {
+    ($needed:expr) => {
+        match $needed {
+            Ok(supplied) => supplied,
+            Err($crate::needs::Skipped { .. }) => return,
+        }
+    };
+}
+#[allow(unused_imports, reason = "not all test binaries have tests with needs")]
+pub(crate) use need;
+
+/// Skips the calling test, as it lacks what it needs, and records why. `missing` says what is missing
+/// and how to supply it, in one line.
 ///
 /// Panics where `CUMULUS_TEST_REQUIRE` lists the need.
 #[track_caller]
-pub fn skip<T>(need: Need, missing: &str) -> Option<T> {
+pub fn skip<T>(need: Need, missing: &str) -> Needed<T> {
     let test = test_name();
     let required = std::env::var("CUMULUS_TEST_REQUIRE").unwrap_or_default();
     if is_required(&required, need).unwrap_or_else(|error| panic!("{error}")) {
@@ -103,7 +123,7 @@ pub fn skip<T>(need: Need, missing: &str) -> Option<T> {
             let _ = io::stderr().write_all(line.as_bytes());
         }
     }
-    None
+    Err(Skipped(()))
 }
 
 /// The running test: threads of the test runner have its name.
@@ -140,9 +160,9 @@ fn variable(name: &str) -> Option<PathBuf> {
 
 /// The path in a variable, if something is there.
 #[track_caller]
-fn named_by(name: &str, need: Need, what: &str) -> Option<PathBuf> {
+fn named_by(name: &str, need: Need, what: &str) -> Needed<PathBuf> {
     match variable(name) {
-        Some(path) if path.exists() => Some(path),
+        Some(path) if path.exists() => Ok(path),
         Some(path) => skip(need, &format!("{name} names '{}', which is not there", path.display())),
         None => skip(need, &format!("{name} does not name {what}")),
     }
@@ -150,32 +170,32 @@ fn named_by(name: &str, need: Need, what: &str) -> Option<PathBuf> {
 
 /// The Python of `.ci/run`.
 #[track_caller]
-pub fn python() -> Option<PathBuf> {
+pub fn python() -> Needed<PathBuf> {
     let what = "a Python with the packages that .ci/run installs";
     named_by("CUMULUS_TEST_PYTHON", Need::Python, what)
 }
 
 /// The program `azurite-blob`.
 #[track_caller]
-pub fn azurite() -> Option<PathBuf> {
+pub fn azurite() -> Needed<PathBuf> {
     named_by("CUMULUS_TEST_AZURITE", Need::Azurite, "the program azurite-blob (npm's azurite)")
 }
 
 /// A program that `cargo build --release --features ballista` has made.
 #[track_caller]
-pub fn release() -> Option<PathBuf> {
+pub fn release() -> Needed<PathBuf> {
     named_by("CUMULUS_TEST_RELEASE", Need::Release, "a release build")
 }
 
 /// A former release of this program.
 #[track_caller]
-pub fn former() -> Option<PathBuf> {
+pub fn former() -> Needed<PathBuf> {
     named_by("CUMULUS_TEST_FORMER", Need::Former, "a former release of the program")
 }
 
 /// The program of Cumulus ETL.
 #[track_caller]
-pub fn predecessor() -> Option<PathBuf> {
+pub fn predecessor() -> Needed<PathBuf> {
     let what = "the program of Cumulus ETL (bin/cumulus-etl of an environment with its package)";
     named_by("CUMULUS_TEST_PREDECESSOR", Need::Predecessor, what)
 }
@@ -183,7 +203,7 @@ pub fn predecessor() -> Option<PathBuf> {
 /// The program of Cumulus ETL, if its Spark has what it needs for Delta tables: it fetches that from
 /// Maven when it first writes one.
 #[track_caller]
-pub fn predecessor_with_spark() -> Option<PathBuf> {
+pub fn predecessor_with_spark() -> Needed<PathBuf> {
     let program = predecessor()?;
     let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
     let begins = |entry: &std::fs::DirEntry, with: &str| {
@@ -196,14 +216,14 @@ pub fn predecessor_with_spark() -> Option<PathBuf> {
     });
     let missing = "Delta's packages for Spark are not in ~/.ivy2*/jars (Cumulus ETL fetches them from \
                    Maven)";
-    if has_packages { Some(program) } else { skip(Need::Spark, missing) }
+    if has_packages { Ok(program) } else { skip(Need::Spark, missing) }
 }
 
 /// Whether there is a Docker engine, as `tests/container/with-docker` says.
 #[track_caller]
-pub fn docker() -> Option<()> {
+pub fn docker() -> Needed<()> {
     if std::env::var("CUMULUS_TEST_DOCKER").is_ok_and(|value| value == "1") {
-        return Some(());
+        return Ok(());
     }
     skip(
         Need::Docker,
@@ -213,32 +233,32 @@ pub fn docker() -> Option<()> {
 
 /// Whether a test may run programs as another user.
 #[track_caller]
-pub fn root() -> Option<()> {
+pub fn root() -> Needed<()> {
     let user = std::fs::metadata("/proc/self").ok().map(|own| own.uid());
     if user == Some(0) {
-        return Some(());
+        return Ok(());
     }
     skip(Need::Root, "only root can run a program as another user")
 }
 
 /// Whether the command `jose` can be run.
 #[track_caller]
-pub fn jose() -> Option<()> {
+pub fn jose() -> Needed<()> {
     command("jose", Need::Jose)
 }
 
 /// Whether the command `openssl` can be run.
 #[track_caller]
-pub fn openssl() -> Option<()> {
+pub fn openssl() -> Needed<()> {
     command("openssl", Need::Openssl)
 }
 
 #[track_caller]
-fn command(name: &str, need: Need) -> Option<()> {
+fn command(name: &str, need: Need) -> Needed<()> {
     let mut command = Command::new(name);
     command.arg("--help").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     match command.status() {
-        Ok(_) => Some(()),
+        Ok(_) => Ok(()),
         Err(_) => skip(need, &format!("the command '{name}' is not installed")),
     }
 }
@@ -246,7 +266,7 @@ fn command(name: &str, need: Need) -> Option<()> {
 /// A file or folder of the reference data: in the folder that `CUMULUS_TEST_SHARED` names, or else
 /// in a folder `shared` beside the project or beside a folder around it.
 #[track_caller]
-pub fn shared(path: &str) -> Option<PathBuf> {
+pub fn shared(path: &str) -> Needed<PathBuf> {
     let found = match variable("CUMULUS_TEST_SHARED") {
         Some(folder) => Some(folder.join(path)).filter(|found| found.exists()),
         None => {
@@ -255,7 +275,10 @@ pub fn shared(path: &str) -> Option<PathBuf> {
         }
     };
     let missing = || format!("there is no shared/{path} (CUMULUS_TEST_SHARED names the folder)");
-    found.or_else(|| skip(Need::Shared, &missing()))
+    match found {
+        Some(found) => Ok(found),
+        None => skip(Need::Shared, &missing()),
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::bulk::server::{Content, Server};
-use crate::needs::{self, Need};
+use crate::needs::{self, Need, Needed, need};
 use crate::support::{Ended, PROGRAM, Site, children, end, patient, resource};
 
 const FULL: &str = "No space left on device";
@@ -176,13 +176,13 @@ fn folders_that_cannot_be_written_are_named() {
 struct Small<'a>(&'a Path);
 
 impl<'a> Small<'a> {
-    fn mount(path: &'a Path, size: &str) -> Option<Self> {
+    fn mount(path: &'a Path, size: &str) -> Needed<Self> {
         fs::create_dir_all(path).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(path);
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         match mounted {
-            true => Some(Self(path)),
+            true => Ok(Self(path)),
             false => needs::skip(Need::Mounts, "this process may not mount file systems"),
         }
     }
@@ -208,7 +208,7 @@ struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
-    fn mount(disk: &'a Path) -> Option<Self> {
+    fn mount(disk: &'a Path) -> Needed<Self> {
         let _disk = Small::mount(disk, "size=64m")?;
         let [up, work, root] = ["up", "work", "root"].map(|name| disk.join(name));
         [&up, &work, &root].iter().for_each(|folder| fs::create_dir(folder).unwrap());
@@ -223,7 +223,7 @@ impl<'a> Layers<'a> {
         assert!(mounted(
             Command::new("mount").args(["-t", "proc", "proc"]).arg(layers.root.join("proc"))
         ));
-        Some(layers)
+        Ok(layers)
     }
 
     /// The main job in there, with nothing in its environment.
@@ -247,7 +247,7 @@ impl Drop for Layers<'_> {
 fn no_codebook_begins_on_a_containers_own_file_system() {
     let site = Site::new();
     let disk = site.path("disk");
-    let Some(container) = Layers::mount(&disk) else { return };
+    let container = need!(Layers::mount(&disk));
     let inside = |name: &str| container.root.join(name);
     fs::create_dir(inside("in")).unwrap();
     fs::write(inside("in/p.ndjson"), format!("{}\n", patient("p", "x"))).unwrap();
@@ -261,7 +261,7 @@ fn no_codebook_begins_on_a_containers_own_file_system() {
     }
     // What is mounted there stays.
     let mounted = inside("mounted");
-    let Some(_mounted) = Small::mount(&mounted, "size=8m") else { return };
+    let _mounted = need!(Small::mount(&mounted, "size=8m"));
     let ended = container.run(&["/in", "/mounted/out", "/mounted/phi"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     for part in ["new codebook", "Back up", "in memory"] {
@@ -288,8 +288,7 @@ fn a_folder_that_is_mounted_twice_is_one_folder() {
     [&one, &two].iter().for_each(|folder| fs::create_dir(folder).unwrap());
     let bound = Command::new("mount").arg("--bind").args([&one, &two]).output();
     if !bound.is_ok_and(|output| output.status.success()) {
-        needs::skip::<()>(Need::Mounts, "this process may not mount folders");
-        return;
+        need!(needs::skip::<()>(Need::Mounts, "this process may not mount folders"));
     }
     let _bound = Small(&two);
     for places in [
@@ -322,7 +321,7 @@ fn a_full_disk_leaves_the_tables_as_they_were() {
     {
         let site = site();
         let path = site.path(full);
-        let Some(_mounted) = Small::mount(&path, "size=2m") else { return };
+        let _mounted = need!(Small::mount(&path, "size=2m"));
         let option = format!("--output-format={format}");
         site.run(&[&option]);
         let before = site.table("out", format, "patient");
@@ -349,7 +348,7 @@ fn a_full_work_folder_is_named_and_emptied() {
     site.run(&[]);
     let before = site.table("out", "deltalake", "patient");
     let spill = site.path("spill");
-    let Some(mounted) = Small::mount(&spill, "size=1m") else { return };
+    let mounted = need!(Small::mount(&spill, "size=1m"));
     // More new IDs than are held in memory.
     let row = |n: u32| format!("{{\"resourceType\":\"Patient\",\"id\":\"secret-{n}\"}}\n");
     site.input("q.ndjson", (0..120_000).map(row).collect::<String>());
@@ -400,7 +399,7 @@ fn an_export_to_a_full_disk_goes_on_once_there_is_room() {
         };
         let site = Site::new();
         let kept = site.path("kept");
-        let Some(mounted) = Small::mount(&kept, "size=1m") else { return };
+        let mounted = need!(Small::mount(&kept, "size=1m"));
         let begun = server.kickoffs();
         let ended = run(&site, "kept");
         assert_eq!(ended.code, Some(70), "{}", ended.err);
@@ -428,7 +427,7 @@ fn read_only_mounts_are_named_and_change_nothing() {
     for (folder, format) in [("out", "deltalake"), ("out", "csv"), ("phi", "deltalake")] {
         let site = site();
         let path = site.path(folder);
-        let Some(mounted) = Small::mount(&path, "size=16m") else { return };
+        let mounted = need!(Small::mount(&path, "size=16m"));
         let format_option = format!("--output-format={format}");
         site.run(&[&format_option]);
         site.rows("q.ndjson", &[patient("q", "secret-gender")]);
@@ -481,8 +480,8 @@ fn a_study_whose_disk_is_full_stays_as_it_was() {
     let export = || command(&["export", "-t", "s", "-s", "study"], &["shared"]);
     let rows = || command(&["sql", "SELECT count(*) AS n FROM s__a"], &["--format=csv"]).out;
     let (db, shared) = (site.path("db"), site.path("shared"));
-    let Some(_db) = Small::mount(&db, "size=4m") else { return };
-    let Some(shared_disk) = Small::mount(&shared, "size=256k") else { return };
+    let _db = need!(Small::mount(&db, "size=4m"));
+    let shared_disk = need!(Small::mount(&shared, "size=256k"));
     study(&site, 1);
     assert_eq!((build().code, export().code), (Some(0), Some(0)));
     let before = site.listing("shared");
@@ -505,7 +504,7 @@ fn a_study_whose_disk_is_full_stays_as_it_was() {
     assert_eq!(export().code, Some(0));
     // What a query needs beside memory.
     let spill = site.path("spill");
-    let Some(_spill) = Small::mount(&spill, "size=1m") else { return };
+    let _spill = need!(Small::mount(&spill, "size=1m"));
     let sql = "SELECT concat(CAST(a.x AS varchar), '-', CAST(b.x AS varchar)) AS y FROM s__a AS a \
                CROSS JOIN s__a AS b WHERE b.x % 1000 < 2 ORDER BY 1";
     let options = ["--memory-limit=64", "--work-dir=spill", "--format=csv"];

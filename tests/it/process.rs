@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 
 use crate::bulk::server::{Content, Server};
-use crate::needs;
+use crate::needs::{self, Needed, need};
 use crate::support::{Ended, PROGRAM, Site, children, end, patient, resource};
 
 /// A site that is another user's, for whom the system's limits hold, with the program where that
@@ -24,7 +24,7 @@ struct Foreign {
 impl Foreign {
     /// `user`: nobody's on this machine, and of one test only, as limits count all its processes.
     #[track_caller]
-    fn new(user: u32) -> Option<Self> {
+    fn new(user: u32) -> Needed<Self> {
         needs::root()?;
         let site = Site::new();
         let program = site.path("cumulus-etl");
@@ -32,7 +32,7 @@ impl Foreign {
         if fs::hard_link(PROGRAM, &program).is_err() {
             fs::copy(PROGRAM, &program).unwrap();
         }
-        Some(Self { site, user, program })
+        Ok(Self { site, user, program })
     }
 
     /// Has all of the site belong to the user.
@@ -108,7 +108,7 @@ fn remove(site: &Site, names: &[&str]) {
 #[test]
 fn the_main_job_ends_with_70_where_a_thread_cannot_be_had() {
     for (user, format) in [(61_001, "deltalake"), (61_002, "parquet,ndjson,csv")] {
-        let Some(foreign) = Foreign::new(user) else { return };
+        let foreign = need!(Foreign::new(user));
         rows(&foreign.site);
         let format = format!("--output-format={format}");
         let job = ["in", "out", "phi", "--export-group=g", "--threads=3", &format];
@@ -121,15 +121,15 @@ fn the_main_job_ends_with_70_where_a_thread_cannot_be_had() {
 
 #[test]
 fn demo_export_and_study_end_with_70_where_a_thread_cannot_be_had() {
-    let Some(foreign) = Foreign::new(61_003) else { return };
+    let foreign = need!(Foreign::new(61_003));
     foreign.sweep(&["demo", "dir", "--data-only", "--patients=2"], |site| remove(site, &["dir"]));
 
-    let Some(foreign) = Foreign::new(61_004) else { return };
+    let foreign = need!(Foreign::new(61_004));
     let content = Content::default().file("Patient", &[patient("p", "x"), patient("q", "x")]);
     let server = Server::start(content);
     foreign.sweep(&["export", &server.base(), "dir"], |site| remove(site, &["dir"]));
 
-    let Some(foreign) = Foreign::new(61_005) else { return };
+    let foreign = need!(Foreign::new(61_005));
     rows(&foreign.site);
     foreign.site.file(
         "studies/met/manifest.toml",
@@ -165,11 +165,11 @@ fn no_command_leaves_a_core() {
     for arguments in commands {
         let site = Site::new();
         let mut command = match &foreign {
-            Some(foreign) => {
+            Ok(foreign) => {
                 foreign.give();
                 foreign.limited(1000, arguments)
             }
-            None => {
+            Err(_) => {
                 let mut command = site.command_of(Path::new("prlimit"));
                 command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
                 command.args(["--core=unlimited:unlimited", PROGRAM]).args(arguments);
@@ -185,7 +185,7 @@ fn no_command_leaves_a_core() {
         let fields: Vec<_> = core.split_whitespace().collect();
         assert_eq!(&fields[4..6], ["0", "0"], "{arguments:?}: {core}");
         // What is of a process that is not dumpable belongs to root, whoever runs it.
-        if foreign.is_some() || !is_root() {
+        if foreign.is_ok() || !is_root() {
             let status = fs::read_to_string(process.join("status")).unwrap();
             let users = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
             assert!(!users.contains("\t0\t"), "{arguments:?}: {users}");

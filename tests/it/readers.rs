@@ -12,18 +12,18 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::lake::{self, FORMATS, program, succeed};
-use crate::needs;
+use crate::needs::{self, Needed, need};
 use crate::support::{Site, end};
 
 /// The readers, if there are any.
-fn python() -> Option<Command> {
+fn python() -> Needed<Command> {
     python_with("readers.py")
 }
 
-fn python_with(script: &str) -> Option<Command> {
+fn python_with(script: &str) -> Needed<Command> {
     let mut command = Command::new(needs::python()?);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(script));
-    Some(command)
+    Ok(command)
 }
 
 /// Compares; says what was compared, past the test runner's capture.
@@ -37,7 +37,7 @@ fn compare(readers: &mut Command) {
 
 #[test]
 fn other_readers_find_the_same_rows_in_every_format() {
-    let Some(mut python) = python() else { return };
+    let mut python = need!(python());
     let folder = tempfile::tempdir().unwrap();
     let (export, output) = (folder.path().join("export"), folder.path().join("output"));
     succeed(
@@ -109,7 +109,7 @@ fn shallow(value: &mut Value) {
 
 #[test]
 fn other_readers_find_what_several_runs_have_left() {
-    let Some(mut python) = python() else { return };
+    let mut python = need!(python());
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let arguments = ["demo", "--data-only", "--no-flaws", "--seed", "3", "--patients", "16"];
@@ -174,7 +174,7 @@ fn other_readers_find_what_several_runs_have_left() {
 
 #[test]
 fn other_readers_find_the_same_rows_in_what_is_shared() {
-    let Some(mut python) = python_with("export_readers.py") else { return };
+    let mut python = need!(python_with("export_readers.py"));
     let site = Site::new();
     crate::athena::study(&site);
     let study = |arguments: &[&str]| {

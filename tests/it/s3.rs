@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use crate::needs;
+use crate::needs::{self, Needed};
 
 /// The server, with the buckets `input`, `output` and `phi`; it ends when this is dropped.
 pub struct S3 {
@@ -24,7 +24,7 @@ pub const SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
 
 impl S3 {
     /// Starts one, if there is a Python for it.
-    pub fn start() -> Option<Self> {
+    pub fn start() -> Needed<Self> {
         let mut child = Command::new(needs::python()?)
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/s3_server.py"))
             .stdin(Stdio::piped())
@@ -39,7 +39,7 @@ impl S3 {
         for name in ["input", "output", "phi"] {
             server.order(&format!("bucket {name}"));
         }
-        Some(server)
+        Ok(server)
     }
 
     /// Gives an order, and waits for what it comes to.

@@ -112,3 +112,20 @@ fn tests_ask_for_what_they_need_in_one_place() {
     }
     assert!(wrong.is_empty(), "these belong into tests/it/needs.rs:\n{}", wrong.join("\n"));
 }
+
+/// `need!` returns for a skip that was recorded, and nothing else returns before the end.
+#[test]
+fn no_test_returns_in_silence() {
+    let mut wrong = Vec::new();
+    let of_tests = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "tests");
+    let all = ["src", "tests"].into_iter().flat_map(sources);
+    for path in all.filter(|path| path.ends_with("tests.rs") || of_tests(path)) {
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            if line.contains("else { return }") && !line.contains(".contains(") {
+                wrong.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "use `need!`, or a condition:\n{}", wrong.join("\n"));
+}

@@ -10,6 +10,7 @@ use cumulus_etl::output::OutputFormat;
 use cumulus_etl::store::Folder;
 use serde_json::{Value, json};
 
+use crate::needs::{Needed, need};
 use crate::s3::S3;
 use crate::support::{
     Ended, PROGRAM, dated, deletes, end, json_file, patient, read_table, resource,
@@ -93,8 +94,8 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    pub fn new() -> Option<Self> {
-        Some(Self { server: S3::start()?, home: tempfile::tempdir().unwrap() })
+    pub fn new() -> Needed<Self> {
+        Ok(Self { server: S3::start()?, home: tempfile::tempdir().unwrap() })
     }
 
     /// The main job on all three buckets.
@@ -276,7 +277,7 @@ fn tables_are_right_on_a_disk() {
 
 #[test]
 fn tables_are_right_in_buckets() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     conformance(&bucket);
 }
 
@@ -287,7 +288,7 @@ fn plain_formats_are_replaced_in_every_store() {
     replacement(&Memory("ndjson"), "ndjson");
     for format in ["parquet", "csv", "ndjson"] {
         replacement(&Disk(tempfile::tempdir().unwrap()), format);
-        if let Some(bucket) = Bucket::new() {
+        if let Ok(bucket) = Bucket::new() {
             replacement(&bucket, format);
         }
     }
@@ -295,7 +296,7 @@ fn plain_formats_are_replaced_in_every_store() {
 
 #[test]
 fn a_run_that_is_killed_leaves_tables_whole_and_the_next_completes_them() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     let row = |id: &str, gender| dated(id, gender, "2020-01-02T00:00:00Z");
     let first = [row("a", "female"), row("b", "female")];
     bucket.load(export(&[("p.ndjson", &first)]).path());
@@ -329,7 +330,7 @@ fn a_run_that_is_killed_leaves_tables_whole_and_the_next_completes_them() {
 
 #[test]
 fn two_first_runs_at_once_share_a_codebook_and_both_finish() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     let many = |prefix: &str| -> Vec<Value> {
         (0..50).map(|n| patient(&format!("{prefix}{n}"), "male")).collect()
     };
@@ -357,7 +358,7 @@ fn two_first_runs_at_once_share_a_codebook_and_both_finish() {
 /// Each request costs its latency: a table in a bucket must not need more of them unnoticed.
 #[test]
 fn a_run_gets_through_faults() {
-    let Some(bucket) = Bucket::new() else { return };
+    let bucket = need!(Bucket::new());
     let rows: Vec<_> = (0..2000).map(|n| patient(&format!("p{n}"), "female")).collect();
     bucket.load(export(&[("p.ndjson", &rows)]).path());
     bucket.server.order("faults 20");

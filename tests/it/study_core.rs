@@ -19,6 +19,7 @@ use cumulus_etl::study::engine::{Engine, Start};
 use flate2::read::GzDecoder;
 
 use crate::goldens::shared;
+use crate::needs::need;
 
 /// A study's name.
 fn name(text: &str) -> StudyName {
@@ -93,7 +94,7 @@ fn golden(path: &Path) -> (Vec<String>, Vec<Row>) {
 
 #[test]
 fn tables_are_those_of_cumulus_library() {
-    let Some(shared) = shared() else { return };
+    let shared = need!(shared());
     let golden_run = shared.join("golden/synthea-10");
     let root = tempfile::tempdir().unwrap();
     let input = root.path().join("in");

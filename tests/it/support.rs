@@ -318,8 +318,7 @@ pub fn children(folder: &Path) -> Vec<String> {
 }
 
 fn list(folder: &Path, prefix: &str, all: &mut BTreeMap<String, u64>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
         let entry = entry.unwrap();
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if entry.file_type().unwrap().is_dir() {

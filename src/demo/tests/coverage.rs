@@ -10,7 +10,7 @@ use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
 use super::{Export, options, usable};
 use crate::demo::{Kind, identifying_words};
-use crate::needs;
+use crate::needs::{self, need};
 
 /// The lines of an export of a few hundred patients, by type; made once for all tests.
 static LINES: LazyLock<Vec<(Kind, Vec<String>)>> = LazyLock::new(|| {
@@ -212,7 +212,7 @@ fn all_that_is_kept_occurs_and_names_no_one() {
 
 #[test]
 fn all_that_studies_read_occurs() {
-    let Some(facts) = needs::shared("spec/core-facts.json") else { return };
+    let facts = need!(needs::shared("spec/core-facts.json"));
     let facts = fs::read_to_string(facts).unwrap();
     let facts: Value = sonic_rs::from_str(&facts).unwrap();
     for (kind, lines) in LINES.iter() {

@@ -11,7 +11,7 @@ use sqlparser::parser::Parser;
 
 use super::*;
 use crate::fhir;
-use crate::needs;
+use crate::needs::{self, need};
 use crate::table::schema::{Shape, table_schema};
 
 /// All tables in order of their making: name, what is in it, columns.
@@ -89,7 +89,7 @@ fn columns_do_not_depend_on_the_data() {
 
 #[test]
 fn columns_are_those_that_studies_know() {
-    let Some(path) = needs::shared("spec/core-tables.csv") else { return };
+    let path = need!(needs::shared("spec/core-tables.csv"));
     let text = fs::read_to_string(path).unwrap();
     let mut known: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for row in csv::Reader::from_reader(text.as_bytes()).into_records() {

@@ -4,6 +4,7 @@ use super::Ground;
 use super::files::{export, export_with, fingerprint, noise, whole};
 use super::server::Mood;
 use super::store::Fault;
+use crate::needs::need;
 
 /// An export of some megabytes: its upload takes a while.
 fn large(ground: &Ground, study: &str) {
@@ -19,7 +20,7 @@ fn arrived(ground: &Ground, study: &str) -> bool {
 
 #[test]
 fn a_wrong_user_or_id_is_told_and_not_tried_again() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "wrong", None);
     export(&ground.site, "wrong2", None);
     let mut command = ground.upload(&["wrong", "wrong2"]);
@@ -37,7 +38,7 @@ fn a_wrong_user_or_id_is_told_and_not_tried_again() {
 
 #[test]
 fn a_wrong_network_has_a_code_of_its_own() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "net", None);
     for network in ["nonsense", "closed"] {
         let ended = ground.ends(ground.upload(&["net"]).args(["--network", network]), 76);
@@ -50,7 +51,7 @@ fn a_wrong_network_has_a_code_of_its_own() {
 
 #[test]
 fn a_study_that_is_being_processed_waits_and_the_others_go() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "busy", None);
     export(&ground.site, "free", None);
     ground.aggregator.is_busy_with("busy");
@@ -63,7 +64,7 @@ fn a_study_that_is_being_processed_waits_and_the_others_go() {
 
 #[test]
 fn an_expired_link_is_replaced_once_within_the_transaction() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "late", None);
     ground.aggregator.is(&[Mood::Expires(-60)]);
     ground.ends(&mut ground.upload(&["late"]), 0);
@@ -81,7 +82,7 @@ fn an_expired_link_is_replaced_once_within_the_transaction() {
 
 #[test]
 fn a_link_with_wrong_conditions_is_the_administrators_matter() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     for (study, mood, words) in [
         ("policy", Mood::OtherKey, "by the conditions of the Aggregator's own link"),
         ("forged", Mood::Forged, "by the conditions of the Aggregator's own link"),
@@ -99,7 +100,7 @@ fn a_link_with_wrong_conditions_is_the_administrators_matter() {
 
 #[test]
 fn an_upload_that_breaks_off_is_repeated_within_its_transaction() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     large(&ground, "cut");
     let slow = Fault::Answers("503 Slow Down".to_owned());
     ground.line.breaks(&[Fault::CutAfter(1 << 20), slow, Fault::HangsAfter(100_000)]);
@@ -113,7 +114,7 @@ fn an_upload_that_breaks_off_is_repeated_within_its_transaction() {
 
 #[test]
 fn a_connection_that_keeps_breaking_ends_the_run() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     large(&ground, "gone");
     export(&ground.site, "next", None);
     ground.line.breaks(&vec![Fault::CutAfter(1 << 20); 5]);
@@ -126,7 +127,7 @@ fn a_connection_that_keeps_breaking_ends_the_run() {
 
 #[test]
 fn an_answer_that_is_lost_is_no_proof_and_the_file_goes_again() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "lost", None);
     ground.line.breaks(&[Fault::AnswerLost]);
     ground.ends(&mut ground.upload(&["lost"]), 0);
@@ -146,7 +147,7 @@ fn an_answer_that_is_lost_is_no_proof_and_the_file_goes_again() {
 
 #[test]
 fn an_aggregator_in_trouble_is_asked_again() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "trouble", None);
     let trouble = [Mood::Says(502, "{\"message\": \"Bad\"}"), Mood::Says(429, "")];
     ground.aggregator.is(&trouble);
@@ -170,7 +171,7 @@ fn an_aggregator_in_trouble_is_asked_again() {
 
 #[test]
 fn what_is_no_aggregator_is_told_apart() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "else", None);
     for body in [
         "<html>Welcome</html>",

@@ -10,6 +10,7 @@ mod store;
 use std::fs;
 use std::process::Command;
 
+use crate::needs::Needed;
 use crate::support::{Ended, Site, end};
 use server::{Aggregator, ID, USER};
 use store::{Line, SECRET, Store};
@@ -24,11 +25,11 @@ struct Ground {
 
 impl Ground {
     /// One, if there is a store.
-    fn new() -> Option<Self> {
+    fn new() -> Needed<Self> {
         let store = Store::get()?;
         let line = Line::to(store);
         let aggregator = Aggregator::start(&line.url);
-        Some(Self { site: Site::new(), aggregator, line, store })
+        Ok(Self { site: Site::new(), aggregator, line, store })
     }
 
     /// `study upload` of these targets, ready to run.

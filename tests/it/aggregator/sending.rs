@@ -17,12 +17,13 @@ use super::files::{
     whole, words, zip,
 };
 use super::server::{NETWORK, USER};
+use crate::needs::need;
 use crate::s3::S3;
 use crate::support::{Ended, end, json_file};
 
 #[test]
 fn the_file_arrives_as_it_is_and_a_receipt_proves_it() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     let members = export(&ground.site, "core", Some(whole(7)));
     let ended = ground.ends(ground.upload(&["core"]).args(["--network", NETWORK]), 0);
     assert!(ended.err.contains("core: sent "), "{ended:?}");
@@ -54,7 +55,7 @@ fn the_file_arrives_as_it_is_and_a_receipt_proves_it() {
 
 #[test]
 fn a_second_receipt_keeps_the_first() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     for version in [1, 2, 3] {
         export(&ground.site, "again", Some(whole(version)));
         ground.ends(&mut ground.upload(&["again"]), 0);
@@ -70,7 +71,7 @@ fn a_second_receipt_keeps_the_first() {
 
 #[test]
 fn all_exports_go_in_one_call_unless_some_are_named() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     for study in ["one", "two", "three"] {
         export(&ground.site, study, None);
     }
@@ -88,7 +89,7 @@ fn all_exports_go_in_one_call_unless_some_are_named() {
 
 #[test]
 fn the_version_is_read_from_the_study() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     let cases = [
         (None, 0),
         (Some(whole(12)), 12),
@@ -114,7 +115,7 @@ fn the_version_is_read_from_the_study() {
 
 #[test]
 fn what_must_not_leave_stops_all_before_any_call() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "good", None);
     for (name, bytes) in [
         ("lines__patients.archive.parquet", counts()),
@@ -149,7 +150,7 @@ fn what_must_not_leave_stops_all_before_any_call() {
 
 #[test]
 fn ids_in_a_table_stop_all_before_any_call() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "good", None);
     let id = "0123456789abcdef".repeat(4);
     let texts = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec!["x", text])) };
@@ -180,7 +181,7 @@ fn ids_in_a_table_stop_all_before_any_call() {
 
 #[test]
 fn cells_of_few_are_told_before_they_leave() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     let few = table("cnt", Arc::new(Int64Array::from(vec![30, 9, 4])));
     export_with(&ground.site, "few", None, &[("few__small.cube.parquet", few)]);
     let told = "2 cells of few__small.cube.parquet count fewer than 10";
@@ -196,7 +197,7 @@ fn cells_of_few_are_told_before_they_leave() {
 
 #[test]
 fn what_is_unpacked_goes_to_the_folder_that_is_named() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "core", None);
     let mut command = ground.upload(&["core"]);
     command.env("TMPDIR", "/nowhere").args(["--preview", "--work-dir", "work"]);
@@ -206,7 +207,7 @@ fn what_is_unpacked_goes_to_the_folder_that_is_named() {
 
 #[test]
 fn the_study_that_discovers_codes_needs_no_dates() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     let members = [("discovery__codes.flat.parquet", counts()), (MANIFEST, b"a = 1".to_vec())];
     export_of(&ground.site, "discovery", &members);
     ground.ends(&mut ground.upload(&["discovery"]), 0);
@@ -214,7 +215,7 @@ fn the_study_that_discovers_codes_needs_no_dates() {
 
 #[test]
 fn a_preview_shows_both_requests_and_asks_nobody() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     let members = export(&ground.site, "core", Some(whole(7)));
     let ended = ground.ends(ground.upload(&["core"]).args(["--preview", "--network", "net"]), 0);
     let (sha256, _) = fingerprint(&ground.site, "core");
@@ -236,7 +237,8 @@ fn a_preview_shows_both_requests_and_asks_nobody() {
 
 #[test]
 fn exports_in_a_bucket_are_sent_and_get_their_receipt_there() {
-    let (Some(ground), Some(s3)) = (Ground::new(), S3::start()) else { return };
+    let ground = need!(Ground::new());
+    let s3 = need!(S3::start());
     export(&ground.site, "core", Some(whole(9)));
     let folder = ground.site.arg("exports");
     s3.order(&format!("load output {folder}"));
@@ -256,7 +258,7 @@ fn exports_in_a_bucket_are_sent_and_get_their_receipt_there() {
 
 #[test]
 fn what_is_missing_or_odd_is_said_before_any_call() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "core", None);
     let ended = ground.ends(ground.upload(&["core"]).env_remove("CUMULUS_AGGREGATOR_ID"), 25);
     assert!(ended.err.contains("--id is needed"), "{ended:?}");
@@ -321,7 +323,7 @@ fn peak_of(command: &mut Command) -> u64 {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_large_file_takes_no_more_memory_than_a_small_one() {
-    let Some(ground) = Ground::new() else { return };
+    let ground = need!(Ground::new());
     export(&ground.site, "small", None);
     let small = peak_of(&mut ground.upload(&["small"]));
     large_export(&ground.site, "large", 300);

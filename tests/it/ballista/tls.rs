@@ -16,7 +16,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use super::{
     Cluster, ON_CLUSTER, assert_same, await_turn, build_embedded, build_with, lake, study,
 };
-use crate::needs;
+use crate::needs::{self, need};
 use crate::support::{Ended, Site, end};
 
 /// The name in the certificates of members that are not known by their address.
@@ -288,7 +288,7 @@ fn a_key_that_all_users_can_read_is_told() {
 
 #[test]
 fn the_documented_commands_make_certificates_that_are_taken() {
-    let Some(()) = needs::openssl() else { return };
+    need!(needs::openssl());
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cluster.md"));
     let text = text.unwrap();
     let begin = text.find("openssl req -x509").expect("commands are documented");

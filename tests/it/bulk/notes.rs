@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::server::{Fault, Server};
 use super::*;
+use crate::needs::need;
 use crate::s3::S3;
 
 fn attachment(id: &str, attachment: &str) -> String {
@@ -190,7 +191,7 @@ fn notes_come_into_any_store_and_the_files_are_the_same_to_the_byte() {
 
 #[test]
 fn notes_in_a_bucket_survive_a_run_that_is_killed() {
-    let Some(s3) = S3::start() else { return };
+    let s3 = need!(S3::start());
     let server = server();
     let count = 120;
     server.change(|content| {

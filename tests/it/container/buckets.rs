@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::{Job, ROOT, docker, image, output, succeed};
 use crate::bulk::server::{Content, Server};
-use crate::needs;
+use crate::needs::{self, Needed, need};
 use crate::support::{children, patient};
 
 const S3_IMAGE: &str = "cumulus-etl-test-s3";
@@ -66,7 +66,7 @@ struct S3Service {
 
 impl S3Service {
     /// Adds the service and starts it, with the buckets `output` and `phi`.
-    fn start(job: &Job) -> Option<Self> {
+    fn start(job: &Job) -> Needed<Self> {
         build_s3_image(&needs::python()?);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let services = format!(
@@ -100,7 +100,7 @@ CUMULUS_ETL_S3_ENDPOINT=http://127.0.0.1:{port}
         for bucket in ["output", "phi"] {
             server.request("PUT", &format!("/{bucket}"));
         }
-        Some(server)
+        Ok(server)
     }
 
     /// What a request is answered with.
@@ -129,11 +129,11 @@ CUMULUS_ETL_S3_ENDPOINT=http://127.0.0.1:{port}
 /// memory.
 #[test]
 fn buckets_of_a_second_service_are_written() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let rows = |n| (0..n).map(|n| patient(&format!("p{n}"), "other")).collect::<Vec<_>>();
     let server = Server::start(Content::default().file("Patient", &rows(3)));
     let job = Job::new("s3");
-    let Some(s3) = S3Service::start(&job) else { return };
+    let s3 = need!(S3Service::start(&job));
     let exported = job.path("in").join("exported");
     fs::create_dir(&exported).unwrap();
     fs::set_permissions(&exported, fs::Permissions::from_mode(0o777)).unwrap();

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{ROOT, build, context, docker, output, own_architecture, succeed};
-use crate::needs;
+use crate::needs::{self, need};
 
 /// Bytes of the image, at most.
 const LARGEST: u64 = 200_000_000;
 
 #[test]
 fn the_image_is_built_for_another_architecture_without_emulation() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let (other, loader, machine) = match own_architecture() {
         "amd64" => ("arm64", "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1", 0xb7),
         _ => ("amd64", "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", 0x3e),
@@ -71,8 +71,8 @@ fn cross_compilers_are_those_of_the_architecture() {
 /// `CUMULUS_TEST_RELEASE` names a program that `cargo build --release` has made.
 #[test]
 fn the_image_is_small() {
-    let Some(()) = needs::docker() else { return };
-    let Some(release) = needs::release() else { return };
+    need!(needs::docker());
+    let release = need!(needs::release());
     let context = context(&release, own_architecture());
     let image = "cumulus-etl:test-release";
     succeed(build(&context).env("CUMULUS_IMAGE", image));

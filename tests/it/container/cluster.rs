@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::{Job, output, succeed};
-use crate::needs;
+use crate::needs::{self, need};
 
 /// A study that takes a shuffle, written where the containers can read it.
 fn study(folder: &Path) {
@@ -46,7 +46,7 @@ fn certificates(folder: &Path) {
 
 #[test]
 fn a_cluster_of_containers_builds_a_study() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::with_data("cluster");
     succeed(&mut job.run(&[], &["/in", "/out", "/phi"]));
     study(&job.path("in/studies/met"));

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Job, docker, image, output, succeed};
-use crate::needs;
+use crate::needs::{self, need};
 use crate::support::children;
 
 /// `docker run` of the main job on a job's input, with these mounts for OUTPUT and PHI.
@@ -39,7 +39,7 @@ fn assert_failed(output: &Output, folder: &str, case: &str) {
 
 #[test]
 fn volumes_that_cannot_be_written_to_fail_the_run_with_their_name() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     for (bad, good) in [("out", "phi"), ("phi", "out")] {
         for case in ["full", "read-only", "foreign"] {
             let job = Job::with_data(&format!("volumes-{bad}-{case}"));
@@ -66,7 +66,7 @@ fn volumes_that_cannot_be_written_to_fail_the_run_with_their_name() {
 
 #[test]
 fn a_pids_limit_ends_the_run_with_70_and_says_so() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::with_data("pids");
     let mounts = [volume(&job, "out", "rw"), volume(&job, "phi", "rw")];
     let (mut refused, mut done) = (0, false);
@@ -110,7 +110,7 @@ fn inspect(job: &Job, what: &str) -> String {
 
 #[test]
 fn a_container_leaves_no_core() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::with_data("core");
     // As the first process of the container, and writing where a core would go.
     start_slowly(&job, &["--ulimit=core=-1:-1", "--workdir=/out"]);
@@ -126,7 +126,7 @@ fn a_container_leaves_no_core() {
 
 #[test]
 fn a_container_that_is_hung_up_on_ends_as_one_that_is_stopped() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     for (name, options) in [("hangup", &[][..]), ("hangup-init", &["--init"])] {
         let job = Job::with_data(name);
         start_slowly(&job, options);
@@ -140,7 +140,7 @@ fn a_container_that_is_hung_up_on_ends_as_one_that_is_stopped() {
 
 #[test]
 fn root_without_a_mount_for_phi_begins_no_codebook() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::with_data("unmounted");
     let root = |arguments: &[&str]| {
         let mut run = docker();
@@ -173,7 +173,7 @@ fn the_documented_command_builds_the_image() {
     let line = text.lines().find(|line| line.ends_with(" build")).expect("a build is documented");
     let (variable, command) = line.split_once(' ').unwrap();
     assert!(command.starts_with("docker compose "), "{line}");
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let context = super::context(Path::new(super::PROGRAM), super::own_architecture());
     let (name, image) = variable.split_once('=').unwrap();
     let arguments: Vec<_> = command.split(' ').skip(1).collect();

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::bulk::server::{Content, Server};
-use crate::needs;
+use crate::needs::{self, need};
 use crate::support::patient;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cumulus-etl");
@@ -210,7 +210,7 @@ fn foreign_user() -> u32 {
 
 #[test]
 fn the_image_says_what_it_is() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let text = succeed(docker().args(["image", "inspect", image()]));
     let inspected: Value = serde_json::from_str(&text).unwrap();
     let config = &inspected[0]["Config"];
@@ -230,7 +230,7 @@ fn the_image_says_what_it_is() {
 
 #[test]
 fn the_program_starts_as_any_user_with_nothing_writable_or_allowed() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let mut run = docker();
     run.args(["run", "--rm", "--read-only", "--network=none", "--cap-drop=ALL"]);
     run.args(["--security-opt=no-new-privileges", "--user=12345:0", image(), "--version"]);
@@ -239,7 +239,7 @@ fn the_program_starts_as_any_user_with_nothing_writable_or_allowed() {
 
 #[test]
 fn there_is_no_shell() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     for shell in ["/bin/sh", "/bin/bash", "/usr/bin/sh"] {
         let run = output(docker().args(["run", "--rm", "--entrypoint", shell, image()]));
         assert_eq!(run.status.code(), Some(127), "{shell}");
@@ -248,7 +248,7 @@ fn there_is_no_shell() {
 
 #[test]
 fn settings_come_from_the_shell_and_from_dot_env() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::new("settings");
     fs::write(job.path(".env"), "AWS_REGION=eu-west-3\nCUMULUS_USER=4321:1\nOTHER=1\n").unwrap();
     let text = succeed(
@@ -304,7 +304,7 @@ fn rows_added(table: &Path) -> u64 {
 
 #[test]
 fn tables_appear_in_the_mounted_folders() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::with_data("tables");
     succeed(&mut job.run(&[], &["/in", "/out", "/phi"]));
     assert!(rows_added(&job.path("out/patient")) > 0);
@@ -314,7 +314,7 @@ fn tables_appear_in_the_mounted_folders() {
 
 #[test]
 fn any_user_owns_what_the_job_writes() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::with_data("user");
     let user = format!("{}:0", foreign_user());
     let options = ["--user", &user];
@@ -325,7 +325,7 @@ fn any_user_owns_what_the_job_writes() {
 
 #[test]
 fn a_read_only_root_is_enough() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::with_data("read-only");
     let mut run = docker();
     run.args(["run", "--rm", "--read-only", "--network=none"]).args(job.volumes());
@@ -337,7 +337,7 @@ fn a_read_only_root_is_enough() {
 
 #[test]
 fn an_export_goes_through_compose_to_the_mounted_folder() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let rows = |n| (0..n).map(|n| patient(&format!("p{n}"), "other")).collect::<Vec<_>>();
     let server = Server::start(Content::default().file("Patient", &rows(3)));
     let job = Job::new("export");
@@ -360,7 +360,7 @@ fn an_export_goes_through_compose_to_the_mounted_folder() {
 
 #[test]
 fn the_exit_code_is_passed_on() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::new("exit");
     let code = |command: &mut Command| output(command).status.code();
     let folders = ["/in", "/out", "/phi"];
@@ -376,7 +376,7 @@ fn the_exit_code_is_passed_on() {
 
 #[test]
 fn the_library_service_is_the_study_command() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::new("library");
     let help = succeed(job.compose().args(["run", "--rm", "-T", "cumulus-library", "--help"]));
     assert_eq!(help, succeed(Command::new(PROGRAM).args(["study", "--help"])));
@@ -403,7 +403,7 @@ const SLOWLY: [&str; 2] = ["--cpus", "0.1"];
 
 #[test]
 fn a_stopped_container_ends_with_143() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::with_data("stop");
     // The program is process 1 here, which has no default action on signals.
     let mut run = docker();
@@ -414,7 +414,7 @@ fn a_stopped_container_ends_with_143() {
 
 #[test]
 fn a_stopped_compose_run_ends_with_143() {
-    let Some(()) = needs::docker() else { return };
+    need!(needs::docker());
     let job = Job::with_data("compose-stop");
     let limits = "services:\n  cumulus-etl:\n    cpus: 0.1\n";
     fs::write(job.path("compose.override.yaml"), limits).unwrap();

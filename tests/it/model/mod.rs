@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use rng::Rng;
 use world::World;
 
-use crate::needs;
+use crate::needs::{self, need};
 
 /// Steps of a sequence.
 const STEPS: usize = 10;
@@ -60,7 +60,7 @@ fn whatever_runs_meet_the_last_good_state_stays() {
 
 #[test]
 fn runs_of_a_former_release_in_between_are_carried_on() {
-    let Some(former) = needs::former() else { return };
+    let former = need!(needs::former());
     run_sequences(STEPS, World::new, |world| {
         match world.rng.one_in(4) {
             true => world.kill_former(&former),
@@ -72,14 +72,14 @@ fn runs_of_a_former_release_in_between_are_carried_on() {
 
 #[test]
 fn rows_of_cumulus_etl_are_carried_on() {
-    let Some(predecessor) = needs::predecessor() else { return };
+    let predecessor = need!(needs::predecessor());
     let begin = |rng| World::with_formats(rng, &["ndjson"]);
     run_sequences(SLOW_STEPS, begin, |world| world.run_predecessor(&predecessor));
 }
 
 #[test]
 fn delta_tables_of_cumulus_etl_are_carried_on() {
-    let Some(predecessor) = needs::predecessor_with_spark() else { return };
+    let predecessor = need!(needs::predecessor_with_spark());
     let begin = |rng| World::with_formats(rng, &["deltalake"]);
     run_sequences(SLOW_STEPS, begin, |world| world.run_predecessor(&predecessor));
 }

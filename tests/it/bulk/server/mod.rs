@@ -244,9 +244,11 @@ impl Server {
                     let http = hyper::server::conn::http1::Builder::new();
                     match acceptor {
                         None => drop(http.serve_connection(TokioIo::new(stream), service).await),
+                        // A client that does not trust the certificate goes away.
                         Some(acceptor) => {
-                            let Ok(stream) = acceptor.accept(stream).await else { return };
-                            drop(http.serve_connection(TokioIo::new(stream), service).await);
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                drop(http.serve_connection(TokioIo::new(stream), service).await);
+                            }
                         }
                     }
                 });
