@@ -10,7 +10,7 @@ use crate::claim::{self, Role};
 use crate::demo::{self, Summary};
 use crate::error::Result;
 use crate::etl::EtlConfig;
-use crate::share::export::{Rules, Study, export};
+use crate::share::export::{Rules, Study, export_tables};
 use crate::store::{Folder, WorkFolder};
 use crate::study::build::{self, Observer};
 use crate::study::engine::TableInfo;
@@ -122,8 +122,13 @@ fn study(output: &str, database: &str, shared: &str) -> Result<()> {
     let built = build::build_core(&engine, limits.threads, &Quiet)?;
     let tables = |count: usize| counted(count as u64, "table");
     println!("Built core: {} in {:.1} s", tables(built.tables.len()), built.time.as_secs_f64());
-    let exported =
-        export(&engine, &Study::core()?, &Folder::open(shared)?, &Rules::default(), &work)?;
+    let exported = export_tables(
+        &engine,
+        &Study::of_core()?,
+        &Folder::open(shared)?,
+        &Rules::default(),
+        &work,
+    )?;
     println!("Exported {} of core to {}", tables(exported.tables.len()), exported.archive);
     Ok(())
 }

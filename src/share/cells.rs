@@ -16,11 +16,11 @@ pub enum Formulas {
 
 impl Formulas {
     /// A cell as it is written.
-    pub fn cell(self, text: &str) -> Cow<'_, str> {
-        if self == Self::Keep || !pieces(text).any(is_formula) {
+    pub fn escape_cell(self, text: &str) -> Cow<'_, str> {
+        if self == Self::Keep || !split_cells(text).any(is_formula) {
             return Cow::Borrowed(text);
         }
-        let escaped = pieces(text).map(|piece| match (is_formula(piece), at_sign(piece)) {
+        let escaped = split_cells(text).map(|piece| match (is_formula(piece), at_sign(piece)) {
             (false, _) => piece.to_owned(),
             // At the beginning of the cell, so that no blank hides it.
             (true, _) if piece.as_ptr() == text.as_ptr() => format!("'{piece}"),
@@ -30,7 +30,7 @@ impl Formulas {
     }
 
     /// Whether cells of a type need not be looked at: they are numbers and times.
-    pub fn passes(self, data_type: &DataType) -> bool {
+    pub fn needs_no_escape(self, data_type: &DataType) -> bool {
         self == Self::Keep || data_type.is_primitive() || *data_type == DataType::Boolean
     }
 }
@@ -51,7 +51,7 @@ fn is_formula(text: &str) -> bool {
 
 /// The parts of a text that could become cells of their own: where a comma is the decimal sign,
 /// spreadsheets take `;` for what is between cells, and quotes do not hold them together.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
+fn split_cells(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(';')
 }
 
@@ -99,8 +99,8 @@ mod tests {
             " -x",
             "\"=1+1\"",
         ] {
-            assert_eq!(Formulas::Escape.cell(text), format!("'{text}"));
-            assert_eq!(Formulas::Keep.cell(text), text);
+            assert_eq!(Formulas::Escape.escape_cell(text), format!("'{text}"));
+            assert_eq!(Formulas::Keep.escape_cell(text), text);
         }
     }
 
@@ -112,18 +112,18 @@ mod tests {
             (";;+a;-1", ";;'+a;-1"),
             ("=1;=2", "'=1;'=2"),
         ] {
-            assert_eq!(Formulas::Escape.cell(text), shown);
+            assert_eq!(Formulas::Escape.escape_cell(text), shown);
         }
     }
 
     #[test]
     fn other_texts_stay_as_they_are() {
         for text in ["x; y", "x;-5", "x; -5; 6", "a;", ";", " x", "\"x\"", " -1 "] {
-            assert_eq!(Formulas::Escape.cell(text), text);
+            assert_eq!(Formulas::Escape.escape_cell(text), text);
         }
         for text in ["", "a=b", "-1", "+1.5", "-1e-5", "1-2", "'=1", "x@y", "J45-46", "–", "{=1}"]
         {
-            assert_eq!(Formulas::Escape.cell(text), text);
+            assert_eq!(Formulas::Escape.escape_cell(text), text);
         }
     }
 }

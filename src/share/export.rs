@@ -88,7 +88,7 @@ pub struct Exported {
 
 impl Study {
     /// What the actions of a stage export.
-    pub fn of(study: &Manifest, stage: Option<&str>) -> Result<Self> {
+    pub fn of_stage(study: &Manifest, stage: Option<&str>) -> Result<Self> {
         let actions = study.stage(stage)?.into_iter();
         let tables = actions.flat_map(|action| match &action.work {
             Work::Export { tables, .. } => tables.clone(),
@@ -98,24 +98,25 @@ impl Study {
             prefix: study.prefix.clone(),
             tables: tables.collect(),
             manifest: manifest::spelled_out(study)?,
-            counted: counted(study),
+            counted: find_counted(study),
         })
     }
 
     /// What the study exports that is part of this program.
-    pub fn core() -> Result<Self> {
+    pub fn of_core() -> Result<Self> {
         let tables = core::exports()?;
         let about = "FHIR's tables, flattened for analysts";
-        let manifest = manifest::declared(core::PREFIX, about, &tables)?;
+        let manifest = manifest::declare_study(core::PREFIX, about, &tables)?;
         let name = |table: &str| format!("{}__{table}", core::PREFIX).to_lowercase();
         let counted = core::counts()?;
-        let counted = counted.iter().map(|table| (name(&table.name), Counted::of(table, None)));
+        let counted =
+            counted.iter().map(|table| (name(&table.name), Counted::of_table(table, None)));
         let counted = counted.collect();
         Ok(Self { prefix: StudyName::parse(core::PREFIX)?, tables, manifest, counted })
     }
 
     /// The smallest count that a table may have; `None` for what is not counts.
-    fn least(&self, table: &ExportTable) -> Option<u64> {
+    fn least_count(&self, table: &ExportTable) -> Option<u64> {
         let counts = matches!(table.kind, ExportKind::Cube | ExportKind::AnnotatedCube);
         let promised = self.counted.get(&table.name.to_lowercase()).map(|counted| counted.least);
         counts.then_some(promised.unwrap_or(LEAST).max(LEAST))
@@ -124,7 +125,7 @@ impl Study {
 
 impl Counted {
     /// `patient`: the column that stands for a patient, as the study declares it.
-    fn of(table: &CountsTable, patient: Option<&str>) -> Self {
+    fn of_table(table: &CountsTable, patient: Option<&str>) -> Self {
         let is_patient = |id: &String| {
             let id = id.to_lowercase();
             PATIENTS.contains(&id.as_str())
@@ -139,7 +140,7 @@ impl Counted {
 }
 
 /// What the counts workflows of a study count.
-fn counted(study: &Manifest) -> HashMap<String, Counted> {
+fn find_counted(study: &Manifest) -> HashMap<String, Counted> {
     let mut counted = HashMap::new();
     let patient = study.subject_grain_column.as_deref();
     for action in study.stages.values().flatten() {
@@ -147,7 +148,7 @@ fn counted(study: &Manifest) -> HashMap<String, Counted> {
         for file in files {
             let Content::Workflow(Workflow::Counts(tables)) = &file.content else { continue };
             let name = |name: &str| study.table(name).to_lowercase();
-            counted.extend(tables.iter().map(|t| (name(&t.name), Counted::of(t, patient))));
+            counted.extend(tables.iter().map(|t| (name(&t.name), Counted::of_table(t, patient))));
         }
     }
     counted
@@ -161,7 +162,7 @@ fn counted(study: &Manifest) -> HashMap<String, Counted> {
 /// # Errors
 /// A table that was not built; one that must not be shared, or not as what it is tagged as, unless it
 /// is allowed. The earlier export stays then.
-pub fn export(
+pub fn export_tables(
     engine: &dyn Engine,
     study: &Study,
     data: &Folder,
@@ -187,12 +188,12 @@ pub fn export(
     let style = Style { formulas: rules.formulas, identified };
     let mut screens = Vec::new();
     for table in &tables {
-        let schema = columns(engine, &table.name)?;
-        screens.push(Screen::of(&schema, study.least(table)));
+        let schema = read_columns(engine, &table.name)?;
+        screens.push(Screen::of_schema(&schema, study.least_count(table)));
     }
     let place = Place::begin(data, &study.prefix, work)?;
     let archive = format!("{}.zip", study.prefix);
-    let mut zip = Archive::begin(&place.path(&archive))?;
+    let mut zip = Archive::begin_archive(&place.path(&archive))?;
     for (table, screen) in tables.iter().zip(&mut screens) {
         let (name, tag) = (&table.name, table.kind.tag());
         let csv = place.path(&format!("{name}.{tag}.csv"));
@@ -204,16 +205,21 @@ pub fn export(
             exported.empty.push(name.clone());
         }
     }
-    judge(study, &tables, &screens, &rules.allowed)?;
-    zip.finish(&manifest::noted(&study.manifest, identified, &rules.allowed.small_cells)?)?;
-    place.commit()?;
-    for (table, screen) in tables.iter().zip(&screens).filter(|(_, screen)| screen.few() > 0) {
+    screen_tables(study, &tables, &screens, &rules.allowed)?;
+    zip.finish_archive(&manifest::add_notes(
+        &study.manifest,
+        identified,
+        &rules.allowed.small_cells,
+    )?)?;
+    place.commit_files()?;
+    for (table, screen) in tables.iter().zip(&screens).filter(|(_, screen)| screen.small_rows() > 0)
+    {
         warn!(
             study = %study.prefix,
             "{}: {} of its cells count fewer than {LEAST}, as --allow-small-cells says. Look at them \
              before they are shared",
             table.name,
-            thousands(screen.few())
+            thousands(screen.small_rows())
         );
     }
     exported.archive = data.child(&study.prefix).show(&archive);
@@ -240,7 +246,7 @@ fn tell_identified(study: &Study, withheld: &[String], nothing_left: bool) -> Re
 
 /// Writes all tables of a study to `data/<study>__<time>.zip`, as Parquet and as CSV. Tables that
 /// are not exported are tagged `archive`: they hold patients' rows.
-pub fn archive(
+pub fn archive_tables(
     engine: &dyn Engine,
     study: &Study,
     data: &Folder,
@@ -264,7 +270,7 @@ pub fn archive(
     let name =
         format!("{}__{}.zip", study.prefix, Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true));
     let local = work.path().join("archive.zip");
-    let mut zip = Archive::begin(&local)?;
+    let mut zip = Archive::begin_archive(&local)?;
     let mut exported = Exported::default();
     for table in tables {
         let kind = study.tables.iter().find(|known| known.name.eq_ignore_ascii_case(&table.name));
@@ -280,9 +286,9 @@ pub fn archive(
             exported.empty.push(table.name);
         }
     }
-    zip.finish(&manifest::noted(&study.manifest, identified, &[])?)?;
+    zip.finish_archive(&manifest::add_notes(&study.manifest, identified, &[])?)?;
     data.create()?;
-    place::send(&local, &data.clone().private(), &name)?;
+    place::send_file(&local, &data.clone().private(), &name)?;
     exported.archive = data.show(&name);
     Ok(exported)
 }
@@ -292,7 +298,7 @@ fn not_built(study: &str) -> Error {
     Error::new(Exit::StudyInvalid, message)
 }
 
-fn columns(engine: &dyn Engine, table: &str) -> Result<SchemaRef> {
+fn read_columns(engine: &dyn Engine, table: &str) -> Result<SchemaRef> {
     engine.schema(table)?.ok_or_else(|| {
         let study = table.split_once("__").map_or(table, |(study, _)| study);
         let message = format!(
@@ -304,7 +310,7 @@ fn columns(engine: &dyn Engine, table: &str) -> Result<SchemaRef> {
 }
 
 /// Refuses tables that must not leave as they are; names each, with all that is wrong.
-fn judge(
+fn screen_tables(
     study: &Study,
     tables: &[&ExportTable],
     screens: &[Screen],
@@ -314,7 +320,7 @@ fn judge(
     for (table, screen) in tables.iter().zip(screens) {
         let name = &table.name;
         let small = allowed.small_cells(name);
-        let mut found = screen.faults(name, allowed.ids(name), small);
+        let mut found = screen.faults(name, allowed.allows_ids(name), small);
         let counted = study.counted.get(&name.to_lowercase());
         if let Some(column) = counted.and_then(|counted| counted.not_patients.as_ref())
             && !small
@@ -351,17 +357,17 @@ fn write_table(
             continue;
         }
         if let Some(screen) = &mut screen {
-            screen.look(&batch)?;
+            screen.look_at_rows(&batch)?;
         }
         let files = match &mut out {
             Some(files) => files,
-            None => out.insert(Files::begin(csv, parquet, &rows.schema, style)?),
+            None => out.insert(Files::begin_files(csv, parquet, &rows.schema, style)?),
         };
         files.write(&batch)?;
     }
     match out {
         None => Ok(false),
-        Some(files) => files.finish().map(|()| true),
+        Some(files) => files.finish_files().map(|()| true),
     }
 }
 
@@ -406,7 +412,7 @@ impl Seek for ZipFile {
 }
 
 impl Archive {
-    fn begin(path: &Path) -> Result<Self> {
+    fn begin_archive(path: &Path) -> Result<Self> {
         let failed = cannot_write(path);
         let file = File::create_new(path).with_context(|| failed.clone())?;
         let given_up = Rc::<Cell<bool>>::default();
@@ -414,7 +420,7 @@ impl Archive {
         Ok(Self { _given_up: GivenUp(given_up), zip, failed })
     }
 
-    fn start(&mut self, name: &str) -> Result<()> {
+    fn start_member(&mut self, name: &str) -> Result<()> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .large_file(true);
@@ -423,14 +429,14 @@ impl Archive {
 
     /// Adds a file, and removes it where it was.
     fn add(&mut self, name: &str, path: &Path) -> Result<()> {
-        self.start(name)?;
+        self.start_member(name)?;
         let mut file = File::open(path).with_context(|| self.failed.clone())?;
         io::copy(&mut file, &mut self.zip).with_context(|| self.failed.clone())?;
         std::fs::remove_file(path).with_context(|| format!("cannot remove '{}'", path.display()))
     }
 
-    fn finish(mut self, manifest: &str) -> Result<()> {
-        self.start(manifest::FILE_NAME)?;
+    fn finish_archive(mut self, manifest: &str) -> Result<()> {
+        self.start_member(manifest::FILE_NAME)?;
         self.zip.write_all(manifest.as_bytes()).with_context(|| self.failed.clone())?;
         self.zip.finish().context(self.failed).map(|_| ())
     }

@@ -41,14 +41,19 @@ pub struct Files {
 
 impl Files {
     /// Begins both with a table's columns.
-    pub fn begin(csv: &Path, parquet: &Path, schema: &SchemaRef, style: Style) -> Result<Self> {
+    pub fn begin_files(
+        csv: &Path,
+        parquet: &Path,
+        schema: &SchemaRef,
+        style: Style,
+    ) -> Result<Self> {
         let [csv_failed, parquet_failed] = [csv, parquet].map(cannot_write);
         let create = |path: &Path| File::create(path).with_context(|| cannot_write(path));
         let mut csv = csv::Writer::from_writer(BufWriter::new(create(csv)?));
-        let names = schema.fields().iter().map(|field| style.formulas.cell(field.name()));
+        let names = schema.fields().iter().map(|field| style.formulas.escape_cell(field.name()));
         csv.write_record(names.map(|name| name.into_owned()))
             .with_context(|| csv_failed.clone())?;
-        let fields: Vec<_> = schema.fields().iter().map(|field| shared(field)).collect();
+        let fields: Vec<_> = schema.fields().iter().map(|field| widen_count(field)).collect();
         let schema = Arc::new(Schema::new(fields));
         let mark = KeyValue::new(IDENTIFIED.to_owned(), "true".to_owned());
         let properties = WriterProperties::builder()
@@ -71,7 +76,7 @@ impl Files {
             .columns()
             .iter()
             .map(|column| {
-                let passes = self.formulas.passes(column.data_type());
+                let passes = self.formulas.needs_no_escape(column.data_type());
                 Ok((ArrayFormatter::try_new(column, &options)?, passes))
             })
             .collect::<Result<_, arrow::error::ArrowError>>()
@@ -79,7 +84,7 @@ impl Files {
         for row in 0..batch.num_rows() {
             let cells = formatters.iter().map(|(formatter, passes)| {
                 let text = formatter.value(row).to_string();
-                if *passes { text } else { self.formulas.cell(&text).into_owned() }
+                if *passes { text } else { self.formulas.escape_cell(&text).into_owned() }
             });
             self.csv.write_record(cells).with_context(|| self.csv_failed.clone())?;
         }
@@ -92,7 +97,7 @@ impl Files {
     }
 
     /// Ends both.
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish_files(mut self) -> Result<()> {
         self.csv.flush().context(self.csv_failed)?;
         self.parquet.close().context(self.parquet_failed)?;
         Ok(())
@@ -105,7 +110,7 @@ pub fn cannot_write(path: &Path) -> String {
 }
 
 /// A column as others expect it: counts (`cnt`, `cnt_subject_ref`) are 64 bits wide.
-fn shared(field: &Field) -> Field {
+fn widen_count(field: &Field) -> Field {
     let name = field.name().to_lowercase();
     let counts = name.strip_prefix(COUNT).is_some_and(|of| of.is_empty() || of.starts_with('_'));
     let is_count = counts && field.data_type().is_integer();

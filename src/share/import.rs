@@ -33,7 +33,7 @@ struct Member {
 /// # Errors
 /// An archive with members of several studies, with names that lead elsewhere, or that is much larger
 /// than it seems. Nothing is changed then.
-pub fn import(
+pub fn import_archive(
     engine: &dyn Engine,
     path: &Path,
     work: &WorkFolder,
@@ -43,8 +43,8 @@ pub fn import(
     };
     let file = open_file(path).with_context(|| format!("cannot read '{}'", path.display()))?;
     let mut zip = ZipArchive::new(file).map_err(|_| refuse("it is no zip".to_owned()))?;
-    let (study, members) = members(&mut zip).map_err(refuse)?;
-    let manifest = zip.by_name(manifest::FILE_NAME).ok().map(manifest::notes).transpose();
+    let (study, members) = list_members(&mut zip).map_err(refuse)?;
+    let manifest = zip.by_name(manifest::FILE_NAME).ok().map(manifest::read_notes).transpose();
     let notes = manifest.map_err(|error| refuse(error.to_string()))?.unwrap_or_default();
     let mut identified = notes.identified;
     // All of it is unpacked and looked at before anything is changed. Files are open one at a time:
@@ -55,8 +55,9 @@ pub fn import(
         let path = place(&member.table);
         let mut file =
             File::create(&path).with_context(|| format!("cannot write '{}'", path.display()))?;
-        unpacking.unpack(&mut zip, member.index, &mut file).map_err(refuse)?;
-        let opened = reader(&path).map_err(|error| refuse(format!("{}: {error}", member.table)))?;
+        unpacking.unpack_member(&mut zip, member.index, &mut file).map_err(refuse)?;
+        let opened =
+            open_parquet(&path).map_err(|error| refuse(format!("{}: {error}", member.table)))?;
         let notes = opened.metadata().file_metadata().key_value_metadata();
         identified |= notes.is_some_and(|notes| notes.iter().any(|note| note.key == IDENTIFIED));
     }
@@ -71,7 +72,7 @@ pub fn import(
     for Member { table, .. } in members {
         let path = place(&table);
         let context = format!("cannot read {table}");
-        let reader = reader(&path).with_context(|| context.clone())?;
+        let reader = open_parquet(&path).with_context(|| context.clone())?;
         let schema = reader.schema().clone();
         let batches = reader.build().with_context(|| context.clone())?;
         let batches = batches.map(move |batch| batch.context(context.clone()));
@@ -83,12 +84,12 @@ pub fn import(
     Ok((study, tables))
 }
 
-fn reader(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = open_file(path).with_context(|| format!("cannot read '{}'", path.display()))?;
     bounded::parquet::reader(file)
 }
 
-fn members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> {
+fn list_members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> {
     if zip.len() > MEMBERS {
         return Err(format!("it has more than {MEMBERS} members"));
     }

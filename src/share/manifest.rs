@@ -31,7 +31,7 @@ pub struct Notes {
 ///
 /// # Errors
 /// A text that is no manifest.
-pub fn noted(text: &str, identified: bool, small_cells: &[String]) -> Result<String> {
+pub fn add_notes(text: &str, identified: bool, small_cells: &[String]) -> Result<String> {
     if !identified && small_cells.is_empty() {
         return Ok(text.to_owned());
     }
@@ -50,7 +50,7 @@ pub fn noted(text: &str, identified: bool, small_cells: &[String]) -> Result<Str
 ///
 /// # Errors
 /// What is no manifest, or too large for one.
-pub fn notes(manifest: impl Read) -> Result<Notes> {
+pub fn read_notes(manifest: impl Read) -> Result<Notes> {
     let bytes = bounded::read_all(manifest, LARGEST, "manifest.toml")?;
     let text = str::from_utf8(&bytes).context("manifest.toml is not UTF-8 text")?;
     let table: Table = toml::from_str(text)
@@ -91,13 +91,13 @@ pub fn spelled_out(study: &Manifest) -> Result<String> {
                     entry.insert("type".to_owned(), kind.into());
                     let files = files.iter().map(|file| Value::from(file.name.clone()));
                     entry.insert("files".to_owned(), Value::Array(files.collect()));
-                    push(&mut spelled, entry, action.skip_by_default);
+                    push_entry(&mut spelled, entry, action.skip_by_default);
                 }
                 Work::Export { tables, .. } => {
-                    for export in exports(tables) {
+                    for export in declare_exports(tables) {
                         let mut entry = entry.clone();
                         entry.extend(export);
-                        push(&mut spelled, entry, action.skip_by_default);
+                        push_entry(&mut spelled, entry, action.skip_by_default);
                     }
                 }
             }
@@ -119,14 +119,14 @@ pub fn spelled_out(study: &Manifest) -> Result<String> {
     text.insert("stages".to_owned(), Value::Table(stages));
     // Its file is not in the export.
     if text.remove(DICTIONARY).is_some() {
-        let terms = study.dictionary.iter().map(|term| Value::Table(row(term)));
+        let terms = study.dictionary.iter().map(|term| Value::Table(write_term(term)));
         text.insert(DICTIONARY.to_owned(), Value::Array(terms.collect()));
     }
     toml::to_string(&text).context("cannot write the study's manifest")
 }
 
 /// A row of the data dictionary.
-fn row(term: &Term) -> Table {
+fn write_term(term: &Term) -> Table {
     let keys = [
         ("name", Some(&term.name)),
         ("display", term.display.as_ref()),
@@ -139,9 +139,9 @@ fn row(term: &Term) -> Table {
 }
 
 /// The manifest of a study that has none, and exports these tables.
-pub fn declared(prefix: &str, about: &str, tables: &[ExportTable]) -> Result<String> {
+pub fn declare_study(prefix: &str, about: &str, tables: &[ExportTable]) -> Result<String> {
     let mut stages = Table::new();
-    let actions = exports(tables).into_iter().map(Value::Table);
+    let actions = declare_exports(tables).into_iter().map(Value::Table);
     stages.insert("default".to_owned(), Value::Array(actions.collect()));
     let mut text = Table::new();
     text.insert("study_prefix".to_owned(), prefix.into());
@@ -151,7 +151,7 @@ pub fn declared(prefix: &str, about: &str, tables: &[ExportTable]) -> Result<Str
 }
 
 /// An action for each kind of tables: annotated counts are exported as what they are.
-fn exports(tables: &[ExportTable]) -> Vec<Table> {
+fn declare_exports(tables: &[ExportTable]) -> Vec<Table> {
     let mut by_kind: Vec<(&str, Vec<Value>)> = Vec::new();
     for table in tables {
         let mut named = Table::new();
@@ -174,7 +174,7 @@ fn exports(tables: &[ExportTable]) -> Vec<Table> {
     by_kind.into_iter().map(action).collect()
 }
 
-fn push(into: &mut Vec<Value>, mut entry: Table, skip: bool) {
+fn push_entry(into: &mut Vec<Value>, mut entry: Table, skip: bool) {
     if skip {
         entry.insert("skip_by_default".to_owned(), true.into());
     }

@@ -27,7 +27,7 @@ impl Place {
     pub fn begin(data: &Folder, study: &str, work: &WorkFolder) -> Result<Self> {
         data.create()?;
         let lock = data.lock(&format!(".{study}.lock"))?;
-        let target = data.local().map(|path| target(&path.join(study))).transpose()?;
+        let target = data.local().map(|path| resolve_target(&path.join(study))).transpose()?;
         let staging = match &target {
             // Beside the target: it can then change its name to the target's.
             Some(target) => target.with_file_name(format!(".{study}.new")),
@@ -56,21 +56,21 @@ impl Place {
     }
 
     /// Puts the new files in the place of the earlier export's. What is not of an export stays.
-    pub fn commit(mut self) -> Result<()> {
+    pub fn commit_files(mut self) -> Result<()> {
         // Where it fails half-way, what is not of an export may be among the new files: the next
         // export sorts that out.
         self.done = true;
         match &self.target {
-            Some(target) => swap(&self.staging, target, &self.study),
+            Some(target) => replace_export(&self.staging, target, &self.study),
             None => {
                 self.lock.check()?;
-                self.send(&self.data.child(&self.study))
+                self.send_files(&self.data.child(&self.study))
             }
         }
     }
 
     /// To a bucket: the archive last, since it is what is sent on.
-    fn send(&self, target: &Folder) -> Result<()> {
+    fn send_files(&self, target: &Folder) -> Result<()> {
         let mut names: Vec<String> = Vec::new();
         for entry in fs::read_dir(&self.staging).context("cannot read the export")? {
             let entry = entry.context("cannot read the export")?;
@@ -78,7 +78,7 @@ impl Place {
         }
         names.sort_by_key(|name| (name.ends_with(".zip"), name.clone()));
         for name in &names {
-            send(&self.path(name), target, name)?;
+            send_file(&self.path(name), target, name)?;
         }
         let new: BTreeSet<_> = names.into_iter().collect();
         for old in target.list_direct()?.1 {
@@ -99,7 +99,7 @@ impl Drop for Place {
 }
 
 /// Writes a local file as an object.
-pub fn send(from: &Path, folder: &Folder, name: &str) -> Result<()> {
+pub fn send_file(from: &Path, folder: &Folder, name: &str) -> Result<()> {
     let context = || format!("cannot write '{}'", folder.show(name));
     let mut file = fs::File::open(from).with_context(context)?;
     let mut upload = folder.upload(name)?;
@@ -115,7 +115,7 @@ pub fn send(from: &Path, folder: &Folder, name: &str) -> Result<()> {
 }
 
 /// The folder that an export goes to, where there may be a link to it.
-fn target(path: &Path) -> Result<PathBuf> {
+fn resolve_target(path: &Path) -> Result<PathBuf> {
     let failed = || format!("cannot export to '{}'", path.display());
     let there = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path.to_owned()),
@@ -143,7 +143,7 @@ fn is_export(study: &str, name: &str) -> bool {
     table || name == "manifest.toml" || name == format!("{study}.zip")
 }
 
-fn swap(new: &Path, target: &Path, study: &str) -> Result<()> {
+fn replace_export(new: &Path, target: &Path, study: &str) -> Result<()> {
     let failed = || format!("cannot replace '{}'", target.display());
     for entry in fs::read_dir(new).with_context(failed)? {
         let path = entry.with_context(failed)?.path();
@@ -188,7 +188,7 @@ mod tests {
         fn export(&self) {
             let place = self.begin().unwrap();
             fs::write(place.path("core__new.cube.csv"), "new").unwrap();
-            place.commit().unwrap();
+            place.commit_files().unwrap();
         }
 
         fn names(&self, folder: &str) -> Vec<String> {
@@ -273,7 +273,7 @@ mod tests {
                         fs::File::create_new(name).unwrap();
                         let made = fs::read_dir(&place.staging).unwrap().count();
                         assert_eq!(made, 1, "another export's files are among ours");
-                        place.commit().unwrap();
+                        place.commit_files().unwrap();
                     }
                 });
             }

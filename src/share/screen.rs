@@ -30,7 +30,7 @@ pub struct Allowed {
 
 impl Allowed {
     /// Whether what looks like IDs in a table is none.
-    pub fn ids(&self, table: &str) -> bool {
+    pub fn allows_ids(&self, table: &str) -> bool {
         self.ids.iter().any(|allowed| allowed.eq_ignore_ascii_case(table))
     }
 
@@ -62,7 +62,7 @@ impl Screen {
     /// Begins with a table's columns. `least` is the smallest count that it may have; `None` for what
     /// is not said to be counts. If it has a column of counts all the same, these are looked at as any:
     /// as what a table is exported is only its study's word.
-    pub fn of(schema: &Schema, least: Option<u64>) -> Self {
+    pub fn of_schema(schema: &Schema, least: Option<u64>) -> Self {
         let has_counts = schema.fields().iter().any(|field| is_count(field.name()));
         let least = least.or(has_counts.then_some(LEAST));
         let mut screen = Self { least, has_counts, ..Self::default() };
@@ -79,7 +79,7 @@ impl Screen {
     }
 
     /// Looks at some rows.
-    pub fn look(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub fn look_at_rows(&mut self, batch: &RecordBatch) -> Result<()> {
         for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             let name = field.name();
             if !self.ids.contains(name) && has_ids(column)? {
@@ -88,13 +88,13 @@ impl Screen {
             if let Some(least) = self.least
                 && is_count(name)
             {
-                self.count(column, least);
+                self.count_small(column, least);
             }
         }
         Ok(())
     }
 
-    fn count(&mut self, column: &ArrayRef, least: u64) {
+    fn count_small(&mut self, column: &ArrayRef, least: u64) {
         let rows = column.len() as u64;
         let Ok(counts) = cast(column, &DataType::Float64) else {
             (self.small, self.few) = (self.small + rows, self.few + rows);
@@ -109,7 +109,7 @@ impl Screen {
     }
 
     /// Rows of counts that are below [`LEAST`].
-    pub fn few(&self) -> u64 {
+    pub fn small_rows(&self) -> u64 {
         self.few
     }
 
@@ -183,8 +183,8 @@ fn has_ids(column: &ArrayRef) -> Result<bool> {
 /// Whether a text holds an anonymous ID, alone or within more.
 pub fn holds_id(text: &[u8]) -> bool {
     let mut pieces = Pieces::default();
-    pieces.look(text);
-    pieces.found()
+    pieces.look_at_piece(text);
+    pieces.has_found()
 }
 
 /// Looks for anonymous IDs in a text that comes piece by piece.
@@ -196,7 +196,7 @@ pub struct Pieces {
 
 impl Pieces {
     /// Looks at the next piece.
-    pub fn look(&mut self, piece: &[u8]) {
+    pub fn look_at_piece(&mut self, piece: &[u8]) {
         for byte in piece {
             self.digits = if byte.is_ascii_hexdigit() { self.digits + 1 } else { 0 };
             self.found |= self.digits >= ID_DIGITS;
@@ -204,7 +204,7 @@ impl Pieces {
     }
 
     /// Whether there was one so far.
-    pub fn found(&self) -> bool {
+    pub fn has_found(&self) -> bool {
         self.found
     }
 }
@@ -225,8 +225,8 @@ mod tests {
 
     fn screened(columns: Vec<(&str, ArrayRef)>, least: Option<u64>) -> Screen {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        let mut screen = Screen::of(&batch.schema(), least);
-        screen.look(&batch).unwrap();
+        let mut screen = Screen::of_schema(&batch.schema(), least);
+        screen.look_at_rows(&batch).unwrap();
         screen
     }
 
@@ -299,13 +299,13 @@ mod tests {
     fn an_id_in_two_pieces_is_found() {
         for at in 0..=64 {
             let mut pieces = Pieces::default();
-            pieces.look(format!("x{}", &ID[..at]).as_bytes());
-            pieces.look(format!("{}x", &ID[at..]).as_bytes());
-            assert!(pieces.found(), "{at}");
+            pieces.look_at_piece(format!("x{}", &ID[..at]).as_bytes());
+            pieces.look_at_piece(format!("{}x", &ID[at..]).as_bytes());
+            assert!(pieces.has_found(), "{at}");
         }
         let mut pieces = Pieces::default();
-        [&ID[..63], "x", &ID[1..]].iter().for_each(|piece| pieces.look(piece.as_bytes()));
-        assert!(!pieces.found());
+        [&ID[..63], "x", &ID[1..]].iter().for_each(|piece| pieces.look_at_piece(piece.as_bytes()));
+        assert!(!pieces.has_found());
     }
 
     #[test]
@@ -319,14 +319,14 @@ mod tests {
         ];
         for (column, few) in columns {
             let screen = screened(vec![("CNT", column.clone())], Some(LEAST));
-            assert_eq!(screen.few(), few, "{column:?}");
+            assert_eq!(screen.small_rows(), few, "{column:?}");
             let told = screen.faults("s__t", true, false);
             assert_eq!(told.len(), usize::from(few > 0), "{told:?}");
             assert_eq!(screen.faults("s__t", true, true), [""; 0]);
         }
         let counts: ArrayRef = Arc::new(Int64Array::from(vec![5, 4, 3]));
         let screen = screened(vec![("cnt", counts.clone())], Some(4));
-        assert_eq!(screen.few(), 3);
+        assert_eq!(screen.small_rows(), 3);
         let told = screen.faults("s__t", false, false);
         assert!(told[0].starts_with("1 of its cells counts fewer than 4"), "{told:?}");
         // Whatever the study calls the table: 5, 4 and 3 are below what may leave.

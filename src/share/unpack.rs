@@ -19,7 +19,7 @@ pub struct Unpacking {
 
 impl Unpacking {
     /// Unpacks a member, no further than what it says that it is.
-    pub fn unpack(
+    pub fn unpack_member(
         &mut self,
         zip: &mut ZipArchive<File>,
         index: usize,
@@ -27,7 +27,7 @@ impl Unpacking {
     ) -> Result<(), String> {
         let mut member = zip.by_index(index).map_err(|_| "it is damaged".to_owned())?;
         let (size, packed) = (member.size(), member.compressed_size());
-        self.bound(member.name(), size, packed)?;
+        self.bound_member(member.name(), size, packed)?;
         let written = io::copy(&mut (&mut member).take(size + 1), out)
             .map_err(|error| format!("a member can't be unpacked: {error}"))?;
         match written == size {
@@ -36,7 +36,7 @@ impl Unpacking {
         }
     }
 
-    fn bound(&mut self, name: &str, size: u64, packed: u64) -> Result<(), String> {
+    fn bound_member(&mut self, name: &str, size: u64, packed: u64) -> Result<(), String> {
         if size > MEMBER_BYTES || size > SMALL.max(packed.saturating_mul(RATIO)) {
             return Err(format!("{name} would become {size} bytes, which is too much"));
         }
@@ -55,12 +55,12 @@ mod tests {
     #[test]
     fn each_member_and_all_of_them_are_bounded() {
         let mut unpacking = Unpacking::default();
-        assert!(unpacking.bound("large", MEMBER_BYTES + 1, MEMBER_BYTES).is_err());
-        assert!(unpacking.bound("bomb", SMALL + 1, 1).is_err());
+        assert!(unpacking.bound_member("large", MEMBER_BYTES + 1, MEMBER_BYTES).is_err());
+        assert!(unpacking.bound_member("bomb", SMALL + 1, 1).is_err());
         for _ in 0..4 {
-            assert_eq!(unpacking.bound("whole", MEMBER_BYTES, MEMBER_BYTES), Ok(()));
+            assert_eq!(unpacking.bound_member("whole", MEMBER_BYTES, MEMBER_BYTES), Ok(()));
         }
-        let all = unpacking.bound("one more", 1, 1).unwrap_err();
+        let all = unpacking.bound_member("one more", 1, 1).unwrap_err();
         assert!(all.contains("its members would become more than"), "{all}");
     }
 }

@@ -73,13 +73,13 @@ impl ExportArgs {
         let rules = Rules { allowed, formulas };
         for study in &studies {
             let study = match study {
-                Chosen::Own(study) => Study::of(study, self.stage.as_deref())?,
-                Chosen::Core => Study::core()?,
+                Chosen::Own(study) => Study::of_stage(study, self.stage.as_deref())?,
+                Chosen::Core => Study::of_core()?,
             };
             let engine = &*opened.engine;
             let exported = match self.archive {
-                true => export::archive(engine, &study, &data, formulas, &opened.work)?,
-                false => export::export(engine, &study, &data, &rules, &opened.work)?,
+                true => export::archive_tables(engine, &study, &data, formulas, &opened.work)?,
+                false => export::export_tables(engine, &study, &data, &rules, &opened.work)?,
             };
             print(&study.prefix, &exported);
         }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::database::DatabaseArgs;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
-use crate::share::import::import;
+use crate::share::import::import_archive;
 use crate::study::engine::datafusion::Input;
 use crate::ui;
 
@@ -29,7 +29,7 @@ impl ImportArgs {
         self.logging.init();
         ui::signals::install()?;
         let opened = self.database.open(|_| Ok(Input::Nothing))?;
-        let (study, tables) = import(&*opened.engine, &self.archive, &opened.work)?;
+        let (study, tables) = import_archive(&*opened.engine, &self.archive, &opened.work)?;
         println!("Imported {} of {study}", ui::counted(tables.len() as u64, "table"));
         Ok(())
     }

@@ -81,13 +81,13 @@ impl UploadArgs {
         claim::refuse_work_folder(self.work_dir.as_deref())?;
         let work = WorkFolder::apart(self.work_dir.as_deref())?;
         let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
-        let packages = upload::packages(&data, &self.target, &allowed, &work)?;
+        let packages = upload::open_packages(&data, &self.target, &allowed, &work)?;
         if self.preview {
-            let text = upload::preview(&aggregator, &packages);
+            let text = upload::preview_requests(&aggregator, &packages);
             let text = escape_lines(&text);
             return io::stdout().write_all(text.as_bytes()).context("cannot print");
         }
-        upload::send(&aggregator, &data, &packages, bulk::pace(), bars)?;
+        upload::send_packages(&aggregator, &data, &packages, bulk::pace(), bars)?;
         let bytes: u64 = packages.iter().map(upload::Package::size).sum();
         let studies = match packages.len() {
             1 => "1 study".to_owned(),

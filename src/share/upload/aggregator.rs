@@ -95,7 +95,7 @@ impl Aggregator {
     }
 
     /// What is said of the file when its upload is asked for.
-    pub(super) fn request(&self, package: &Package) -> Value {
+    pub(super) fn describe_request(&self, package: &Package) -> Value {
         json!({
             "study": package.study,
             "data_package_version": package.version,
@@ -104,7 +104,7 @@ impl Aggregator {
     }
 
     /// Sends files to where links lead.
-    pub(super) fn poster(&self, pace: Pace) -> Result<Poster> {
+    pub(super) fn make_poster(&self, pace: Pace) -> Result<Poster> {
         let silence = pace.of(std::time::Duration::from_secs(SILENCE));
         // A test that runs everything quicker must not take a busy machine for a dead one.
         let silence = silence.max(std::time::Duration::from_secs(1));
@@ -112,12 +112,12 @@ impl Aggregator {
     }
 
     /// Asks for a link. `transaction` is that of the first answer, when it is asked again.
-    pub(super) async fn ask(
+    pub(super) async fn ask_link(
         &self,
         package: &Package,
         transaction: Option<&str>,
     ) -> Result<Link, Failure> {
-        let body = self.request(package).to_string();
+        let body = self.describe_request(package).to_string();
         let mut request = self
             .client
             .request(Method::POST, self.url.clone())
@@ -127,11 +127,12 @@ impl Aggregator {
         if let Some(id) = transaction {
             request = request.header(TRANSACTION, id);
         }
-        let response = request.send().await.map_err(|error| self.explain(&error))?;
+        let response = request.send().await.map_err(|error| self.explain_failure(&error))?;
         let transaction = response.headers().get(TRANSACTION);
         let transaction = transaction.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let answer = response.json(LONGEST_ANSWER).await.map_err(|error| self.explain(&error))?;
-        let link = self.link(&answer, transaction).map_err(|what| {
+        let answer =
+            response.json(LONGEST_ANSWER).await.map_err(|error| self.explain_failure(&error))?;
+        let link = self.read_link(&answer, transaction).map_err(|what| {
             let place = show_url(&self.url);
             let message =
                 format!("the answer of {place} {what}: is it the address of an Aggregator?");
@@ -141,7 +142,7 @@ impl Aggregator {
         Ok(link)
     }
 
-    fn link(&self, answer: &Value, transaction: Option<String>) -> Result<Link, &'static str> {
+    fn read_link(&self, answer: &Value, transaction: Option<String>) -> Result<Link, &'static str> {
         let url = answer["url"].as_str().and_then(|text| Url::parse(text).ok());
         let url = url.ok_or("has no URL to upload to")?;
         match url.scheme() {
@@ -167,14 +168,14 @@ impl Aggregator {
         Ok(Link { url, fields, transaction })
     }
 
-    fn explain(&self, error: &http::Error) -> Failure {
+    fn explain_failure(&self, error: &http::Error) -> Failure {
         let place = show_url(&self.url);
         let Some(answer) = error.answer() else {
             let message = format!("the Aggregator cannot be asked: {error}");
             let failure = Failure::new(Exit::UploadFailed, message).for_all();
-            return if error.retryable() { failure.again() } else { failure };
+            return if error.retryable() { failure.or_retryable() } else { failure };
         };
-        let words = said(&answer.body);
+        let words = read_sentence(&answer.body);
         let words = if words.is_empty() { answer.status.to_string() } else { words };
         let user = &self.user;
         let failure = |exit, what: String| Failure::new(exit, format!("{what} ({place}: {words})"));
@@ -220,7 +221,7 @@ impl Aggregator {
             _ => {
                 let what = "the Aggregator does not take the upload".to_owned();
                 let failure = failure(Exit::UploadFailed, what);
-                if error.retryable() { failure.again().for_all() } else { failure }
+                if error.retryable() { failure.or_retryable().for_all() } else { failure }
             }
         }
     }
@@ -228,8 +229,8 @@ impl Aggregator {
 
 impl Link {
     /// The status that means success: the form may ask for another than 204.
-    pub fn expected(&self) -> u16 {
-        match self.field("success_action_status") {
+    pub fn expected_status(&self) -> u16 {
+        match self.form_field("success_action_status") {
             Some("200") => 200,
             Some("201") => 201,
             _ => 204,
@@ -237,8 +238,8 @@ impl Link {
     }
 
     /// The object's name in its bucket.
-    pub fn object(&self) -> Option<&str> {
-        self.field("key")
+    pub fn object_name(&self) -> Option<&str> {
+        self.form_field("key")
     }
 
     /// The server's name.
@@ -246,14 +247,14 @@ impl Link {
         self.url.host_str().unwrap_or_default()
     }
 
-    fn field(&self, name: &str) -> Option<&str> {
+    fn form_field(&self, name: &str) -> Option<&str> {
         let mut fields = self.fields.iter();
         fields.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
 /// The sentence in an error's body: JSON text, or its `message`.
-fn said(body: &str) -> String {
+fn read_sentence(body: &str) -> String {
     let text = match serde_json::from_str::<Value>(body) {
         Ok(Value::String(text)) => text,
         Ok(value) => ["message", "Message", "error"]

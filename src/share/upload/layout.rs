@@ -47,11 +47,11 @@ struct Entry {
 ///
 /// # Errors
 /// What is otherwise, in words that go on after the zip's name.
-pub fn check(file: &File, size: u64) -> Result<(), String> {
+pub fn check_layout(file: &File, size: u64) -> Result<(), String> {
     let failed = |error: io::Error| format!("cannot be read: {error}");
     let file = file.try_clone().map_err(failed)?;
     let mut zip = Zip { reader: BufReader::new(file), at: 0 };
-    let list = zip.end(size)?;
+    let list = zip.read_end(size)?;
     let mut entries = zip.list(&list)?;
     entries.sort_by_key(|(start, _)| *start);
     let mut names = HashSet::new();
@@ -64,8 +64,8 @@ pub fn check(file: &File, size: u64) -> Result<(), String> {
         if *start != at {
             return Err(format!("has bytes before {name:?} that belong to no member"));
         }
-        zip.go(at)?;
-        at = zip.member(entry, &name)?;
+        zip.go_to(at)?;
+        at = zip.read_member(entry, &name)?;
     }
     match at == list.start {
         true => Ok(()),
@@ -86,47 +86,47 @@ struct Zip {
     at: u64,
 }
 
-fn damaged() -> String {
+fn say_damaged() -> String {
     "is damaged: what it says about its members is not so".to_owned()
 }
 
-fn more() -> String {
+fn say_more() -> String {
     "has more than members in it: bytes at its end, a comment, or several parts".to_owned()
 }
 
 impl Zip {
-    fn go(&mut self, to: u64) -> Result<(), String> {
-        self.reader.seek(SeekFrom::Start(to)).map_err(|_| damaged())?;
+    fn go_to(&mut self, to: u64) -> Result<(), String> {
+        self.reader.seek(SeekFrom::Start(to)).map_err(|_| say_damaged())?;
         self.at = to;
         Ok(())
     }
 
-    fn bytes(&mut self, count: usize) -> Result<Vec<u8>, String> {
+    fn read_bytes(&mut self, count: usize) -> Result<Vec<u8>, String> {
         let mut bytes = vec![0; count];
-        self.reader.read_exact(&mut bytes).map_err(|_| damaged())?;
+        self.reader.read_exact(&mut bytes).map_err(|_| say_damaged())?;
         self.at += count as u64;
         Ok(bytes)
     }
 
-    fn number(&mut self, bytes: usize) -> Result<u64, String> {
-        Ok(little(&self.bytes(bytes)?))
+    fn read_number(&mut self, bytes: usize) -> Result<u64, String> {
+        Ok(from_little_endian(&self.read_bytes(bytes)?))
     }
 
-    fn mark(&mut self) -> Result<u32, String> {
-        Ok(self.number(4)? as u32)
+    fn read_signature(&mut self) -> Result<u32, String> {
+        Ok(self.read_number(4)? as u32)
     }
 
     /// Reads the end, which has no comment, so that it is the last 22 bytes.
-    fn end(&mut self, size: u64) -> Result<List, String> {
-        let end = size.checked_sub(22).ok_or_else(more)?;
-        self.go(end)?;
-        if self.mark()? != END {
-            return Err(more());
+    fn read_end(&mut self, size: u64) -> Result<List, String> {
+        let end = size.checked_sub(22).ok_or_else(say_more)?;
+        self.go_to(end)?;
+        if self.read_signature()? != END {
+            return Err(say_more());
         }
-        let (disk, first) = (self.number(2)?, self.number(2)?);
-        let (here, count) = (self.number(2)?, self.number(2)?);
-        let (bytes, start) = (self.number(4)?, self.number(4)?);
-        let comment = self.number(2)?;
+        let (disk, first) = (self.read_number(2)?, self.read_number(2)?);
+        let (here, count) = (self.read_number(2)?, self.read_number(2)?);
+        let (bytes, start) = (self.read_number(4)?, self.read_number(4)?);
+        let comment = self.read_number(2)?;
         let narrow = List { start, bytes, count };
         let (list, ends) = match self.end_64(end)? {
             Some(list) => {
@@ -143,7 +143,7 @@ impl Zip {
         let alone = [disk, first].iter().all(|disk| matches!(disk, 0 | 0xffff)) && comment == 0;
         match whole && alone && here == count && list.count <= MEMBERS && list.bytes <= LIST {
             true => Ok(list),
-            false => Err(more()),
+            false => Err(say_more()),
         }
     }
 
@@ -151,49 +151,50 @@ impl Zip {
     /// it is.
     fn end_64(&mut self, end: u64) -> Result<Option<List>, String> {
         let Some(start) = end.checked_sub(20 + 56) else { return Ok(None) };
-        self.go(end - 20)?;
-        if self.mark()? != LOCATOR_64 {
+        self.go_to(end - 20)?;
+        if self.read_signature()? != LOCATOR_64 {
             return Ok(None);
         }
-        let (disk, place, disks) = (self.number(4)?, self.number(8)?, self.number(4)?);
-        self.go(start)?;
-        if place != start || disk != 0 || disks != 1 || self.mark()? != END_64 {
-            return Err(more());
+        let (disk, place, disks) =
+            (self.read_number(4)?, self.read_number(8)?, self.read_number(4)?);
+        self.go_to(start)?;
+        if place != start || disk != 0 || disks != 1 || self.read_signature()? != END_64 {
+            return Err(say_more());
         }
-        let length = self.number(8)?;
-        self.bytes(4)?;
-        let (disk, first) = (self.number(4)?, self.number(4)?);
-        let (here, count) = (self.number(8)?, self.number(8)?);
-        let (bytes, start) = (self.number(8)?, self.number(8)?);
+        let length = self.read_number(8)?;
+        self.read_bytes(4)?;
+        let (disk, first) = (self.read_number(4)?, self.read_number(4)?);
+        let (here, count) = (self.read_number(8)?, self.read_number(8)?);
+        let (bytes, start) = (self.read_number(8)?, self.read_number(8)?);
         match length == 44 && disk == 0 && first == 0 && here == count {
             true => Ok(Some(List { start, bytes, count })),
-            false => Err(more()),
+            false => Err(say_more()),
         }
     }
 
     /// The members, each with where it begins.
     fn list(&mut self, list: &List) -> Result<Vec<(u64, Entry)>, String> {
-        self.go(list.start)?;
+        self.go_to(list.start)?;
         let mut entries = Vec::new();
         for _ in 0..list.count {
-            if self.mark()? != CENTRAL {
-                return Err(damaged());
+            if self.read_signature()? != CENTRAL {
+                return Err(say_damaged());
             }
-            self.bytes(4)?;
-            let (flags, method) = (self.number(2)? as u16, self.number(2)? as u16);
-            self.bytes(4)?;
-            let crc = self.number(4)? as u32;
-            let (packed, size) = (self.number(4)?, self.number(4)?);
-            let (name, extra) = (self.number(2)? as usize, self.number(2)? as usize);
-            let (comment, disk) = (self.number(2)?, self.number(2)?);
-            self.bytes(6)?;
-            let start = self.number(4)?;
+            self.read_bytes(4)?;
+            let (flags, method) = (self.read_number(2)? as u16, self.read_number(2)? as u16);
+            self.read_bytes(4)?;
+            let crc = self.read_number(4)? as u32;
+            let (packed, size) = (self.read_number(4)?, self.read_number(4)?);
+            let (name, extra) = (self.read_number(2)? as usize, self.read_number(2)? as usize);
+            let (comment, disk) = (self.read_number(2)?, self.read_number(2)?);
+            self.read_bytes(6)?;
+            let start = self.read_number(4)?;
             if comment != 0 || disk != 0 {
-                return Err(more());
+                return Err(say_more());
             }
-            let name = self.bytes(name)?;
+            let name = self.read_bytes(name)?;
             let mut wide = vec![size, packed, start];
-            widen(&self.extra(extra)?, &mut wide)?;
+            widen_sizes(&self.read_extra(extra)?, &mut wide)?;
             let entry = Entry { name, flags, method, crc, packed: wide[1], size: wide[0] };
             if flags & ENCRYPTED != 0 {
                 return Err("has members that are encrypted, so that nobody can check them".into());
@@ -205,34 +206,34 @@ impl Zip {
         }
         match self.at == list.start + list.bytes {
             true => Ok(entries),
-            false => Err(damaged()),
+            false => Err(say_damaged()),
         }
     }
 
-    fn extra(&mut self, length: usize) -> Result<Vec<u8>, String> {
+    fn read_extra(&mut self, length: usize) -> Result<Vec<u8>, String> {
         match length > EXTRA {
             true => {
                 Err("has a member with more about it than its name, sizes and times".to_owned())
             }
-            false => self.bytes(length),
+            false => self.read_bytes(length),
         }
     }
 
     /// Reads a member from its header on; gives where it ends.
-    fn member(&mut self, entry: &Entry, name: &str) -> Result<u64, String> {
+    fn read_member(&mut self, entry: &Entry, name: &str) -> Result<u64, String> {
         let differs = || format!("says two things about {name:?}, at its beginning and at its end");
-        if self.mark()? != LOCAL {
-            return Err(damaged());
+        if self.read_signature()? != LOCAL {
+            return Err(say_damaged());
         }
-        self.bytes(2)?;
-        let (flags, method) = (self.number(2)? as u16, self.number(2)? as u16);
-        self.bytes(4)?;
-        let crc = self.number(4)? as u32;
-        let (packed, size) = (self.number(4)?, self.number(4)?);
-        let (length, extra) = (self.number(2)? as usize, self.number(2)? as usize);
-        let own_name = self.bytes(length)?;
+        self.read_bytes(2)?;
+        let (flags, method) = (self.read_number(2)? as u16, self.read_number(2)? as u16);
+        self.read_bytes(4)?;
+        let crc = self.read_number(4)? as u32;
+        let (packed, size) = (self.read_number(4)?, self.read_number(4)?);
+        let (length, extra) = (self.read_number(2)? as usize, self.read_number(2)? as usize);
+        let own_name = self.read_bytes(length)?;
         let mut wide = vec![size, packed];
-        let is_wide = widen(&self.extra(extra)?, &mut wide)?;
+        let is_wide = widen_sizes(&self.read_extra(extra)?, &mut wide)?;
         let own = Entry { name: own_name, flags, method, crc, packed: wide[1], size: wide[0] };
         let follows = flags & SIZES_FOLLOW != 0;
         let unknown = follows && (own.crc, own.packed, own.size) == (0, 0, 0);
@@ -245,15 +246,15 @@ impl Zip {
         if !same {
             return Err(differs());
         }
-        self.data(entry, name)?;
-        if follows && !self.descriptor(entry, is_wide)? {
+        self.pass_data(entry, name)?;
+        if follows && !self.read_descriptor(entry, is_wide)? {
             return Err(differs());
         }
         Ok(self.at)
     }
 
     /// Passes a member's data, all of which must be of it.
-    fn data(&mut self, entry: &Entry, name: &str) -> Result<(), String> {
+    fn pass_data(&mut self, entry: &Entry, name: &str) -> Result<(), String> {
         let start = self.at;
         let more = || format!("has bytes in {name:?} that are no part of it");
         match entry.method {
@@ -270,45 +271,46 @@ impl Zip {
                 }
             }
         }
-        let end = start.checked_add(entry.packed).ok_or_else(damaged)?;
-        self.go(end)
+        let end = start.checked_add(entry.packed).ok_or_else(say_damaged)?;
+        self.go_to(end)
     }
 
     /// Whether sum and sizes that follow the data are the member's. The mark before them may be left
     /// out.
-    fn descriptor(&mut self, entry: &Entry, is_wide: bool) -> Result<bool, String> {
-        let first = self.number(4)? as u32;
-        let crc = if first == DESCRIPTOR { self.number(4)? as u32 } else { first };
+    fn read_descriptor(&mut self, entry: &Entry, is_wide: bool) -> Result<bool, String> {
+        let first = self.read_number(4)? as u32;
+        let crc = if first == DESCRIPTOR { self.read_number(4)? as u32 } else { first };
         let bytes = if is_wide { 8 } else { 4 };
-        let (packed, size) = (self.number(bytes)?, self.number(bytes)?);
+        let (packed, size) = (self.read_number(bytes)?, self.read_number(bytes)?);
         Ok((crc, packed, size) == (entry.crc, entry.packed, entry.size))
     }
 }
 
-fn little(bytes: &[u8]) -> u64 {
+fn from_little_endian(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Takes numbers of 64 bits from extra fields, for those that say "see there"; whether there were any.
 /// Other fields are times and owners of files, of which there may be a few bytes.
-fn widen(mut extra: &[u8], numbers: &mut [u64]) -> Result<bool, String> {
+fn widen_sizes(mut extra: &[u8], numbers: &mut [u64]) -> Result<bool, String> {
     const SIZES: u64 = 0x0001;
     const TIMES: [u64; 3] = [0x5455, 0x7875, 0x5855];
     let mut found = false;
     while let Some((head, rest)) = extra.split_at_checked(4) {
-        let (kind, length) = (little(&head[..2]), little(&head[2..]) as usize);
-        let (mut field, rest) = rest.split_at_checked(length).ok_or_else(damaged)?;
+        let (kind, length) =
+            (from_little_endian(&head[..2]), from_little_endian(&head[2..]) as usize);
+        let (mut field, rest) = rest.split_at_checked(length).ok_or_else(say_damaged)?;
         extra = rest;
         match kind {
             SIZES if !found => {
                 found = true;
                 for number in numbers.iter_mut().filter(|number| **number == 0xffff_ffff) {
-                    let (wide, rest) = field.split_at_checked(8).ok_or_else(damaged)?;
-                    (*number, field) = (little(wide), rest);
+                    let (wide, rest) = field.split_at_checked(8).ok_or_else(say_damaged)?;
+                    (*number, field) = (from_little_endian(wide), rest);
                 }
                 // Some writers say sizes of 64 bits beside those that they did not need to.
                 if !(field.is_empty() || field.len() == 16) {
-                    return Err(damaged());
+                    return Err(say_damaged());
                 }
             }
             kind if TIMES.contains(&kind) && length <= 16 => {}
@@ -317,7 +319,7 @@ fn widen(mut extra: &[u8], numbers: &mut [u64]) -> Result<bool, String> {
             }
         }
     }
-    if extra.is_empty() { Ok(found) } else { Err(damaged()) }
+    if extra.is_empty() { Ok(found) } else { Err(say_damaged()) }
 }
 
 #[cfg(test)]

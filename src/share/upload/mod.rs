@@ -48,7 +48,7 @@ impl Failure {
         Self { error: Error::new(exit, message), again: false, for_all: false }
     }
 
-    fn again(self) -> Self {
+    fn or_retryable(self) -> Self {
         Self { again: true, ..self }
     }
 
@@ -60,16 +60,17 @@ impl Failure {
 /// The exports to send: those of `targets`, else every one in `data`. Each is checked; if any must
 /// not be sent, that is the error (exit 73), and it names all that is wrong, but for what is `allowed`.
 /// Temporary files go to `work`.
-pub fn packages(
+pub fn open_packages(
     data: &Folder,
     targets: &[String],
     allowed: &Allowed,
     work: &WorkFolder,
 ) -> Result<Vec<Package>> {
-    let studies = if targets.is_empty() { package::exported(data)? } else { distinct(targets) };
+    let studies =
+        if targets.is_empty() { package::list_exported(data)? } else { remove_repeats(targets) };
     let (mut packages, mut faults) = (Vec::new(), Vec::new());
     for study in studies {
-        match Package::open(data, &study, allowed, work) {
+        match Package::open_package(data, &study, allowed, work) {
             Ok(package) => packages.push(package),
             Err(error) => faults.push(error),
         }
@@ -88,7 +89,7 @@ fn cells_of(cells: u64) -> String {
     if cells == 1 { "1 cell".to_owned() } else { format!("{} cells", thousands(cells)) }
 }
 
-fn distinct(targets: &[String]) -> Vec<String> {
+fn remove_repeats(targets: &[String]) -> Vec<String> {
     let mut studies = Vec::new();
     for target in targets {
         // Studies are written in lower case, whatever their users write.
@@ -101,13 +102,13 @@ fn distinct(targets: &[String]) -> Vec<String> {
 }
 
 /// What would be sent, as text. Asks no server.
-pub fn preview(aggregator: &Aggregator, packages: &[Package]) -> String {
-    packages.iter().map(|package| preview::of(aggregator, package)).collect()
+pub fn preview_requests(aggregator: &Aggregator, packages: &[Package]) -> String {
+    packages.iter().map(|package| preview::preview_package(aggregator, package)).collect()
 }
 
 /// Sends the packages one by one, with a receipt for each beside it. Where one fails, the others
 /// are still sent, unless they would fail for the same reason.
-pub fn send(
+pub fn send_packages(
     aggregator: &Aggregator,
     data: &Folder,
     packages: &[Package],
@@ -120,7 +121,7 @@ pub fn send(
         for (member, cells) in &package.few {
             warn!(study, "{study}: {} of {member} count fewer than {LEAST}", cells_of(*cells));
         }
-        let sent = block_on(deliver(aggregator, package, pace, bars));
+        let sent = block_on(deliver_package(aggregator, package, pace, bars));
         match sent {
             Ok(delivered) => {
                 let transaction = delivered.transaction.as_deref();
@@ -159,7 +160,7 @@ struct Delivered {
     e_tag: Option<String>,
 }
 
-async fn deliver(
+async fn deliver_package(
     aggregator: &Aggregator,
     package: &Package,
     pace: Pace,
@@ -173,12 +174,12 @@ async fn deliver(
     // Whether all of the file was sent, and no answer came.
     let mut unanswered = false;
     loop {
-        let failure = match aggregator.ask(package, transaction.as_deref()).await {
+        let failure = match aggregator.ask_link(package, transaction.as_deref()).await {
             Ok(link) => {
                 transaction = link.transaction.clone().or(transaction);
                 match send_once(aggregator, package, &link, pace, bars).await {
                     Ok(e_tag) => {
-                        let object = link.object().map(str::to_owned);
+                        let object = link.object_name().map(str::to_owned);
                         return Ok(Delivered { transaction, object, e_tag });
                     }
                     Err((failure, all_sent)) => {
@@ -220,7 +221,7 @@ async fn send_once(
     let progress = Progress::sending(&package.study, package.size(), bars);
     let moved = progress.clone();
     let poster = aggregator
-        .poster(pace)
+        .make_poster(pace)
         .map_err(|error| (Failure { error, again: false, for_all: true }, false))?;
     let file = package
         .file(&aggregator.file_name(package))
@@ -228,7 +229,7 @@ async fn send_once(
     let answer = poster.post(&link.url, &link.fields, &file, move |bytes| moved.add(bytes)).await;
     progress.finish();
     match answer {
-        Ok(answer) => s3::judge(&answer, link).map_err(|failure| (failure, false)),
+        Ok(answer) => s3::judge_answer(&answer, link).map_err(|failure| (failure, false)),
         Err(SendError { error, all_sent }) => {
             if !error.retryable() {
                 let message = format!("the file was not taken: {error}");
@@ -239,7 +240,7 @@ async fn send_once(
                  large uploads to {} through?",
                 link.host()
             );
-            Err((Failure::new(Exit::UploadFailed, message).again().for_all(), all_sent))
+            Err((Failure::new(Exit::UploadFailed, message).or_retryable().for_all(), all_sent))
         }
     }
 }

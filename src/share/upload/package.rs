@@ -63,7 +63,7 @@ pub struct Member {
 }
 
 /// The studies that `data` has exports of: `<study>/<study>.zip`. An error if there are none.
-pub(super) fn exported(data: &Folder) -> Result<Vec<String>> {
+pub(super) fn list_exported(data: &Folder) -> Result<Vec<String>> {
     if !data.exists() {
         let message = format!("there is no folder '{data}'; `study export` writes it");
         return Err(Error::new(Exit::FolderMissing, message));
@@ -87,7 +87,12 @@ pub(super) fn exported(data: &Folder) -> Result<Vec<String>> {
 impl Package {
     /// Opens `<study>/<study>.zip` below `data` and checks it: names, and what is in it. The file is
     /// held open: what is sent is what was checked.
-    pub fn open(data: &Folder, study: &str, allowed: &Allowed, work: &WorkFolder) -> Result<Self> {
+    pub fn open_package(
+        data: &Folder,
+        study: &str,
+        allowed: &Allowed,
+        work: &WorkFolder,
+    ) -> Result<Self> {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if study.is_empty() || !study.chars().all(word) {
             let message = format!("'{study}' is no study: names have letters, digits and '_'");
@@ -96,7 +101,7 @@ impl Package {
         let folder = data.child(study);
         let name = format!("{study}.zip");
         let place = folder.show(&name);
-        let file = held(&folder, &name, work)?.ok_or_else(|| {
+        let file = hold_file(&folder, &name, work)?.ok_or_else(|| {
             let message = format!(
                 "there is no export of '{study}' ('{place}'); run `study export -t {study}` first"
             );
@@ -104,15 +109,15 @@ impl Package {
         })?;
         let refused = |what: String| Error::new(Exit::UploadRefused, format!("'{place}' {what}"));
         let unreadable = |error: io::Error| refused(format!("cannot be read: {error}"));
-        let (size, sha256) = fingerprint(&file).map_err(unreadable)?;
+        let (size, sha256) = hash_file(&file).map_err(unreadable)?;
         let handle = file.try_clone().map_err(unreadable)?;
         let mut zip = ZipArchive::new(handle)
             .map_err(|error| refused(format!("is no zip file that can be read: {error}")))?;
-        let members = members(&mut zip).map_err(|what| refused(what.to_owned()))?;
-        check(study, &members).map_err(&refused)?;
-        layout::check(&file, size).map_err(&refused)?;
-        let few = look(&members, &mut zip, allowed, work).map_err(&refused)?;
-        let version = version(study, &members, &mut zip).map_err(&refused)?;
+        let members = list_members(&mut zip).map_err(|what| refused(what.to_owned()))?;
+        check_members(study, &members).map_err(&refused)?;
+        layout::check_layout(&file, size).map_err(&refused)?;
+        let few = screen_members(&members, &mut zip, allowed, work).map_err(&refused)?;
+        let version = read_package_version(study, &members, &mut zip).map_err(&refused)?;
         let study = study.to_owned();
         Ok(Self { study, place, version, members, few, file, size, sha256 })
     }
@@ -139,7 +144,7 @@ impl Package {
 }
 
 /// The file itself; one in a bucket is copied to an unnamed temporary file.
-fn held(folder: &Folder, name: &str, work: &WorkFolder) -> Result<Option<File>> {
+fn hold_file(folder: &Folder, name: &str, work: &WorkFolder) -> Result<Option<File>> {
     let failed = || format!("cannot read '{}'", folder.show(name));
     if let Some(local) = folder.local() {
         return match open_file(&local.join(name)) {
@@ -155,14 +160,14 @@ fn held(folder: &Folder, name: &str, work: &WorkFolder) -> Result<Option<File>> 
     Ok(Some(file))
 }
 
-fn fingerprint(mut file: &File) -> io::Result<(u64, [u8; 32])> {
+fn hash_file(mut file: &File) -> io::Result<(u64, [u8; 32])> {
     file.seek(SeekFrom::Start(0))?;
     let mut hash = Sha256::new();
     let size = io::copy(&mut file, &mut hash)?;
     Ok((size, hash.finalize().into()))
 }
 
-fn members(zip: &mut ZipArchive<File>) -> Result<Vec<Member>, &'static str> {
+fn list_members(zip: &mut ZipArchive<File>) -> Result<Vec<Member>, &'static str> {
     let mut members: Vec<Member> = Vec::with_capacity(zip.len());
     for index in 0..zip.len() {
         let Ok(member) = zip.by_index_raw(index) else { return Err("is damaged") };
@@ -178,7 +183,7 @@ fn members(zip: &mut ZipArchive<File>) -> Result<Vec<Member>, &'static str> {
 }
 
 /// Whether all members may leave, and whether those that must be there are.
-fn check(study: &str, members: &[Member]) -> Result<(), String> {
+fn check_members(study: &str, members: &[Member]) -> Result<(), String> {
     let plain = |name: &str| name.chars().all(|c| c.is_alphanumeric() || "_.-".contains(c));
     let table = |name: &str| {
         let base = name.strip_suffix(".parquet");
@@ -217,7 +222,7 @@ fn check(study: &str, members: &[Member]) -> Result<(), String> {
 }
 
 /// Looks for what must not leave in what members hold. Gives those that count few, and how often.
-fn look(
+fn screen_members(
     members: &[Member],
     zip: &mut ZipArchive<File>,
     allowed: &Allowed,
@@ -226,7 +231,7 @@ fn look(
     let mut unpacking = Unpacking::default();
     let (mut few, mut faults) = (Vec::new(), Vec::new());
     let notes = zip.by_name(MANIFEST).map_err(io::Error::other).context("it cannot be unpacked");
-    let notes = notes.and_then(manifest::notes);
+    let notes = notes.and_then(manifest::read_notes);
     let notes =
         notes.map_err(|error| format!("has a '{MANIFEST}' that cannot be checked: {error}"))?;
     let mut identified = notes.identified;
@@ -236,26 +241,26 @@ fn look(
         if name == MANIFEST {
             let mut member = zip.by_index(index).map_err(|error| failed(error.to_string()))?;
             let found = has_ids(&mut member).map_err(|error| failed(error.to_string()))?;
-            if found && !allowed.ids(table) {
+            if found && !allowed.allows_ids(table) {
                 faults.push(format!("{name}: it has anonymous IDs"));
             }
             continue;
         }
         let mut file = work.file().map_err(|error| failed(error.to_string()))?;
-        unpacking.unpack(zip, index, &mut file).map_err(failed)?;
+        unpacking.unpack_member(zip, index, &mut file).map_err(failed)?;
         file.seek(SeekFrom::Start(0)).map_err(|error| failed(error.to_string()))?;
         let counts = COUNTS.iter().any(|part| name.contains(part));
-        let looked = screened(file, counts).map_err(|error| failed(error.to_string()))?;
+        let looked = screen_table(file, counts).map_err(|error| failed(error.to_string()))?;
         identified |= looked.identified;
-        if looked.ids_in_notes && !allowed.ids(table) {
+        if looked.ids_in_notes && !allowed.allows_ids(table) {
             faults.push(format!("{name}: it has anonymous IDs in what it says about itself"));
         }
         let small = allowed.small_cells(table)
             || notes.small_cells.iter().any(|allowed| allowed.eq_ignore_ascii_case(table));
-        let found = looked.screen.faults(table, allowed.ids(table), small);
+        let found = looked.screen.faults(table, allowed.allows_ids(table), small);
         faults.extend(found.iter().map(|why| format!("{name}: {why}")));
-        if looked.screen.few() > 0 {
-            few.push((name.clone(), looked.screen.few()));
+        if looked.screen.small_rows() > 0 {
+            few.push((name.clone(), looked.screen.small_rows()));
         }
     }
     if identified {
@@ -276,8 +281,8 @@ fn has_ids(member: &mut impl Read) -> io::Result<bool> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match member.read(&mut buffer)? {
-            0 => return Ok(pieces.found()),
-            read => pieces.look(&buffer[..read]),
+            0 => return Ok(pieces.has_found()),
+            read => pieces.look_at_piece(&buffer[..read]),
         }
     }
 }
@@ -292,7 +297,7 @@ struct Looked {
 }
 
 /// Looks at a table. `counts`: its name says that it is counts.
-fn screened(file: File, counts: bool) -> Result<Looked> {
+fn screen_table(file: File, counts: bool) -> Result<Looked> {
     let failed = "it is no Parquet file that can be read";
     let builder = bounded::parquet::reader(file)?;
     let notes = builder.metadata().file_metadata().key_value_metadata();
@@ -304,15 +309,19 @@ fn screened(file: File, counts: bool) -> Result<Looked> {
         ids_in_notes |= texts.into_iter().flatten().any(|text| holds_id(text.as_bytes()));
     }
     let schema = builder.schema().clone();
-    let mut screen = Screen::of(&schema, counts.then_some(LEAST));
+    let mut screen = Screen::of_schema(&schema, counts.then_some(LEAST));
     for batch in builder.build().context(failed)? {
-        screen.look(&batch.context(failed)?)?;
+        screen.look_at_rows(&batch.context(failed)?)?;
     }
     Ok(Looked { screen, identified, ids_in_notes })
 }
 
 /// `data_package_version` of the study's table of that name; 0 without the table.
-fn version(study: &str, members: &[Member], zip: &mut ZipArchive<File>) -> Result<i64, String> {
+fn read_package_version(
+    study: &str,
+    members: &[Member],
+    zip: &mut ZipArchive<File>,
+) -> Result<i64, String> {
     const END: &str = "__meta_version.meta.parquet";
     let own = format!("{study}{END}");
     let named = members.iter().find(|member| member.name == own);

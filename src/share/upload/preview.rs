@@ -8,7 +8,7 @@ use crate::ui::thousands;
 
 /// Both requests of a study's upload: the first as it would be but for the credentials, the second
 /// with blanks for what the first one's answer brings.
-pub(super) fn of(aggregator: &Aggregator, package: &Package) -> String {
+pub(super) fn preview_package(aggregator: &Aggregator, package: &Package) -> String {
     let (user, name) = (aggregator.user(), aggregator.file_name(package));
     let mut text = format!(
         "{}  {}\n  {} bytes, SHA-256 {}\n  {} members:\n",
@@ -31,7 +31,7 @@ pub(super) fn of(aggregator: &Aggregator, package: &Package) -> String {
          Content-Type: multipart/form-data\n\n     (the form fields in the answer to 1)\n     file: \
          {name}, application/zip, {} bytes\n\n",
         aggregator.url(),
-        aggregator.request(package),
+        aggregator.describe_request(package),
         thousands(package.size())
     );
     text

@@ -20,7 +20,7 @@ pub(super) fn write(
     delivered: &Delivered,
 ) -> Result<()> {
     let folder = data.child(&package.study);
-    let earlier = earlier(&folder)?;
+    let earlier = read_receipts(&folder)?;
     let members: Vec<_> = package.members.iter().map(|member| member.name.as_str()).collect();
     let mut receipt = json!({
         "time": Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
@@ -43,7 +43,7 @@ pub(super) fn write(
     folder.write(FILE_NAME, format!("{receipt:#}\n"))
 }
 
-fn earlier(folder: &Folder) -> Result<Vec<Value>> {
+fn read_receipts(folder: &Folder) -> Result<Vec<Value>> {
     let Some(bytes) = folder.read(FILE_NAME)? else { return Ok(Vec::new()) };
     let Ok(mut last) = serde_json::from_slice::<Map<String, Value>>(&bytes) else {
         warn!("'{}' is no receipt; it is replaced", folder.show(FILE_NAME));

@@ -7,14 +7,14 @@ use crate::http::Answer;
 use crate::text::escape_controls;
 
 /// The file's fingerprint if the store has taken it: 204, or the status that the form asks for.
-pub(super) fn judge(answer: &Answer, link: &Link) -> Result<Option<String>, Failure> {
+pub(super) fn judge_answer(answer: &Answer, link: &Link) -> Result<Option<String>, Failure> {
     let status = answer.status.as_u16();
-    if status == link.expected() {
+    if status == link.expected_status() {
         let e_tag = answer.headers.get("etag").and_then(|value| value.to_str().ok());
         return Ok(e_tag.map(|text| text.trim_matches('"').to_owned()));
     }
-    let code = between(&answer.body, "<Code>", "</Code>").unwrap_or_default();
-    let message = between(&answer.body, "<Message>", "</Message>").unwrap_or_default();
+    let code = text_between(&answer.body, "<Code>", "</Code>").unwrap_or_default();
+    let message = text_between(&answer.body, "<Message>", "</Message>").unwrap_or_default();
     let words = match (code, message) {
         ("", _) => answer.status.to_string(),
         (code, "") => format!("{} {code}", status),
@@ -41,7 +41,7 @@ pub(super) fn judge(answer: &Answer, link: &Link) -> Result<Option<String>, Fail
         ),
         (_, "RequestTimeout" | "SlowDown" | "InternalError" | "ServiceUnavailable")
         | (408 | 429 | 500 | 502..=504, _) => {
-            failure(Exit::UploadFailed, "the store has not taken the file").again()
+            failure(Exit::UploadFailed, "the store has not taken the file").or_retryable()
         }
         (401 | 403, _) if code.is_empty() => failure(
             Exit::UploadFailed,
@@ -62,7 +62,7 @@ pub(super) fn judge(answer: &Answer, link: &Link) -> Result<Option<String>, Fail
     })
 }
 
-fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+fn text_between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(start)?;
     Some(rest.split_once(end)?.0.trim())
 }

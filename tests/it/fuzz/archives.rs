@@ -14,7 +14,7 @@ use arrow::array::{
 };
 use arrow::datatypes::Int64Type;
 use cumulus_etl::bounded;
-use cumulus_etl::share::import::import;
+use cumulus_etl::share::import::import_archive;
 use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::build::read_spreadsheet;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
@@ -55,7 +55,7 @@ fn check_import(root: &Path, bytes: &[u8]) -> bool {
     let limits = Limits { memory: 256 << 20, threads: 1 };
     let engine = DataFusion::open(open("db"), Input::Nothing, new_work(), &limits);
     let engine = engine.expect("an empty database");
-    match import(&engine, &path, &new_work()) {
+    match import_archive(&engine, &path, &new_work()) {
         Ok((study, tables)) => {
             assert!(!tables.is_empty());
             for table in &tables {

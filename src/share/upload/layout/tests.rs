@@ -22,7 +22,7 @@ fn deflated() -> SimpleFileOptions {
 fn checked(bytes: &[u8]) -> Result<(), String> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    check(&file, bytes.len() as u64)
+    check_layout(&file, bytes.len() as u64)
 }
 
 /// The place of some bytes.
