@@ -14,7 +14,7 @@ use super::state::{Phase, Site, State};
 use super::{Options, shown};
 use crate::error::{Error, Exit, Result};
 use crate::http::{Client, Method};
-use crate::ui::counted;
+use crate::ui::format_count;
 
 /// Files that are missing, or wrong, of which the names are shown.
 const SHOWN: usize = 5;
@@ -71,7 +71,7 @@ pub(super) fn not_all(options: &Options, entries: &[Entry], missing: &[Missing])
         .map(|file| format!("\n  {}: {}", entries[file.index].name, file.message))
         .collect();
     if missing.len() > SHOWN {
-        let more = counted((missing.len() - SHOWN) as u64, "other");
+        let more = format_count((missing.len() - SHOWN) as u64, "other");
         lines.push(format!("\n  and {more}"));
     }
     let message = format!(
@@ -91,7 +91,7 @@ fn show_reports(client: &Client, site: &Site) -> Result<u64> {
         warn!("The server says: {}", client.redactor().clean(line));
     }
     if reported.failures == 0 && reported.warnings > 0 {
-        info!("The server has sent {}", counted(reported.warnings, "warning"));
+        info!("The server has sent {}", format_count(reported.warnings, "warning"));
     }
     Ok(reported.failures)
 }
@@ -129,7 +129,7 @@ pub(super) fn not_whole(
     };
     let message = format!(
         "the export is not complete: {} with missing or broken rows. {}{next}",
-        counted(wrong.len() as u64, "file"),
+        format_count(wrong.len() as u64, "file"),
         advice(options, site)
     );
     Ok(Error::new(Exit::BulkFailed, message))
@@ -145,7 +145,7 @@ pub(super) fn verdict(client: &Client, options: &Options, site: &Site) -> Result
     site.forget()?;
     let message = format!(
         "the export is not complete: {} of the server. {}",
-        counted(failures, "error"),
+        format_count(failures, "error"),
         advice(options, site)
     );
     Err(Error::new(Exit::BulkFailed, message))

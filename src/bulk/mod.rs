@@ -40,7 +40,7 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::http::{Client, Pace};
 use crate::store::block_on;
-use crate::ui::{Bar, counted, signals};
+use crate::ui::{Bar, format_count, signals};
 pub use begin::check_folder;
 use begin::{begin, fingerprint, not_empty, take_up};
 use deadline::Deadline;
@@ -258,7 +258,7 @@ impl Run<'_> {
         let Self { client, options, site, deadline, .. } = *self;
         let (mut job, manifest) = self.wait(state, taken_up).await?;
         if let Some(bar) = job.bar.take() {
-            bar.finish();
+            bar.remove_bar();
         }
         if state.foreign {
             state.types = manifest.request.as_deref().map(read_types).unwrap_or_default();
@@ -272,7 +272,7 @@ impl Run<'_> {
         state.files = files;
         state.transaction_time = manifest.transaction_time;
         site.write(state)?;
-        info!("The server has made {}", counted(entries.len() as u64, "file"));
+        info!("The server has made {}", format_count(entries.len() as u64, "file"));
 
         let shared = || {
             Arc::new(Shared {
@@ -290,7 +290,7 @@ impl Run<'_> {
         let mut missing = download(round.clone(), entries.clone()).await?;
         if missing.iter().any(|file| matches!(file.status, Some(401 | 403 | 404 | 410))) {
             // The files' URLs may have run out; a manifest of today has others.
-            let files = counted(missing.len() as u64, "file");
+            let files = format_count(missing.len() as u64, "file");
             info!("{files} could not be had; asking for their URLs again");
             if let Ok(again) = poll::wait(&job, &status_url(state)?).await
                 && identities(&again.entries) == state.files
@@ -326,7 +326,7 @@ impl Run<'_> {
         loop {
             let url = status_url(state)?;
             let log = Log::open(site.path(), &shown(client, &url))?;
-            let bar = options.bars.then(|| Bar::waiting("export"));
+            let bar = options.bars.then(|| Bar::begin_waiting("export"));
             let (started, foreign) = (begun(state), state.foreign);
             let job = Job { client, options, log, started, foreign, deadline, bar };
             let (error, again) = match poll::wait(&job, &url).await {

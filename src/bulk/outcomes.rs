@@ -11,7 +11,7 @@ use super::part::open_text;
 use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
 use crate::http::outcome_text;
-use crate::ui::counted;
+use crate::ui::format_count;
 
 /// Different messages that are shown.
 const SHOWN: usize = 10;
@@ -90,7 +90,10 @@ impl Reported {
             })
             .collect();
         if texts.len() > SHOWN {
-            lines.push(format!("and {}", counted((texts.len() - SHOWN) as u64, "other message")));
+            lines.push(format!(
+                "and {}",
+                format_count((texts.len() - SHOWN) as u64, "other message")
+            ));
         }
         lines
     }

@@ -18,7 +18,7 @@ use crate::error::{Error, Exit, Result};
 use crate::http::header::{HeaderMap, RETRY_AFTER};
 use crate::http::{self, Method, SHORTEST_WAIT, TokenUse, show_url};
 use crate::text::escape_controls;
-use crate::ui::counted;
+use crate::ui::format_count;
 
 /// The longest manifest page, in bytes: some list a hundred thousand files, with signed URLs.
 const LONGEST_MANIFEST: usize = 128 << 20;
@@ -109,8 +109,8 @@ async fn read_pages(job: &Job<'_>, status_url: &Url) -> Result<Vec<Page>, Failur
         if pages.len() >= MOST_PAGES || files > MOST_FILES {
             let message = format!(
                 "the export has failed: the server's manifest has no end; {} with {} were read",
-                counted(pages.len() as u64, "page"),
-                counted(files as u64, "file")
+                format_count(pages.len() as u64, "page"),
+                format_count(files as u64, "file")
             );
             return Err(Failure::Dead(Error::new(Exit::BulkFailed, message)));
         }
@@ -276,7 +276,7 @@ fn progress(job: &Job<'_>, headers: &HeaderMap, body: &str, said: &mut String) {
     let status = status.unwrap_or_else(|| "in progress".to_owned());
     let waited = span(job.waited().as_secs_f64());
     match &job.bar {
-        Some(bar) => bar.say(&format!("{status} ({waited})")),
+        Some(bar) => bar.show_text(&format!("{status} ({waited})")),
         // Every minute the same would fill a log in a day.
         None if *said != status => info!("The server: {status} (after {waited})"),
         None => {}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::state::Done;
-use crate::ui::{Bar, counted, thousands};
+use crate::ui::{Bar, format_count, format_thousands};
 
 /// Time between two lines in a log.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ impl Tally {
             bytes: zero(),
             received: zero(),
             retries: zero(),
-            bar: bar.then(|| Bar::files("download", total as u64)),
+            bar: bar.then(|| Bar::count_files("download", total as u64)),
             last_shown: Mutex::new(Instant::now()),
         }
     }
@@ -88,7 +88,7 @@ impl Tally {
         *last = Instant::now();
         let (files, ..) = self.totals();
         match &self.bar {
-            Some(bar) => bar.set(files, &self.text(files)),
+            Some(bar) => bar.set_done(files, &self.text(files)),
             None => info!(files, total = self.total, "download: {}", self.text(files)),
         }
     }
@@ -99,8 +99,8 @@ impl Tally {
         let seconds = self.begun.elapsed().as_secs_f64().max(1e-3);
         let mut text = format!(
             "{} of {} files, {}, {}/s",
-            thousands(files),
-            thousands(self.total as u64),
+            format_thousands(files),
+            format_thousands(self.total as u64),
             size(received as f64),
             size(received as f64 / seconds)
         );
@@ -115,7 +115,7 @@ impl Tally {
     /// Takes the bar away.
     pub(super) fn hide(&self) {
         if let Some(bar) = &self.bar {
-            bar.finish();
+            bar.remove_bar();
         }
     }
 
@@ -127,16 +127,16 @@ impl Tally {
         let retries = self.retries.load(Ordering::Relaxed);
         let mut text = format!(
             "Downloaded {}: {}, {} in {}",
-            counted(files, "file"),
-            counted(rows, "row"),
+            format_count(files, "file"),
+            format_count(rows, "row"),
             size(bytes as f64),
             span(self.begun.elapsed().as_secs_f64())
         );
         if kept > 0 {
-            text.push_str(&format!("; {} of them by an earlier run", thousands(kept)));
+            text.push_str(&format!("; {} of them by an earlier run", format_thousands(kept)));
         }
         if retries > 0 {
-            text.push_str(&format!("; {} downloads were tried again", thousands(retries)));
+            text.push_str(&format!("; {} downloads were tried again", format_thousands(retries)));
         }
         info!(files, rows, bytes, kept, retries, "{text}");
     }

@@ -20,7 +20,7 @@ use crate::http::header::{CONTENT_RANGE, IF_RANGE, RANGE};
 use crate::http::{self, Client, Method, outcome_text, retry_after, show_url};
 use crate::input::count_entries;
 use crate::text::text_of_line;
-use crate::ui::counted;
+use crate::ui::format_count;
 
 /// Waits before the second, third … attempt.
 const WAITS: [u64; 5] = [1, 4, 15, 60, 60];
@@ -353,14 +353,15 @@ fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
             Ok(Problem::None)
         }
         Some(count) if rows.rows < count => {
-            let text = format!("{}, but the server promised {count}", counted(rows.rows, "row"));
+            let text =
+                format!("{}, but the server promised {count}", format_count(rows.rows, "row"));
             Ok(Problem::Rows(text))
         }
         Some(count) if rows.rows - rows.outcomes > count => {
             tracing::warn!(
                 "{}: {}, more than the {count} that the server promised",
                 entry.name,
-                counted(rows.rows, "row")
+                format_count(rows.rows, "row")
             );
             Ok(Problem::None)
         }

@@ -74,7 +74,7 @@ impl BallistaArgs {
 
 /// Why this build can't.
 #[cfg(not(feature = "ballista"))]
-pub fn missing() -> crate::error::Error {
+pub fn explain_missing() -> crate::error::Error {
     crate::error::Error::new(
         crate::error::Exit::ServiceMissing,
         "this build is without Ballista: use the image, or build with --features ballista",
@@ -84,14 +84,14 @@ pub fn missing() -> crate::error::Error {
 #[cfg(not(feature = "ballista"))]
 impl SchedulerArgs {
     fn run(self) -> Result<()> {
-        Err(missing())
+        Err(explain_missing())
     }
 }
 
 #[cfg(not(feature = "ballista"))]
 impl ExecutorArgs {
     fn run(self) -> Result<()> {
-        Err(missing())
+        Err(explain_missing())
     }
 }
 
@@ -107,7 +107,7 @@ mod serving {
     impl SchedulerArgs {
         pub(super) fn run(self) -> Result<()> {
             self.logging.init();
-            ui::signals::install()?;
+            ui::signals::install_handlers()?;
             let bind = self.bind;
             let tls = self.tls.read(&[&bind.ip().to_string()])?;
             let scheduler = Scheduler { bind, tls, stores: self.store.of_command()? };
@@ -118,8 +118,8 @@ mod serving {
     impl ExecutorArgs {
         pub(super) fn run(self) -> Result<()> {
             self.logging.init();
-            let work = self.limits.work()?;
-            let mut limits = self.limits.limits();
+            let work = self.limits.open_work()?;
+            let mut limits = self.limits.resolve_limits();
             if let Some(tasks) = self.tasks {
                 limits.threads = usize::from(tasks);
             }

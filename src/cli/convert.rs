@@ -29,7 +29,7 @@ impl ConvertArgs {
     /// Converts.
     pub fn run(self) -> Result<()> {
         let bars = self.logging.init();
-        ui::signals::install()?;
+        ui::signals::install_handlers()?;
         let options = self.store.of_command()?;
         etl::convert(&self.original, &self.target, self.work_dir.as_deref(), &options, bars)
     }

@@ -69,7 +69,7 @@ impl CredentialArgs {
     }
 
     /// What all layers come to.
-    pub(super) fn credentials(layers: &mut Layers) -> Credentials {
+    pub(super) fn read_credentials(layers: &mut Layers) -> Credentials {
         Credentials {
             smart_client_id: layers.text("smart-client-id"),
             smart_key: layers.either("smart-key", "smart-jwks").map(Secret::new),
@@ -80,7 +80,7 @@ impl CredentialArgs {
             scope: layers.text("scope"),
             allowed: Allowed {
                 http: layers.switch("allow-http"),
-                token_hosts: hosts(layers, "token-host"),
+                token_hosts: read_hosts(layers, "token-host"),
                 has_options: true,
             },
         }
@@ -88,7 +88,7 @@ impl CredentialArgs {
 }
 
 /// A list of hosts; what is none is complained about.
-pub(super) fn hosts(layers: &mut Layers, key: &str) -> Vec<HostName> {
+pub(super) fn read_hosts(layers: &mut Layers, key: &str) -> Vec<HostName> {
     let (mut hosts, mut problems) = (Vec::new(), Vec::new());
     for text in layers.list(key) {
         match text.parse() {

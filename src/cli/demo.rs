@@ -15,7 +15,7 @@ use crate::store::{Folder, WorkFolder};
 use crate::study::build::{self, Observer};
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::{DataFusion, Input, Limits};
-use crate::ui::{Progress, counted};
+use crate::ui::{Progress, format_count};
 use crate::{etl, ui};
 
 /// Options of `demo`.
@@ -51,7 +51,7 @@ impl DemoArgs {
     /// Makes the data, runs the main job on it, and says how to look at the result.
     pub fn run(self) -> Result<()> {
         let bars = self.logging.init();
-        ui::signals::install()?;
+        ui::signals::install_handlers()?;
         let dir = Folder::open(&self.dir.to_string_lossy())?;
         claim::refuse(&dir, "DIR", &[Role::Phi, Role::Output])?;
         let export = if self.data_only { self.dir.clone() } else { self.dir.join("export") };
@@ -64,10 +64,10 @@ impl DemoArgs {
             ..demo::Options::default()
         };
         let clock = Instant::now();
-        let progress = Progress::begin("sample data", 0, bars);
+        let progress = Progress::begin_reading("sample data", 0, bars);
         let summary = demo::generate(&export, &options, &|_| {})?;
-        progress.finish();
-        println!("{}", describe(&summary, &export.display().to_string(), clock));
+        progress.end_step();
+        println!("{}", describe_run(&summary, &export.display().to_string(), clock));
         if self.data_only {
             return Ok(());
         }
@@ -83,31 +83,31 @@ impl DemoArgs {
         println!("\nNow the study core, and what of it is to be shared:");
         println!("  {program} study build -t core --lake {output} --database {database}");
         println!("  {program} study export -t core --database {database} {shared}\n");
-        study(&output, &database, &shared)?;
-        println!("{}", look(&program, &output, &phi, &database));
+        build_core(&output, &database, &shared)?;
+        println!("{}", describe_next_steps(&program, &output, &phi, &database));
         Ok(())
     }
 }
 
-fn describe(summary: &Summary, dir: &str, clock: Instant) -> String {
+fn describe_run(summary: &Summary, dir: &str, clock: Instant) -> String {
     let rows: u64 = summary.rows.values().sum();
     let seconds = clock.elapsed().as_secs_f64();
     format!(
         "Made a synthetic bulk export in '{dir}': {} of {} in {}, {:.1} MB in \
          {seconds:.1} s ({:.0} MB/s); {}, {}, {}",
-        counted(rows, "row"),
-        counted(summary.rows.len() as u64, "type"),
-        counted(summary.files, "file"),
+        format_count(rows, "row"),
+        format_count(summary.rows.len() as u64, "type"),
+        format_count(summary.files, "file"),
         summary.bytes as f64 / 1e6,
         summary.bytes as f64 / 1e6 / seconds.max(1e-9),
-        counted(summary.duplicates, "duplicate"),
-        counted(summary.broken, "broken row"),
-        counted(summary.deleted, "delete"),
+        format_count(summary.duplicates, "duplicate"),
+        format_count(summary.broken, "broken row"),
+        format_count(summary.deleted, "delete"),
     )
 }
 
 /// Builds and exports core.
-fn study(output: &str, database: &str, shared: &str) -> Result<()> {
+fn build_core(output: &str, database: &str, shared: &str) -> Result<()> {
     struct Quiet;
 
     impl Observer for Quiet {
@@ -120,7 +120,7 @@ fn study(output: &str, database: &str, shared: &str) -> Result<()> {
     let input = Input::Lake(Folder::open(output)?);
     let engine = DataFusion::open(Folder::open(database)?, input, work.clone(), &limits)?;
     let built = build::build_core(&engine, limits.threads, &Quiet)?;
-    let tables = |count: usize| counted(count as u64, "table");
+    let tables = |count: usize| format_count(count as u64, "table");
     println!("Built core: {} in {:.1} s", tables(built.tables.len()), built.time.as_secs_f64());
     let exported = export_tables(
         &engine,
@@ -153,7 +153,7 @@ fn program_name() -> String {
     }
 }
 
-fn look(program: &str, output: &str, phi: &str, database: &str) -> String {
+fn describe_next_steps(program: &str, output: &str, phi: &str, database: &str) -> String {
     format!(
         "
 The de-identified tables are Delta Lake tables below '{output}', a folder each. To look at one:

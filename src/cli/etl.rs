@@ -128,7 +128,7 @@ impl EtlArgs {
         layers.finish()?;
         let config = config?;
         config.credentials.check()?;
-        ui::signals::install()?;
+        ui::signals::install_handlers()?;
         match check {
             true => crate::etl::check(&config),
             false => crate::etl::run(&config, bars),
@@ -171,9 +171,9 @@ impl EtlArgs {
             new_codebook: layers.switch("new-codebook"),
             strict: layers.switch("strict"),
             threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
-            credentials: CredentialArgs::credentials(layers),
-            store: StoreArgs::options(layers),
-            export: ExportingArgs::settings(layers)?,
+            credentials: CredentialArgs::read_credentials(layers),
+            store: StoreArgs::read_options(layers),
+            export: ExportingArgs::read_settings(layers)?,
             ..defaults
         })
     }

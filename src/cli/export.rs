@@ -46,17 +46,17 @@ impl ExportArgs {
         self.exporting.add_to(&mut flags);
         self.credentials.add_to(&mut flags);
         let mut layers = Layers::new(flags, self.config.as_deref())?;
-        let settings = ExportingArgs::settings(&mut layers);
-        let credentials = CredentialArgs::credentials(&mut layers);
+        let settings = ExportingArgs::read_settings(&mut layers);
+        let credentials = CredentialArgs::read_credentials(&mut layers);
         layers.finish()?;
         let settings = settings?;
         credentials.check()?;
         let target = Target::parse(&self.url)?;
-        let folder = local(&self.dir)?;
+        let folder = local_path(&self.dir)?;
         let place = Folder::open(&folder.to_string_lossy())?;
         claim::refuse(&place, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&place, "DIR", Role::Output)?;
-        ui::signals::install()?;
+        ui::signals::install_handlers()?;
 
         let mut options = settings.options(&target, &TABLE_TYPES, bars)?;
         let auth = credentials.auth(&bulk::scope_types(&options))?;
@@ -84,7 +84,7 @@ fn since_last(folder: &Path, target: &Target) -> Option<String> {
 }
 
 /// A local folder's path.
-fn local(location: &str) -> Result<PathBuf> {
+fn local_path(location: &str) -> Result<PathBuf> {
     let refused = || {
         let message = format!("'{location}' is not a local folder, which exported files need");
         Error::new(Exit::ExportFolderNotLocal, message)

@@ -3,7 +3,7 @@
 use clap::Args;
 use figment::value::{Dict, Value};
 
-use super::credentials::hosts;
+use super::credentials::read_hosts;
 use super::layers::Layers;
 use crate::bulk::inline::Selection;
 use crate::bulk::{Settings, Since, instant, parse_span, split_filters};
@@ -83,8 +83,8 @@ impl NotesArgs {
         add_texts(flags, [("max-connections", &self.max_connections)]);
     }
 
-    pub(super) fn selection(layers: &mut Layers) -> Result<Selection> {
-        let hosts = hosts(layers, "note-host");
+    pub(super) fn read_selection(layers: &mut Layers) -> Result<Selection> {
+        let hosts = read_hosts(layers, "note-host");
         let selection =
             Selection::new(layers.list("inline-resource"), layers.list("inline-mimetype"))?;
         Ok(Selection { hosts, ..selection })
@@ -140,7 +140,7 @@ impl ExportingArgs {
     }
 
     /// What all layers come to.
-    pub(super) fn settings(layers: &mut Layers) -> Result<Settings> {
+    pub(super) fn read_settings(layers: &mut Layers) -> Result<Settings> {
         let mut time = |key: &str, end_of_day| {
             let text = layers.text(key)?;
             let parsed = instant(&text, end_of_day);
@@ -174,7 +174,7 @@ impl ExportingArgs {
         }
         let filters = layers.texts("type-filter");
         let inline = layers.switch("inline");
-        let selection = NotesArgs::selection(layers)?;
+        let selection = NotesArgs::read_selection(layers)?;
         Ok(Settings {
             since: if auto { Some(Since::Auto) } else { since.map(Since::Time) },
             until,

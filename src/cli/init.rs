@@ -35,7 +35,7 @@ impl InitArgs {
     /// Makes the tables.
     pub fn run(self) -> Result<()> {
         self.logging.init();
-        ui::signals::install()?;
+        ui::signals::install_handlers()?;
         let options = self.store.of_command()?;
         let formats = self.output_format.iter().map(|format| match format {
             Format::Deltalake => OutputFormat::Deltalake,

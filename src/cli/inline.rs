@@ -52,10 +52,10 @@ impl InlineArgs {
         self.store.add_to(&mut flags);
         let mut layers = Layers::new(flags, self.config.as_deref())?;
         let url = layers.text("fhir-url");
-        let selection = NotesArgs::selection(&mut layers);
+        let selection = NotesArgs::read_selection(&mut layers);
         let max_connections = NotesArgs::max_connections(&mut layers);
-        let credentials = CredentialArgs::credentials(&mut layers);
-        let store = StoreArgs::options(&mut layers);
+        let credentials = CredentialArgs::read_credentials(&mut layers);
+        let store = StoreArgs::read_options(&mut layers);
         layers.finish()?;
         let selection = selection?;
         credentials.check()?;
@@ -68,7 +68,7 @@ impl InlineArgs {
         // Notes are patients' data as it is.
         claim::refuse(&folder, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&folder, "DIR", Role::Output)?;
-        ui::signals::install()?;
+        ui::signals::install_handlers()?;
         // Of a bucket only what is in it tells.
         if !folder.exists() || folder.list_direct()? == Default::default() {
             folder.require("folder")?;

@@ -64,22 +64,22 @@ impl KeysArgs {
         match self.command {
             KeysCommand::New { dir, alg, logging } => {
                 logging.init();
-                ui::signals::install()?;
+                ui::signals::install_handlers()?;
                 let algorithm = match alg {
                     Alg::Rs384 => Algorithm::Rs384,
                     Alg::Es384 => Algorithm::Es384,
                 };
-                make(&dir, algorithm)
+                make_keys(&dir, algorithm)
             }
             KeysCommand::Show { key, logging } => {
                 logging.init();
-                show(key.expose())
+                show_public_key(key.expose())
             }
         }
     }
 }
 
-fn make(dir: &str, algorithm: Algorithm) -> Result<()> {
+fn make_keys(dir: &str, algorithm: Algorithm) -> Result<()> {
     let folder = Folder::open(dir)?.private();
     if folder.local().is_none() {
         let message = format!("'{folder}' is no local folder; keys are made where they are used");
@@ -124,7 +124,7 @@ fn make(dir: &str, algorithm: Algorithm) -> Result<()> {
     Ok(())
 }
 
-fn show(key: &str) -> Result<()> {
+fn show_public_key(key: &str) -> Result<()> {
     let key = PrivateKey::read("KEY", key)?;
     // A pipe that nobody reads any more is no reason to panic.
     writeln!(std::io::stdout(), "{:#}", key.public_jwks()?).context("cannot write the key")

@@ -20,7 +20,7 @@ pub(super) struct LimitArgs {
 
 impl LimitArgs {
     /// What the machine has, but for what was given.
-    pub(super) fn limits(&self) -> Limits {
+    pub(super) fn resolve_limits(&self) -> Limits {
         let mut limits = Limits::of_machine();
         if let Some(mib) = self.memory_limit {
             limits.memory = usize::try_from(mib << 20).unwrap_or(usize::MAX);
@@ -29,7 +29,7 @@ impl LimitArgs {
     }
 
     /// Beside no data: what is spilled is patients' data, and must not go into a database.
-    pub(super) fn work(&self) -> Result<WorkFolder> {
+    pub(super) fn open_work(&self) -> Result<WorkFolder> {
         claim::refuse_work_folder(self.work_dir.as_deref())?;
         WorkFolder::apart(self.work_dir.as_deref())
     }

@@ -58,7 +58,7 @@ impl Logging {
 
     /// Begins to log; true if there is a terminal to draw progress bars on.
     pub(super) fn init(self) -> bool {
-        ui::init(self.format, self.level);
+        ui::begin_logging(self.format, self.level);
         // What is asked for first where something went wrong.
         debug!(
             version = env!("CARGO_PKG_VERSION"),
@@ -66,7 +66,7 @@ impl Logging {
             env!("CARGO_PKG_VERSION"),
             std::env::consts::OS,
             std::env::consts::ARCH,
-            ui::counted(memory::cores() as u64, "core"),
+            ui::format_count(memory::cores() as u64, "core"),
         );
         hints::warn_of_unknown_variables();
         self.format == LogFormat::Text
@@ -77,11 +77,11 @@ impl Logging {
 
 /// Ends the process for a command line that can't be understood (or that asks for help): in the
 /// form of all other messages, as far as one can tell which that is.
-pub(super) fn usage(error: &clap::Error) -> ! {
+pub(super) fn exit_for_usage(error: &clap::Error) -> ! {
     if !error.use_stderr() || !json_is_asked_for(std::env::args_os()) {
         error.exit();
     }
-    ui::init(LogFormat::Json, Level::ERROR);
+    ui::begin_logging(LogFormat::Json, Level::ERROR);
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     ui::last_words(text.trim_end(), Exit::Usage);

@@ -76,10 +76,10 @@ impl Cli {
         if name.as_deref().map(Path::new).and_then(Path::file_stem)
             == Some(OsStr::new(study::LIBRARY))
         {
-            let study = parsed::<study::Library>().study;
+            let study = parse_arguments::<study::Library>().study;
             return Self { command: Some(Command::Study(study)), etl: etl::EtlArgs::default() };
         }
-        parsed()
+        parse_arguments()
     }
 
     /// Does what the command line says.
@@ -100,11 +100,11 @@ impl Cli {
 }
 
 /// The command line of the process.
-fn parsed<T: Parser>() -> T {
+fn parse_arguments<T: Parser>() -> T {
     let mut command = without_empty(T::command());
     let matches = command.try_get_matches_from_mut(std::env::args_os());
     let parsed = matches.and_then(|matches| T::from_arg_matches(&matches));
-    parsed.unwrap_or_else(|error| logging::usage(&error.format(&mut command)))
+    parsed.unwrap_or_else(|error| logging::exit_for_usage(&error.format(&mut command)))
 }
 
 /// A variable that is empty is as good as none: Compose passes on all that it knows of.

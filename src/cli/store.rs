@@ -48,13 +48,13 @@ impl StoreArgs {
         let mut flags = Dict::new();
         self.add_to(&mut flags);
         let mut layers = Layers::new(flags, None)?;
-        let options = Self::options(&mut layers);
+        let options = Self::read_options(&mut layers);
         layers.finish()?;
         Ok(options)
     }
 
     /// The options, from all layers.
-    pub(super) fn options(layers: &mut Layers) -> StoreOptions {
+    pub(super) fn read_options(layers: &mut Layers) -> StoreOptions {
         let part = layers.number("upload-part-size", StoreOptions::part());
         if !(StoreOptions::SMALLEST_PART..=1024).contains(&part) {
             layers.complain(format!(

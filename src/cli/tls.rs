@@ -73,9 +73,9 @@ mod reading {
             let given = [&self.tls_cert, &self.tls_key, &self.tls_ca];
             if let [Some(own), Some(key), Some(authority)] = given {
                 let certificates = Certificates {
-                    own: bytes("--tls-cert", own)?,
-                    key: bytes("--tls-key", key)?,
-                    authority: bytes("--tls-ca", authority)?,
+                    own: read_file("--tls-cert", own)?,
+                    key: read_file("--tls-key", key)?,
+                    authority: read_file("--tls-ca", authority)?,
                     name: self.tls_name.clone(),
                 };
                 if fs::metadata(key).is_ok_and(|file| file.mode() & OTHERS != 0) {
@@ -110,7 +110,7 @@ mod reading {
         }
     }
 
-    fn bytes(option: &str, path: &str) -> Result<Vec<u8>> {
+    fn read_file(option: &str, path: &str) -> Result<Vec<u8>> {
         let read = fs::read(path).with_context(|| format!("cannot read {option} '{path}'"));
         read.map_err(|error| Error::new(Exit::BadCredential, error.to_string()))
     }
@@ -127,7 +127,7 @@ mod reading {
     mod tests {
         use super::*;
 
-        fn none(insecure: bool) -> TlsArgs {
+        fn without_tls(insecure: bool) -> TlsArgs {
             TlsArgs {
                 tls_cert: None,
                 tls_key: None,
@@ -140,25 +140,26 @@ mod reading {
         #[test]
         fn only_loopback_needs_no_certificates() {
             for host in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost"] {
-                assert!(none(false).read(&[host]).unwrap().is_none(), "{host}");
+                assert!(without_tls(false).read(&[host]).unwrap().is_none(), "{host}");
             }
             for host in ["0.0.0.0", "::", "10.0.0.7", "scheduler", "localhost.example.org"] {
-                let error = none(false).read(&["127.0.0.1", host]).unwrap_err();
+                let error = without_tls(false).read(&["127.0.0.1", host]).unwrap_err();
                 assert_eq!(error.exit(), Exit::ArgsInvalid, "{host}");
                 assert!(error.to_string().contains("--insecure-cluster"), "{error}");
-                assert!(none(true).read(&[host]).unwrap().is_none(), "{host}");
+                assert!(without_tls(true).read(&[host]).unwrap().is_none(), "{host}");
             }
         }
 
         #[test]
         fn options_are_given_together_and_files_must_be_there() {
             let file = || Some("/no/such/file.pem".to_owned());
-            let error = TlsArgs { tls_cert: file(), ..none(true) }.read(&[]).unwrap_err();
+            let error = TlsArgs { tls_cert: file(), ..without_tls(true) }.read(&[]).unwrap_err();
             assert_eq!(error.exit(), Exit::ArgsInvalid);
             let name = Some("member".to_owned());
-            let error = TlsArgs { tls_name: name, ..none(true) }.read(&[]).unwrap_err();
+            let error = TlsArgs { tls_name: name, ..without_tls(true) }.read(&[]).unwrap_err();
             assert_eq!(error.exit(), Exit::ArgsInvalid);
-            let all = TlsArgs { tls_cert: file(), tls_key: file(), tls_ca: file(), ..none(true) };
+            let all =
+                TlsArgs { tls_cert: file(), tls_key: file(), tls_ca: file(), ..without_tls(true) };
             let error = all.read(&[]).unwrap_err();
             assert_eq!(error.exit(), Exit::BadCredential);
             assert!(error.to_string().contains("--tls-cert '/no/such/file.pem'"), "{error}");

@@ -13,7 +13,7 @@ use crate::error::{Error, Exit, Result};
 use crate::http::Client;
 use crate::output::layout;
 use crate::store::{Folder, Mounts, block_on};
-use crate::ui::counted;
+use crate::ui::format_count;
 
 /// Bytes that are written to see whether that works.
 const TRIAL: usize = 4096;
@@ -68,9 +68,9 @@ fn read_input(
         info!(
             "{}: {}, {}, {}",
             table.name,
-            counted(table.files.len() as u64, "file"),
-            counted(bytes, "byte"),
-            counted(deletes as u64, "delete"),
+            format_count(table.files.len() as u64, "file"),
+            format_count(bytes, "byte"),
+            format_count(deletes as u64, "delete"),
         );
     }
     Ok(tables.into_iter().map(|table| table.name).collect())

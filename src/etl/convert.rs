@@ -33,7 +33,7 @@ use crate::output::{OutputFormat, Sink, SinkOptions, Sinks, completion, delta, l
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Block, DeidentifiedBatch, Scratch, find_field, schema};
 use crate::text::text_of_line;
-use crate::ui::{Progress, counted, were};
+use crate::ui::{Progress, format_count, tell_rows};
 
 /// The column of completion tables, and the member of a run's record, with an export's URL.
 const EXPORT_URL: &str = "export_url";
@@ -162,9 +162,9 @@ impl Converter<'_> {
             completion: None,
             rejects: Vec::new(),
         };
-        let progress = Progress::begin(&name, bytes, self.bars);
+        let progress = Progress::begin_reading(&name, bytes, self.bars);
         let table = scrub_table(&source, &plan, deletes, &progress);
-        progress.finish();
+        progress.end_step();
         let mut table = table?;
         let mut live = Bitmap::all_set(table.counts.rows);
         table.keys.resolve(&mut live)?;
@@ -182,9 +182,9 @@ impl Converter<'_> {
             key_columns: &["id"],
         })?;
         sink.optimize(&name)?;
-        info!("{name}: {}", counted(written.rows, "row"));
+        info!("{name}: {}", format_count(written.rows, "row"));
         for (reason, count) in &table.counts.rejected {
-            warn!("{name}: {}: {reason}", were(*count, "rejected"));
+            warn!("{name}: {}: {reason}", tell_rows(*count, "rejected"));
         }
         Ok(true)
     }
@@ -284,7 +284,7 @@ impl Copy {
             key_columns,
         })?;
         sink.optimize(name)?;
-        info!("{name}: {}", counted(written.rows, "row"));
+        info!("{name}: {}", format_count(written.rows, "row"));
         Ok(())
     }
 }
@@ -346,7 +346,7 @@ fn text_rows(
     }
     if unreadable > 0 {
         let shown = folder.show(name);
-        warn!("'{shown}' is damaged: {}", were(unreadable, "left out"));
+        warn!("'{shown}' is damaged: {}", tell_rows(unreadable, "left out"));
     }
     if rows > 0 { visit(finish(&mut builders, schema)?) } else { Ok(()) }
 }

@@ -327,11 +327,11 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
         })?;
         for plan in plans.iter().take_while(|_| !stop::is_asked()) {
             let bytes = plan.files.iter().map(|file| file.bytes).sum();
-            let progress = Progress::begin(&plan.name, bytes, run.bars);
+            let progress = Progress::begin_reading(&plan.name, bytes, run.bars);
             let clock = Instant::now();
             let scrubbed =
                 scrub_table(&source, plan, run.deletes_of(plan.resource_type), &progress);
-            progress.finish();
+            progress.end_step();
             if scrubbed_in.send((plan, scrubbed, clock.elapsed())).is_err() {
                 break;
             }

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 use crate::error::{Error, Exit, Result};
 use crate::input::{Deletes, Inputs};
 use crate::text::escape_controls;
-use crate::ui::counted;
+use crate::ui::format_count;
 
 /// Names of one kind that messages show.
 const NAMES_SHOWN: usize = 10;
@@ -28,14 +28,14 @@ pub(super) fn report_oddities(inputs: &Inputs, deletes: &Deletes) {
     }
     for more in [inputs.not_read.len(), inputs.unusable.len()] {
         if let Some(more) = more.checked_sub(NAMES_SHOWN).filter(|more| *more > 0) {
-            warn!("The same holds for {}", counted(more as u64, "other file"));
+            warn!("The same holds for {}", format_count(more as u64, "other file"));
         }
     }
     if deletes.not_understood > 0 {
         warn!(
             count = deletes.not_understood,
             "{} below deleted/ could not be understood, and deleted nothing",
-            counted(deletes.not_understood, "request")
+            format_count(deletes.not_understood, "request")
         );
     }
     if deletes.no_effect > 0 {
@@ -43,7 +43,7 @@ pub(super) fn report_oddities(inputs: &Inputs, deletes: &Deletes) {
             count = deletes.no_effect,
             "{} below deleted/ without effect, for something else than to delete or of types without a \
              table",
-            counted(deletes.no_effect, "request")
+            format_count(deletes.no_effect, "request")
         );
     }
 }
@@ -53,10 +53,11 @@ pub(super) fn check_all_used(inputs: &Inputs, deletes: &Deletes) -> Result<()> {
     let unusable = inputs.no_resources.len() as u64;
     let mut wrong = Vec::new();
     if unusable > 0 {
-        wrong.push(format!("{} with no FHIR resources, one a line", counted(unusable, "file")));
+        wrong
+            .push(format!("{} with no FHIR resources, one a line", format_count(unusable, "file")));
     }
     if deletes.not_understood > 0 {
-        wrong.push(format!("{} not understood", counted(deletes.not_understood, "delete")));
+        wrong.push(format!("{} not understood", format_count(deletes.not_understood, "delete")));
     }
     match wrong.is_empty() {
         true => Ok(()),

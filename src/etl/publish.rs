@@ -15,7 +15,7 @@ use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
 use crate::stop;
 use crate::table::CompletionRow;
-use crate::ui::{counted, thousands};
+use crate::ui::{format_count, format_thousands};
 
 /// Writes one table. A failure is part of the summary: the other tables go on.
 pub(super) fn publish(
@@ -156,29 +156,29 @@ fn detail(summary: &TableSummary) {
             "{}: {format}: {}{}, {}, {}; scrubbed in {scrub:.2} s, written in {write:.2} s",
             summary.name,
             version.unwrap_or_default(),
-            counted(written.files, "file"),
-            counted(written.rows, "row"),
-            counted(written.bytes, "byte"),
+            format_count(written.files, "file"),
+            format_count(written.rows, "row"),
+            format_count(written.bytes, "byte"),
         );
     }
 }
 
 fn line(summary: &TableSummary) -> String {
-    let mut line = format!("{}: {}", summary.name, counted(summary.live_rows, "row"));
+    let mut line = format!("{}: {}", summary.name, format_count(summary.live_rows, "row"));
     if let Some(output) = summary.outputs.first()
         && output.format == "deltalake"
     {
         let written = &output.written;
         line += &format!(
             " ({} new, {} updated, {} deleted)",
-            thousands(written.inserted),
-            thousands(written.updated),
-            thousands(written.deleted)
+            format_thousands(written.inserted),
+            format_thousands(written.updated),
+            format_thousands(written.deleted)
         );
     }
     let rejected: u64 = summary.counts.rejected.values().sum();
     if rejected > 0 {
-        line += &format!(", {} rejected", thousands(rejected));
+        line += &format!(", {} rejected", format_thousands(rejected));
     }
     line
 }

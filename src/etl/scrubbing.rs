@@ -152,7 +152,7 @@ fn read_files(
         let opened = source.ahead.open(&file.name).and_then(|reader| {
             let reader =
                 reader.ok_or_else(|| Error::failed(format!("{}: it is gone", failed())))?;
-            let reader = progress.count(reader);
+            let reader = progress.count_reads(reader);
             decompress(Box::new(reader)).with_context(failed)
         });
         let reader = match opened {

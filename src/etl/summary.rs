@@ -12,7 +12,7 @@ use super::scrubbing::Counts;
 use crate::deid::{Reason, Report};
 use crate::error::{Error, Exit, Result};
 use crate::output::table::Written;
-use crate::ui::{counted, peak_memory, thousands, were};
+use crate::ui::{format_count, format_thousands, peak_memory, tell_rows};
 
 /// Lines of one kind that the closing summary shows at most.
 const SHOWN: usize = 8;
@@ -117,9 +117,10 @@ impl Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} written", thousands(self.written))?;
+        write!(f, "{} written", format_thousands(self.written))?;
         if self.inserted + self.updated > 0 {
-            let (inserted, updated) = (thousands(self.inserted), thousands(self.updated));
+            let (inserted, updated) =
+                (format_thousands(self.inserted), format_thousands(self.updated));
             write!(f, " ({inserted} new, {updated} updated)")?;
         }
         for (count, what) in [
@@ -130,7 +131,7 @@ impl fmt::Display for Totals {
             (self.rejected, "rejected"),
         ] {
             if count > 0 {
-                write!(f, ", {} {what}", thousands(count))?;
+                write!(f, ", {} {what}", format_thousands(count))?;
             }
         }
         Ok(())
@@ -178,16 +179,16 @@ impl Summary {
             mb_per_second = rate,
             peak_memory_mib = peak,
             "Read {} ({:.1} MB) in {seconds:.1} s ({rate:.0} MB/s, {peak} MiB of memory): {totals}",
-            counted(totals.read, "row"),
+            format_count(totals.read, "row"),
             bytes as f64 / 1e6,
         );
         if totals.deleted > 0 {
-            let rows = counted(totals.deleted, "row");
+            let rows = format_count(totals.deleted, "row");
             info!("{rows} of the tables deleted, as the export's deletes say");
         }
         self.print_left_out();
         for (reason, count) in self.rejected() {
-            warn!(%reason, count, "{}: {reason}", were(count, "rejected"));
+            warn!(%reason, count, "{}: {reason}", tell_rows(count, "rejected"));
         }
         if let Some(folder) = run.rejects.claimed() {
             warn!("The rejected rows, with file, line and reason, are in '{folder}'");
@@ -218,7 +219,7 @@ impl Summary {
                 .collect();
             counts.sort_unstable_by(|one, other| other.cmp(one));
             for (count, of, name) in counts.iter().take(SHOWN) {
-                let times = counted(*count, "time");
+                let times = format_count(*count, "time");
                 info!(resource_type = of, name, count, "{of}: {what}: {name} ({times})");
             }
             if let Some(more) = counts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
@@ -245,7 +246,7 @@ impl Summary {
         }
         let rejected: u64 = self.tables.iter().map(TableSummary::rejected).sum();
         if strict && rejected > 0 {
-            let message = format!("--strict: {}", were(rejected, "rejected"));
+            let message = format!("--strict: {}", tell_rows(rejected, "rejected"));
             return Err(Error::new(Exit::RowsRejected, message));
         }
         Ok(())

@@ -25,7 +25,7 @@ use crate::study::engine::Engine;
 use crate::study::manifest::{Content, ExportKind, ExportTable, Manifest, Work};
 use crate::study::workflow::Workflow;
 use crate::study::{StudyName, core};
-use crate::ui::thousands;
+use crate::ui::format_thousands;
 
 /// Columns that stand for patients.
 const PATIENTS: [&str; 8] = [
@@ -219,7 +219,7 @@ pub fn export_tables(
             "{}: {} of its cells count fewer than {LEAST}, as --allow-small-cells says. Look at them \
              before they are shared",
             table.name,
-            thousands(screen.small_rows())
+            format_thousands(screen.small_rows())
         );
     }
     exported.archive = data.child(&study.prefix).show(&archive);

@@ -10,7 +10,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::{Context, Result};
 use crate::study::counts::MIN_SUBJECT;
-use crate::ui::thousands;
+use crate::ui::format_thousands;
 
 /// The column of counts.
 pub const COUNT: &str = "cnt";
@@ -134,7 +134,7 @@ impl Screen {
         if let Some(least) = self.least.filter(|_| self.small > 0 && !small_allowed) {
             let cells = match self.small {
                 1 => "1 of its cells counts".to_owned(),
-                small => format!("{} of its cells count", thousands(small)),
+                small => format!("{} of its cells count", format_thousands(small)),
             };
             faults.push(format!(
                 "{cells} fewer than {least}. Count by a counts workflow, which leaves such cells out; \

@@ -38,7 +38,7 @@ pub fn last_words(message: &str, exit: Exit) {
 }
 
 /// Sends this program's messages of `level` and above to standard error. Call once.
-pub fn init(format: LogFormat, level: Level) {
+pub fn begin_logging(format: LogFormat, level: Level) {
     // The libraries below speak of things that a user can't act on, object paths among them.
     let ours = filter_fn(move |metadata| {
         metadata.target().starts_with("cumulus_etl") && *metadata.level() <= level

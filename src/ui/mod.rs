@@ -5,12 +5,12 @@ mod panics;
 mod progress;
 pub mod signals;
 
-pub use logging::{LogFormat, init, last_words};
+pub use logging::{LogFormat, begin_logging, last_words};
 pub use panics::without_panic;
 pub use progress::{Bar, Progress};
 
 /// A count with thousands separated, as the summaries show it.
-pub fn thousands(number: u64) -> String {
+pub fn format_thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -23,15 +23,15 @@ pub fn thousands(number: u64) -> String {
 }
 
 /// So many of a thing, as in "1 table" and "1,234 tables": `one` is its name, whose plural has an s.
-pub fn counted(number: u64, one: &str) -> String {
+pub fn format_count(number: u64, one: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", thousands(number))
+    format!("{} {one}{plural}", format_thousands(number))
 }
 
 /// What happened to so many rows: "1 row was rejected", "1,234 rows were rejected".
-pub fn were(rows: u64, what: &str) -> String {
+pub fn tell_rows(rows: u64, what: &str) -> String {
     let verb = if rows == 1 { "was" } else { "were" };
-    format!("{} {verb} {what}", counted(rows, "row"))
+    format!("{} {verb} {what}", format_count(rows, "row"))
 }
 
 /// The largest amount of memory this process has held, in bytes; `None` where the system

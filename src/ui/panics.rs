@@ -15,13 +15,13 @@ pub fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     panic::set_hook(Box::new(|panic| {
         // Others follow from the first.
         if !threads::is_catching() && !TOLD.swap(true, Ordering::SeqCst) {
-            last_words(&message(panic.location()), Exit::Failed);
+            last_words(&panic_message(panic.location()), Exit::Failed);
         }
     }));
     panic::catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
-fn message(at: Option<&Location<'_>>) -> String {
+fn panic_message(at: Option<&Location<'_>>) -> String {
     let at = at.map_or_else(
         || "an unknown place".to_owned(),
         |at| format!("{}:{}", source(at.file()), at.line()),
@@ -46,9 +46,9 @@ mod tests {
 
     #[test]
     fn a_panic_is_told_by_its_place() {
-        let said = message(Some(Location::caller()));
+        let said = panic_message(Some(Location::caller()));
         assert!(said.contains("at src/ui/panics.rs:"), "{said}");
-        assert!(message(None).contains("an unknown place"));
+        assert!(panic_message(None).contains("an unknown place"));
     }
 
     #[test]

@@ -38,16 +38,16 @@ struct Inner {
 
 impl Progress {
     /// Begins to read `total` bytes. `bar`: draw a bar (on a terminal), else log lines.
-    pub fn begin(name: &str, total: u64, bar: bool) -> Self {
-        Self::step(name, "read", total, bar)
+    pub fn begin_reading(name: &str, total: u64, bar: bool) -> Self {
+        Self::begin_step(name, "read", total, bar)
     }
 
     /// Begins to send `total` bytes.
-    pub fn sending(name: &str, total: u64, bar: bool) -> Self {
-        Self::step(name, "sent", total, bar)
+    pub fn begin_sending(name: &str, total: u64, bar: bool) -> Self {
+        Self::begin_step(name, "sent", total, bar)
     }
 
-    fn step(name: &str, verb: &'static str, total: u64, bar: bool) -> Self {
+    fn begin_step(name: &str, verb: &'static str, total: u64, bar: bool) -> Self {
         let bar = bar.then(|| {
             let template =
                 "{prefix:22} {bar:30} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4}";
@@ -68,7 +68,7 @@ impl Progress {
     }
 
     /// Counts what is read from `reader`.
-    pub fn count<R: Read>(&self, reader: R) -> impl Read + use<R> {
+    pub fn count_reads<R: Read>(&self, reader: R) -> impl Read + use<R> {
         Counted { reader, progress: self.clone() }
     }
 
@@ -89,7 +89,7 @@ impl Progress {
     }
 
     /// The step is over: takes the bar away.
-    pub fn finish(&self) {
+    pub fn end_step(&self) {
         if let Some(bar) = &self.inner.bar {
             bar.finish_and_clear();
         }
@@ -116,13 +116,13 @@ pub struct Bar {
 
 impl Bar {
     /// Begins a step over a number of files.
-    pub fn files(name: &str, total: u64) -> Self {
-        Self::begin(name, ProgressBar::new(total), "{prefix:22} {bar:30} {msg}")
+    pub fn count_files(name: &str, total: u64) -> Self {
+        Self::begin_bar(name, ProgressBar::new(total), "{prefix:22} {bar:30} {msg}")
     }
 
     /// Begins to wait for something that does not say how long it takes.
-    pub fn waiting(name: &str) -> Self {
-        let bar = Self::begin(name, ProgressBar::new_spinner(), "{prefix:22} {spinner} {msg}");
+    pub fn begin_waiting(name: &str) -> Self {
+        let bar = Self::begin_bar(name, ProgressBar::new_spinner(), "{prefix:22} {spinner} {msg}");
         // Its library would panic where no thread can be had; the bar then stands still.
         if threads::can_start(Thread::named("bar"), 1).is_ok() {
             bar.bar.enable_steady_tick(Duration::from_millis(200));
@@ -130,30 +130,30 @@ impl Bar {
         bar
     }
 
-    fn begin(name: &str, bar: ProgressBar, template: &str) -> Self {
+    fn begin_bar(name: &str, bar: ProgressBar, template: &str) -> Self {
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         Self { bar: bars().add(bar.with_style(style).with_prefix(name.to_owned())) }
     }
 
     /// How much there is to do.
-    pub fn of(&self, total: u64) {
+    pub fn set_total(&self, total: u64) {
         self.bar.set_length(total);
     }
 
     /// So much is done; `text` stands beside the bar.
-    pub fn set(&self, done: u64, text: &str) {
+    pub fn set_done(&self, done: u64, text: &str) {
         self.bar.set_position(done);
         self.bar.set_message(text.to_owned());
     }
 
     /// Shows a text.
-    pub fn say(&self, text: &str) {
+    pub fn show_text(&self, text: &str) {
         self.bar.set_message(text.to_owned());
     }
 
     /// Takes the bar away.
-    pub fn finish(&self) {
+    pub fn remove_bar(&self) {
         self.bar.finish_and_clear();
     }
 }

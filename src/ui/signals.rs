@@ -51,7 +51,7 @@ impl Drop for Ahead {
 ///
 /// SIGHUP comes when a terminal or a connection to it is closed. It is left alone where it is
 /// ignored: that is what `nohup` is for.
-pub fn install() -> Result<()> {
+pub fn install_handlers() -> Result<()> {
     let (mut interrupt, mut terminate, mut hangup) = store::block_on(async {
         let hangup = match is_hangup_ignored() {
             true => None,

@@ -24,7 +24,7 @@ use crate::error::{Context, Error, Exit, Result};
 use crate::http::{Client, HostName, Pace};
 use crate::input;
 use crate::store::{Folder, block_on};
-use crate::ui::{Bar, counted, thousands};
+use crate::ui::{Bar, format_count, format_thousands};
 use draft::{Draft, Resumed};
 use lines::Lines;
 use row::Notes;
@@ -134,12 +134,12 @@ impl Summary {
             present = self.present,
             failed,
             "Notes: {} downloaded, {} were there already, {} failed",
-            thousands(self.downloaded),
-            thousands(self.present),
-            thousands(failed)
+            format_thousands(self.downloaded),
+            format_thousands(self.present),
+            format_thousands(failed)
         );
         for (reason, count) in &self.failed {
-            warn!("{} could not be downloaded: {reason}", counted(*count, "note"));
+            warn!("{} could not be downloaded: {reason}", format_count(*count, "note"));
         }
     }
 
@@ -166,7 +166,7 @@ impl Summary {
             let message = format!(
                 "{} were not asked for, as the server gave none for long; those that came are in \
                  the files. Run it again for the others",
-                counted(self.not_asked, "note")
+                format_count(self.not_asked, "note")
             );
             return Err(Error::new(Exit::BulkFailed, message));
         }
@@ -229,7 +229,7 @@ impl Job {
         let wanted =
             |file: &&input::InputFile| self.resources.iter().any(|name| name == file.resource_type);
         let files: Vec<_> = inputs.files.iter().filter(wanted).collect();
-        let bar = self.bars.then(|| Bar::files("notes", files.len() as u64));
+        let bar = self.bars.then(|| Bar::count_files("notes", files.len() as u64));
         let mut summary = Summary::default();
         for (index, file) in files.iter().enumerate() {
             let name = &file.name;
@@ -248,11 +248,14 @@ impl Job {
             );
             summary.add(&done);
             if let Some(bar) = &bar {
-                bar.set(index as u64 + 1, &format!("{} notes", thousands(summary.downloaded)));
+                bar.set_done(
+                    index as u64 + 1,
+                    &format!("{} notes", format_thousands(summary.downloaded)),
+                );
             }
         }
         if let Some(bar) = bar {
-            bar.finish();
+            bar.remove_bar();
         }
         Ok(summary)
     }

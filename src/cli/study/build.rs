@@ -8,14 +8,14 @@ use tracing::{debug, info};
 
 use super::chosen::{Chosen, ChosenArgs};
 use super::database::{DatabaseArgs, InputArgs};
-use super::printed;
+use super::print_result;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Exit, Result};
 use crate::study::build::{self, Observer, Options, Summary};
 use crate::study::core;
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::Input;
-use crate::ui::{self, counted};
+use crate::ui::{self, format_count};
 
 /// Options of `study build`.
 #[derive(Args, Debug)]
@@ -47,19 +47,20 @@ impl BuildArgs {
     /// Builds the studies one after the other.
     pub fn run(self) -> Result<()> {
         let bars = self.logging.init();
-        ui::signals::install()?;
-        let variables = variables(&self.option)?;
-        let studies = self.chosen.studies()?;
+        ui::signals::install_handlers()?;
+        let variables = parse_variables(&self.option)?;
+        let studies = self.chosen.read_studies()?;
         let concurrent = self.max_concurrent.and_then(|count| usize::try_from(count).ok());
-        let opened =
-            self.database.open_for(concurrent, |options| match self.input.input(options)? {
+        let opened = self.database.open_for(concurrent, |options| {
+            match self.input.resolve_input(options)? {
                 Input::Nothing => Err(Error::new(
                     Exit::ArgsInvalid,
                     "say what to build from: --lake with the OUTPUT of the main job, or \
                  --load-ndjson-dir with FHIR NDJSON",
                 )),
                 input => Ok(input),
-            })?;
+            }
+        })?;
         let options = Options {
             stage: self.stage,
             variables,
@@ -70,22 +71,22 @@ impl BuildArgs {
                 Chosen::Own(study) => &*study.prefix,
                 Chosen::Core => core::PREFIX,
             };
-            let told = Told { study: prefix, bar: bars.then(|| ui::Bar::files(prefix, 0)) };
+            let told = Told { study: prefix, bar: bars.then(|| ui::Bar::count_files(prefix, 0)) };
             let built = match study {
                 Chosen::Own(study) => build::build(&*opened.engine, study, &options, &told),
                 Chosen::Core => build::build_core(&*opened.engine, options.concurrent, &told),
             };
             if let Some(bar) = &told.bar {
-                bar.finish();
+                bar.remove_bar();
             }
-            print(prefix, &built?)?;
+            print_summary(prefix, &built?)?;
         }
         Ok(())
     }
 }
 
 /// `key:value`, as often as it is given.
-fn variables(given: &[String]) -> Result<BTreeMap<String, String>> {
+fn parse_variables(given: &[String]) -> Result<BTreeMap<String, String>> {
     let parts = given.iter().map(|text| match text.split_once(':') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.to_owned()))
@@ -104,26 +105,26 @@ impl Observer for Told<'_> {
     fn file(&self, index: usize, count: usize, name: &str) {
         match &self.bar {
             Some(bar) => {
-                bar.of(count as u64);
-                bar.set(index as u64, name);
+                bar.set_total(count as u64);
+                bar.set_done(index as u64, name);
             }
             None => info!(study = self.study, "{}: {name} ({} of {count})", self.study, index + 1),
         }
     }
 
     fn table(&self, table: &TableInfo) {
-        let rows = table.rows.map_or_else(String::new, |rows| counted(rows, "row"));
+        let rows = table.rows.map_or_else(String::new, |rows| format_count(rows, "row"));
         debug!(study = self.study, "made {} ({rows})", table.name);
     }
 }
 
-fn print(study: &str, summary: &Summary) -> Result<()> {
-    let tables = counted(summary.tables.len() as u64, "table");
+fn print_summary(study: &str, summary: &Summary) -> Result<()> {
+    let tables = format_count(summary.tables.len() as u64, "table");
     let mut text = format!("Built {study}: {tables} in {:.1} s\n", summary.time.as_secs_f64());
     let width = summary.tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
     for table in &summary.tables {
-        let rows = counted(table.rows.unwrap_or(0), "row");
+        let rows = format_count(table.rows.unwrap_or(0), "row");
         let _ = writeln!(text, "  {:width$}  {rows:>17}", table.name);
     }
-    printed(text.as_bytes())
+    print_result(text.as_bytes())
 }

@@ -31,7 +31,7 @@ pub struct ChosenArgs {
 
 impl ChosenArgs {
     /// The studies in the order in which they are asked for, each read and checked.
-    pub fn studies(&self) -> Result<Vec<Chosen>> {
+    pub fn read_studies(&self) -> Result<Vec<Chosen>> {
         let mut found = find::below(&self.study_dir)?;
         let mut studies = Vec::new();
         let mut asked = HashSet::new();
@@ -48,14 +48,14 @@ impl ChosenArgs {
             match index {
                 Some(index) => studies.push(Chosen::Own(Box::new(found.remove(index).study?))),
                 None if wanted == core::PREFIX => studies.push(Chosen::Core),
-                None => return Err(self.unknown(target, &found)),
+                None => return Err(self.explain_unknown(target, &found)),
             }
         }
         Ok(studies)
     }
 
     /// That there is no such study. One that is faulty may be the one that is meant: its fault is told.
-    fn unknown(&self, target: &str, found: &[find::Found]) -> Error {
+    fn explain_unknown(&self, target: &str, found: &[find::Found]) -> Error {
         if let Some(fault) = found.iter().find_map(|found| found.study.as_ref().err()) {
             let message = format!("there is no study '{target}' that can be read: {fault}");
             return Error::new(fault.exit(), message);

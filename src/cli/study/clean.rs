@@ -3,13 +3,13 @@
 use clap::Args;
 
 use super::database::DatabaseArgs;
-use super::printed;
+use super::print_result;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::study::StudyName;
 use crate::study::engine::Cleaned;
 use crate::study::engine::datafusion::Input;
-use crate::ui::{counted, signals};
+use crate::ui::{format_count, signals};
 
 /// Options of `study clean`.
 #[derive(Args, Debug)]
@@ -27,13 +27,13 @@ impl CleanArgs {
     /// Removes the tables of the studies.
     pub fn run(self) -> Result<()> {
         self.logging.init();
-        signals::install()?;
+        signals::install_handlers()?;
         let studies: Vec<_> =
             self.target.iter().map(|name| StudyName::parse(name)).collect::<Result<_>>()?;
-        let opened = self.database.open(|_| Ok(Input::Nothing))?;
+        let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
         for study in &studies {
             let Cleaned { removed, kept } = opened.engine.clean(study)?;
-            let tables = |count: usize| counted(count as u64, "table");
+            let tables = |count: usize| format_count(count as u64, "table");
             let stay = match kept {
                 0 => String::new(),
                 kept => format!(
@@ -45,7 +45,7 @@ impl CleanArgs {
                 (0, 0) => format!("{study} has no tables\n"),
                 (removed, _) => format!("Removed {} of {study}{stay}\n", tables(removed)),
             };
-            printed(text.as_bytes())?;
+            print_result(text.as_bytes())?;
         }
         Ok(())
     }

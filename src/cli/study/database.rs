@@ -68,7 +68,7 @@ pub struct InputArgs {
 
 impl InputArgs {
     /// The input; [`Input::Nothing`] if none is given.
-    pub fn input(&self, options: &StoreOptions) -> Result<Input> {
+    pub fn resolve_input(&self, options: &StoreOptions) -> Result<Input> {
         // A flag beats a variable; of two flags neither can be meant.
         let by_variable = std::env::var(NDJSON).ok();
         if self.lake.is_some()
@@ -109,7 +109,10 @@ impl DatabaseArgs {
     }
 
     /// Opens the engine. Athena has its own tables, and needs no input.
-    pub fn open(&self, input: impl FnOnce(&StoreOptions) -> Result<Input>) -> Result<Opened> {
+    pub fn open_engine(
+        &self,
+        input: impl FnOnce(&StoreOptions) -> Result<Input>,
+    ) -> Result<Opened> {
         self.open_for(None, input)
     }
 
@@ -136,10 +139,10 @@ impl DatabaseArgs {
         };
         let database = Folder::open_with(database, &options)?;
         claim::refuse(&database, "--database", &[Role::Phi, Role::Output])?;
-        let limits = self.limits.limits();
+        let limits = self.limits.resolve_limits();
         let threads = limits.threads;
         debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
-        let work = self.limits.work()?;
+        let work = self.limits.open_work()?;
         let input = input(&options)?;
         refuse_raw_tables_in_output(&database, "--database", &input)?;
         let engine = DataFusion::open(database, input, work.clone(), &limits)?;
@@ -186,7 +189,7 @@ impl DatabaseArgs {
         let tables = Folder::open_with(tables, &options)?;
         claim::refuse(&tables, "--tables", &[Role::Phi, Role::Output])?;
         refuse_raw_tables_in_output(&tables, "--tables", &input)?;
-        let (limits, work) = (self.limits.limits(), self.limits.work()?);
+        let (limits, work) = (self.limits.resolve_limits(), self.limits.open_work()?);
         let threads = limits.threads;
         let engine = DataFusion::on_cluster(&cluster, tables, input, work.clone(), &limits)?;
         Ok(Opened { engine: Box::new(engine), work, options, threads })
@@ -194,7 +197,7 @@ impl DatabaseArgs {
 
     #[cfg(not(feature = "ballista"))]
     fn open_ballista(&self, _: Input, _: StoreOptions) -> Result<Opened> {
-        Err(crate::cli::ballista::missing())
+        Err(crate::cli::ballista::explain_missing())
     }
 
     fn open_athena(&self, concurrent: Option<usize>, options: StoreOptions) -> Result<Opened> {
@@ -215,7 +218,7 @@ impl DatabaseArgs {
         };
         let engine = Athena::open(&settings)?;
         let threads = settings.max_concurrent;
-        Ok(Opened { engine: Box::new(engine), work: self.limits.work()?, options, threads })
+        Ok(Opened { engine: Box::new(engine), work: self.limits.open_work()?, options, threads })
     }
 }
 

@@ -60,9 +60,9 @@ impl ExportArgs {
     /// Writes the exports of the studies.
     pub fn run(self) -> Result<()> {
         self.logging.init();
-        ui::signals::install()?;
-        let studies = self.chosen.studies()?;
-        let opened = self.database.open(|_| Ok(Input::Nothing))?;
+        ui::signals::install_handlers()?;
+        let studies = self.chosen.read_studies()?;
+        let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
         let data = Folder::open_with(&self.data_path, &opened.options)?;
         claim::refuse(&data, "DATA_PATH", &[Role::Phi, Role::Output])?;
         let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
@@ -81,14 +81,14 @@ impl ExportArgs {
                 true => export::archive_tables(engine, &study, &data, formulas, &opened.work)?,
                 false => export::export_tables(engine, &study, &data, &rules, &opened.work)?,
             };
-            print(&study.prefix, &exported);
+            print_exported(&study.prefix, &exported);
         }
         Ok(())
     }
 }
 
-fn print(study: &str, exported: &Exported) {
-    let tables = ui::counted(exported.tables.len() as u64, "table");
+fn print_exported(study: &str, exported: &Exported) {
+    let tables = ui::format_count(exported.tables.len() as u64, "table");
     println!("Exported {tables} of {study} to {}", exported.archive);
     if !exported.empty.is_empty() {
         println!("  without rows, so not exported: {}", exported.empty.join(", "));

@@ -27,10 +27,10 @@ impl ImportArgs {
     /// Makes the tables of the archive's study.
     pub fn run(self) -> Result<()> {
         self.logging.init();
-        ui::signals::install()?;
-        let opened = self.database.open(|_| Ok(Input::Nothing))?;
+        ui::signals::install_handlers()?;
+        let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
         let (study, tables) = import_archive(&*opened.engine, &self.archive, &opened.work)?;
-        println!("Imported {} of {study}", ui::counted(tables.len() as u64, "table"));
+        println!("Imported {} of {study}", ui::format_count(tables.len() as u64, "table"));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::database::DatabaseArgs;
-use super::printed;
+use super::print_result;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Exit, Result};
 use crate::study::build;
@@ -15,7 +15,7 @@ use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, Found};
 use crate::study::manifest::{Action, Content, Manifest, StudyFile, Work};
 use crate::text::{escape_controls, escape_lines};
-use crate::ui::{counted, signals};
+use crate::ui::{format_count, signals};
 
 /// Options of `study list`.
 #[derive(Args, Debug)]
@@ -33,7 +33,7 @@ impl ListArgs {
     /// Prints the studies, and what is wrong with those that can't be built.
     pub fn run(self) -> Result<()> {
         self.logging.init();
-        signals::install()?;
+        signals::install_handlers()?;
         if self.study_dir.is_empty() && !self.database.is_given() {
             let message = "say what to list: studies in a folder (-s DIR), or those that a database \
                            has tables of (--database DB, or --db-type athena)";
@@ -42,8 +42,8 @@ impl ListArgs {
         let studies = find::below(&self.study_dir)?;
         let mut text = String::new();
         if self.database.is_given() {
-            let opened = self.database.open(|_| Ok(Input::Nothing))?;
-            built(&*opened.engine, &mut text)?;
+            let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
+            list_built(&*opened.engine, &mut text)?;
         }
         let mut faults = Vec::new();
         for Found { path, study } in &studies {
@@ -53,7 +53,7 @@ impl ListArgs {
                 Err(error) => Err(error.to_string()),
             });
             match checked {
-                Ok(study) => describe(study, &mut text),
+                Ok(study) => describe_study(study, &mut text),
                 Err(error) => {
                     // Errors name their file, but not always that of the study.
                     let path = path.display().to_string();
@@ -62,7 +62,7 @@ impl ListArgs {
                 }
             }
         }
-        printed(escape_lines(&text).as_bytes())?;
+        print_result(escape_lines(&text).as_bytes())?;
         match (faults.is_empty(), studies.is_empty()) {
             (true, false) => Ok(()),
             (true, true) if self.study_dir.is_empty() => Ok(()),
@@ -78,17 +78,17 @@ impl ListArgs {
 }
 
 /// What is in the database.
-fn built(engine: &dyn Engine, text: &mut String) -> Result<()> {
+fn list_built(engine: &dyn Engine, text: &mut String) -> Result<()> {
     let studies = engine.studies()?;
     if studies.is_empty() {
         text.push_str("no study is built\n\n");
     }
     for study in studies {
         let tables = engine.tables(&study)?;
-        let _ = writeln!(text, "{study}  built, {}", counted(tables.len() as u64, "table"));
+        let _ = writeln!(text, "{study}  built, {}", format_count(tables.len() as u64, "table"));
         let width = tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
         for table in tables {
-            let rows = counted(table.rows.unwrap_or(0), "row");
+            let rows = format_count(table.rows.unwrap_or(0), "row");
             let _ = writeln!(text, "  {:width$}  {rows:>17}", table.name);
         }
         text.push('\n');
@@ -96,7 +96,7 @@ fn built(engine: &dyn Engine, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn describe(study: &Manifest, text: &mut String) {
+fn describe_study(study: &Manifest, text: &mut String) {
     let path = study.path.display().to_string();
     let _ = writeln!(text, "{}  {}", study.prefix, escape_controls(&path));
     let about = study.description.as_deref().unwrap_or("").trim();
@@ -118,7 +118,7 @@ fn action_lines(study: &Manifest, action: &Action, text: &mut String) {
             let how = if *parallel { "build at once" } else { "build in order" };
             let _ = writeln!(text, "    {how}{label}{skipped}");
             for file in files {
-                let _ = writeln!(text, "      {}  {}", file.name, makes(study, file));
+                let _ = writeln!(text, "      {}  {}", file.name, list_tables_of(study, file));
             }
         }
         Work::Export { kind, tables } => {
@@ -131,7 +131,7 @@ fn action_lines(study: &Manifest, action: &Action, text: &mut String) {
 }
 
 /// The tables that a file makes.
-fn makes(study: &Manifest, file: &StudyFile) -> String {
+fn list_tables_of(study: &Manifest, file: &StudyFile) -> String {
     let names: Vec<String> = match &file.content {
         Content::Template => return "tables known once it is filled in".to_owned(),
         Content::Sql(tables) => tables.clone(),

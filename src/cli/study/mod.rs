@@ -83,7 +83,7 @@ struct Out {
 }
 
 impl Out {
-    fn note<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+    fn note_result<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
         self.closed |= done.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe);
         done
     }
@@ -97,17 +97,17 @@ impl Out {
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = io::stdout().write(bytes);
-        self.note(written)
+        self.note_result(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let flushed = io::stdout().flush();
-        self.note(flushed)
+        self.note_result(flushed)
     }
 }
 
 /// Prints a result.
-fn printed(text: &[u8]) -> Result<()> {
+fn print_result(text: &[u8]) -> Result<()> {
     let mut out = Out::default();
     let printed = out.write_all(text).and_then(|()| out.flush()).context("cannot print");
     out.unless_closed(printed)

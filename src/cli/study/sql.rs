@@ -52,14 +52,14 @@ impl SqlArgs {
     /// Runs the query and prints its rows.
     pub fn run(self) -> Result<()> {
         self.logging.init();
-        ui::signals::install()?;
-        let opened = self.database.open(|options| self.input.input(options))?;
+        ui::signals::install_handlers()?;
+        let opened = self.database.open_engine(|options| self.input.resolve_input(options))?;
         let rows = opened.engine.query(&self.query)?;
         let mut out = BufWriter::new(Out::default());
         let printed = match self.format {
-            Format::Table => table(rows, &mut out),
-            Format::Csv => csv(rows, &mut out),
-            Format::Json => json(rows, &mut out),
+            Format::Table => write_table(rows, &mut out),
+            Format::Csv => write_csv(rows, &mut out),
+            Format::Json => write_json(rows, &mut out),
         };
         let printed = printed.and_then(|()| out.flush().context("cannot print"));
         let (out, _) = out.into_parts();
@@ -67,7 +67,7 @@ impl SqlArgs {
     }
 }
 
-fn table(rows: Rows, out: &mut impl Write) -> Result<()> {
+fn write_table(rows: Rows, out: &mut impl Write) -> Result<()> {
     let Rows { schema, batches } = rows;
     let mut shown: Vec<RecordBatch> = Vec::new();
     let (mut count, mut more) = (0, false);
@@ -87,10 +87,10 @@ fn table(rows: Rows, out: &mut impl Write) -> Result<()> {
     writeln!(out, "{}", escape_lines(&text.to_string())).context("cannot print")?;
     let note = if more { "the first " } else { "" };
     let rest = if more { "; for all of them: --format csv or json" } else { "" };
-    writeln!(out, "{note}{}{rest}", ui::counted(count as u64, "row")).context("cannot print")
+    writeln!(out, "{note}{}{rest}", ui::format_count(count as u64, "row")).context("cannot print")
 }
 
-fn csv(rows: Rows, out: &mut impl Write) -> Result<()> {
+fn write_csv(rows: Rows, out: &mut impl Write) -> Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(rows.schema.fields().iter().map(|field| field.name()))
         .context("cannot print")?;
@@ -111,7 +111,7 @@ fn csv(rows: Rows, out: &mut impl Write) -> Result<()> {
     csv.flush().context("cannot print")
 }
 
-fn json(rows: Rows, out: &mut impl Write) -> Result<()> {
+fn write_json(rows: Rows, out: &mut impl Write) -> Result<()> {
     let mut json = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(&mut *out);
     for batch in rows.batches {
         json.write(&batch?).context("cannot print")?;

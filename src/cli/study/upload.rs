@@ -14,7 +14,7 @@ use crate::share::screen::Allowed;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
 use crate::store::{Folder, WorkFolder};
 use crate::text::escape_lines;
-use crate::ui::{signals, thousands};
+use crate::ui::{format_thousands, signals};
 
 /// Where exports are unless another folder is named.
 const DATA_PATH: &str = "./data_export";
@@ -64,7 +64,7 @@ impl UploadArgs {
     /// Checks the exports, and sends them.
     pub fn run(self) -> Result<()> {
         let bars = self.logging.init();
-        let data = or(&self.data_path, DATA_PATH);
+        let data = or_default(&self.data_path, DATA_PATH);
         let data = Folder::open_with(data, &self.store.of_command()?)?;
         let user = self.user.filter(|user| !user.is_empty());
         let id = self.id.filter(|id| !id.expose().is_empty());
@@ -72,11 +72,11 @@ impl UploadArgs {
             (Some(user), Some(id)) => (user, id.read("--id")?),
             // To look at what would be sent, nobody need be known yet.
             (user, _) if self.preview => (user.unwrap_or("<user>".to_owned()), Secret::new("")),
-            (user, _) => return Err(missing(user.is_none())),
+            (user, _) => return Err(explain_missing(user.is_none())),
         };
         let network = self.network.as_deref().filter(|name| !name.is_empty());
-        let aggregator = Aggregator::new(or(&self.url, DEFAULT_URL), network, &user, id)?;
-        signals::install()?;
+        let aggregator = Aggregator::new(or_default(&self.url, DEFAULT_URL), network, &user, id)?;
+        signals::install_handlers()?;
         // Not beside the exports: what is unpacked to be looked at may turn out to be patients' data.
         claim::refuse_work_folder(self.work_dir.as_deref())?;
         let work = WorkFolder::apart(self.work_dir.as_deref())?;
@@ -96,18 +96,18 @@ impl UploadArgs {
         tracing::info!(
             bytes,
             "uploaded {studies}, {} bytes; each has a receipt beside it (upload.json)",
-            thousands(bytes)
+            format_thousands(bytes)
         );
         Ok(())
     }
 }
 
 /// A text, unless it is empty: compose files pass unset variables so.
-fn or<'t>(text: &'t str, default: &'t str) -> &'t str {
+fn or_default<'t>(text: &'t str, default: &'t str) -> &'t str {
     if text.is_empty() { default } else { text }
 }
 
-fn missing(user: bool) -> Error {
+fn explain_missing(user: bool) -> Error {
     let which = if user { "--user" } else { "--id" };
     let message = format!(
         "{which} is needed: give --user and --id, or set CUMULUS_AGGREGATOR_USER and \

@@ -27,7 +27,7 @@ use crate::error::{Error, Exit, Result};
 use crate::http::{Pace, SendError};
 use crate::share::screen::{Allowed, LEAST};
 use crate::store::{Folder, WorkFolder, block_on};
-use crate::ui::{Progress, thousands};
+use crate::ui::{Progress, format_thousands};
 use aggregator::Link;
 
 /// Waits before the second, third, … attempt.
@@ -86,7 +86,7 @@ pub fn open_packages(
 
 /// A number of cells in words.
 fn cells_of(cells: u64) -> String {
-    if cells == 1 { "1 cell".to_owned() } else { format!("{} cells", thousands(cells)) }
+    if cells == 1 { "1 cell".to_owned() } else { format!("{} cells", format_thousands(cells)) }
 }
 
 fn remove_repeats(targets: &[String]) -> Vec<String> {
@@ -126,7 +126,7 @@ pub fn send_packages(
             Ok(delivered) => {
                 let transaction = delivered.transaction.as_deref();
                 let shown = transaction.map(|id| format!(", transaction {id}")).unwrap_or_default();
-                let bytes = thousands(package.size());
+                let bytes = format_thousands(package.size());
                 info!(study, bytes = package.size(), "{study}: sent {bytes} bytes{shown}");
                 if let Err(error) = receipt::write(data, aggregator, package, &delivered) {
                     let message = format!("was sent{shown}, but has no receipt: {error}");
@@ -218,7 +218,7 @@ async fn send_once(
     pace: Pace,
     bars: bool,
 ) -> Result<Option<String>, (Failure, bool)> {
-    let progress = Progress::sending(&package.study, package.size(), bars);
+    let progress = Progress::begin_sending(&package.study, package.size(), bars);
     let moved = progress.clone();
     let poster = aggregator
         .make_poster(pace)
@@ -227,7 +227,7 @@ async fn send_once(
         .file(&aggregator.file_name(package))
         .map_err(|error| (Failure { error, again: false, for_all: false }, false))?;
     let answer = poster.post(&link.url, &link.fields, &file, move |bytes| moved.add(bytes)).await;
-    progress.finish();
+    progress.end_step();
     match answer {
         Ok(answer) => s3::judge_answer(&answer, link).map_err(|failure| (failure, false)),
         Err(SendError { error, all_sent }) => {

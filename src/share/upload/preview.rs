@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Aggregator, Package, cells_of};
 use crate::share::screen::LEAST;
-use crate::ui::thousands;
+use crate::ui::format_thousands;
 
 /// Both requests of a study's upload: the first as it would be but for the credentials, the second
 /// with blanks for what the first one's answer brings.
@@ -14,12 +14,12 @@ pub(super) fn preview_package(aggregator: &Aggregator, package: &Package) -> Str
         "{}  {}\n  {} bytes, SHA-256 {}\n  {} members:\n",
         package.study,
         package.place,
-        thousands(package.size()),
+        format_thousands(package.size()),
         package.sha256(),
         package.members.len()
     );
     for member in &package.members {
-        let _ = writeln!(text, "    {} ({} bytes)", member.name, thousands(member.size));
+        let _ = writeln!(text, "    {} ({} bytes)", member.name, format_thousands(member.size));
     }
     for (member, cells) in &package.few {
         let _ = writeln!(text, "  {} of {member} count fewer than {LEAST}", cells_of(*cells));
@@ -32,7 +32,7 @@ pub(super) fn preview_package(aggregator: &Aggregator, package: &Package) -> Str
          {name}, application/zip, {} bytes\n\n",
         aggregator.url(),
         aggregator.describe_request(package),
-        thousands(package.size())
+        format_thousands(package.size())
     );
     text
 }

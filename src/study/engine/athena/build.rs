@@ -15,7 +15,7 @@ use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::protected::VOCABULARIES;
 use crate::study::source::Source;
 use crate::study::sql_file;
-use crate::ui::thousands;
+use crate::ui::format_thousands;
 
 /// A build. What it makes is seen at once: Athena can't show tables all together.
 pub(super) struct AthenaBuild<'a> {
@@ -128,7 +128,7 @@ impl Build for AthenaBuild<'_> {
             study = self.study,
             "{}: {} bytes scanned in all",
             self.study,
-            thousands(bytes)
+            format_thousands(bytes)
         );
         Ok(())
     }

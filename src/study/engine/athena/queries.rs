@@ -21,7 +21,7 @@ use super::workgroup::Workgroup;
 use crate::error::{Error, Exit, Result};
 use crate::stop;
 use crate::store::block_on;
-use crate::ui::{signals, thousands};
+use crate::ui::{format_thousands, signals};
 
 /// The one catalog that is Glue's of this account.
 pub(super) const CATALOG: &str = "AwsDataCatalog";
@@ -193,7 +193,7 @@ impl Queries {
         self.scanned.fetch_add(bytes, Ordering::Relaxed);
         let label = label.lines().next().unwrap_or_default();
         let seconds = time as f64 / 1000.0;
-        info!(bytes, "{label}: {} bytes scanned in {seconds:.1} s", thousands(bytes));
+        info!(bytes, "{label}: {} bytes scanned in {seconds:.1} s", format_thousands(bytes));
     }
 
     fn error(&self, label: &str, query: &QueryExecution) -> Error {

@@ -20,7 +20,7 @@ use crate::output::files::FileFormat;
 use crate::store::{Entry, Folder, WorkFolder};
 use crate::table::{Shape, schema};
 use crate::text::escape_controls;
-use crate::ui::counted;
+use crate::ui::format_count;
 
 /// The folders of a lake with several formats, in the order in which they are looked for.
 const FORMATS: [&str; 3] = ["deltalake", "parquet", "ndjson"];
@@ -219,7 +219,7 @@ fn files_of(
             table,
             "{table}: {} in '{folder}' left out, like '{}': the main job gives its files other names, \
              right in the table's folder",
-            counted((left.len() + below.len()) as u64, "file"),
+            format_count((left.len() + below.len()) as u64, "file"),
             escape_controls(&first.name)
         );
     }

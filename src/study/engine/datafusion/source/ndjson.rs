@@ -23,7 +23,7 @@ use crate::input::Inputs;
 use crate::input::chunks::{Chunk, Chunks, decompress};
 use crate::store::{Folder, Veiled, VeiledWriter, WorkFolder};
 use crate::table::schema;
-use crate::ui::counted;
+use crate::ui::format_count;
 
 /// Rows of a batch, and of a row group as bytes of JSON.
 const BATCH_ROWS: usize = 4096;
@@ -97,7 +97,7 @@ pub fn table(
         warn!(
             table = name,
             "{name}: left out of '{folder}', as no rows of this table: {}",
-            counted(left_out as u64, "line")
+            format_count(left_out as u64, "line")
         );
     }
     let rows = out.finish().with_context(context)?;
