@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use hmac::{Hmac, Mac};
+use hmac::Hmac;
 use sha2::Sha256;
 
+use super::anon_id::{HashedId, IdKind, hash_id};
 use super::codebook::Codebook;
-use super::identities::{Identities, Kind};
+use super::identities::Identities;
 use crate::fhir::{self, ServerBase};
 
 /// Hashes IDs with the codebook's salt. Each worker has its own, for its caches.
@@ -16,19 +17,16 @@ pub struct Anonymizer {
     bases: Arc<[ServerBase]>,
     mac: Hmac<Sha256>,
     cache: Vec<Cached>,
-    row: Vec<(Kind, usize)>,
-    row_reals: String,
-    row_fakes: Vec<Fake>,
+    row: Vec<(IdKind, usize)>,
+    row_real_ids: String,
+    row_hashed_ids: Vec<HashedId>,
     identities: Identities,
 }
-
-/// An anonymous ID: 64 lower-case hex digits.
-pub type Fake = [u8; 64];
 
 #[derive(Clone)]
 struct Cached {
     real: String,
-    fake: Fake,
+    hashed: HashedId,
 }
 
 /// Rows of one patient stand together, so a small table catches most references.
@@ -37,30 +35,30 @@ const CACHE_SLOTS: usize = 1 << 10;
 impl Anonymizer {
     /// An anonymizer for data of the server at `bases`.
     pub fn new(codebook: Arc<Codebook>, bases: Arc<[ServerBase]>) -> Self {
-        let empty = Cached { real: String::new(), fake: [0; 64] };
+        let empty = Cached { real: String::new(), hashed: [0; 64] };
         Self {
             mac: codebook.mac(),
             codebook,
             bases,
             cache: vec![empty; CACHE_SLOTS],
             row: Vec::new(),
-            row_reals: String::new(),
-            row_fakes: Vec::new(),
+            row_real_ids: String::new(),
+            row_hashed_ids: Vec::new(),
             identities: Identities::default(),
         }
     }
 
     pub(super) fn begin_row(&mut self) {
         self.row.clear();
-        self.row_reals.clear();
-        self.row_fakes.clear();
+        self.row_real_ids.clear();
+        self.row_hashed_ids.clear();
     }
 
     /// The row is taken: the IDs in it belong into the mapping.
     pub(super) fn keep_row(&mut self) {
         let mut start = 0;
-        for ((kind, end), fake) in self.row.iter().zip(&self.row_fakes) {
-            self.identities.add(*kind, &self.row_reals[start..*end], fake);
+        for ((kind, end), hashed) in self.row.iter().zip(&self.row_hashed_ids) {
+            self.identities.add(*kind, &self.row_real_ids[start..*end], hashed);
             start = *end;
         }
     }
@@ -71,19 +69,19 @@ impl Anonymizer {
 
     /// Appends the anonymous form of a resource's ID.
     pub fn id(&mut self, resource_type: &str, real: &str, out: &mut String) {
-        let kind = Kind::of(resource_type);
+        let kind = IdKind::for_type(resource_type);
         if let Some(kind) = kind
-            && let Some(fake) = self.codebook.legacy(kind, real)
+            && let Some(legacy_id) = self.codebook.legacy_id(kind, real)
         {
-            out.push_str(fake);
+            out.push_str(legacy_id);
             return;
         }
-        let fake = self.hash(real);
-        push_hex(&fake, out);
+        let hashed = self.hash_cached(real);
+        push_hex(&hashed, out);
         if let Some(kind) = kind {
-            self.row_reals.push_str(real);
-            self.row.push((kind, self.row_reals.len()));
-            self.row_fakes.push(fake);
+            self.row_real_ids.push_str(real);
+            self.row.push((kind, self.row_real_ids.len()));
+            self.row_hashed_ids.push(hashed);
         }
     }
 
@@ -92,8 +90,8 @@ impl Anonymizer {
     pub fn reference(&mut self, text: &str, sibling: Option<&str>, out: &mut String) {
         if let Some(local) = text.strip_prefix('#') {
             out.push('#');
-            let fake = self.hash(local);
-            push_hex(&fake, out);
+            let hashed = self.hash_cached(local);
+            push_hex(&hashed, out);
             return;
         }
         let own = self.bases.iter().find_map(|base| base.relative(text));
@@ -110,8 +108,8 @@ impl Anonymizer {
         match sibling.or_else(|| type_in_path(text)) {
             Some(resource_type) => self.typed(resource_type, text, out),
             None => {
-                let fake = self.hash(text);
-                out.extend(fake.iter().map(|digit| char::from(*digit)));
+                let hashed = self.hash_cached(text);
+                push_hex(&hashed, out);
             }
         }
     }
@@ -122,35 +120,23 @@ impl Anonymizer {
         self.id(resource_type, real, out);
     }
 
-    fn hash(&mut self, real: &str) -> Fake {
+    fn hash_cached(&mut self, real: &str) -> HashedId {
         let slot = real.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         let cached = &mut self.cache[(slot >> 32) as usize % CACHE_SLOTS];
-        if cached.real != real || cached.fake[0] == 0 {
+        if cached.real != real || cached.hashed[0] == 0 {
             cached.real.clear();
             cached.real.push_str(real);
-            cached.fake = hash(&self.mac, real);
+            cached.hashed = hash_id(&self.mac, real);
         }
-        cached.fake
+        cached.hashed
     }
 }
 
-fn push_hex(fake: &Fake, out: &mut String) {
+fn push_hex(hashed: &HashedId, out: &mut String) {
     // They are digits; a check of all at once is cheaper than a push for each.
-    out.push_str(std::str::from_utf8(fake).unwrap_or_default());
-}
-
-/// HMAC-SHA256 of the ID, as hex.
-pub(super) fn hash(mac: &Hmac<Sha256>, real: &str) -> Fake {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let digest = mac.clone().chain_update(real.as_bytes()).finalize().into_bytes();
-    let mut fake = [0; 64];
-    for (pair, byte) in fake.chunks_exact_mut(2).zip(digest) {
-        pair[0] = HEX[usize::from(byte >> 4)];
-        pair[1] = HEX[usize::from(byte & 15)];
-    }
-    fake
+    out.push_str(std::str::from_utf8(hashed).unwrap_or_default());
 }
 
 /// The type that the path of an absolute URL names: `…/Patient/123`, `…/Patient/123/_history/2`.

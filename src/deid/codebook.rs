@@ -7,9 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use super::anon_id::AnonId;
-use super::anonymize::{Fake, hash};
-use super::identities::Kind;
+use super::anon_id::{AnonId, HashedId, IdKind, hash_id};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::Folder;
 
@@ -89,7 +87,7 @@ impl Codebook {
             let Some(map) = settings.get(name) else { return Ok(HashMap::new()) };
             let map = map.as_object().ok_or_else(|| damaged("an ID map is not an object"))?;
             map.iter()
-                .map(|(real, fake)| Some((real.clone(), fake.as_str()?.to_owned())))
+                .map(|(real, anon_id)| Some((real.clone(), anon_id.as_str()?.to_owned())))
                 .collect::<Option<_>>()
                 .ok_or_else(|| damaged("an ID map holds something other than text"))
         };
@@ -112,26 +110,26 @@ impl Codebook {
     }
 
     /// The ID that an earlier version handed out for this real one.
-    pub(super) fn legacy(&self, kind: Kind, real: &str) -> Option<&str> {
+    pub(super) fn legacy_id(&self, kind: IdKind, real: &str) -> Option<&str> {
         let map = match kind {
-            Kind::Patient => &self.patients,
-            Kind::Encounter => &self.encounters,
+            IdKind::Patient => &self.patients,
+            IdKind::Encounter => &self.encounters,
         };
-        map.get(real).map(String::as_str).filter(|fake| !fake.is_empty())
+        map.get(real).map(String::as_str).filter(|anon_id| !anon_id.is_empty())
     }
 
     /// The anonymous form of one ID: what `deleted/` bundles need outside a row.
     pub fn anonymize_id(&self, resource_type: &str, real: &str) -> AnonId<'static> {
-        let legacy = Kind::of(resource_type).and_then(|kind| self.legacy(kind, real));
+        let legacy = IdKind::for_type(resource_type).and_then(|kind| self.legacy_id(kind, real));
         let text = legacy.map_or_else(
-            || self.hash(real).iter().map(|digit| char::from(*digit)).collect(),
+            || self.hash_real_id(real).iter().map(|digit| char::from(*digit)).collect(),
             str::to_owned,
         );
         AnonId::new(text.into())
     }
 
-    pub(super) fn hash(&self, real: &str) -> Fake {
-        hash(&self.mac(), real)
+    pub(super) fn hash_real_id(&self, real: &str) -> HashedId {
+        hash_id(&self.mac(), real)
     }
 }
 
@@ -162,12 +160,13 @@ fn upgrade(settings: &mut Map<String, Value>, show: &str) -> Result<bool> {
     let (mut patients, mut encounters) = (Map::new(), Map::new());
     let mrns = settings.get("mrn").and_then(Value::as_object).ok_or_else(odd)?;
     for (real, patient) in mrns {
-        let fake = patient.get("deid").filter(|fake| fake.is_string()).ok_or_else(odd)?;
-        patients.insert(real.clone(), fake.clone());
+        let anon_id = patient.get("deid").filter(|anon_id| anon_id.is_string()).ok_or_else(odd)?;
+        patients.insert(real.clone(), anon_id.clone());
         let visits = patient.get("encounter").and_then(Value::as_object);
         for (real, encounter) in visits.into_iter().flatten() {
-            let fake = encounter.get("deid").filter(|fake| fake.is_string()).ok_or_else(odd)?;
-            encounters.insert(real.clone(), fake.clone());
+            let anon_id =
+                encounter.get("deid").filter(|anon_id| anon_id.is_string()).ok_or_else(odd)?;
+            encounters.insert(real.clone(), anon_id.clone());
         }
     }
     *settings = Map::from_iter([

@@ -14,47 +14,16 @@ use hashbrown::HashSet;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::anonymize::Fake;
+use super::anon_id::{HashedId, IdKind};
 use super::codebook::Codebook;
 use super::phi::{Phi, PhiFolder};
-use super::row_key::{RowKey, row_key};
+use super::row_key::RowKey;
 use crate::error::{Context, Error, Result};
 use crate::memory::budget;
 use crate::store::Folder;
 
 /// Name of the mapping in the PHI folder.
 pub const MAPPING: &str = "codebook-cached-mappings.json";
-
-/// The two kinds of resource that can be traced back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `Patient`.
-    Patient,
-    /// `Encounter`.
-    Encounter,
-}
-
-impl Kind {
-    /// The kind of this resource type, if its IDs are kept.
-    pub fn of(resource_type: &str) -> Option<Self> {
-        match resource_type {
-            "Patient" => Some(Self::Patient),
-            "Encounter" => Some(Self::Encounter),
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Patient => "Patient",
-            Self::Encounter => "Encounter",
-        }
-    }
-
-    fn key(self, fake: &str) -> RowKey {
-        row_key(&[fake]) ^ (self as RowKey)
-    }
-}
 
 /// Real and anonymous IDs of a part of the input, each pair once.
 #[derive(Default)]
@@ -64,16 +33,16 @@ pub struct Identities {
 }
 
 struct Pair {
-    kind: Kind,
+    kind: IdKind,
     real: Box<str>,
-    fake: Fake,
+    anon_id: HashedId,
 }
 
 impl Identities {
-    pub(super) fn add(&mut self, kind: Kind, real: &str, fake: &Fake) {
-        let text = std::str::from_utf8(fake).unwrap_or_default();
-        if self.seen.insert(kind.key(text)) {
-            self.pairs.push(Pair { kind, real: real.into(), fake: *fake });
+    pub(super) fn add(&mut self, kind: IdKind, real: &str, anon_id: &HashedId) {
+        let text = std::str::from_utf8(anon_id).unwrap_or_default();
+        if self.seen.insert(kind.pair_key(text)) {
+            self.pairs.push(Pair { kind, real: real.into(), anon_id: *anon_id });
         }
     }
 }
@@ -99,8 +68,8 @@ impl Mapping {
     pub fn open(phi: &PhiFolder, scratch: File, work: &Path) -> Result<Self> {
         let mut seen = HashSet::new();
         read(phi, &mut |entry| {
-            if let Entry::Pair(kind, _, fake) = entry {
-                seen.insert(kind.key(fake));
+            if let Entry::Pair(kind, _, anon_id) = entry {
+                seen.insert(kind.pair_key(anon_id));
             }
             Ok(())
         })?;
@@ -113,7 +82,7 @@ impl Mapping {
     /// Takes over what a part of the input has brought.
     pub fn add(&mut self, identities: Phi<Identities>) -> Result<()> {
         for pair in identities.open(&self.phi).pairs {
-            let key = pair.kind.key(std::str::from_utf8(&pair.fake).unwrap_or_default());
+            let key = pair.kind.pair_key(std::str::from_utf8(&pair.anon_id).unwrap_or_default());
             if self.seen.insert(key) {
                 self.waiting.insert(key);
                 self.pairs.push(pair);
@@ -143,8 +112,8 @@ impl Mapping {
         let mut out = BufWriter::new(self.phi.upload(MAPPING)?);
         let show = self.phi.show(MAPPING);
         let failed = || format!("cannot write '{show}'");
-        let mut sections = [(Kind::Patient, false), (Kind::Encounter, false)];
-        let mut current: Option<Kind> = None;
+        let mut sections = [(IdKind::Patient, false), (IdKind::Encounter, false)];
+        let mut current: Option<IdKind> = None;
         let mut first_section = true;
         let mut first_entry = true;
         out.write_all(b"{").with_context(failed)?;
@@ -160,10 +129,10 @@ impl Mapping {
                     first_entry = true;
                 }
                 Entry::Pair(kind, real, _) => {
-                    let fake = codebook.hash(real);
-                    let fake = std::str::from_utf8(&fake).unwrap_or_default();
-                    waiting.remove(&kind.key(fake));
-                    pair(&mut out, real, fake, &mut first_entry)?;
+                    let anon_id = codebook.hash_real_id(real);
+                    let anon_id = std::str::from_utf8(&anon_id).unwrap_or_default();
+                    waiting.remove(&kind.pair_key(anon_id));
+                    pair(&mut out, real, anon_id, &mut first_entry)?;
                 }
                 Entry::End => {
                     if let Some(kind) = current.take() {
@@ -201,43 +170,45 @@ impl Mapping {
     }
 }
 
-fn begin(out: &mut impl Write, kind: Kind, first: &mut bool) -> io::Result<()> {
+fn begin(out: &mut impl Write, kind: IdKind, first: &mut bool) -> io::Result<()> {
     if !std::mem::take(first) {
         out.write_all(b",")?;
     }
-    write!(out, "\"{}\":{{", kind.name())
+    write!(out, "\"{}\":{{", kind.type_name())
 }
 
-fn pair(out: &mut impl Write, real: &str, fake: &str, first: &mut bool) -> io::Result<()> {
+fn pair(out: &mut impl Write, real: &str, anon_id: &str, first: &mut bool) -> io::Result<()> {
     if !std::mem::take(first) {
         out.write_all(b",")?;
     }
     serde_json::to_writer(&mut *out, real)?;
     out.write_all(b":")?;
-    serde_json::to_writer(&mut *out, fake)?;
+    serde_json::to_writer(&mut *out, anon_id)?;
     Ok(())
 }
 
 /// Writes the waiting pairs of one kind.
 fn add_new(
     out: &mut impl Write,
-    kind: Kind,
+    kind: IdKind,
     waiting: &mut HashSet<RowKey>,
     pairs: &[Pair],
     spill: &mut Option<Spill>,
     first: &mut bool,
 ) -> io::Result<()> {
-    let mut write = |real: &str, fake: &Fake| {
-        let fake = std::str::from_utf8(fake).unwrap_or_default();
-        match waiting.remove(&kind.key(fake)) {
-            true => pair(out, real, fake, first),
+    let mut write = |real: &str, anon_id: &HashedId| {
+        let anon_id = std::str::from_utf8(anon_id).unwrap_or_default();
+        match waiting.remove(&kind.pair_key(anon_id)) {
+            true => pair(out, real, anon_id, first),
             false => Ok(()),
         }
     };
     if let Some(spill) = spill {
-        spill.read(&mut |of, real, fake| if of == kind { write(real, fake) } else { Ok(()) })?;
+        spill.read(&mut |of, real, anon_id| {
+            if of == kind { write(real, anon_id) } else { Ok(()) }
+        })?;
     }
-    pairs.iter().filter(|pair| pair.kind == kind).try_for_each(|p| write(&p.real, &p.fake))
+    pairs.iter().filter(|pair| pair.kind == kind).try_for_each(|p| write(&p.real, &p.anon_id))
 }
 
 /// New pairs on disk, readable only by this process: the key never leaves its memory.
@@ -264,7 +235,7 @@ impl Spill {
             bytes.push(pair.kind as u8);
             bytes.extend((pair.real.len() as u32).to_le_bytes());
             bytes.extend(pair.real.as_bytes());
-            bytes.extend(pair.fake);
+            bytes.extend(pair.anon_id);
         }
         self.cipher
             .try_apply_keystream(&mut bytes)
@@ -275,7 +246,7 @@ impl Spill {
 
     fn read(
         &mut self,
-        visit: &mut dyn FnMut(Kind, &str, &Fake) -> io::Result<()>,
+        visit: &mut dyn FnMut(IdKind, &str, &HashedId) -> io::Result<()>,
     ) -> io::Result<()> {
         self.file.rewind()?;
         let mut cipher = ChaCha20::new(&self.key.into(), &[0; 12].into());
@@ -288,12 +259,12 @@ impl Spill {
             input.read_exact(&mut head)?;
             let len = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
             let mut real = vec![0; len as usize];
-            let mut fake = [0; 64];
+            let mut anon_id = [0; 64];
             input.read_exact(&mut real)?;
-            input.read_exact(&mut fake)?;
-            let kind = if head[0] == 0 { Kind::Patient } else { Kind::Encounter };
+            input.read_exact(&mut anon_id)?;
+            let kind = if head[0] == 0 { IdKind::Patient } else { IdKind::Encounter };
             let real = String::from_utf8(real).map_err(io::Error::other)?;
-            visit(kind, &real, &fake)?;
+            visit(kind, &real, &anon_id)?;
             left -= 5 + u64::from(len) + 64;
         }
         // Later writes go on at the end.
@@ -316,8 +287,8 @@ impl<R: Read> Read for Decrypt<R> {
 
 /// What a mapping file holds, in order.
 enum Entry<'a> {
-    Begin(Kind),
-    Pair(Kind, &'a str, &'a str),
+    Begin(IdKind),
+    Pair(IdKind, &'a str, &'a str),
     End,
     Other(&'a str, &'a Value),
 }
@@ -375,7 +346,7 @@ impl<'de> Visitor<'de> for Top<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         use serde::de::Error as _;
         while let Some(name) = map.next_key::<String>()? {
-            match Kind::of(&name) {
+            match IdKind::for_type(&name) {
                 Some(kind) => {
                     (self.0)(Entry::Begin(kind)).map_err(A::Error::custom)?;
                     map.next_value_seed(Section(kind, self.0))?;
@@ -391,7 +362,7 @@ impl<'de> Visitor<'de> for Top<'_> {
     }
 }
 
-struct Section<'v>(Kind, Visit<'v>);
+struct Section<'v>(IdKind, Visit<'v>);
 
 impl<'de> DeserializeSeed<'de> for Section<'_> {
     type Value = ();
@@ -411,8 +382,8 @@ impl<'de> Visitor<'de> for Section<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         use serde::de::Error as _;
         while let Some(real) = map.next_key::<String>()? {
-            let fake = map.next_value::<String>()?;
-            (self.1)(Entry::Pair(self.0, &real, &fake)).map_err(A::Error::custom)?;
+            let anon_id = map.next_value::<String>()?;
+            (self.1)(Entry::Pair(self.0, &real, &anon_id)).map_err(A::Error::custom)?;
         }
         Ok(())
     }
