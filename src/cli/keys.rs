@@ -125,7 +125,7 @@ fn make_keys(dir: &str, algorithm: Algorithm) -> Result<()> {
 }
 
 fn show_public_key(key: &str) -> Result<()> {
-    let key = PrivateKey::read("KEY", key)?;
+    let key = PrivateKey::read_option("KEY", key)?;
     // A pipe that nobody reads any more is no reason to panic.
     writeln!(std::io::stdout(), "{:#}", key.public_jwks()?).context("cannot write the key")
 }

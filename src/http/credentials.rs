@@ -74,7 +74,7 @@ impl Credentials {
             None => None,
         };
         if let Some(key) = &self.smart_key {
-            let key = PrivateKey::read("--smart-key", key.expose())?;
+            let key = PrivateKey::read_option("--smart-key", key.expose())?;
             let backend = Backend::new(client_id.unwrap_or_default(), key)
                 .with_token_url(self.token_url()?)
                 .with_scope(self.scope.clone())

@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::key::{Algorithm, Pair, PrivateKey, bad};
+use super::key::{Algorithm, KeyPair, PrivateKey, invalid_key};
 use crate::error::Result;
 
 /// Some tools pad, which the standard forbids.
@@ -19,67 +19,73 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// Reads a JWK, or of a JWK Set the first key that is for signing: whose `key_ops` has `sign`,
 /// or, where it has none, that has a private part.
-pub(super) fn read(value: &Value) -> Result<PrivateKey> {
+pub(super) fn read_jwk(value: &Value) -> Result<PrivateKey> {
     match value.get("keys") {
-        None => read_key(value),
+        None => read_single_key(value),
         Some(keys) => {
             let keys = keys.as_array().map(Vec::as_slice).unwrap_or_default();
-            match keys.iter().find(|key| signs(key)) {
-                Some(key) => read_key(key),
-                None if keys.is_empty() => Err(bad("the JWK Set has no keys")),
-                None => {
-                    Err(bad("the JWK Set has no private key for signing; is it the public half?"))
-                }
+            match keys.iter().find(|key| can_sign(key)) {
+                Some(key) => read_single_key(key),
+                None if keys.is_empty() => Err(invalid_key("the JWK Set has no keys")),
+                None => Err(invalid_key(
+                    "the JWK Set has no private key for signing; is it the public half?",
+                )),
             }
         }
     }
 }
 
-fn signs(key: &Value) -> bool {
+fn can_sign(key: &Value) -> bool {
     match key.get("key_ops").filter(|ops| !ops.is_null()) {
         Some(ops) => ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "sign")),
         None => key.get("d").is_some(),
     }
 }
 
-fn read_key(key: &Value) -> Result<PrivateKey> {
+fn read_single_key(key: &Value) -> Result<PrivateKey> {
     if !key.is_object() {
-        return Err(bad("the key is no JWK"));
+        return Err(invalid_key("the key is no JWK"));
     }
     let text = |name: &str| key[name].as_str().filter(|text| !text.is_empty());
     if text("d").is_none() && text("kty") != Some("oct") {
-        return Err(bad("the key has no private part; is it the public half?"));
+        return Err(invalid_key("the key has no private part; is it the public half?"));
     }
     let named = match text("alg") {
         None => None,
-        Some(name) => Some(Algorithm::named(name).ok_or_else(|| {
+        Some(name) => Some(Algorithm::from_name(name).ok_or_else(|| {
             let names = Algorithm::ALL.map(Algorithm::name).join(", ");
-            bad(&format!("the key is for an algorithm that is not known here; known are {names}"))
+            invalid_key(&format!(
+                "the key is for an algorithm that is not known here; known are {names}"
+            ))
         })?),
     };
     let (algorithm, pair) = match text("kty") {
-        Some("RSA") => (named.unwrap_or(Algorithm::Rs384), Pair::Rsa(rsa(key)?)),
+        Some("RSA") => (named.unwrap_or(Algorithm::Rs384), KeyPair::Rsa(read_rsa(key)?)),
         Some("EC") => {
             let of_curve = |algorithm: &Algorithm| algorithm.curve() == text("crv");
-            let algorithm = Algorithm::ALL[3..].iter().copied().find(of_curve).ok_or_else(|| {
-                bad("the key is on a curve that is not known here; known are P-256, P-384, P-521")
-            })?;
-            (named.unwrap_or(algorithm), Pair::Ec(ec(key, algorithm)?))
+            let algorithm =
+                Algorithm::ALL[3..].iter().copied().find(of_curve).ok_or_else(|| {
+                    let known = "P-256, P-384, P-521";
+                    invalid_key(&format!(
+                        "the key is on a curve that is not known here; known are {known}"
+                    ))
+                })?;
+            (named.unwrap_or(algorithm), KeyPair::Ec(read_ec(key, algorithm)?))
         }
-        _ => return Err(bad("the key is neither RSA nor EC")),
+        _ => return Err(invalid_key("the key is neither RSA nor EC")),
     };
     let fits = match &pair {
-        Pair::Rsa(_) => algorithm.curve().is_none(),
-        Pair::Ec(_) => algorithm.curve() == text("crv"),
+        KeyPair::Rsa(_) => algorithm.curve().is_none(),
+        KeyPair::Ec(_) => algorithm.curve() == text("crv"),
     };
     if !fits {
-        return Err(bad("the key's 'alg' does not fit its kind"));
+        return Err(invalid_key("the key's 'alg' does not fit its kind"));
     }
     Ok(PrivateKey { pair, algorithm, kid: text("kid").map(str::to_owned) })
 }
 
-fn rsa(key: &Value) -> Result<RsaKeyPair> {
-    let number = |name: &str| member(key, name);
+fn read_rsa(key: &Value) -> Result<RsaKeyPair> {
+    let number = |name: &str| decode_member(key, name);
     let leading = |number: Zeroizing<Vec<u8>>| {
         let zeros = number.iter().take_while(|byte| **byte == 0).count();
         Zeroizing::new(number[zeros..].to_vec())
@@ -93,12 +99,13 @@ fn rsa(key: &Value) -> Result<RsaKeyPair> {
         dQ: number("dq")?,
         qInv: number("qi")?,
     };
-    RsaKeyPair::from_components(&components)
-        .map_err(|_| bad("the RSA key is damaged, or has less than 2048 or more than 8192 bits"))
+    RsaKeyPair::from_components(&components).map_err(|_| {
+        invalid_key("the RSA key is damaged, or has less than 2048 or more than 8192 bits")
+    })
 }
 
-fn ec(key: &Value, algorithm: Algorithm) -> Result<EcdsaKeyPair> {
-    let damaged = || bad("the EC key is damaged");
+fn read_ec(key: &Value, algorithm: Algorithm) -> Result<EcdsaKeyPair> {
+    let damaged = || invalid_key("the EC key is damaged");
     let length = match algorithm {
         Algorithm::Es256 => 32,
         Algorithm::Es384 => 48,
@@ -106,7 +113,7 @@ fn ec(key: &Value, algorithm: Algorithm) -> Result<EcdsaKeyPair> {
     };
     // Some tools leave zeros at the beginning out, which the standard forbids.
     let number = |name: &str| -> Result<Zeroizing<Vec<u8>>> {
-        let bytes = member(key, name)?;
+        let bytes = decode_member(key, name)?;
         let missing = length - bytes.len().min(length);
         let mut padded = Zeroizing::new(vec![0; missing]);
         padded.extend_from_slice(&bytes);
@@ -120,8 +127,11 @@ fn ec(key: &Value, algorithm: Algorithm) -> Result<EcdsaKeyPair> {
         .map_err(|_| damaged())
 }
 
-fn member(key: &Value, name: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let text = key[name].as_str().ok_or_else(|| bad(&format!("the key has no '{name}'")))?;
+fn decode_member(key: &Value, name: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let text =
+        key[name].as_str().ok_or_else(|| invalid_key(&format!("the key has no '{name}'")))?;
     let bytes = LENIENT.decode(text.trim());
-    bytes.map(Zeroizing::new).map_err(|_| bad(&format!("the key's '{name}' is not base64url")))
+    bytes
+        .map(Zeroizing::new)
+        .map_err(|_| invalid_key(&format!("the key's '{name}' is not base64url")))
 }

@@ -1,8 +1,6 @@
 //! The private key that proves who we are.
 
 use std::fmt;
-use std::fs;
-use std::path::Path;
 
 use aws_lc_rs::encoding::{AsBigEndian, AsDer, EcPrivateKeyBin, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -16,8 +14,7 @@ use pkcs8::der::Decode;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{jwk, pem};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Error, Exit, Result};
 
 /// How a signature is made (RFC 7518, 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +51,7 @@ impl Algorithm {
     }
 
     /// The algorithm of that name.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
@@ -87,64 +84,26 @@ impl Algorithm {
     }
 }
 
-pub(super) enum Pair {
+pub(super) enum KeyPair {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
 }
 
 /// A private key with the algorithm that it is used with.
 pub struct PrivateKey {
-    pub(super) pair: Pair,
+    pub(super) pair: KeyPair,
     pub(super) algorithm: Algorithm,
     /// Names the key among the public ones that the server knows.
     pub(super) kid: Option<String>,
 }
 
 impl PrivateKey {
-    /// Reads what `--smart-key` names: the path of a file, or the text of one. It may be a JWK
-    /// Set, of which the first key that can sign is taken, a JWK, or a PEM private key.
-    ///
-    /// What is none of these, or no private key, is refused with exit 38.
-    pub fn read(option: &str, text: &str) -> Result<Self> {
-        let inline = text.trim_start();
-        if inline.starts_with('{') || inline.starts_with("-----BEGIN") {
-            return Self::parse(text).with_context(|| option.to_owned());
-        }
-        let path = Path::new(text);
-        let content = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
-            // It may be a key that was cut short, so it is not repeated unless it names a file.
-            let shown = if path.exists() { format!(" '{text}'") } else { String::new() };
-            let message = format!(
-                "{option}: cannot read the key{shown}: {} (give the path of a JWK Set, JWK or PEM \
-                 file, or its text)",
-                error.kind()
-            );
-            Error::new(Exit::BadCredential, message)
-        })?;
-        Self::parse(&content).with_context(|| format!("{option}: '{text}'"))
-    }
-
-    /// Reads the text of a JWK Set, a JWK or a PEM private key.
-    pub fn parse(text: &str) -> Result<Self> {
-        // Some editors leave a mark at the beginning.
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if text.starts_with('{') {
-            // The parser's message would have no values, but says nothing to a user either.
-            let value = serde_json::from_str(text).map_err(|error| {
-                let place = format!("line {}, column {}", error.line(), error.column());
-                bad(&format!("the key is not valid JSON ({place})"))
-            })?;
-            return jwk::read(&value);
-        }
-        pem::read(text)
-    }
-
     /// Makes a new key with a random `kid`. RSA keys have 3072 bits.
     pub fn generate(algorithm: Algorithm) -> Result<Self> {
         let failed = |_| Error::failed("cannot make a key: the system gives no random numbers");
         let pair = match algorithm.ecdsa() {
-            Some(ecdsa) => Pair::Ec(EcdsaKeyPair::generate(ecdsa).map_err(failed)?),
-            None => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?),
+            Some(ecdsa) => KeyPair::Ec(EcdsaKeyPair::generate(ecdsa).map_err(failed)?),
+            None => KeyPair::Rsa(RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?),
         };
         Ok(Self { pair, algorithm, kid: Some(uuid::Uuid::new_v4().to_string()) })
     }
@@ -164,10 +123,10 @@ impl PrivateKey {
         let random = SystemRandom::new();
         let failed = |_| Error::failed("cannot sign with the private key");
         match &self.pair {
-            Pair::Ec(pair) => {
+            KeyPair::Ec(pair) => {
                 pair.sign(&random, message).map(|made| made.as_ref().to_vec()).map_err(failed)
             }
-            Pair::Rsa(pair) => {
+            KeyPair::Rsa(pair) => {
                 let mut made = vec![0; pair.public_modulus_len()];
                 pair.sign(self.algorithm.rsa(), &random, message, &mut made).map_err(failed)?;
                 Ok(made)
@@ -184,13 +143,13 @@ impl PrivateKey {
 
     fn public_jwk(&self) -> Result<Value> {
         let mut jwk = match &self.pair {
-            Pair::Rsa(pair) => {
+            KeyPair::Rsa(pair) => {
                 let public = pkcs1::RsaPublicKey::from_der(pair.public_key().as_ref());
-                let public = public.map_err(|_| odd())?;
+                let public = public.map_err(|_| encode_error())?;
                 let (n, e) = (public.modulus.as_bytes(), public.public_exponent.as_bytes());
                 json!({"kty": "RSA", "n": encode(n), "e": encode(e)})
             }
-            Pair::Ec(pair) => {
+            KeyPair::Ec(pair) => {
                 // 4, then x and y.
                 let point = pair.public_key().as_ref();
                 let (x, y) = point.get(1..).unwrap_or_default().split_at(point.len() / 2);
@@ -211,14 +170,17 @@ impl PrivateKey {
         // What Cumulus ETL looks for. Beside it there should be no `use` (RFC 7517, 4.3).
         jwk["key_ops"] = json!(["sign"]);
         match &self.pair {
-            Pair::Ec(pair) => {
-                let d: EcPrivateKeyBin = pair.private_key().as_be_bytes().map_err(|_| odd())?;
+            KeyPair::Ec(pair) => {
+                let d: EcPrivateKeyBin =
+                    pair.private_key().as_be_bytes().map_err(|_| encode_error())?;
                 jwk["d"] = json!(encode(d.as_ref()));
             }
-            Pair::Rsa(pair) => {
-                let der: Pkcs8V1Der = pair.as_der().map_err(|_| odd())?;
-                let info = pkcs8::PrivateKeyInfo::from_der(der.as_ref()).map_err(|_| odd())?;
-                let key = pkcs1::RsaPrivateKey::from_der(info.private_key).map_err(|_| odd())?;
+            KeyPair::Rsa(pair) => {
+                let der: Pkcs8V1Der = pair.as_der().map_err(|_| encode_error())?;
+                let info =
+                    pkcs8::PrivateKeyInfo::from_der(der.as_ref()).map_err(|_| encode_error())?;
+                let key =
+                    pkcs1::RsaPrivateKey::from_der(info.private_key).map_err(|_| encode_error())?;
                 for (name, number) in [
                     ("d", key.private_exponent),
                     ("p", key.prime1),
@@ -236,11 +198,11 @@ impl PrivateKey {
 }
 
 /// What is wrong with a key, as an error.
-pub(super) fn bad(what: &str) -> Error {
+pub(super) fn invalid_key(what: &str) -> Error {
     Error::new(Exit::BadCredential, what)
 }
 
-fn odd() -> Error {
+fn encode_error() -> Error {
     Error::failed("cannot write the key down")
 }
 

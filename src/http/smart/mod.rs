@@ -9,6 +9,7 @@ mod backend;
 mod jwk;
 mod key;
 mod pem;
+mod read;
 
 pub use backend::{Backend, Endpoint, Token};
 pub use key::{Algorithm, PrivateKey};

@@ -4,19 +4,19 @@ use aws_lc_rs::signature::{EcdsaKeyPair, RsaKeyPair};
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::key::{Algorithm, Pair, PrivateKey, bad};
+use super::key::{Algorithm, KeyPair, PrivateKey, invalid_key};
 use crate::error::Result;
 
 /// Reads the first private key of a PEM text.
-pub(super) fn read(text: &str) -> Result<PrivateKey> {
+pub(super) fn read_pem(text: &str) -> Result<PrivateKey> {
     if text.contains("ENCRYPTED") {
-        return Err(bad(
+        return Err(invalid_key(
             "the key is locked with a passphrase; unlock it: openssl pkey -in KEY -out NEW",
         ));
     }
     let der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| {
         let public = text.contains("BEGIN PUBLIC KEY") || text.contains("BEGIN CERTIFICATE");
-        bad(match public {
+        invalid_key(match public {
             true => "there is no private key in it, but a public one",
             false => "it is no private key: neither a JWK Set or JWK nor PEM",
         })
@@ -34,20 +34,20 @@ pub(super) fn read(text: &str) -> Result<PrivateKey> {
         }
         _ => None,
     }
-    .ok_or_else(|| bad(&format!("the private key can't be used: {kinds}")))?;
+    .ok_or_else(|| invalid_key(&format!("the private key can't be used: {kinds}")))?;
     Ok(PrivateKey { pair, algorithm, kid: None })
 }
 
-fn rsa<E>(pair: Result<RsaKeyPair, E>) -> Option<(Algorithm, Pair)> {
+fn rsa<E>(pair: Result<RsaKeyPair, E>) -> Option<(Algorithm, KeyPair)> {
     // Servers must have RS384 or ES384 (SMART App Launch IG, "Client Authentication: Asymmetric").
-    pair.ok().map(|pair| (Algorithm::Rs384, Pair::Rsa(pair)))
+    pair.ok().map(|pair| (Algorithm::Rs384, KeyPair::Rsa(pair)))
 }
 
 fn ec<E>(
     read: impl Fn(&'static aws_lc_rs::signature::EcdsaSigningAlgorithm) -> Result<EcdsaKeyPair, E>,
-) -> Option<(Algorithm, Pair)> {
+) -> Option<(Algorithm, KeyPair)> {
     Algorithm::ALL.into_iter().find_map(|algorithm| {
         let pair = read(algorithm.ecdsa()?).ok()?;
-        Some((algorithm, Pair::Ec(pair)))
+        Some((algorithm, KeyPair::Ec(pair)))
     })
 }
