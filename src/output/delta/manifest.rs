@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use super::log::{Log, Snapshot};
+use super::log::Log;
+use super::snapshot::Snapshot;
 use crate::error::Result;
 use crate::store::Folder;
 
@@ -13,15 +14,15 @@ const TRIES: usize = 3;
 
 /// Brings `_symlink_format_manifest/manifest` up to the newest version.
 pub(super) fn refresh(log: &Log) -> Result<Option<Snapshot>> {
-    let mut table = log.known()?;
+    let mut table = log.cached_snapshot()?;
     for _ in 0..TRIES {
         let Some(now) = &table else { break };
         log.folder.child(FOLDER).write("manifest", text(&log.folder, now))?;
         // Another writer may have committed, and written its manifest, before ours was.
-        if log.newest()?.is_none_or(|newest| newest == now.version) {
+        if log.latest_version()?.is_none_or(|newest| newest == now.version) {
             break;
         }
-        table = log.known()?;
+        table = log.cached_snapshot()?;
     }
     Ok(table)
 }

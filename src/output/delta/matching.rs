@@ -13,7 +13,8 @@ use arrow::array::{Array, AsArray, StringArray};
 use hashbrown::HashMap;
 
 use super::bits::Bits;
-use super::log::{DataFile, Log};
+use super::log::Log;
+use super::snapshot::DataFile;
 use super::{Merge, Options, reader};
 use crate::deid::{RowKey, row_key};
 use crate::error::{Error, Result};

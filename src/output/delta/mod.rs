@@ -9,8 +9,10 @@
 //! The library's own merge serves neither end: with nested schema evolution it loses values of
 //! rows that it should leave alone, and it holds the run in memory.
 
+mod actions;
 mod bits;
-mod listed;
+mod compatibility;
+mod listing_cache;
 mod log;
 mod manifest;
 mod matching;
@@ -19,6 +21,7 @@ mod partitions;
 mod protocol;
 mod reader;
 mod schema;
+mod snapshot;
 mod write;
 
 use std::sync::Arc;
@@ -27,9 +30,10 @@ use arrow::datatypes::SchemaRef;
 use parquet::file::metadata::ParquetMetaData;
 use serde_json::{Value, json};
 
-use self::log::{DataFile, Log, Snapshot};
+use self::log::Log;
 use self::matching::Matches;
 use self::schema::TableSchema;
+use self::snapshot::{DataFile, Snapshot};
 use self::write::{FileWriter, NewFile};
 use crate::error::{Context, Error, Result};
 use crate::memory::budget;
@@ -39,8 +43,11 @@ use crate::stop;
 use crate::store::Folder;
 use crate::table::DeidentifiedBatch;
 
-pub use self::log::{LOG_FOLDER, remove_unfinished};
+pub use self::log::remove_unfinished;
 pub use self::optimize::{Optimized, optimize};
+
+/// The folder of the log, below the table's.
+pub const LOG_FOLDER: &str = "_delta_log";
 
 /// How often a merge is done anew because another writer was faster.
 const ATTEMPTS: usize = 10;
@@ -150,7 +157,7 @@ pub fn merge(
 pub fn create(folder: &Folder, schema: SchemaRef) -> Result<()> {
     let log = Log::open(folder)?;
     for attempt in 0..ATTEMPTS {
-        let table = log.snapshot()?;
+        let table = log.read_snapshot()?;
         let wanted = table_schema(folder, table.as_ref(), &schema)?;
         if table.as_ref().is_some_and(|table| table.schema == wanted) {
             return Ok(());
@@ -165,12 +172,12 @@ pub fn create(folder: &Folder, schema: SchemaRef) -> Result<()> {
 
 /// Whether there is a table in the folder.
 pub fn exists(folder: &Folder) -> Result<bool> {
-    Log::open(folder)?.exists()
+    Log::open(folder)?.table_exists()
 }
 
 /// The columns of the table in the folder, or `None` where there is none.
 pub fn schema(folder: &Folder) -> Result<Option<SchemaRef>> {
-    let table = Log::open(folder)?.snapshot()?;
+    let table = Log::open(folder)?.read_snapshot()?;
     Ok(table.map(|table| table.schema.arrow().clone()))
 }
 
@@ -181,8 +188,8 @@ pub fn schema(folder: &Folder) -> Result<Option<SchemaRef>> {
 /// A table whose reader features are not understood; what `visit` gives.
 pub fn read(folder: &Folder, visit: &mut dyn FnMut(DeidentifiedBatch) -> Result<()>) -> Result<()> {
     let log = Log::open(folder)?;
-    let Some(table) = log.snapshot()? else { return Ok(()) };
-    protocol::check_readable(folder, &table)?;
+    let Some(table) = log.read_snapshot()? else { return Ok(()) };
+    compatibility::check_readable(folder, &table)?;
     reader::each(folder, &table.files)
         .try_for_each(|(file, rows)| read_file(&log, &table, file, rows?, visit))
 }
@@ -211,9 +218,9 @@ pub struct ListedFile {
 /// A table whose rows are not simply those of its files: with deletion vectors, partition columns or
 /// columns of other names.
 pub fn list(folder: &Folder) -> Result<Option<(SchemaRef, Vec<ListedFile>)>> {
-    let Some(table) = Log::open(folder)?.snapshot()? else { return Ok(None) };
-    protocol::check_readable(folder, &table)?;
-    protocol::check_plain(folder, &table)?;
+    let Some(table) = Log::open(folder)?.read_snapshot()? else { return Ok(None) };
+    compatibility::check_readable(folder, &table)?;
+    compatibility::check_no_row_level_features(folder, &table)?;
     let files = table.files.into_iter();
     let files = files.map(|DataFile { name, size, rows, .. }| ListedFile { name, size, rows });
     Ok(Some((table.schema.arrow().clone(), files.collect())))
@@ -256,7 +263,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Merges into the newest version; `None` where another writer made a newer one meanwhile.
     fn attempt(&self, log: &Log) -> Result<Option<Committed>> {
-        let table = log.snapshot()?;
+        let table = log.read_snapshot()?;
         let schema = table_schema(&log.folder, table.as_ref(), &self.rows.schema())?;
         let files = table.as_ref().map_or(&[][..], |table| &table.files);
         let found = match self.keys {
@@ -267,7 +274,7 @@ impl Run<'_> {
         };
         let rewrites = || files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_some());
         if let Some(table) = &table {
-            protocol::check_writable(&log.folder, table, rewrites().next().is_some())?;
+            compatibility::check_writable(&log.folder, table, rewrites().next().is_some())?;
         }
         let inserts = found.live.count();
         let known = table.as_ref().is_some_and(|table| table.schema == schema);
@@ -280,7 +287,8 @@ impl Run<'_> {
         let writer = FileWriter::new(&log.folder, &schema, table.as_ref(), self.options)?;
         let new = self.write(log, &writer, files, &found)?;
         let added = new.iter().map(|file| file.add(true));
-        let actions = rewrites().map(|(file, _)| log::remove(file, true)).chain(added).collect();
+        let actions =
+            rewrites().map(|(file, _)| actions::remove_action(file, true)).chain(added).collect();
         let metrics = json!({
             "numTargetRowsInserted": inserts - found.updated,
             "numTargetRowsUpdated": found.updated,
@@ -385,7 +393,7 @@ fn table_schema(
     let schema = match table {
         None => TableSchema::new(brought),
         Some(table) => {
-            protocol::check_writable(folder, table, false)?;
+            compatibility::check_writable(folder, table, false)?;
             table.schema.union(brought)
         }
     };
@@ -402,15 +410,16 @@ fn commit(
     metrics: Value,
     changes: Vec<Value>,
 ) -> Result<Option<u64>> {
-    let mut actions = vec![log::commit_info(operation, table.map(|t| t.version), metrics)];
+    let mut actions =
+        vec![actions::commit_info_action(operation, table.map(|t| t.version), metrics)];
     match table {
-        None => actions.extend(log::creation(&log.folder, schema)),
+        None => actions.extend(actions::create_actions(&log.folder, schema)),
         Some(table) if table.schema != *schema => actions.push(table.with_schema(schema)),
         Some(_) => {}
     }
     actions.extend(changes);
     let version = table.map_or(0, |table| table.version + 1);
-    if !log.commit(version, &actions)? {
+    if !log.add_version(version, &actions)? {
         return Ok(None);
     }
     let newest = manifest::refresh(log).with_context(|| {
@@ -418,7 +427,7 @@ fn commit(
     })?;
     if version > 0
         && newest.is_some_and(|table| version.is_multiple_of(table.checkpoint_interval()))
-        && let Err(error) = log.checkpoint()
+        && let Err(error) = log.write_checkpoint()
     {
         // Readers do without; the next one may succeed.
         tracing::warn!("{error}");

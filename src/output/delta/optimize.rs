@@ -10,9 +10,12 @@ use futures::TryStreamExt;
 use object_store::ObjectMeta;
 use serde_json::json;
 
-use super::log::{self, DataFile, Log, Snapshot};
+use super::actions::{now_millis, remove_action};
+use super::compatibility;
+use super::log::Log;
+use super::snapshot::{DataFile, Snapshot, relative_name};
 use super::write::{FileWriter, is_data_file};
-use super::{ATTEMPTS, Options, commit, protocol, reader};
+use super::{ATTEMPTS, Options, commit, reader};
 use crate::error::{Context, Result};
 use crate::output::parallel;
 use crate::stop;
@@ -44,11 +47,11 @@ pub struct Optimized {
 pub fn optimize(folder: &Folder, options: &Options<'_>) -> Result<Optimized> {
     let log = Log::open(folder)?;
     let mut done = Optimized::default();
-    let objects = log.objects()?;
+    let objects = log.list_objects()?;
     for attempt in 0..ATTEMPTS {
-        let table = if attempt == 0 { log.known()? } else { log.snapshot()? };
+        let table = if attempt == 0 { log.cached_snapshot()? } else { log.read_snapshot()? };
         let Some(table) = table else { return Ok(done) };
-        protocol::check_writable(folder, &table, false)?;
+        compatibility::check_writable(folder, &table, false)?;
         done.version = table.version;
         // Another writer's commit is no reason to fail: the next run tries again.
         if let Some((version, compacted)) = compact(&log, &table, options)? {
@@ -56,7 +59,7 @@ pub fn optimize(folder: &Folder, options: &Options<'_>) -> Result<Optimized> {
             break;
         }
     }
-    done.vacuumed = vacuum(&log, objects, log::now())?;
+    done.vacuumed = vacuum(&log, objects, now_millis())?;
     Ok(done)
 }
 
@@ -78,7 +81,7 @@ fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<
         out.finish()
     })?;
     let new: Vec<_> = new.into_iter().flatten().collect();
-    let removed = bins.iter().flatten().map(|file| log::remove(file, false));
+    let removed = bins.iter().flatten().map(|file| remove_action(file, false));
     let actions = removed.chain(new.iter().map(|file| file.add(false))).collect();
     let files: usize = bins.iter().map(Vec::len).sum();
     let metrics = json!({"numRemovedFiles": files, "numAddedFiles": new.len()});
@@ -124,16 +127,16 @@ fn bins(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>> {
 pub(super) fn vacuum(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> Result<u64> {
     let context = || format!("cannot clean up the Delta table '{}'", log.folder);
     // Before the tombstones: a file that leaves the table in between counts as live still.
-    let Some(table) = log.known()? else { return Ok(0) };
+    let Some(table) = log.cached_snapshot()? else { return Ok(0) };
     if log.commits_since_checkpoint() > table.checkpoint_interval() {
-        log.checkpoint()?;
+        log.write_checkpoint()?;
     }
     let live: HashSet<&str> = table.files.iter().map(|file| file.name.as_str()).collect();
     let old = |time: DateTime<Utc>| time.timestamp_millis() < now - DAY;
     let may_go =
         |object: &ObjectMeta| old(object.last_modified) && !live.contains(object.location.as_ref());
     let by_default = KEPT_FOR.iter().all(|setting| table.setting(setting).is_none());
-    if by_default && !objects.iter().any(may_go) && !log.oldest().is_some_and(old) {
+    if by_default && !objects.iter().any(may_go) && !log.oldest_entry_time().is_some_and(old) {
         return Ok(0);
     }
     let state = block_on(DeltaTableState::try_new(log.store.as_ref(), None));
@@ -147,7 +150,7 @@ pub(super) fn vacuum(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> Result<u6
         .iter()
         .map(|file| {
             let path = file.path();
-            let name = log::name_below(&log.folder, &path).unwrap_or_else(|_| path.into_owned());
+            let name = relative_name(&log.folder, &path).unwrap_or_else(|_| path.into_owned());
             (name, file.deletion_timestamp().unwrap_or(0))
         })
         .collect();

@@ -25,7 +25,7 @@ use parquet::file::reader::ChunkReader;
 
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::log::DataFile;
+use super::snapshot::DataFile;
 use crate::bounded::parquet::options;
 use crate::error::{Context, Result};
 use crate::stop;

@@ -6,8 +6,9 @@ use std::sync::{Mutex, MutexGuard};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::log::{Snapshot, now};
+use super::actions::now_millis;
 use super::schema::TableSchema;
+use super::snapshot::Snapshot;
 use super::{Options, Progress};
 use crate::error::{Context, Result};
 use crate::memory::budget;
@@ -36,7 +37,7 @@ impl NewFile {
             "path": self.name,
             "partitionValues": {},
             "size": self.bytes,
-            "modificationTime": now(),
+            "modificationTime": now_millis(),
             "dataChange": data_change,
             "stats": self.stats,
         }})

@@ -111,7 +111,7 @@ fn what_others_noted_on_columns_survives() {
         "partitionColumns": [], "configuration": {"delta.checkpointInterval": "7", "mine": "1"},
     }});
     let protocol = json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}});
-    Log::open(&folder).unwrap().commit(0, &[protocol, metadata]).unwrap();
+    Log::open(&folder).unwrap().add_version(0, &[protocol, metadata]).unwrap();
     TestRun::new(&plain(), &[row("a", "1")]).merge(&folder).unwrap();
     let actions = actions(&folder, 1);
     let metadata = actions.iter().find_map(|action| action.get("metaData")).unwrap();

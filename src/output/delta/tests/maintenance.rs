@@ -12,7 +12,7 @@ fn runs(folder: &Folder, count: u64) {
 }
 
 fn vacuum(log: &Log, now: i64) -> Result<u64> {
-    optimize::vacuum(log, log.objects()?, now)
+    optimize::vacuum(log, log.list_objects()?, now)
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn compaction_and_vacuum_keep_every_row() {
             let change = action.get("add").or(action.get("remove")).map(|a| &a["dataChange"]);
             change.is_none_or(|change| *change == false)
         }));
-        let table = Log::open(&folder).unwrap().snapshot().unwrap().unwrap();
+        let table = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
         assert_eq!((table.files.len(), table.files[0].rows), (1, Some(6)));
 
         // Nothing small is left to join, and nothing is old enough to go.
@@ -38,7 +38,7 @@ fn compaction_and_vacuum_keep_every_row() {
         assert!(parquet_files(&folder).len() > 5);
 
         let log = Log::open(&folder).unwrap();
-        let later = log::now() + 8 * DAY;
+        let later = actions::now_millis() + 8 * DAY;
         assert!(vacuum(&log, later).unwrap() > 5);
         assert_eq!(parquet_files(&folder), [table.files[0].name.clone()]);
         assert_eq!(rows(&folder), before);
@@ -56,7 +56,7 @@ fn only_small_files_are_joined() {
     }
     let done = optimize(&folder, &options).unwrap();
     assert_eq!(done.compacted, 3);
-    let table = Log::open(&folder).unwrap().snapshot().unwrap().unwrap();
+    let table = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
     let mut sizes: Vec<_> = table.files.iter().filter_map(|file| file.rows).collect();
     sizes.sort();
     assert_eq!(sizes, [6, 9, 9]);
@@ -67,7 +67,7 @@ fn only_small_files_are_joined() {
 fn vacuum_removes_only_what_is_its_own_and_old() {
     let folder = memory();
     runs(&folder, 2);
-    let live = Log::open(&folder).unwrap().snapshot().unwrap().unwrap();
+    let live = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
     let live: Vec<_> = live.files.iter().map(|file| file.name.clone()).collect();
     let others = ["patient.000.parquet", "notes.txt", "_hidden/part-0.parquet", "sub/x.parquet"];
     let orphans = ["part-00000-dead-c000.zstd.parquet"];
@@ -76,8 +76,8 @@ fn vacuum_removes_only_what_is_its_own_and_old() {
     }
     let log = Log::open(&folder).unwrap();
     let there = |name: &str| folder.read(name).unwrap().is_some();
-    assert_eq!(vacuum(&log, log::now() + 6 * DAY).unwrap(), 0);
-    assert_eq!(vacuum(&log, log::now() + 8 * DAY).unwrap(), 2);
+    assert_eq!(vacuum(&log, actions::now_millis() + 6 * DAY).unwrap(), 0);
+    assert_eq!(vacuum(&log, actions::now_millis() + 8 * DAY).unwrap(), 2);
     assert!(others.iter().all(|name| there(name)));
     assert!(live.iter().all(|name| there(name)));
     assert!(!orphans.iter().any(|name| there(name)));
@@ -91,10 +91,10 @@ fn vacuum_keeps_files_as_long_as_the_table_says() {
     let mut metadata = actions(&folder, 0)[2].clone();
     metadata["metaData"]["configuration"]["delta.deletedFileRetentionDuration"] =
         "interval 30 days".into();
-    log.commit(1, &[metadata]).unwrap();
+    log.add_version(1, &[metadata]).unwrap();
     runs(&folder, 1);
-    assert_eq!(vacuum(&log, log::now() + 29 * DAY).unwrap(), 0);
-    assert_eq!(vacuum(&log, log::now() + 31 * DAY).unwrap(), 1);
+    assert_eq!(vacuum(&log, actions::now_millis() + 29 * DAY).unwrap(), 0);
+    assert_eq!(vacuum(&log, actions::now_millis() + 31 * DAY).unwrap(), 1);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn the_manifest_lists_the_files_of_the_newest_version() {
             lines
         };
         let live = || {
-            let table = Log::open(&folder).unwrap().snapshot().unwrap().unwrap();
+            let table = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
             let root = match folder.local() {
                 Some(path) => format!("{}/", path.display()),
                 None => "memory:///lake/patient/".to_owned(),

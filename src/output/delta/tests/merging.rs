@@ -185,7 +185,7 @@ fn writers_at_once_lose_no_row_and_double_none() {
         });
         let rows = rows(&folder);
         assert_eq!(rows.len(), 13);
-        let newest = Log::open(&folder).unwrap().snapshot().unwrap().unwrap();
+        let newest = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
         assert_eq!(newest.version, 11);
         // What overtaken merges wrote is gone.
         let named: usize = (0..=newest.version)

@@ -53,7 +53,7 @@ fn put_file(folder: &Folder, name: &str, ids: &[&str]) -> Value {
 }
 
 pub(super) fn commit_all(folder: &Folder, actions: &[Value]) {
-    assert!(Log::open(folder).unwrap().commit(0, actions).unwrap());
+    assert!(Log::open(folder).unwrap().add_version(0, actions).unwrap());
 }
 
 /// What Cumulus ETL makes through Spark.
@@ -94,12 +94,12 @@ fn a_clustered_table_is_carried_on() {
     // The domain is still there when the first version isn't read any more.
     optimize(&folder, &Options::default()).unwrap();
     let log = Log::open(&folder).unwrap();
-    log.checkpoint().unwrap();
-    let version = log.snapshot().unwrap().unwrap().version;
+    log.write_checkpoint().unwrap();
+    let version = log.read_snapshot().unwrap().unwrap().version;
     for old in 0..version {
         folder.remove(&format!("_delta_log/{old:020}.json")).unwrap();
     }
-    let table = Log::open(&folder).unwrap().snapshot().unwrap().unwrap();
+    let table = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
     assert_eq!(table.clustering, [["id"]]);
     assert_eq!(statuses(&folder), "a=spark b=run c=run");
 }

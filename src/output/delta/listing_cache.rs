@@ -14,60 +14,60 @@ use object_store::{
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::log::LOG_FOLDER;
+use super::LOG_FOLDER;
 
 /// Where writers note which checkpoint is the newest.
 const HINT: &str = "_last_checkpoint";
 
 /// The store, rooted at the table's folder.
 #[derive(Debug)]
-pub(super) struct Listed {
+pub(super) struct ListingCache {
     inner: Arc<dyn ObjectStore>,
     /// The log as it was listed last, in order.
     log: Mutex<Option<Vec<ObjectMeta>>>,
 }
 
-impl Listed {
+impl ListingCache {
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
         Self { inner, log: Mutex::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<Vec<ObjectMeta>>> {
+    fn lock_log(&self) -> MutexGuard<'_, Option<Vec<ObjectMeta>>> {
         self.log.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    fn remember(&self, mut log: Vec<ObjectMeta>) {
+    fn set_log(&self, mut log: Vec<ObjectMeta>) {
         log.sort_unstable_by(|a, b| a.location.cmp(&b.location));
-        *self.known() = Some(log);
+        *self.lock_log() = Some(log);
     }
 
     /// Lists the log.
-    pub async fn look(&self) -> Result<()> {
+    pub async fn refresh_log(&self) -> Result<()> {
         let log = self.inner.list(Some(&Path::from(LOG_FOLDER))).try_collect().await?;
-        self.remember(log);
+        self.set_log(log);
         Ok(())
     }
 
     /// Lists the whole table; gives what is not of the log.
-    pub async fn look_at_all(&self) -> Result<Vec<ObjectMeta>> {
+    pub async fn refresh_all(&self) -> Result<Vec<ObjectMeta>> {
         let all: Vec<ObjectMeta> = self.inner.list(None).try_collect().await?;
         let (log, rest) = all.into_iter().partition(|object| is_log(&object.location));
-        self.remember(log);
+        self.set_log(log);
         Ok(rest)
     }
 
     /// Whether the log has been listed.
-    pub fn has_looked(&self) -> bool {
-        self.known().is_some()
+    pub fn is_loaded(&self) -> bool {
+        self.lock_log().is_some()
     }
 
     /// The log as it is known.
-    pub fn log(&self) -> Vec<ObjectMeta> {
-        self.known().clone().unwrap_or_default()
+    pub fn cached_log(&self) -> Vec<ObjectMeta> {
+        self.lock_log().clone().unwrap_or_default()
     }
 
     /// Notes an object that we have added to the log.
-    pub fn add(&self, name: &str, size: usize) {
+    pub fn add_entry(&self, name: &str, size: usize) {
         let object = ObjectMeta {
             location: Path::from_iter([LOG_FOLDER, name]),
             last_modified: Utc::now(),
@@ -75,18 +75,18 @@ impl Listed {
             e_tag: None,
             version: None,
         };
-        let log = self.known().take();
+        let log = self.lock_log().take();
         if let Some(mut log) = log {
             log.retain(|known| known.location != object.location);
             log.push(object);
-            self.remember(log);
+            self.set_log(log);
         }
     }
 
     /// What is known of the log, if `prefix` is its folder.
-    fn answer(&self, prefix: Option<&Path>) -> Option<Vec<ObjectMeta>> {
+    fn cached_below(&self, prefix: Option<&Path>) -> Option<Vec<ObjectMeta>> {
         let log = prefix.is_some_and(|prefix| prefix.as_ref() == LOG_FOLDER);
-        log.then(|| self.known().clone()).flatten()
+        log.then(|| self.lock_log().clone()).flatten()
     }
 }
 
@@ -94,14 +94,14 @@ fn is_log(location: &Path) -> bool {
     location.parts().next().is_some_and(|part| part.as_ref() == LOG_FOLDER)
 }
 
-impl fmt::Display for Listed {
+impl fmt::Display for ListingCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.inner, f)
     }
 }
 
 #[async_trait]
-impl ObjectStore for Listed {
+impl ObjectStore for ListingCache {
     async fn put_opts(
         &self,
         location: &Path,
@@ -112,7 +112,7 @@ impl ObjectStore for Listed {
         let put = self.inner.put_opts(location, payload, options).await?;
         // A checkpoint, by the library.
         if let Some(name) = location.filename().filter(|_| is_log(location)) {
-            self.add(name, size);
+            self.add_entry(name, size);
         }
         Ok(put)
     }
@@ -127,7 +127,7 @@ impl ObjectStore for Listed {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         // Whoever has the whole listing needs no hint.
-        if is_log(location) && location.filename() == Some(HINT) && self.known().is_some() {
+        if is_log(location) && location.filename() == Some(HINT) && self.lock_log().is_some() {
             let source = "not needed".into();
             return Err(Error::NotFound { path: location.to_string(), source });
         }
@@ -142,7 +142,7 @@ impl ObjectStore for Listed {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.answer(prefix) {
+        match self.cached_below(prefix) {
             Some(log) => stream::iter(log).map(Ok).boxed(),
             None => self.inner.list(prefix),
         }
@@ -153,7 +153,7 @@ impl ObjectStore for Listed {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.answer(prefix) {
+        match self.cached_below(prefix) {
             Some(mut log) => {
                 log.retain(|object| object.location > *offset);
                 stream::iter(log).map(Ok).boxed()
