@@ -22,7 +22,7 @@
 //! - src/study/manifest/names.rs
 //! - src/study/manifest/raw.rs
 //! - src/study/source.rs
-//! - src/study/sql_file.rs
+//! - src/study/dialect/cut.rs
 //! - src/study/upload.rs
 //! - src/study/workflow.rs
 

@@ -19,7 +19,6 @@ mod name;
 pub mod protected;
 pub mod room;
 pub mod source;
-pub mod sql_file;
 pub mod upload;
 pub mod workflow;
 

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread::scope;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::threads::{Thread, join};
 
 /// Bytes of a stack on which a statement of [`LINKS`] can be worked on. Only what is used of them is
@@ -52,7 +52,7 @@ pub fn each<T: Sync>(
         let workers = (0..threads).map(|_| THREAD.start_in(scope, worker));
         let workers: Vec<_> = workers.collect::<Result<_>>()?;
         workers.into_iter().for_each(join);
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     let (_, failed) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.map_or(Ok(()), Err)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::dialect::Refused;
 use super::folder::StudyFolder;
 use crate::bounded;
 use crate::error::{Error, Exit, Result};
@@ -107,6 +108,11 @@ impl Source {
     pub fn fault(&self, line: usize, message: impl AsRef<str>) -> Error {
         let place = format!("{}:{line}", self.path.display());
         Error::new(Exit::StudyInvalid, format!("{place}: {}", message.as_ref()))
+    }
+
+    /// The error that a statement, which begins in a line, can't be run as it is written.
+    pub fn statement_fault(&self, line: usize, refused: Refused) -> Error {
+        self.fault(refused.line.unwrap_or(line), refused.why)
     }
 
     /// The error that a value of the TOML is wrong.

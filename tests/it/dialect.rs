@@ -7,8 +7,10 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use cumulus_etl::error::Error;
 use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::StudyName;
+use cumulus_etl::study::dialect::parse;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Rows, Start};
 
@@ -166,7 +168,9 @@ fn constructs_of_the_specification_run_or_are_refused_in_words() {
             || sql.starts_with("insert")
             || sql.starts_with("delete")
         {
-            true => build.execute(&sql).map(|_| ()),
+            true => {
+                parse(&sql).map_err(Error::from).and_then(|sql| build.execute(&sql)).map(|_| ())
+            }
             false => engine.query(&sql).and_then(shown).map(|_| ()),
         };
         match ended {

@@ -174,7 +174,7 @@ static STATEMENTS: LazyLock<BTreeMap<String, Vec<core::Column>>> = LazyLock::new
     let now = chrono::Utc::now();
     let steps = core::steps(&core::Sources::default()).into_iter();
     let steps = steps.chain([core::bookkeeping(now, now).unwrap()]);
-    steps.flat_map(|step| step.statements).map(|made| (made.table, made.columns)).collect()
+    steps.flat_map(|step| step.tables).map(|made| (made.table, made.columns)).collect()
 });
 
 /// Checks that the tables have the columns that are declared.

@@ -3,6 +3,7 @@
 //! Everything is read first: statements are parsed, templates filled in, names checked. Only then
 //! does the build begin.
 
+mod kept;
 mod plan;
 mod spreadsheet;
 mod template;
@@ -165,8 +166,9 @@ impl Run<'_> {
                 break;
             }
             let made = match work {
-                Work::Statement(sql) => {
-                    self.build.execute(sql).map_err(|error| at(place, &error, sql))?
+                Work::Statement(planned) => {
+                    let made = planned.open().and_then(|one| self.build.execute(&one));
+                    made.map_err(|error| at(place, &error, planned.text()))?
                 }
                 Work::Count(name, counts) => {
                     let made = self.build.count(name, counts);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::kept::{KeptStatements, PlannedStatement};
 use super::template::Templates;
 use super::{Options, upload};
 use crate::error::{Error, Exit, Result};
@@ -42,7 +43,7 @@ pub struct Unit {
 /// One thing to do.
 pub enum Work {
     /// A statement.
-    Statement(String),
+    Statement(PlannedStatement),
     /// A table of counts, with its whole name.
     Count(String, Box<CountsTable>),
     /// A table of files, with its whole name.
@@ -55,7 +56,7 @@ pub fn read(study: &Manifest, options: &Options) -> Result<Plan> {
     let builds = |action: &&manifest::Action| matches!(action.work, manifest::Work::Build { .. });
     let all = study.stages.values().flatten().filter(builds).count();
     let templates = Templates::new(study, options)?;
-    let mut made = Made { study, tables: HashMap::new() };
+    let mut made = Made { study, tables: HashMap::new(), kept: KeptStatements::default() };
     let mut steps = Vec::new();
     for action in actions {
         let manifest::Work::Build { parallel, files } = &action.work else { continue };
@@ -72,7 +73,7 @@ pub fn read(study: &Manifest, options: &Options) -> Result<Plan> {
 /// # Errors
 /// The first that is no SQL, or that this program does not run: with its file and line.
 pub fn check(study: &Manifest) -> Result<()> {
-    let mut made = Made { study, tables: HashMap::new() };
+    let mut made = Made { study, tables: HashMap::new(), kept: KeptStatements::default() };
     for action in study.stages.values().flatten() {
         let manifest::Work::Build { files, .. } = &action.work else { continue };
         for file in files {
@@ -89,6 +90,7 @@ struct Made<'a> {
     study: &'a Manifest,
     /// By whole name in lower case.
     tables: HashMap<String, Place>,
+    kept: KeptStatements,
 }
 
 impl Made<'_> {
@@ -178,15 +180,12 @@ fn unit(
 }
 
 fn statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Place)>> {
-    let fault = |first: usize, refused: dialect::Refused| {
-        let line = refused.line.and_then(|line| usize::try_from(line).ok()).unwrap_or(1);
-        source.fault(first + line - 1, refused.why)
-    };
-    let pieces = dialect::pieces(source.text()).map_err(|refused| fault(1, refused))?;
+    let cut = dialect::cut_statements(source.text());
     let mut work = Vec::new();
-    for piece in pieces {
-        let place = Place { file: source.path().to_owned(), line: piece.line };
-        let statement = dialect::parse(&piece.sql).map_err(|refused| fault(piece.line, refused))?;
+    for text in cut.map_err(|refused| source.statement_fault(1, refused))? {
+        let place = Place { file: source.path().to_owned(), line: text.line };
+        let statement =
+            text.parse().map_err(|refused| source.statement_fault(place.line, refused))?;
         match &statement.command {
             Command::Create { name, .. } | Command::Declare { name, .. } => {
                 made.check(name, &place)?;
@@ -199,7 +198,7 @@ fn statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Place)>
             }
             Command::Query(_) => {}
         }
-        work.push((Work::Statement(piece.sql), place));
+        work.push((Work::Statement(made.kept.keep(statement)), place));
     }
     Ok(work)
 }

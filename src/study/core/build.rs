@@ -2,8 +2,9 @@
 
 use chrono::Utc;
 
-use super::{PREFIX, SOURCES, Sources, Statement, bookkeeping, counts, steps};
+use super::{PREFIX, SOURCES, Sources, TableQuery, bookkeeping, counts, steps};
 use crate::error::{Error, Result};
+use crate::study::dialect;
 use crate::study::engine::{Build, Engine, TableInfo};
 use crate::study::room;
 
@@ -28,7 +29,7 @@ pub fn sources(engine: &dyn Engine) -> Result<Sources> {
 pub fn build(build: &dyn Build, sources: &Sources, threads: usize, told: Told) -> Result<()> {
     let started = Utc::now();
     for step in steps(sources) {
-        room::each(&step.statements, threads, |made| execute(build, made, told))?;
+        room::each(&step.tables, threads, |made| make_table(build, made, told))?;
     }
     room::each(&counts()?, threads, |counts| {
         let name = format!("{PREFIX}__{}", counts.name);
@@ -37,32 +38,36 @@ pub fn build(build: &dyn Build, sources: &Sources, threads: usize, told: Told) -
         Ok(())
     })?;
     let last = bookkeeping(started, Utc::now())?;
-    last.statements.iter().try_for_each(|made| keep_books(build, made, told))
+    last.tables.iter().try_for_each(|made| keep_books(build, made, told))
 }
 
 /// Makes a table about the build. These are protected, so that those of the last build are there: what
 /// was done is noted after what was done before, the others are made anew.
-fn keep_books(build: &dyn Build, made: &Statement, told: Told) -> Result<()> {
-    let Statement { table, columns, query, .. } = made;
+fn keep_books(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
+    let TableQuery { table, columns, query, .. } = made;
     if !build.has(table) {
-        return execute(build, made, told);
+        return make_table(build, made, told);
     }
     let failed = |error| named(table, error);
     if *table == format!("{PREFIX}__lib_transactions") {
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         let sql = format!("INSERT INTO {table} ({})\n{query}", names.join(", "));
-        let info = build.execute(&sql).map_err(failed)?;
+        let info = execute(build, &sql).map_err(failed)?;
         info.iter().for_each(told);
         return Ok(());
     }
-    build.execute(&format!("DROP TABLE IF EXISTS {table}")).map_err(failed)?;
-    execute(build, made, told)
+    execute(build, &format!("DROP TABLE IF EXISTS {table}")).map_err(failed)?;
+    make_table(build, made, told)
 }
 
-fn execute(build: &dyn Build, made: &Statement, told: Told) -> Result<()> {
-    let info = build.execute(&made.sql()).map_err(|error| named(&made.table, error))?;
+fn make_table(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
+    let info = execute(build, &made.sql()).map_err(|error| named(&made.table, error))?;
     info.iter().for_each(told);
     Ok(())
+}
+
+fn execute(build: &dyn Build, sql: &str) -> Result<Option<TableInfo>> {
+    build.execute(&dialect::parse(sql)?)
 }
 
 /// The error with the table that it came up in.

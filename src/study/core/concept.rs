@@ -3,7 +3,7 @@
 use super::declare::Concept;
 use super::place::{Place, Sources};
 use super::sql_type::SqlType;
-use super::{Column, Statement};
+use super::{Column, TableQuery};
 
 /// The columns of a coding that every table of codings has.
 const CODING: [(&str, SqlType); 4] = [
@@ -41,13 +41,13 @@ impl Concept {
     }
 
     /// The statement that makes the table.
-    pub fn statement(&self, sources: &Sources) -> Statement {
+    pub fn statement(&self, sources: &Sources) -> TableQuery {
         let query = match self.codings(sources) {
-            None => return Statement::empty(self.table(), self.columns(), self.about()),
+            None => return TableQuery::empty(self.table(), self.columns(), self.about()),
             Some(codings) if self.prefer.is_empty() => codings,
             Some(codings) => self.best(&codings),
         };
-        Statement { table: self.table(), columns: self.columns(), about: self.about(), query }
+        TableQuery { table: self.table(), columns: self.columns(), about: self.about(), query }
     }
 
     /// All codings that may be kept; nothing if the schema has no place for them.
@@ -130,7 +130,7 @@ impl Concept {
 
 /// The formats of documents' contents. Unlike other codings they stand alone, and a content without
 /// a format has a row, too.
-pub(super) fn document_format(sources: &Sources) -> Statement {
+pub(super) fn document_format(sources: &Sources) -> TableQuery {
     let table = "core__documentreference_dn_format".to_owned();
     let about = "The formats of documents' contents.".to_owned();
     let leaves = ["code", "system", "display"];
@@ -139,7 +139,7 @@ pub(super) fn document_format(sources: &Sources) -> Statement {
     let list = sources.rows("documentreference", "s").get("content");
     let format = list.items("l.content").map(|content| content.get("format"));
     let Some(format) = format.filter(Place::exists) else {
-        return Statement::empty(table, columns, about);
+        return TableQuery::empty(table, columns, about);
     };
     let values = leaves.map(|leaf| format!("{} AS {leaf}", format.get(leaf).value(SqlType::Text)));
     let query = format!(
@@ -147,5 +147,5 @@ pub(super) fn document_format(sources: &Sources) -> Statement {
         values.join(",\n  "),
         list.sql()
     );
-    Statement { table, columns, about, query }
+    TableQuery { table, columns, about, query }
 }

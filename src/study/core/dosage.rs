@@ -3,7 +3,7 @@
 use super::place::{Place, Sources};
 use super::sql_type::SqlType;
 use super::sql_type::SqlType::{BigInt, Boolean, Date, Double, Text};
-use super::{Column, Statement};
+use super::{Column, TableQuery};
 
 /// What an instruction shows: column, element, type.
 const INSTRUCTION: [(&str, &str, SqlType); 18] = [
@@ -71,7 +71,7 @@ impl Dosed {
     }
 
     /// The table of instructions: a row for each, or for each of its doses.
-    pub fn instructions(&self, sources: &Sources) -> Statement {
+    pub fn instructions(&self, sources: &Sources) -> TableQuery {
         let table = format!("core__{}_dosageinstruction", self.source);
         let about = format!(
             "Dosage instructions of `core__{}`, a row for each of their doses; `row` and `dose_row` \
@@ -80,12 +80,12 @@ impl Dosed {
         );
         let list = sources.rows(self.source, "s").get("dosageInstruction");
         let Some(item) = list.items("i.item") else {
-            return Statement::empty(table, self.columns(), about);
+            return TableQuery::empty(table, self.columns(), about);
         };
         let doses = item.get("doseAndRate");
         let dose = doses.items("d.dose").filter(|dose| Dose(dose).exists());
         if dose.is_none() && !INSTRUCTION.iter().any(|(_, path, _)| item.get(path).exists()) {
-            return Statement::empty(table, self.columns(), about);
+            return TableQuery::empty(table, self.columns(), about);
         }
         let own = format!("{}_ref", self.source);
         let parent = [own.as_str(), "subject_ref", "encounter_ref"];
@@ -135,11 +135,11 @@ impl Dosed {
             instruction.join(",\n    "),
             shown.join(",\n  ")
         );
-        Statement { table, columns: self.columns(), about, query }
+        TableQuery { table, columns: self.columns(), about, query }
     }
 
     /// The table of the codings that say what kind a dose is.
-    pub fn dose_types(&self, sources: &Sources) -> Statement {
+    pub fn dose_types(&self, sources: &Sources) -> TableQuery {
         let table = format!("core__{}_dn_dose_rate_type", self.source);
         let columns = [
             ("id", Text),
@@ -175,8 +175,8 @@ impl Dosed {
         let about =
             format!("The codings of `{}.dosageInstruction[].doseAndRate[].type`.", self.source);
         match query {
-            Some(query) => Statement { table, columns, about, query },
-            None => Statement::empty(table, columns, about),
+            Some(query) => TableQuery { table, columns, about, query },
+            None => TableQuery::empty(table, columns, about),
         }
     }
 }

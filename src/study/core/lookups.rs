@@ -1,7 +1,7 @@
 //! Tables of fixed content: names of encounter classes, systems and profiles.
 
 use super::sql_type::SqlType;
-use super::{Column, Statement};
+use super::{Column, TableQuery};
 
 /// A table of fixed content.
 pub(super) struct Lookup {
@@ -17,14 +17,14 @@ pub(super) struct Lookup {
 
 impl Lookup {
     /// The statement that makes the table.
-    pub fn statement(&self) -> Statement {
+    pub fn statement(&self) -> TableQuery {
         let row = |row: &&[&str]| {
             let cells: Vec<_> =
                 row.iter().map(|cell| format!("'{}'", cell.replace('\'', "''"))).collect();
             format!("({})", cells.join(", "))
         };
         let rows: Vec<_> = self.rows.iter().map(row).collect();
-        Statement {
+        TableQuery {
             table: format!("core__{}", self.name),
             columns: self.columns.iter().map(|name| Column::from((*name, SqlType::Text))).collect(),
             about: self.about.to_owned(),

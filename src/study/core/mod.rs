@@ -58,7 +58,7 @@ impl<T: Into<String>> From<(T, SqlType)> for Column {
 
 /// A table and the query that makes it.
 #[derive(Clone, Debug)]
-pub struct Statement {
+pub struct TableQuery {
     /// The table's whole name.
     pub table: String,
     /// Its columns in order: those of the query.
@@ -69,7 +69,7 @@ pub struct Statement {
     pub query: String,
 }
 
-impl Statement {
+impl TableQuery {
     /// A table without rows.
     fn empty(table: String, columns: Vec<Column>, about: String) -> Self {
         let nulls: Vec<_> = columns
@@ -80,7 +80,7 @@ impl Statement {
         Self { table, columns, about, query }
     }
 
-    /// The whole statement.
+    /// The statement that makes the table.
     pub fn sql(&self) -> String {
         format!("CREATE TABLE {} AS\n{}", self.table, self.query)
     }
@@ -116,12 +116,12 @@ pub struct Step {
     /// What it is called while it runs.
     pub label: &'static str,
     /// The tables.
-    pub statements: Vec<Statement>,
+    pub tables: Vec<TableQuery>,
 }
 
 /// The statements of all tables but those of counts, for source tables with these schemas.
 pub fn steps(sources: &Sources) -> Vec<Step> {
-    let step = |label, statements| Step { label, statements };
+    let step = |label, tables| Step { label, tables };
     let mut nested: Vec<_> = lookups::LOOKUPS.iter().map(lookups::Lookup::statement).collect();
     nested.push(special::meta_version());
     nested.extend(concepts::CONCEPTS.iter().map(|concept| concept.statement(sources)));
@@ -151,11 +151,11 @@ pub fn steps(sources: &Sources) -> Vec<Step> {
 pub fn bookkeeping(started: DateTime<Utc>, finished: DateTime<Utc>) -> Result<Step> {
     let mut made: Vec<_> = steps(&Sources::default())
         .into_iter()
-        .flat_map(|step| step.statements)
+        .flat_map(|step| step.tables)
         .map(|statement| statement.table)
         .collect();
     made.extend(counts()?.into_iter().map(|table| format!("{PREFIX}__{}", table.name)));
-    Ok(Step { label: "bookkeeping", statements: special::bookkeeping(&made, started, finished) })
+    Ok(Step { label: "bookkeeping", tables: special::bookkeeping(&made, started, finished) })
 }
 
 /// The tables to export, with what they are tagged as, in order.

@@ -3,7 +3,7 @@
 use super::declare::{Columns, Distinct, Join, Part, Resource};
 use super::place::{Place, Sources, quoted};
 use super::sql_type::SqlType;
-use super::{Column, Statement};
+use super::{Column, TableQuery};
 
 /// Types of attachments that hold text.
 const TEXT_TYPES: &str = "'text/html', 'text/plain', 'application/xhtml+xml'";
@@ -35,10 +35,10 @@ impl Resource {
     }
 
     /// The statement that makes the table.
-    pub fn statement(&self, sources: &Sources) -> Statement {
+    pub fn statement(&self, sources: &Sources) -> TableQuery {
         let rows = sources.rows(&self.source(), "s");
         if !rows.exists() {
-            return Statement::empty(self.table(), self.columns(), self.about.to_owned());
+            return TableQuery::empty(self.table(), self.columns(), self.about.to_owned());
         }
         let mut parts = Parts { joins: (self.joins)(&rows), ..Parts::default() };
         self.columns.iter().for_each(|columns| columns.add(self, &rows, &mut parts));
@@ -75,7 +75,7 @@ impl Resource {
             distinct(Distinct::Table),
             parts.columns.join(",\n  "),
         );
-        Statement {
+        TableQuery {
             table: self.table(),
             columns: self.columns(),
             about: self.about.to_owned(),

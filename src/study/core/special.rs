@@ -7,7 +7,7 @@ use super::declare::Resource;
 use super::place::Sources;
 use super::sql_type::SqlType;
 use super::sql_type::SqlType::{BigInt, Date, Double, Int, Text, Timestamp};
-use super::{Column, Statement};
+use super::{Column, TableQuery};
 
 /// An encounter is complete once each of these is loaded that was exported with it or later.
 const AWAITED: [&str; 11] = [
@@ -29,7 +29,7 @@ const PACKAGE_VERSION: u32 = 5;
 
 /// The table of a group that US Core's extensions put patients in: `race` or `ethnicity`. The broad
 /// category if there is one, else the detailed; several are one text, in alphabetical order.
-pub(super) fn patient_extension(group: &str, sources: &Sources) -> Statement {
+pub(super) fn patient_extension(group: &str, sources: &Sources) -> TableQuery {
     let table = format!("core__patient_ext_{group}");
     let (code, display) = (format!("{group}_code"), format!("{group}_display"));
     let columns: Vec<Column> = ["id", "system", &code, &display].map(|n| (n, Text).into()).into();
@@ -70,8 +70,8 @@ pub(super) fn patient_extension(group: &str, sources: &Sources) -> Statement {
          ones; several are one text."
     );
     match query() {
-        Some(query) => Statement { table, columns, about, query },
-        None => Statement::empty(table, columns, about),
+        Some(query) => TableQuery { table, columns, about, query },
+        None => TableQuery::empty(table, columns, about),
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn patient_extension(group: &str, sources: &Sources) -> Statement {
 ///
 /// Complete means: for each table that is [`AWAITED`], one of the encounter's groups has a
 /// completion whose export is not older than the encounter's earliest one.
-pub(super) fn incomplete_encounter(sources: &Sources) -> Statement {
+pub(super) fn incomplete_encounter(sources: &Sources) -> TableQuery {
     let table = "core__incomplete_encounter".to_owned();
     let columns = vec![("id", Text).into()];
     let about = "Encounters whose data is not all loaded yet; they are not in `core__encounter`."
@@ -87,7 +87,7 @@ pub(super) fn incomplete_encounter(sources: &Sources) -> Statement {
     let loads = sources.rows("etl__completion", "c");
     let tracked = sources.rows("etl__completion_encounters", "e");
     if !loads.get("group_name").exists() || !tracked.get("group_name").exists() {
-        return Statement::empty(table, columns, about);
+        return TableQuery::empty(table, columns, about);
     }
     let time = |time: &str| format!("from_iso8601_timestamp({time}.export_time)");
     let latest: Vec<_> = AWAITED
@@ -109,11 +109,11 @@ pub(super) fn incomplete_encounter(sources: &Sources) -> Statement {
         best.join(",\n    "),
         since.join("\n    AND ")
     );
-    Statement { table, columns, about, query }
+    TableQuery { table, columns, about, query }
 }
 
 /// The quantities of observations' components.
-pub(super) fn component_quantity(sources: &Sources) -> Statement {
+pub(super) fn component_quantity(sources: &Sources) -> TableQuery {
     let table = "core__observation_component_valuequantity".to_owned();
     let leaves =
         [("value", Double), ("comparator", Text), ("unit", Text), ("system", Text), ("code", Text)];
@@ -124,7 +124,7 @@ pub(super) fn component_quantity(sources: &Sources) -> Statement {
     let quantity = list.items("l.component").map(|component| component.get("valueQuantity"));
     let quantity =
         quantity.filter(|quantity| leaves.iter().any(|(leaf, _)| quantity.get(leaf).exists()));
-    let Some(quantity) = quantity else { return Statement::empty(table, columns, about) };
+    let Some(quantity) = quantity else { return TableQuery::empty(table, columns, about) };
     let values = leaves.map(|(leaf, kind)| format!("{} AS {leaf}", quantity.get(leaf).value(kind)));
     let query = format!(
         "SELECT\n  s.id, l.row,\n  {}\nFROM observation AS s, UNNEST({}) WITH ORDINALITY AS l \
@@ -133,7 +133,7 @@ pub(super) fn component_quantity(sources: &Sources) -> Statement {
         list.sql(),
         quantity.sql()
     );
-    Statement { table, columns, about, query }
+    TableQuery { table, columns, about, query }
 }
 
 /// Observations of one of HL7's categories, some of their columns.
@@ -142,10 +142,10 @@ pub(super) fn observations(
     category: &str,
     shown: &[&str],
     observation: &Resource,
-) -> Statement {
+) -> TableQuery {
     let all = observation.columns();
     let kept = shown.iter().filter_map(|name| all.iter().find(|column| column.name == *name));
-    Statement {
+    TableQuery {
         table: format!("core__observation_{name}"),
         columns: kept.cloned().collect(),
         about: format!("The rows of `core__observation` of category `{category}`."),
@@ -207,8 +207,8 @@ pub(super) const VITAL_SIGNS: [&str; 24] = [
 ];
 
 /// The time that the encounters cover.
-pub(super) fn meta_date() -> Statement {
-    Statement {
+pub(super) fn meta_date() -> TableQuery {
+    TableQuery {
         table: "core__meta_date".to_owned(),
         columns: vec![("min_date", Date).into(), ("max_date", Date).into()],
         about: "The days of the first and the last encounter.".to_owned(),
@@ -219,8 +219,8 @@ pub(super) fn meta_date() -> Statement {
 }
 
 /// The version of the tables, which those who receive counts compare.
-pub(super) fn meta_version() -> Statement {
-    Statement {
+pub(super) fn meta_version() -> TableQuery {
+    TableQuery {
         table: "core__meta_version".to_owned(),
         columns: vec![("data_package_version", Int).into()],
         about: "The version of core's tables, by which counts of several sites are compared."
@@ -235,7 +235,7 @@ pub(super) fn bookkeeping(
     made: &[String],
     started: DateTime<Utc>,
     finished: DateTime<Utc>,
-) -> Vec<Statement> {
+) -> Vec<TableQuery> {
     let version = env!("CARGO_PKG_VERSION");
     let event = |status: &str, time: DateTime<Utc>| {
         format!(
@@ -248,7 +248,7 @@ pub(super) fn bookkeeping(
         made.iter().map(|table| format!("('default', '{table}', 'TABLE')")).collect();
     let values = |name: &str, about: &str, columns: &[(&str, SqlType)], rows: &[String]| {
         let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
-        Statement {
+        TableQuery {
             table: format!("core__lib_{name}"),
             columns: columns.iter().copied().map(Column::from).collect(),
             about: about.to_owned(),
@@ -273,7 +273,7 @@ pub(super) fn bookkeeping(
             &[("stage", Text), ("name", Text), ("type", Text)],
             &sources,
         ),
-        Statement::empty(
+        TableQuery::empty(
             "core__lib_ref_summary".to_owned(),
             summary.map(Column::from).into(),
             "Always empty; Cumulus Library has it, too.".to_owned(),

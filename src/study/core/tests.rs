@@ -17,7 +17,7 @@ use crate::table::schema::{Shape, table_schema};
 /// All tables in order of their making: name, what is in it, columns.
 fn tables(sources: &Sources) -> Vec<(String, String, Vec<Column>)> {
     let steps = steps(sources).into_iter().chain([bookkeeping(Utc::now(), Utc::now()).unwrap()]);
-    let made = steps.flat_map(|step| step.statements);
+    let made = steps.flat_map(|step| step.tables);
     let mut tables: Vec<_> = made.map(|made| (made.table, made.about, made.columns)).collect();
     for table in counts().unwrap() {
         let columns = table.shown_columns().into_iter().map(|name| {
@@ -107,7 +107,7 @@ fn columns_are_those_that_studies_know() {
 #[test]
 fn queries_give_the_columns_that_are_declared() {
     for sources in [Sources::default(), full()] {
-        for made in steps(&sources).into_iter().flat_map(|step| step.statements) {
+        for made in steps(&sources).into_iter().flat_map(|step| step.tables) {
             let parsed = Parser::parse_sql(&GenericDialect {}, &made.sql());
             let parsed = parsed.unwrap_or_else(|error| panic!("{}: {error}", made.table));
             let sqlparser::ast::Statement::CreateTable(parsed) = &parsed[0] else { panic!() };
@@ -133,7 +133,7 @@ fn queries_give_the_columns_that_are_declared() {
 #[test]
 fn what_a_schema_has_is_read_and_what_it_lacks_is_null() {
     let find = |sources: &Sources, table: &str| {
-        let all = steps(sources).into_iter().flat_map(|step| step.statements);
+        let all = steps(sources).into_iter().flat_map(|step| step.tables);
         all.into_iter().find(|made| made.table == table).unwrap().query
     };
     let (none, full) = (Sources::default(), full());

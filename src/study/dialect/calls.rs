@@ -368,10 +368,10 @@ fn named_row(values: Vec<Expr>, words: &[String]) -> Result<Expr, Refused> {
         let parser = Parser::new(&Athena).try_with_sql(&pair[1]);
         let data_type = parser.and_then(|mut parser| parser.parse_data_type());
         args.push(text(&pair[0].trim_matches('"').to_lowercase()));
-        args.push(rewrite_cast(cast(
-            value,
-            data_type.map_err(|error| super::text::parse_error(error, ""))?,
-        ))?);
+        // Its lines are those of the type alone.
+        let data_type = data_type
+            .map_err(|error| Refused { line: None, ..super::text::parse_error(error, 0) })?;
+        args.push(rewrite_cast(cast(value, data_type))?);
     }
     Ok(call("named_struct", args))
 }

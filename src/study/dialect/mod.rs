@@ -6,11 +6,13 @@
 //!           lower case              accesses             their tables
 //! ```
 //!
-//! The statement is parsed once, and all changes are made on what was parsed. Names are the same
+//! A text is cut into statements in one place ([`cut_statements`]), whatever is done with them. A
+//! statement is parsed once, and all changes are made on what was parsed. Names are the same
 //! whatever their case, as in Athena; [`Spelling`] remembers how they were written, for the names of
 //! columns that come out.
 
 mod calls;
+mod cut;
 mod elements;
 pub mod functions;
 mod lateral;
@@ -26,20 +28,26 @@ use sqlparser::ast::{
     SqlOption, TableFactor, TableObject,
 };
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
+use crate::error::{Error, Exit};
+pub use cut::{CreatedTable, StatementText, cut_single, cut_statements};
 pub use lateral::beside;
 pub use planner::simple as column_type;
 pub use rewrite::UNNAMED;
-pub use text::{Piece, Spelling, part, pieces};
+pub use text::{Spelling, part};
 use words::Athena;
 
 /// How deep expressions may be nested.
 const DEPTH: usize = 100;
 
-/// What a statement is, with its query as the engine takes it.
-#[derive(Debug)]
+/// A statement that has been read: what it does, with its query as the engine takes it.
+#[derive(Clone, Debug)]
 pub struct Statement {
+    /// As it is written, without the semicolon: for Athena, which reads it itself, and for messages.
+    pub text: String,
+    /// The line of its first word within the text that it was read from, from 1.
+    pub line: usize,
     /// What it does.
     pub command: Command,
     /// How its names were written.
@@ -47,7 +55,7 @@ pub struct Statement {
 }
 
 /// What a statement does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Command {
     /// Gives rows.
     Query(Box<Query>),
@@ -106,8 +114,8 @@ pub struct Table {
 /// Why a statement can't be run, in words for who wrote it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The line within the statement's text, from 1, where it is known.
-    pub line: Option<u64>,
+    /// The line within the text that was read, from 1, where it is known.
+    pub line: Option<usize>,
     /// What is wrong, or which construct is not supported.
     pub why: String,
 }
@@ -118,14 +126,8 @@ impl Refused {
     }
 
     fn at(line: u64, why: impl Into<String>) -> Self {
-        Self { line: (line > 0).then_some(line), why: why.into() }
-    }
-
-    /// More than one statement, where only one is run: the second begins in a line.
-    fn several(line: u64) -> Self {
-        let why =
-            "there is a second statement here; one is run at a time, and none of these was run";
-        Self::at(line, why)
+        let line = usize::try_from(line).ok().filter(|line| *line > 0);
+        Self { line, why: why.into() }
     }
 
     /// A construct that is valid, and not for this engine.
@@ -134,48 +136,49 @@ impl Refused {
     }
 }
 
-/// Reads one statement.
+/// Reads the one statement of a text.
 ///
 /// # Errors
-/// What is no SQL, and what is not supported.
+/// There is not one; what is no SQL, and what is not supported.
 pub fn parse(sql: &str) -> Result<Statement, Refused> {
-    let tokens = Tokenizer::new(&Athena, sql)
-        .tokenize_with_location()
-        .map_err(|error| Refused::at(error.location.line, error.message))?;
-    text::measure(&tokens)?;
-    let (tokens, mut spelling) = text::lowered(tokens);
-    let mut parser =
-        Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);
-    let parsed = parser.parse_statement().map_err(|error| text::parse_error(error, sql))?;
-    let ended = parser.consume_token(&Token::SemiColon);
-    while parser.consume_token(&Token::SemiColon) {}
-    let rest = parser.peek_token();
-    if rest.token != Token::EOF {
-        if ended {
-            return Err(Refused::several(rest.span.start.line));
-        }
-        let why = format!("'{}' was not expected here", rest.token);
-        return Err(Refused::at(rest.span.start.line, why));
-    }
-    let mut command = command(parsed, &spelling)?;
-    if let Some(query) = command.query_mut() {
-        spelling.note_query(query);
-        rewrite::query(query)?;
-        size::measure(query)?;
-    }
-    Ok(Statement { command, spelling })
+    cut_single(sql)?.parse()
 }
 
-/// The one statement of a text, without comments before it, for an engine that reads it itself.
-///
-/// # Errors
-/// There are more, or none, or the text can't be cut into words.
-pub fn single(sql: &str) -> Result<Piece, Refused> {
-    let mut pieces = pieces(sql)?.into_iter();
-    match (pieces.next(), pieces.next()) {
-        (Some(statement), None) => Ok(statement),
-        (_, Some(second)) => Err(Refused::several(second.line as u64)),
-        (None, None) => Err(Refused::new("there is no statement")),
+impl From<Refused> for Error {
+    /// For a text that is no file's: the first line goes without saying.
+    fn from(refused: Refused) -> Self {
+        let place = refused.line.filter(|line| *line > 1).map(|line| format!("line {line}: "));
+        let message = format!("{}{}", place.unwrap_or_default(), refused.why);
+        Self::new(Exit::StudyInvalid, message)
+    }
+}
+
+impl StatementText {
+    /// Reads the statement. Lines of what is refused are those of the text that it was cut out of.
+    ///
+    /// # Errors
+    /// What is no SQL, and what is not supported.
+    pub fn parse(self) -> Result<Statement, Refused> {
+        text::measure(&self.words)?;
+        let last_line = self.last_line();
+        let Self { text, line, words } = self;
+        let (words, mut spelling) = text::lowered(words);
+        let mut parser =
+            Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(words);
+        let parsed =
+            parser.parse_statement().map_err(|error| text::parse_error(error, last_line))?;
+        let rest = parser.peek_token();
+        if rest.token != Token::EOF {
+            let why = format!("'{}' was not expected here", rest.token);
+            return Err(Refused::at(rest.span.start.line, why));
+        }
+        let mut command = command(parsed, &spelling)?;
+        if let Some(query) = command.query_mut() {
+            spelling.note_query(query);
+            rewrite::query(query)?;
+            size::measure(query)?;
+        }
+        Ok(Statement { text, line, command, spelling })
     }
 }
 
@@ -274,7 +277,7 @@ fn create_table(create: CreateTable, spelling: &Spelling) -> Result<Command, Ref
         }
         Some(_) => Err(Refused::unsupported("CREATE TABLE with both columns and AS")),
         None => {
-            let query = rewrite::no_rows(&create.columns, spelling)?;
+            let query = rewrite::no_rows(&create.columns)?;
             Ok(Command::Declare { name, if_not_exists, query })
         }
     }

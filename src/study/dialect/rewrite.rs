@@ -14,7 +14,7 @@ use super::Refused;
 use super::calls::{self, call, field_within, text};
 use super::elements;
 use super::size;
-use super::text::{Spelling, line_of};
+use super::text::line_of;
 use super::words::Athena;
 
 /// How the names begin that tables in FROM get which have none.
@@ -32,8 +32,7 @@ pub(super) fn query(query: &mut Query) -> Result<(), Refused> {
 }
 
 /// A query that gives no rows, with these columns.
-pub(super) fn no_rows(columns: &[ColumnDef], spelling: &Spelling) -> Result<Box<Query>, Refused> {
-    let _ = spelling;
+pub(super) fn no_rows(columns: &[ColumnDef]) -> Result<Box<Query>, Refused> {
     let mut query = parsed("SELECT 1 WHERE false")?;
     if let SetExpr::Select(select) = query.body.as_mut() {
         let null = |column: &ColumnDef| SelectItem::ExprWithAlias {
@@ -72,7 +71,7 @@ fn parsed(sql: &str) -> Result<Box<Query>, Refused> {
     let parser = Parser::new(&Athena).try_with_sql(sql);
     parser
         .and_then(|mut parser| parser.parse_query())
-        .map_err(|error| super::text::parse_error(error, ""))
+        .map_err(|error| super::text::parse_error(error, 0))
 }
 
 /// Goes through a query from the outside to the inside.
@@ -170,8 +169,7 @@ impl VisitorMut for Rewriter {
             Expr::Function(_) | Expr::Cast { .. } => match calls::rewrite(expr) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(mut refused) => {
-                    let line = line_of(expr);
-                    refused.line = refused.line.or((line > 0).then_some(line));
+                    refused.line = refused.line.or_else(|| line_of(expr));
                     ControlFlow::Break(refused)
                 }
             },

@@ -1,27 +1,6 @@
 use super::*;
 
 #[test]
-fn a_text_is_cut_into_statements_with_their_lines() {
-    let text = "-- first;\nSELECT 'a;b' AS \"x;y\"; /* ; */\n\n  select 2\n  from é; ;\n-- the end";
-    let pieces = pieces(text).unwrap();
-    let shown: Vec<_> = pieces.iter().map(|piece| (piece.sql.as_str(), piece.line)).collect();
-    assert_eq!(shown, [("SELECT 'a;b' AS \"x;y\"", 2), ("select 2\n  from é", 4)]);
-    assert_eq!(super::pieces("SELECT 1;\n'open").unwrap_err().line, Some(2));
-}
-
-#[test]
-fn statements_of_one_long_line_are_found_in_one_walk() {
-    // To count from the line's begin for each would take hours.
-    let text = "é;\u{3}'\u{1f600};'\u{2028};".repeat(100_000);
-    let text = format!("\r\n  {text}\n\tlast");
-    let pieces = pieces(&text).unwrap();
-    assert_eq!(pieces.len(), 200_001);
-    assert!(pieces[..200_000].chunks(2).all(|two| two[0].sql == "é" && two[0].line == 2));
-    let last = &pieces[200_000];
-    assert_eq!((last.sql.as_str(), last.line), ("last", 3));
-}
-
-#[test]
 fn names_are_in_lower_case_and_their_spelling_is_known() {
     let statement =
         parse("CREATE TABLE \"S__Made\" AS SELECT \"Code\" AS \"theCode\", Other FROM t");

@@ -1,4 +1,5 @@
-//! From text to statements, and from names as they are written to names in lower case.
+//! Bounds of a statement that is cut into words, and from names as they are written to names in lower
+//! case.
 
 use std::collections::HashMap;
 
@@ -6,9 +7,9 @@ use sqlparser::ast::{Ident, Query, SelectItem, SetExpr, Spanned};
 use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::words::Athena;
+use super::cut::cut_words;
 use super::{DEPTH, Refused};
 use crate::study::room::LINKS;
 
@@ -18,55 +19,13 @@ const NESTED: usize = 500;
 /// Dots of names before subscripts that belong together; see [`Subscripts`].
 const DOTS: usize = 16;
 
-/// A statement's text, and where it begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// Without the semicolon.
-    pub sql: String,
-    /// The line of its first word, from 1.
-    pub line: usize,
-}
-
-/// Cuts a text into its statements, in which comments stay.
-///
-/// # Errors
-/// A text that can't be cut into words, as when a quote is not closed.
-pub fn pieces(text: &str) -> Result<Vec<Piece>, Refused> {
-    let tokens = Tokenizer::new(&Athena, text)
-        .tokenize_with_location()
-        .map_err(|error| Refused::at(error.location.line, error.message))?;
-    let mut places = Places::new(text);
-    let mut pieces = Vec::new();
-    // Where the statement begins: its line and its byte.
-    let mut first: Option<(u64, usize)> = None;
-    let mut push = |from: Option<(u64, usize)>, to: usize| {
-        let Some((line, start)) = from else { return };
-        let sql = text.get(start..to).unwrap_or_default().trim_end().to_owned();
-        pieces.push(Piece { sql, line: usize::try_from(line).unwrap_or(1) });
-    };
-    for token in &tokens {
-        match &token.token {
-            Token::Whitespace(_) | Token::EOF => {}
-            Token::SemiColon => push(first.take(), places.offset(token.span.start)),
-            _ => {
-                let start = token.span.start;
-                first.get_or_insert_with(|| (start.line, places.offset(start)));
-            }
-        }
-    }
-    push(first.take(), text.len());
-    Ok(pieces)
-}
-
 /// A parser for a part of a statement, in a dialect, that is no longer and no deeper than a statement
 /// may be.
 ///
 /// # Errors
 /// What can't be cut into words, or is too long or too deep to be worked on.
 pub fn part<'d>(dialect: &'d dyn Dialect, sql: &str) -> Result<Parser<'d>, Refused> {
-    let tokens = Tokenizer::new(dialect, sql)
-        .tokenize_with_location()
-        .map_err(|error| Refused::at(error.location.line, error.to_string()))?;
+    let tokens = cut_words(dialect, sql)?;
     measure(&tokens)?;
     Ok(Parser::new(dialect).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens))
 }
@@ -164,38 +123,6 @@ fn is_link(token: &Token) -> bool {
     }
 }
 
-/// From places that are asked for in their order to bytes of a text, in one walk: a text may have a
-/// million statements in a line.
-struct Places<'t> {
-    text: &'t str,
-    /// The byte that the walk has come to, and its place.
-    byte: usize,
-    line: u64,
-    column: u64,
-}
-
-impl<'t> Places<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, byte: 0, line: 1, column: 1 }
-    }
-
-    /// The byte of a place; columns count characters.
-    fn offset(&mut self, place: Location) -> usize {
-        let rest = self.text.get(self.byte..).unwrap_or_default();
-        for letter in rest.chars() {
-            if (self.line, self.column) >= (place.line, place.column) {
-                break;
-            }
-            self.byte += letter.len_utf8();
-            match letter {
-                '\n' => (self.line, self.column) = (self.line + 1, 1),
-                _ => self.column += 1,
-            }
-        }
-        self.byte
-    }
-}
-
 /// How names were written, by their lower case.
 #[derive(Clone, Debug, Default)]
 pub struct Spelling {
@@ -282,8 +209,8 @@ pub(super) fn lowered(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Sp
     (tokens, spelling)
 }
 
-/// A parser's error with the line taken out of its text. The end of `sql` is in its last line.
-pub(super) fn parse_error(error: ParserError, sql: &str) -> Refused {
+/// A parser's error with the line taken out of its text; at the end of a statement that is `last_line`.
+pub(super) fn parse_error(error: ParserError, last_line: usize) -> Refused {
     let text = match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
         ParserError::RecursionLimitExceeded => {
@@ -294,14 +221,12 @@ pub(super) fn parse_error(error: ParserError, sql: &str) -> Refused {
     let line = place.and_then(|(_, place)| place.split(',').next()?.trim().parse().ok());
     match (place, line) {
         (Some((why, _)), Some(line)) => Refused::at(line, why),
-        _ if text.ends_with("found: EOF") => {
-            Refused::at(sql.trim_end().lines().count() as u64, text)
-        }
+        _ if text.ends_with("found: EOF") => Refused::at(last_line as u64, text),
         _ => Refused::new(text),
     }
 }
 
-/// The line that something in the statement begins in; 0 if it is not known.
-pub(super) fn line_of(node: &impl Spanned) -> u64 {
-    node.span().start.line
+/// The line that something in the statement begins in, if it is known.
+pub(super) fn line_of(node: &impl Spanned) -> Option<usize> {
+    usize::try_from(node.span().start.line).ok().filter(|line| *line > 0)
 }

@@ -11,6 +11,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::StudyName;
 use super::counts::CountsTable;
+use super::dialect::Statement;
 use super::protected::is_protected;
 use crate::error::{Error, Exit, Result};
 use crate::store::WorkFolder;
@@ -141,10 +142,10 @@ pub trait Build: Send + Sync {
 
     /// Runs one statement: `CREATE TABLE … AS`, `CREATE VIEW`, `INSERT INTO` or `DROP TABLE` of a
     /// table of this study. Gives the table that has changed.
-    fn execute(&self, sql: &str) -> Result<Option<TableInfo>>;
+    fn execute(&self, statement: &Statement) -> Result<Option<TableInfo>>;
 
     /// Checks that a statement can be run, as far as that can be told without running it.
-    fn check(&self, sql: &str) -> Result<()>;
+    fn check(&self, statement: &Statement) -> Result<()>;
 
     /// Makes a table of counts.
     fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo>;

@@ -16,9 +16,9 @@ use super::{
 use crate::error::Result;
 use crate::study::StudyName;
 use crate::study::counts::CountsTable;
+use crate::study::dialect::{StatementText, cut_statements};
 use crate::study::folder::StudyFolder;
 use crate::study::source::Source;
-use crate::study::sql_file;
 use crate::study::workflow::Workflow;
 
 /// What to write instead of a Python builder.
@@ -306,7 +306,9 @@ impl Reader<'_> {
 
     fn statements(&mut self, source: &Source) -> Result<Vec<String>> {
         let mut tables = Vec::new();
-        for table in sql_file::created(source)? {
+        let cut = cut_statements(source.text());
+        let cut = cut.map_err(|refused| source.statement_fault(1, refused))?;
+        for table in cut.iter().filter_map(StatementText::created_table) {
             let named = (table.schema.as_deref(), table.name.as_str());
             let schema = self.dedicated_schema;
             let whole = names::own_in_sql(self.prefix, schema, named, source, table.line)?;

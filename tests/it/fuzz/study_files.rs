@@ -12,7 +12,7 @@ use cumulus_etl::study::folder::StudyFolder;
 use cumulus_etl::study::manifest::Manifest;
 use cumulus_etl::study::source::Source;
 use cumulus_etl::study::workflow::Workflow;
-use cumulus_etl::study::{dialect, room, sql_file};
+use cumulus_etl::study::{dialect, room};
 
 /// Takes the input as one of these files, and panics where a promise is broken. Whether it is one.
 pub fn check(data: &[u8]) -> bool {
@@ -86,20 +86,19 @@ fn check_workflow(text: &str) -> bool {
 }
 
 fn check_sql(text: &str) -> bool {
-    let source = Source::of("a.sql", text);
-    if let Ok(tables) = sql_file::created(&source) {
-        let lines = text.split('\n').count();
-        assert!(tables.iter().all(|table| (1..=lines).contains(&table.line)), "{tables:?}");
-    }
-    let Ok(pieces) = dialect::pieces(text) else { return false };
+    let Ok(cut) = dialect::cut_statements(text) else { return false };
+    let lines = text.split('\n').count();
     let (mut statements, mut from) = (0, 0);
-    for piece in pieces {
-        // Pieces are parts of the text, in order, and each begins in its line.
-        let at = from + text[from..].find(&piece.sql).expect("a piece is a part of the text");
+    for statement in cut {
+        // Statements are parts of the text, in order, and each begins in its line.
+        let at = from + text[from..].find(&statement.text).expect("it is a part of the text");
         let line = 1 + text[..at].matches('\n').count();
-        assert!(piece.line >= line, "{} before {line}", piece.line);
-        from = at + piece.sql.len();
-        if dialect::parse(&piece.sql).is_ok() {
+        assert!(statement.line >= line, "{} before {line}", statement.line);
+        from = at + statement.text.len();
+        if let Some(table) = statement.created_table() {
+            assert!((1..=lines).contains(&table.line), "{table:?}");
+        }
+        if statement.parse().is_ok() {
             statements += 1;
         }
     }

@@ -11,10 +11,9 @@ use super::unload::quoted;
 use super::{Athena, loading, metadata, results};
 use crate::error::{Error, Exit, Result};
 use crate::study::counts::CountsTable;
+use crate::study::dialect::{Command, Statement};
 use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::protected::VOCABULARIES;
-use crate::study::source::Source;
-use crate::study::sql_file;
 use crate::ui::format_thousands;
 
 /// A build. What it makes is seen at once: Athena can't show tables all together.
@@ -74,18 +73,21 @@ impl<'a> AthenaBuild<'a> {
 }
 
 impl Build for AthenaBuild<'_> {
-    fn execute(&self, sql: &str) -> Result<Option<TableInfo>> {
-        let sql = sql.trim().trim_end_matches(';').trim_end();
-        let made = sql_file::created(&Source::of("", sql))?;
-        let label = match made.first() {
-            Some(table) => table.name.clone(),
+    fn execute(&self, statement: &Statement) -> Result<Option<TableInfo>> {
+        let made = match &statement.command {
+            Command::Create { name, .. } | Command::Declare { name, .. } => Some(&name.name),
+            _ => None,
+        };
+        let sql = statement.text.as_str();
+        let label = match made {
+            Some(name) => name.clone(),
             None => sql.lines().next().unwrap_or_default().chars().take(60).collect(),
         };
         self.athena.queries.run(&label, sql)?;
-        Ok(made.first().map(|table| self.made(&table.name)))
+        Ok(made.map(|name| self.made(name)))
     }
 
-    fn check(&self, _sql: &str) -> Result<()> {
+    fn check(&self, _: &Statement) -> Result<()> {
         // Athena checks a statement when it runs it; tables that it names may not be there yet.
         Ok(())
     }

@@ -9,7 +9,7 @@ use aws_sdk_athena::types::{Column, TableMetadata};
 use super::explain::explain;
 use super::hive;
 use super::queries::{CATALOG, Queries};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::block_on;
 
 /// A table or a view.
@@ -55,7 +55,7 @@ pub(super) fn list(queries: &Queries, pattern: Option<&str>) -> Result<Vec<Table
             })?;
             tables.extend(page.table_metadata_list().iter().map(table));
         }
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(tables)

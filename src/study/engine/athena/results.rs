@@ -17,12 +17,8 @@ use crate::study::engine::Rows;
 
 /// Runs a query. Numbers and booleans have their types, the rest is text as Athena writes it.
 pub(super) fn query(queries: &Queries, sql: &str) -> Result<Rows> {
-    let statement = dialect::single(sql).map_err(|refused| {
-        let place = refused.line.filter(|line| *line > 1).map(|line| format!("line {line}: "));
-        let message = format!("{}{}", place.unwrap_or_default(), refused.why);
-        Error::new(Exit::StudyInvalid, message)
-    })?;
-    let sql = statement.sql.as_str();
+    let statement = dialect::cut_single(sql)?;
+    let sql = statement.text.as_str();
     if !reads(sql) {
         let message = "only queries can be run here: SELECT, WITH, VALUES, SHOW, DESCRIBE, EXPLAIN";
         return Err(Error::new(Exit::ArgsInvalid, message));

@@ -9,7 +9,6 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use super::DataFusion;
 use super::database::{Change, StoredTable};
 use super::fit;
-use super::run::refused;
 use super::write::{self, TableFile};
 use crate::error::{Context, Error, Exit, Result};
 use crate::study::StudyName;
@@ -251,7 +250,7 @@ impl<'a> Building<'a> {
     /// would be a row of the counts.
     fn check_annotation(&self, name: &str, counts: &CountsTable) -> Result<()> {
         let Some(annotation) = &counts.annotation else { return Ok(()) };
-        let statement = dialect::parse(&annotation.repeated_sql()).map_err(refused)?;
+        let statement = dialect::parse(&annotation.repeated_sql())?;
         if !self.reads_patients(&statement)? {
             return Ok(());
         }
@@ -273,11 +272,11 @@ impl<'a> Building<'a> {
     }
 
     fn query(&self, sql: &str) -> Result<Rows> {
-        self.plan(&dialect::parse(sql).map_err(refused)?)
+        self.plan(&dialect::parse(sql)?)
     }
 
     fn query_into(&self, name: &str, sql: &str) -> Result<TableInfo> {
-        let statement = dialect::parse(sql).map_err(refused)?;
+        let statement = dialect::parse(sql)?;
         let of_patients = self.reads_patients(&statement)?;
         let rows = self.plan(&statement)?;
         self.make(name, rows.schema, rows.batches, of_patients)
@@ -285,12 +284,11 @@ impl<'a> Building<'a> {
 }
 
 impl Build for Building<'_> {
-    fn execute(&self, sql: &str) -> Result<Option<TableInfo>> {
-        let statement = dialect::parse(sql).map_err(refused)?;
+    fn execute(&self, statement: &Statement) -> Result<Option<TableInfo>> {
         match &statement.command {
             Command::Query(_) => {
                 // It changes nothing, and still has to be one that could be run.
-                self.check(sql)?;
+                self.check(statement)?;
                 Ok(None)
             }
             Command::Create { name, if_not_exists, .. }
@@ -302,24 +300,24 @@ impl Build for Building<'_> {
                     let rows = Some(table.rows());
                     return Ok(Some(TableInfo { name: table.name, rows }));
                 }
-                let of_patients = self.reads_patients(&statement)?;
-                let rows = self.plan(&statement)?;
+                let of_patients = self.reads_patients(statement)?;
+                let rows = self.plan(statement)?;
                 self.make(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
             Command::Insert { name, columns, .. } => {
                 let name = self.own(name)?;
                 let lock = self.changing(&name);
                 let _changing = held(&lock);
-                let of_patients = self.reads_patients(&statement)?;
-                let rows = self.plan(&statement)?;
+                let of_patients = self.reads_patients(statement)?;
+                let rows = self.plan(statement)?;
                 self.insert(&name, columns, rows, of_patients).map(Some)
             }
             Command::Delete { name, .. } => {
                 let name = self.own(name)?;
                 let lock = self.changing(&name);
                 let _changing = held(&lock);
-                let of_patients = self.reads_patients(&statement)?;
-                let rows = self.plan(&statement)?;
+                let of_patients = self.reads_patients(statement)?;
+                let rows = self.plan(statement)?;
                 self.make(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
             Command::Drop { names, if_exists } => {
@@ -337,8 +335,7 @@ impl Build for Building<'_> {
         }
     }
 
-    fn check(&self, sql: &str) -> Result<()> {
-        let statement = dialect::parse(sql).map_err(refused)?;
+    fn check(&self, statement: &Statement) -> Result<()> {
         match statement.command.query() {
             Some(query) => self.engine.runner.plan(query, &statement.spelling).map(|_| ()),
             None => Ok(()),

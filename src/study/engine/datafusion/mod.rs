@@ -37,7 +37,7 @@ use self::build::Building;
 use self::catalog::{Catalog, Tables};
 use self::database::Database;
 pub use self::database::LOCKS;
-use self::run::{Runner, refused};
+use self::run::Runner;
 pub use self::session::Limits;
 use self::source::Source;
 use self::stores::Stores;
@@ -145,7 +145,7 @@ impl Engine for DataFusion {
     }
 
     fn query(&self, sql: &str) -> Result<Rows> {
-        let statement = dialect::parse(sql).map_err(refused)?;
+        let statement = dialect::parse(sql)?;
         let Command::Query(query) = &statement.command else {
             let message = "only a query can be run here: a study's statements are for study build";
             return Err(Error::new(Exit::StudyInvalid, message));

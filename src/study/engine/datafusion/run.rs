@@ -23,7 +23,7 @@ use super::session::{CATALOG, SCHEMA};
 use super::write;
 use crate::error::{Error, Exit, Result};
 use crate::store::{self, WorkFolder};
-use crate::study::dialect::{self, Refused, Spelling};
+use crate::study::dialect::{self, Spelling};
 use crate::study::engine::Rows;
 use crate::threads::catch;
 
@@ -149,12 +149,6 @@ impl Iterator for Batches {
         let batch = batch.and_then(|batch| Ok(write::brought(&batch, &self.schema)?));
         Some(batch.map_err(|error| failed(error, &self.runner.work)))
     }
-}
-
-/// A statement that can't be run as it is written.
-pub fn refused(refused: Refused) -> Error {
-    let place = refused.line.filter(|line| *line > 1).map(|line| format!("line {line}: "));
-    Error::new(Exit::StudyInvalid, format!("{}{}", place.unwrap_or_default(), refused.why))
 }
 
 /// The engine's reason why a statement can't be planned.
