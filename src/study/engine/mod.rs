@@ -57,7 +57,7 @@ pub trait Engine: Send + Sync {
     /// They can't (exit 72): their exports could not be told from others.
     fn keeps_marks(&self) -> Result<()>;
 
-    /// Begins to change a study's tables. Waits for another run that is at it.
+    /// Begins to change a study's tables, one study's at a time. Waits for another run that is at it.
     fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>>;
 
     /// Removes a study's tables, but those that are protected. Waits for another run that is at it.

@@ -1,14 +1,17 @@
 //! Changes a study's tables.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{ArrayRef, AsArray, StructArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use super::DataFusion;
+use super::catalog::{Origin, Tables};
 use super::database::{Change, StoredTable};
 use super::fit;
+use super::run::Runner;
 use super::write::{self, TableFile};
 use crate::error::{Context, Error, Exit, Result};
 use crate::study::StudyName;
@@ -18,13 +21,17 @@ use crate::study::engine::{BatchIter, Build, Rows, Start, TableInfo};
 use crate::study::protected::VOCABULARIES;
 
 /// A study that is being built.
-pub struct Building<'a> {
-    engine: &'a DataFusion,
+pub struct StudyBuild {
+    runner: Arc<Runner>,
+    /// What its statements see.
+    seen: Arc<Tables>,
     study: StudyName,
     change: Option<Change>,
     /// The schema that has this study's tables without their prefix.
     schema: Mutex<Option<String>>,
-    /// The tables so far, by name in lower case; in order of their making.
+    /// Whether rows that it has may be of FHIR that nobody has de-identified.
+    raw: AtomicBool,
+    /// The files of its tables so far, by name in lower case; in order of their making.
     tables: Mutex<Vec<(String, StoredTable)>>,
     /// Files so far of each table, so that no name is used twice.
     numbers: Mutex<BTreeMap<String, usize>>,
@@ -41,29 +48,31 @@ fn invalid(message: String) -> Error {
     Error::new(Exit::StudyInvalid, message)
 }
 
-impl<'a> Building<'a> {
+impl StudyBuild {
     /// Waits for another run that changes the study.
-    pub fn begin(engine: &'a DataFusion, study: &StudyName, start: Start<'_>) -> Result<Self> {
-        let change = engine.runner.tables.database().begin(study)?;
-        engine.runner.tables.begin(study);
-        let mut tables = Vec::new();
-        for table in change.tables().iter().filter(|table| start.keeps(&table.name)) {
-            let opened = engine.runner.tables.open_stored(change.folder(), table)?;
-            engine.runner.tables.put(&table.name, opened, table.of_patients);
-            tables.push((table.name.to_lowercase(), table.clone()));
-        }
-        if !tables.is_empty() && change.was_raw() {
-            engine.runner.tables.note_raw();
-        }
-        Ok(Self {
-            engine,
+    pub fn begin(engine: &DataFusion, study: &StudyName, start: Start<'_>) -> Result<Self> {
+        let seen = engine.tables.clone();
+        let change = seen.database().begin(study)?;
+        let kept = change.tables().iter().filter(|table| start.keeps(&table.name));
+        let kept: Vec<_> = kept.cloned().collect();
+        let raw = seen.has_raw_source() || (!kept.is_empty() && change.was_raw());
+        seen.begin(study)?;
+        // From here on it ends when this is dropped.
+        let build = Self {
+            runner: engine.runner.clone(),
+            seen,
             study: study.clone(),
             change: Some(change),
             schema: Mutex::default(),
-            tables: Mutex::new(tables),
+            raw: AtomicBool::new(raw),
+            tables: Mutex::default(),
             numbers: Mutex::default(),
             changing: Mutex::default(),
-        })
+        };
+        for table in kept {
+            build.put(table)?;
+        }
+        Ok(build)
     }
 
     fn change(&self) -> Result<&Change> {
@@ -97,10 +106,15 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn plan(&self, statement: &Statement) -> Result<Rows> {
+    /// Runs a statement's query. Tells whether its rows may be patients'; takes note if they may be of
+    /// FHIR that nobody has de-identified.
+    fn run_query(&self, statement: &Statement) -> Result<(Rows, bool)> {
         let query = statement.command.query().ok_or_else(|| Error::failed("there is no query"))?;
-        let planned = self.engine.runner.plan(query, &statement.spelling)?;
-        self.engine.runner.run(planned)
+        let origin = self.runner.origin_of(query)?;
+        let planned = self.runner.plan(query, &statement.spelling)?;
+        let rows = self.runner.run(planned)?;
+        self.raw.fetch_or(origin.raw, Ordering::Relaxed);
+        Ok((rows, origin.of_patients))
     }
 
     /// A new file of a table.
@@ -113,12 +127,6 @@ impl<'a> Building<'a> {
             *number
         };
         TableFile::begin(change.folder(), change.file_name(&table.to_lowercase(), number), schema)
-    }
-
-    /// Whether a statement reads a table whose rows may be patients'.
-    fn reads_patients(&self, statement: &Statement) -> Result<bool> {
-        let query = statement.command.query();
-        query.map_or(Ok(false), |query| self.engine.runner.reads_patients(query))
     }
 
     /// Makes a table of some rows, which may be `of_patients`.
@@ -147,8 +155,10 @@ impl<'a> Building<'a> {
 
     fn put(&self, table: StoredTable) -> Result<TableInfo> {
         let info = TableInfo { name: table.name.clone(), rows: Some(table.rows()) };
-        let opened = self.engine.runner.tables.open_stored(self.change()?.folder(), &table)?;
-        self.engine.runner.tables.put(&table.name, opened, table.of_patients);
+        let opened = self.seen.open_stored(self.change()?.folder(), &table)?;
+        let origin =
+            Origin { of_patients: table.of_patients, raw: self.raw.load(Ordering::Relaxed) };
+        self.seen.put(&table.name, opened, origin);
         let lower = table.name.to_lowercase();
         let mut tables = held(&self.tables);
         match tables.iter_mut().find(|(name, _)| *name == lower) {
@@ -167,7 +177,7 @@ impl<'a> Building<'a> {
     fn drop_table(&self, name: &str) {
         let lower = name.to_lowercase();
         held(&self.tables).retain(|(name, _)| *name != lower);
-        self.engine.runner.tables.remove(name);
+        self.seen.remove(name);
     }
 
     /// Adds rows to a table.
@@ -251,10 +261,11 @@ impl<'a> Building<'a> {
     fn check_annotation(&self, name: &str, counts: &CountsTable) -> Result<()> {
         let Some(annotation) = &counts.annotation else { return Ok(()) };
         let statement = dialect::parse(&annotation.repeated_sql())?;
-        if !self.reads_patients(&statement)? {
+        let query = statement.command.query().ok_or_else(|| Error::failed("there is no query"))?;
+        if !self.runner.origin_of(query)?.of_patients {
             return Ok(());
         }
-        for batch in self.plan(&statement)?.batches {
+        for batch in self.run_query(&statement)?.0.batches {
             if batch?.num_rows() > 0 {
                 return Err(invalid(annotation.repeats(name)));
             }
@@ -272,18 +283,17 @@ impl<'a> Building<'a> {
     }
 
     fn query(&self, sql: &str) -> Result<Rows> {
-        self.plan(&dialect::parse(sql)?)
+        Ok(self.run_query(&dialect::parse(sql)?)?.0)
     }
 
     fn query_into(&self, name: &str, sql: &str) -> Result<TableInfo> {
         let statement = dialect::parse(sql)?;
-        let of_patients = self.reads_patients(&statement)?;
-        let rows = self.plan(&statement)?;
+        let (rows, of_patients) = self.run_query(&statement)?;
         self.make(name, rows.schema, rows.batches, of_patients)
     }
 }
 
-impl Build for Building<'_> {
+impl Build for StudyBuild {
     fn execute(&self, statement: &Statement) -> Result<Option<TableInfo>> {
         match &statement.command {
             Command::Query(_) => {
@@ -300,24 +310,21 @@ impl Build for Building<'_> {
                     let rows = Some(table.rows());
                     return Ok(Some(TableInfo { name: table.name, rows }));
                 }
-                let of_patients = self.reads_patients(statement)?;
-                let rows = self.plan(statement)?;
+                let (rows, of_patients) = self.run_query(statement)?;
                 self.make(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
             Command::Insert { name, columns, .. } => {
                 let name = self.own(name)?;
                 let lock = self.changing(&name);
                 let _changing = held(&lock);
-                let of_patients = self.reads_patients(statement)?;
-                let rows = self.plan(statement)?;
+                let (rows, of_patients) = self.run_query(statement)?;
                 self.insert(&name, columns, rows, of_patients).map(Some)
             }
             Command::Delete { name, .. } => {
                 let name = self.own(name)?;
                 let lock = self.changing(&name);
                 let _changing = held(&lock);
-                let of_patients = self.reads_patients(statement)?;
-                let rows = self.plan(statement)?;
+                let (rows, of_patients) = self.run_query(statement)?;
                 self.make(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
             Command::Drop { names, if_exists } => {
@@ -337,14 +344,14 @@ impl Build for Building<'_> {
 
     fn check(&self, statement: &Statement) -> Result<()> {
         match statement.command.query() {
-            Some(query) => self.engine.runner.plan(query, &statement.spelling).map(|_| ()),
+            Some(query) => self.runner.plan(query, &statement.spelling).map(|_| ()),
             None => Ok(()),
         }
     }
 
     fn dedicated_schema(&self, schema: &str) {
         *held(&self.schema) = Some(schema.to_owned());
-        self.engine.runner.tables.dedicated_schema(schema);
+        self.seen.dedicated_schema(schema);
     }
 
     fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
@@ -369,7 +376,7 @@ impl Build for Building<'_> {
     }
 
     fn mark_raw(&self) {
-        self.engine.runner.tables.note_raw();
+        self.raw.store(true, Ordering::Relaxed);
     }
 
     fn has(&self, name: &str) -> bool {
@@ -377,7 +384,7 @@ impl Build for Building<'_> {
     }
 
     fn schema(&self, table: &str) -> Result<Option<SchemaRef>> {
-        let table = self.engine.runner.tables.open(table)?;
+        let table = self.seen.open(table)?;
         Ok(table.map(|table| table.spelled().clone()))
     }
 
@@ -385,7 +392,7 @@ impl Build for Building<'_> {
         let tables = std::mem::take(&mut *held(&self.tables));
         match self.change.take() {
             Some(change) => {
-                let raw = self.engine.runner.tables.is_raw();
+                let raw = self.raw.load(Ordering::Relaxed);
                 change.commit(tables.into_iter().map(|(_, table)| table).collect(), raw)
             }
             None => Ok(()),
@@ -393,8 +400,8 @@ impl Build for Building<'_> {
     }
 }
 
-impl Drop for Building<'_> {
+impl Drop for StudyBuild {
     fn drop(&mut self) {
-        self.engine.runner.tables.end();
+        self.seen.end();
     }
 }

@@ -1,7 +1,6 @@
 //! Which table a name means: one of the study at hand, of another study, or of the sources.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -13,7 +12,7 @@ use super::scan::{DataFile, ParquetTable};
 use super::session::SCHEMA;
 use super::source::{Source, files};
 use super::stores::Stores;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Entry, Folder};
 use crate::study::StudyName;
 use crate::threads::{Thread, join};
@@ -26,25 +25,45 @@ pub struct Tables {
     stores: Stores,
     /// Tables that were opened, by name in lower case.
     opened: Mutex<HashMap<String, Slot>>,
-    /// The study that is being built.
-    building: Mutex<Option<Building>>,
-    /// Whether rows may come from FHIR that nobody has de-identified.
-    raw: AtomicBool,
-    /// Tables among those that were opened, or made, whose rows may be patients', by name in lower
-    /// case.
-    of_patients: Mutex<HashSet<String>>,
+    /// What names mean of the study that is being built.
+    unfinished: Mutex<Option<UnfinishedStudy>>,
+}
+
+/// Where rows come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// They may be patients': they are of the lake, or were made of such tables.
+    pub of_patients: bool,
+    /// They may be of FHIR that nobody has de-identified.
+    pub raw: bool,
+}
+
+impl Origin {
+    /// That of rows which are made of both.
+    pub fn and(self, other: Self) -> Self {
+        Self { of_patients: self.of_patients || other.of_patients, raw: self.raw || other.raw }
+    }
+}
+
+/// A table, and where its rows come from.
+#[derive(Clone, Debug)]
+struct KnownTable {
+    table: Arc<ParquetTable>,
+    origin: Origin,
 }
 
 /// A table that is opened once, by whoever needs it first.
-type Slot = Arc<Mutex<Option<Arc<ParquetTable>>>>;
+type Slot = Arc<Mutex<Option<KnownTable>>>;
 
-/// A study's tables as they are so far.
+/// The tables of a study that is being built, as far as they are made. The build has the list of their
+/// files; this is what its statements see of them.
 #[derive(Debug)]
-struct Building {
+struct UnfinishedStudy {
     study: StudyName,
     /// The schema whose tables are this study's.
     schema: Option<String>,
-    tables: BTreeMap<String, Arc<ParquetTable>>,
+    /// By name in lower case.
+    tables: BTreeMap<String, KnownTable>,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -59,10 +78,8 @@ pub fn study_of(table: &str) -> Option<&str> {
 impl Tables {
     /// Tables of a source and of studies.
     pub fn new(source: Source, database: Database, stores: Stores) -> Self {
-        let raw = AtomicBool::new(matches!(source, Source::Ndjson { .. }));
-        let (opened, building) = (Mutex::default(), Mutex::default());
-        let of_patients = Mutex::default();
-        Self { source, database, stores, opened, building, raw, of_patients }
+        let (opened, unfinished) = (Mutex::default(), Mutex::default());
+        Self { source, database, stores, opened, unfinished }
     }
 
     /// The studies' tables.
@@ -70,25 +87,34 @@ impl Tables {
         &self.database
     }
 
-    /// From now on the tables of `study` are those that [`Tables::put`] brings.
-    pub fn begin(&self, study: &StudyName) {
+    /// From now on the tables of `study` are those that [`Tables::put`] brings, until [`Tables::end`].
+    ///
+    /// # Errors
+    /// Another study is being built: which tables names mean is known for one at a time.
+    pub fn begin(&self, study: &StudyName) -> Result<()> {
+        let mut unfinished = held(&self.unfinished);
+        if let Some(other) = unfinished.as_ref() {
+            let message = format!("{} is being built: {study} has to wait for it", other.study);
+            return Err(Error::failed(message));
+        }
         let (study, tables) = (study.clone(), BTreeMap::new());
-        *held(&self.building) = Some(Building { study, schema: None, tables });
+        *unfinished = Some(UnfinishedStudy { study, schema: None, tables });
+        Ok(())
     }
 
     /// From now on the tables in this schema are those of the study that is being built.
     pub fn dedicated_schema(&self, schema: &str) {
-        if let Some(building) = held(&self.building).as_mut() {
+        if let Some(unfinished) = held(&self.unfinished).as_mut() {
             // Names without a schema are in that one, too.
-            building.schema = Some(schema.to_lowercase()).filter(|schema| schema != SCHEMA);
+            unfinished.schema = Some(schema.to_lowercase()).filter(|schema| schema != SCHEMA);
         }
     }
 
     /// The name of a table without its schema.
     pub fn whole_name(&self, schema: Option<&str>, name: &str) -> String {
         let schema = schema.map(str::to_lowercase);
-        match held(&self.building).as_ref() {
-            Some(Building { study, schema: Some(own), .. })
+        match held(&self.unfinished).as_ref() {
+            Some(UnfinishedStudy { study, schema: Some(own), .. })
                 if schema.as_ref() == Some(own) && study_of(name) != Some(&**study) =>
             {
                 format!("{study}__{name}")
@@ -97,92 +123,77 @@ impl Tables {
         }
     }
 
-    /// Whether rows may come from FHIR that nobody has de-identified.
-    pub fn is_raw(&self) -> bool {
-        self.raw.load(Ordering::Relaxed)
-    }
-
-    /// See [`Tables::is_raw`].
-    pub fn note_raw(&self) {
-        self.raw.store(true, Ordering::Relaxed);
+    /// Whether all that is not a study's is FHIR that nobody has de-identified.
+    pub fn has_raw_source(&self) -> bool {
+        matches!(self.source, Source::Ndjson { .. })
     }
 
     /// The study is as the database has it.
     pub fn end(&self) {
-        let ended = held(&self.building).take();
+        let ended = held(&self.unfinished).take();
         if let Some(ended) = ended {
             let own = |name: &String| study_of(name) == Some(&*ended.study);
             held(&self.opened).retain(|name, _| !own(name));
-            held(&self.of_patients).retain(|name| !own(name));
         }
     }
 
     /// Adds a table of the study that is being built, or puts it in place of the one there was.
-    pub fn put(&self, name: &str, table: ParquetTable, of_patients: bool) {
-        self.note_patients(&name.to_lowercase(), of_patients);
-        if let Some(building) = held(&self.building).as_mut() {
-            building.tables.insert(name.to_lowercase(), Arc::new(table));
+    pub fn put(&self, name: &str, table: ParquetTable, origin: Origin) {
+        if let Some(unfinished) = held(&self.unfinished).as_mut() {
+            let table = KnownTable { table: Arc::new(table), origin };
+            unfinished.tables.insert(name.to_lowercase(), table);
         }
-    }
-
-    fn note_patients(&self, lower: &str, of_patients: bool) {
-        let mut noted = held(&self.of_patients);
-        match of_patients {
-            true => noted.insert(lower.to_owned()),
-            false => noted.remove(lower),
-        };
-    }
-
-    /// Whether a table's rows may be patients': it is of the lake, or was made of such tables. No
-    /// table of that name has none.
-    pub fn is_of_patients(&self, name: &str) -> Result<bool> {
-        self.open(name)?;
-        Ok(held(&self.of_patients).contains(&name.to_lowercase()))
     }
 
     /// Takes a table of the study that is being built away.
     pub fn remove(&self, name: &str) {
-        if let Some(building) = held(&self.building).as_mut() {
-            building.tables.remove(&name.to_lowercase());
+        if let Some(unfinished) = held(&self.unfinished).as_mut() {
+            unfinished.tables.remove(&name.to_lowercase());
         }
     }
 
     /// The table of this name, whatever its case. Not from asynchronous code.
     pub fn open(&self, name: &str) -> Result<Option<Arc<ParquetTable>>> {
+        Ok(self.open_known(name)?.map(|known| known.table))
+    }
+
+    /// Where a table's rows come from. No table of that name has none.
+    pub fn origin_of(&self, name: &str) -> Result<Origin> {
+        Ok(self.open_known(name)?.map(|known| known.origin).unwrap_or_default())
+    }
+
+    fn open_known(&self, name: &str) -> Result<Option<KnownTable>> {
         let name = name.to_lowercase();
-        if let Some(building) = held(&self.building).as_ref()
-            && study_of(&name) == Some(&*building.study)
+        if let Some(unfinished) = held(&self.unfinished).as_ref()
+            && study_of(&name) == Some(&*unfinished.study)
         {
-            return Ok(building.tables.get(&name).cloned());
+            return Ok(unfinished.tables.get(&name).cloned());
         }
         let slot = held(&self.opened).entry(name.clone()).or_default().clone();
         // Others who want this table wait; those who want another don't.
         let mut slot = held(&slot);
         if slot.is_none() {
-            let found = match self.stored(&name)? {
-                Some(found) => Some(found),
-                None => self.source.open(&name, &self.stores)?.map(|table| (table, true)),
+            *slot = match self.find_stored(&name)? {
+                Some(known) => Some(known),
+                None => self.source.open(&name, &self.stores)?.map(|table| KnownTable {
+                    table: Arc::new(table),
+                    origin: Origin { of_patients: true, raw: self.has_raw_source() },
+                }),
             };
-            if let Some((table, of_patients)) = found {
-                self.note_patients(&name, of_patients);
-                *slot = Some(Arc::new(table));
-            }
         }
         Ok(slot.clone())
     }
 
-    /// A table of a study that is built, and whether its rows may be patients'.
-    fn stored(&self, name: &str) -> Result<Option<(ParquetTable, bool)>> {
+    /// A table of a study that is built.
+    fn find_stored(&self, name: &str) -> Result<Option<KnownTable>> {
         // What the main job says about itself comes from its tables alone.
         let Some(study) = StudyName::of_table(name) else { return Ok(None) };
         let Some(listing) = self.database.list(&study)? else { return Ok(None) };
         let table = listing.tables.iter().find(|table| table.name.to_lowercase() == name);
-        if listing.raw && table.is_some() {
-            self.note_raw();
-        }
         let Some(table) = table else { return Ok(None) };
         let opened = self.open_stored(&self.database.folder(&study), table)?;
-        Ok(Some((opened, table.of_patients)))
+        let origin = Origin { of_patients: table.of_patients, raw: listing.raw };
+        Ok(Some(KnownTable { table: Arc::new(opened), origin }))
     }
 
     /// A table of a study by its files.
@@ -212,9 +223,9 @@ impl Tables {
                 names.extend(listing.tables.iter().map(|table| table.name.to_lowercase()));
             }
         }
-        if let Some(building) = held(&self.building).as_ref() {
-            names.retain(|name| study_of(name) != Some(&*building.study));
-            names.extend(building.tables.keys().cloned());
+        if let Some(unfinished) = held(&self.unfinished).as_ref() {
+            names.retain(|name| study_of(name) != Some(&*unfinished.study));
+            names.extend(unfinished.tables.keys().cloned());
         }
         Ok(names)
     }

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionStateBuilder;
 
-use self::build::Building;
+use self::build::StudyBuild;
 use self::catalog::{Catalog, Tables};
 use self::database::Database;
 pub use self::database::LOCKS;
@@ -66,6 +66,7 @@ pub enum Input {
 /// The embedded engine.
 pub struct DataFusion {
     runner: Arc<Runner>,
+    tables: Arc<Tables>,
 }
 
 impl DataFusion {
@@ -122,13 +123,14 @@ impl DataFusion {
         let thread = Thread::named("engine").with_stack(room::STACK);
         let runtime = Pool::of(thread, limits.threads.max(1)).with_reserve(BLOCKING).within_catch();
         let runtime = runtime.build().context("cannot start the query engine")?;
-        Ok(Self { runner: Arc::new(Runner { context, tables, runtime, work }) })
+        let runner = Runner::new(context, tables.clone(), runtime, work);
+        Ok(Self { runner: Arc::new(runner), tables })
     }
 }
 
 impl Engine for DataFusion {
     fn tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
-        let listing = self.runner.tables.database().list(study)?;
+        let listing = self.tables.database().list(study)?;
         let tables = listing.into_iter().flat_map(|listing| listing.tables);
         let mut tables: Vec<_> =
             tables.map(|table| TableInfo { rows: Some(table.rows()), name: table.name }).collect();
@@ -137,11 +139,11 @@ impl Engine for DataFusion {
     }
 
     fn studies(&self) -> Result<Vec<StudyName>> {
-        self.runner.tables.database().studies()
+        self.tables.database().studies()
     }
 
     fn schema(&self, table: &str) -> Result<Option<SchemaRef>> {
-        Ok(self.runner.tables.open(table)?.map(|table| table.spelled().clone()))
+        Ok(self.tables.open(table)?.map(|table| table.spelled().clone()))
     }
 
     fn query(&self, sql: &str) -> Result<Rows> {
@@ -164,17 +166,17 @@ impl Engine for DataFusion {
     }
 
     fn is_raw(&self, study: &StudyName) -> Result<bool> {
-        let listing = self.runner.tables.database().list(study)?;
+        let listing = self.tables.database().list(study)?;
         Ok(listing.is_some_and(|listing| listing.raw))
     }
 
     fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
-        Ok(Box::new(Building::begin(self, study, start)?))
+        Ok(Box::new(StudyBuild::begin(self, study, start)?))
     }
 
     fn is_counted(&self, table: &str) -> Result<bool> {
         let Some(study) = StudyName::of_table(table) else { return Ok(false) };
-        let listing = self.runner.tables.database().list(&study)?;
+        let listing = self.tables.database().list(&study)?;
         let mut tables = listing.into_iter().flat_map(|listing| listing.tables);
         Ok(tables.any(|known| known.counted && known.name.eq_ignore_ascii_case(table)))
     }
@@ -184,7 +186,7 @@ impl Engine for DataFusion {
     }
 
     fn clean(&self, study: &StudyName) -> Result<Cleaned> {
-        self.runner.tables.database().clean(study)
+        self.tables.database().clean(study)
     }
 }
 

@@ -16,7 +16,7 @@ use sqlparser::ast::Query;
 use tokio::runtime::Runtime;
 
 use super::batches;
-use super::catalog::Tables;
+use super::catalog::{Origin, Tables};
 use super::hints;
 use super::relations::list_relations;
 use super::session::{CATALOG, SCHEMA};
@@ -29,11 +29,11 @@ use crate::threads::catch;
 
 /// What runs queries: shared by all that hold rows of one.
 pub struct Runner {
-    pub context: SessionContext,
-    pub tables: Arc<Tables>,
-    pub runtime: Runtime,
+    context: SessionContext,
+    tables: Arc<Tables>,
+    runtime: Runtime,
     /// What rows go to that don't fit in memory.
-    pub work: WorkFolder,
+    work: WorkFolder,
 }
 
 /// A query that can be run, and its columns as they are spelled.
@@ -46,6 +46,16 @@ pub struct Planned {
 }
 
 impl Runner {
+    /// Runs queries of a session on a runtime. `tables` are those that the session knows.
+    pub fn new(
+        context: SessionContext,
+        tables: Arc<Tables>,
+        runtime: Runtime,
+        work: WorkFolder,
+    ) -> Self {
+        Self { context, tables, runtime, work }
+    }
+
     /// Plans a query.
     ///
     /// # Errors
@@ -103,15 +113,12 @@ impl Runner {
         Ok(columns)
     }
 
-    /// Whether a query reads a table whose rows may be patients'.
-    pub fn reads_patients(&self, query: &Query) -> Result<bool> {
-        for (schema, name) in list_relations(query) {
-            let name = self.tables.whole_name(schema.as_deref(), &name);
-            if self.tables.is_of_patients(&name)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Where the rows of a query come from: of the tables that it names.
+    pub fn origin_of(&self, query: &Query) -> Result<Origin> {
+        list_relations(query).iter().try_fold(Origin::default(), |origin, (schema, name)| {
+            let name = self.tables.whole_name(schema.as_deref(), name);
+            Ok(origin.and(self.tables.origin_of(&name)?))
+        })
     }
 
     /// Runs a query.
