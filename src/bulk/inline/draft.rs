@@ -8,32 +8,14 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::Summary;
 use super::lines::Lines;
 use super::objects::ObjectDraft;
+use super::resumed::Resumed;
 use super::row::{self, Notes};
 use crate::bulk::part::write_lines;
 use crate::error::{Context, Result};
 use crate::http::Pace;
 use crate::store::Folder;
-
-/// What a run that was killed has done of a file.
-#[derive(Debug, Default)]
-pub(super) struct Resumed {
-    pub summary: Summary,
-    /// The lines that it was done with.
-    pub lines: u64,
-    /// Whether some of them lack notes that it could not have.
-    pub lacking: bool,
-}
-
-impl Resumed {
-    /// Takes the next line as it was and as it is now.
-    pub(super) fn add(&mut self, notes: &Notes, original: &[u8], changed: &[u8]) {
-        self.lines += 1;
-        self.lacking |= notes.compare(original, changed, &mut self.summary);
-    }
-}
 
 /// The draft of one file.
 pub(super) enum Draft {

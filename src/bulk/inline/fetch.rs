@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::breaker::Breaker;
-use super::row::{charset, media_type};
+use super::content_type::{parse_charset, parse_media_type};
 use super::{Missing, Selection};
 use crate::error;
 use crate::http::header::CONTENT_TYPE;
@@ -95,7 +95,8 @@ impl Fetcher {
                 None => return Err(self.missing(&url, &error)),
             }
         };
-        let is_json = answered.as_deref().is_some_and(|kind| media_type(kind).ends_with("json"));
+        let is_json =
+            answered.as_deref().is_some_and(|kind| parse_media_type(kind).ends_with("json"));
         let note = match is_json && kind.is_none_or(|kind| !kind.ends_with("json")) {
             true => from_json(&bytes),
             false => Ok((bytes, answered)),
@@ -138,7 +139,7 @@ impl Fetcher {
         if bytes.len() > LONGEST {
             return Err(format!("it is longer than {} MiB", LONGEST >> 20));
         }
-        let found = answered.as_deref().map(media_type).filter(|kind| !kind.is_empty());
+        let found = answered.as_deref().map(parse_media_type).filter(|kind| !kind.is_empty());
         let found = match (found, kind) {
             (Some(found), _) if self.mimetypes.contains(&found) => found,
             // A server that names no type, or none in particular.
@@ -150,8 +151,8 @@ impl Fetcher {
         let charset = || {
             answered
                 .as_deref()
-                .and_then(charset)
-                .or_else(|| declared.and_then(charset))
+                .and_then(parse_charset)
+                .or_else(|| declared.and_then(parse_charset))
                 .or_else(|| std::str::from_utf8(&bytes).is_ok().then(|| "utf-8".to_owned()))
         };
         let content_type = match is_text(&found).then(charset).flatten() {

@@ -5,11 +5,13 @@
 //! anew.
 
 mod breaker;
+mod content_type;
 mod draft;
 mod fetch;
 mod fields;
 mod lines;
 mod objects;
+mod resumed;
 mod row;
 
 use std::collections::BTreeMap;
@@ -25,8 +27,9 @@ use crate::http::{Client, HostName, Pace};
 use crate::input;
 use crate::store::{Folder, block_on};
 use crate::ui::{Bar, format_count, format_thousands};
-use draft::{Draft, Resumed};
+use draft::Draft;
 use lines::Lines;
+use resumed::Resumed;
 use row::Notes;
 
 /// Resource types that have notes.

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::draft::Resumed;
 use super::lines::Lines;
+use super::resumed::Resumed;
 use super::row::{self, Notes};
 use crate::bulk::part::Gzip;
 use crate::error::{Context, Error, Exit, Result};

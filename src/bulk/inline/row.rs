@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
+use super::content_type::parse_media_type;
 use super::fetch::Fetcher;
 use super::fields::Fields;
 use super::{Selection, Summary};
@@ -125,7 +126,7 @@ impl Notes {
     }
 
     fn look(&self, attachment: &Fields) -> Note {
-        let kind = attachment.text("contentType").map(|text| media_type(&text));
+        let kind = attachment.text("contentType").map(|text| parse_media_type(&text));
         if kind.as_ref().is_some_and(|kind| !self.mimetypes.contains(kind)) {
             return Note::Other;
         }
@@ -170,16 +171,4 @@ fn attachments(line: &[u8]) -> Option<Vec<Fields>> {
     }
     let attachment = |item: &Fields| serde_json::from_str(item.raw("attachment")?.get()).ok();
     Some(items.iter().filter_map(attachment).collect())
-}
-
-/// `text/plain` of `Text/Plain; charset=utf-8`.
-pub(super) fn media_type(text: &str) -> String {
-    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// The `charset` of a content type.
-pub(super) fn charset(text: &str) -> Option<String> {
-    let mut parameters = text.split(';').skip(1).filter_map(|part| part.split_once('='));
-    let (_, value) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
-    Some(value.trim().trim_matches('"').to_ascii_lowercase()).filter(|value| !value.is_empty())
 }

@@ -1,0 +1,22 @@
+//! What an earlier run has done of a file.
+
+use super::Summary;
+use super::row::Notes;
+
+/// What a run that was killed has done of a file.
+#[derive(Debug, Default)]
+pub(super) struct Resumed {
+    pub summary: Summary,
+    /// The lines that it was done with.
+    pub lines: u64,
+    /// Whether some of them lack notes that it could not have.
+    pub lacking: bool,
+}
+
+impl Resumed {
+    /// Takes the next line as it was and as it is now.
+    pub(super) fn add(&mut self, notes: &Notes, original: &[u8], changed: &[u8]) {
+        self.lines += 1;
+        self.lacking |= notes.compare(original, changed, &mut self.summary);
+    }
+}
