@@ -10,7 +10,7 @@ use super::kickoff::{Begun, Ending, HOW_TO_END};
 use super::log::Log;
 use super::request::KickOff;
 use super::state::{Phase, Site, State};
-use super::{Narrowing, Options, Since, kickoff, shown};
+use super::{ExportOptions, Narrowing, Since, kickoff, shown};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::{Capabilities, Client, show_url};
 use crate::stop;
@@ -21,7 +21,7 @@ pub(super) const NO_ANSWER: &str = "an earlier run ended while it asked for an e
 
 /// The export that was interrupted, if it is the one that is asked for.
 pub(super) fn take_up(
-    options: &Options,
+    options: &ExportOptions,
     site: &Site,
     state: State,
     fingerprint: &str,
@@ -31,7 +31,7 @@ pub(super) fn take_up(
     Ok(state)
 }
 
-fn is_same(options: &Options, site: &Site, state: &State, fingerprint: &str) -> Result<()> {
+fn is_same(options: &ExportOptions, site: &Site, state: &State, fingerprint: &str) -> Result<()> {
     let same = match &options.resume {
         Some(url) => state.status_url == url.as_str(),
         None => state.fingerprint == fingerprint,
@@ -64,7 +64,7 @@ pub(super) fn not_empty(site: &Site) -> Error {
 /// show before there is an export on the server.
 pub(super) async fn begin(
     client: &Client,
-    options: &Options,
+    options: &ExportOptions,
     site: &Site,
     fingerprint: &str,
     deadline: Deadline,
@@ -126,7 +126,7 @@ pub(super) async fn begin(
 /// Asks the server for the export. `types` becomes what it is asked for.
 async fn ask(
     client: &Client,
-    options: &Options,
+    options: &ExportOptions,
     log: &Log,
     types: &mut Vec<String>,
 ) -> Result<Begun> {
@@ -151,7 +151,7 @@ async fn ask(
 ///
 /// # Errors
 /// Exit 26 if the folder has something else, or another run is at work in it.
-pub fn check_folder(options: &Options, folder: &Path) -> Result<()> {
+pub fn check_folder(options: &ExportOptions, folder: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }
@@ -199,7 +199,7 @@ fn warn_of_times(narrowing: &Narrowing) {
 }
 
 /// Of the request as the user has it: what is worked out may be another the next time.
-pub(super) fn fingerprint(options: &Options) -> String {
+pub(super) fn fingerprint(options: &ExportOptions) -> String {
     let mut asked = options.narrowing.clone();
     if let Some(Since::Auto) = options.since {
         asked.since = Some("auto".to_owned());

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::Options;
-use super::ending::next_run;
+use super::options::ExportOptions;
 use super::progress::span;
 use crate::error::{Error, Exit};
 
@@ -46,11 +45,11 @@ impl Deadline {
     }
 
     /// What to tell the user when it is over.
-    pub(super) fn error(&self, options: &Options) -> Error {
+    pub(super) fn error(&self, options: &ExportOptions) -> Error {
         let message = format!(
             "the export was not complete after {} (--export-timeout); {}",
             span(self.span.as_secs_f64()),
-            next_run(options)
+            options.resume_hint()
         );
         Error::new(Exit::BulkFailed, message)
     }

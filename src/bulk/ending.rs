@@ -11,7 +11,7 @@ use super::kickoff::HOW_TO_END;
 use super::manifest::Entry;
 use super::outcomes::Reported;
 use super::state::{Phase, Site, State};
-use super::{Options, shown};
+use super::{ExportOptions, shown};
 use crate::error::{Error, Exit, Result};
 use crate::http::{Client, Method};
 use crate::ui::format_count;
@@ -20,17 +20,6 @@ use crate::ui::format_count;
 const SHOWN: usize = 5;
 /// The longest wait for a server to take note that an export is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What the next run does with an export that this one could not complete.
-pub(super) fn next_run(options: &Options) -> &'static str {
-    match options.temporary {
-        true => {
-            "the export is given up; with --export-to DIR, the next run takes up such a one rather \
-             than beginning anew"
-        }
-        false => "the same command takes the export up again, with --cancel it ends",
-    }
-}
 
 /// Gives up the export in a folder that goes away: many servers run one at a time, and it would be
 /// in the way of the next. What it returns tells the server; the folder is not needed for that.
@@ -64,7 +53,7 @@ pub(super) fn totals(site: &Site) -> (u64, u64, u64) {
 }
 
 /// Some files could not be had.
-pub(super) fn not_all(options: &Options, entries: &[Entry], missing: &[Missing]) -> Error {
+pub(super) fn not_all(options: &ExportOptions, entries: &[Entry], missing: &[Missing]) -> Error {
     let mut lines: Vec<String> = missing
         .iter()
         .take(SHOWN)
@@ -78,7 +67,7 @@ pub(super) fn not_all(options: &Options, entries: &[Entry], missing: &[Missing])
         "{} of {} files could not be downloaded; {}:{}",
         missing.len(),
         entries.len(),
-        next_run(options),
+        options.resume_hint(),
         lines.concat()
     );
     Error::new(Exit::BulkFailed, message)
@@ -97,7 +86,7 @@ fn show_reports(client: &Client, site: &Site) -> Result<u64> {
 }
 
 /// What to do with an export that is not what it should be.
-fn advice(options: &Options, site: &Site) -> String {
+fn advice(options: &ExportOptions, site: &Site) -> String {
     match options.temporary {
         true => "Run it with --export-to DIR to keep and see what there is".to_owned(),
         false => format!(
@@ -112,7 +101,7 @@ fn advice(options: &Options, site: &Site) -> String {
 /// wrong. The server still has the export.
 pub(super) fn not_whole(
     client: &Client,
-    options: &Options,
+    options: &ExportOptions,
     site: &Site,
     wrong: &[(String, String)],
 ) -> Result<Error> {
@@ -136,7 +125,7 @@ pub(super) fn not_whole(
 }
 
 /// Shows what the server says went wrong. With errors, the data must not be used unseen.
-pub(super) fn verdict(client: &Client, options: &Options, site: &Site) -> Result<()> {
+pub(super) fn verdict(client: &Client, options: &ExportOptions, site: &Site) -> Result<()> {
     let failures = show_reports(client, site)?;
     if failures == 0 {
         return Ok(());

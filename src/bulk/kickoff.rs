@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::log::{Log, headers};
 use super::progress::span;
 use super::request::KickOff;
-use super::{Options, Target};
+use super::{ExportOptions, Target};
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{CONTENT_LOCATION, HeaderMap, HeaderName};
 use crate::http::{
@@ -45,7 +45,7 @@ pub(super) struct Begun {
 /// Sends the kick-off request. `log` is told only of failures.
 pub(super) async fn kick_off(
     client: &Client,
-    options: &Options,
+    options: &ExportOptions,
     kickoff: &KickOff,
     capabilities: Option<&Capabilities>,
     log: &Log,
@@ -87,7 +87,7 @@ pub(super) async fn kick_off(
 
 async fn send(
     client: &Client,
-    options: &Options,
+    options: &ExportOptions,
     kickoff: &KickOff,
 ) -> http::Result<(Url, HeaderMap)> {
     let method = if kickoff.body.is_some() { Method::POST } else { Method::GET };

@@ -16,6 +16,8 @@ pub mod inline;
 mod kickoff;
 mod log;
 mod manifest;
+mod note_selection;
+mod options;
 mod outcomes;
 mod part;
 mod poll;
@@ -38,18 +40,20 @@ use tracing::{debug, info, warn};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::http::{Client, Pace};
+use crate::http::Client;
 use crate::store::block_on;
 use crate::ui::{Bar, format_count, signals};
 pub use begin::check_folder;
 use begin::{begin, fingerprint, not_empty, take_up};
 use deadline::Deadline;
 use download::{Shared, download};
-use ending::{give_up, next_run, not_all, not_whole, totals, verdict};
+use ending::{give_up, not_all, not_whole, totals, verdict};
 use gate::Gate;
 use kickoff::Ending;
 use log::Log;
 use manifest::Entry;
+pub use note_selection::{NOTE_MIMETYPES, NOTE_RESOURCES, NoteSelection};
+pub use options::ExportOptions;
 use poll::Manifest;
 use progress::Tally;
 use request::KickOff;
@@ -57,45 +61,10 @@ pub use request::{Narrowing, Since, Target, instant, split_filters};
 pub use settings::{Settings, pace, parse_span};
 use state::{Phase, Site, State};
 
-/// How an export is to be done.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// What to export.
-    pub target: Target,
-    /// The types, filters and other parameters.
-    pub narrowing: Narrowing,
-    /// Whether the user has named the types, so that all of them are asked for.
-    pub named: bool,
-    /// As of when the data is, where the user says so: then the server need not.
-    pub time: Option<String>,
-    /// `_since`; with [`Since::Auto`], `narrowing.since` is what it came to.
-    pub since: Option<Since>,
-    /// Send the parameters as a body.
-    pub post: bool,
-    /// Ask the server to overlook what it doesn't know.
-    pub lenient: bool,
-    /// Take up the export with this status URL.
-    pub resume: Option<Url>,
-    /// Downloads at once.
-    pub max_connections: usize,
-    /// How long the run may take until all files are here.
-    pub timeout: Duration,
-    /// Store files as `.ndjson.gz`.
-    pub compress: bool,
-    /// Download notes after the export.
-    pub inline: Option<inline::Selection>,
-    /// The folder goes away at the end.
-    pub temporary: bool,
-    /// How quick time passes.
-    pub pace: Pace,
-    /// Draw progress bars.
-    pub bars: bool,
-}
-
 /// What the steps of one export share.
 struct Job<'a> {
     client: &'a Client,
-    options: &'a Options,
+    options: &'a ExportOptions,
     log: Log,
     started: DateTime<Utc>,
     /// Whether another program has begun it.
@@ -116,7 +85,7 @@ impl Job<'_> {
 /// The folder must be empty but for logs and the state of the same export (exit 26 otherwise).
 /// When it returns, all that the server has is there; [`finish`] makes it a plain folder. The
 /// result is the types that the server was asked for; empty if that is not known.
-pub fn export(client: &Client, options: &Options, folder: &Path) -> Result<Vec<String>> {
+pub fn export(client: &Client, options: &ExportOptions, folder: &Path) -> Result<Vec<String>> {
     let ahead = options.temporary.then(|| {
         let (client, folder) = (client.clone(), folder.to_owned());
         signals::before_the_end(move || Some(Box::pin(give_up(&client, &folder)?)))
@@ -184,7 +153,7 @@ pub fn last_time(folder: &Path, target: &Target) -> Option<String> {
     log::last_time(folder, &target.export_url())
 }
 
-async fn run(client: &Client, options: &Options, folder: &Path) -> Result<Vec<String>> {
+async fn run(client: &Client, options: &ExportOptions, folder: &Path) -> Result<Vec<String>> {
     let deadline = Deadline::after(options.timeout);
     let site = Arc::new(Site::open(folder)?);
     let fingerprint = fingerprint(options);
@@ -245,7 +214,7 @@ async fn run(client: &Client, options: &Options, folder: &Path) -> Result<Vec<St
 /// What the steps of one run share.
 struct Run<'a> {
     client: &'a Client,
-    options: &'a Options,
+    options: &'a ExportOptions,
     site: &'a Arc<Site>,
     fingerprint: &'a str,
     deadline: Deadline,
@@ -363,7 +332,7 @@ impl Run<'_> {
             Ending::Unknown(what, _) => {
                 let message = format!(
                     "{error}. The server could not be told to end the export {shown}: {what}; {}",
-                    next_run(self.options)
+                    self.options.resume_hint()
                 );
                 return Err(Error::new(error.exit(), message));
             }
@@ -378,19 +347,19 @@ fn read_types(request: &str) -> Vec<String> {
     let Ok(url) = Url::parse(request) else { return Vec::new() };
     let lists = url.query_pairs().filter(|(name, _)| name == "_type");
     let names = lists.flat_map(|(_, list)| {
-        list.split(',').map(|name| settings::canonical(name.trim())).collect::<Vec<_>>()
+        list.split(',').map(|name| settings::canonical_type(name.trim())).collect::<Vec<_>>()
     });
     names.filter(|name| !name.is_empty()).collect()
 }
 
 /// The same for exports of the same thing, whatever `_since` they have. It tells nothing about it.
-pub fn identity(options: &Options) -> String {
+pub fn identity(options: &ExportOptions) -> String {
     let narrowing = Narrowing { since: None, ..options.narrowing.clone() };
     KickOff::new(&options.target, &narrowing, options.post).fingerprint
 }
 
 /// The resource types that an access token must be good for.
-pub fn scope_types(options: &Options) -> Vec<String> {
+pub fn scope_types(options: &ExportOptions) -> Vec<String> {
     let mut types = options.narrowing.types.clone();
     if options.inline.is_some() {
         types.push("Binary".to_owned());
@@ -399,7 +368,7 @@ pub fn scope_types(options: &Options) -> Vec<String> {
 }
 
 /// What a server repeats of the request is not for messages and logs.
-fn hide_what_is_asked(client: &Client, options: &Options) {
+fn hide_what_is_asked(client: &Client, options: &ExportOptions) {
     let kickoff = KickOff::new(&options.target, &options.narrowing, options.post);
     kickoff.hidden.iter().for_each(|value| client.redactor().hide(value));
 }

@@ -10,7 +10,6 @@ use url::Url;
 
 use super::Job;
 use super::deadline::Passed;
-use super::ending::next_run;
 use super::log::headers;
 use super::manifest::{Entry, Kind, Page, entries};
 use super::progress::span;
@@ -296,7 +295,7 @@ fn failed(error: http::Error) -> Error {
 }
 
 fn no_more(job: &Job<'_>, error: http::Error) -> Error {
-    let text = format!("{error}, five times in a row; {}", next_run(job.options));
+    let text = format!("{error}, five times in a row; {}", job.options.resume_hint());
     let exit = error.into_error(Exit::BulkFailed).exit();
     Error::new(exit, text)
 }

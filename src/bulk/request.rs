@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use super::settings::is_named;
 use crate::error::{Error, Exit, Result};
 use crate::input::parse_time;
 
@@ -247,12 +246,17 @@ fn parameters(target: &Target, narrowing: &Narrowing) -> Vec<Parameter> {
     for (name, value) in target.query.iter().chain(&narrowing.params) {
         match name.as_str() {
             // Among the types already.
-            _ if is_named(name, "_type") => {}
+            _ if is_param(name, "_type") => {}
             "_typeFilter" => split_filters(value).into_iter().for_each(|value| add(name, value)),
             _ => value.split(',').for_each(|value| add(name, value.trim().to_owned())),
         }
     }
     all
+}
+
+/// Whether a parameter is the one of this name. Some servers take names in any case.
+pub(super) fn is_param(found: &str, name: &str) -> bool {
+    found.trim().eq_ignore_ascii_case(name)
 }
 
 /// A query component; commas stay, as they separate.

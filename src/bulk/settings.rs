@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::inline::Selection;
-use super::{Narrowing, Options, Since, Target};
+use super::note_selection::NoteSelection;
+use super::request::is_param;
+use super::{ExportOptions, Narrowing, Since, Target};
 use crate::error::{Error, Exit, Result};
 use crate::fhir::resource_type_ignoring_case;
 use crate::http::Pace;
@@ -38,7 +39,7 @@ pub struct Settings {
     /// `--cancel`
     pub cancel: bool,
     /// `--inline`, with what `--inline-resource` and `--inline-mimetype` say.
-    pub inline: Option<Selection>,
+    pub inline: Option<NoteSelection>,
     /// `--max-connections`
     pub max_connections: usize,
     /// `--export-timeout`
@@ -90,7 +91,7 @@ impl Settings {
     }
 
     /// Of an export of `target`. `types` are those to take unless the user names some.
-    pub fn options(&self, target: &Target, types: &[&str], bars: bool) -> Result<Options> {
+    pub fn options(&self, target: &Target, types: &[&str], bars: bool) -> Result<ExportOptions> {
         self.refuse_other_forms(target)?;
         let named = self.named_types(target);
         let (named, types) = match named.is_empty() {
@@ -101,7 +102,7 @@ impl Settings {
             Some(Since::Time(time)) => Some(time.clone()),
             _ => None,
         };
-        Ok(Options {
+        Ok(ExportOptions {
             target: target.clone(),
             narrowing: Narrowing {
                 types,
@@ -129,11 +130,11 @@ impl Settings {
     /// The types that the user names, whichever way: `--type`, `--param _type=`, or `_type` in the
     /// URL's query.
     fn named_types(&self, target: &Target) -> Vec<String> {
-        let lists = self.kick_off_params(target).filter(|(name, _)| is_named(name, "_type"));
+        let lists = self.kick_off_params(target).filter(|(name, _)| is_param(name, "_type"));
         let lists = lists.flat_map(|(_, list)| list.split(','));
         let mut names: Vec<String> = Vec::new();
         for name in self.types.iter().map(String::as_str).chain(lists).map(str::trim) {
-            let name = canonical(name);
+            let name = canonical_type(name);
             if !name.is_empty() && !names.contains(&name) {
                 names.push(name);
             }
@@ -154,9 +155,9 @@ impl Settings {
     fn refuse_other_forms(&self, target: &Target) -> Result<()> {
         for (name, value) in self.kick_off_params(target).filter(|(_, value)| !value.is_empty()) {
             let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            let reason = if is_named(name, "organizeOutputBy") {
+            let reason = if is_param(name, "organizeOutputBy") {
                 "files must hold one resource type each"
-            } else if is_named(name, "_outputFormat") && !NDJSON.contains(&kind.as_str()) {
+            } else if is_param(name, "_outputFormat") && !NDJSON.contains(&kind.as_str()) {
                 "files must be NDJSON"
             } else {
                 continue;
@@ -180,13 +181,8 @@ impl Settings {
     }
 }
 
-/// Whether a parameter is the one of this name. Some servers take names in any case.
-pub(super) fn is_named(found: &str, name: &str) -> bool {
-    found.trim().eq_ignore_ascii_case(name)
-}
-
 /// The name of a resource type as FHIR spells it, if that is known.
-pub(super) fn canonical(name: &str) -> String {
+pub(super) fn canonical_type(name: &str) -> String {
     resource_type_ignoring_case(name).unwrap_or(name).to_owned()
 }
 
@@ -215,7 +211,7 @@ pub fn parse_span(text: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn options(settings: &Settings, url: &str) -> Result<Options> {
+    fn options(settings: &Settings, url: &str) -> Result<ExportOptions> {
         settings.options(&Target::parse(url)?, &["Patient", "Device"], false)
     }
 

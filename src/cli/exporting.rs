@@ -5,8 +5,7 @@ use figment::value::{Dict, Value};
 
 use super::credentials::read_hosts;
 use super::layers::Layers;
-use crate::bulk::inline::Selection;
-use crate::bulk::{Settings, Since, instant, parse_span, split_filters};
+use crate::bulk::{NoteSelection, Settings, Since, instant, parse_span, split_filters};
 use crate::error::Result;
 
 /// Options that say what to export from a FHIR server, and how.
@@ -83,11 +82,11 @@ impl NotesArgs {
         add_texts(flags, [("max-connections", &self.max_connections)]);
     }
 
-    pub(super) fn read_selection(layers: &mut Layers) -> Result<Selection> {
+    pub(super) fn read_selection(layers: &mut Layers) -> Result<NoteSelection> {
         let hosts = read_hosts(layers, "note-host");
         let selection =
-            Selection::new(layers.list("inline-resource"), layers.list("inline-mimetype"))?;
-        Ok(Selection { hosts, ..selection })
+            NoteSelection::new(layers.list("inline-resource"), layers.list("inline-mimetype"))?;
+        Ok(NoteSelection { hosts, ..selection })
     }
 
     pub(super) fn max_connections(layers: &mut Layers) -> usize {

@@ -33,7 +33,7 @@ use chrono::{DateTime, Utc};
 use crossbeam_channel::bounded;
 use tracing::{debug, info, warn};
 
-use crate::bulk::inline;
+use crate::bulk::NOTE_RESOURCES;
 use crate::claim::{self, REJECTED};
 use crate::deid::{AnonId, Anonymizer, Codebook, Mapping, PhiFolder, Scrubber};
 use crate::error::Result;
@@ -378,7 +378,7 @@ fn fitting_threads(wanted: usize) -> usize {
 
 /// Who names a server beside a folder may expect its notes, as they come with an export.
 fn tell_of_notes(config: &EtlConfig, inputs: &Inputs) {
-    let has_notes = |kind: &str| inline::RESOURCES.contains(&kind);
+    let has_notes = |kind: &str| NOTE_RESOURCES.contains(&kind);
     let Some(url) = config.fhir_url.as_deref().filter(|_| !exported::is_server(&config.input))
     else {
         return;

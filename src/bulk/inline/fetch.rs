@@ -10,9 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use url::Url;
 
+use super::Missing;
 use super::breaker::Breaker;
 use super::content_type::{parse_charset, parse_media_type};
-use super::{Missing, Selection};
+use crate::bulk::note_selection::NoteSelection;
 use crate::error;
 use crate::http::header::CONTENT_TYPE;
 use crate::http::{self, Client, Method, Pace, retry_after};
@@ -51,7 +52,11 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    pub(super) fn new(client: &Client, selection: &Selection, pace: Pace) -> error::Result<Self> {
+    pub(super) fn new(
+        client: &Client,
+        selection: &NoteSelection,
+        pace: Pace,
+    ) -> error::Result<Self> {
         Ok(Self {
             // Anybody may have written what a row points at.
             client: client.limited_to(selection.hosts.clone())?,

@@ -21,9 +21,10 @@ use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use tracing::{debug, info, warn};
 
-use super::{Options, state};
+use super::note_selection::NoteSelection;
+use super::{ExportOptions, state};
 use crate::error::{Context, Error, Exit, Result};
-use crate::http::{Client, HostName, Pace};
+use crate::http::{Client, Pace};
 use crate::input;
 use crate::store::{Folder, block_on};
 use crate::ui::{Bar, format_count, format_thousands};
@@ -31,49 +32,6 @@ use draft::Draft;
 use lines::Lines;
 use resumed::Resumed;
 use row::Notes;
-
-/// Resource types that have notes.
-pub const RESOURCES: [&str; 2] = ["DiagnosticReport", "DocumentReference"];
-/// Kinds of notes that are downloaded unless others are asked for.
-pub const MIMETYPES: [&str; 3] = ["text/plain", "text/html", "application/xhtml+xml"];
-
-/// Which notes to download.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection {
-    /// Of [`RESOURCES`].
-    pub resources: Vec<String>,
-    /// Media types without parameters, in lower case.
-    pub mimetypes: Vec<String>,
-    /// Hosts beside the server that notes are downloaded from.
-    pub hosts: Vec<HostName>,
-}
-
-impl Selection {
-    /// Checks what the user has asked for; empty lists mean everything usual.
-    pub fn new(resources: Vec<String>, mimetypes: Vec<String>) -> Result<Self> {
-        let known = |name: &String| {
-            RESOURCES.iter().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
-                let message = format!(
-                    "--inline-resource: '{name}' has no notes; there are {}",
-                    RESOURCES.join(" and ")
-                );
-                Error::new(Exit::ArgsInvalid, message)
-            })
-        };
-        let resources: Vec<_> =
-            resources.iter().map(|name| Ok((*known(name)?).to_owned())).collect::<Result<_>>()?;
-        let or = |list: Vec<String>, usual: &[&str]| match list.is_empty() {
-            true => usual.iter().map(|name| (*name).to_owned()).collect(),
-            false => list,
-        };
-        let mimetypes = mimetypes.iter().map(|kind| kind.to_ascii_lowercase()).collect();
-        Ok(Self {
-            resources: or(resources, &RESOURCES),
-            mimetypes: or(mimetypes, &MIMETYPES),
-            hosts: Vec::new(),
-        })
-    }
-}
 
 /// What became of the notes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -185,7 +143,7 @@ impl Summary {
 pub fn inline(
     client: &Client,
     folder: &Folder,
-    selection: &Selection,
+    selection: &NoteSelection,
     max_connections: usize,
     pace: Pace,
     bars: bool,
@@ -201,8 +159,8 @@ pub fn inline(
 pub(super) async fn in_folder(
     client: &Client,
     folder: &Path,
-    selection: &Selection,
-    options: &Options,
+    selection: &NoteSelection,
+    options: &ExportOptions,
 ) -> Result<Summary> {
     let folder = Folder::open(&folder.display().to_string())?;
     let job = Job {

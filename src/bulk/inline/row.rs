@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
+use super::Summary;
 use super::content_type::parse_media_type;
 use super::fetch::Fetcher;
 use super::fields::Fields;
-use super::{Selection, Summary};
+use crate::bulk::note_selection::NoteSelection;
 use crate::error::Result;
 use crate::fhir::trim;
 use crate::http::{Client, Pace};
@@ -29,7 +30,7 @@ enum Note {
 }
 
 impl Notes {
-    pub(super) fn new(client: &Client, selection: &Selection, pace: Pace) -> Result<Self> {
+    pub(super) fn new(client: &Client, selection: &NoteSelection, pace: Pace) -> Result<Self> {
         let fetcher = Fetcher::new(client, selection, pace)?;
         Ok(Self { fetcher, mimetypes: selection.mimetypes.clone() })
     }

@@ -6,7 +6,8 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
-use cumulus_etl::bulk::inline::{Selection, inline as inline_folder};
+use cumulus_etl::bulk::NoteSelection;
+use cumulus_etl::bulk::inline::inline as inline_folder;
 use cumulus_etl::http::{Auth, Client, Options, Pace};
 use cumulus_etl::store::Folder;
 use rustix::fs::{FlockOperation, flock};
@@ -165,7 +166,7 @@ fn notes_come_into_any_store_and_the_files_are_the_same_to_the_byte() {
     let server = server();
     let base = server.base().parse().unwrap();
     let client = Client::new(&base, Auth::none(), &Options::default()).unwrap();
-    let selection = Selection::new(Vec::new(), Vec::new()).unwrap();
+    let selection = NoteSelection::new(Vec::new(), Vec::new()).unwrap();
     let site = Site::new();
     let mut found = Vec::new();
     for location in [site.arg("in"), "memory://notes/of a week/".to_owned()] {
@@ -265,7 +266,7 @@ fn a_draft_of_other_rows_is_not_used() {
     let other = r#"{"contentType":"text/plain","url":"Binary/plain","data":"b3RoZXI="}"#;
     let base = server.base().parse().unwrap();
     let client = Client::new(&base, Auth::none(), &Options::default()).unwrap();
-    let selection = Selection::new(Vec::new(), Vec::new()).unwrap();
+    let selection = NoteSelection::new(Vec::new(), Vec::new()).unwrap();
     let site = Site::new();
     for location in [site.arg("in"), "memory://drafts/".to_owned()] {
         let folder = Folder::open(&location).unwrap();
@@ -433,7 +434,7 @@ fn what_a_killed_run_could_not_have_is_asked_for_again() {
     let server = server();
     let base = server.base().parse().unwrap();
     let client = Client::new(&base, Auth::none(), &Options::default()).unwrap();
-    let selection = Selection::new(Vec::new(), Vec::new()).unwrap();
+    let selection = NoteSelection::new(Vec::new(), Vec::new()).unwrap();
     let site = Site::new();
     let url = |name: &str| format!(r#"{{"contentType":"text/plain","url":"Binary/{name}"}}"#);
     let note = r#"{"contentType":"text/plain; charset=iso-8859-1","url":"Binary/plain","data":"aGVsbG8="}"#;
