@@ -13,17 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::commit::{Arrived, commit_all, part_of, source_of};
-use super::deadline::Deadline;
-use super::gate::Gate;
-use super::log::Log;
+use super::context::DownloadContext;
 use super::manifest::{Entry, Kind, name_outcomes};
 use super::part::{Part, open_text};
-use super::progress::Tally;
 use super::rows::Rows;
 use super::state::{Done, Site};
 use super::transfer::{Failure, transfer};
 use crate::error::{Context, Error, Result};
-use crate::http::{Client, Pace};
+use crate::http::Client;
 use crate::memory::cores;
 use crate::threads::{Pool, Thread};
 
@@ -31,25 +28,6 @@ use crate::threads::{Pool, Thread};
 const WAITING: usize = 8192;
 
 const DOWNLOADS: Thread = Thread::named("download");
-
-/// What all downloads share.
-pub(super) struct Shared {
-    pub client: Client,
-    pub site: Arc<Site>,
-    pub log: Log,
-    pub pace: Pace,
-    pub deadline: Deadline,
-    pub gate: Gate,
-    pub tally: Arc<Tally>,
-    pub compress: bool,
-}
-
-impl Shared {
-    /// A file's name on the disk.
-    pub(super) fn stored(&self, name: &str) -> String {
-        if self.compress { format!("{name}.gz") } else { name.to_owned() }
-    }
-}
 
 /// A file that the server did not give.
 pub(super) struct Missing {
@@ -60,7 +38,10 @@ pub(super) struct Missing {
 }
 
 /// Downloads what is not there yet; the files that could not be had.
-pub(super) async fn download(shared: Arc<Shared>, entries: Arc<[Entry]>) -> Result<Vec<Missing>> {
+pub(super) async fn download(
+    shared: Arc<DownloadContext>,
+    entries: Arc<[Entry]>,
+) -> Result<Vec<Missing>> {
     let todo = begin(&shared, &entries)?;
     let (sender, arrivals) = mpsc::channel(WAITING);
     let committer = {
@@ -142,7 +123,7 @@ impl Queue {
 /// files, handing them from one to the other costs more than the work itself.
 fn on_this_thread(
     runtime: Runtime,
-    shared: Arc<Shared>,
+    shared: Arc<DownloadContext>,
     queue: &Arc<Queue>,
     sender: &mpsc::Sender<Arrived>,
     workers: usize,
@@ -172,7 +153,7 @@ fn on_this_thread(
 }
 
 async fn work(
-    shared: &Shared,
+    shared: &DownloadContext,
     client: &Client,
     queue: &Queue,
     sender: &mpsc::Sender<Arrived>,
@@ -214,7 +195,7 @@ async fn joined<T: Send + 'static>(
 }
 
 /// Makes the folders, and counts what a former run has brought. The entries that are missing.
-fn begin(shared: &Shared, entries: &[Entry]) -> Result<Vec<usize>> {
+fn begin(shared: &DownloadContext, entries: &[Entry]) -> Result<Vec<usize>> {
     let folder = shared.site.path();
     for kind in [Kind::Deleted, Kind::Error] {
         // OperationOutcomes may turn up anywhere.
@@ -230,7 +211,7 @@ fn begin(shared: &Shared, entries: &[Entry]) -> Result<Vec<usize>> {
     let known = shared.site.done();
     let mut todo = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        let stored = shared.stored(&entry.name);
+        let stored = shared.stored_name(&entry.name);
         if !folder.join(&stored).exists() {
             todo.push(index);
             continue;
@@ -251,8 +232,8 @@ fn begin(shared: &Shared, entries: &[Entry]) -> Result<Vec<usize>> {
     Ok(todo)
 }
 
-fn recount(shared: &Shared, entry: &Entry) -> Result<Done> {
-    let path = shared.site.path().join(shared.stored(&entry.name));
+fn recount(shared: &DownloadContext, entry: &Entry) -> Result<Done> {
+    let path = shared.site.path().join(shared.stored_name(&entry.name));
     let shown = || format!("cannot read '{}'", path.display());
     let mut text = open_text(&path).with_context(shown)?;
     let mut rows = Rows::new(&entry.resource_type);
@@ -277,12 +258,16 @@ fn recount(shared: &Shared, entry: &Entry) -> Result<Done> {
 
 /// Writes the reports that stood in the manifest itself to a file beside the others. It is durable
 /// on return.
-pub(super) fn keep_outcomes(shared: &Shared, entries: &[Entry], outcomes: &[Value]) -> Result<()> {
+pub(super) fn keep_outcomes(
+    shared: &DownloadContext,
+    entries: &[Entry],
+    outcomes: &[Value],
+) -> Result<()> {
     if outcomes.is_empty() {
         return Ok(());
     }
     let folder = shared.site.path();
-    let name = shared.stored(&name_outcomes(entries));
+    let name = shared.stored_name(&name_outcomes(entries));
     let (from, to) = (part_of(folder, &name), folder.join(&name));
     let write = || {
         let _ = fs::remove_file(&from);

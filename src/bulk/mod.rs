@@ -6,6 +6,7 @@
 
 mod begin;
 mod commit;
+mod context;
 mod deadline;
 mod download;
 mod downloading;
@@ -45,8 +46,9 @@ use crate::store::block_on;
 use crate::ui::{Bar, format_count, signals};
 pub use begin::check_folder;
 use begin::{begin, fingerprint, not_empty, take_up};
+use context::DownloadContext;
 use deadline::Deadline;
-use download::{Shared, download};
+use download::download;
 use ending::{give_up, not_all, not_whole, totals, verdict};
 use gate::Gate;
 use kickoff::Ending;
@@ -244,7 +246,7 @@ impl Run<'_> {
         info!("The server has made {}", format_count(entries.len() as u64, "file"));
 
         let shared = || {
-            Arc::new(Shared {
+            Arc::new(DownloadContext {
                 client: client.clone(),
                 site: site.clone(),
                 log: job.log.clone(),

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::commit::{Arrived, clean_of, part_of};
-use super::download::Shared;
+use super::context::DownloadContext;
 use super::downloading::Downloading;
 use super::incoming::{Flow, Trouble, find_validator, is_other_version};
-use super::log::headers;
 use super::manifest::{Entry, Kind};
 use super::part::{Part, open_text, write_lines};
 use super::rows::{Row, look};
@@ -61,11 +60,11 @@ enum Ended {
 
 /// Downloads one file to its `.part`. `client`: the one of this thread.
 pub(super) async fn transfer(
-    shared: &Shared,
+    shared: &DownloadContext,
     client: &Client,
     entry: &Entry,
 ) -> Result<Arrived, Failure> {
-    let stored = shared.stored(&entry.name);
+    let stored = shared.stored_name(&entry.name);
     let path = part_of(shared.site.path(), &stored);
     let written = || format!("cannot write '{}'", path.display());
     let url = shared.client.redactor().show_url(&entry.url);
@@ -98,7 +97,7 @@ pub(super) async fn transfer(
                             .with_context(written)?);
                     }
                     Problem::Rows(problem) if looks >= LOOKS => {
-                        shared.failed(&url, &problem, None);
+                        shared.log_failure(&url, &problem, None);
                         return Ok(arrived(shared, entry, &file, stored, url, Some(problem))
                             .with_context(written)?);
                     }
@@ -106,7 +105,7 @@ pub(super) async fn transfer(
                         let text = shared.client.redactor().clean(&text);
                         let message =
                             format!("in place of the file came an OperationOutcome: {text}");
-                        shared.failed(&url, &message, None);
+                        shared.log_failure(&url, &message, None);
                         file.remove();
                         return Err(Failure::Server(message, None));
                     }
@@ -114,13 +113,13 @@ pub(super) async fn transfer(
                         tracing::debug!("{}: {problem}; trying again", entry.name);
                         file.restart().with_context(written)?;
                         shared.tally.retry();
-                        shared.sleep(looks).await;
+                        wait_to_retry(shared, looks).await;
                         continue;
                     }
                 }
             }
             Ended::Refused(error) => {
-                shared.failed(&url, &error.to_string(), Some(&error));
+                shared.log_failure(&url, &error.to_string(), Some(&error));
                 return Err(Failure::Server(error.to_string(), error.status()));
             }
             Ended::Broken(error) => error,
@@ -132,7 +131,7 @@ pub(super) async fn transfer(
             _ => failures += 1,
         }
         furthest = furthest.max(file.part.bytes);
-        shared.failed(&url, &error.to_string(), Some(&error));
+        shared.log_failure(&url, &error.to_string(), Some(&error));
         if failures > WAITS.len() || told > TOLD_TO_WAIT {
             return Err(Failure::Server(error.to_string(), error.status()));
         }
@@ -145,14 +144,14 @@ pub(super) async fn transfer(
         }
         match asked {
             Some(wait) => tokio::time::sleep(shared.pace.of(wait)).await,
-            None => shared.sleep(failures).await,
+            None => wait_to_retry(shared, failures).await,
         }
     }
 }
 
 /// Asks for the file, or for what is missing of it. An error is one of writing.
 async fn attempt(
-    shared: &Shared,
+    shared: &DownloadContext,
     client: &Client,
     entry: &Entry,
     file: &mut Downloading,
@@ -231,7 +230,7 @@ enum Received {
 
 /// Takes the body of an answer. `version`: of the rest that was asked for.
 async fn receive(
-    shared: &Shared,
+    shared: &DownloadContext,
     mut response: http::Response,
     version: Option<&str>,
     file: &mut Downloading,
@@ -380,7 +379,7 @@ fn count_deletes(part: &Part) -> io::Result<u64> {
 
 /// What the committer needs; OperationOutcomes among the data go to a file of their own.
 fn arrived(
-    shared: &Shared,
+    shared: &DownloadContext,
     entry: &Entry,
     file: &Downloading,
     stored: String,
@@ -405,27 +404,10 @@ fn arrived(
     Ok(Arrived { done, stored, outcomes, url, noted: file.noted })
 }
 
-impl Shared {
-    /// Waits before the next attempt, after so many failures.
-    async fn sleep(&self, failures: usize) {
-        let seconds = WAITS[failures.clamp(1, WAITS.len()) - 1];
-        tokio::time::sleep(self.pace.of(Duration::from_secs(seconds))).await;
-    }
-
-    /// Puts a failed attempt into the log.
-    fn failed(&self, url: &str, message: &str, error: Option<&http::Error>) {
-        let answer = error.and_then(http::Error::answer);
-        self.log.event(
-            "download_error",
-            json!({
-                "fileUrl": url,
-                "body": answer.map(|answer| answer.body.as_str()),
-                "code": answer.map(|answer| answer.status.as_u16()),
-                "message": message,
-                "responseHeaders": answer.map(|answer| headers(&self.client, &answer.headers)),
-            }),
-        );
-    }
+/// Waits before the next attempt, after so many failures.
+async fn wait_to_retry(shared: &DownloadContext, failures: usize) {
+    let seconds = WAITS[failures.clamp(1, WAITS.len()) - 1];
+    tokio::time::sleep(shared.pace.of(Duration::from_secs(seconds))).await;
 }
 
 #[cfg(test)]
