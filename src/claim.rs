@@ -2,7 +2,7 @@
 //!
 //! OUTPUT and PHI each have a marker, a file that says which of the two it is. A folder that was made
 //! before there were markers is known by what is in it. Every command that writes to a folder asks
-//! here first; [`refuse`] changes nothing.
+//! here first; [`refuse_claimed`] changes nothing.
 
 use chrono::{SecondsFormat, Utc};
 
@@ -42,7 +42,7 @@ pub enum Role {
 ///
 /// # Errors
 /// Exit 22, and a folder that cannot be listed.
-pub fn refuse(folder: &Folder, what: &str, roles: &[Role]) -> Result<()> {
+pub fn refuse_claimed(folder: &Folder, what: &str, roles: &[Role]) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }
@@ -71,12 +71,12 @@ pub fn refuse(folder: &Folder, what: &str, roles: &[Role]) -> Result<()> {
 }
 
 /// Refuses a folder somewhere inside one that is in use as this: what is for OUTPUT's readers is read at
-/// any depth of it, and what is in PHI is not there to be shared. `what`: as for [`refuse`].
+/// any depth of it, and what is in PHI is not there to be shared. `what`: as for [`refuse_claimed`].
 ///
 /// # Errors
 /// Exit 22.
 pub fn refuse_inside(folder: &Folder, what: &str, role: Role) -> Result<()> {
-    refuse_below(folder.above(), folder, what, role)
+    refuse_below(folder.folders_above(), folder, what, role)
 }
 
 /// Refuses `folder` if one of these is in use as this.
@@ -114,7 +114,7 @@ pub fn refuse_work_folder(wanted: Option<&str>) -> Result<()> {
         // That it must be local is for who makes it to say.
         return Ok(());
     }
-    let mut places = work.above();
+    let mut places = work.folders_above();
     places.insert(0, work.clone());
     refuse_below(places, &work, "--work-dir", Role::Output)
 }
@@ -176,7 +176,7 @@ pub fn mark_phi(phi: &Folder) -> Result<()> {
     if phi.read(PHI_MARKER)?.is_none() {
         phi.write_new(PHI_MARKER, format!("{ABOUT_PHI}\n"))?;
     }
-    refuse(phi, "PHI", &[Role::Output])
+    refuse_claimed(phi, "PHI", &[Role::Output])
 }
 
 /// Marks an OUTPUT folder, made if need be, and holds it for a run that writes these formats. Waits
@@ -189,8 +189,8 @@ pub fn hold_output(output: &Folder, formats: &[OutputFormat]) -> Result<Hold> {
     let is_shared = formats.iter().all(|format| *format == OutputFormat::Deltalake);
     let sharing = if is_shared { Sharing::Shared } else { Sharing::Alone };
     output.create()?;
-    let hold = output.hold(OUTPUT_MARKER, ABOUT_OUTPUT, sharing, &this_run(formats))?;
-    refuse(output, "OUTPUT", &[Role::Phi])?;
+    let hold = output.hold_folder(OUTPUT_MARKER, ABOUT_OUTPUT, sharing, &this_run(formats))?;
+    refuse_claimed(output, "OUTPUT", &[Role::Phi])?;
     Ok(hold)
 }
 
@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn roles(files: &[&str]) -> (bool, bool) {
-        let is = |role| refuse(&folder(files), "X", &[role]).is_err();
+        let is = |role| refuse_claimed(&folder(files), "X", &[role]).is_err();
         (is(Role::Output), is(Role::Phi))
     }
 
@@ -282,7 +282,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_was_found_and_what_to_do() {
-        let error = refuse(&folder(&["codebook.json"]), "OUTPUT", &[Role::Phi]).unwrap_err();
+        let error =
+            refuse_claimed(&folder(&["codebook.json"]), "OUTPUT", &[Role::Phi]).unwrap_err();
         assert_eq!(error.exit(), Exit::ArgsConflict);
         for part in ["OUTPUT 'memory:///", "a PHI folder", "'codebook.json'", "INPUT OUTPUT PHI"] {
             assert!(error.to_string().contains(part), "{part}: {error}");

@@ -27,6 +27,6 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     secrecy::forbid_core_dumps()?;
     let command = Cli::from_process();
-    store::start()?;
+    store::start_runtime()?;
     command.run()
 }

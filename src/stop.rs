@@ -25,7 +25,7 @@ thread_local! {
 pub const MESSAGE: &str = "stopped by a signal; the next run completes the work";
 
 /// From now on writers stop. `exit`: how the process ends.
-pub fn ask(exit: Exit) {
+pub fn ask_to_stop(exit: Exit) {
     ASKED.store(exit as u8, Ordering::SeqCst);
 }
 
@@ -35,7 +35,7 @@ pub fn is_asked() -> bool {
 }
 
 /// An error, if the process is to end; not within a [`last_step`].
-pub fn check() -> Result<()> {
+pub fn check_stop() -> Result<()> {
     if LAST_STEP.get() {
         return Ok(());
     }
@@ -52,11 +52,11 @@ pub struct Writer(());
 
 impl Writer {
     /// One more; an error, if the process is to end.
-    pub fn begin() -> Result<Self> {
+    pub fn begin_writer() -> Result<Self> {
         WRITERS.fetch_add(1, Ordering::SeqCst);
         let writer = Self(());
         // Now it is waited for, or it sees that it must not begin.
-        check().map(|()| writer)
+        check_stop().map(|()| writer)
     }
 }
 
@@ -69,7 +69,7 @@ impl Drop for Writer {
 /// Does, on this thread, a short step that must be done whole once it is begun: the process waits
 /// for it. An error, with nothing done, if the process is to end already.
 pub fn last_step<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
-    let _writer = Writer::begin()?;
+    let _writer = Writer::begin_writer()?;
     LAST_STEP.set(true);
     let result = step();
     LAST_STEP.set(false);

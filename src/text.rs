@@ -66,7 +66,7 @@ pub fn escape_message(text: &str) -> Cow<'_, str> {
 }
 
 /// The first `most` characters of the text, with `…` where some were cut off.
-pub fn shorten(text: &str, most: usize) -> Cow<'_, str> {
+pub fn shorten_text(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut_between_characters() {
-        assert_eq!(shorten("ééé", 3), "ééé");
-        assert_eq!(shorten("éééé", 3), "ééé…");
+        assert_eq!(shorten_text("ééé", 3), "ééé");
+        assert_eq!(shorten_text("éééé", 3), "ééé…");
     }
 
     #[test]

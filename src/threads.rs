@@ -55,11 +55,11 @@ impl Thread {
     ///
     /// # Errors
     /// The system starts no further thread (exit 70). `work` is dropped then, with all it holds.
-    pub fn start<T: Send + 'static>(
+    pub fn start_thread<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>> {
-        self.builder().spawn(work).map_err(|error| refused(&error))
+        self.builder().spawn(work).map_err(|error| explain_refused(&error))
     }
 
     /// Starts it within a scope.
@@ -72,12 +72,12 @@ impl Thread {
         scope: &'scope Scope<'scope, '_>,
         work: impl FnOnce() -> T + Send + 'scope,
     ) -> Result<ScopedJoinHandle<'scope, T>> {
-        self.builder().spawn_scoped(scope, work).map_err(|error| refused(&error))
+        self.builder().spawn_scoped(scope, work).map_err(|error| explain_refused(&error))
     }
 }
 
 /// What a thread gives; its panic, if it has one.
-pub fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+pub fn join_scoped<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
 }
 
@@ -87,20 +87,20 @@ thread_local! {
 
 /// Does something in which a library may panic; `None` after that. The caller tells of it: nothing else
 /// does.
-pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     let around = CATCHING.replace(true);
     let done = panic::catch_unwind(AssertUnwindSafe(work)).ok();
     CATCHING.set(around);
     done
 }
 
-/// Whether a panic on this thread would be caught by [`catch`], or by who waits for the thread's task in
+/// Whether a panic on this thread would be caught by [`catch_panic`], or by who waits for the thread's task in
 /// there.
 pub fn is_catching() -> bool {
     CATCHING.get()
 }
 
-fn refused(error: &io::Error) -> Error {
+fn explain_refused(error: &io::Error) -> Error {
     Error::new(
         Exit::Failed,
         format!(
@@ -138,7 +138,7 @@ impl Pool {
         Self { reserve: threads, ..self }
     }
 
-    /// The same runtime for tasks that are waited for within [`catch`].
+    /// The same runtime for tasks that are waited for within [`catch_panic`].
     pub const fn within_catch(self) -> Self {
         Self { is_caught: true, ..self }
     }
@@ -165,7 +165,7 @@ impl Pool {
             builder.on_thread_start(|| CATCHING.set(true));
         }
         let builder = builder.thread_name(self.thread.name).thread_keep_alive(KEPT).enable_all();
-        let runtime = builder.build().map_err(|error| refused(&error))?;
+        let runtime = builder.build().map_err(|error| explain_refused(&error))?;
         // Tasks that can't end before all of them have begun take a thread each.
         let gate = Arc::new(RwLock::new(()));
         let closed = gate.write().unwrap_or_else(PoisonError::into_inner);
@@ -200,8 +200,8 @@ mod tests {
     #[test]
     fn who_catches_tells() {
         assert!(!is_catching());
-        assert_eq!(catch(|| catch(|| 7).filter(|_| is_catching())), Some(Some(7)));
-        assert_eq!(catch(|| -> u8 { panic!("of a library") }), None);
+        assert_eq!(catch_panic(|| catch_panic(|| 7).filter(|_| is_catching())), Some(Some(7)));
+        assert_eq!(catch_panic(|| -> u8 { panic!("of a library") }), None);
         assert!(!is_catching());
         let pool = Pool::of(Thread::named("test"), 1).within_catch().build().unwrap();
         assert!(pool.block_on(async { tokio::spawn(async { is_catching() }).await.unwrap() }));
@@ -218,8 +218,8 @@ mod tests {
         let thread = Thread::named("deep").with_stack(STACK);
         let work = || (std::thread::current().name().map(str::to_owned), deep(20_000));
         let expected = (Some("deep".to_owned()), 20_000);
-        assert_eq!(thread.start(work).unwrap().join().unwrap(), expected);
-        let scoped = std::thread::scope(|scope| thread.start_in(scope, work).map(join));
+        assert_eq!(thread.start_thread(work).unwrap().join().unwrap(), expected);
+        let scoped = std::thread::scope(|scope| thread.start_in(scope, work).map(join_scoped));
         assert_eq!(scoped.unwrap(), expected);
     }
 
@@ -228,7 +228,7 @@ mod tests {
         // No system has room for such a stack.
         let thread = Thread::named("huge").with_stack(1 << 60);
         let errors = [
-            thread.start(|| ()).map(drop).unwrap_err(),
+            thread.start_thread(|| ()).map(drop).unwrap_err(),
             std::thread::scope(|scope| thread.start_in(scope, || ()).map(drop)).unwrap_err(),
             Pool::of(thread, 2).build().map(drop).unwrap_err(),
             Pool::on_this_thread(thread).build().map(drop).unwrap_err(),

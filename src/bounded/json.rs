@@ -28,7 +28,7 @@ pub enum Fault {
 ///
 /// # Errors
 /// It is no JSON, or takes more.
-pub fn parse(text: &[u8], most: usize) -> Result<Value, Fault> {
+pub fn parse_json(text: &[u8], most: usize) -> Result<Value, Fault> {
     let room = Room { left: Cell::new(most), is_exceeded: Cell::new(false) };
     let mut parser = serde_json::Deserializer::from_slice(text);
     let read = Tree(&room).deserialize(&mut parser).and_then(|tree| parser.end().map(|()| tree));
@@ -45,7 +45,7 @@ struct Room {
 }
 
 impl Room {
-    fn take<E: serde::de::Error>(&self, bytes: usize) -> Result<(), E> {
+    fn take_bytes<E: serde::de::Error>(&self, bytes: usize) -> Result<(), E> {
         match self.left.get().checked_sub(bytes) {
             Some(left) => {
                 self.left.set(left);
@@ -98,14 +98,14 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
-        self.0.take(value.len())?;
+        self.0.take_bytes(value.len())?;
         Ok(value.into())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(value) = access.next_element_seed(self)? {
-            self.0.take(if list.is_empty() { LIST } else { VALUE })?;
+            self.0.take_bytes(if list.is_empty() { LIST } else { VALUE })?;
             list.push(value);
         }
         Ok(Value::Array(list))
@@ -115,7 +115,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
         let mut object = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             let fixed = if object.is_empty() { OBJECT } else { VALUE };
-            self.0.take(fixed + name.len() + size_of::<String>())?;
+            self.0.take_bytes(fixed + name.len() + size_of::<String>())?;
             object.insert(name, access.next_value_seed(self)?);
         }
         Ok(Value::Object(object))
@@ -135,14 +135,17 @@ mod tests {
             " 1 ",
         ] {
             let expected: Value = serde_json::from_str(text).unwrap();
-            assert_eq!(parse(text.as_bytes(), 1 << 20).unwrap(), expected, "{text}");
+            assert_eq!(parse_json(text.as_bytes(), 1 << 20).unwrap(), expected, "{text}");
         }
         for text in ["", "{", "[1,]", "1 2", "{\"a\":1}}", "1e400", "nul", "\"\\ud800\""] {
             assert!(serde_json::from_str::<Value>(text).is_err(), "{text}");
-            assert!(matches!(parse(text.as_bytes(), 1 << 20), Err(Fault::NotJson(_))), "{text}");
+            assert!(
+                matches!(parse_json(text.as_bytes(), 1 << 20), Err(Fault::NotJson(_))),
+                "{text}"
+            );
         }
         let deep = "[".repeat(1 << 16);
-        assert!(matches!(parse(deep.as_bytes(), usize::MAX), Err(Fault::NotJson(_))));
+        assert!(matches!(parse_json(deep.as_bytes(), usize::MAX), Err(Fault::NotJson(_))));
     }
 
     #[test]
@@ -157,12 +160,12 @@ mod tests {
             ("\"xxxxxxxxxxxxxxxxxxxxxxxx\",", MOST / VALUE),
         ] {
             let text = |count: usize| format!("[{}0]", one.repeat(count));
-            assert!(parse(text(most / 2).as_bytes(), MOST).is_ok(), "{one}");
-            let beyond = parse(text(most + 1).as_bytes(), MOST);
+            assert!(parse_json(text(most / 2).as_bytes(), MOST).is_ok(), "{one}");
+            let beyond = parse_json(text(most + 1).as_bytes(), MOST);
             assert!(matches!(beyond, Err(Fault::TooLarge)), "{one}");
         }
         let names: String = (0..9000).map(|number| format!("\"{number}\":0,")).collect();
         let object = format!("{{{names}\"x\":0}}");
-        assert!(matches!(parse(object.as_bytes(), MOST), Err(Fault::TooLarge)));
+        assert!(matches!(parse_json(object.as_bytes(), MOST), Err(Fault::TooLarge)));
     }
 }

@@ -35,7 +35,7 @@ const ALL_BYTES: (u64, u64) = (64 << 30, 1000);
 /// How files of others are read: without the Arrow schema that some writers put beside Parquet's own.
 /// It gives types that are not asked for (large strings, dictionaries), nothing says that the two are of
 /// the same columns, and what reads it panics where it is damaged.
-pub fn options() -> ArrowReaderOptions {
+pub fn reader_options() -> ArrowReaderOptions {
     ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
@@ -43,12 +43,12 @@ pub fn options() -> ArrowReaderOptions {
 ///
 /// # Errors
 /// What is no Parquet file, or would become far larger than it is; in words that go on after its name.
-pub fn reader(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+pub fn open_bounded(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let length = file.metadata().context("it cannot be read")?.len();
     let own = || file.try_clone().context("it cannot be read");
     check_footer(&own()?, length)?;
     let broken = "it is no Parquet file that can be read";
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(own()?, options());
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(own()?, reader_options());
     let builder = builder.context(broken)?;
     let metadata = builder.metadata().clone();
     let rows = Pages { file: own()?, length }.rows(&metadata)?;
@@ -59,11 +59,11 @@ fn too_large(what: &str) -> Error {
     Error::failed(format!("it would become too large when it is read: {what}"))
 }
 
-fn damaged() -> Error {
+fn say_damaged() -> Error {
     Error::failed("it is no Parquet file that can be read")
 }
 
-fn most((any, each): (u64, u64), length: u64) -> u64 {
+fn most_rows((any, each): (u64, u64), length: u64) -> u64 {
     any.saturating_add(each.saturating_mul(length))
 }
 
@@ -72,25 +72,25 @@ fn check_footer(mut file: &File, length: u64) -> Result<()> {
     const MARK: &[u8] = b"PAR1";
     let mut ends = [0; 12];
     let mut read = |at: SeekFrom, into: &mut [u8]| -> Result<()> {
-        file.seek(at).and_then(|_| file.read_exact(into)).map_err(|_| damaged())
+        file.seek(at).and_then(|_| file.read_exact(into)).map_err(|_| say_damaged())
     };
     if length < 12 {
-        return Err(damaged());
+        return Err(say_damaged());
     }
     read(SeekFrom::Start(0), &mut ends[..4])?;
     read(SeekFrom::End(-8), &mut ends[4..])?;
     if &ends[..4] != MARK || &ends[8..] != MARK {
-        return Err(damaged());
+        return Err(say_damaged());
     }
     let footer = u64::from(u32::from_le_bytes([ends[4], ends[5], ends[6], ends[7]]));
     if footer > length - 12 {
-        return Err(damaged());
+        return Err(say_damaged());
     }
     if footer > FOOTER {
         return Err(too_large("its footer"));
     }
-    file.seek(SeekFrom::Start(length - 8 - footer)).map_err(|_| damaged())?;
-    Walk::new(BufReader::new(file), footer).pass().ok_or_else(damaged)
+    file.seek(SeekFrom::Start(length - 8 - footer)).map_err(|_| say_damaged())?;
+    Walk::new(BufReader::new(file), footer).pass().ok_or_else(say_damaged)
 }
 
 /// What is known of a column's values.
@@ -134,14 +134,14 @@ impl Pages {
     /// How many rows a batch may have.
     fn rows(&self, metadata: &ParquetMetaData) -> Result<usize> {
         let count = metadata.file_metadata().num_rows();
-        if u64::try_from(count).map_err(|_| damaged())? > most(ALL_ROWS, self.length) {
+        if u64::try_from(count).map_err(|_| say_damaged())? > most_rows(ALL_ROWS, self.length) {
             return Err(too_large("it has more rows than a file of its size"));
         }
         // Readers add up what the groups say, whatever the file says of itself.
         let mut groups =
             metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
         let sum = groups.try_fold(0_u64, |sum: u64, rows| sum.checked_add(rows?));
-        if sum.ok_or_else(damaged)? > most(ALL_ROWS, self.length) {
+        if sum.ok_or_else(say_damaged)? > most_rows(ALL_ROWS, self.length) {
             return Err(too_large("its groups have more rows than a file of its size"));
         }
         let mut rows = ROWS;
@@ -154,7 +154,7 @@ impl Pages {
                 all = all.saturating_add(column.all);
                 columns.push(column);
             }
-            if all > most(ALL_BYTES, self.length) {
+            if all > most_rows(ALL_BYTES, self.length) {
                 return Err(too_large("its values"));
             }
             let bytes =
@@ -174,10 +174,10 @@ impl Pages {
         before: u64,
     ) -> Result<(Column, u64)> {
         let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
-        let start = u64::try_from(start).map_err(|_| damaged())?;
-        let mut left = u64::try_from(chunk.compressed_size()).map_err(|_| damaged())?;
+        let start = u64::try_from(start).map_err(|_| say_damaged())?;
+        let mut left = u64::try_from(chunk.compressed_size()).map_err(|_| say_damaged())?;
         if start.checked_add(left).is_none_or(|end| end > self.length) {
-            return Err(damaged());
+            return Err(say_damaged());
         }
         let texts = matches!(chunk.column_type(), Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY);
         let repeated = chunk.column_descr().max_rep_level() > 0;
@@ -189,15 +189,15 @@ impl Pages {
         let mut has_dictionary = false;
         while left > 0 {
             let mut walk = Walk::new(&mut reader, left);
-            let head = Head::read(&mut walk).ok_or_else(damaged)?;
-            left = walk.left().checked_sub(head.packed).ok_or_else(damaged)?;
-            let skip = i64::try_from(head.packed).map_err(|_| damaged())?;
+            let head = Head::read(&mut walk).ok_or_else(say_damaged)?;
+            left = walk.left().checked_sub(head.packed).ok_or_else(say_damaged)?;
+            let skip = i64::try_from(head.packed).map_err(|_| say_damaged())?;
             reader.seek_relative(skip).context("it cannot be read")?;
             if head.unpacked > PAGE || head.values > VALUES {
                 return Err(too_large("one of its pages"));
             }
             unpacked = unpacked.saturating_add(head.unpacked);
-            if before.saturating_add(unpacked) > most(UNPACKED, self.length) {
+            if before.saturating_add(unpacked) > most_rows(UNPACKED, self.length) {
                 return Err(too_large("its pages"));
             }
             if head.is_dictionary {
@@ -235,13 +235,13 @@ impl Pages {
     /// page may be.
     fn longest(&self, group: usize, number: usize) -> Result<u64> {
         let file = self.file.try_clone().context("it cannot be read")?;
-        let reader = SerializedFileReader::new(file).map_err(|_| damaged())?;
-        let group = reader.get_row_group(group).map_err(|_| damaged())?;
-        let mut pages = group.get_column_page_reader(number).map_err(|_| damaged())?;
+        let reader = SerializedFileReader::new(file).map_err(|_| say_damaged())?;
+        let group = reader.get_row_group(group).map_err(|_| say_damaged())?;
+        let mut pages = group.get_column_page_reader(number).map_err(|_| say_damaged())?;
         let Some(Page::DictionaryPage { buf, .. }) =
-            pages.get_next_page().map_err(|_| damaged())?
+            pages.get_next_page().map_err(|_| say_damaged())?
         else {
-            return Err(damaged());
+            return Err(say_damaged());
         };
         if group.metadata().column(number).column_type() == Type::FIXED_LEN_BYTE_ARRAY {
             return Ok(0);

@@ -21,7 +21,7 @@ use super::state::{Done, Site};
 use super::transfer::{Failure, transfer};
 use crate::error::{Context, Error, Result};
 use crate::http::Client;
-use crate::memory::cores;
+use crate::memory::count_cores;
 use crate::threads::{Pool, Thread};
 
 /// Files that wait to be made durable, at most: downloads go on while the disk is slow.
@@ -47,12 +47,12 @@ pub(super) async fn download(
     let committer = {
         let shared = shared.clone();
         let commit = move || commit_all(&shared.site, &shared.log, &shared.tally, arrivals);
-        Thread::named("commit").start(commit).context("cannot begin to write files")?
+        Thread::named("commit").start_thread(commit).context("cannot begin to write files")?
     };
 
     let queue = Arc::new(Queue { entries, todo, next: AtomicUsize::new(0) });
     let workers = shared.gate.max().min(queue.todo.len());
-    let threads = cores().min(workers);
+    let threads = count_cores().min(workers);
     let (mut running, mut held) = (Vec::new(), Vec::new());
     for number in 0..threads {
         let (shared, queue, sender) = (shared.clone(), queue.clone(), sender.clone());
@@ -76,7 +76,7 @@ pub(super) async fn download(
             }
         };
         // Where one can't be started, the others begin no further file.
-        let started = DOWNLOADS.start(work).inspect_err(|_| queue.stop());
+        let started = DOWNLOADS.start_thread(work).inspect_err(|_| queue.stop());
         running.push(started.context("cannot begin to download")?);
         held.push(hold);
         // One after the other gets its threads, while none takes others: else one could be told that

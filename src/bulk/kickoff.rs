@@ -52,7 +52,7 @@ pub(super) async fn kick_off(
 ) -> Result<Begun> {
     let mut failures = 0;
     loop {
-        let (asked, writer) = (Utc::now(), Writer::begin()?);
+        let (asked, writer) = (Utc::now(), Writer::begin_writer()?);
         let error = match send(client, options, kickoff).await {
             Ok((url, headers)) => {
                 let event = detail(client, kickoff, capabilities, Ok(&headers));

@@ -53,7 +53,7 @@ impl DemoArgs {
         let bars = self.logging.init();
         ui::signals::install_handlers()?;
         let dir = Folder::open(&self.dir.to_string_lossy())?;
-        claim::refuse(&dir, "DIR", &[Role::Phi, Role::Output])?;
+        claim::refuse_claimed(&dir, "DIR", &[Role::Phi, Role::Output])?;
         let export = if self.data_only { self.dir.clone() } else { self.dir.join("export") };
         let options = demo::Options {
             patients: self.patients,
@@ -115,7 +115,7 @@ fn build_core(output: &str, database: &str, shared: &str) -> Result<()> {
         fn table(&self, _: &TableInfo) {}
     }
 
-    let work = WorkFolder::apart(None)?;
+    let work = WorkFolder::create_apart(None)?;
     let limits = Limits::of_machine();
     let input = Input::Lake(Folder::open(output)?);
     let engine = DataFusion::open(Folder::open(database)?, input, work.clone(), &limits)?;

@@ -54,7 +54,7 @@ impl ExportArgs {
         let target = Target::parse(&self.url)?;
         let folder = local_path(&self.dir)?;
         let place = Folder::open(&folder.to_string_lossy())?;
-        claim::refuse(&place, "DIR", &[Role::Phi, Role::Output])?;
+        claim::refuse_claimed(&place, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&place, "DIR", Role::Output)?;
         ui::signals::install_handlers()?;
 

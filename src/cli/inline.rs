@@ -66,12 +66,12 @@ impl InlineArgs {
         let target = Target::parse(&url)?;
         let folder = Folder::open_with(&self.dir, &store)?;
         // Notes are patients' data as it is.
-        claim::refuse(&folder, "DIR", &[Role::Phi, Role::Output])?;
+        claim::refuse_claimed(&folder, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&folder, "DIR", Role::Output)?;
         ui::signals::install_handlers()?;
         // Of a bucket only what is in it tells.
         if !folder.exists() || folder.list_direct()? == Default::default() {
-            folder.require("folder")?;
+            folder.require_folder("folder")?;
             let message = match folder.local() {
                 Some(_) => format!("The folder '{folder}' is empty"),
                 None => format!("The folder '{folder}' does not exist"),

@@ -85,7 +85,7 @@ fn make_keys(dir: &str, algorithm: Algorithm) -> Result<()> {
         let message = format!("'{folder}' is no local folder; keys are made where they are used");
         return Err(Error::new(Exit::ArgsInvalid, message));
     }
-    claim::refuse(&folder, "DIR", &[Role::Output])?;
+    claim::refuse_claimed(&folder, "DIR", &[Role::Output])?;
     claim::refuse_inside(&folder, "DIR", Role::Output)?;
     let taken = |name: &str| {
         let message = format!(

@@ -31,6 +31,6 @@ impl LimitArgs {
     /// Beside no data: what is spilled is patients' data, and must not go into a database.
     pub(super) fn open_work(&self) -> Result<WorkFolder> {
         claim::refuse_work_folder(self.work_dir.as_deref())?;
-        WorkFolder::apart(self.work_dir.as_deref())
+        WorkFolder::create_apart(self.work_dir.as_deref())
     }
 }

@@ -66,7 +66,7 @@ impl Logging {
             env!("CARGO_PKG_VERSION"),
             std::env::consts::OS,
             std::env::consts::ARCH,
-            ui::format_count(memory::cores() as u64, "core"),
+            ui::format_count(memory::count_cores() as u64, "core"),
         );
         hints::warn_of_unknown_variables();
         self.format == LogFormat::Text

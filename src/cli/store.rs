@@ -55,7 +55,7 @@ impl StoreArgs {
 
     /// The options, from all layers.
     pub(super) fn read_options(layers: &mut Layers) -> StoreOptions {
-        let part = layers.number("upload-part-size", StoreOptions::part());
+        let part = layers.number("upload-part-size", StoreOptions::default_part_mib());
         if !(StoreOptions::SMALLEST_PART..=1024).contains(&part) {
             layers.complain(format!(
                 "--upload-part-size must be between {} and 1024 (MiB)",

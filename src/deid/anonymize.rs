@@ -94,7 +94,7 @@ impl Anonymizer {
             push_hex(&hashed, out);
             return;
         }
-        let own = self.bases.iter().find_map(|base| base.relative(text));
+        let own = self.bases.iter().find_map(|base| base.relative_to(text));
         let relative = own.unwrap_or(text);
         // Anything else before a `/` may be an ID.
         if let Some(split) = relative.find(['/', '?'])
@@ -104,7 +104,7 @@ impl Anonymizer {
             self.typed(resource_type, &relative[split + 1..], out);
             return;
         }
-        let sibling = sibling.and_then(|name| fhir::referenced_type(fhir::trim(name)));
+        let sibling = sibling.and_then(|name| fhir::referenced_type(fhir::trim_text(name)));
         match sibling.or_else(|| type_in_path(text)) {
             Some(resource_type) => self.typed(resource_type, text, out),
             None => {

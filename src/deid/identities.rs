@@ -108,7 +108,7 @@ impl Mapping {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let _lock = self.phi.lock(".codebook.lock")?;
+        let _lock = self.phi.lock_file(".codebook.lock")?;
         let mut out = BufWriter::new(self.phi.upload(MAPPING)?);
         let show = self.phi.show(MAPPING);
         let failed = || format!("cannot write '{show}'");
@@ -297,7 +297,7 @@ type Visit<'v> = &'v mut dyn FnMut(Entry<'_>) -> io::Result<()>;
 
 /// Streams the mapping in `phi`; nothing if there is none.
 fn read(phi: &Folder, visit: Visit<'_>) -> Result<()> {
-    let Some(reader) = phi.reader(MAPPING)? else { return Ok(()) };
+    let Some(reader) = phi.open_reader(MAPPING)? else { return Ok(()) };
     let mut parser =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, reader));
     // What goes wrong with an entry, such as writing it elsewhere, is no fault of the file's.

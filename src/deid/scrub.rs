@@ -21,7 +21,7 @@ use super::reject::{Reason, Reject};
 use super::report::{Left, Report, shown_url};
 use super::row::{Deidentified, Step};
 use super::shapes::{push_zip, year};
-use crate::fhir::{self, Kind, trim};
+use crate::fhir::{self, Kind, trim_text};
 
 /// Objects that may be inside each other, the resource counted, and those that a mask adds. FHIR
 /// needs some ten.
@@ -324,7 +324,7 @@ impl Scrubber {
     fn contained(&mut self, object: &Object, place: Place) -> Scrub<bool> {
         let name = last(object, "resourceType").and_then(|v| v.as_str());
         // What is no type may be anything, a name included.
-        let Some(name) = name.and_then(|name| fhir::resource_type(trim(name))) else {
+        let Some(name) = name.and_then(|name| fhir::resource_type(trim_text(name))) else {
             self.count(Left::NonR4, place, "contained");
             return Ok(false);
         };
@@ -373,7 +373,7 @@ impl Scrubber {
         pending: &mut Pending<'v>,
     ) -> Scrub<bool> {
         let text = value.as_str();
-        let trimmed = text.map(trim);
+        let trimmed = text.map(trim_text);
         if trimmed == Some("") {
             return Ok(false);
         }

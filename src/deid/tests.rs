@@ -27,7 +27,7 @@ fn codebook() -> Arc<Codebook> {
 }
 
 fn scrubber() -> Scrubber {
-    let bases = Arc::from([ServerBase::of("https://ehr.example/fhir").unwrap()]);
+    let bases = Arc::from([ServerBase::of_url("https://ehr.example/fhir").unwrap()]);
     Scrubber::new(Anonymizer::new(codebook(), bases))
 }
 

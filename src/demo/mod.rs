@@ -49,7 +49,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, io, thread};
 
 use crate::error::{Context, Error, Exit, Result};
-use crate::threads::{Thread, join};
+use crate::threads::{Thread, join_scoped};
 use chunk::Chunk;
 use files::Files;
 use kind::Kind;
@@ -152,7 +152,7 @@ fn generate_with(
             .inspect_err(|_| next.store(chunks, Ordering::Relaxed))?;
         let mut total = chunk::Counts::default();
         for worker in workers {
-            total.add(&join(worker)?);
+            total.add(&join_scoped(worker)?);
         }
         Ok::<_, Error>(total)
     })?;

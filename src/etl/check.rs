@@ -148,7 +148,7 @@ fn room(config: &EtlConfig, phi: &Folder) -> Result<()> {
 /// would make it in.
 fn try_to_write(folder: &Folder) -> Result<()> {
     let name = format!(".cumulus-etl-check-{}", Uuid::new_v4().simple());
-    let nearest = folder.nearest()?;
+    let nearest = folder.nearest_existing()?;
     nearest.list_direct()?;
     // With content: a full disk has room for names.
     if nearest.write_new(&name, " ".repeat(TRIAL))? {

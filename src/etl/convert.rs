@@ -49,7 +49,7 @@ pub fn convert(
     bars: bool,
 ) -> Result<()> {
     let from = Folder::open_with(original, store)?;
-    from.require("original folder")?;
+    from.require_folder("original folder")?;
     let (folders, _) = from.list_direct()?;
     if !folders.iter().any(|folder| folder == JOB_CONFIG) {
         return Err(Error::new(
@@ -73,7 +73,7 @@ pub fn convert(
             ),
         ));
     }
-    claim::refuse(&target, "TARGET", &[Role::Phi])?;
+    claim::refuse_claimed(&target, "TARGET", &[Role::Phi])?;
     claim::refuse_inside(&target, "TARGET", Role::Phi)?;
     let formats = [OutputFormat::Deltalake];
     let names = plan::with_completion(&folders.iter().map(String::as_str).collect::<Vec<_>>());
@@ -84,11 +84,11 @@ pub fn convert(
     check()?;
     layout::warn_of_second_set(&target, &formats)?;
     let hold = claim::hold_output(&target, &formats)?;
-    if hold.waited() {
+    if hold.has_waited() {
         check()?;
     }
     claim::remove_unfinished(&target, &formats, None);
-    let work = WorkFolder::create(work_dir, &target)?;
+    let work = WorkFolder::create_work(work_dir, &target)?;
     let threads = budget().threads;
     let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
     let sinks = Sinks::new(&target, &formats, options);
@@ -99,7 +99,7 @@ pub fn convert(
         for resource_type in TABLE_TYPES {
             converted += u32::from(converter.resource(sink, resource_type)?);
         }
-        converter.completion(sink, completion::TABLE, schema::completion())?;
+        converter.completion(sink, completion::TABLE, schema::completion_schema())?;
     }
     if converted == 0 {
         return Err(Error::new(
@@ -312,7 +312,7 @@ fn text_rows(
 ) -> Result<()> {
     const ROWS: usize = 50_000;
     let failed = || format!("cannot read '{}'", folder.show(name));
-    let Some(reader) = folder.reader(name)? else { return Ok(()) };
+    let Some(reader) = folder.open_reader(name)? else { return Ok(()) };
     let mut builders = builders(schema);
     let mut rows = 0;
     let mut lines = BufReader::with_capacity(1 << 16, reader);
@@ -331,7 +331,7 @@ fn text_rows(
             continue;
         }
         // The last row of a file that was cut off.
-        let Ok(row) = bounded::json::parse(text, LARGEST_RECORD) else {
+        let Ok(row) = bounded::json::parse_json(text, LARGEST_RECORD) else {
             unreadable += 1;
             continue;
         };
@@ -383,7 +383,9 @@ fn recorded_or_empty(url: &str) -> Option<String> {
 
 /// The record of a run with what may be recorded of its export's URL. As it is, if it cannot be read.
 fn record_without_secrets(bytes: Bytes) -> Result<Bytes> {
-    let Ok(mut record) = bounded::json::parse(&bytes, LARGEST_RECORD) else { return Ok(bytes) };
+    let Ok(mut record) = bounded::json::parse_json(&bytes, LARGEST_RECORD) else {
+        return Ok(bytes);
+    };
     let Some(url) = record.get(EXPORT_URL).and_then(Value::as_str) else { return Ok(bytes) };
     let recorded = recorded_or_empty(url);
     if recorded.as_deref() == Some(url) {

@@ -13,7 +13,7 @@ use crate::table::{Shape, schema};
 /// Makes the tables that `output` lacks; those that are there keep their rows.
 pub fn init(output: &str, formats: &[OutputFormat], store: &StoreOptions) -> Result<()> {
     let output = Folder::open_with(output, store)?;
-    claim::refuse(&output, "OUTPUT", &[Role::Phi])?;
+    claim::refuse_claimed(&output, "OUTPUT", &[Role::Phi])?;
     claim::refuse_inside(&output, "OUTPUT", Role::Phi)?;
     let names: Vec<_> = TABLE_TYPES.iter().map(|name| name.to_lowercase()).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
@@ -21,13 +21,13 @@ pub fn init(output: &str, formats: &[OutputFormat], store: &StoreOptions) -> Res
     layout::refuse_others(&output, formats, &tables)?;
     layout::warn_of_second_set(&output, formats)?;
     let hold = claim::hold_output(&output, formats)?;
-    if hold.waited() {
+    if hold.has_waited() {
         layout::refuse_others(&output, formats, &tables)?;
     }
     claim::remove_unfinished(&output, formats, None);
     // `convert` knows an output folder by it.
     output.child(JOB_CONFIG).create()?;
-    let work = WorkFolder::create(None, &output)?;
+    let work = WorkFolder::create_work(None, &output)?;
     let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
     let sinks = Sinks::new(&output, formats, options);
     for sink in sinks.iter() {
@@ -37,7 +37,7 @@ pub fn init(output: &str, formats: &[OutputFormat], store: &StoreOptions) -> Res
                 sink.create(&name.to_lowercase(), schema, &work)?;
             }
         }
-        sink.create(completion::TABLE, schema::completion(), &work)?;
+        sink.create(completion::TABLE, schema::completion_schema(), &work)?;
         sink.create(completion::ENCOUNTERS, schema::completion_encounters(), &work)?;
     }
     Ok(())

@@ -45,7 +45,7 @@ use crate::output::{OutputFormat, SinkOptions, Sinks, completion, layout};
 use crate::stop;
 use crate::store::{Folder, Hold, Mounts, WorkFolder};
 use crate::text::escape_controls;
-use crate::threads::{Thread, can_start, join};
+use crate::threads::{Thread, can_start, join_scoped};
 use crate::ui::Progress;
 use exported::Exported;
 use oddities::{check_all_used, report_oddities};
@@ -176,14 +176,14 @@ pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
     claim::mark_phi(&phi)?;
     phi::tighten(&phi, false);
     let hold = claim::hold_output(&output, &config.output_format)?;
-    if hold.waited() {
+    if hold.has_waited() {
         check()?;
     }
     phi::warn_of_lost_tables(&output, &mounts);
     let codebook = Arc::new(phi::open_codebook(&phi, &mounts)?);
-    let work = WorkFolder::create(config.work_dir.as_deref(), &phi)?;
+    let work = WorkFolder::create_work(config.work_dir.as_deref(), &phi)?;
     let mapping =
-        Mutex::new(Mapping::open(&PhiFolder::new(phi.clone()), work.file()?, work.path())?);
+        Mutex::new(Mapping::open(&PhiFolder::new(phi.clone()), work.create_file()?, work.path())?);
     if let Some(folder) = &errors_to {
         folder.create()?;
     }
@@ -252,7 +252,7 @@ impl Run<'_> {
 
     /// How many tables are written at once.
     fn publishers(&self) -> usize {
-        let memory_is_short = memory::budget().is_tight(memory::cores());
+        let memory_is_short = memory::budget().is_tight(memory::count_cores());
         if self.output.local().is_some() || memory_is_short { 1 } else { PUBLISHERS }
     }
 
@@ -337,8 +337,8 @@ fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<
             }
         }
         drop(scrubbed_in);
-        let written = join(publisher);
-        let completed = join(completer);
+        let written = join_scoped(publisher);
+        let completed = join_scoped(completer);
         written.map(|()| completed)
     })
 }
@@ -353,9 +353,9 @@ fn ensure_threads(workers: usize) -> Result<()> {
 /// Says what memory there is and what that leads to, and how many threads it is enough for.
 fn fitting_threads(wanted: usize) -> usize {
     let budget = memory::budget();
-    let cores = memory::cores();
+    let cores = memory::count_cores();
     let Some(limit) = &budget.limit else { return wanted };
-    let threads = wanted.min(memory::Budget::of(budget.limit, wanted).threads);
+    let threads = wanted.min(memory::Budget::for_limit(budget.limit, wanted).threads);
     if threads < wanted.min(cores) || threads < wanted && wanted != budget.threads {
         warn!(memory_limit_bytes = limit.bytes, "{limit}: {threads} threads instead of {wanted}");
     }

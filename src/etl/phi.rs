@@ -99,7 +99,7 @@ fn tighten_one(path: &Path, look_only: bool) {
 }
 
 fn mount_of<'a>(folder: &Folder, mounts: &'a Mounts) -> Option<&'a Mount> {
-    folder.local().and_then(|path| mounts.of(path))
+    folder.local().and_then(|path| mounts.mount_of(path))
 }
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
             "1 0 0:1 / / rw - overlay overlay rw\n2 1 8:1 / {} rw - ext4 /dev/sda rw\n",
             mounted.display()
         );
-        Mounts::parse(text.as_bytes())
+        Mounts::parse_mounts(text.as_bytes())
     }
 
     #[test]
@@ -135,8 +135,12 @@ mod tests {
         }
         // Not in a container, or nothing is known.
         refuse_new_codebook(&phi("phi"), false, &Mounts::default()).unwrap();
-        refuse_new_codebook(&phi("phi"), false, &Mounts::parse(b"1 0 8:1 / / rw - ext4 x rw"))
-            .unwrap();
+        refuse_new_codebook(
+            &phi("phi"),
+            false,
+            &Mounts::parse_mounts(b"1 0 8:1 / / rw - ext4 x rw"),
+        )
+        .unwrap();
         // One that is there may be used, wherever it came from.
         Codebook::open(&phi("phi")).unwrap();
         refuse_new_codebook(&phi("phi"), false, &mounts).unwrap();

@@ -47,12 +47,12 @@ impl Places {
     /// Refuses folders that are in use for something else, as when two were swapped.
     pub(super) fn refuse_other_uses(&self) -> Result<()> {
         if let Some(folder) = &self.folder {
-            claim::refuse(folder, "INPUT", &[Role::Phi, Role::Output])?;
+            claim::refuse_claimed(folder, "INPUT", &[Role::Phi, Role::Output])?;
             claim::refuse_inside(folder, "INPUT", Role::Output)?;
         }
-        claim::refuse(&self.output, "OUTPUT", &[Role::Phi])?;
+        claim::refuse_claimed(&self.output, "OUTPUT", &[Role::Phi])?;
         claim::refuse_inside(&self.output, "OUTPUT", Role::Phi)?;
-        claim::refuse(&self.phi, "PHI", &[Role::Output])?;
+        claim::refuse_claimed(&self.phi, "PHI", &[Role::Output])?;
         claim::refuse_inside(&self.phi, "PHI", Role::Output)?;
         match &self.errors_to {
             Some(folder) => claim::refuse_inside(folder, "--errors-to", Role::Output),
@@ -135,7 +135,7 @@ fn open_input(config: &EtlConfig) -> Result<Folder> {
         return Err(Error::new(Exit::ArgsConflict, message));
     }
     let input = Folder::open_with(location, &config.store)?;
-    input.require("input folder")?;
+    input.require_folder("input folder")?;
     Ok(input)
 }
 

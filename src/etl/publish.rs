@@ -28,10 +28,10 @@ pub(super) fn publish(
     let mut summary = TableSummary::new(&plan.name, plan.resource_type);
     summary.scrub_seconds = scrubbing.as_secs_f64();
     let result = scrubbed.and_then(|mut table| {
-        stop::check()?;
+        stop::check_stop()?;
         summary.counts = std::mem::take(&mut table.counts);
         let _alone = run.alone();
-        run.hold.check()?;
+        run.hold.check_hold()?;
         write(run, table, &mut summary)
     });
     summary.error = result.err();
@@ -64,7 +64,7 @@ pub(super) fn complete(run: &Run<'_>, summary: &mut TableSummary) {
 
 fn write(run: &Run<'_>, mut table: ScrubbedTable, summary: &mut TableSummary) -> Result<()> {
     for file in table.rejects.drain(..) {
-        file.wait()?;
+        file.wait_for_end()?;
     }
     {
         // What can be traced back must be traceable before anyone sees it.

@@ -217,7 +217,7 @@ impl<'a> Collector<'a> {
         let table = ScrubbedTable {
             name: plan.name.clone(),
             resource_type: plan.resource_type,
-            rows: Staged::new(work, schema::completion()),
+            rows: Staged::new(work, schema::completion_schema()),
             lines: source.forms.json.then(|| StagedLines::new(work)),
             keys: KeyIndex::new(work),
             deletes: Vec::new(),
@@ -259,7 +259,7 @@ impl<'a> Collector<'a> {
     }
 
     fn take(&mut self, file: usize, scrubbed: Scrubbed) -> Result<()> {
-        stop::check()?;
+        stop::check_stop()?;
         let table = &mut self.table;
         let name = self.plan.files.get(file).map_or("", |file| file.name.as_str());
         let first = table.counts.rows;

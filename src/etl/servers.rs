@@ -20,14 +20,14 @@ pub(super) fn named_server(config: &EtlConfig) -> Result<Option<ServerBase>> {
         Error::new(Exit::ArgsInvalid, message)
     };
     let named = config.fhir_url.as_deref();
-    named.map(|url| ServerBase::of(url).ok_or_else(invalid)).transpose()
+    named.map(|url| ServerBase::of_url(url).ok_or_else(invalid)).transpose()
 }
 
 /// The servers that absolute references may point at and still be the export's own.
 pub(super) fn server_bases(config: &EtlConfig, export: &Export) -> Result<Arc<[ServerBase]>> {
     let mut bases: Vec<_> = named_server(config)?.into_iter().collect();
     if let Some(url) = &export.url {
-        match ServerBase::of(url) {
+        match ServerBase::of_url(url) {
             Some(base) => bases.push(base),
             None => warn!(
                 "The export log's exportUrl is not a server's URL: absolute references are not \

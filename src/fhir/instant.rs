@@ -19,28 +19,28 @@ fn parse_bytes(text: &[u8]) -> Option<i64> {
             return None;
         }
     }
-    let year = number(&local[..4])?;
-    let month = within(number(&local[5..7])?, 1, 12)?;
-    let day = within(number(&local[8..10])?, 1, days_in_month(year, month))?;
-    let hour = within(number(&local[11..13])?, 0, 23)?;
-    let minute = within(number(&local[14..16])?, 0, 59)?;
+    let year = read_digits(&local[..4])?;
+    let month = check_range(read_digits(&local[5..7])?, 1, 12)?;
+    let day = check_range(read_digits(&local[8..10])?, 1, days_in_month(year, month))?;
+    let hour = check_range(read_digits(&local[11..13])?, 0, 23)?;
+    let minute = check_range(read_digits(&local[14..16])?, 0, 59)?;
     // A leap second counts as the second after it.
-    let second = within(number(&local[17..])?, 0, 60)?;
-    let (micros, zone) = fraction(rest)?;
+    let second = check_range(read_digits(&local[17..])?, 0, 60)?;
+    let (micros, zone) = read_fraction(rest)?;
     let days = days_since_1970(year, month, day);
     let seconds = ((days * 24 + hour) * 60 + minute - offset_minutes(zone)?) * 60 + second;
     Some(seconds * 1_000_000 + micros)
 }
 
 /// Microseconds of a leading `.123`, and what follows it.
-fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some(digits) = text.strip_prefix(b".") else { return Some((0, text)) };
     let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = digits.split_at(len);
     let kept = &digits[..len.min(6)];
     let scale = 10_i64.pow(6 - kept.len() as u32);
     (len > 0).then_some(())?;
-    Some((number(kept)? * scale, rest))
+    Some((read_digits(kept)? * scale, rest))
 }
 
 fn offset_minutes(zone: &[u8]) -> Option<i64> {
@@ -53,17 +53,17 @@ fn offset_minutes(zone: &[u8]) -> Option<i64> {
     if offset.len() != 5 || offset[2] != b':' {
         return None;
     }
-    let hours = within(number(&offset[..2])?, 0, 23)?;
-    Some(sign * (hours * 60 + within(number(&offset[3..])?, 0, 59)?))
+    let hours = check_range(read_digits(&offset[..2])?, 0, 23)?;
+    Some(sign * (hours * 60 + check_range(read_digits(&offset[3..])?, 0, 59)?))
 }
 
-fn number(digits: &[u8]) -> Option<i64> {
+fn read_digits(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |value, byte| {
         byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
     })
 }
 
-fn within(value: i64, min: i64, max: i64) -> Option<i64> {
+fn check_range(value: i64, min: i64, max: i64) -> Option<i64> {
     (min..=max).contains(&value).then_some(value)
 }
 

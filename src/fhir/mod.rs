@@ -74,6 +74,6 @@ pub fn resource_types() -> impl Iterator<Item = &'static Type> {
 
 /// The text without white space around it, as Unicode has it, and without ASCII's four separators:
 /// how every text and ID of a row is taken.
-pub fn trim(text: &str) -> &str {
+pub fn trim_text(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
 }

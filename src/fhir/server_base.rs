@@ -18,7 +18,7 @@ pub struct ServerBase {
 impl ServerBase {
     /// The base within a server's URL, which may go on to an export or another operation, a Group or
     /// a Patient. `None` for what is no URL of a server.
-    pub fn of(url: &str) -> Option<Self> {
+    pub fn of_url(url: &str) -> Option<Self> {
         let url = Url::parse(url.trim()).ok()?;
         if !matches!(url.scheme(), "http" | "https") {
             return None;
@@ -38,7 +38,7 @@ impl ServerBase {
     /// What follows the base and a `/` in a reference to this server; `None` for any other text.
     /// Schemes and hosts have no case, the scheme's own port may be named, and who asks is no part of
     /// where.
-    pub fn relative<'t>(&self, reference: &'t str) -> Option<&'t str> {
+    pub fn relative_to<'t>(&self, reference: &'t str) -> Option<&'t str> {
         let (scheme, rest) = reference.split_at_checked(self.scheme.len())?;
         if !scheme.eq_ignore_ascii_case(&self.scheme) {
             return None;
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_base_is_what_stands_before_the_export() {
-        let base = ServerBase::of("https://h/r4").unwrap();
+        let base = ServerBase::of_url("https://h/r4").unwrap();
         for url in [
             "https://h/r4/Group/1/$export?x=1",
             "https://h/r4/Group/1/%24export",
@@ -101,24 +101,24 @@ mod tests {
             "HTTPS://H:443/r4",
             "https://user:pw@h/r4/$export#x",
         ] {
-            assert_eq!(ServerBase::of(url).as_ref(), Some(&base), "{url}");
-            assert_eq!(ServerBase::of(&base.to_string()).as_ref(), Some(&base), "{base}");
+            assert_eq!(ServerBase::of_url(url).as_ref(), Some(&base), "{url}");
+            assert_eq!(ServerBase::of_url(&base.to_string()).as_ref(), Some(&base), "{base}");
         }
         for url in ["not a url", "h/r4", "", "ftp://h/r4", "file:///r4", "urn:uuid:1", "https://"] {
-            assert_eq!(ServerBase::of(url), None, "{url}");
+            assert_eq!(ServerBase::of_url(url), None, "{url}");
         }
     }
 
     #[test]
     fn references_to_the_server_are_relative_however_the_server_is_spelled() {
-        let base = ServerBase::of("https://ehr/fhir").unwrap();
+        let base = ServerBase::of_url("https://ehr/fhir").unwrap();
         for reference in [
             "https://ehr/fhir/Patient/1",
             "HTTPS://EHR/fhir/Patient/1",
             "https://ehr:443/fhir/Patient/1",
             "https://who@ehr/fhir/Patient/1",
         ] {
-            assert_eq!(base.relative(reference), Some("Patient/1"), "{reference}");
+            assert_eq!(base.relative_to(reference), Some("Patient/1"), "{reference}");
         }
         for reference in [
             "Patient/1",
@@ -131,10 +131,10 @@ mod tests {
             "https://ehr",
             "é",
         ] {
-            assert_eq!(base.relative(reference), None, "{reference}");
+            assert_eq!(base.relative_to(reference), None, "{reference}");
         }
-        let bare = ServerBase::of("http://[::1]:8080").unwrap();
-        assert_eq!(bare.relative("http://[::1]:8080/Patient/1"), Some("Patient/1"));
-        assert_eq!(bare.relative("http://[::1]/Patient/1"), None);
+        let bare = ServerBase::of_url("http://[::1]:8080").unwrap();
+        assert_eq!(bare.relative_to("http://[::1]:8080/Patient/1"), Some("Patient/1"));
+        assert_eq!(bare.relative_to("http://[::1]/Patient/1"), None);
     }
 }

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use crate::error::{self, Exit};
-use crate::text::{escape_controls, shorten};
+use crate::text::{escape_controls, shorten_text};
 
 /// Result of a request.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -160,7 +160,7 @@ impl fmt::Display for StatusError {
             None if !self.body.trim_start().starts_with(['<', '{', '[']) => {
                 let line = self.body.split_whitespace().collect::<Vec<_>>().join(" ");
                 if !line.is_empty() {
-                    write!(f, ": {}", shorten(&escape_controls(&line), 300))?;
+                    write!(f, ": {}", shorten_text(&escape_controls(&line), 300))?;
                 }
             }
             None => {}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::text::{BYTE_ORDER_MARK, escape_controls, shorten};
+use crate::text::{BYTE_ORDER_MARK, escape_controls, shorten_text};
 
 /// The longest text that is taken from a body, in characters.
 const LONGEST: usize = 1000;
@@ -13,7 +13,7 @@ pub fn outcome_text(body: &[u8]) -> Option<String> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     if body.trim_ascii_start().starts_with(b"<") {
         let text = xml_text(&String::from_utf8_lossy(body))?;
-        return Some(shorten(&escape_controls(&text), LONGEST).into_owned());
+        return Some(shorten_text(&escape_controls(&text), LONGEST).into_owned());
     }
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = match body["resourceType"].as_str() {
@@ -23,7 +23,7 @@ pub fn outcome_text(body: &[u8]) -> Option<String> {
         }
         _ => oauth_text(&body)?,
     };
-    let text = shorten(&escape_controls(&text), LONGEST).into_owned();
+    let text = shorten_text(&escape_controls(&text), LONGEST).into_owned();
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -98,7 +98,8 @@ impl Response {
         let url = show_url(&self.url);
         let body = self.bytes(limit).await?;
         let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
-        json::parse(text, limit.saturating_mul(4).max(LEAST_TREE)).map_err(|fault| match fault {
+        json::parse_json(text, limit.saturating_mul(4).max(LEAST_TREE)).map_err(|fault| match fault
+        {
             json::Fault::NotJson(error) => Error::NotJson { url, what: error.to_string() },
             json::Fault::TooLarge => {
                 let what = "there is more in it than in any answer that is of use".to_owned();

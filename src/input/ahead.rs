@@ -42,13 +42,13 @@ impl Ahead {
                 Some((next, _, request)) => (next == name).then_some(request),
                 None => match files.waiting.pop_front() {
                     Some((next, _)) if next != name => None,
-                    _ => Some(self.folder.request(name)),
+                    _ => Some(self.folder.request_object(name)),
                 },
             };
         }
         files.request(&self.folder);
         drop(files);
-        wanted.map_or(Ok(None), Requested::open)
+        wanted.map_or(Ok(None), Requested::open_requested)
     }
 }
 
@@ -59,7 +59,7 @@ impl Files {
             let Some((name, size)) = self.waiting.pop_front() else { break };
             let first = size.min(folder.part_bytes());
             bytes += first;
-            let request = folder.request(&name);
+            let request = folder.request_object(&name);
             self.requested.push_back((name, first, request));
         }
     }

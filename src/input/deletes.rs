@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::chunks::decompress;
 use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{Context, Result};
-use crate::fhir::{self, TABLE_TYPES, trim};
+use crate::fhir::{self, TABLE_TYPES, trim_text};
 use crate::store::Folder;
 use crate::text::text_of_line;
 
@@ -74,7 +74,7 @@ pub fn read_deletes(folder: &Folder, files: &[String]) -> Result<Deletes> {
     let mut deletes = Deletes::default();
     for name in files {
         let show = || format!("cannot read '{}'", folder.show(name));
-        let Some(reader) = folder.reader(name)? else { continue };
+        let Some(reader) = folder.open_reader(name)? else { continue };
         let reader = decompress(reader).with_context(show)?;
         let mut lines = BufReader::with_capacity(1 << 16, reader);
         let mut line = Vec::new();
@@ -121,7 +121,7 @@ impl Requests {
             self.not_understood += 1;
             return;
         };
-        if !trim(&request.method).eq_ignore_ascii_case("DELETE") {
+        if !trim_text(&request.method).eq_ignore_ascii_case("DELETE") {
             self.no_effect += 1;
             return;
         }
@@ -135,8 +135,8 @@ impl Requests {
 
 /// The type and the ID in `Patient/123`. IDs are trimmed as those of rows are.
 fn target(url: &str) -> Option<(&'static str, String)> {
-    let (name, id) = trim(url).split_once('/')?;
-    let (name, id) = (fhir::resource_type_ignoring_case(trim(name))?, trim(id));
+    let (name, id) = trim_text(url).split_once('/')?;
+    let (name, id) = (fhir::resource_type_ignoring_case(trim_text(name))?, trim_text(id));
     (!id.is_empty() && !id.contains(['/', '?'])).then(|| (name, id.to_owned()))
 }
 

@@ -36,7 +36,7 @@ struct Event {
 /// Reads the log `name`. Its last `kickoff` selects the export; lines that can't be read are
 /// passed over, as are events of other exports.
 pub fn read_export_log(folder: &Folder, name: &str) -> Result<ExportLog> {
-    let Some(reader) = folder.reader(name)? else { return Ok(ExportLog::default()) };
+    let Some(reader) = folder.open_reader(name)? else { return Ok(ExportLog::default()) };
     let mut lines = BufReader::with_capacity(1 << 16, reader);
     let mut line = Vec::new();
     let mut kickoff: Option<Event> = None;

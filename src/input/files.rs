@@ -174,7 +174,7 @@ enum Probed {
 /// An error is one of reading: a damaged file. Its type can't be known, nor so which table would
 /// lack its rows.
 fn probe(folder: &Folder, name: &str, request: Requested) -> Result<Probed> {
-    let Some(reader) = request.open()? else { return Ok(Probed::Other) };
+    let Some(reader) = request.open_requested()? else { return Ok(Probed::Other) };
     let damaged = || {
         let show = folder.show(name);
         format!("cannot read '{show}' (copy it once more, or take it out of the input)")

@@ -12,7 +12,7 @@ use std::path::Path;
 const UNLIMITED: u64 = i64::MAX as u64 - (1 << 20);
 
 /// The smallest limit in bytes; `None` where there is none.
-pub(super) fn limit() -> Option<u64> {
+pub(super) fn find_limit() -> Option<u64> {
     limit_below(Path::new("/"))
 }
 
@@ -20,10 +20,10 @@ pub(super) fn limit() -> Option<u64> {
 pub(super) fn limit_below(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
-    let hierarchies = mounts.lines().filter_map(Hierarchy::parse);
+    let hierarchies = mounts.lines().filter_map(Hierarchy::parse_line);
     let limits = hierarchies.filter_map(|hierarchy| {
-        let group = groups.lines().find_map(|line| hierarchy.group(line))?;
-        hierarchy.limit(root, group)
+        let group = groups.lines().find_map(|line| hierarchy.group_of(line))?;
+        hierarchy.limit_of(root, group)
     });
     limits.min()
 }
@@ -38,9 +38,9 @@ struct Hierarchy {
 
 impl Hierarchy {
     /// Of a line of `mountinfo` (see `proc_pid_mountinfo(5)`).
-    fn parse(line: &str) -> Option<Self> {
+    fn parse_line(line: &str) -> Option<Self> {
         let (place, kind) = line.split_once(" - ")?;
-        let mut place = place.split(' ').skip(3).map(unescape);
+        let mut place = place.split(' ').skip(3).map(unescape_octal);
         let (top, mounted) = (place.next()?, place.next()?);
         let mut kind = kind.split(' ');
         let unified = match kind.next()? {
@@ -53,7 +53,7 @@ impl Hierarchy {
 
     /// This process's group, if the line of `/proc/self/cgroup` (`4:memory:/a/b`) is about this
     /// hierarchy.
-    fn group<'l>(&self, line: &'l str) -> Option<&'l str> {
+    fn group_of<'l>(&self, line: &'l str) -> Option<&'l str> {
         let (number, rest) = line.split_once(':')?;
         let (controllers, group) = rest.split_once(':')?;
         let own = match self.unified {
@@ -64,7 +64,7 @@ impl Hierarchy {
     }
 
     /// The smallest limit of a group and those above it.
-    fn limit(&self, root: &Path, group: &str) -> Option<u64> {
+    fn limit_of(&self, root: &Path, group: &str) -> Option<u64> {
         let mounted = root.join(self.mounted.trim_start_matches('/'));
         // A group that isn't seen from here (as `/../other`): what is seen holds all the same.
         let below = Path::new(group).strip_prefix(&self.top).unwrap_or(Path::new(""));
@@ -85,21 +85,21 @@ impl Hierarchy {
         let found = match self.unified {
             // Beyond `memory.high` nothing is killed, but all is slowed down.
             true => [number("memory.max"), number("memory.high")],
-            false => [number("memory.limit_in_bytes"), hierarchical(folder)],
+            false => [number("memory.limit_in_bytes"), hierarchical_limit(folder)],
         };
         found.into_iter().flatten().filter(|bytes| (1..UNLIMITED).contains(bytes)).collect()
     }
 }
 
 /// In version 1, what the groups above allow, those that cannot be seen from here, too.
-fn hierarchical(folder: &Path) -> Option<u64> {
+fn hierarchical_limit(folder: &Path) -> Option<u64> {
     let stat = fs::read_to_string(folder.join("memory.stat")).ok()?;
     let line = stat.lines().find_map(|line| line.strip_prefix("hierarchical_memory_limit "))?;
     line.trim().parse().ok()
 }
 
 /// `\040` is how `mountinfo` spells a space.
-fn unescape(text: &str) -> String {
+fn unescape_octal(text: &str) -> String {
     ["\\040", "\\011", "\\012", "\\134"]
         .iter()
         .zip([" ", "\t", "\n", "\\"])

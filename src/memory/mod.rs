@@ -40,9 +40,9 @@ pub struct Limit {
 
 impl Limit {
     /// The smallest limit that holds for this process; `None` where the system tells nothing.
-    pub fn find() -> Option<Self> {
-        let cgroup = cgroup::limit().map(|bytes| Self { bytes, source: Source::Cgroup });
-        let machine = machine().map(|bytes| Self { bytes, source: Source::Machine });
+    pub fn find_limit() -> Option<Self> {
+        let cgroup = cgroup::find_limit().map(|bytes| Self { bytes, source: Source::Cgroup });
+        let machine = machine_bytes().map(|bytes| Self { bytes, source: Source::Machine });
         cgroup.into_iter().chain(machine).min_by_key(|limit| limit.bytes)
     }
 }
@@ -84,7 +84,7 @@ pub struct Budget {
 
 impl Budget {
     /// The shares for this limit on so many cores.
-    pub fn of(limit: Option<Limit>, cores: usize) -> Self {
+    pub fn for_limit(limit: Option<Limit>, cores: usize) -> Self {
         let bytes = limit.map_or(u64::MAX, |limit| limit.bytes);
         // The full share, or as much less as there is less memory.
         let share =
@@ -111,23 +111,24 @@ impl Budget {
 
     /// Whether the limit makes anything smaller or slower than it could be.
     pub fn is_tight(&self, cores: usize) -> bool {
-        *self != Self { limit: self.limit, chunks: self.chunks, ..Self::of(None, cores) }
+        *self != Self { limit: self.limit, chunks: self.chunks, ..Self::for_limit(None, cores) }
     }
 }
 
 /// The budget of this process, made when it is first asked for.
 pub fn budget() -> &'static Budget {
-    static BUDGET: LazyLock<Budget> = LazyLock::new(|| Budget::of(Limit::find(), cores()));
+    static BUDGET: LazyLock<Budget> =
+        LazyLock::new(|| Budget::for_limit(Limit::find_limit(), count_cores()));
     &BUDGET
 }
 
 /// Cores that this process may use; a container's CPU limit counts.
-pub fn cores() -> usize {
+pub fn count_cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// All memory of the machine.
-fn machine() -> Option<u64> {
+fn machine_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -104,16 +104,16 @@ fn of(mib: u64) -> Option<Limit> {
 
 #[test]
 fn wide_limits_change_nothing() {
-    let free = Budget::of(None, 4);
+    let free = Budget::for_limit(None, 4);
     assert_eq!(free.threads, 4);
     for mib in [1024, 2048, 1 << 20] {
-        let budget = Budget::of(of(mib), 4);
+        let budget = Budget::for_limit(of(mib), 4);
         let full = Budget { limit: of(mib), chunks: budget.chunks, ..free };
         assert_eq!(budget, full, "{mib}");
         assert!(!budget.is_tight(4));
     }
     // More cores than the memory can feed.
-    let many = Budget::of(of(2048), 96);
+    let many = Budget::for_limit(of(2048), 96);
     assert!((8..=24).contains(&many.threads), "{many:?}");
     assert!(many.is_tight(96));
 }
@@ -121,7 +121,7 @@ fn wide_limits_change_nothing() {
 #[test]
 fn shares_fit_the_limit() {
     for (mib, cores) in [(256, 2), (384, 8), (512, 1), (512, 2), (512, 64), (768, 4)] {
-        let budget = Budget::of(of(mib), cores);
+        let budget = Budget::for_limit(of(mib), cores);
         assert!(budget.is_tight(cores));
         assert!(budget.threads >= 1 && budget.threads <= cores);
         // Three tables are under way at once: one is scrubbed, one waits, one is written.
@@ -134,7 +134,7 @@ fn shares_fit_the_limit() {
         assert!(budget.part_mib >= 5);
     }
     // Of next to nothing each still has something.
-    let least = Budget::of(of(1), 8);
+    let least = Budget::for_limit(of(1), 8);
     assert_eq!(least.threads, 1);
     assert!(least.row_group >= 4 << 20 && least.index_keys > 0 && least.mapping_pairs > 0);
 }

@@ -17,7 +17,7 @@ pub const ENCOUNTERS: &str = "etl__completion_encounters";
 /// Adds a row to [`TABLE`].
 pub fn append(sink: &Sink, row: CompletionRow<'_>, work: &WorkFolder) -> Result<()> {
     let batch = row.to_batch().context("cannot make a completion row")?;
-    let mut rows = Staged::new(work, schema::completion());
+    let mut rows = Staged::new(work, schema::completion_schema());
     rows.push(Block::of_batch(&batch, &mut Scratch::default())?, 1)?;
     sink.write(&TableRun {
         name: TABLE,

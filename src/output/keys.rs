@@ -69,7 +69,7 @@ impl KeyIndex {
         for byte in 0..256 {
             starts[byte + 1] += starts[byte];
         }
-        let file = self.work.file()?;
+        let file = self.work.create_file()?;
         file.write_all_at(&bytes, 0)
             .with_context(|| format!("cannot write to the work folder '{}'", self.work))?;
         self.runs.push(Run { file, starts });

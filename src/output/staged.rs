@@ -8,7 +8,9 @@ use arrow::datatypes::SchemaRef;
 use super::rows::{Batches, Bitmap, Live, RowSource};
 use crate::error::{Context, Result};
 use crate::store::WorkFolder;
-use crate::table::{Block, Blocks, DAMAGED, DeidentifiedBatch, DeidentifiedLines, Misfits, adapt};
+use crate::table::{
+    Block, Blocks, DAMAGED, DeidentifiedBatch, DeidentifiedLines, Misfits, adapt_batch,
+};
 
 /// Rows that are read at once: the columns of a wide table cost more per batch than per row.
 const ROWS_AT_ONCE: u64 = 4 << 10;
@@ -59,7 +61,7 @@ impl Staged {
 
     /// Some rows of a block, as they were pushed.
     fn read_block(&self, index: usize, rows: Range<usize>) -> Result<DeidentifiedBatch> {
-        let batch = self.blocks.read(index)?.decode()?;
+        let batch = self.blocks.read(index)?.decode_batch()?;
         let batch = batch.unwrap_or_else(|| DeidentifiedBatch::empty(self.schema.clone()));
         Ok(batch.slice(rows))
     }
@@ -87,7 +89,7 @@ impl Staged {
             })
             .collect::<Result<Vec<_>>>()?;
         let mut misfits = Misfits::new();
-        let batch = adapt(&batches, &self.schema, &mut misfits).context(DAMAGED)?;
+        let batch = adapt_batch(&batches, &self.schema, &mut misfits).context(DAMAGED)?;
         if !misfits.is_empty()
             && let Ok(mut all) = self.misfits.lock()
         {
@@ -163,7 +165,7 @@ impl StagedLines {
         visit: &mut dyn FnMut(&[u8], u64) -> Result<()>,
     ) -> Result<()> {
         for (index, window) in self.starts.windows(2).enumerate() {
-            let lines = self.blocks.read(index)?.lines()?;
+            let lines = self.blocks.read(index)?.decode_lines()?;
             let lines = lines.as_bytes();
             if live.count_in(window[0]..window[1]) == window[1] - window[0] {
                 visit(lines, window[1] - window[0])?;

@@ -86,7 +86,7 @@ pub fn import_archive(
 
 fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = open_file(path).with_context(|| format!("cannot read '{}'", path.display()))?;
-    bounded::parquet::reader(file)
+    bounded::parquet::open_bounded(file)
 }
 
 fn list_members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> {

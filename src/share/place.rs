@@ -26,7 +26,7 @@ impl Place {
     /// left is removed.
     pub fn begin(data: &Folder, study: &str, work: &WorkFolder) -> Result<Self> {
         data.create()?;
-        let lock = data.lock(&format!(".{study}.lock"))?;
+        let lock = data.lock_file(&format!(".{study}.lock"))?;
         let target = data.local().map(|path| resolve_target(&path.join(study))).transpose()?;
         let staging = match &target {
             // Beside the target: it can then change its name to the target's.
@@ -63,7 +63,7 @@ impl Place {
         match &self.target {
             Some(target) => replace_export(&self.staging, target, &self.study),
             None => {
-                self.lock.check()?;
+                self.lock.check_lock()?;
                 self.send_files(&self.data.child(&self.study))
             }
         }
@@ -166,7 +166,7 @@ mod tests {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
-            let work = WorkFolder::create(None, &folder).unwrap();
+            let work = WorkFolder::create_work(None, &folder).unwrap();
             Self { dir, work }
         }
 

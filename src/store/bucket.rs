@@ -14,7 +14,7 @@ use super::explain::{Cloud, Place};
 use super::guarded::Guarded;
 use super::kept::Kept;
 use super::listings::PlainListings;
-use super::options::{StoreOptions, patience};
+use super::options::{StoreOptions, request_timeout};
 use super::s3::Aws;
 use crate::error::{Error, Exit, Result};
 
@@ -27,7 +27,7 @@ pub(super) struct Opened {
 }
 
 /// Opens the store of a bucket URL; asks no server yet.
-pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
+pub(super) fn open_bucket(url: &Url, options: &StoreOptions) -> Result<Opened> {
     let invalid = |what: &str| {
         let shown = super::without_secrets(url);
         Error::new(Exit::ArgsInvalid, format!("'{shown}' {what}"))
@@ -45,7 +45,7 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
     let url = &url;
     if url.scheme() == "memory" {
         let bucket = format!("memory://{}", url.host_str().unwrap_or_default());
-        let store = shared(&bucket, options, || Ok(Arc::new(InMemory::new())))?;
+        let store = share_store(&bucket, options, || Ok(Arc::new(InMemory::new())))?;
         let prefix = Path::from_url_path(url.path());
         let prefix = prefix.map_err(|_| invalid("is no location"))?;
         return Ok(Opened { store, url: folder_url(url, &prefix), prefix });
@@ -69,23 +69,25 @@ pub(super) fn open(url: &Url, options: &StoreOptions) -> Result<Opened> {
         "" => format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()),
         user => format!("{}://{user}@{}", url.scheme(), url.host_str().unwrap_or_default()),
     };
-    let store = shared(&bucket, options, || match scheme {
-        ObjectStoreScheme::AmazonS3 => s3(&bucket, url, options),
+    let store = share_store(&bucket, options, || match scheme {
+        ObjectStoreScheme::AmazonS3 => open_s3(&bucket, url, options),
         ObjectStoreScheme::GoogleCloudStorage => {
             let key = GoogleConfigKey::Client(ClientConfigKey::Timeout);
             let builder = GoogleCloudStorageBuilder::from_env().with_url(bucket.as_str());
-            let builder = builder.with_config(key, seconds(patience()));
+            let builder = builder.with_config(key, format_seconds(request_timeout()));
             let builder = builder.with_http_connector(PlainListings);
-            let store = builder.build().map_err(|error| unusable(&bucket, "GOOGLE_", &error))?;
+            let store =
+                builder.build().map_err(|error| explain_unusable(&bucket, "GOOGLE_", &error))?;
             let place = Place { cloud: Cloud::Google, bucket: bucket.clone(), at: "Google".into() };
             Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)
         }
         ObjectStoreScheme::MicrosoftAzure => {
             let key = AzureConfigKey::Client(ClientConfigKey::Timeout);
             let builder = MicrosoftAzureBuilder::from_env().with_url(bucket.as_str());
-            let builder = builder.with_config(key, seconds(patience()));
+            let builder = builder.with_config(key, format_seconds(request_timeout()));
             let builder = builder.with_http_connector(PlainListings);
-            let store = builder.build().map_err(|error| unusable(&bucket, "AZURE_", &error))?;
+            let store =
+                builder.build().map_err(|error| explain_unusable(&bucket, "AZURE_", &error))?;
             let place = Place { cloud: Cloud::Azure, bucket: bucket.clone(), at: "Azure".into() };
             Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)
         }
@@ -99,7 +101,10 @@ pub(super) fn is_within(own: &Url, other: &Url) -> bool {
     if other.as_str().starts_with(own.as_str()) {
         return true;
     }
-    let (Some(own_place), Some(other_place)) = (azure(own), azure(other)) else { return false };
+    let (Some(own_place), Some(other_place)) = (azure_container(own), azure_container(other))
+    else {
+        return false;
+    };
     // Which account is meant where none is named, only the environment knows.
     let same = |one: Option<&str>, two: Option<&str>| match (one, two) {
         (Some(one), Some(two)) => one.eq_ignore_ascii_case(two),
@@ -111,7 +116,7 @@ pub(super) fn is_within(own: &Url, other: &Url) -> bool {
 }
 
 /// The container of a folder at Azure, which has two ways to name one, and its account if it is named.
-fn azure(url: &Url) -> Option<(&str, Option<&str>)> {
+fn azure_container(url: &Url) -> Option<(&str, Option<&str>)> {
     let host = url.host_str()?;
     match (url.scheme(), url.username()) {
         ("az", _) | ("abfss", "") => Some((host, None)),
@@ -121,7 +126,7 @@ fn azure(url: &Url) -> Option<(&str, Option<&str>)> {
 }
 
 /// As the library reads it.
-fn seconds(time: Duration) -> String {
+fn format_seconds(time: Duration) -> String {
     format!("{} seconds", time.as_secs().max(1))
 }
 
@@ -133,14 +138,14 @@ fn folder_url(url: &Url, prefix: &Path) -> Url {
     url
 }
 
-fn s3(bucket: &str, url: &Url, options: &StoreOptions) -> Result<Arc<dyn ObjectStore>> {
-    let aws = aws(options)?;
-    let store = aws.bucket(url.host_str().unwrap_or_default(), options)?;
-    let place = Place { cloud: Cloud::S3, bucket: bucket.to_owned(), at: aws.at() };
+fn open_s3(bucket: &str, url: &Url, options: &StoreOptions) -> Result<Arc<dyn ObjectStore>> {
+    let aws = load_aws(options)?;
+    let store = aws.open_bucket(url.host_str().unwrap_or_default(), options)?;
+    let place = Place { cloud: Cloud::S3, bucket: bucket.to_owned(), at: aws.shown_endpoint() };
     Ok(Arc::new(Kept::new(Guarded::new(store, place, !aws.is_aws()))))
 }
 
-fn unusable(bucket: &str, prefix: &str, error: &object_store::Error) -> Error {
+fn explain_unusable(bucket: &str, prefix: &str, error: &object_store::Error) -> Error {
     // What the variables hold may be a key: only which kind of trouble it is.
     let what = match error {
         object_store::Error::Generic { .. } => "its settings are not complete or cannot be read",
@@ -150,7 +155,7 @@ fn unusable(bucket: &str, prefix: &str, error: &object_store::Error) -> Error {
 }
 
 /// One connection pool, and one set of credentials, for all folders of a bucket.
-fn shared(
+fn share_store(
     bucket: &str,
     options: &StoreOptions,
     open: impl FnOnce() -> Result<Arc<dyn ObjectStore>>,
@@ -166,13 +171,13 @@ fn shared(
     Ok(store)
 }
 
-fn aws(options: &StoreOptions) -> Result<Arc<Aws>> {
+fn load_aws(options: &StoreOptions) -> Result<Arc<Aws>> {
     static KNOWN: Mutex<Vec<(StoreOptions, Arc<Aws>)>> = Mutex::new(Vec::new());
     let mut known = KNOWN.lock().unwrap_or_else(|e| e.into_inner());
     if let Some((_, aws)) = known.iter().find(|(o, _)| o == options) {
         return Ok(aws.clone());
     }
-    let aws = Arc::new(Aws::load(options)?);
+    let aws = Arc::new(Aws::load_aws(options)?);
     known.push((options.clone(), aws.clone()));
     Ok(aws)
 }

@@ -11,7 +11,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, GetOptions, ObjectStore, ObjectStoreExt};
 use tokio::task::JoinHandle;
 
-use super::{Folder, block_on, plain, runtime};
+use super::{Folder, block_on, runtime, unwrap_error};
 use crate::error::{Context, Error, Result};
 
 /// What reads an object from its start.
@@ -22,14 +22,14 @@ impl Folder {
     ///
     /// From a bucket it comes in parts, some ahead of the reader: no request lasts as long as
     /// what is done with the data. All parts are of the object as it was when it was opened.
-    pub fn reader(&self, name: &str) -> Result<Option<Reader>> {
+    pub fn open_reader(&self, name: &str) -> Result<Option<Reader>> {
         self.check_is_file(name)?;
-        self.request(name).open()
+        self.request_object(name).open_requested()
     }
 
     /// Asks for the beginning of an object without waiting for it, so that the objects to be
     /// read next come while others are read. On a disk nothing happens before it is opened.
-    pub fn request(&self, name: &str) -> Requested {
+    pub fn request_object(&self, name: &str) -> Requested {
         self.request_first(name, self.parts.bytes)
     }
 
@@ -38,7 +38,7 @@ impl Folder {
     pub fn request_first(&self, name: &str, bytes: usize) -> Requested {
         let first = self.local().is_none().then(|| {
             let (store, path) = (self.store().clone(), self.path(name));
-            Task(runtime().spawn(first(store, path, bytes.clamp(1, self.parts.bytes) as u64)))
+            Task(runtime().spawn(fetch_first(store, path, bytes.clamp(1, self.parts.bytes) as u64)))
         });
         Requested {
             folder: self.clone(),
@@ -80,14 +80,14 @@ pub struct Requested {
 
 impl Requested {
     /// Waits for the beginning; `None` where there is no such object.
-    pub fn open(self) -> Result<Option<Reader>> {
+    pub fn open_requested(self) -> Result<Option<Reader>> {
         let Self { folder, name, first, whole } = self;
         let failed = || format!("cannot read '{}'", folder.show(&name));
         let Some(first) = first else { return folder.local_reader(&name) };
-        let first = match block_on(first.end()).with_context(failed)? {
+        let first = match block_on(first.end_task()).with_context(failed)? {
             Ok(first) => first,
             Err(StoreError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(plain(error)).with_context(failed),
+            Err(error) => return Err(unwrap_error(error)).with_context(failed),
         };
         let mut download = Download {
             store: folder.store().clone(),
@@ -102,7 +102,7 @@ impl Requested {
             part: first.bytes,
         };
         if whole {
-            download.fetch();
+            download.fetch_parts();
         }
         Ok(Some(Box::new(download)))
     }
@@ -112,7 +112,7 @@ impl Requested {
 struct Task<T>(JoinHandle<T>);
 
 impl<T> Task<T> {
-    async fn end(mut self) -> Result<T> {
+    async fn end_task(mut self) -> Result<T> {
         (&mut self.0).await.map_err(|_| Error::failed("a request has ended unexpectedly"))
     }
 }
@@ -130,7 +130,11 @@ struct First {
     e_tag: Option<String>,
 }
 
-async fn first(store: Arc<dyn ObjectStore>, path: Path, bytes: u64) -> object_store::Result<First> {
+async fn fetch_first(
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    bytes: u64,
+) -> object_store::Result<First> {
     let options = GetOptions { range: Some((0..bytes).into()), ..GetOptions::default() };
     let got = match store.get_opts(&path, options).await {
         Ok(got) => got,
@@ -172,17 +176,17 @@ struct Download {
 
 impl Download {
     /// Keeps some parts under way.
-    fn fetch(&mut self) {
+    fn fetch_parts(&mut self) {
         while self.next < self.size && self.under_way.len() < self.ahead {
             let range = self.next..self.size.min(self.next.saturating_add(self.step));
             self.next = range.end;
-            let part = part(self.store.clone(), self.path.clone(), self.e_tag.clone(), range);
+            let part = fetch_part(self.store.clone(), self.path.clone(), self.e_tag.clone(), range);
             self.under_way.push_back(Task(runtime().spawn(part)));
         }
     }
 }
 
-async fn part(
+async fn fetch_part(
     store: Arc<dyn ObjectStore>,
     path: Path,
     e_tag: Option<String>,
@@ -197,20 +201,20 @@ impl Read for Download {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.part.is_empty() {
             let Some(part) = self.under_way.pop_front() else { return Ok(0) };
-            let part = block_on(part.end()).map_err(io::Error::other)?;
+            let part = block_on(part.end_task()).map_err(io::Error::other)?;
             self.part = part.map_err(|error| match error {
                 StoreError::Precondition { .. } | StoreError::NotFound { .. } => {
                     io::Error::other("it was replaced or removed while it was read")
                 }
-                error => io::Error::other(plain(error)),
+                error => io::Error::other(unwrap_error(error)),
             })?;
-            self.fetch();
+            self.fetch_parts();
         }
         let count = self.part.len().min(buffer.len());
         self.part.copy_to_slice(&mut buffer[..count]);
         if self.part.len() <= self.patience {
             self.patience = usize::MAX;
-            self.fetch();
+            self.fetch_parts();
         }
         Ok(count)
     }

@@ -53,7 +53,7 @@ impl Cloud {
 }
 
 impl Action {
-    fn permission(self, cloud: Cloud) -> &'static str {
+    fn permission_name(self, cloud: Cloud) -> &'static str {
         match (cloud, self) {
             (Cloud::S3, Self::List) => "s3:ListBucket",
             (Cloud::S3, Self::Read) => "s3:GetObject",
@@ -72,9 +72,9 @@ impl Action {
 
 impl Place {
     /// The error in our words, of the same kind where callers tell kinds apart.
-    pub fn explain(&self, action: Action, error: StoreError) -> StoreError {
+    pub fn explain_error(&self, action: Action, error: StoreError) -> StoreError {
         let text = error.to_string();
-        let code = between(&text, "<Code>", "</Code>");
+        let code = text_between(&text, "<Code>", "</Code>");
         let no_bucket = matches!(code, Some("NoSuchBucket" | "ContainerNotFound"));
         match error {
             StoreError::NotFound { path, source } if !no_bucket => {
@@ -85,20 +85,26 @@ impl Place {
             | StoreError::NotModified { .. }
             | StoreError::InvalidPath { .. } => error,
             error => {
-                let ours = self.words(action, &error, &text, code);
+                let ours = self.explain_failure(action, &error, &text, code);
                 StoreError::Generic { store: "bucket", source: Box::new(ours) }
             }
         }
     }
 
-    fn words(&self, action: Action, error: &StoreError, text: &str, code: Option<&str>) -> Error {
-        if let Some(ours) = chain(error).find_map(|e| e.downcast_ref::<Error>()) {
+    fn explain_failure(
+        &self,
+        action: Action,
+        error: &StoreError,
+        text: &str,
+        code: Option<&str>,
+    ) -> Error {
+        if let Some(ours) = error_chain(error).find_map(|e| e.downcast_ref::<Error>()) {
             return Error::new(ours.exit(), ours.to_string());
         }
         let Self { cloud, bucket, at } = self;
-        let message = between(text, "<Message>", "</Message>").unwrap_or_default();
+        let message = text_between(text, "<Message>", "</Message>").unwrap_or_default();
         let denied =
-            matches!(error, StoreError::PermissionDenied { .. }) || status(text) == Some("403");
+            matches!(error, StoreError::PermissionDenied { .. }) || status_in(text) == Some("403");
         let failed = |message: String| Error::failed(message);
         match code.unwrap_or_default() {
             "NoSuchBucket" | "ContainerNotFound" => Error::new(
@@ -156,20 +162,20 @@ impl Place {
                 };
                 failed(format!(
                     "the credentials lack the permission {} in '{bucket}'; grant it{hint}",
-                    action.permission(*cloud)
+                    action.permission_name(*cloud)
                 ))
             }
             _ if matches!(error, StoreError::Unauthenticated { .. }) => failed(format!(
                 "'{bucket}' needs credentials ({at}), or does not accept those that are there"
             )),
             _ if text.contains("redirect without LOCATION") => self.wrong_region(text),
-            _ if action == Action::Create && status(text) == Some("501") => {
+            _ if action == Action::Create && status_in(text) == Some("501") => {
                 self.no_conditional_writes()
             }
-            code => match (code, status(text)) {
+            code => match (code, status_in(text)) {
                 ("", None) => failed(format!(
                     "the server of '{bucket}' ({at}) does not answer as it should: {}",
-                    innermost(error)
+                    innermost_text(error)
                 )),
                 ("", Some(status)) => {
                     failed(format!("the server of '{bucket}' ({at}) answered {status}"))
@@ -184,7 +190,7 @@ impl Place {
 
     fn wrong_region(&self, text: &str) -> Error {
         let Self { bucket, at, .. } = self;
-        Error::failed(match between(text, "<Region>", "</Region>") {
+        Error::failed(match text_between(text, "<Region>", "</Region>") {
             Some(region) => format!(
                 "'{bucket}' is in the region {region}, but was asked for in {at}; run with \
                  --s3-region {region}"
@@ -208,16 +214,16 @@ impl Place {
 }
 
 /// Whether nobody knows if the server has done what was asked: it has not answered.
-pub(super) fn unanswered(error: &StoreError) -> bool {
+pub(super) fn is_unanswered(error: &StoreError) -> bool {
     let text = error.to_string();
     matches!(error, StoreError::Generic { .. })
-        && status(&text).is_none()
-        && between(&text, "<Code>", "</Code>").is_none()
-        && !chain(error).any(|e| e.is::<Error>())
+        && status_in(&text).is_none()
+        && text_between(&text, "<Code>", "</Code>").is_none()
+        && !error_chain(error).any(|e| e.is::<Error>())
 }
 
 /// An error for [`crate::error::Context`]: ours where there is one, without what wraps it.
-pub(crate) fn plain(error: StoreError) -> Box<dyn StdError + Send + Sync> {
+pub(crate) fn unwrap_error(error: StoreError) -> Box<dyn StdError + Send + Sync> {
     match error {
         StoreError::Generic { source, .. } if source.is::<Error>() => source,
         // The library's own words for a disk's errors ("Unable to walk dir") say nothing more than
@@ -230,7 +236,7 @@ pub(crate) fn plain(error: StoreError) -> Box<dyn StdError + Send + Sync> {
     }
 }
 
-fn chain(error: &StoreError) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+fn error_chain(error: &StoreError) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     std::iter::from_fn(move || {
         let error = next?;
@@ -239,18 +245,18 @@ fn chain(error: &StoreError) -> impl Iterator<Item = &(dyn StdError + 'static)> 
     })
 }
 
-fn innermost(error: &StoreError) -> String {
-    let words = chain(error).last().map(ToString::to_string).unwrap_or_default();
+fn innermost_text(error: &StoreError) -> String {
+    let words = error_chain(error).last().map(ToString::to_string).unwrap_or_default();
     escape_controls(&words).into_owned()
 }
 
-fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+fn text_between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(start)?;
     Some(rest.split_once(end)?.0)
 }
 
 /// The HTTP status in an error's text.
-fn status(text: &str) -> Option<&str> {
+fn status_in(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("status code: ")?;
     rest.get(..3).filter(|status| status.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use tracing::debug;
 use uuid::Uuid;
 
-use super::explain::{Action, Place, unanswered};
+use super::explain::{Action, Place, is_unanswered};
 
 /// Deletes under way at once.
 const DELETES: usize = 8;
@@ -40,11 +40,11 @@ pub(super) struct Guarded<S> {
 }
 
 /// Asks again while the server does not answer.
-async fn again<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F) -> Result<T> {
+async fn ask_again<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F) -> Result<T> {
     let mut pause = PAUSE;
     for _ in 1..ATTEMPTS {
         match ask().await {
-            Err(error) if unanswered(&error) => sleep(pause).await,
+            Err(error) if is_unanswered(&error) => sleep(pause).await,
             done => return done,
         }
         pause *= 2;
@@ -53,11 +53,11 @@ async fn again<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F) -> 
 }
 
 /// A listing as a stream, whole before its first entry.
-fn whole<F>(list: impl FnMut() -> F + Send + 'static) -> BoxStream<'static, Result<ObjectMeta>>
+fn list_whole<F>(list: impl FnMut() -> F + Send + 'static) -> BoxStream<'static, Result<ObjectMeta>>
 where
     F: Future<Output = Result<Vec<ObjectMeta>>> + Send,
 {
-    let entries = async move { again(list).await.map(|all| stream::iter(all).map(Ok)) };
+    let entries = async move { ask_again(list).await.map(|all| stream::iter(all).map(Ok)) };
     stream::once(entries).try_flatten().boxed()
 }
 
@@ -68,32 +68,35 @@ impl<S: ObjectStore> Guarded<S> {
         Self { inner: Arc::new(inner), place: Arc::new(place), doubtful, checked: OnceCell::new() }
     }
 
-    fn words(&self, action: Action) -> impl Fn(StoreError) -> StoreError + Send + Sync + use<S> {
+    fn explain_action(
+        &self,
+        action: Action,
+    ) -> impl Fn(StoreError) -> StoreError + Send + Sync + use<S> {
         let place = self.place.clone();
-        move |error| place.explain(action, error)
+        move |error| place.explain_error(action, error)
     }
 
     /// Creates an object. The server may have created it without us hearing of it: then the
     /// next attempt finds it there, and the caller compares.
-    async fn create(
+    async fn create_object(
         &self,
         location: &Path,
         payload: &PutPayload,
         options: &PutOptions,
     ) -> Result<PutResult> {
-        again(|| self.inner.put_opts(location, payload.clone(), options.clone())).await
+        ask_again(|| self.inner.put_opts(location, payload.clone(), options.clone())).await
     }
 
     /// Refuses a server that overwrites where it was asked not to.
-    async fn check(&self, location: &Path) -> Result<()> {
+    async fn check_overwrite(&self, location: &Path) -> Result<()> {
         if !self.doubtful {
             return Ok(());
         }
         let check = || async {
             let probe = Path::from(format!("{location}.probe-{}", Uuid::new_v4().simple()));
             let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            self.create(&probe, &PutPayload::from_static(b"1"), &create).await?;
-            let again = self.create(&probe, &PutPayload::from_static(b"2"), &create).await;
+            self.create_object(&probe, &PutPayload::from_static(b"1"), &create).await?;
+            let again = self.create_object(&probe, &PutPayload::from_static(b"2"), &create).await;
             // What stays behind if it may not be removed is harmless.
             let _ = self.inner.delete(&probe).await;
             match again {
@@ -125,18 +128,18 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
     ) -> Result<PutResult> {
         if options.mode == PutMode::Overwrite {
             let put = || self.inner.put_opts(location, payload.clone(), options.clone());
-            return again(put).await.map_err(self.words(Action::Write));
+            return ask_again(put).await.map_err(self.explain_action(Action::Write));
         }
         if options.mode != PutMode::Create {
             // Whether it was done the next attempt could not tell.
             let put = self.inner.put_opts(location, payload, options).await;
-            return put.map_err(self.words(Action::Write));
+            return put.map_err(self.explain_action(Action::Write));
         }
-        let created = match self.check(location).await {
-            Ok(()) => self.create(location, &payload, &options).await,
+        let created = match self.check_overwrite(location).await {
+            Ok(()) => self.create_object(location, &payload, &options).await,
             Err(error) => Err(error),
         };
-        created.map_err(self.words(Action::Create))
+        created.map_err(self.explain_action(Action::Create))
     }
 
     async fn put_multipart_opts(
@@ -145,8 +148,8 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         let begin = || self.inner.put_multipart_opts(location, options.clone());
-        let upload = again(begin).await;
-        let inner = upload.map_err(self.words(Action::Write))?;
+        let upload = ask_again(begin).await;
+        let inner = upload.map_err(self.explain_action(Action::Write))?;
         Ok(Box::new(GuardedUpload {
             inner,
             store: self.inner.clone(),
@@ -158,11 +161,11 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let got = again(|| self.inner.get_opts(location, options.clone())).await;
-        let got = got.map_err(self.words(Action::Read))?;
+        let got = ask_again(|| self.inner.get_opts(location, options.clone())).await;
+        let got = got.map_err(self.explain_action(Action::Read))?;
         let payload = match got.payload {
             GetResultPayload::Stream(parts) => {
-                GetResultPayload::Stream(parts.map_err(self.words(Action::Read)).boxed())
+                GetResultPayload::Stream(parts.map_err(self.explain_action(Action::Read)).boxed())
             }
             file => file,
         };
@@ -170,8 +173,8 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let got = again(|| self.inner.get_ranges(location, ranges)).await;
-        got.map_err(self.words(Action::Read))
+        let got = ask_again(|| self.inner.get_ranges(location, ranges)).await;
+        got.map_err(self.explain_action(Action::Read))
     }
 
     fn delete_stream(
@@ -179,12 +182,12 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         // The library does not try a delete again that got no answer.
-        let (inner, words) = (self.inner.clone(), self.words(Action::Delete));
+        let (inner, words) = (self.inner.clone(), self.explain_action(Action::Delete));
         let delete = move |location: Result<Path>| {
             let inner = inner.clone();
             async move {
                 let location = location?;
-                again(|| inner.delete(&location)).await?;
+                ask_again(|| inner.delete(&location)).await?;
                 Ok(location)
             }
         };
@@ -197,7 +200,7 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
             let (inner, prefix) = (inner.clone(), prefix.clone());
             async move { inner.list(prefix.as_ref()).try_collect::<Vec<_>>().await }
         };
-        whole(list).map_err(self.words(Action::List)).boxed()
+        list_whole(list).map_err(self.explain_action(Action::List)).boxed()
     }
 
     fn list_with_offset(
@@ -210,17 +213,17 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
             let (inner, prefix, offset) = (inner.clone(), prefix.clone(), offset.clone());
             async move { inner.list_with_offset(prefix.as_ref(), &offset).try_collect::<Vec<_>>().await }
         };
-        whole(list).map_err(self.words(Action::List)).boxed()
+        list_whole(list).map_err(self.explain_action(Action::List)).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         // Nor a listing that was cut off.
-        let listed = again(|| self.inner.list_with_delimiter(prefix)).await;
-        listed.map_err(self.words(Action::List))
+        let listed = ask_again(|| self.inner.list_with_delimiter(prefix)).await;
+        listed.map_err(self.explain_action(Action::List))
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await.map_err(self.words(Action::Write))
+        self.inner.copy_opts(from, to, options).await.map_err(self.explain_action(Action::Write))
     }
 }
 
@@ -240,7 +243,7 @@ impl<S: ObjectStore> GuardedUpload<S> {
         let (store, location) = (self.store.clone(), self.location.clone());
         let (bytes, parts) = (self.bytes, self.parts);
         async move {
-            let Ok(there) = again(|| store.head(&location)).await else { return false };
+            let Ok(there) = ask_again(|| store.head(&location)).await else { return false };
             // The entity tag of an object in parts ends with their number.
             let tag = there.e_tag.as_deref().and_then(|tag| tag.trim_matches('"').rsplit_once('-'));
             let found = tag.and_then(|(_, parts)| parts.parse::<u32>().ok());
@@ -256,7 +259,7 @@ impl<S: ObjectStore> MultipartUpload for GuardedUpload<S> {
         self.parts += 1;
         let place = self.place.clone();
         let part = self.inner.put_part(data);
-        Box::pin(part.map_err(move |error| place.explain(Action::Write, error)))
+        Box::pin(part.map_err(move |error| place.explain_error(Action::Write, error)))
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
@@ -267,7 +270,7 @@ impl<S: ObjectStore> MultipartUpload for GuardedUpload<S> {
             Err(StoreError::NotFound { .. }) if self.is_there().await => {
                 Ok(PutResult { e_tag: None, version: None })
             }
-            Err(error) if unanswered(&error) => {
+            Err(error) if is_unanswered(&error) => {
                 // The server may be about to: the parts of a large object take their time.
                 let mut pause = PAUSE;
                 for _ in 0..ATTEMPTS {
@@ -277,13 +280,13 @@ impl<S: ObjectStore> MultipartUpload for GuardedUpload<S> {
                     sleep(pause).await;
                     pause *= 2;
                 }
-                Err(self.place.explain(Action::Write, error))
+                Err(self.place.explain_error(Action::Write, error))
             }
-            done => done.map_err(|error| self.place.explain(Action::Write, error)),
+            done => done.map_err(|error| self.place.explain_error(Action::Write, error)),
         }
     }
 
     async fn abort(&mut self) -> Result<()> {
-        self.inner.abort().await.map_err(|error| self.place.explain(Action::Write, error))
+        self.inner.abort().await.map_err(|error| self.place.explain_error(Action::Write, error))
     }
 }

@@ -25,9 +25,9 @@ use uuid::Uuid;
 use super::lease::{DEAD, LOOK, Lease, run_of};
 use super::lock::open_plain;
 use super::staging::is_at;
-use super::{Folder, block_on, plain};
+use super::{Folder, block_on, unwrap_error};
 use crate::error::{Context, Result};
-use crate::text::{escape_controls, shorten};
+use crate::text::{escape_controls, shorten_text};
 
 /// Whether others may be at work in the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,16 +71,16 @@ impl fmt::Debug for Hold {
 
 impl Hold {
     /// Whether another run was there, so that the folder may have changed meanwhile.
-    pub fn waited(&self) -> bool {
+    pub fn has_waited(&self) -> bool {
         self.waited
     }
 
     /// An error if a folder that was to be held alone was lost, as it can be in a bucket: call it
     /// before what only one may do.
-    pub fn check(&self) -> Result<()> {
+    pub fn check_hold(&self) -> Result<()> {
         match &self.held {
             Held::Local { .. } | Held::Shared { .. } => Ok(()),
-            Held::Alone(lease) => lease.check(),
+            Held::Alone(lease) => lease.check_lease(),
         }
     }
 }
@@ -91,7 +91,13 @@ impl Folder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn hold(&self, marker: &str, about: &str, sharing: Sharing, run: &str) -> Result<Hold> {
+    pub fn hold_folder(
+        &self,
+        marker: &str,
+        about: &str,
+        sharing: Sharing,
+        run: &str,
+    ) -> Result<Hold> {
         match self.local() {
             Some(path) => self.hold_local(&path.join(marker), about, sharing, run),
             None => self.hold_bucket(marker, about, sharing, run),
@@ -144,7 +150,7 @@ impl Folder {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let run = text.lines().find_map(|line| line.strip_prefix(LAST_RUN));
             let run = run.map_or_else(String::new, |run| {
-                format!(" ({})", shorten(&escape_controls(run), 200))
+                format!(" ({})", shorten_text(&escape_controls(run), 200))
             });
             warn!("Another run{run} is at work in '{self}'; waiting for its end");
             locked = flock(file, wait);
@@ -169,12 +175,12 @@ impl Folder {
         }
         let gate_name = format!("{marker}.lock");
         let begun = Instant::now();
-        let gate = Lease::take(self, &gate_name, run)?;
+        let gate = Lease::take_lease(self, &gate_name, run)?;
         let waited = begun.elapsed() > LOOK;
         let prefix = format!("{gate_name}-");
         if sharing == Sharing::Shared {
             let name = format!("{prefix}{}", Uuid::new_v4().simple());
-            let lease = Lease::take(self, &name, run)?;
+            let lease = Lease::take_lease(self, &name, run)?;
             self.remove_abandoned_leases(&prefix, &name);
             return Ok(Hold { held: Held::Shared { _lease: lease }, waited });
         }
@@ -188,7 +194,7 @@ impl Folder {
         let mut watched: HashMap<Path, (Option<String>, Instant)> = HashMap::new();
         let mut told = false;
         loop {
-            let others = self.leases(prefix)?;
+            let others = self.list_leases(prefix)?;
             if others.is_empty() {
                 return Ok(told);
             }
@@ -203,7 +209,9 @@ impl Folder {
                     *known = now;
                 } else if known.1.elapsed() > DEAD {
                     let removed = block_on(self.store().delete(&other.location));
-                    removed.map_err(plain).with_context(|| format!("cannot lock '{self}'"))?;
+                    removed
+                        .map_err(unwrap_error)
+                        .with_context(|| format!("cannot lock '{self}'"))?;
                 }
             }
             thread::sleep(LOOK);
@@ -212,7 +220,7 @@ impl Folder {
 
     /// Of runs that were killed; what cannot be removed stays until someone has to wait for it.
     fn remove_abandoned_leases(&self, prefix: &str, own: &str) {
-        let Ok(leases) = self.leases(prefix) else { return };
+        let Ok(leases) = self.list_leases(prefix) else { return };
         let own = self.path(own);
         let Some(now) = leases.iter().find(|lease| lease.location == own) else { return };
         let is_abandoned =
@@ -222,10 +230,11 @@ impl Folder {
         }
     }
 
-    fn leases(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
+    fn list_leases(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
         let root = self.path("");
         let listed = block_on(self.store().list_with_delimiter(Some(&root)));
-        let listed = listed.map_err(plain).with_context(|| format!("cannot list '{self}'"))?;
+        let listed =
+            listed.map_err(unwrap_error).with_context(|| format!("cannot list '{self}'"))?;
         let is_lease =
             |object: &ObjectMeta| object.location.filename().is_some_and(|n| n.starts_with(prefix));
         Ok(listed.objects.into_iter().filter(is_lease).collect())
@@ -245,8 +254,8 @@ mod tests {
 
     const MARKER: &str = ".marker";
 
-    fn hold(folder: &Folder, sharing: Sharing) -> Hold {
-        folder.hold(MARKER, "about", sharing, "process 1").unwrap()
+    fn hold_folder(folder: &Folder, sharing: Sharing) -> Hold {
+        folder.hold_folder(MARKER, "about", sharing, "process 1").unwrap()
     }
 
     fn grounds(dir: &tempfile::TempDir) -> [Folder; 2] {
@@ -257,9 +266,9 @@ mod tests {
     fn runs_that_share_a_folder_are_in_it_together_and_others_alone() {
         let dir = tempfile::tempdir().unwrap();
         for folder in grounds(&dir) {
-            let one = hold(&folder, Sharing::Shared);
-            let two = hold(&folder, Sharing::Shared);
-            assert!(!one.waited() && !two.waited());
+            let one = hold_folder(&folder, Sharing::Shared);
+            let two = hold_folder(&folder, Sharing::Shared);
+            assert!(!one.has_waited() && !two.has_waited());
             let (began, begin) = channel();
             let (held, is_held) = channel();
             let inside = AtomicUsize::new(2);
@@ -268,9 +277,9 @@ mod tests {
                 // The channels go with the thread: if it fails, nobody waits for it.
                 scope.spawn(move || {
                     began.send(()).unwrap();
-                    let alone = hold(folder, Sharing::Alone);
+                    let alone = hold_folder(folder, Sharing::Alone);
                     assert_eq!(inside.load(SeqCst), 0, "held while others are at work");
-                    alone.check().unwrap();
+                    alone.check_hold().unwrap();
                     held.send(()).unwrap();
                 });
                 begin.recv().unwrap();
@@ -280,7 +289,7 @@ mod tests {
                 }
                 is_held.recv().unwrap();
             });
-            drop(hold(&folder, Sharing::Alone));
+            drop(hold_folder(&folder, Sharing::Alone));
             let (_, files) = folder.list_direct().unwrap();
             assert_eq!(files, [MARKER], "{folder}");
             let text = folder.read(MARKER).unwrap().unwrap();
@@ -297,7 +306,7 @@ mod tests {
                 for _ in 0..4 {
                     scope.spawn(|| {
                         for _ in 0..5 {
-                            let held = hold(&folder, Sharing::Alone);
+                            let held = hold_folder(&folder, Sharing::Alone);
                             assert_eq!(inside.fetch_add(1, SeqCst), 0);
                             thread::yield_now();
                             inside.fetch_sub(1, SeqCst);
@@ -314,7 +323,7 @@ mod tests {
         let folder = Folder::open("memory:///").unwrap();
         folder.write(".marker.lock-dead", "of a run that was killed").unwrap();
         folder.write(".marker.lock", "of another one").unwrap();
-        drop(hold(&folder, Sharing::Alone));
+        drop(hold_folder(&folder, Sharing::Alone));
         assert_eq!(folder.list_direct().unwrap().1, [MARKER]);
     }
 }

@@ -33,12 +33,12 @@ impl<S: ObjectStore> Kept<S> {
         Self { inner, objects: Mutex::default() }
     }
 
-    fn objects(&self) -> MutexGuard<'_, HashMap<Path, (ObjectMeta, Bytes)>> {
+    fn lock_objects(&self) -> MutexGuard<'_, HashMap<Path, (ObjectMeta, Bytes)>> {
         self.objects.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    fn keep(&self, meta: ObjectMeta, bytes: Bytes) {
-        let mut objects = self.objects();
+    fn keep_object(&self, meta: ObjectMeta, bytes: Bytes) {
+        let mut objects = self.lock_objects();
         let held: u64 = objects.values().map(|(meta, _)| meta.size).sum();
         if held + meta.size > ALL {
             objects.clear();
@@ -68,7 +68,7 @@ fn is_plain(options: &GetOptions) -> bool {
         && options.version.is_none()
 }
 
-fn answer(meta: ObjectMeta, bytes: &Bytes, options: &GetOptions) -> Option<GetResult> {
+fn answer_from(meta: ObjectMeta, bytes: &Bytes, options: &GetOptions) -> Option<GetResult> {
     let range = match &options.range {
         Some(range) => range.as_range(meta.size).ok()?,
         None => 0..meta.size,
@@ -92,7 +92,7 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        self.objects().remove(location);
+        self.lock_objects().remove(location);
         let created = options.mode == PutMode::Create && never_changes(location);
         let size = payload.content_length() as u64;
         let ours = (created && size <= OBJECT).then(|| payload.clone());
@@ -105,7 +105,7 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
                 e_tag: put.e_tag.clone(),
                 version: put.version.clone(),
             };
-            self.keep(meta, ours.into());
+            self.keep_object(meta, ours.into());
         }
         Ok(put)
     }
@@ -115,7 +115,7 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.objects().remove(location);
+        self.lock_objects().remove(location);
         self.inner.put_multipart_opts(location, options).await
     }
 
@@ -123,8 +123,8 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
         if !never_changes(location) || !is_plain(&options) {
             return self.inner.get_opts(location, options).await;
         }
-        let kept = self.objects().get(location).cloned();
-        if let Some(found) = kept.and_then(|(meta, bytes)| answer(meta, &bytes, &options)) {
+        let kept = self.lock_objects().get(location).cloned();
+        if let Some(found) = kept.and_then(|(meta, bytes)| answer_from(meta, &bytes, &options)) {
             return Ok(found);
         }
         let whole = self.inner.get_opts(location, GetOptions::default()).await?;
@@ -133,8 +133,8 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
         }
         let meta = whole.meta.clone();
         let bytes = whole.bytes().await?;
-        self.keep(meta.clone(), bytes.clone());
-        match answer(meta, &bytes, &options) {
+        self.keep_object(meta.clone(), bytes.clone());
+        match answer_from(meta, &bytes, &options) {
             Some(found) => Ok(found),
             // The store has words for what is wrong with the range.
             None => self.inner.get_opts(location, options).await,
@@ -146,7 +146,7 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         // Vacuum and clean-ups only; what is gone is not asked for again.
-        self.objects().clear();
+        self.lock_objects().clear();
         self.inner.delete_stream(locations)
     }
 
@@ -167,7 +167,7 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.objects().remove(to);
+        self.lock_objects().remove(to);
         self.inner.copy_opts(from, to, options).await
     }
 }

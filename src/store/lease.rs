@@ -16,9 +16,9 @@ use object_store::{
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{Folder, block_on, plain};
+use super::{Folder, block_on, unwrap_error};
 use crate::error::{Context, Error, Result};
-use crate::text::{escape_controls, shorten};
+use crate::text::{escape_controls, shorten_text};
 use crate::threads::Thread;
 
 /// How often the holder renews it.
@@ -49,7 +49,7 @@ struct Object {
 
 impl Lease {
     /// Waits until nobody else holds the object `name`. `run` tells those who wait who it is.
-    pub fn take(folder: &Folder, name: &str, run: &str) -> Result<Self> {
+    pub fn take_lease(folder: &Folder, name: &str, run: &str) -> Result<Self> {
         let held = Arc::new(Object {
             store: folder.store().clone(),
             path: folder.path(name),
@@ -57,10 +57,10 @@ impl Lease {
             holder: Uuid::new_v4().to_string(),
             run: run.to_owned(),
         });
-        let version = held.take()?;
+        let version = held.take_over()?;
         let object = held.clone();
         let (stop, stopped) = channel();
-        let renewals = Thread::named("lease").start(move || {
+        let renewals = Thread::named("lease").start_thread(move || {
             let mut version = Some(version);
             while stopped.recv_timeout(RENEW) == Err(RecvTimeoutError::Timeout) {
                 // After one that failed the next may succeed: the server may have been away.
@@ -68,7 +68,7 @@ impl Lease {
                 match object.put(PutMode::Update(held.clone())) {
                     Ok(renewed) => version = Some(version_of(renewed)),
                     Err(StoreError::Precondition { .. } | StoreError::NotFound { .. }) => {
-                        version = object.ours().unwrap_or(Some(held));
+                        version = object.own_version().unwrap_or(Some(held));
                         if version.is_none() {
                             warn!("another run has taken over '{}'", object.show);
                         }
@@ -88,9 +88,9 @@ impl Lease {
 
     /// An error if another run has taken it over: this one was held up for so long that it was taken
     /// for dead.
-    pub fn check(&self) -> Result<()> {
+    pub fn check_lease(&self) -> Result<()> {
         let show = &self.object.show;
-        let ours = self.object.ours().map_err(plain);
+        let ours = self.object.own_version().map_err(unwrap_error);
         match ours.with_context(|| format!("cannot look at the lock '{show}'"))? {
             Some(_) => Ok(()),
             None => Err(Error::failed(format!(
@@ -103,7 +103,7 @@ impl Lease {
 }
 
 impl Object {
-    fn take(&self) -> Result<UpdateVersion> {
+    fn take_over(&self) -> Result<UpdateVersion> {
         let failed = || format!("cannot lock by '{}'", self.show);
         let mut watched: Option<(Option<String>, Instant)> = None;
         let mut told = false;
@@ -111,16 +111,16 @@ impl Object {
             match self.put(PutMode::Create) {
                 Ok(created) => return Ok(version_of(created)),
                 Err(StoreError::AlreadyExists { .. }) => {}
-                Err(error) => return Err(plain(error)).with_context(failed),
+                Err(error) => return Err(unwrap_error(error)).with_context(failed),
             }
             // The answer to an attempt before may have been lost.
-            if let Some(ours) = self.ours().map_err(plain).with_context(failed)? {
+            if let Some(ours) = self.own_version().map_err(unwrap_error).with_context(failed)? {
                 return Ok(ours);
             }
             let there = match block_on(self.store.head(&self.path)) {
                 Ok(there) => there,
                 Err(StoreError::NotFound { .. }) => continue,
-                Err(error) => return Err(plain(error)).with_context(failed),
+                Err(error) => return Err(unwrap_error(error)).with_context(failed),
             };
             match &watched {
                 Some((e_tag, since)) if *e_tag == there.e_tag => {
@@ -129,7 +129,7 @@ impl Object {
                         match self.put(PutMode::Update(dead)) {
                             Ok(taken) => return Ok(version_of(taken)),
                             Err(StoreError::Precondition { .. } | StoreError::NotFound { .. }) => {}
-                            Err(error) => return Err(plain(error)).with_context(failed),
+                            Err(error) => return Err(unwrap_error(error)).with_context(failed),
                         }
                     }
                 }
@@ -144,7 +144,7 @@ impl Object {
     }
 
     /// The object's version, if it is there and we have written it.
-    fn ours(&self) -> object_store::Result<Option<UpdateVersion>> {
+    fn own_version(&self) -> object_store::Result<Option<UpdateVersion>> {
         let got = block_on(async {
             let got = self.store.get(&self.path).await?;
             let version =
@@ -172,7 +172,7 @@ pub(super) fn run_of(store: &Arc<dyn ObjectStore>, path: &Path) -> String {
     let text = String::from_utf8_lossy(&bytes);
     let run = text.splitn(3, ' ').nth(2).map(str::trim).filter(|run| !run.is_empty());
     run.map_or_else(String::new, |run| {
-        format!(" ({})", shorten(&escape_controls(run), LONGEST_RUN))
+        format!(" ({})", shorten_text(&escape_controls(run), LONGEST_RUN))
     })
 }
 

@@ -92,11 +92,11 @@ fn next_entry(text: &str) -> Option<Entry> {
     let (start, end, of_key) = found.min()?;
     let inside = &text[start..end];
     let key = inside.split_once(&format!("<{of_key}>")).and_then(|(_, rest)| rest.split_once('<'));
-    Some(Entry { start, end, key: key.map(|(key, _)| unescape(key)) })
+    Some(Entry { start, end, key: key.map(|(key, _)| unescape_xml(key)) })
 }
 
 /// The text that XML writes so.
-fn unescape(text: &str) -> String {
+fn unescape_xml(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {

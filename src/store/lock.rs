@@ -28,10 +28,10 @@ impl fmt::Debug for Lock {
 
 impl Lock {
     /// An error if it was lost, which it can be in a bucket: call it before what only one may do.
-    pub fn check(&self) -> Result<()> {
+    pub fn check_lock(&self) -> Result<()> {
         match &self.held {
             Held::Local { .. } => Ok(()),
-            Held::Bucket(lease) => lease.check(),
+            Held::Bucket(lease) => lease.check_lease(),
         }
     }
 }
@@ -43,9 +43,9 @@ enum Held {
 
 impl Folder {
     /// Waits for the lock file `name`.
-    pub fn lock(&self, name: &str) -> Result<Lock> {
+    pub fn lock_file(&self, name: &str) -> Result<Lock> {
         let Some(folder) = self.local() else {
-            return Ok(Lock { held: Held::Bucket(Lease::take(self, name, "")?) });
+            return Ok(Lock { held: Held::Bucket(Lease::take_lease(self, name, "")?) });
         };
         let path = folder.join(name);
         let file = open_plain(&path, true)

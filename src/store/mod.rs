@@ -46,7 +46,7 @@ use crate::stop::Writer;
 use crate::text::escape_controls;
 use crate::threads::{Pool, Thread};
 pub use download::{Reader, Requested};
-pub(crate) use explain::plain;
+pub(crate) use explain::unwrap_error;
 pub use hold::{Hold, Sharing};
 pub use lock::{Lock, open_file};
 pub use mounts::{Mount, Mounts};
@@ -74,7 +74,7 @@ fn build_runtime() -> Result<Runtime> {
 ///
 /// # Errors
 /// The system does not start that many threads (exit 70).
-pub fn start() -> Result<()> {
+pub fn start_runtime() -> Result<()> {
     if RUNTIME.get().is_none() {
         let runtime = build_runtime()?;
         RUNTIME.get_or_init(|| runtime);
@@ -92,7 +92,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// Runs `future` beside everything else, on the stores' runtime.
-pub fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) {
+pub fn spawn_beside<F: Future<Output = ()> + Send + 'static>(future: F) {
     drop(runtime().spawn(future));
 }
 
@@ -169,14 +169,14 @@ impl Folder {
                 parts,
             }),
             Some(url) => {
-                let bucket::Opened { store, prefix, url } = bucket::open(&url, options)?;
+                let bucket::Opened { store, prefix, url } = bucket::open_bucket(&url, options)?;
                 Ok(Self { store, prefix, url, local: None, private: false, parts })
             }
         }
     }
 
     fn open_local(path: &FsPath, parts: Parts) -> Result<Self> {
-        let path = absolute(path)
+        let path = absolute_path(path)
             .with_context(|| format!("cannot make '{}' an absolute path", path.display()))?;
         let url = Url::from_directory_path(&path).map_err(|()| {
             Error::new(Exit::ArgsInvalid, format!("'{}' is not a usable path", path.display()))
@@ -257,7 +257,7 @@ impl Folder {
     }
 
     /// The folders above this one, the nearest first; in a bucket also those that are not there.
-    pub fn above(&self) -> Vec<Self> {
+    pub fn folders_above(&self) -> Vec<Self> {
         if let Some(path) = &self.local {
             let above = path.ancestors().skip(1).filter(|above| above.is_dir());
             return above.filter_map(|above| Self::open_local(above, self.parts).ok()).collect();
@@ -287,7 +287,7 @@ impl Folder {
     ///
     /// # Errors
     /// [`Exit::FolderMissing`], also where there is a file of that name.
-    pub fn require(&self, role: &str) -> Result<()> {
+    pub fn require_folder(&self, role: &str) -> Result<()> {
         if self.exists() {
             return Ok(());
         }
@@ -300,7 +300,7 @@ impl Folder {
     }
 
     /// This folder; on a disk, if there is no such folder yet, the one above it that there is.
-    pub fn nearest(&self) -> Result<Self> {
+    pub fn nearest_existing(&self) -> Result<Self> {
         let local = self.local.as_deref();
         match local.and_then(|path| path.ancestors().find(|above| above.exists())) {
             Some(above) => {
@@ -326,7 +326,7 @@ impl Folder {
     pub fn list(&self) -> Result<Vec<Entry>> {
         let listed = block_on(self.store.list(Some(&self.prefix)).try_collect::<Vec<_>>());
         let mut entries: Vec<Entry> = listed
-            .map_err(plain)
+            .map_err(unwrap_error)
             .with_context(|| format!("cannot list '{self}'"))?
             .into_iter()
             .filter_map(|meta| {
@@ -348,7 +348,7 @@ impl Folder {
             Some(path) => list_local(path).with_context(failed)?,
             None => {
                 let listed = block_on(self.store.list_with_delimiter(Some(&self.prefix)));
-                let listed = listed.map_err(plain).with_context(failed)?;
+                let listed = listed.map_err(unwrap_error).with_context(failed)?;
                 let last = |path: &Path| path.filename().unwrap_or_default().to_owned();
                 let objects = listed.objects.iter().map(|meta| last(&meta.location));
                 (listed.common_prefixes.iter().map(last).collect(), objects.collect())
@@ -371,9 +371,8 @@ impl Folder {
         match result {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => {
-                Err(plain(error)).with_context(|| format!("cannot read '{}'", self.show(name)))
-            }
+            Err(error) => Err(unwrap_error(error))
+                .with_context(|| format!("cannot read '{}'", self.show(name))),
         }
     }
 
@@ -448,9 +447,8 @@ impl Folder {
                 Ok(Version { bucket: Some(bucket) })
             }
             Err(object_store::Error::NotFound { .. }) => Ok(Version { bucket: None }),
-            Err(error) => {
-                Err(plain(error)).with_context(|| format!("cannot read '{}'", self.show(name)))
-            }
+            Err(error) => Err(unwrap_error(error))
+                .with_context(|| format!("cannot read '{}'", self.show(name))),
         }
     }
 
@@ -482,14 +480,14 @@ impl Folder {
 
     fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
         let failed = || format!("cannot write '{}'", self.show(name));
-        let _writer = Writer::begin()?;
+        let _writer = Writer::begin_writer()?;
         if let Some(folder) = &self.local {
             let mut staging =
-                Staging::begin(folder.join(name), self.private).with_context(failed)?;
+                Staging::begin_file(folder.join(name), self.private).with_context(failed)?;
             staging.write_all(&bytes).with_context(failed)?;
             return match mode {
-                PutMode::Create => staging.create().with_context(failed),
-                _ => staging.replace().map(|()| true).with_context(failed),
+                PutMode::Create => staging.create_target().with_context(failed),
+                _ => staging.replace_target().map(|()| true).with_context(failed),
             };
         }
         let options = PutOptions { mode, ..PutOptions::default() };
@@ -499,22 +497,21 @@ impl Folder {
                 object_store::Error::AlreadyExists { .. }
                 | object_store::Error::Precondition { .. },
             ) => Ok(false),
-            Err(error) => Err(plain(error)).with_context(failed),
+            Err(error) => Err(unwrap_error(error)).with_context(failed),
         }
     }
 
     /// Begins to write an object of any size; it appears, whole, on [`Upload::finish`].
     pub fn upload(&self, name: &str) -> Result<Upload> {
-        Upload::begin(self, name)
+        Upload::begin_upload(self, name)
     }
 
     /// Removes an object; one that is not there is fine.
     pub fn remove(&self, name: &str) -> Result<()> {
         match block_on(self.store.delete(&self.path(name))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => {
-                Err(plain(error)).with_context(|| format!("cannot remove '{}'", self.show(name)))
-            }
+            Err(error) => Err(unwrap_error(error))
+                .with_context(|| format!("cannot remove '{}'", self.show(name))),
         }
     }
 
@@ -556,7 +553,7 @@ fn plain_part(part: &str) -> Cow<'_, str> {
 }
 
 /// The path from the root, without `..`; symbolic links are followed as far as the path exists.
-fn absolute(path: &FsPath) -> std::io::Result<PathBuf> {
+fn absolute_path(path: &FsPath) -> std::io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&path);
     let mut clean = existing.canonicalize()?;

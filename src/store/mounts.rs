@@ -26,16 +26,17 @@ pub struct Mount {
 impl Mounts {
     /// As this process sees them; none where the system doesn't tell.
     pub fn of_process() -> Self {
-        fs::read("/proc/self/mountinfo").map_or_else(|_| Self::default(), |text| Self::parse(&text))
+        fs::read("/proc/self/mountinfo")
+            .map_or_else(|_| Self::default(), |text| Self::parse_mounts(&text))
     }
 
     /// Reads the text of `/proc/<pid>/mountinfo`. Lines that are not understood are left out.
-    pub fn parse(text: &[u8]) -> Self {
-        Self(text.split(|byte| *byte == b'\n').filter_map(Mount::parse).collect())
+    pub fn parse_mounts(text: &[u8]) -> Self {
+        Self(text.split(|byte| *byte == b'\n').filter_map(Mount::parse_line).collect())
     }
 
     /// What a path is on. It must be absolute and without links; it need not exist.
-    pub fn of(&self, path: &Path) -> Option<&Mount> {
+    pub fn mount_of(&self, path: &Path) -> Option<&Mount> {
         // Of several at one place the last one hides the others.
         let above = self.0.iter().filter(|mount| path.starts_with(&mount.point));
         above.max_by_key(|mount| mount.point.components().count())
@@ -44,9 +45,9 @@ impl Mounts {
 
 impl Mount {
     /// From `id parent major:minor root point options [optional…] - kind source options`.
-    fn parse(line: &[u8]) -> Option<Self> {
+    fn parse_line(line: &[u8]) -> Option<Self> {
         let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
-        let point = unescape(fields.nth(4)?);
+        let point = unescape_octal(fields.nth(4)?);
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
         let point = PathBuf::from(OsString::from_vec(point));
         Some(Self { point, kind: String::from_utf8_lossy(kind).into_owned() })
@@ -64,7 +65,7 @@ impl Mount {
 }
 
 /// Spaces and backslashes are written as `\040`, `\134`.
-fn unescape(field: &[u8]) -> Vec<u8> {
+fn unescape_octal(field: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((first, after)) = rest.split_first() {
@@ -99,16 +100,16 @@ a line that is odd\n";
 
     #[test]
     fn what_is_not_mounted_is_on_the_containers_own_root() {
-        let mounts = Mounts::parse(DOCKER);
-        let own = |path: &str| mounts.of(Path::new(path)).unwrap().is_root_of_container();
+        let mounts = Mounts::parse_mounts(DOCKER);
+        let own = |path: &str| mounts.mount_of(Path::new(path)).unwrap().is_root_of_container();
         for path in ["/", "/out", "/phi2", "/home/cumulus/phi", "/my out2"] {
             assert!(own(path), "{path}");
         }
         for path in ["/phi", "/phi/below", "/my out/x", "/dev/shm/x", "/run/secrets"] {
             assert!(!own(path), "{path}");
         }
-        assert!(mounts.of(Path::new("/run/x")).unwrap().is_in_memory());
-        assert!(!mounts.of(Path::new("/phi/x")).unwrap().is_in_memory());
+        assert!(mounts.mount_of(Path::new("/run/x")).unwrap().is_in_memory());
+        assert!(!mounts.mount_of(Path::new("/phi/x")).unwrap().is_in_memory());
     }
 
     #[test]
@@ -123,18 +124,25 @@ a line that is odd\n";
             ("tmpfs", false),
         ] {
             let text = format!("1 0 0:1 / / rw - {kind} {kind} rw\n");
-            let mounts = Mounts::parse(text.as_bytes());
-            assert_eq!(mounts.of(Path::new("/phi")).unwrap().is_root_of_container(), own, "{kind}");
+            let mounts = Mounts::parse_mounts(text.as_bytes());
+            assert_eq!(
+                mounts.mount_of(Path::new("/phi")).unwrap().is_root_of_container(),
+                own,
+                "{kind}"
+            );
         }
         // A layered file system elsewhere is somebody's choice.
-        let mounts = Mounts::parse(b"1 0 8:1 / / rw - ext4 x rw\n2 1 0:2 / /mnt rw - overlay o rw");
-        assert!(!mounts.of(Path::new("/mnt/phi")).unwrap().is_root_of_container());
+        let mounts =
+            Mounts::parse_mounts(b"1 0 8:1 / / rw - ext4 x rw\n2 1 0:2 / /mnt rw - overlay o rw");
+        assert!(!mounts.mount_of(Path::new("/mnt/phi")).unwrap().is_root_of_container());
     }
 
     #[test]
     fn the_last_of_several_mounts_at_one_place_counts() {
         let text = b"1 0 0:1 / / rw - overlay o rw\n2 1 8:1 / / rw - ext4 x rw\n";
-        assert!(!Mounts::parse(text).of(Path::new("/phi")).unwrap().is_root_of_container());
-        assert_eq!(Mounts::parse(b"").of(Path::new("/phi")), None);
+        assert!(
+            !Mounts::parse_mounts(text).mount_of(Path::new("/phi")).unwrap().is_root_of_container()
+        );
+        assert_eq!(Mounts::parse_mounts(b"").mount_of(Path::new("/phi")), None);
     }
 }

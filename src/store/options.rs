@@ -10,7 +10,7 @@ const REQUEST: Duration = Duration::from_secs(90);
 const TIME_SCALE: &str = "CUMULUS_ETL_TEST_TIME_SCALE";
 
 /// How long one request may take.
-pub(super) fn patience() -> Duration {
+pub(super) fn request_timeout() -> Duration {
     let scale = std::env::var(TIME_SCALE).ok().and_then(|text| text.parse::<f64>().ok());
     REQUEST.mul_f64(scale.filter(|scale| (0.001..=1.0).contains(scale)).unwrap_or(1.0))
 }
@@ -41,7 +41,7 @@ impl StoreOptions {
     pub const IN_FLIGHT: u64 = 2;
 
     /// The default size of parts, in MiB: 8, or less where memory is short.
-    pub fn part() -> u64 {
+    pub fn default_part_mib() -> u64 {
         budget().part_mib
     }
 }
@@ -54,7 +54,7 @@ impl Default for StoreOptions {
             s3_kms_key: None,
             s3_checksums: false,
             aws_profile: None,
-            part_bytes: (Self::part() as usize) << 20,
+            part_bytes: (Self::default_part_mib() as usize) << 20,
             parts_in_flight: Self::IN_FLIGHT as usize,
         }
     }

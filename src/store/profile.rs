@@ -12,10 +12,13 @@ const FILES: [(&str, &str); 2] =
 /// there can be read. Without it, a file that belongs to somebody else looks like none at all.
 pub(crate) fn unreadable_profile() -> Option<String> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    unreadable(home.as_deref(), |name| std::env::var_os(name))
+    find_unreadable(home.as_deref(), |name| std::env::var_os(name))
 }
 
-fn unreadable(home: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> Option<String> {
+fn find_unreadable(
+    home: Option<&Path>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Option<String> {
     FILES.iter().find_map(|(name, file)| {
         let named = variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let path = named.or_else(|| Some(home?.join(".aws").join(file)))?;
@@ -41,7 +44,7 @@ mod tests {
     #[test]
     fn a_file_that_can_not_be_read_is_told_from_none() {
         let home = tempfile::tempdir().unwrap();
-        let look = || unreadable(Some(home.path()), |_| None);
+        let look = || find_unreadable(Some(home.path()), |_| None);
         assert_eq!(look(), None);
         let aws = home.path().join(".aws");
         fs::create_dir(&aws).unwrap();
@@ -52,12 +55,12 @@ mod tests {
         assert!(look().unwrap().contains(".aws/config"));
         let named =
             |name: &str| (name == "AWS_CONFIG_FILE").then(|| aws.join("credentials").into());
-        assert_eq!(unreadable(Some(home.path()), named), None);
+        assert_eq!(find_unreadable(Some(home.path()), named), None);
         fs::set_permissions(&aws, fs::Permissions::from_mode(0o000)).unwrap();
         if fs::read_dir(&aws).is_err() {
             assert!(look().unwrap().contains("permission denied"), "{:?}", look());
         }
         fs::set_permissions(&aws, fs::Permissions::from_mode(0o700)).unwrap();
-        assert_eq!(unreadable(None, |_| None), None);
+        assert_eq!(find_unreadable(None, |_| None), None);
     }
 }

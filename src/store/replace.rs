@@ -28,14 +28,14 @@ pub type IsOurs<'a> = &'a dyn Fn(&str) -> bool;
 /// Both names change hands in one step, so that a reader sees the old or the new. Some network file
 /// systems cannot do that: there, the old folder is at `new`, with the extension `old`, for a moment.
 pub fn replace_folder(new: &Path, target: &Path, is_ours: IsOurs<'_>) -> Result<()> {
-    exchange(new, target)?;
+    exchange_folders(new, target)?;
     discard_folder(new, target, is_ours)
 }
 
 /// Brings in order what a run that died while it replaced `target` left at `new`: its own files go,
 /// and what is not ours comes back.
 pub fn recover_folder(new: &Path, target: &Path, is_ours: IsOurs<'_>) -> Result<()> {
-    let old = aside(new);
+    let old = aside_path(new);
     if is_folder(&old) {
         match fs::symlink_metadata(target).is_ok() {
             true => discard_folder(&old, target, is_ours)?,
@@ -63,7 +63,7 @@ pub fn discard_folder(from: &Path, to: &Path, is_ours: IsOurs<'_>) -> Result<()>
         match is_file && ours {
             true => fs::remove_file(entry.path())
                 .with_context(|| format!("cannot remove '{}'", entry.path().display()))?,
-            false => keep(&entry.path(), to, &name)?,
+            false => keep_in(&entry.path(), to, &name)?,
         }
     }
     fs::remove_dir(from).with_context(|| format!("cannot remove '{}'", from.display()))
@@ -80,7 +80,7 @@ pub fn remove_folder(path: &Path) -> Result<()> {
 }
 
 /// Moves what is not ours into a folder, under another name where there is one of its own.
-fn keep(from: &Path, folder: &Path, name: &OsStr) -> Result<()> {
+fn keep_in(from: &Path, folder: &Path, name: &OsStr) -> Result<()> {
     let failed = || format!("cannot keep '{}' in '{}'", from.display(), folder.display());
     fs::create_dir_all(folder).with_context(failed)?;
     let mut to = folder.join(name);
@@ -111,7 +111,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
 }
 
 /// What was at `target` is at `new` then; without anything there, `new` is gone.
-fn exchange(new: &Path, target: &Path) -> Result<()> {
+fn exchange_folders(new: &Path, target: &Path) -> Result<()> {
     let failed = || format!("cannot replace '{}'", target.display());
     // Whether there is a target is not asked: another program may make or remove it between the answer
     // and the next call.
@@ -123,7 +123,7 @@ fn exchange(new: &Path, target: &Path) -> Result<()> {
                 moved => moved.map(drop),
             },
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                let old = aside(new);
+                let old = aside_path(new);
                 fs::rename(target, &old)
                     .and_then(|()| fs::rename(new, target))
                     .and_then(|()| fs::rename(&old, new))
@@ -142,7 +142,7 @@ fn exchange(new: &Path, target: &Path) -> Result<()> {
 }
 
 /// Where the old folder is for a moment, on file systems that cannot exchange two names.
-fn aside(new: &Path) -> PathBuf {
+fn aside_path(new: &Path) -> PathBuf {
     new.with_extension("old")
 }
 

@@ -48,7 +48,7 @@ pub(super) struct Aws {
 
 impl Aws {
     /// Reads the environment and the profile; asks no server.
-    pub fn load(options: &StoreOptions) -> Result<Self> {
+    pub fn load_aws(options: &StoreOptions) -> Result<Self> {
         let config = block_on(async {
             let region = RegionProviderChain::first_try(options.s3_region.clone().map(Region::new))
                 .or_else(EnvironmentVariableRegionProvider::new())
@@ -62,11 +62,11 @@ impl Aws {
         });
         let region = config.region().map_or(DEFAULT_REGION, Region::as_ref).to_owned();
         let credentials = Arc::new(Chain::new(&config)?);
-        Ok(Self { region, endpoint: endpoint(options, &config)?, credentials })
+        Ok(Self { region, endpoint: find_endpoint(options, &config)?, credentials })
     }
 
     /// Where buckets are, as messages show it.
-    pub fn at(&self) -> String {
+    pub fn shown_endpoint(&self) -> String {
         match &self.endpoint {
             Some(endpoint) => format!("endpoint {endpoint}, region {}", self.region),
             None => format!("region {}", self.region),
@@ -81,8 +81,8 @@ impl Aws {
         })
     }
 
-    pub fn bucket(&self, bucket: &str, given: &StoreOptions) -> Result<AmazonS3> {
-        let mut client = ClientOptions::new().with_timeout(options::patience());
+    pub fn open_bucket(&self, bucket: &str, given: &StoreOptions) -> Result<AmazonS3> {
+        let mut client = ClientOptions::new().with_timeout(options::request_timeout());
         let agent = concat!("cumulus-etl/", env!("CARGO_PKG_VERSION"));
         client = client.with_user_agent(HeaderValue::from_static(agent));
         let mut builder = AmazonS3Builder::new()
@@ -92,11 +92,11 @@ impl Aws {
             .with_conditional_put(S3ConditionalPut::ETagMatch)
             .with_http_connector(PlainListings);
         for (name, key) in VARIABLES {
-            if let Some(value) = variable(name) {
+            if let Some(value) = read_variable(name) {
                 builder = builder.with_config(key, value);
             }
         }
-        let virtual_hosted = variable("AWS_VIRTUAL_HOSTED_STYLE_REQUEST")
+        let virtual_hosted = read_variable("AWS_VIRTUAL_HOSTED_STYLE_REQUEST")
             .is_some_and(|value| value.eq_ignore_ascii_case("true"));
         match &self.endpoint {
             Some(endpoint) => {
@@ -129,12 +129,12 @@ impl Aws {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
+fn read_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn endpoint(options: &StoreOptions, config: &SdkConfig) -> Result<Option<Url>> {
-    let given = options.s3_endpoint.clone().or_else(|| variable("AWS_ENDPOINT_URL_S3"));
+fn find_endpoint(options: &StoreOptions, config: &SdkConfig) -> Result<Option<Url>> {
+    let given = options.s3_endpoint.clone().or_else(|| read_variable("AWS_ENDPOINT_URL_S3"));
     let Some(text) = given.or_else(|| config.endpoint_url().map(str::to_owned)) else {
         return Ok(None);
     };

@@ -53,7 +53,7 @@ pub(super) struct Staging {
 impl Staging {
     /// Begins the file `target`; makes its folder if there is none. What is private only its
     /// owner may read.
-    pub(super) fn begin(target: PathBuf, private: bool) -> io::Result<Self> {
+    pub(super) fn begin_file(target: PathBuf, private: bool) -> io::Result<Self> {
         let mode = |shared: u32| if private { shared & 0o700 } else { shared };
         // Whether the folder is there is not asked: another run may make it, or remove it while it is
         // empty, between the answer and the next call.
@@ -85,21 +85,21 @@ impl Staging {
     }
 
     /// Makes it durable and shows it in place of what was there.
-    pub(super) fn replace(mut self) -> io::Result<()> {
-        self.sync()?;
+    pub(super) fn replace_target(mut self) -> io::Result<()> {
+        self.sync_file()?;
         fs::rename(&self.path, &self.target)?;
         self.done = true;
         sync_folder(&self.target)
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync_file(&mut self) -> io::Result<()> {
         self.flush()?;
         self.file.sync_all()
     }
 
     /// Makes it durable and shows it, unless there is one already: then false.
-    pub(super) fn create(mut self) -> io::Result<bool> {
-        self.sync()?;
+    pub(super) fn create_target(mut self) -> io::Result<bool> {
+        self.sync_file()?;
         let mut shown = fs::hard_link(&self.path, &self.target);
         if matches!(&shown, Err(e) if !matches!(e.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound))
         {

@@ -92,7 +92,7 @@ fn what_is_no_file_is_not_taken_for_nothing() {
     let path = dir.path().join("codebook.json");
     let says = |part: &str| {
         let read = folder.read("codebook.json").unwrap_err().to_string();
-        let reader = folder.reader("codebook.json").err().unwrap().to_string();
+        let reader = folder.open_reader("codebook.json").err().unwrap().to_string();
         for error in [read, reader] {
             assert!(error.contains(part) && error.contains("codebook.json'"), "{error}");
         }
@@ -158,7 +158,7 @@ fn a_lock_in_a_bucket_is_held_by_one_at_a_time() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..5 {
-                    let lock = folder.lock("lock").unwrap();
+                    let lock = folder.lock_file("lock").unwrap();
                     assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
                     std::thread::yield_now();
                     inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
@@ -174,7 +174,7 @@ fn a_lock_in_a_bucket_is_held_by_one_at_a_time() {
 fn a_lock_of_a_dead_process_is_taken_over() {
     let folder = Folder::open("memory:///").unwrap();
     folder.write("lock", "of a process that was killed").unwrap();
-    drop(folder.lock("lock").unwrap());
+    drop(folder.lock_file("lock").unwrap());
     assert_eq!(folder.read("lock").unwrap(), None);
 }
 
@@ -188,10 +188,10 @@ fn large_objects_go_to_buckets_and_come_back_in_parts() {
         bytes.chunks(77).for_each(|part| upload.write_all(part).unwrap());
         assert_eq!(upload.finish().unwrap(), u64::from(size));
         let mut back = Vec::new();
-        folder.reader("object").unwrap().unwrap().read_to_end(&mut back).unwrap();
+        folder.open_reader("object").unwrap().unwrap().read_to_end(&mut back).unwrap();
         assert!(back == bytes, "{size}");
     }
-    let mut reader = folder.reader("object").unwrap().unwrap();
+    let mut reader = folder.open_reader("object").unwrap().unwrap();
     reader.read_exact(&mut [0; 10]).unwrap();
     folder.write("object", "another").unwrap();
     let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
@@ -226,7 +226,7 @@ fn files_begun_concurrently_make_the_folder_that_all_of_them_need() {
         std::thread::scope(|scope| {
             let begin = || {
                 barrier.wait();
-                Staging::begin(target.clone(), false).map(drop)
+                Staging::begin_file(target.clone(), false).map(drop)
             };
             let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(begin)).collect();
             writers.into_iter().for_each(|writer| writer.join().unwrap().unwrap());

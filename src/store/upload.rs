@@ -6,7 +6,7 @@ use object_store::{ObjectStoreExt, WriteMultipart};
 use tokio::task::JoinHandle;
 
 use super::staging::Staging;
-use super::{Folder, block_on, plain, runtime};
+use super::{Folder, block_on, runtime, unwrap_error};
 use crate::error::{Context, Result};
 use crate::stop;
 
@@ -31,11 +31,11 @@ pub struct Finishing {
 
 impl Finishing {
     /// Waits until it is there. Gives its size in bytes.
-    pub fn wait(self) -> Result<u64> {
+    pub fn wait_for_end(self) -> Result<u64> {
         if let Some(under_way) = self.under_way {
             let failed = || self.failed;
             let ended = block_on(under_way).with_context(failed.clone())?;
-            ended.map_err(plain).with_context(failed)?;
+            ended.map_err(unwrap_error).with_context(failed)?;
         }
         Ok(self.bytes)
     }
@@ -49,12 +49,12 @@ enum Target {
 }
 
 impl Upload {
-    pub(super) fn begin(folder: &Folder, name: &str) -> Result<Self> {
+    pub(super) fn begin_upload(folder: &Folder, name: &str) -> Result<Self> {
         let failed = || format!("cannot write '{}'", folder.show(name));
-        let _writer = stop::Writer::begin()?;
+        let _writer = stop::Writer::begin_writer()?;
         let target = match folder.local() {
             Some(path) => {
-                let staging = Staging::begin(path.join(name), folder.private);
+                let staging = Staging::begin_file(path.join(name), folder.private);
                 Target::Local(staging.with_context(failed)?)
             }
             None => Target::Small(Vec::new()),
@@ -70,17 +70,17 @@ impl Upload {
 
     /// Makes the object appear, durably on a local disk. Gives its size in bytes.
     pub fn finish(mut self) -> Result<u64> {
-        stop::check()?;
+        stop::check_stop()?;
         let failed = || format!("cannot write '{}'", self.folder.show(&self.name));
         match self.target.take() {
-            Some(Target::Local(staging)) => staging.replace().with_context(failed)?,
+            Some(Target::Local(staging)) => staging.replace_target().with_context(failed)?,
             Some(Target::Small(bytes)) => {
                 let path = self.folder.path(&self.name);
                 let put = block_on(self.folder.store().put(&path, bytes.into()));
-                put.map_err(plain).with_context(failed)?;
+                put.map_err(unwrap_error).with_context(failed)?;
             }
             Some(Target::Large(writer)) => {
-                block_on(writer.finish()).map_err(plain).with_context(failed)?;
+                block_on(writer.finish()).map_err(unwrap_error).with_context(failed)?;
             }
             None => {}
         }
@@ -112,7 +112,7 @@ impl Upload {
     fn begin_parts(&self, bytes: &[u8]) -> io::Result<WriteMultipart> {
         let path = self.folder.path(&self.name);
         let upload = block_on(self.folder.store().put_multipart(&path));
-        let upload = upload.map_err(|error| io::Error::other(plain(error)))?;
+        let upload = upload.map_err(|error| io::Error::other(unwrap_error(error)))?;
         let mut writer = WriteMultipart::new_with_chunk_size(upload, self.folder.parts.bytes);
         let _runtime = runtime().enter();
         writer.write(bytes);
@@ -122,7 +122,7 @@ impl Upload {
 
 impl Write for Upload {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        stop::check().map_err(io::Error::other)?;
+        stop::check_stop().map_err(io::Error::other)?;
         let parts = self.folder.parts;
         let mut large = None;
         let target = self.target.as_mut();
@@ -137,7 +137,7 @@ impl Write for Upload {
             }
             Target::Large(writer) => {
                 let ready = block_on(writer.wait_for_capacity(parts.in_flight));
-                ready.map_err(|error| io::Error::other(plain(error)))?;
+                ready.map_err(|error| io::Error::other(unwrap_error(error)))?;
                 // Parts are sent by tasks of the runtime.
                 let _runtime = runtime().enter();
                 writer.write(data);

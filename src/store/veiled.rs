@@ -29,7 +29,7 @@ struct Inner {
 
 impl Veiled {
     /// An empty file on the disk of a folder.
-    pub fn create(folder: &Path) -> io::Result<Self> {
+    pub fn create_in(folder: &Path) -> io::Result<Self> {
         let mut key = [0; 32];
         getrandom::fill(&mut key)
             .map_err(|error| io::Error::other(format!("there are no random numbers: {error}")))?;
@@ -52,17 +52,17 @@ impl Veiled {
         let len = usize::try_from(range.end.saturating_sub(range.start)).map_err(too_large)?;
         let mut bytes = vec![0; len];
         self.inner.file.read_exact_at(&mut bytes, range.start)?;
-        self.cipher(range.start)?.try_apply_keystream(&mut bytes).map_err(too_large)?;
+        self.cipher_at(range.start)?.try_apply_keystream(&mut bytes).map_err(too_large)?;
         Ok(bytes)
     }
 
     /// Appends to it. There is one of these at a time.
     pub fn writer(&self) -> io::Result<VeiledWriter> {
         let at = self.bytes();
-        Ok(VeiledWriter { file: self.clone(), cipher: self.cipher(at)?, at, buffer: Vec::new() })
+        Ok(VeiledWriter { file: self.clone(), cipher: self.cipher_at(at)?, at, buffer: Vec::new() })
     }
 
-    fn cipher(&self, at: u64) -> io::Result<ChaCha20> {
+    fn cipher_at(&self, at: u64) -> io::Result<ChaCha20> {
         let mut cipher = ChaCha20::new(&self.inner.key.into(), &[0; 12].into());
         cipher.try_seek(at).map_err(too_large)?;
         Ok(cipher)
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_written_comes_back_and_is_nowhere_else() {
         let dir = tempfile::tempdir().unwrap();
-        let file = Veiled::create(dir.path()).unwrap();
+        let file = Veiled::create_in(dir.path()).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         let text: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
         let (first, rest) = text.split_at(70_001);

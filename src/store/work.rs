@@ -37,15 +37,15 @@ struct Inner {
 impl WorkFolder {
     /// Makes a work folder below `wanted`; without one, below PHI if that is local, else below
     /// the system's temporary folder. Removes what dead runs left in either.
-    pub fn create(wanted: Option<&str>, phi: &Folder) -> Result<Self> {
+    pub fn create_work(wanted: Option<&str>, phi: &Folder) -> Result<Self> {
         if let Some(wanted) = wanted {
-            return Self::below(&local(wanted)?);
+            return Self::create_below(&local_path(wanted)?);
         }
         // A run whose PHI folder could not be written may have been there.
         remove_stale(&std::env::temp_dir());
         let mut failed = Vec::new();
         for path in default_parents(phi) {
-            match Self::below(&path) {
+            match Self::create_below(&path) {
                 Ok(work) => return Ok(work),
                 Err(error) => failed.push(error.to_string()),
             }
@@ -61,36 +61,36 @@ impl WorkFolder {
     pub fn below_phi(phi: &Folder) -> Result<Self> {
         phi.local().map_or_else(
             || Err(Error::failed(format!("PHI '{phi}' is no local folder"))),
-            Self::below,
+            Self::create_below,
         )
     }
 
-    /// As [`WorkFolder::create`], without a PHI folder: beside no data, as rows of patients must not go to where others
+    /// As [`WorkFolder::create_work`], without a PHI folder: beside no data, as rows of patients must not go to where others
     /// read tables or exports.
-    pub fn apart(wanted: Option<&str>) -> Result<Self> {
-        Self::create(wanted, &Folder::open(&std::env::temp_dir().to_string_lossy())?)
+    pub fn create_apart(wanted: Option<&str>) -> Result<Self> {
+        Self::create_work(wanted, &Folder::open(&std::env::temp_dir().to_string_lossy())?)
     }
 
-    /// Shows `look` the folders that dead runs left where [`create`](Self::create) removes them.
+    /// Shows `look` the folders that dead runs left where [`create_work`](Self::create_work) removes them.
     pub fn look_at_stale(
         wanted: Option<&str>,
         phi: &Folder,
         mut look: impl FnMut(&Path),
     ) -> Result<()> {
         let parents = match wanted {
-            Some(wanted) => vec![local(wanted)?],
+            Some(wanted) => vec![local_path(wanted)?],
             None => default_parents(phi),
         };
-        parents.iter().flat_map(|parent| stale(parent)).for_each(|folder| look(&folder.path));
+        parents.iter().flat_map(|parent| find_stale(parent)).for_each(|folder| look(&folder.path));
         Ok(())
     }
 
-    fn below(parent: &Path) -> Result<Self> {
+    fn create_below(parent: &Path) -> Result<Self> {
         let failed = || format!("cannot make a work folder in '{}'", parent.display());
         fs::create_dir_all(parent).with_context(failed)?;
         remove_stale(parent);
         for _ in 0..ATTEMPTS {
-            if let Some(work) = Self::attempt(parent).with_context(failed)? {
+            if let Some(work) = Self::try_create(parent).with_context(failed)? {
                 debug!("temporary files go to '{work}'");
                 return Ok(work);
             }
@@ -100,15 +100,15 @@ impl WorkFolder {
 
     /// `None` where another run, that begins at this moment, has taken the folder for a dead run's
     /// before it was locked.
-    fn attempt(parent: &Path) -> io::Result<Option<Self>> {
+    fn try_create(parent: &Path) -> io::Result<Option<Self>> {
         let path = parent.join(format!("{PREFIX}{}", Uuid::new_v4().simple()));
         {
             // In one step with being known: a signal may come at any moment.
-            let mut live = live();
+            let mut live = live_folders();
             DirBuilder::new().mode(0o700).create(&path)?;
             live.push(path.clone());
         }
-        let locked = open(&path.join(LOCK)).and_then(|lock| {
+        let locked = open_file(&path.join(LOCK)).and_then(|lock| {
             flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
             Ok(lock)
         });
@@ -125,7 +125,7 @@ impl WorkFolder {
             Err(error) => Some(error),
         };
         let _ = fs::remove_dir_all(&path);
-        live().retain(|known| *known != path);
+        live_folders().retain(|known| *known != path);
         failed.map_or(Ok(None), Err)
     }
 
@@ -135,10 +135,11 @@ impl WorkFolder {
     }
 
     /// A new, empty file. It has no name any more when the process ends, however it ends.
-    pub fn file(&self) -> Result<File> {
+    pub fn create_file(&self) -> Result<File> {
         let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
         let path = self.inner.path.join(number.to_string());
-        let file = open(&path).with_context(|| format!("cannot write '{}'", path.display()))?;
+        let file =
+            open_file(&path).with_context(|| format!("cannot write '{}'", path.display()))?;
         // Without a name it is gone with its last handle; where that can't be had (network
         // file systems), the folder's removal takes it.
         let _ = fs::remove_file(&path);
@@ -161,19 +162,19 @@ impl fmt::Debug for WorkFolder {
 impl Drop for Inner {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
-        live().retain(|path| *path != self.path);
+        live_folders().retain(|path| *path != self.path);
     }
 }
 
 /// The work folders of this process.
-fn live() -> MutexGuard<'static, Vec<PathBuf>> {
+fn live_folders() -> MutexGuard<'static, Vec<PathBuf>> {
     static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     LIVE.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 /// Removes all work folders of this process, which is about to end.
 pub fn remove_work_folders() {
-    let live = live();
+    let live = live_folders();
     for path in live.iter() {
         // Other threads go on until the process ends: a file may come in between.
         let gone = |_: &u32| fs::remove_dir_all(path).is_ok() || !path.exists();
@@ -183,11 +184,11 @@ pub fn remove_work_folders() {
     std::mem::forget(live);
 }
 
-fn open(path: &Path) -> std::io::Result<File> {
+fn open_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
-fn local(wanted: &str) -> Result<PathBuf> {
+fn local_path(wanted: &str) -> Result<PathBuf> {
     Folder::open(wanted)?.local().map(Path::to_owned).ok_or_else(|| {
         let message = format!("--work-dir must be a local folder, not '{wanted}'");
         Error::new(Exit::ArgsInvalid, message)
@@ -206,7 +207,7 @@ struct Stale {
 }
 
 /// Work folders whose run has died: nobody holds their lock.
-fn stale(parent: &Path) -> Vec<Stale> {
+fn find_stale(parent: &Path) -> Vec<Stale> {
     let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
     let mut found = Vec::new();
     for entry in entries.flatten() {
@@ -240,7 +241,7 @@ fn is_own(path: &Path) -> bool {
 }
 
 fn remove_stale(parent: &Path) {
-    for folder in stale(parent) {
+    for folder in find_stale(parent) {
         let _ = fs::remove_dir_all(&folder.path);
     }
 }
@@ -277,7 +278,7 @@ mod tests {
         fs::write(&dead, "").unwrap();
 
         let phi = Folder::open(&dir.path().display().to_string()).unwrap();
-        drop(WorkFolder::create(None, &phi).unwrap());
+        drop(WorkFolder::create_work(None, &phi).unwrap());
         for kept in [&pipe, &link, &below, &elsewhere, &linked, &other.join(LOCK)] {
             assert!(fs::symlink_metadata(kept).is_ok(), "{}", kept.display());
         }
@@ -292,8 +293,8 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..300 {
-                        let work = WorkFolder::create(None, &phi).unwrap();
-                        work.file().unwrap();
+                        let work = WorkFolder::create_work(None, &phi).unwrap();
+                        work.create_file().unwrap();
                     }
                 });
             }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::scope;
 
 use crate::error::{Error, Result};
-use crate::threads::{Thread, join};
+use crate::threads::{Thread, join_scoped};
 
 /// Bytes of a stack on which a statement of [`LINKS`] can be worked on. Only what is used of them is
 /// taken.
@@ -19,7 +19,7 @@ const THREAD: Thread = Thread::named("study").with_stack(STACK);
 
 /// Does something where there is room.
 pub fn with<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    scope(|scope| join(THREAD.start_in(scope, work)?))
+    scope(|scope| join_scoped(THREAD.start_in(scope, work)?))
 }
 
 /// Does something with all items, several at once. After an error, what is under way comes to its end
@@ -51,7 +51,7 @@ pub fn each<T: Sync>(
     scope(|scope| {
         let workers = (0..threads).map(|_| THREAD.start_in(scope, worker));
         let workers: Vec<_> = workers.collect::<Result<_>>()?;
-        workers.into_iter().for_each(join);
+        workers.into_iter().for_each(join_scoped);
         Ok::<_, Error>(())
     })?;
     let (_, failed) = state.into_inner().unwrap_or_else(PoisonError::into_inner);

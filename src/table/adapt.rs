@@ -22,7 +22,7 @@ pub type Misfits = BTreeMap<(String, String), u64>;
 /// Joins batches and brings them to `schema`: columns in its order, nulls for those that a batch
 /// lacks, at every depth. What the schema doesn't have is left out; a non-null value of a
 /// contained resource that is lost this way is counted in `misfits`.
-pub fn adapt(
+pub fn adapt_batch(
     batches: &[DeidentifiedBatch],
     schema: &SchemaRef,
     misfits: &mut Misfits,
@@ -35,12 +35,14 @@ pub fn adapt(
         for batch in batches {
             let part = batch.as_arrow().column_by_name(field.name());
             let part = match part.and_then(|array| Some((array, contained_items(array)?))) {
-                Some((_, list)) => Some(contained(list, field.data_type(), &mut nulls, misfits)?),
+                Some((_, list)) => {
+                    Some(overlay_contained(list, field.data_type(), &mut nulls, misfits)?)
+                }
                 None => part.cloned(),
             };
             parts.push(part);
         }
-        columns.push(join(&parts, &lens, field.data_type(), &mut nulls)?);
+        columns.push(join_parts(&parts, &lens, field.data_type(), &mut nulls)?);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(lens.iter().sum()));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options).map(DeidentifiedBatch::new)
@@ -48,7 +50,7 @@ pub fn adapt(
 
 /// Parts of one column, one after the other, as `target`. A part of a type that has nothing in
 /// common with it counts as missing; a missing part is null.
-fn join(
+fn join_parts(
     parts: &[Option<ArrayRef>],
     lens: &[usize],
     target: &DataType,
@@ -65,7 +67,7 @@ fn join(
             let parts: Vec<Option<&StructArray>> =
                 parts.iter().map(|part| part.as_ref()?.as_struct_opt()).collect();
             if parts.iter().all(Option::is_none) {
-                return nulls.array(target, total);
+                return nulls.null_array(target, total);
             }
             let children = fields
                 .iter()
@@ -74,10 +76,10 @@ fn join(
                         (*part)?.column_by_name(field.name()).cloned()
                     };
                     let children: Vec<_> = parts.iter().map(child).collect();
-                    join(&children, lens, field.data_type(), nulls)
+                    join_parts(&children, lens, field.data_type(), nulls)
                 })
                 .collect::<Result<Vec<_>, ArrowError>>()?;
-            let valid = validity(parts.iter().map(|part| part.map(|p| p as &dyn Array)), lens);
+            let valid = join_validity(parts.iter().map(|part| part.map(|p| p as &dyn Array)), lens);
             let array = StructArray::try_new_with_length(fields.clone(), children, valid, total)?;
             Ok(Arc::new(array))
         }
@@ -87,7 +89,7 @@ fn join(
             let parts: Vec<Option<&ListArray>> =
                 parts.iter().map(|part| part.as_ref()?.as_list_opt::<i32>().filter(fits)).collect();
             if parts.iter().all(Option::is_none) {
-                return nulls.array(target, total);
+                return nulls.null_array(target, total);
             }
             let mut offsets = Vec::with_capacity(total + 1);
             offsets.push(0);
@@ -105,8 +107,8 @@ fn join(
                 values.push(Some(list.values().slice(first as usize, count as usize)));
                 value_lens.push(count as usize);
             }
-            let values = join(&values, &value_lens, item.data_type(), nulls)?;
-            let valid = validity(parts.iter().map(|part| part.map(|p| p as &dyn Array)), lens);
+            let values = join_parts(&values, &value_lens, item.data_type(), nulls)?;
+            let valid = join_validity(parts.iter().map(|part| part.map(|p| p as &dyn Array)), lens);
             let offsets = OffsetBuffer::new(offsets.into());
             Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, valid)?))
         }
@@ -115,12 +117,12 @@ fn join(
                 |part: &Option<ArrayRef>| part.clone().filter(|array| array.data_type() == scalar);
             let fitting: Vec<Option<ArrayRef>> = parts.iter().map(fits).collect();
             if fitting.iter().all(Option::is_none) {
-                return nulls.array(target, total);
+                return nulls.null_array(target, total);
             }
             let arrays = fitting
                 .into_iter()
                 .zip(lens)
-                .map(|(part, len)| part.map_or_else(|| nulls.array(scalar, *len), Ok))
+                .map(|(part, len)| part.map_or_else(|| nulls.null_array(scalar, *len), Ok))
                 .collect::<Result<Vec<_>, _>>()?;
             let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
             concat(&arrays)
@@ -138,7 +140,7 @@ fn same_kind(from: &DataType, to: &DataType) -> bool {
 }
 
 /// Which slots of joined parts are there; `None` where all are.
-fn validity<'a>(
+fn join_validity<'a>(
     parts: impl Iterator<Item = Option<&'a dyn Array>>,
     lens: &[usize],
 ) -> Option<NullBuffer> {
@@ -163,18 +165,18 @@ struct Nulls {
 }
 
 impl Nulls {
-    fn array(&mut self, data_type: &DataType, len: usize) -> Result<ArrayRef, ArrowError> {
+    fn null_array(&mut self, data_type: &DataType, len: usize) -> Result<ArrayRef, ArrowError> {
         Ok(match data_type {
             DataType::Struct(fields) => {
                 let children = fields
                     .iter()
-                    .map(|field| self.array(field.data_type(), len))
+                    .map(|field| self.null_array(field.data_type(), len))
                     .collect::<Result<Vec<_>, _>>()?;
                 let nulls = Some(NullBuffer::new_null(len));
                 Arc::new(StructArray::try_new_with_length(fields.clone(), children, nulls, len)?)
             }
             DataType::List(item) => {
-                let values = self.array(item.data_type(), 0)?;
+                let values = self.null_array(item.data_type(), 0)?;
                 let offsets = OffsetBuffer::new_zeroed(len);
                 let nulls = Some(NullBuffer::new_null(len));
                 Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?)
@@ -205,7 +207,7 @@ fn contained_items(array: &ArrayRef) -> Option<&ListArray> {
 }
 
 /// Lays the structs of all contained types over each other.
-fn contained(
+fn overlay_contained(
     list: &ListArray,
     target: &DataType,
     nulls: &mut Nulls,
@@ -226,9 +228,9 @@ fn contained(
             };
             let Some(from) = from else { continue };
             let part = Some(from.clone());
-            let fitted = join(&[part], &[from.len()], field.data_type(), nulls)?;
-            let lost = leaves(from).saturating_sub(leaves(&fitted));
-            count(misfits, tag.name(), field.name(), lost);
+            let fitted = join_parts(&[part], &[from.len()], field.data_type(), nulls)?;
+            let lost = count_leaves(from).saturating_sub(count_leaves(&fitted));
+            count_misfits(misfits, tag.name(), field.name(), lost);
             // Of the types, at most one has a value in a slot.
             column = zip(&is_not_null(&fitted)?, &fitted, &column)?;
         }
@@ -239,7 +241,7 @@ fn contained(
         let Some(resource) = resource.as_struct_opt() else { continue };
         for (element, values) in resource.fields().iter().zip(resource.columns()) {
             if fields.find(element.name()).is_none() {
-                count(misfits, tag.name(), element.name(), leaves(values));
+                count_misfits(misfits, tag.name(), element.name(), count_leaves(values));
             }
         }
     }
@@ -250,17 +252,17 @@ fn contained(
     Ok(Arc::new(list))
 }
 
-fn count(misfits: &mut Misfits, resource_type: &str, element: &str, lost: u64) {
+fn count_misfits(misfits: &mut Misfits, resource_type: &str, element: &str, lost: u64) {
     if lost > 0 {
         *misfits.entry((resource_type.to_owned(), element.to_owned())).or_default() += lost;
     }
 }
 
 /// Non-null scalars at any depth.
-fn leaves(array: &ArrayRef) -> u64 {
+fn count_leaves(array: &ArrayRef) -> u64 {
     match array.data_type() {
-        DataType::List(_) => leaves(array.as_list::<i32>().values()),
-        DataType::Struct(_) => array.as_struct().columns().iter().map(leaves).sum(),
+        DataType::List(_) => count_leaves(array.as_list::<i32>().values()),
+        DataType::Struct(_) => array.as_struct().columns().iter().map(count_leaves).sum(),
         _ => (array.len() - array.null_count()) as u64,
     }
 }

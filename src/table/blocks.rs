@@ -50,7 +50,7 @@ pub struct Block<'a, T> {
 }
 
 impl<T> Block<'static, T> {
-    fn pack(plain: &[u8], room: &mut Vec<u8>) -> Result<Self> {
+    fn pack_bytes(plain: &[u8], room: &mut Vec<u8>) -> Result<Self> {
         room.resize(lz4_flex::block::get_maximum_output_size(plain.len()), 0);
         let len = lz4_flex::block::compress_into(plain, room).context("cannot pack rows")?;
         let plain = u32::try_from(plain.len()).context("rows of more than 4 GiB came at once")?;
@@ -65,7 +65,7 @@ impl<T> Block<'_, T> {
         self.bytes.first_chunk().map_or(0, |length| u32::from_le_bytes(*length).into())
     }
 
-    fn unpack(&self) -> Result<Vec<u8>> {
+    fn unpack_bytes(&self) -> Result<Vec<u8>> {
         lz4_flex::decompress_size_prepended(&self.bytes).context(DAMAGED)
     }
 }
@@ -83,7 +83,7 @@ impl Block<'static, DeidentifiedBatch> {
         let mut writer = StreamWriter::try_new(&mut *plain, batch.schema_ref()).context(failed)?;
         writer.write(batch).and_then(|()| writer.finish()).context(failed)?;
         drop(writer);
-        let block = Self::pack(plain, packed);
+        let block = Self::pack_bytes(plain, packed);
         scratch.shrink();
         block
     }
@@ -91,8 +91,8 @@ impl Block<'static, DeidentifiedBatch> {
 
 impl Block<'_, DeidentifiedBatch> {
     /// The batch; its arrays are parts of one buffer. `None` for a batch without columns.
-    pub fn decode(&self) -> Result<Option<DeidentifiedBatch>> {
-        let mut buffer = Buffer::from(self.unpack()?);
+    pub fn decode_batch(&self) -> Result<Option<DeidentifiedBatch>> {
+        let mut buffer = Buffer::from(self.unpack_bytes()?);
         let batch: Option<RecordBatch> =
             StreamDecoder::new().decode(&mut buffer).context(DAMAGED)?;
         Ok(batch.map(DeidentifiedBatch::new))
@@ -102,7 +102,7 @@ impl Block<'_, DeidentifiedBatch> {
 impl Block<'static, DeidentifiedLines> {
     /// Compresses lines; done by the workers.
     pub fn of_lines(lines: &DeidentifiedLines, scratch: &mut Scratch) -> Result<Self> {
-        let block = Self::pack(lines.as_bytes(), &mut scratch.packed);
+        let block = Self::pack_bytes(lines.as_bytes(), &mut scratch.packed);
         scratch.shrink();
         block
     }
@@ -110,8 +110,8 @@ impl Block<'static, DeidentifiedLines> {
 
 impl Block<'_, DeidentifiedLines> {
     /// The lines, each with its line end.
-    pub fn lines(&self) -> Result<DeidentifiedLines> {
-        self.unpack().map(DeidentifiedLines::new)
+    pub fn decode_lines(&self) -> Result<DeidentifiedLines> {
+        self.unpack_bytes().map(DeidentifiedLines::new)
     }
 }
 
@@ -154,7 +154,7 @@ impl<T> Blocks<T> {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(self.work.file()?),
+            none => none.insert(self.work.create_file()?),
         };
         file.write_all_at(&bytes, self.on_disk)
             .with_context(|| format!("cannot write to the work folder '{}'", self.work))?;

@@ -13,7 +13,7 @@ use crate::deid::{Deidentified, Event};
 use crate::fhir::Type;
 
 /// Collects de-identified rows of one resource type. Its batches have the columns that those
-/// rows show; [`adapt`](super::adapt) brings them to the table's schema.
+/// rows show; [`adapt_batch`](super::adapt_batch) brings them to the table's schema.
 pub struct TableBuilder {
     r4: &'static Type,
     rows: ObjectColumn,

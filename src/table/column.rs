@@ -32,7 +32,7 @@ pub(super) enum Column {
 
 impl Column {
     /// The column of an element or its `_name` sibling; `None` outside R4.
-    fn of(field: &Field) -> Option<Self> {
+    fn of_field(field: &Field) -> Option<Self> {
         let element = field.element?;
         let single = match element.kind {
             _ if field.sibling => Self::Object(ObjectColumn::new(fhir::type_named("Element")?)),
@@ -102,7 +102,7 @@ impl Column {
             }
             (column, Event::Null) => column.pad(column.len() + 1),
             // Not reached: the policy and the columns come from the same definitions.
-            (_, other) => skip(other, events),
+            (_, other) => skip_value(other, events),
         }
     }
 
@@ -122,7 +122,7 @@ impl Column {
 }
 
 /// Passes over the value that begins with `event`.
-fn skip<'a>(event: Event<'a>, events: &mut impl Iterator<Item = Event<'a>>) {
+fn skip_value<'a>(event: Event<'a>, events: &mut impl Iterator<Item = Event<'a>>) {
     let mut depth = 0_u32;
     let mut event = Some(event);
     while let Some(current) = event {
@@ -178,15 +178,15 @@ impl ObjectColumn {
                 column.pad(row);
                 column.append(value, events);
             }
-            Some(empty) => match Column::of(field) {
+            Some(empty) => match Column::of_field(field) {
                 Some(mut column) => {
                     column.pad(row);
                     column.append(value, events);
                     *empty = Some(column);
                 }
-                None => skip(value, events),
+                None => skip_value(value, events),
             },
-            None => skip(value, events),
+            None => skip_value(value, events),
         }
     }
 
@@ -212,7 +212,7 @@ impl ObjectColumn {
 
     fn finish(self) -> Result<StructArray, ArrowError> {
         let len = self.valid.len();
-        let nulls = nulls(&self.valid);
+        let nulls = null_buffer(&self.valid);
         let (fields, arrays) = self.finish_children()?;
         StructArray::try_new_with_length(Fields::from(fields), arrays, nulls, len)
     }
@@ -250,7 +250,7 @@ impl ListColumn {
         let item = self.item.finish(end)?;
         let field = ArrowField::new(LIST_ITEM, item.data_type().clone(), true);
         let offsets = OffsetBuffer::new(self.offsets.into());
-        ListArray::try_new(Arc::new(field), offsets, item, nulls(&self.valid))
+        ListArray::try_new(Arc::new(field), offsets, item, null_buffer(&self.valid))
     }
 }
 
@@ -308,10 +308,15 @@ impl ContainedColumn {
             fields.push(ArrowField::new(name, array.data_type().clone(), true));
             arrays.push(Arc::new(array));
         }
-        StructArray::try_new_with_length(Fields::from(fields), arrays, nulls(&self.valid), len)
+        StructArray::try_new_with_length(
+            Fields::from(fields),
+            arrays,
+            null_buffer(&self.valid),
+            len,
+        )
     }
 }
 
-fn nulls(valid: &[bool]) -> Option<NullBuffer> {
+fn null_buffer(valid: &[bool]) -> Option<NullBuffer> {
     valid.contains(&false).then(|| NullBuffer::from(valid))
 }

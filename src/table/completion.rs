@@ -44,7 +44,7 @@ impl CompletionRow<'_> {
             text(Some(self.etl_time)),
             text(Some(self.excluded)),
         ];
-        RecordBatch::try_new(schema::completion(), columns).map(DeidentifiedBatch::new)
+        RecordBatch::try_new(schema::completion_schema(), columns).map(DeidentifiedBatch::new)
     }
 }
 

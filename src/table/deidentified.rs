@@ -101,7 +101,7 @@ impl DeidentifiedBatch {
     ///
     /// # Errors
     /// A column whose type cannot be brought to that of the schema.
-    pub fn fit(&self, schema: &SchemaRef) -> Result<Self, ArrowError> {
+    pub fn fit_to(&self, schema: &SchemaRef) -> Result<Self, ArrowError> {
         fit_columns(&self.0, schema).map(Self)
     }
 }

@@ -38,7 +38,7 @@ pub fn fit_columns(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatc
     }
     let known = batch.schema_ref().fields();
     let columns = schema.fields().iter().map(|field| match find_field(known, field.name()) {
-        Some(index) => fit(batch.column(index), field.data_type(), find_field),
+        Some(index) => fit_array(batch.column(index), field.data_type(), find_field),
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),
     });
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
@@ -51,7 +51,7 @@ pub fn fit_columns(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatc
 ///
 /// # Errors
 /// A value that can't be had in the type.
-pub fn fit(array: &ArrayRef, to: &DataType, find: Find) -> Result<ArrayRef, ArrowError> {
+pub fn fit_array(array: &ArrayRef, to: &DataType, find: Find) -> Result<ArrayRef, ArrowError> {
     if array.data_type() == to {
         return Ok(array.clone());
     }
@@ -59,7 +59,7 @@ pub fn fit(array: &ArrayRef, to: &DataType, find: Find) -> Result<ArrayRef, Arro
         (DataType::Struct(from), DataType::Struct(fields)) => {
             let array = array.as_struct();
             let children = fields.iter().map(|field| match find(from, field.name()) {
-                Some(index) => fit(array.column(index), field.data_type(), find),
+                Some(index) => fit_array(array.column(index), field.data_type(), find),
                 None => Ok(new_null_array(field.data_type(), array.len())),
             });
             let children = children.collect::<Result<Vec<_>, _>>()?;
@@ -68,26 +68,26 @@ pub fn fit(array: &ArrayRef, to: &DataType, find: Find) -> Result<ArrayRef, Arro
         }
         (DataType::List(_), DataType::List(item)) => {
             let array = array.as_list::<i32>();
-            let values = fit(array.values(), item.data_type(), find)?;
+            let values = fit_array(array.values(), item.data_type(), find)?;
             let (offsets, nulls) = (array.offsets().clone(), array.nulls().cloned());
             Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?))
         }
         (DataType::LargeList(item) | DataType::FixedSizeList(item, _), DataType::List(_)) => {
-            fit(&cast(array, &DataType::List(item.clone()))?, to, find)
+            fit_array(&cast_array(array, &DataType::List(item.clone()))?, to, find)
         }
         (DataType::Map(_, _), DataType::Map(entries, sorted)) => {
             let array = array.as_map();
             let items: ArrayRef = Arc::new(array.entries().clone());
-            let items = fit(&items, entries.data_type(), find)?;
+            let items = fit_array(&items, entries.data_type(), find)?;
             let (offsets, nulls) = (array.offsets().clone(), array.nulls().cloned());
             let items = items.as_struct().clone();
             Ok(Arc::new(MapArray::try_new(entries.clone(), offsets, items, nulls, *sorted)?))
         }
-        _ => cast(array, to),
+        _ => cast_array(array, to),
     }
 }
 
 /// A value that doesn't fit is an error, not a null.
-fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+fn cast_array(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() })
 }

@@ -10,12 +10,12 @@ mod fit;
 pub mod json;
 pub mod schema;
 
-pub use adapt::{Misfits, adapt};
+pub use adapt::{Misfits, adapt_batch};
 pub use blocks::{Block, Blocks, DAMAGED, Scratch};
 pub use builder::TableBuilder;
 pub use completion::{CompletedEncounters, CompletionRow};
 pub use deidentified::{DeidentifiedBatch, DeidentifiedLines};
-pub use fit::{Find, find_field, fit};
+pub use fit::{Find, find_field, fit_array};
 pub use schema::Shape;
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub fn table_schema(
     shape: &Shape,
     contained_types: &BTreeSet<&'static str>,
 ) -> SchemaRef {
-    let mut fields = vec![text(RESOURCE_TYPE)];
+    let mut fields = vec![text_field(RESOURCE_TYPE)];
     fields.extend(object_fields(r4, Some(shape), 0));
     if let Some(tagged) = shape.child("contained")
         && let Some(contained) = fields.iter_mut().find(|field| field.name() == "contained")
@@ -84,7 +84,7 @@ fn contained_fields(tagged: &Shape, types: &BTreeSet<&'static str>) -> Vec<Field
     let mut shape = Shape::default();
     for (name, child) in &tagged.children {
         if name != RESOURCE_TYPE {
-            merge(&mut shape, child);
+            merge_shape(&mut shape, child);
         }
     }
     let mut by_name: BTreeMap<String, Field> = BTreeMap::new();
@@ -95,7 +95,7 @@ fn contained_fields(tagged: &Shape, types: &BTreeSet<&'static str>) -> Vec<Field
             by_name.insert(field.name().clone(), field);
         }
     }
-    std::iter::once(text(RESOURCE_TYPE)).chain(by_name.into_values()).collect()
+    std::iter::once(text_field(RESOURCE_TYPE)).chain(by_name.into_values()).collect()
 }
 
 /// The schema of a run whose contained resources meet those of a table that is there: where the
@@ -104,19 +104,21 @@ pub fn keep_contained(run: &SchemaRef, table: &Schema) -> SchemaRef {
     let Some(index) = find_field(table.fields(), CONTAINED) else { return run.clone() };
     let there = table.field(index);
     let fields = run.fields().iter().map(|field| match field.name() == CONTAINED {
-        true => Arc::new(field.as_ref().clone().with_data_type(keep(field.data_type(), there))),
+        true => {
+            Arc::new(field.as_ref().clone().with_data_type(keep_type(field.data_type(), there)))
+        }
         false => field.clone(),
     });
     Arc::new(Schema::new(fields.collect::<Fields>()))
 }
 
 /// `wanted`, but with what `there` has a different type for as it is there.
-fn keep(wanted: &DataType, there: &Field) -> DataType {
+fn keep_type(wanted: &DataType, there: &Field) -> DataType {
     match (wanted, there.data_type()) {
         (DataType::Struct(wanted), DataType::Struct(there)) => {
             let fields = wanted.iter().map(|field| match find_field(there, field.name()) {
                 Some(index) => {
-                    let data_type = keep(field.data_type(), &there[index]);
+                    let data_type = keep_type(field.data_type(), &there[index]);
                     Arc::new(field.as_ref().clone().with_data_type(data_type))
                 }
                 None => field.clone(),
@@ -125,15 +127,15 @@ fn keep(wanted: &DataType, there: &Field) -> DataType {
         }
         (DataType::List(wanted), DataType::List(there)) => {
             let item = wanted.as_ref().clone();
-            DataType::List(Arc::new(item.with_data_type(keep(wanted.data_type(), there))))
+            DataType::List(Arc::new(item.with_data_type(keep_type(wanted.data_type(), there))))
         }
         (_, there) => there.clone(),
     }
 }
 
-fn merge(into: &mut Shape, from: &Shape) {
+fn merge_shape(into: &mut Shape, from: &Shape) {
     for (name, child) in &from.children {
-        merge(into.children.entry(name.clone()).or_default(), child);
+        merge_shape(into.children.entry(name.clone()).or_default(), child);
     }
 }
 
@@ -154,13 +156,14 @@ fn object_fields(r4: &Type, shape: Option<&Shape>, level: u32) -> Vec<Field> {
             Kind::Decimal => Some(DataType::Float64),
             Kind::Boolean => Some(DataType::Boolean),
         };
-        fields.extend(data_type.map(|data_type| named(element.name, data_type, element.list)));
+        fields
+            .extend(data_type.map(|data_type| named_field(element.name, data_type, element.list)));
 
         let sibling_name = format!("_{}", element.name);
         if let Some(sibling) = shape.and_then(|shape| shape.child(&sibling_name))
             && let Some(data_type) = struct_of("Element", Some(sibling), 2)
         {
-            fields.push(named(&sibling_name, data_type, element.list));
+            fields.push(named_field(&sibling_name, data_type, element.list));
         }
     }
     fields
@@ -172,7 +175,7 @@ fn struct_of(name: &str, shape: Option<&Shape>, level: u32) -> Option<DataType> 
     (!fields.is_empty()).then(|| DataType::Struct(fields.into()))
 }
 
-fn named(name: &str, data_type: DataType, list: bool) -> Field {
+fn named_field(name: &str, data_type: DataType, list: bool) -> Field {
     match list {
         true => list_of(name, data_type),
         false => Field::new(name, data_type, true),
@@ -183,12 +186,12 @@ fn list_of(name: &str, item: DataType) -> Field {
     Field::new_list(name, Field::new(LIST_ITEM, item, true), true)
 }
 
-fn text(name: &str) -> Field {
+fn text_field(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
 }
 
 /// `etl__completion`: one row per table and run.
-pub fn completion() -> SchemaRef {
+pub fn completion_schema() -> SchemaRef {
     text_columns(&[
         "table_name",
         "group_name",
@@ -206,5 +209,5 @@ pub fn completion_encounters() -> SchemaRef {
 }
 
 fn text_columns(names: &[&str]) -> SchemaRef {
-    Arc::new(Schema::new(names.iter().map(|name| text(name)).collect::<Vec<_>>()))
+    Arc::new(Schema::new(names.iter().map(|name| text_field(name)).collect::<Vec<_>>()))
 }

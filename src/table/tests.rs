@@ -27,7 +27,7 @@ fn table(rows: &[Value]) -> (RecordBatch, Misfits) {
     batches.iter().for_each(|batch| shape.add(&batch.schema()));
     let schema = schema::table_schema(r4, &shape, &scrubber.take_contained_types());
     let mut misfits = Misfits::new();
-    (adapt(&batches, &schema, &mut misfits).unwrap().as_arrow().clone(), misfits)
+    (adapt_batch(&batches, &schema, &mut misfits).unwrap().as_arrow().clone(), misfits)
 }
 
 fn json(batch: RecordBatch) -> Vec<Value> {

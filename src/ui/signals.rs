@@ -61,7 +61,7 @@ pub fn install_handlers() -> Result<()> {
         std::io::Result::Ok((interrupt, signal(SignalKind::terminate())?, hangup))
     })
     .context("cannot listen for signals")?;
-    let thread = Thread::named("signals").start(move || {
+    let thread = Thread::named("signals").start_thread(move || {
         let exit = store::block_on(async {
             tokio::select! {
                 _ = interrupt.recv() => Exit::Interrupted,
@@ -69,7 +69,7 @@ pub fn install_handlers() -> Result<()> {
                 () = next(&mut hangup) => Exit::Terminated,
             }
         });
-        stop::ask(exit);
+        stop::ask_to_stop(exit);
         let prepare = ahead().take();
         let telling = prepare.and_then(|prepare| prepare());
         stop::wait_for_writers(PATIENCE);
@@ -101,7 +101,7 @@ pub fn pass_on_hangup() -> Result<()> {
     }
     let hangup = store::block_on(async { signal(SignalKind::hangup()) });
     let mut hangup = hangup.context("cannot listen for signals")?;
-    store::spawn(async move {
+    store::spawn_beside(async move {
         while hangup.recv().await.is_some() {
             let _ = kill_process(getpid(), ProcessSignal::TERM);
         }

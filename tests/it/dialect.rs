@@ -71,7 +71,7 @@ fn engine(site: &Site) -> DataFusion {
 
 fn open(site: &Site, input: &str) -> DataFusion {
     let folder = |name: &str| Folder::open(&site.arg(name)).unwrap();
-    let work = WorkFolder::create(Some(&site.arg("work")), &folder("work")).unwrap();
+    let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
     let limits = Limits { memory: 256 << 20, threads: 2 };
     DataFusion::open(folder("db"), Input::Ndjson(folder(input)), work, &limits).unwrap()
 }

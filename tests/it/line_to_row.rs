@@ -7,7 +7,7 @@ use arrow::array::StructArray;
 use cumulus_etl::deid::{Anonymizer, Codebook, Deidentified, Event, Scrubber};
 use cumulus_etl::fhir::TABLE_TYPES;
 use cumulus_etl::table::{
-    Block, DeidentifiedBatch, Misfits, Scratch, Shape, TableBuilder, adapt, json, schema,
+    Block, DeidentifiedBatch, Misfits, Scratch, Shape, TableBuilder, adapt_batch, json, schema,
 };
 use cumulus_etl::{demo, fhir};
 use serde_json::{Map, Number, Value};
@@ -49,7 +49,7 @@ pub fn check(data: &[u8]) -> bool {
     let contained = scrubber.take_contained_types();
     let table = schema::table_schema(r4, &shape, &contained);
     let mut misfits = Misfits::new();
-    let batch = adapt(&batches, &table, &mut misfits).expect("they fit the table's schema");
+    let batch = adapt_batch(&batches, &table, &mut misfits).expect("they fit the table's schema");
     assert_eq!(batch.num_rows(), rows.len());
     let batch = StructArray::from(batch.as_arrow().clone());
     for (index, row) in rows.iter().enumerate() {
@@ -93,7 +93,7 @@ fn through_ipc(builder: &mut TableBuilder, shape: &mut Shape) -> DeidentifiedBat
     let batch = builder.finish().expect("rows become a batch");
     shape.add(&batch.schema());
     let block = Block::of_batch(&batch, &mut Scratch::default()).expect("a batch is encoded");
-    block.decode().expect("and read back").expect("there is a batch")
+    block.decode_batch().expect("and read back").expect("there is a batch")
 }
 
 fn anonymizer() -> Anonymizer {

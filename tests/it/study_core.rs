@@ -34,7 +34,7 @@ fn engine(root: &Path, input: &Path) -> DataFusion {
     let folder = |path: &Path| Folder::open(path.to_str().unwrap()).unwrap();
     let work = root.join("work");
     fs::create_dir_all(&work).unwrap();
-    let work = WorkFolder::create(Some(work.to_str().unwrap()), &folder(&work)).unwrap();
+    let work = WorkFolder::create_work(Some(work.to_str().unwrap()), &folder(&work)).unwrap();
     let limits = Limits { memory: 1 << 30, threads: 2 };
     let input = Input::Ndjson(folder(input));
     DataFusion::open(folder(&root.join("database")), input, work, &limits).unwrap()

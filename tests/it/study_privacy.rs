@@ -132,7 +132,7 @@ fn cells_are_those_counted_by_hand_and_none_is_too_small() {
         site.file("in/rows.ndjson", format!("{all}\n{lines}"));
         site.file("in/Patient.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"p\"}\n");
         let folder = |name: &str| Folder::open(&site.arg(name)).unwrap();
-        let work = WorkFolder::create(Some(&site.arg("work")), &folder("work")).unwrap();
+        let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
         let limits = Limits { memory: 128 << 20, threads: 2 };
         let engine =
             DataFusion::open(folder("db"), Input::Ndjson(folder("in")), work, &limits).unwrap();

@@ -32,7 +32,7 @@ fn ground() -> Site {
     site.file("studies/irae/a.sql", "CREATE TABLE irae__a AS SELECT 1 AS x;\n");
     site.file("studies/irae/b.sql", "CREATE TABLE irae__b AS SELECT 1 AS x;\n");
     let folder = |name: &str| Folder::open(&site.arg(name)).unwrap();
-    let work = WorkFolder::create(Some(&site.arg("work")), &folder("work")).unwrap();
+    let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
     let limits = Limits { memory: 64 << 20, threads: 1 };
     let engine = DataFusion::open(folder("db"), Input::Nothing, work, &limits).unwrap();
     let build = engine.begin(&StudyName::parse("irae").unwrap(), Start::Empty).unwrap();

@@ -27,7 +27,7 @@ fn written(columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) -> Vec<
 fn opened(bytes: &[u8]) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    reader(file)
+    open_bounded(file)
 }
 
 fn packed() -> parquet::file::properties::WriterPropertiesBuilder {

@@ -21,7 +21,7 @@ impl Lines {
     pub(super) fn open(folder: &Folder, name: &str) -> Result<Self> {
         let failed = format!("cannot read '{}'", folder.show(name));
         let gone = || Error::failed(format!("{failed}: it is not there any more"));
-        let reader = folder.reader(name)?.ok_or_else(gone)?;
+        let reader = folder.open_reader(name)?.ok_or_else(gone)?;
         let (text, gzip) = text_of(reader).with_context(|| failed.clone())?;
         Ok(Self { text, gzip, number: 0, failed })
     }

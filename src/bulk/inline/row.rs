@@ -10,7 +10,7 @@ use super::fetch::Fetcher;
 use super::fields::Fields;
 use crate::bulk::note_selection::NoteSelection;
 use crate::error::Result;
-use crate::fhir::trim;
+use crate::fhir::trim_text;
 use crate::http::{Client, Pace};
 
 /// Downloads notes into rows.
@@ -131,7 +131,7 @@ impl Notes {
         if kind.as_ref().is_some_and(|kind| !self.mimetypes.contains(kind)) {
             return Note::Other;
         }
-        if attachment.text("data").is_some_and(|data| !trim(&data).is_empty()) {
+        if attachment.text("data").is_some_and(|data| !trim_text(&data).is_empty()) {
             return Note::Present;
         }
         match attachment.text("url").filter(|url| !url.is_empty()) {

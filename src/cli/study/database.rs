@@ -138,7 +138,7 @@ impl DatabaseArgs {
             ));
         };
         let database = Folder::open_with(database, &options)?;
-        claim::refuse(&database, "--database", &[Role::Phi, Role::Output])?;
+        claim::refuse_claimed(&database, "--database", &[Role::Phi, Role::Output])?;
         let limits = self.limits.resolve_limits();
         let threads = limits.threads;
         debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
@@ -187,7 +187,7 @@ impl DatabaseArgs {
         let tls = self.tls.read(&[cluster.host()])?;
         let cluster = cluster.with_tls(tls);
         let tables = Folder::open_with(tables, &options)?;
-        claim::refuse(&tables, "--tables", &[Role::Phi, Role::Output])?;
+        claim::refuse_claimed(&tables, "--tables", &[Role::Phi, Role::Output])?;
         refuse_raw_tables_in_output(&tables, "--tables", &input)?;
         let (limits, work) = (self.limits.resolve_limits(), self.limits.open_work()?);
         let threads = limits.threads;

@@ -64,7 +64,7 @@ impl ExportArgs {
         let studies = self.chosen.read_studies()?;
         let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
         let data = Folder::open_with(&self.data_path, &opened.options)?;
-        claim::refuse(&data, "DATA_PATH", &[Role::Phi, Role::Output])?;
+        claim::refuse_claimed(&data, "DATA_PATH", &[Role::Phi, Role::Output])?;
         let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
         let formulas = match self.csv_formulas {
             CsvFormulas::Escape => Formulas::Escape,

@@ -79,7 +79,7 @@ impl UploadArgs {
         signals::install_handlers()?;
         // Not beside the exports: what is unpacked to be looked at may turn out to be patients' data.
         claim::refuse_work_folder(self.work_dir.as_deref())?;
-        let work = WorkFolder::apart(self.work_dir.as_deref())?;
+        let work = WorkFolder::create_apart(self.work_dir.as_deref())?;
         let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
         let packages = upload::open_packages(&data, &self.target, &allowed, &work)?;
         if self.preview {

@@ -4,7 +4,7 @@ use sonic_rs::{JsonValueTrait, Object};
 
 use super::repeats::last;
 use crate::deid::policy::Check;
-use crate::fhir::trim;
+use crate::fhir::trim_text;
 
 /// Epic's space for codes that each customer defines: free text and names turn up there.
 const EPIC_CUSTOMER_OIDS: &str = "1.2.840.114350.";
@@ -15,7 +15,7 @@ pub(super) fn system_allows(parent: &Object, check: Check) -> bool {
     if !text("system").is_some_and(is_custom_system) {
         return true;
     }
-    match (text("code").map(trim).unwrap_or_default(), check) {
+    match (text("code").map(trim_text).unwrap_or_default(), check) {
         ("", Check::Display) => false,
         ("0", Check::Display) => false,
         ("", Check::Code) => true,
@@ -26,7 +26,7 @@ pub(super) fn system_allows(parent: &Object, check: Check) -> bool {
 /// Whether a system is of Epic's customers, with `urn:oid:` before the number or without.
 fn is_custom_system(system: &str) -> bool {
     const URN: &str = "urn:oid:";
-    let system = trim(system);
+    let system = trim_text(system);
     let oid = match system.split_at_checked(URN.len()) {
         Some((scheme, oid)) if scheme.eq_ignore_ascii_case(URN) => oid,
         _ => system,

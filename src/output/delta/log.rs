@@ -16,7 +16,7 @@ use super::LOG_FOLDER;
 use super::listing_cache::ListingCache;
 use super::snapshot::{DataFile, Snapshot};
 use crate::error::{Context, Result};
-use crate::store::{Folder, block_on, plain};
+use crate::store::{Folder, block_on, unwrap_error};
 
 /// The log of the table in a folder, there or not yet.
 pub(super) struct Log {
@@ -88,7 +88,7 @@ impl Log {
 
     /// Everything below the table's folder but for the log.
     pub fn list_objects(&self) -> Result<Vec<ObjectMeta>> {
-        let listed = block_on(self.listing.refresh_all()).map_err(plain);
+        let listed = block_on(self.listing.refresh_all()).map_err(unwrap_error);
         listed.with_context(|| format!("cannot list '{}'", self.folder))
     }
 
@@ -98,7 +98,7 @@ impl Log {
     }
 
     fn refresh_listing(&self) -> Result<()> {
-        let listed = block_on(self.listing.refresh_log()).map_err(plain);
+        let listed = block_on(self.listing.refresh_log()).map_err(unwrap_error);
         listed.with_context(|| format!("cannot list '{}'", self.folder.show(LOG_FOLDER)))
     }
 

@@ -243,7 +243,7 @@ fn read_file(
         let context = || format!("cannot read the data file '{}'", log.folder.show(&file.name));
         let batch = batch
             .filter(&keep)
-            .and_then(|batch| batch.fit(table.schema.arrow()))
+            .and_then(|batch| batch.fit_to(table.schema.arrow()))
             .and_then(|batch| partitions::fill(&batch, &table.partition_columns(), &file.partition))
             .with_context(context)?;
         visit(batch)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::error::ArrowError;
 
-use crate::table::{DeidentifiedBatch, find_field, fit};
+use crate::table::{DeidentifiedBatch, find_field, fit_array};
 
 /// Fills partition columns, which data files need not have, with what the log says of the file.
 pub(super) fn fill(
@@ -18,7 +18,7 @@ pub(super) fn fill(
     for name in columns {
         let (Ok(index), Some(value)) = (schema.index_of(name), values.get(*name)) else { continue };
         let text: ArrayRef = Arc::new(StringArray::from_iter_values(vec![value; rows]));
-        arrays[index] = fit(&text, schema.field(index).data_type(), find_field)?;
+        arrays[index] = fit_array(&text, schema.field(index).data_type(), find_field)?;
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let batch = RecordBatch::try_new_with_options(schema, arrays, &options)?;

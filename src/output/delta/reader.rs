@@ -26,10 +26,10 @@ use parquet::file::reader::ChunkReader;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::snapshot::DataFile;
-use crate::bounded::parquet::options;
+use crate::bounded::parquet::reader_options;
 use crate::error::{Context, Result};
 use crate::stop;
-use crate::store::{Folder, Requested, block_on, spawn};
+use crate::store::{Folder, Requested, block_on, spawn_beside};
 use crate::table::DeidentifiedBatch;
 
 const BATCH_ROWS: usize = 8192;
@@ -95,7 +95,7 @@ pub(super) fn each<'f>(
 /// Asks for a small remote file.
 fn request(folder: &Folder, file: &DataFile) -> Option<Requested> {
     let small = folder.local().is_none() && file.size <= SMALL;
-    small.then(|| folder.request(&file.name))
+    small.then(|| folder.request_object(&file.name))
 }
 
 fn open_requested(
@@ -114,7 +114,7 @@ fn open_requested(
         }
         (None, Some(requested)) => {
             let mut bytes = Vec::new();
-            if let Some(mut reader) = requested.open()? {
+            if let Some(mut reader) = requested.open_requested()? {
                 reader.read_to_end(&mut bytes).with_context(context)?;
             }
             let bytes = Bytes::from(bytes);
@@ -127,7 +127,7 @@ fn open_requested(
                 path: folder.path(&file.name),
                 size: file.size,
             };
-            let metadata = block_on(ArrowReaderMetadata::load_async(&mut remote, options()));
+            let metadata = block_on(ArrowReaderMetadata::load_async(&mut remote, reader_options()));
             let metadata = metadata.and_then(keep_instants).with_context(context)?;
             let count = rows_of(metadata.metadata());
             let groups = metadata.metadata().row_groups().iter();
@@ -140,7 +140,7 @@ fn open_requested(
                 .with_context(context)?;
             // The next one waits here for its turn.
             let (put, groups) = channel(1);
-            spawn(async move {
+            spawn_beside(async move {
                 while let Some(group) = stream.next_row_group().await.transpose() {
                     if put.send(group).await.is_err() {
                         break;
@@ -154,7 +154,7 @@ fn open_requested(
 }
 
 fn metadata(file: &impl ChunkReader) -> ParquetResult<ArrowReaderMetadata> {
-    ArrowReaderMetadata::load(file, options()).and_then(keep_instants)
+    ArrowReaderMetadata::load(file, reader_options()).and_then(keep_instants)
 }
 
 /// A file that is read where it is.
@@ -200,7 +200,7 @@ fn keep_instants(read: ArrowReaderMetadata) -> ParquetResult<ArrowReaderMetadata
     let mut leaves = columns.iter().map(|column| column.physical_type() == Type::INT96);
     let fields = read.schema().fields().iter().map(|field| with_instants(field, &mut leaves));
     let schema = Arc::new(Schema::new(fields.collect::<Fields>()));
-    ArrowReaderMetadata::try_new(metadata, options().with_schema(schema))
+    ArrowReaderMetadata::try_new(metadata, reader_options().with_schema(schema))
 }
 
 /// The field with the types that its leaves should have; `leaves` tells of each leaf of the file, in
@@ -260,7 +260,7 @@ impl Iterator for Rows {
     type Item = Result<DeidentifiedBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Err(error) = stop::check() {
+        if let Err(error) = stop::check_stop() {
             return Some(Err(error));
         }
         let context = || format!("cannot read the data file '{}'", self.shown);

@@ -81,7 +81,7 @@ impl<'a> FileWriter<'a> {
             progress: options.progress,
             stats_columns,
             written: Mutex::new(Vec::new()),
-            _writer: stop::Writer::begin()?,
+            _writer: stop::Writer::begin_writer()?,
         })
     }
 
@@ -156,7 +156,7 @@ impl Files<'_> {
             return Ok(());
         }
         let schema = self.writer.schema.arrow();
-        let batch = batch.fit(schema).context("rows do not fit the table's schema")?;
+        let batch = batch.fit_to(schema).context("rows do not fit the table's schema")?;
         let (_, file) = match &mut self.current {
             Some(current) => current,
             none => {

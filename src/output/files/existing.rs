@@ -84,7 +84,7 @@ fn each_key(
     columns: &[&str],
     visit: &mut dyn FnMut(&[&str]),
 ) -> Result<()> {
-    let Some(reader) = folder.reader(name)? else { return Ok(()) };
+    let Some(reader) = folder.open_reader(name)? else { return Ok(()) };
     let read = match format {
         FileFormat::Parquet => keys_of_parquet(reader, columns, visit),
         FileFormat::Csv => keys_of_csv(reader, columns, visit),
@@ -116,8 +116,10 @@ fn keys_of_parquet(
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
     let bytes = Bytes::from(bytes);
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, bounded::parquet::options());
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(
+        bytes,
+        bounded::parquet::reader_options(),
+    );
     let Ok(builder) = builder else {
         return Ok(Readable::InPart);
     };
@@ -203,7 +205,7 @@ fn keys_of_ndjson(
             Line::TooLong => readable = Readable::InPart,
             Line::Whole => {
                 let text = text_of_line(&line);
-                match bounded::json::parse(text, LARGEST_ROW) {
+                match bounded::json::parse_json(text, LARGEST_ROW) {
                     _ if text.is_empty() => {}
                     Ok(row) if row.is_object() => {
                         let text = |name: &&str| {

@@ -34,7 +34,7 @@ impl<'a> Replacement<'a> {
     ) -> Result<Self> {
         let target = root.child(name);
         let Some(path) = target.local() else {
-            let (folder, _writer) = (target.clone(), stop::Writer::begin()?);
+            let (folder, _writer) = (target.clone(), stop::Writer::begin_writer()?);
             return Ok(Self { folder, target, place: None, is_ours, committed: false, _writer });
         };
         let place = resolve(path)?;
@@ -44,7 +44,7 @@ impl<'a> Replacement<'a> {
         // What a run that died has left.
         recover_folder(&new, &place, is_ours)?;
         remove_of_before(&place.with_file_name(format!(".{name}.new")), is_ours);
-        let _writer = stop::Writer::begin()?;
+        let _writer = stop::Writer::begin_writer()?;
         folder.create()?;
         Ok(Self { target, folder, place: Some(place), is_ours, committed: false, _writer })
     }

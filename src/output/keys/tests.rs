@@ -13,7 +13,7 @@ fn spread(number: u64) -> RowKey {
 fn the_last_row_wins_and_a_delete_beats_it_however_many_keys_there_are() {
     let dir = tempfile::tempdir().unwrap();
     let phi = Folder::open(dir.path().to_str().unwrap()).unwrap();
-    let work = WorkFolder::create(None, &phi).unwrap();
+    let work = WorkFolder::create_work(None, &phi).unwrap();
     // More than fit in memory at once, so that some are on disk.
     let mut index = KeyIndex::new(&work);
     let rows = index.in_memory as u64 * 2 + 100;

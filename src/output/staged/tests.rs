@@ -10,7 +10,7 @@ use crate::table::Scratch;
 fn work() -> (tempfile::TempDir, WorkFolder) {
     let dir = tempfile::tempdir().unwrap();
     let phi = Folder::open(dir.path().to_str().unwrap()).unwrap();
-    let work = WorkFolder::create(None, &phi).unwrap();
+    let work = WorkFolder::create_work(None, &phi).unwrap();
     (dir, work)
 }
 

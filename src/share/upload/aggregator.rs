@@ -8,7 +8,7 @@ use super::{Failure, Package};
 use crate::error::{Error, Exit, Result};
 use crate::http::header::HeaderName;
 use crate::http::{self, Auth, Client, Method, Options, Pace, Poster, Secret, TokenUse, show_url};
-use crate::text::{escape_controls, shorten};
+use crate::text::{escape_controls, shorten_text};
 
 /// Where uploads go unless another place is named.
 pub const DEFAULT_URL: &str = "https://aggregator.smartcumulus.org/";
@@ -265,5 +265,5 @@ fn read_sentence(body: &str) -> String {
         Err(_) => body.to_owned(),
     };
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    shorten(&escape_controls(&line), 300).into_owned()
+    shorten_text(&escape_controls(&line), 300).into_owned()
 }

@@ -153,8 +153,8 @@ fn hold_file(folder: &Folder, name: &str, work: &WorkFolder) -> Result<Option<Fi
             Err(error) => Err(error).with_context(failed),
         };
     }
-    let Some(mut reader) = folder.reader(name)? else { return Ok(None) };
-    let mut file = work.file()?;
+    let Some(mut reader) = folder.open_reader(name)? else { return Ok(None) };
+    let mut file = work.create_file()?;
     io::copy(&mut reader, &mut file).with_context(failed)?;
     file.flush().with_context(failed)?;
     Ok(Some(file))
@@ -246,7 +246,7 @@ fn screen_members(
             }
             continue;
         }
-        let mut file = work.file().map_err(|error| failed(error.to_string()))?;
+        let mut file = work.create_file().map_err(|error| failed(error.to_string()))?;
         unpacking.unpack_member(zip, index, &mut file).map_err(failed)?;
         file.seek(SeekFrom::Start(0)).map_err(|error| failed(error.to_string()))?;
         let counts = COUNTS.iter().any(|part| name.contains(part));
@@ -299,7 +299,7 @@ struct Looked {
 /// Looks at a table. `counts`: its name says that it is counts.
 fn screen_table(file: File, counts: bool) -> Result<Looked> {
     let failed = "it is no Parquet file that can be read";
-    let builder = bounded::parquet::reader(file)?;
+    let builder = bounded::parquet::open_bounded(file)?;
     let notes = builder.metadata().file_metadata().key_value_metadata();
     let notes = notes.into_iter().flatten();
     let (mut identified, mut ids_in_notes) = (false, false);
@@ -349,8 +349,10 @@ fn read_package_version(
 /// The first value of the column, a number or the text of one.
 fn read_version(bytes: Bytes) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>> {
     // Its pages were looked at with those of all members.
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, bounded::parquet::options())?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(
+        bytes,
+        bounded::parquet::reader_options(),
+    )?;
     let columns = ["data_package_version"];
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
     let reader = builder.with_projection(mask).with_limit(1).with_batch_size(1).build()?;

@@ -204,7 +204,7 @@ fn why(error: &csv::Error) -> String {
 fn parquet(path: &Path, file: File) -> Result<(SchemaRef, BatchIter<'static>)> {
     let shown = path.display().to_string();
     let context = move || format!("cannot read '{shown}'");
-    let builder = bounded::parquet::reader(file).with_context(&context);
+    let builder = bounded::parquet::open_bounded(file).with_context(&context);
     let builder = builder.map_err(|error| Error::new(Exit::StudyInvalid, error.to_string()))?;
     let schema = builder.schema().clone();
     let reader = builder.build().with_context(&context)?;

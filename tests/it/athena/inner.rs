@@ -265,7 +265,7 @@ fn temporary_files_go_where_they_shall_and_go_away() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("work");
     let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
-    let work = WorkFolder::create(Some(dir.path().to_str().unwrap()), &folder).unwrap();
+    let work = WorkFolder::create_work(Some(dir.path().to_str().unwrap()), &folder).unwrap();
     let work_dir = Some(place.to_str().unwrap().to_owned());
     let athena = Athena::open(&Settings { work_dir, ..settings() }).unwrap();
     let left = || std::fs::read_dir(work.path()).unwrap().count();

@@ -157,7 +157,7 @@ fn build_with(site: &Site, cluster: &Cluster, options: &[&str]) -> Ended {
 fn tables(site: &Site, database: &str) -> BTreeMap<String, (Vec<String>, Vec<String>)> {
     let folder = |path: &Path| Folder::open(path.to_str().unwrap()).unwrap();
     let temporary = site.path("tmp");
-    let work = WorkFolder::create(temporary.to_str(), &folder(&temporary)).unwrap();
+    let work = WorkFolder::create_work(temporary.to_str(), &folder(&temporary)).unwrap();
     let limits = Limits { memory: 1 << 30, threads: 2 };
     let database = folder(&site.path(database));
     let engine = DataFusion::open(database, Input::Nothing, work, &limits).unwrap();

@@ -51,7 +51,7 @@ fn check_import(root: &Path, bytes: &[u8]) -> bool {
     let work = root.join("work");
     fs::create_dir(&work).expect("a folder");
     let work = work.to_str().expect("a path in UTF-8");
-    let new_work = || WorkFolder::create(Some(work), &open("work")).expect("a work folder");
+    let new_work = || WorkFolder::create_work(Some(work), &open("work")).expect("a work folder");
     let limits = Limits { memory: 256 << 20, threads: 1 };
     let engine = DataFusion::open(open("db"), Input::Nothing, new_work(), &limits);
     let engine = engine.expect("an empty database");
@@ -100,7 +100,7 @@ fn check_parquet(root: &Path, bytes: &[u8]) -> bool {
     let path = root.join("table.parquet");
     fs::write(&path, bytes).expect("a file");
     let file = fs::File::open(&path).expect("the file");
-    let reader = match bounded::parquet::reader(file) {
+    let reader = match bounded::parquet::open_bounded(file) {
         Ok(reader) => reader,
         Err(error) => {
             assert!(!error.to_string().contains('\n'), "{error}");

@@ -40,10 +40,10 @@ fn check_log(bytes: &[u8]) -> bool {
     let Ok(log) = read_export_log(&folder, "log.ndjson") else { return false };
     if let Some(url) = &log.export_url {
         // The base is its own base.
-        if let Some(base) = ServerBase::of(url) {
+        if let Some(base) = ServerBase::of_url(url) {
             let text = base.to_string();
             assert!(!text.ends_with('/'), "{text}");
-            assert_eq!(ServerBase::of(&text), Some(base), "of {url}");
+            assert_eq!(ServerBase::of_url(&text), Some(base), "of {url}");
         }
     }
     if let Some(group) = &log.group {

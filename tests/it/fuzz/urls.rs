@@ -14,9 +14,9 @@ use url::Url;
 pub fn check(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data);
     let (base, reference) = text.split_once('\n').unwrap_or((&text, ""));
-    let own = ServerBase::of(base);
+    let own = ServerBase::of_url(base);
     if let Some(own) = &own {
-        let again = ServerBase::of(&own.to_string());
+        let again = ServerBase::of_url(&own.to_string());
         assert_eq!(again.as_ref(), Some(own), "the base of '{base}' is its own base");
     }
     let target = Target::parse(base);

@@ -120,7 +120,7 @@ impl Queries {
             let id = {
                 // The end of the process waits until it is known what runs, and nothing is started
                 // after that.
-                let _starting = stop::Writer::begin()?;
+                let _starting = stop::Writer::begin_writer()?;
                 let id = self.start(label, sql).await?;
                 held(&self.running).insert(id.clone());
                 id

@@ -71,13 +71,13 @@ fn fetch(folder: &Folder, work_dir: Option<&str>) -> Result<Vec<File>> {
     if entries.is_empty() {
         return Ok(files);
     }
-    let work = WorkFolder::create(work_dir, folder)?;
+    let work = WorkFolder::create_work(work_dir, folder)?;
     for entry in entries {
         let failed = || format!("cannot read '{}'", folder.show(&entry.name));
         let mut reader = folder
-            .reader(&entry.name)?
+            .open_reader(&entry.name)?
             .ok_or_else(|| Error::failed(format!("{}: it is gone", failed())))?;
-        let mut file = work.file()?;
+        let mut file = work.create_file()?;
         io::copy(&mut reader, &mut file).with_context(failed)?;
         file.seek(SeekFrom::Start(0)).with_context(failed)?;
         files.push(file);

@@ -15,7 +15,7 @@ use super::stores::Stores;
 use crate::error::{Error, Result};
 use crate::store::{Entry, Folder};
 use crate::study::StudyName;
-use crate::threads::{Thread, join};
+use crate::threads::{Thread, join_scoped};
 
 /// All tables that a session knows.
 #[derive(Debug)]
@@ -258,7 +258,7 @@ impl SchemaProvider for Schema {
     fn table_names(&self) -> Vec<String> {
         // Asked for within asynchronous code, where this thread may not wait for a store.
         let names = std::thread::scope(|scope| {
-            join(Thread::named("names").start_in(scope, || self.tables.names())?)
+            join_scoped(Thread::named("names").start_in(scope, || self.tables.names())?)
         });
         // There is no way to hand on an error here.
         names.map(|names| names.into_iter().collect()).unwrap_or_default()

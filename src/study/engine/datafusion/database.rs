@@ -177,7 +177,7 @@ impl Database {
         });
         if let Some(listing) = kept.filter(|listing| !listing.tables.is_empty()) {
             let kept = listing.tables.len();
-            lock.check()?;
+            lock.check_lock()?;
             listing.put(&folder, &version)?;
             let named: HashSet<_> = listing.files().map(|file| file.name.as_str()).collect();
             remove_unnamed(&folder, &named)?;
@@ -198,7 +198,7 @@ impl Database {
     fn lock(&self, study: &StudyName) -> Result<Lock> {
         let locks = self.root.child(LOCKS);
         locks.create()?;
-        locks.lock(study)
+        locks.lock_file(study)
     }
 }
 
@@ -282,7 +282,7 @@ impl Change {
             before: self.before.clone(),
         };
         // Who was held up for long is taken for dead, and another run may be at it by now.
-        self.lock.check()?;
+        self.lock.check_lock()?;
         listing.put(&self.folder, &self.version)?;
         let mut keep = listing.builds();
         keep.extend(listing.before.iter().cloned());

@@ -64,9 +64,9 @@ pub fn same(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
 }
 
-/// The array as `to`; see [`crate::table::fit`]. Names mean fields in any spelling.
+/// The array as `to`; see [`crate::table::fit_array`]. Names mean fields in any spelling.
 pub fn fit(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
-    crate::table::fit(array, to, |fields, name| find(fields, name).map(|(index, _)| index))
+    crate::table::fit_array(array, to, |fields, name| find(fields, name).map(|(index, _)| index))
 }
 
 /// The union of two schemas, in any spelling: what only `more` has comes last, at every depth. Where

@@ -25,7 +25,7 @@ use crate::error::{Error, Exit, Result};
 use crate::store::{self, WorkFolder};
 use crate::study::dialect::{self, Spelling};
 use crate::study::engine::Rows;
-use crate::threads::catch;
+use crate::threads::catch_panic;
 
 /// What runs queries: shared by all that hold rows of one.
 pub struct Runner {
@@ -93,7 +93,7 @@ impl Runner {
     /// The engine has panicked, as it does where the texts of a batch are longer together than a column
     /// can have.
     fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T> {
-        catch(|| self.runtime.block_on(work)).ok_or_else(|| {
+        catch_panic(|| self.runtime.block_on(work)).ok_or_else(|| {
             Error::failed(
                 "the query engine can't do what the statement asks. Most often rows are too wide for it: \
                  leave long texts out of joins and unnests, or shorten them with substr()",
@@ -219,7 +219,9 @@ fn failed(error: DataFusionError, work: &WorkFolder) -> Error {
             other => Error::failed(words(&other.to_string())),
         },
         // These are about files.
-        DataFusionError::ObjectStore(error) => Error::failed(store::plain(*error).to_string()),
+        DataFusionError::ObjectStore(error) => {
+            Error::failed(store::unwrap_error(*error).to_string())
+        }
         DataFusionError::ParquetError(error) => Error::failed(without_values(&error.to_string())),
         other => Error::failed(words(&other.strip_backtrace())),
     }
@@ -330,7 +332,7 @@ mod tests {
         }
         let work = tempfile::tempdir().unwrap();
         let folder = crate::store::Folder::open(work.path().to_str().unwrap()).unwrap();
-        let work = WorkFolder::create(work.path().to_str(), &folder).unwrap();
+        let work = WorkFolder::create_work(work.path().to_str(), &folder).unwrap();
         let failed = |error| failed(error, &work);
         let arrow = |error| failed(DataFusionError::ArrowError(Box::new(error), None)).to_string();
         let execution =

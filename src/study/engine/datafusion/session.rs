@@ -45,9 +45,9 @@ pub struct Limits {
 impl Limits {
     /// By what the machine, or the container, has: half of its memory, one thread per core.
     pub fn of_machine() -> Self {
-        let bytes = memory::Limit::find().map_or(UNKNOWN, |limit| limit.bytes);
+        let bytes = memory::Limit::find_limit().map_or(UNKNOWN, |limit| limit.bytes);
         let memory = usize::try_from(bytes / 2).unwrap_or(usize::MAX);
-        Self { memory, threads: memory::cores() }
+        Self { memory, threads: memory::count_cores() }
     }
 }
 

@@ -14,7 +14,7 @@ fn name(text: &str) -> StudyName {
 /// An engine on a folder with `db` and `in`.
 fn engine(root: &std::path::Path) -> DataFusion {
     let folder = |name: &str| Folder::open(root.join(name).to_str().unwrap()).unwrap();
-    let work = WorkFolder::create(Some(root.join("work").to_str().unwrap()), &folder("work"));
+    let work = WorkFolder::create_work(Some(root.join("work").to_str().unwrap()), &folder("work"));
     let limits = Limits { memory: 256 << 20, threads: 2 };
     DataFusion::open(folder("db"), Input::Ndjson(folder("in")), work.unwrap(), &limits).unwrap()
 }
@@ -82,7 +82,7 @@ fn files_of_a_table_may_differ_at_any_depth() {
     );
     let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
     let work =
-        WorkFolder::create(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
+        WorkFolder::create_work(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
     let limits = Limits { memory: 64 << 20, threads: 2 };
     let input = Input::Lake(folder("lake"));
     let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
@@ -113,7 +113,7 @@ fn columns_that_differ_in_case_only_are_refused() {
     );
     let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
     let work =
-        WorkFolder::create(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
+        WorkFolder::create_work(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
     let limits = Limits { memory: 64 << 20, threads: 1 };
     let input = Input::Lake(folder("lake"));
     let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
@@ -129,7 +129,7 @@ fn a_database_can_be_in_a_bucket() {
     let database = || Folder::open("memory://study-tables/db").unwrap();
     let open = || {
         let work = root.path().join("work");
-        let work = WorkFolder::create(Some(work.to_str().unwrap()), &folder("work")).unwrap();
+        let work = WorkFolder::create_work(Some(work.to_str().unwrap()), &folder("work")).unwrap();
         let limits = Limits { memory: 64 << 20, threads: 2 };
         DataFusion::open(database(), Input::Lake(folder("lake")), work, &limits).unwrap()
     };
@@ -165,7 +165,7 @@ fn sorts_and_groups_go_to_the_disk_when_memory_is_short() {
     .unwrap();
     let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
     let work =
-        WorkFolder::create(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
+        WorkFolder::create_work(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
     let limits = Limits { memory: 40 << 20, threads: 2 };
     let input = Input::Ndjson(folder("in"));
     let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
@@ -355,7 +355,7 @@ fn rows_are_in_no_file_that_has_a_name() {
     // That they were patients' own is known as long as there are tables of them.
     assert!(engine.is_raw(&name("s")).unwrap());
     let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
-    let work = WorkFolder::create(Some(root.path().join("w").to_str().unwrap()), &folder("w"));
+    let work = WorkFolder::create_work(Some(root.path().join("w").to_str().unwrap()), &folder("w"));
     let limits = Limits { memory: 64 << 20, threads: 1 };
     let later = DataFusion::open(folder("db"), Input::Nothing, work.unwrap(), &limits).unwrap();
     for (study, sql, raw) in [

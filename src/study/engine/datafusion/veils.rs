@@ -29,7 +29,7 @@ pub struct Spills(pub PathBuf);
 
 impl TempFileFactory for Spills {
     fn create_temp_file(&self, _: &str) -> EngineResult<Arc<dyn SpillFile>> {
-        Ok(Arc::new(Spill(Veiled::create(&self.0)?)))
+        Ok(Arc::new(Spill(Veiled::create_in(&self.0)?)))
     }
 }
 

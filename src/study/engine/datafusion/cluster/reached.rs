@@ -11,7 +11,7 @@ use url::Url;
 
 use super::super::stores;
 use crate::store::{Folder, StoreOptions};
-use crate::threads::{Thread, join};
+use crate::threads::{Thread, join_scoped};
 
 /// All stores that this process can reach, by the names that [`stores::name`] gives them.
 pub struct Reached {
@@ -44,7 +44,9 @@ impl ObjectStoreRegistry for Reached {
         let url = stores::url_of(name);
         // Credentials may have to be asked for, and tasks are asynchronous.
         let opened = std::thread::scope(|scope| {
-            join(Thread::named("open").start_in(scope, || Folder::open_with(&url, &self.options))?)
+            join_scoped(
+                Thread::named("open").start_in(scope, || Folder::open_with(&url, &self.options))?,
+            )
         });
         match opened {
             Ok(folder) => Ok(folder.store().clone()),

@@ -37,7 +37,7 @@ use super::said;
 use super::tls::{Tls, causes};
 use super::{Cluster, failed, secured};
 use crate::error::{Context, Error, Exit, Result};
-use crate::memory::cores;
+use crate::memory::count_cores;
 use crate::store::{StoreOptions, WorkFolder};
 use crate::study::room;
 use crate::threads::{Pool, Thread};
@@ -269,5 +269,5 @@ fn session_config() -> SessionConfig {
 
 fn runtime() -> Result<Runtime> {
     let thread = Thread::named("cluster").with_stack(room::STACK);
-    Pool::of(thread, cores()).with_reserve(BLOCKING).build()
+    Pool::of(thread, count_cores()).with_reserve(BLOCKING).build()
 }

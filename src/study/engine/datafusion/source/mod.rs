@@ -239,7 +239,7 @@ fn resource_of(table: &str) -> Option<&'static fhir::Type> {
 /// The columns that a table of the main job has whatever its rows.
 fn fixed(table: &str) -> Option<SchemaRef> {
     match table {
-        COMPLETION => Some(schema::completion()),
+        COMPLETION => Some(schema::completion_schema()),
         COMPLETION_ENCOUNTERS => Some(schema::completion_encounters()),
         _ if known_tables().contains(table) => resource_of(table)
             .map(|r4| schema::table_schema(r4, &Shape::default(), &BTreeSet::new())),

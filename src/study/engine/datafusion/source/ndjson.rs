@@ -68,7 +68,7 @@ pub fn table(
         None => plain_columns(folder, files, super::fixed(name))?,
     };
     let context = || format!("cannot write a temporary file in '{work}'");
-    let rewritten = Veiled::create(work.path()).with_context(context)?;
+    let rewritten = Veiled::create_in(work.path()).with_context(context)?;
     let writer = rewritten.writer().with_context(context)?;
     let mut out = Rows::new(writer, columns.schema.clone())?;
     let mut left_out = 0;
@@ -168,7 +168,7 @@ fn each_line(
 /// Gives each chunk of a file's lines to `see`.
 fn each_chunk(folder: &Folder, file: &str, mut see: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
     let context = || format!("cannot read '{}'", folder.show(file));
-    let Some(reader) = folder.reader(file).with_context(context)? else { return Ok(()) };
+    let Some(reader) = folder.open_reader(file).with_context(context)? else { return Ok(()) };
     let reader = decompress(reader).with_context(context)?;
     Chunks::new(reader).try_for_each(|chunk| see(chunk.with_context(context)?))
 }
