@@ -7,10 +7,10 @@ use tracing::{info, warn};
 
 use super::deadline::{Deadline, Passed};
 use super::kickoff::{Begun, Ending, HOW_TO_END};
-use super::log::Log;
+use super::log::EventLog;
 use super::request::KickOff;
-use super::state::{Phase, Site, State};
-use super::{ExportOptions, Narrowing, Since, kickoff, shown};
+use super::state::{ExportDir, ExportState, Phase};
+use super::{ExportFilters, ExportOptions, Since, kickoff, shown};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::{Capabilities, Client, show_url};
 use crate::stop;
@@ -22,16 +22,21 @@ pub(super) const NO_ANSWER: &str = "an earlier run ended while it asked for an e
 /// The export that was interrupted, if it is the one that is asked for.
 pub(super) fn take_up(
     options: &ExportOptions,
-    site: &Site,
-    state: State,
+    site: &ExportDir,
+    state: ExportState,
     fingerprint: &str,
-) -> Result<State> {
+) -> Result<ExportState> {
     is_same(options, site, &state, fingerprint)?;
     info!("Taking up the export of {} in '{}'", state.started, site.path().display());
     Ok(state)
 }
 
-fn is_same(options: &ExportOptions, site: &Site, state: &State, fingerprint: &str) -> Result<()> {
+fn is_same(
+    options: &ExportOptions,
+    site: &ExportDir,
+    state: &ExportState,
+    fingerprint: &str,
+) -> Result<()> {
     let same = match &options.resume {
         Some(url) => state.status_url == url.as_str(),
         None => state.fingerprint == fingerprint,
@@ -49,7 +54,7 @@ fn is_same(options: &ExportOptions, site: &Site, state: &State, fingerprint: &st
     ))
 }
 
-pub(super) fn not_empty(site: &Site) -> Error {
+pub(super) fn not_empty(site: &ExportDir) -> Error {
     let message = format!(
         "'{}' is not empty: an export goes to an empty or a new folder. If this is a complete \
          export, give the folder as INPUT",
@@ -65,11 +70,11 @@ pub(super) fn not_empty(site: &Site) -> Error {
 pub(super) async fn begin(
     client: &Client,
     options: &ExportOptions,
-    site: &Site,
+    site: &ExportDir,
     fingerprint: &str,
     deadline: Deadline,
-) -> Result<State> {
-    let mut state = State {
+) -> Result<ExportState> {
+    let mut state = ExportState {
         fingerprint: fingerprint.to_owned(),
         status_url: String::new(),
         started: Utc::now().to_rfc3339(),
@@ -87,7 +92,7 @@ pub(super) async fn begin(
         return Ok(state);
     }
     site.write(&state)?;
-    let log = Log::open(site.path(), "")?;
+    let log = EventLog::open(site.path(), "")?;
     let asked = deadline.within(ask(client, options, &log, &mut state.types)).await;
     let late = |Passed| {
         let message = "the server did not begin the export within --export-timeout. If it does so \
@@ -127,7 +132,7 @@ pub(super) async fn begin(
 async fn ask(
     client: &Client,
     options: &ExportOptions,
-    log: &Log,
+    log: &EventLog,
     types: &mut Vec<String>,
 ) -> Result<Begun> {
     let capabilities = client.capabilities().await;
@@ -155,7 +160,7 @@ pub fn check_folder(options: &ExportOptions, folder: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }
-    let site = Site::open(folder)?;
+    let site = ExportDir::open(folder)?;
     match site.read()? {
         Some(state) if state.phase != Phase::Asking => {
             is_same(options, &site, &state, &fingerprint(options))
@@ -166,7 +171,10 @@ pub fn check_folder(options: &ExportOptions, folder: &Path) -> Result<()> {
 }
 
 /// Leaves out types that the server does not have.
-fn supported(narrowing: &Narrowing, capabilities: Option<&Capabilities>) -> Result<Narrowing> {
+fn supported(
+    narrowing: &ExportFilters,
+    capabilities: Option<&Capabilities>,
+) -> Result<ExportFilters> {
     let mut narrowing = narrowing.clone();
     let Some(capabilities) = capabilities else { return Ok(narrowing) };
     let (has, lacks): (Vec<_>, Vec<_>) =
@@ -188,7 +196,7 @@ fn supported(narrowing: &Narrowing, capabilities: Option<&Capabilities>) -> Resu
     Ok(narrowing)
 }
 
-fn warn_of_times(narrowing: &Narrowing) {
+fn warn_of_times(narrowing: &ExportFilters) {
     let times = [("--since", &narrowing.since), ("--until", &narrowing.until)];
     for (name, _) in times.iter().filter(|(_, time)| time.is_some()) {
         warn!(

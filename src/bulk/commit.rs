@@ -13,9 +13,9 @@ use rustix::fs::syncfs;
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 
-use super::log::Log;
-use super::progress::Tally;
-use super::state::{Done, Site};
+use super::log::EventLog;
+use super::progress::DownloadProgress;
+use super::state::{CompletedFile, ExportDir};
 use crate::error::{Context, Result};
 
 /// Files in one go.
@@ -27,9 +27,9 @@ const GATHERING: Duration = Duration::from_millis(20);
 const FEW: usize = 3;
 
 /// A file that has come in whole.
-pub(super) struct Arrived {
+pub(super) struct CompletedDownload {
     /// What to remember of it.
-    pub done: Done,
+    pub done: CompletedFile,
     /// Its name as stored: with `.gz` perhaps.
     pub stored: String,
     /// The OperationOutcomes that stood among its rows, to go to `error/`, as stored. The rows
@@ -44,10 +44,10 @@ pub(super) struct Arrived {
 
 /// Takes files until there are no more to come.
 pub(super) fn commit_all(
-    site: &Site,
-    log: &Log,
-    tally: &Arc<Tally>,
-    mut arrivals: Receiver<Arrived>,
+    site: &ExportDir,
+    log: &EventLog,
+    tally: &Arc<DownloadProgress>,
+    mut arrivals: Receiver<CompletedDownload>,
 ) -> Result<()> {
     let mut batch = Vec::new();
     while arrivals.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -59,7 +59,7 @@ pub(super) fn commit_all(
         }
         commit(site, &batch)
             .with_context(|| format!("cannot write to '{}'", site.path().display()))?;
-        for Arrived { done, url, .. } in batch.drain(..) {
+        for CompletedDownload { done, url, .. } in batch.drain(..) {
             site.add_done(&done)?;
             let detail =
                 json!({"fileUrl": url, "resourceCount": done.rows, "fileSize": done.bytes});
@@ -70,10 +70,10 @@ pub(super) fn commit_all(
     Ok(())
 }
 
-fn commit(site: &Site, batch: &[Arrived]) -> std::io::Result<()> {
+fn commit(site: &ExportDir, batch: &[CompletedDownload]) -> std::io::Result<()> {
     let folder = site.path();
     let mut moves = Vec::with_capacity(batch.len());
-    for Arrived { stored, outcomes, .. } in batch {
+    for CompletedDownload { stored, outcomes, .. } in batch {
         match outcomes {
             None => moves.push((part_of(folder, stored), folder.join(stored))),
             // Once the data has its name, nobody looks for them again.
@@ -94,10 +94,12 @@ fn commit(site: &Site, batch: &[Arrived]) -> std::io::Result<()> {
         folders.extend(to.parent().map(Path::to_owned));
     }
     folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())?;
-    for Arrived { stored, .. } in batch.iter().filter(|arrived| arrived.outcomes.is_some()) {
+    for CompletedDownload { stored, .. } in
+        batch.iter().filter(|arrived| arrived.outcomes.is_some())
+    {
         fs::remove_file(part_of(folder, stored))?;
     }
-    for Arrived { stored, .. } in batch.iter().filter(|arrived| arrived.noted) {
+    for CompletedDownload { stored, .. } in batch.iter().filter(|arrived| arrived.noted) {
         fs::remove_file(source_of(folder, stored))?;
     }
     Ok(())

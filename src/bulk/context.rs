@@ -5,21 +5,21 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::deadline::Deadline;
-use super::gate::Gate;
-use super::log::{Log, headers};
-use super::progress::Tally;
-use super::state::Site;
+use super::gate::ConcurrencyLimit;
+use super::log::{EventLog, headers};
+use super::progress::DownloadProgress;
+use super::state::ExportDir;
 use crate::http::{self, Client, Pace};
 
 /// What all downloads share.
 pub(super) struct DownloadContext {
     pub client: Client,
-    pub site: Arc<Site>,
-    pub log: Log,
+    pub site: Arc<ExportDir>,
+    pub log: EventLog,
     pub pace: Pace,
     pub deadline: Deadline,
-    pub gate: Gate,
-    pub tally: Arc<Tally>,
+    pub gate: ConcurrencyLimit,
+    pub tally: Arc<DownloadProgress>,
     pub compress: bool,
 }
 

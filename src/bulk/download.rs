@@ -12,13 +12,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::commit::{Arrived, commit_all, part_of, source_of};
+use super::commit::{CompletedDownload, commit_all, part_of, source_of};
 use super::context::DownloadContext;
-use super::manifest::{Entry, Kind, name_outcomes};
-use super::part::{Part, open_text};
-use super::rows::Rows;
-use super::state::{Done, Site};
-use super::transfer::{Failure, transfer};
+use super::manifest::{FileKind, ManifestEntry, name_outcomes};
+use super::part::{PartialFile, open_text};
+use super::rows::RowCheck;
+use super::state::{CompletedFile, ExportDir};
+use super::transfer::{TransferError, transfer};
 use crate::error::{Context, Error, Result};
 use crate::http::Client;
 use crate::memory::count_cores;
@@ -30,7 +30,7 @@ const WAITING: usize = 8192;
 const DOWNLOADS: Thread = Thread::named("download");
 
 /// A file that the server did not give.
-pub(super) struct Missing {
+pub(super) struct FailedFile {
     /// Its place in the list.
     pub index: usize,
     pub message: String,
@@ -40,8 +40,8 @@ pub(super) struct Missing {
 /// Downloads what is not there yet; the files that could not be had.
 pub(super) async fn download(
     shared: Arc<DownloadContext>,
-    entries: Arc<[Entry]>,
-) -> Result<Vec<Missing>> {
+    entries: Arc<[ManifestEntry]>,
+) -> Result<Vec<FailedFile>> {
     let todo = begin(&shared, &entries)?;
     let (sender, arrivals) = mpsc::channel(WAITING);
     let committer = {
@@ -103,7 +103,7 @@ pub(super) async fn download(
 
 /// What is left to download.
 struct Queue {
-    entries: Arc<[Entry]>,
+    entries: Arc<[ManifestEntry]>,
     /// Indices into `entries`.
     todo: Vec<usize>,
     next: AtomicUsize,
@@ -125,9 +125,9 @@ fn on_this_thread(
     runtime: Runtime,
     shared: Arc<DownloadContext>,
     queue: &Arc<Queue>,
-    sender: &mpsc::Sender<Arrived>,
+    sender: &mpsc::Sender<CompletedDownload>,
     workers: usize,
-) -> Result<Vec<Missing>> {
+) -> Result<Vec<FailedFile>> {
     let client = shared.client.with_own_connections()?;
     runtime.block_on(async {
         let mut running = JoinSet::new();
@@ -156,15 +156,15 @@ async fn work(
     shared: &DownloadContext,
     client: &Client,
     queue: &Queue,
-    sender: &mpsc::Sender<Arrived>,
-) -> Result<Vec<Missing>> {
+    sender: &mpsc::Sender<CompletedDownload>,
+) -> Result<Vec<FailedFile>> {
     let mut missing = Vec::new();
     while let Some(index) = queue.next() {
         let ended = shared.deadline.within(transfer(shared, client, &queue.entries[index])).await;
         let Ok(ended) = ended else {
             queue.stop();
             let message = "there was no time left for it".to_owned();
-            missing.push(Missing { index, message, status: None });
+            missing.push(FailedFile { index, message, status: None });
             break;
         };
         match ended {
@@ -174,10 +174,10 @@ async fn work(
                     break;
                 }
             }
-            Err(Failure::Server(message, status)) => {
-                missing.push(Missing { index, message, status });
+            Err(TransferError::Server(message, status)) => {
+                missing.push(FailedFile { index, message, status });
             }
-            Err(Failure::Local(error)) => return Err(error),
+            Err(TransferError::Local(error)) => return Err(error),
         }
     }
     Ok(missing)
@@ -195,11 +195,11 @@ async fn joined<T: Send + 'static>(
 }
 
 /// Makes the folders, and counts what a former run has brought. The entries that are missing.
-fn begin(shared: &DownloadContext, entries: &[Entry]) -> Result<Vec<usize>> {
+fn begin(shared: &DownloadContext, entries: &[ManifestEntry]) -> Result<Vec<usize>> {
     let folder = shared.site.path();
-    for kind in [Kind::Deleted, Kind::Error] {
+    for kind in [FileKind::Deleted, FileKind::Error] {
         // OperationOutcomes may turn up anywhere.
-        if kind == Kind::Error || entries.iter().any(|entry| entry.kind == kind) {
+        if kind == FileKind::Error || entries.iter().any(|entry| entry.kind == kind) {
             let path = folder.join(kind.name());
             DirBuilder::new()
                 .recursive(true)
@@ -232,11 +232,11 @@ fn begin(shared: &DownloadContext, entries: &[Entry]) -> Result<Vec<usize>> {
     Ok(todo)
 }
 
-fn recount(shared: &DownloadContext, entry: &Entry) -> Result<Done> {
+fn recount(shared: &DownloadContext, entry: &ManifestEntry) -> Result<CompletedFile> {
     let path = shared.site.path().join(shared.stored_name(&entry.name));
     let shown = || format!("cannot read '{}'", path.display());
     let mut text = open_text(&path).with_context(shown)?;
-    let mut rows = Rows::new(&entry.resource_type);
+    let mut rows = RowCheck::new(&entry.resource_type);
     let mut bytes = 0;
     loop {
         let piece = text.fill_buf().with_context(shown)?;
@@ -249,9 +249,9 @@ fn recount(shared: &DownloadContext, entry: &Entry) -> Result<Done> {
         text.consume(count);
     }
     rows.finish();
-    let wrong = rows.first_wrong.filter(|_| entry.kind != Kind::Error);
+    let wrong = rows.first_wrong.filter(|_| entry.kind != FileKind::Error);
     let problem = wrong.map(|(line, _)| format!("line {line} is not as it should be"));
-    let done = Done { name: entry.name.clone(), rows: rows.rows, bytes, problem };
+    let done = CompletedFile { name: entry.name.clone(), rows: rows.rows, bytes, problem };
     shared.site.add_done(&done)?;
     Ok(done)
 }
@@ -260,7 +260,7 @@ fn recount(shared: &DownloadContext, entry: &Entry) -> Result<Done> {
 /// on return.
 pub(super) fn keep_outcomes(
     shared: &DownloadContext,
-    entries: &[Entry],
+    entries: &[ManifestEntry],
     outcomes: &[Value],
 ) -> Result<()> {
     if outcomes.is_empty() {
@@ -271,17 +271,17 @@ pub(super) fn keep_outcomes(
     let (from, to) = (part_of(folder, &name), folder.join(&name));
     let write = || {
         let _ = fs::remove_file(&from);
-        let mut part = Part::open(&from, "OperationOutcome", shared.compress)?;
+        let mut part = PartialFile::open(&from, "OperationOutcome", shared.compress)?;
         outcomes.iter().try_for_each(|outcome| part.write(format!("{outcome}\n").as_bytes()))?;
         part.finish()?;
         File::open(&from)?.sync_all()?;
         fs::rename(&from, &to)?;
-        File::open(folder.join(Kind::Error.name()))?.sync_all()
+        File::open(folder.join(FileKind::Error.name()))?.sync_all()
     };
     write().with_context(|| format!("cannot write '{}'", to.display()))
 }
 
 /// Removes an `error/` that nothing went to.
-pub(super) fn tidy(site: &Site) {
-    let _ = fs::remove_dir(site.path().join(Kind::Error.name()));
+pub(super) fn tidy(site: &ExportDir) {
+    let _ = fs::remove_dir(site.path().join(FileKind::Error.name()));
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::commit::{part_of, source_of};
 use super::incoming::{Incoming, Trouble};
-use super::part::Part;
+use super::part::PartialFile;
 
 /// Files of this size are worth a note as long as they come, in bytes.
 const WORTH_IT: u64 = 4 << 20;
@@ -19,7 +19,7 @@ const LONGEST_NOTE: u64 = 1 << 10;
 
 pub(super) struct Downloading {
     /// What has been written.
-    pub part: Part,
+    pub part: PartialFile,
     /// What has come.
     pub incoming: Incoming,
     path: PathBuf,
@@ -38,7 +38,7 @@ impl Downloading {
         compress: bool,
     ) -> io::Result<Self> {
         let (path, source) = (part_of(folder, stored), source_of(folder, stored));
-        let mut part = Part::open(&path, resource_type, compress)?;
+        let mut part = PartialFile::open(&path, resource_type, compress)?;
         let note = read_note(&source);
         let noted = note.is_some();
         let incoming = match note.filter(|note| part.bytes > 0 && !note.is_empty()) {

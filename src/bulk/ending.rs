@@ -6,11 +6,11 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 use url::Url;
 
-use super::download::Missing;
+use super::download::FailedFile;
 use super::kickoff::HOW_TO_END;
-use super::manifest::Entry;
-use super::outcomes::Reported;
-use super::state::{Phase, Site, State};
+use super::manifest::ManifestEntry;
+use super::outcomes::ServerMessages;
+use super::state::{ExportDir, ExportState, Phase};
 use super::{ExportOptions, shown};
 use crate::error::{Error, Exit, Result};
 use crate::http::{Client, Method};
@@ -27,7 +27,7 @@ pub(super) fn give_up(
     client: &Client,
     folder: &Path,
 ) -> Option<impl Future<Output = ()> + Send + use<>> {
-    let state = State::peek(folder).filter(|state| state.phase != Phase::Complete)?;
+    let state = ExportState::peek(folder).filter(|state| state.phase != Phase::Complete)?;
     let (client, url) = (client.clone(), Url::parse(&state.status_url).ok()?);
     Some(async move {
         let sent = client.request(Method::DELETE, url.clone()).send();
@@ -46,14 +46,18 @@ pub(super) fn give_up(
 }
 
 /// Files, rows and bytes.
-pub(super) fn totals(site: &Site) -> (u64, u64, u64) {
+pub(super) fn totals(site: &ExportDir) -> (u64, u64, u64) {
     site.done().values().fold((0, 0, 0), |(files, rows, bytes), done| {
         (files + 1, rows + done.rows, bytes + done.bytes)
     })
 }
 
 /// Some files could not be had.
-pub(super) fn not_all(options: &ExportOptions, entries: &[Entry], missing: &[Missing]) -> Error {
+pub(super) fn not_all(
+    options: &ExportOptions,
+    entries: &[ManifestEntry],
+    missing: &[FailedFile],
+) -> Error {
     let mut lines: Vec<String> = missing
         .iter()
         .take(SHOWN)
@@ -74,8 +78,8 @@ pub(super) fn not_all(options: &ExportOptions, entries: &[Entry], missing: &[Mis
 }
 
 /// Shows what the server says went wrong: its reports. How many are errors.
-fn show_reports(client: &Client, site: &Site) -> Result<u64> {
-    let reported = Reported::read(site.path())?;
+fn show_reports(client: &Client, site: &ExportDir) -> Result<u64> {
+    let reported = ServerMessages::read(site.path())?;
     for line in &reported.lines() {
         warn!("The server says: {}", client.redactor().clean(line));
     }
@@ -86,7 +90,7 @@ fn show_reports(client: &Client, site: &Site) -> Result<u64> {
 }
 
 /// What to do with an export that is not what it should be.
-fn advice(options: &ExportOptions, site: &Site) -> String {
+fn advice(options: &ExportOptions, site: &ExportDir) -> String {
     match options.temporary {
         true => "Run it with --export-to DIR to keep and see what there is".to_owned(),
         false => format!(
@@ -102,7 +106,7 @@ fn advice(options: &ExportOptions, site: &Site) -> String {
 pub(super) fn not_whole(
     client: &Client,
     options: &ExportOptions,
-    site: &Site,
+    site: &ExportDir,
     wrong: &[(String, String)],
 ) -> Result<Error> {
     show_reports(client, site)?;
@@ -125,7 +129,7 @@ pub(super) fn not_whole(
 }
 
 /// Shows what the server says went wrong. With errors, the data must not be used unseen.
-pub(super) fn verdict(client: &Client, options: &ExportOptions, site: &Site) -> Result<()> {
+pub(super) fn verdict(client: &Client, options: &ExportOptions, site: &ExportDir) -> Result<()> {
     let failures = show_reports(client, site)?;
     if failures == 0 {
         return Ok(());

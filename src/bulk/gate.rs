@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 const CALM: usize = 16;
 
 /// Lets a limited number of downloads through.
-pub(super) struct Gate {
+pub(super) struct ConcurrencyLimit {
     inner: Mutex<Inner>,
     changed: Notify,
     max: usize,
@@ -24,9 +24,9 @@ struct Inner {
 }
 
 /// A download that is under way.
-pub(super) struct Pass<'a>(&'a Gate);
+pub(super) struct Permit<'a>(&'a ConcurrencyLimit);
 
-impl Gate {
+impl ConcurrencyLimit {
     /// At most `max` at once.
     pub(super) fn new(max: usize) -> Self {
         let inner = Inner { limit: max, active: 0, good: 0, paused_until: None };
@@ -38,7 +38,7 @@ impl Gate {
     }
 
     /// Waits for a place.
-    pub(super) async fn enter(&self) -> Pass<'_> {
+    pub(super) async fn enter(&self) -> Permit<'_> {
         loop {
             let changed = self.changed.notified();
             let pause = {
@@ -46,7 +46,7 @@ impl Gate {
                 let pause = inner.paused_until.filter(|until| *until > Instant::now());
                 if pause.is_none() && inner.active < inner.limit {
                     inner.active += 1;
-                    return Pass(self);
+                    return Permit(self);
                 }
                 pause
             };
@@ -89,7 +89,7 @@ impl Gate {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.0.lock().active -= 1;
         self.0.changed.notify_one();
@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_busy_server_gets_half_and_later_more_again() {
-        let gate = Gate::new(4);
+        let gate = ConcurrencyLimit::new(4);
         let passes = [gate.enter().await, gate.enter().await];
         assert_eq!(gate.busy(Duration::ZERO), 2);
         let full = tokio::time::timeout(Duration::from_millis(20), gate.enter()).await;

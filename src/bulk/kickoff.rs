@@ -9,10 +9,10 @@ use tracing::{info, warn};
 use url::Url;
 use uuid::Uuid;
 
-use super::log::{Log, headers};
+use super::log::{EventLog, headers};
 use super::progress::span;
 use super::request::KickOff;
-use super::{ExportOptions, Target};
+use super::{ExportOptions, ExportTarget};
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{CONTENT_LOCATION, HeaderMap, HeaderName};
 use crate::http::{
@@ -48,7 +48,7 @@ pub(super) async fn kick_off(
     options: &ExportOptions,
     kickoff: &KickOff,
     capabilities: Option<&Capabilities>,
-    log: &Log,
+    log: &EventLog,
 ) -> Result<Begun> {
     let mut failures = 0;
     loop {
@@ -150,7 +150,7 @@ fn detail(
 }
 
 /// The `kickoff` event of an export that was begun elsewhere.
-pub(super) fn log_taken_up(log: &Log, target: &Target, request: Option<&str>) {
+pub(super) fn log_taken_up(log: &EventLog, target: &ExportTarget, request: Option<&str>) {
     let url = request.and_then(|url| Url::parse(url).ok()).unwrap_or_else(|| target.export_url());
     let parameters = recorded_parameters(url.query_pairs().into_owned());
     let recorded = recorded_request(&url, &target.base);

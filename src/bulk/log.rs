@@ -23,13 +23,13 @@ pub(super) const NAME: &str = "log.ndjson";
 
 /// The log of one export. Clones write to the same file.
 #[derive(Clone)]
-pub(super) struct Log {
+pub(super) struct EventLog {
     file: Arc<Mutex<File>>,
     /// The status URL as it may be shown.
     export_id: String,
 }
 
-impl Log {
+impl EventLog {
     /// Opens the folder's log to append to it.
     pub(super) fn open(folder: &Path, export_id: &str) -> Result<Self> {
         let path = folder.join(NAME);

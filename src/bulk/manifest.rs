@@ -13,13 +13,13 @@ use crate::http::TokenUse;
 /// What a manifest lists a file under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     Output,
     Deleted,
     Error,
 }
 
-impl Kind {
+impl FileKind {
     /// Its name in manifest and log; the folder of all but `output`.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -32,8 +32,8 @@ impl Kind {
 
 /// A file to download.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub kind: Kind,
+pub(super) struct ManifestEntry {
+    pub kind: FileKind,
     /// What its rows are.
     pub resource_type: String,
     pub url: Url,
@@ -54,7 +54,7 @@ pub(super) struct Page {
     pub request: Option<String>,
     pub next: Option<Url>,
     /// Kind, type, URL, count.
-    pub files: Vec<(Kind, String, Url, Option<u64>)>,
+    pub files: Vec<(FileKind, String, Url, Option<u64>)>,
     /// OperationOutcomes that stand in the manifest itself, rather than in a file.
     pub outcomes: Vec<Value>,
     /// Who gets the credentials, as far as this manifest may say so.
@@ -63,7 +63,7 @@ pub(super) struct Page {
 
 impl Page {
     /// Files of one kind.
-    pub(super) fn count(&self, kind: Kind) -> usize {
+    pub(super) fn count(&self, kind: FileKind) -> usize {
         self.files.iter().filter(|file| file.0 == kind).count()
     }
 
@@ -93,14 +93,14 @@ impl Page {
         if !value["output"].is_array() {
             return Err("its 'output' is no list of files".to_owned());
         }
-        for kind in [Kind::Output, Kind::Deleted] {
+        for kind in [FileKind::Output, FileKind::Deleted] {
             for file in read_list(value, kind.name())? {
                 page.files.push(read_file(kind, file, url)?);
             }
         }
-        for file in read_list(value, Kind::Error.name())? {
+        for file in read_list(value, FileKind::Error.name())? {
             // An entry that can't be fetched as a file is a report all the same.
-            match read_file(Kind::Error, file, url) {
+            match read_file(FileKind::Error, file, url) {
                 Ok(file) => page.files.push(file),
                 Err(what) => page.outcomes.extend(make_outcome(file, &what)),
             }
@@ -153,21 +153,21 @@ fn make_outcome(entry: &Value, what: &str) -> Option<Value> {
 }
 
 fn read_file(
-    kind: Kind,
+    kind: FileKind,
     file: &Value,
     base: &Url,
-) -> Result<(Kind, String, Url, Option<u64>), String> {
+) -> Result<(FileKind, String, Url, Option<u64>), String> {
     let shown = kind.name();
     let is_usable =
         |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
     let resource_type = match (kind, file["type"].as_str().filter(is_usable)) {
         (_, Some(name)) => name,
-        (Kind::Deleted, None) if file["type"].is_null() => "Bundle",
-        (Kind::Error, None) => "OperationOutcome",
+        (FileKind::Deleted, None) if file["type"].is_null() => "Bundle",
+        (FileKind::Error, None) => "OperationOutcome",
         _ => return Err(format!("a file of '{shown}' has no usable 'type'")),
     };
     // Some servers have their errors among the data.
-    let kind = if resource_type == "OperationOutcome" { Kind::Error } else { kind };
+    let kind = if resource_type == "OperationOutcome" { FileKind::Error } else { kind };
     let url = file["url"].as_str().filter(|url| !url.is_empty());
     let url = url.ok_or_else(|| format!("a file of '{shown}' has no 'url'"))?;
     let url = base.join(url).map_err(|error| format!("the URL of a file of '{shown}': {error}"))?;
@@ -180,26 +180,27 @@ fn read_file(
 
 /// The name of the file, without `.gz`, that reports go to which stand in the manifest itself:
 /// the next after those of the server's own.
-pub(super) fn name_outcomes(entries: &[Entry]) -> String {
-    let is_report =
-        |entry: &&Entry| entry.kind == Kind::Error && entry.resource_type == "OperationOutcome";
+pub(super) fn name_outcomes(entries: &[ManifestEntry]) -> String {
+    let is_report = |entry: &&ManifestEntry| {
+        entry.kind == FileKind::Error && entry.resource_type == "OperationOutcome"
+    };
     let number = entries.iter().filter(is_report).count();
-    format!("{}/OperationOutcome.{number:03}.ndjson", Kind::Error.name())
+    format!("{}/OperationOutcome.{number:03}.ndjson", FileKind::Error.name())
 }
 
 /// Names the files of all pages: `Type.000.ndjson`, in manifest order. A file that is listed
 /// twice is there once.
-pub(super) fn entries(pages: &[Page]) -> Vec<Entry> {
+pub(super) fn entries(pages: &[Page]) -> Vec<ManifestEntry> {
     let mut seen = BTreeSet::new();
     let mut totals = BTreeMap::<_, usize>::new();
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries: Vec<ManifestEntry> = Vec::new();
     for page in pages {
         for (kind, resource_type, url, count) in &page.files {
             if !seen.insert((*kind, url.as_str())) {
                 continue;
             }
             *totals.entry((*kind, resource_type.clone())).or_default() += 1;
-            entries.push(Entry {
+            entries.push(ManifestEntry {
                 kind: *kind,
                 resource_type: resource_type.clone(),
                 url: url.clone(),
@@ -216,7 +217,7 @@ pub(super) fn entries(pages: &[Page]) -> Vec<Entry> {
         let width = totals.get(&key).map_or(0, |total| (total - 1).to_string().len()).max(3);
         let number = numbers.entry(key).or_default();
         let folder = match entry.kind {
-            Kind::Output => String::new(),
+            FileKind::Output => String::new(),
             kind => format!("{}/", kind.name()),
         };
         entry.name = format!("{folder}{}.{number:0width$}.ndjson", entry.resource_type);

@@ -50,24 +50,24 @@ use context::DownloadContext;
 use deadline::Deadline;
 use download::download;
 use ending::{give_up, not_all, not_whole, totals, verdict};
-use gate::Gate;
+use gate::ConcurrencyLimit;
 use kickoff::Ending;
-use log::Log;
-use manifest::Entry;
+use log::EventLog;
+use manifest::ManifestEntry;
 pub use note_selection::{NOTE_MIMETYPES, NOTE_RESOURCES, NoteSelection};
 pub use options::ExportOptions;
-use poll::Manifest;
-use progress::Tally;
+use poll::ExportManifest;
+use progress::DownloadProgress;
 use request::KickOff;
-pub use request::{Narrowing, Since, Target, instant, split_filters};
-pub use settings::{Settings, pace, parse_span};
-use state::{Phase, Site, State};
+pub use request::{ExportFilters, ExportTarget, Since, instant, split_filters};
+pub use settings::{ExportSettings, pace, parse_span};
+use state::{ExportDir, ExportState, Phase};
 
 /// What the steps of one export share.
-struct Job<'a> {
+struct ExportContext<'a> {
     client: &'a Client,
     options: &'a ExportOptions,
-    log: Log,
+    log: EventLog,
     started: DateTime<Utc>,
     /// Whether another program has begun it.
     foreign: bool,
@@ -75,7 +75,7 @@ struct Job<'a> {
     bar: Option<Bar>,
 }
 
-impl Job<'_> {
+impl ExportContext<'_> {
     /// Time since the kick-off.
     fn waited(&self) -> Duration {
         (Utc::now() - self.started).to_std().unwrap_or_default()
@@ -105,7 +105,7 @@ pub fn export(client: &Client, options: &ExportOptions, folder: &Path) -> Result
 
 /// Forgets that the export in `folder` is one that could be taken up.
 pub fn finish(folder: &Path) -> Result<()> {
-    Site::open(folder)?.forget()
+    ExportDir::open(folder)?.forget()
 }
 
 /// Ends the interrupted export of `folder` (or that of `status_url`) on the server, and removes
@@ -121,7 +121,7 @@ pub fn cancel(client: &Client, folder: &Path, status_url: Option<&Url>) -> Resul
     if !folder.is_dir() {
         return Ok(());
     }
-    let site = Site::open(folder)?;
+    let site = ExportDir::open(folder)?;
     match site.read()? {
         Some(state) => {
             if state.phase == Phase::Asking {
@@ -151,13 +151,13 @@ pub fn end_killed(client: &Client, folders: &[PathBuf]) {
 }
 
 /// The transaction time of the last export of `target` that the log in `folder` has to its end.
-pub fn last_time(folder: &Path, target: &Target) -> Option<String> {
+pub fn last_time(folder: &Path, target: &ExportTarget) -> Option<String> {
     log::last_time(folder, &target.export_url())
 }
 
 async fn run(client: &Client, options: &ExportOptions, folder: &Path) -> Result<Vec<String>> {
     let deadline = Deadline::after(options.timeout);
-    let site = Arc::new(Site::open(folder)?);
+    let site = Arc::new(ExportDir::open(folder)?);
     let fingerprint = fingerprint(options);
     hide_what_is_asked(client, options);
     let found = site.read()?;
@@ -180,7 +180,7 @@ async fn run(client: &Client, options: &ExportOptions, folder: &Path) -> Result<
         return verdict(client, options, &site).map(|()| state.types);
     }
     if state.phase == Phase::Running {
-        let run = Run { client, options, site: &site, fingerprint: &fingerprint, deadline };
+        let run = ExportRun { client, options, site: &site, fingerprint: &fingerprint, deadline };
         run.fetch(&mut state, taken_up).await?;
     }
     let status_url = status_url(&state)?;
@@ -196,7 +196,7 @@ async fn run(client: &Client, options: &ExportOptions, folder: &Path) -> Result<
         None => None,
     };
     let (files, rows, bytes) = totals(&site);
-    let log = Log::open(folder, &client.redactor().show_url(&status_url))?;
+    let log = EventLog::open(folder, &client.redactor().show_url(&status_url))?;
     let duration = Utc::now() - begun(&state);
     log.event(
         "export_complete",
@@ -214,18 +214,18 @@ async fn run(client: &Client, options: &ExportOptions, folder: &Path) -> Result<
 }
 
 /// What the steps of one run share.
-struct Run<'a> {
+struct ExportRun<'a> {
     client: &'a Client,
     options: &'a ExportOptions,
-    site: &'a Arc<Site>,
+    site: &'a Arc<ExportDir>,
     fingerprint: &'a str,
     deadline: Deadline,
 }
 
-impl Run<'_> {
+impl ExportRun<'_> {
     /// Waits for the server and downloads its files. `taken_up`: an earlier run has begun the
     /// export.
-    async fn fetch(&self, state: &mut State, taken_up: bool) -> Result<()> {
+    async fn fetch(&self, state: &mut ExportState, taken_up: bool) -> Result<()> {
         let Self { client, options, site, deadline, .. } = *self;
         let (mut job, manifest) = self.wait(state, taken_up).await?;
         if let Some(bar) = job.bar.take() {
@@ -234,7 +234,7 @@ impl Run<'_> {
         if state.foreign {
             state.types = manifest.request.as_deref().map(read_types).unwrap_or_default();
         }
-        let entries: Arc<[Entry]> = manifest.entries.into();
+        let entries: Arc<[ManifestEntry]> = manifest.entries.into();
         let files = identities(&entries);
         if !state.files.is_empty() && state.files != files {
             warn!("the server has made other files than before; all are downloaded anew");
@@ -252,8 +252,8 @@ impl Run<'_> {
                 log: job.log.clone(),
                 pace: options.pace,
                 deadline,
-                gate: Gate::new(options.max_connections),
-                tally: Arc::new(Tally::new(entries.len(), options.bars)),
+                gate: ConcurrencyLimit::new(options.max_connections),
+                tally: Arc::new(DownloadProgress::new(entries.len(), options.bars)),
                 compress: options.compress,
             })
         };
@@ -268,7 +268,7 @@ impl Run<'_> {
             {
                 round.tally.hide();
                 round = shared();
-                let fresh: Arc<[Entry]> = again.entries.into();
+                let fresh: Arc<[ManifestEntry]> = again.entries.into();
                 missing = download(round.clone(), fresh).await?;
             }
         }
@@ -292,14 +292,18 @@ impl Run<'_> {
 
     /// Waits for the manifest. An export that an earlier run has begun, and that the server does
     /// not know any more, is begun anew, once.
-    async fn wait(&self, state: &mut State, mut taken_up: bool) -> Result<(Job<'_>, Manifest)> {
+    async fn wait(
+        &self,
+        state: &mut ExportState,
+        mut taken_up: bool,
+    ) -> Result<(ExportContext<'_>, ExportManifest)> {
         let Self { client, options, site, deadline, .. } = *self;
         loop {
             let url = status_url(state)?;
-            let log = Log::open(site.path(), &shown(client, &url))?;
+            let log = EventLog::open(site.path(), &shown(client, &url))?;
             let bar = options.bars.then(|| Bar::begin_waiting("export"));
             let (started, foreign) = (begun(state), state.foreign);
-            let job = Job { client, options, log, started, foreign, deadline, bar };
+            let job = ExportContext { client, options, log, started, foreign, deadline, bar };
             let (error, again) = match poll::wait(&job, &url).await {
                 Ok(manifest) => {
                     if !log::has_kickoff(site.path(), &shown(client, &url)) {
@@ -308,9 +312,9 @@ impl Run<'_> {
                     }
                     return Ok((job, manifest));
                 }
-                Err(poll::Failure::Stuck(error)) => return Err(error),
-                Err(poll::Failure::Gone(error)) => (error, taken_up && options.resume.is_none()),
-                Err(poll::Failure::Dead(error)) => (error, false),
+                Err(poll::PollError::Stuck(error)) => return Err(error),
+                Err(poll::PollError::Gone(error)) => (error, taken_up && options.resume.is_none()),
+                Err(poll::PollError::Dead(error)) => (error, false),
             };
             self.end(&url, &error).await?;
             if !again {
@@ -356,7 +360,7 @@ fn read_types(request: &str) -> Vec<String> {
 
 /// The same for exports of the same thing, whatever `_since` they have. It tells nothing about it.
 pub fn identity(options: &ExportOptions) -> String {
-    let narrowing = Narrowing { since: None, ..options.narrowing.clone() };
+    let narrowing = ExportFilters { since: None, ..options.narrowing.clone() };
     KickOff::new(&options.target, &narrowing, options.post).fingerprint
 }
 
@@ -375,7 +379,7 @@ fn hide_what_is_asked(client: &Client, options: &ExportOptions) {
     kickoff.hidden.iter().for_each(|value| client.redactor().hide(value));
 }
 
-fn status_url(state: &State) -> Result<Url> {
+fn status_url(state: &ExportState) -> Result<Url> {
     Url::parse(&state.status_url)
         .map_err(|_| Error::failed("the export's state has no usable URL; empty the folder"))
 }
@@ -384,13 +388,13 @@ fn shown(client: &Client, url: &Url) -> String {
     client.redactor().show_url(url)
 }
 
-fn begun(state: &State) -> DateTime<Utc> {
+fn begun(state: &ExportState) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(&state.started).map_or_else(|_| Utc::now(), |time| time.to_utc())
 }
 
 /// What files are, whatever signatures their URLs have today.
-fn identities(entries: &[Entry]) -> Vec<(String, String)> {
-    let identity = |entry: &Entry| {
+fn identities(entries: &[ManifestEntry]) -> Vec<(String, String)> {
+    let identity = |entry: &ManifestEntry| {
         let mut url = entry.url.clone();
         url.set_query(None);
         (entry.name.clone(), url.to_string())

@@ -5,16 +5,16 @@ use std::time::Duration;
 use url::Url;
 
 use super::note_selection::NoteSelection;
-use super::request::{Narrowing, Since, Target};
+use super::request::{ExportFilters, ExportTarget, Since};
 use crate::http::Pace;
 
 /// How an export is to be done.
 #[derive(Clone, Debug)]
 pub struct ExportOptions {
     /// What to export.
-    pub target: Target,
+    pub target: ExportTarget,
     /// The types, filters and other parameters.
-    pub narrowing: Narrowing,
+    pub narrowing: ExportFilters,
     /// Whether the user has named the types, so that all of them are asked for.
     pub named: bool,
     /// As of when the data is, where the user says so: then the server need not.

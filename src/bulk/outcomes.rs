@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::manifest::Kind;
+use super::manifest::FileKind;
 use super::part::open_text;
 use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
@@ -18,7 +18,7 @@ const SHOWN: usize = 10;
 
 /// What was reported, by message.
 #[derive(Debug, Default)]
-pub(super) struct Reported {
+pub(super) struct ServerMessages {
     /// OperationOutcomes with an issue of `error` or `fatal`.
     pub failures: u64,
     /// Others of `warning`.
@@ -27,11 +27,11 @@ pub(super) struct Reported {
     texts: BTreeMap<String, u64>,
 }
 
-impl Reported {
+impl ServerMessages {
     /// Reads the files below `folder/error/`.
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let mut reported = Self::default();
-        let folder = folder.join(Kind::Error.name());
+        let folder = folder.join(FileKind::Error.name());
         let Ok(entries) = fs::read_dir(&folder) else { return Ok(reported) };
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_none_or(|end| end != "part" && end != "source"));
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_worst_issue_counts() {
-        let mut reported = Reported::default();
+        let mut reported = ServerMessages::default();
         for line in [
             r#"{"issue":[{"severity":"information","diagnostics":"fine"}]}"#,
             r#"{"issue":[{"severity":"warning","diagnostics":"slow"}]}"#,

@@ -13,7 +13,7 @@ use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::rows::Rows;
+use super::rows::RowCheck;
 use crate::bounded::LONGEST_LINE;
 use crate::input::gzip::Gunzip;
 
@@ -26,39 +26,39 @@ const BLOCK: usize = 128 << 10;
 const LEVEL: Compression = Compression::new(4);
 
 /// A `.part` file and what is known of its rows.
-pub(super) struct Part {
+pub(super) struct PartialFile {
     path: PathBuf,
     resource_type: String,
-    out: Out,
+    out: PartEncoder,
     /// Text that is yet to be looked at and written: a small file is one call of each.
     waiting: Vec<u8>,
-    pub rows: Rows,
+    pub rows: RowCheck,
     /// Bytes of text.
     pub bytes: u64,
 }
 
-enum Out {
+enum PartEncoder {
     Plain(File),
     Gzip(Box<Gzip<File>>),
 }
 
-impl Part {
+impl PartialFile {
     /// Opens `path`, and goes on where a former run was. `compress`: write gzip.
     pub(super) fn open(path: &Path, resource_type: &str, compress: bool) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = file.open(path)?;
-        let mut rows = Rows::new(resource_type);
+        let mut rows = RowCheck::new(resource_type);
         let length = file.metadata()?.len();
         let found = match (length, compress) {
-            (0, _) => Found::default(),
+            (0, _) => ResumePoint::default(),
             (_, false) => read_plain(&mut file, &mut rows)?,
             (_, true) => read_members(&mut file, &mut rows)?,
         };
         // What does not look right is not worth going on from.
-        let found = if rows.first_wrong.is_some() { Found::default() } else { found };
+        let found = if rows.first_wrong.is_some() { ResumePoint::default() } else { found };
         if found.text == 0 {
-            rows = Rows::new(resource_type);
+            rows = RowCheck::new(resource_type);
         }
         // A file that was truncated is written out by ext4 when it is closed, which costs more than
         // downloading a small one.
@@ -69,8 +69,8 @@ impl Part {
             file.seek(SeekFrom::Start(found.stored))?;
         }
         let out = match compress {
-            false => Out::Plain(file),
-            true => Out::Gzip(Box::new(Gzip::new(file, found.stored > 0))),
+            false => PartEncoder::Plain(file),
+            true => PartEncoder::Gzip(Box::new(Gzip::new(file, found.stored > 0))),
         };
         let (path, resource_type) = (path.to_owned(), resource_type.to_owned());
         let waiting = Vec::new();
@@ -100,21 +100,21 @@ impl Part {
     fn take(&mut self, text: &[u8]) -> io::Result<()> {
         self.rows.add(text);
         match &mut self.out {
-            Out::Plain(file) => file.write_all(text),
-            Out::Gzip(gzip) => gzip.write(text),
+            PartEncoder::Plain(file) => file.write_all(text),
+            PartEncoder::Gzip(gzip) => gzip.write(text),
         }
     }
 
     /// Drops all that is there.
     pub(super) fn restart(&mut self) -> io::Result<()> {
         let file = match &mut self.out {
-            Out::Plain(file) => file,
-            Out::Gzip(gzip) => gzip.restart(),
+            PartEncoder::Plain(file) => file,
+            PartEncoder::Gzip(gzip) => gzip.restart(),
         };
         file.set_len(0)?;
         file.rewind()?;
         self.waiting.clear();
-        self.rows = Rows::new(&self.resource_type);
+        self.rows = RowCheck::new(&self.resource_type);
         self.bytes = 0;
         Ok(())
     }
@@ -124,8 +124,8 @@ impl Part {
         self.flush()?;
         self.rows.finish();
         match &mut self.out {
-            Out::Plain(_) => Ok(()),
-            Out::Gzip(gzip) => gzip.finish(),
+            PartEncoder::Plain(_) => Ok(()),
+            PartEncoder::Gzip(gzip) => gzip.finish(),
         }
     }
 
@@ -170,7 +170,7 @@ pub(super) fn write_lines(
     wanted: impl Fn(&[u8]) -> bool,
 ) -> io::Result<()> {
     let _ = fs::remove_file(to);
-    let mut part = Part::open(to, "", compress)?;
+    let mut part = PartialFile::open(to, "", compress)?;
     let mut text = open_text(from)?;
     let (mut line, mut too_long) = (Vec::new(), false);
     loop {
@@ -200,19 +200,19 @@ pub(super) fn write_lines(
 
 /// How much of a file can be kept.
 #[derive(Default)]
-struct Found {
+struct ResumePoint {
     /// Bytes in the file.
     stored: u64,
     /// Bytes of text.
     text: u64,
 }
 
-fn read_plain(file: &mut File, rows: &mut Rows) -> io::Result<Found> {
+fn read_plain(file: &mut File, rows: &mut RowCheck) -> io::Result<ResumePoint> {
     let text = copy_rows(file, rows)?;
-    Ok(Found { stored: text, text })
+    Ok(ResumePoint { stored: text, text })
 }
 
-fn copy_rows(reader: &mut impl Read, rows: &mut Rows) -> io::Result<u64> {
+fn copy_rows(reader: &mut impl Read, rows: &mut RowCheck) -> io::Result<u64> {
     let mut buffer = vec![0; BLOCK];
     let mut total = 0;
     loop {
@@ -227,8 +227,8 @@ fn copy_rows(reader: &mut impl Read, rows: &mut Rows) -> io::Result<u64> {
 }
 
 /// Whole members of the full size; what follows them is dropped.
-fn read_members(file: &mut File, rows: &mut Rows) -> io::Result<Found> {
-    let mut found = Found::default();
+fn read_members(file: &mut File, rows: &mut RowCheck) -> io::Result<ResumePoint> {
+    let mut found = ResumePoint::default();
     let mut input = BufReader::with_capacity(BLOCK, file);
     let mut text = Vec::with_capacity(MEMBER);
     loop {
@@ -335,19 +335,19 @@ mod tests {
         for compress in [false, true] {
             let (calm, path) = (dir.path().join("calm"), dir.path().join("file"));
             let _ = (fs::remove_file(&calm), fs::remove_file(&path));
-            let mut part = Part::open(&calm, "Patient", compress).unwrap();
+            let mut part = PartialFile::open(&calm, "Patient", compress).unwrap();
             part.write(&text).unwrap();
             part.finish().unwrap();
             let mut moment = 77;
             while moment < text.len() {
-                let mut part = Part::open(&path, "Patient", compress).unwrap();
+                let mut part = PartialFile::open(&path, "Patient", compress).unwrap();
                 let start = part.bytes as usize;
                 assert!(part.rows.first_wrong.is_none() && start <= moment);
                 let sizes = 10_000 + moment % 999;
                 text[start..moment].chunks(sizes).for_each(|piece| part.write(piece).unwrap());
                 moment += 3 * MEMBER / 4;
             }
-            let mut part = Part::open(&path, "Patient", compress).unwrap();
+            let mut part = PartialFile::open(&path, "Patient", compress).unwrap();
             assert!(part.bytes as usize >= MEMBER);
             part.write(&text[part.bytes as usize..]).unwrap();
             part.finish().unwrap();
@@ -363,7 +363,7 @@ mod tests {
         // What a power cut leaves: the length is there, the data is not.
         fs::write(&path, b"\0\0\0\0\n\0\0").unwrap();
         for compress in [false, true] {
-            let part = Part::open(&path, "Patient", compress).unwrap();
+            let part = PartialFile::open(&path, "Patient", compress).unwrap();
             assert_eq!((part.bytes, part.rows.rows), (0, 0));
         }
     }
@@ -372,7 +372,7 @@ mod tests {
     fn an_empty_file_is_one_that_others_can_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        let mut part = Part::open(&path, "Patient", true).unwrap();
+        let mut part = PartialFile::open(&path, "Patient", true).unwrap();
         part.finish().unwrap();
         assert!(fs::metadata(&path).unwrap().len() > 10);
         assert_eq!(part.text(1).unwrap(), b"");

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 use url::Url;
 
-use super::Job;
+use super::ExportContext;
 use super::deadline::Passed;
 use super::log::headers;
-use super::manifest::{Entry, Kind, Page, entries};
+use super::manifest::{FileKind, ManifestEntry, Page, entries};
 use super::progress::span;
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{HeaderMap, RETRY_AFTER};
@@ -33,18 +33,18 @@ const MOST_PAGES: usize = 10_000;
 const MOST_FILES: usize = 1_000_000;
 
 /// A manifest with all its pages.
-pub(super) struct Manifest {
+pub(super) struct ExportManifest {
     /// As of when the data is: an instant. `None` only where the user knows it.
     pub transaction_time: Option<String>,
     /// The kick-off URL, as the server has seen it.
     pub request: Option<String>,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ManifestEntry>,
     /// Reports that stand in the manifest itself.
     pub outcomes: Vec<Value>,
 }
 
 /// Why there is no manifest.
-pub(super) enum Failure {
+pub(super) enum PollError {
     /// The server does not know the export (404, 410).
     Gone(Error),
     /// It has failed, and will not do better.
@@ -54,7 +54,10 @@ pub(super) enum Failure {
 }
 
 /// Polls until the export is complete, and reads its manifest.
-pub(super) async fn wait(job: &Job<'_>, status_url: &Url) -> Result<Manifest, Failure> {
+pub(super) async fn wait(
+    job: &ExportContext<'_>,
+    status_url: &Url,
+) -> Result<ExportManifest, PollError> {
     let pages = read_pages(job, status_url).await?;
     let time = find_time(job, &pages)?;
     job.log.event("status_complete", json!({"transactionTime": time}));
@@ -63,9 +66,9 @@ pub(super) async fn wait(job: &Job<'_>, status_url: &Url) -> Result<Manifest, Fa
             "status_page_complete",
             json!({
                 "transactionTime": time,
-                "outputFileCount": page.count(Kind::Output),
-                "deletedFileCount": page.count(Kind::Deleted),
-                "errorFileCount": page.count(Kind::Error),
+                "outputFileCount": page.count(FileKind::Output),
+                "deletedFileCount": page.count(FileKind::Deleted),
+                "errorFileCount": page.count(FileKind::Error),
             }),
         );
     }
@@ -74,20 +77,20 @@ pub(super) async fn wait(job: &Job<'_>, status_url: &Url) -> Result<Manifest, Fa
         "manifest_complete",
         json!({
             "transactionTime": time,
-            "totalOutputFileCount": count(Kind::Output),
-            "totalDeletedFileCount": count(Kind::Deleted),
-            "totalErrorFileCount": count(Kind::Error),
+            "totalOutputFileCount": count(FileKind::Output),
+            "totalDeletedFileCount": count(FileKind::Deleted),
+            "totalErrorFileCount": count(FileKind::Error),
             "totalManifests": pages.len(),
         }),
     );
     let request = pages.iter().find_map(|page| page.request.clone());
     let entries = entries(&pages);
     let outcomes = pages.into_iter().flat_map(|page| page.outcomes).collect();
-    Ok(Manifest { transaction_time: time, request, entries, outcomes })
+    Ok(ExportManifest { transaction_time: time, request, entries, outcomes })
 }
 
 /// The pages of the manifest, each once, however they point to each other.
-async fn read_pages(job: &Job<'_>, status_url: &Url) -> Result<Vec<Page>, Failure> {
+async fn read_pages(job: &ExportContext<'_>, status_url: &Url) -> Result<Vec<Page>, PollError> {
     let (mut pages, mut files) = (Vec::new(), 0);
     let mut seen = HashSet::from([status_url.clone()]);
     let mut url = status_url.clone();
@@ -111,7 +114,7 @@ async fn read_pages(job: &Job<'_>, status_url: &Url) -> Result<Vec<Page>, Failur
                 format_count(pages.len() as u64, "page"),
                 format_count(files as u64, "file")
             );
-            return Err(Failure::Dead(Error::new(Exit::BulkFailed, message)));
+            return Err(PollError::Dead(Error::new(Exit::BulkFailed, message)));
         }
         url = next;
     }
@@ -119,7 +122,7 @@ async fn read_pages(job: &Job<'_>, status_url: &Url) -> Result<Vec<Page>, Failur
 
 /// As of when the data is: what the server says, else the time of the kick-off, which is earlier. No
 /// next export misses anything then.
-fn find_time(job: &Job<'_>, pages: &[Page]) -> Result<Option<String>, Failure> {
+fn find_time(job: &ExportContext<'_>, pages: &[Page]) -> Result<Option<String>, PollError> {
     if let Some(time) = pages.iter().find_map(|page| page.time.clone()) {
         return Ok(Some(time));
     }
@@ -134,7 +137,7 @@ fn find_time(job: &Job<'_>, pages: &[Page]) -> Result<Option<String>, Failure> {
             "{LACKS}, and it is not known when the export was begun. Give --export-timestamp TIME: \
              cumulus-etl URL OUTPUT PHI --export-to DIR --resume URL --export-timestamp TIME"
         );
-        return Err(Failure::Stuck(Error::new(Exit::CompletionArgMissing, message)));
+        return Err(PollError::Stuck(Error::new(Exit::CompletionArgMissing, message)));
     }
     let time = job.started.to_rfc3339_opts(SecondsFormat::Millis, true);
     warn!("{LACKS}; the time of the kick-off is taken: {time}");
@@ -142,10 +145,10 @@ fn find_time(job: &Job<'_>, pages: &[Page]) -> Result<Option<String>, Failure> {
 }
 
 /// Waits for one page.
-async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
+async fn page(job: &ExportContext<'_>, url: &Url, first: bool) -> Result<Page, PollError> {
     let (mut failures, mut lost) = (0, 0);
     let (mut said, mut accept) = (String::new(), ACCEPT[0]);
-    let passed = || Failure::Stuck(job.deadline.error(job.options));
+    let passed = || PollError::Stuck(job.deadline.error(job.options));
     loop {
         let asked = job.deadline.within(ask(job, url, accept)).await;
         let (error, wait) = match asked.map_err(|Passed| passed())? {
@@ -180,9 +183,9 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
                     }
                     // Without credentials, some servers deny that there is anything.
                     Some(404) if lost > 0 && error.is_withheld() => {
-                        return Err(Failure::Stuck(failed(error)));
+                        return Err(PollError::Stuck(failed(error)));
                     }
-                    Some(404 | 410) if lost > 0 => return Err(Failure::Gone(failed(error))),
+                    Some(404 | 410) if lost > 0 => return Err(PollError::Gone(failed(error))),
                     Some(404 | 410) => {
                         // Where several machines answer, one may not have heard of it yet.
                         lost += 1;
@@ -197,16 +200,16 @@ async fn page(job: &Job<'_>, url: &Url, first: bool) -> Result<Page, Failure> {
                         failures += 1;
                         match job.options.pace.backoff(failures) {
                             Some(wait) => (Some(error), wait),
-                            None => return Err(Failure::Stuck(no_more(job, error))),
+                            None => return Err(PollError::Stuck(no_more(job, error))),
                         }
                     }
-                    Some(401 | 403) => return Err(Failure::Stuck(failed(error))),
+                    Some(401 | 403) => return Err(PollError::Stuck(failed(error))),
                     // The next run may allow it.
                     _ if matches!(error, http::Error::Refused { .. }) => {
-                        return Err(Failure::Stuck(failed(error)));
+                        return Err(PollError::Stuck(failed(error)));
                     }
-                    _ if error.is_auth() => return Err(Failure::Stuck(failed(error))),
-                    _ => return Err(Failure::Dead(failed(error))),
+                    _ if error.is_auth() => return Err(PollError::Stuck(failed(error))),
+                    _ => return Err(PollError::Dead(failed(error))),
                 }
             }
         };
@@ -225,7 +228,7 @@ enum Asked {
     NotYet { headers: HeaderMap, body: String },
 }
 
-async fn ask(job: &Job<'_>, url: &Url, accept: &str) -> http::Result<Asked> {
+async fn ask(job: &ExportContext<'_>, url: &Url, accept: &str) -> http::Result<Asked> {
     let request = job.client.request(Method::GET, url.clone()).accept(accept);
     let response = request.send().await?;
     let headers = response.headers().clone();
@@ -259,7 +262,7 @@ async fn ask(job: &Job<'_>, url: &Url, accept: &str) -> http::Result<Asked> {
     Ok(Asked::Page(Box::new(page), expires.filter(future).map(str::to_owned)))
 }
 
-fn progress(job: &Job<'_>, headers: &HeaderMap, body: &str, said: &mut String) {
+fn progress(job: &ExportContext<'_>, headers: &HeaderMap, body: &str, said: &mut String) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let fit = |status| escape_controls(&job.client.redactor().clean(status)).into_owned();
     let status = text("x-progress").map(fit);
@@ -294,7 +297,7 @@ fn failed(error: http::Error) -> Error {
     Error::new(exit, text)
 }
 
-fn no_more(job: &Job<'_>, error: http::Error) -> Error {
+fn no_more(job: &ExportContext<'_>, error: http::Error) -> Error {
     let text = format!("{error}, five times in a row; {}", job.options.resume_hint());
     let exit = error.into_error(Exit::BulkFailed).exit();
     Error::new(exit, text)

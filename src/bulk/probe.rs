@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::manifest::{Page, entries};
-use super::outcomes::Reported;
+use super::outcomes::ServerMessages;
 use crate::error::Result;
 
 /// The files that the pages of a manifest list, as paths below the export's folder with their URLs;
@@ -26,6 +26,6 @@ pub fn list_files(pages: &[&[u8]], url: &Url) -> Option<Vec<(String, Url)>> {
 /// # Errors
 /// A file that cannot be read.
 pub fn read_outcomes(folder: &Path) -> Result<(u64, u64, Vec<String>)> {
-    let reported = Reported::read(folder)?;
+    let reported = ServerMessages::read(folder)?;
     Ok((reported.failures, reported.warnings, reported.lines()))
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
-use super::state::Done;
+use super::state::CompletedFile;
 use crate::ui::{Bar, format_count, format_thousands};
 
 /// Time between two lines in a log.
@@ -15,7 +15,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Counts what has come in.
-pub(super) struct Tally {
+pub(super) struct DownloadProgress {
     begun: Instant,
     total: usize,
     files: AtomicU64,
@@ -30,7 +30,7 @@ pub(super) struct Tally {
     last_shown: Mutex<Instant>,
 }
 
-impl Tally {
+impl DownloadProgress {
     /// Begins to count towards `total` files.
     pub(super) fn new(total: usize, bar: bool) -> Self {
         let zero = AtomicU64::default;
@@ -55,7 +55,7 @@ impl Tally {
     }
 
     /// A file is whole and safe.
-    pub(super) fn file(&self, done: &Done) {
+    pub(super) fn file(&self, done: &CompletedFile) {
         self.files.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(done.rows, Ordering::Relaxed);
         self.bytes.fetch_add(done.bytes, Ordering::Relaxed);
@@ -63,7 +63,7 @@ impl Tally {
     }
 
     /// A file was whole already.
-    pub(super) fn kept(&self, done: &Done) {
+    pub(super) fn kept(&self, done: &CompletedFile) {
         self.kept.fetch_add(1, Ordering::Relaxed);
         self.file(done);
     }

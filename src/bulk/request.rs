@@ -14,7 +14,7 @@ const PATIENT: &str = "patient";
 
 /// What the user points at: a FHIR server, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct ExportTarget {
     /// The server's base, with a `/` at its end.
     pub base: Url,
     /// `$export`, `Patient/$export` or `Group/ID/$export`.
@@ -23,7 +23,7 @@ pub struct Target {
     query: Vec<(String, String)>,
 }
 
-impl Target {
+impl ExportTarget {
     /// Reads `https://ehr.example/fhir`, also with `/Patient`, `/Group/ID` and `/$export` below.
     pub fn parse(text: &str) -> Result<Self> {
         let refused = |what: &str| {
@@ -84,13 +84,13 @@ pub enum Since {
     /// An instant.
     Time(String),
     /// The transaction time of the last successful export of the same thing.
-    /// See [`Narrowing`] for what it came to.
+    /// See [`ExportFilters`] for what it came to.
     Auto,
 }
 
 /// Everything that narrows an export.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Narrowing {
+pub struct ExportFilters {
     /// `_type`; never empty when a request is made of it.
     pub types: Vec<String>,
     /// `_typeFilter`: queries like `Observation?category=laboratory`.
@@ -153,7 +153,7 @@ pub struct KickOff {
 
 impl KickOff {
     /// Works out the request.
-    pub fn new(target: &Target, narrowing: &Narrowing, post: bool) -> Self {
+    pub fn new(target: &ExportTarget, narrowing: &ExportFilters, post: bool) -> Self {
         let parameters = parameters(target, narrowing);
         let mut url = target.export_url();
         let body = post.then(|| parameters_resource(&parameters));
@@ -226,7 +226,7 @@ fn telling(value: &str) -> Vec<String> {
     all.filter(|text| text.len() > 2 && !plain(text)).collect()
 }
 
-fn parameters(target: &Target, narrowing: &Narrowing) -> Vec<Parameter> {
+fn parameters(target: &ExportTarget, narrowing: &ExportFilters) -> Vec<Parameter> {
     let mut all: Vec<Parameter> = Vec::new();
     let mut add = |name: &str, value: String| {
         if value.is_empty() {

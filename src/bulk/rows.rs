@@ -9,39 +9,39 @@ use crate::text::BYTE_ORDER_MARK;
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Row {
-    Right,
+pub(super) enum RowKind {
+    Valid,
     /// An OperationOutcome among the data.
     Outcome,
     /// A resource of another type.
     WrongType,
     /// Not a JSON object.
-    Bad,
+    Invalid,
 }
 
 /// Looks at one line, which is not blank.
-pub(super) fn look(line: &[u8], resource_type: &str) -> Row {
+pub(super) fn look(line: &[u8], resource_type: &str) -> RowKind {
     if is_too_deep(line) {
-        return Row::Bad;
+        return RowKind::Invalid;
     }
     // The parser takes it for granted that text is UTF-8.
-    let Ok(line) = std::str::from_utf8(line) else { return Row::Bad };
+    let Ok(line) = std::str::from_utf8(line) else { return RowKind::Invalid };
     // The whole line is checked, with what may stand behind the object.
     match sonic_rs::from_str::<LazyValue<'_>>(line) {
         Ok(value) if value.is_object() => {}
-        _ => return Row::Bad,
+        _ => return RowKind::Invalid,
     }
     let found = input::resource_type(line.as_bytes());
     match found.as_deref() {
-        Some(name) if name == resource_type => Row::Right,
-        Some("OperationOutcome") => Row::Outcome,
-        _ => Row::WrongType,
+        Some(name) if name == resource_type => RowKind::Valid,
+        Some("OperationOutcome") => RowKind::Outcome,
+        _ => RowKind::WrongType,
     }
 }
 
 /// Counts the rows of a file that comes in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct RowCheck {
     resource_type: String,
     /// The beginning of a line whose end has not come yet.
     partial: Vec<u8>,
@@ -53,10 +53,10 @@ pub(super) struct Rows {
     /// OperationOutcomes among them.
     pub outcomes: u64,
     /// The line of the first row that is wrong, and how.
-    pub first_wrong: Option<(u64, Row)>,
+    pub first_wrong: Option<(u64, RowKind)>,
 }
 
-impl Rows {
+impl RowCheck {
     pub(super) fn new(resource_type: &str) -> Self {
         Self { resource_type: resource_type.to_owned(), ..Self::default() }
     }
@@ -113,8 +113,8 @@ impl Rows {
         }
         self.rows += 1;
         match look(line, &self.resource_type) {
-            Row::Right => {}
-            Row::Outcome => self.outcomes += 1,
+            RowKind::Valid => {}
+            RowKind::Outcome => self.outcomes += 1,
             wrong => {
                 self.first_wrong.get_or_insert((self.lines, wrong));
             }
@@ -129,20 +129,23 @@ mod tests {
     #[test]
     fn rows_are_told_apart() {
         for (line, expected) in [
-            (r#"{"resourceType":"Patient","id":"1"}"#, Row::Right),
-            (r#" {"id":{"a":[1,{}]},"resourceType":"Patient"} "#, Row::Right),
-            (r#"{"resourceType":"OperationOutcome"}"#, Row::Outcome),
-            (r#"{"resourceType":"Device"}"#, Row::WrongType),
-            (r#"{"id":"1"}"#, Row::WrongType),
-            (r#"{"resourceType":"Patient","id":"1""#, Row::Bad),
-            (r#"{"resourceType":"Patient"} x"#, Row::Bad),
-            (r#"{"resourceType":"Patient","a":tru}"#, Row::Bad),
-            ("[]", Row::Bad),
-            ("<html>", Row::Bad),
+            (r#"{"resourceType":"Patient","id":"1"}"#, RowKind::Valid),
+            (r#" {"id":{"a":[1,{}]},"resourceType":"Patient"} "#, RowKind::Valid),
+            (r#"{"resourceType":"OperationOutcome"}"#, RowKind::Outcome),
+            (r#"{"resourceType":"Device"}"#, RowKind::WrongType),
+            (r#"{"id":"1"}"#, RowKind::WrongType),
+            (r#"{"resourceType":"Patient","id":"1""#, RowKind::Invalid),
+            (r#"{"resourceType":"Patient"} x"#, RowKind::Invalid),
+            (r#"{"resourceType":"Patient","a":tru}"#, RowKind::Invalid),
+            ("[]", RowKind::Invalid),
+            ("<html>", RowKind::Invalid),
         ] {
             assert_eq!(look(line.as_bytes(), "Patient"), expected, "{line}");
         }
-        assert_eq!(look(b"{\"resourceType\":\"Patient\",\"id\":\"\xff\"}", "Patient"), Row::Bad);
+        assert_eq!(
+            look(b"{\"resourceType\":\"Patient\",\"id\":\"\xff\"}", "Patient"),
+            RowKind::Invalid
+        );
     }
 
     #[test]
@@ -150,11 +153,11 @@ mod tests {
         let text = "\u{feff}{\"resourceType\":\"Patient\"}\n\n\u{feff}{\"resourceType\":\"Patient\"}\r\n\
                     {\"resourceType\":\"OperationOutcome\"}\n{\"resourceType\":\"Pat";
         for size in 1..text.len() {
-            let mut rows = Rows::new("Patient");
+            let mut rows = RowCheck::new("Patient");
             text.as_bytes().chunks(size).for_each(|piece| rows.add(piece));
             rows.finish();
             assert_eq!((rows.rows, rows.outcomes), (4, 1), "{size}");
-            assert_eq!(rows.first_wrong, Some((5, Row::Bad)), "{size}");
+            assert_eq!(rows.first_wrong, Some((5, RowKind::Invalid)), "{size}");
         }
     }
 }

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::note_selection::NoteSelection;
 use super::request::is_param;
-use super::{ExportOptions, Narrowing, Since, Target};
+use super::{ExportFilters, ExportOptions, ExportTarget, Since};
 use crate::error::{Error, Exit, Result};
 use crate::fhir::resource_type_ignoring_case;
 use crate::http::Pace;
@@ -19,7 +19,7 @@ const NDJSON: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "ndj
 
 /// The options of an export, checked one by one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct ExportSettings {
     /// `--since`
     pub since: Option<Since>,
     /// `--until`, an instant.
@@ -50,7 +50,7 @@ pub struct Settings {
     pub export_to: Option<String>,
 }
 
-impl Default for Settings {
+impl Default for ExportSettings {
     fn default() -> Self {
         Self {
             since: None,
@@ -71,7 +71,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl ExportSettings {
     /// The options that make no sense without a server, of those that are set.
     pub fn for_servers_only(&self) -> Vec<&'static str> {
         [
@@ -91,7 +91,12 @@ impl Settings {
     }
 
     /// Of an export of `target`. `types` are those to take unless the user names some.
-    pub fn options(&self, target: &Target, types: &[&str], bars: bool) -> Result<ExportOptions> {
+    pub fn options(
+        &self,
+        target: &ExportTarget,
+        types: &[&str],
+        bars: bool,
+    ) -> Result<ExportOptions> {
         self.refuse_other_forms(target)?;
         let named = self.named_types(target);
         let (named, types) = match named.is_empty() {
@@ -104,7 +109,7 @@ impl Settings {
         };
         Ok(ExportOptions {
             target: target.clone(),
-            narrowing: Narrowing {
+            narrowing: ExportFilters {
                 types,
                 type_filters: self.type_filters.clone(),
                 since,
@@ -129,7 +134,7 @@ impl Settings {
 
     /// The types that the user names, whichever way: `--type`, `--param _type=`, or `_type` in the
     /// URL's query.
-    fn named_types(&self, target: &Target) -> Vec<String> {
+    fn named_types(&self, target: &ExportTarget) -> Vec<String> {
         let lists = self.kick_off_params(target).filter(|(name, _)| is_param(name, "_type"));
         let lists = lists.flat_map(|(_, list)| list.split(','));
         let mut names: Vec<String> = Vec::new();
@@ -145,14 +150,14 @@ impl Settings {
     /// Parameters that the user gives by name.
     fn kick_off_params<'a>(
         &'a self,
-        target: &'a Target,
+        target: &'a ExportTarget,
     ) -> impl Iterator<Item = &'a (String, String)> {
         target.query().iter().chain(&self.params)
     }
 
     /// Refuses what makes a server send files that this program can't read, before it has worked
     /// for hours.
-    fn refuse_other_forms(&self, target: &Target) -> Result<()> {
+    fn refuse_other_forms(&self, target: &ExportTarget) -> Result<()> {
         for (name, value) in self.kick_off_params(target).filter(|(_, value)| !value.is_empty()) {
             let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             let reason = if is_param(name, "organizeOutputBy") {
@@ -211,20 +216,20 @@ pub fn parse_span(text: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn options(settings: &Settings, url: &str) -> Result<ExportOptions> {
-        settings.options(&Target::parse(url)?, &["Patient", "Device"], false)
+    fn options(settings: &ExportSettings, url: &str) -> Result<ExportOptions> {
+        settings.options(&ExportTarget::parse(url)?, &["Patient", "Device"], false)
     }
 
     #[test]
     fn types_that_the_user_names_are_taken_from_wherever_they_stand() {
-        let usual = options(&Settings::default(), "https://ehr?y=1").unwrap();
+        let usual = options(&ExportSettings::default(), "https://ehr?y=1").unwrap();
         assert_eq!((usual.named, usual.narrowing.types.len()), (false, 2));
         let types = vec!["patient".to_owned(), "Basic".to_owned()];
         let params = vec![
             ("_type".to_owned(), "CONDITION, Patient, bodystructure".to_owned()),
             ("_TYPE".to_owned(), "device".to_owned()),
         ];
-        let settings = Settings { types, params, ..Settings::default() };
+        let settings = ExportSettings { types, params, ..ExportSettings::default() };
         let named = options(&settings, "https://ehr/$export?_type=encounter,,Basic").unwrap();
         assert!(named.named);
         let expected = ["Patient", "Basic", "Encounter", "Condition", "BodyStructure", "Device"];
@@ -244,11 +249,11 @@ mod tests {
             ("_elements", "id", true),
         ] {
             let params = vec![(name.to_owned(), value.to_owned())];
-            let settings = Settings { params, ..Settings::default() };
+            let settings = ExportSettings { params, ..ExportSettings::default() };
             assert_eq!(options(&settings, "https://ehr").is_ok(), good, "{name}={value}");
             let mut url = Url::parse("https://ehr/$export").unwrap();
             url.query_pairs_mut().append_pair(name, value);
-            let found = options(&Settings::default(), url.as_str());
+            let found = options(&ExportSettings::default(), url.as_str());
             assert_eq!(found.is_ok(), good, "{url}");
         }
     }

@@ -39,7 +39,7 @@ pub(super) enum Phase {
 
 /// The export that the folder is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct ExportState {
     /// Of the request: see [`KickOff`](super::request::KickOff).
     pub fingerprint: String,
     /// Empty while the server is [being asked](Phase::Asking).
@@ -61,7 +61,7 @@ pub(super) struct State {
     pub transaction_time: Option<String>,
 }
 
-impl State {
+impl ExportState {
     /// The state in a folder that another part of this process has locked.
     pub(super) fn peek(folder: &Path) -> Option<Self> {
         let file = File::open(folder.join(STATE)).ok()?;
@@ -71,7 +71,7 @@ impl State {
 
 /// A file that is whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Done {
+pub(super) struct CompletedFile {
     pub name: String,
     pub rows: u64,
     /// Without compression.
@@ -81,7 +81,7 @@ pub(super) struct Done {
 }
 
 /// The folder that an export goes to, locked for this run.
-pub(super) struct Site {
+pub(super) struct ExportDir {
     path: PathBuf,
     /// Opened when first needed: a folder that is refused stays as it is.
     done: Mutex<Option<File>>,
@@ -99,7 +99,7 @@ pub(super) fn lock(path: &Path) -> Result<File> {
     Ok(lock)
 }
 
-impl Site {
+impl ExportDir {
     /// Opens the folder, makes it if need be, and sees that no other run is at it.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let shown = || format!("cannot use the folder '{}'", path.display());
@@ -114,7 +114,7 @@ impl Site {
     }
 
     /// The state that is there. One that can't be read is an error: there may be data behind it.
-    pub(super) fn read(&self) -> Result<Option<State>> {
+    pub(super) fn read(&self) -> Result<Option<ExportState>> {
         let path = self.path.join(STATE);
         let shown = || {
             format!(
@@ -134,7 +134,7 @@ impl Site {
     }
 
     /// Replaces the state; it is durable on return.
-    pub(super) fn write(&self, state: &State) -> Result<()> {
+    pub(super) fn write(&self, state: &ExportState) -> Result<()> {
         let shown = || self.cannot_write();
         let text = serde_json::to_vec_pretty(state).with_context(shown)?;
         let new = self.path.join(format!("{STATE}.new"));
@@ -168,7 +168,7 @@ impl Site {
     }
 
     /// Remembers that a file is whole.
-    pub(super) fn add_done(&self, done: &Done) -> Result<()> {
+    pub(super) fn add_done(&self, done: &CompletedFile) -> Result<()> {
         self.append_done(done).with_context(|| self.cannot_write())
     }
 
@@ -176,7 +176,7 @@ impl Site {
         format!("cannot write the export's state in '{}'", self.path.display())
     }
 
-    fn append_done(&self, done: &Done) -> std::io::Result<()> {
+    fn append_done(&self, done: &CompletedFile) -> std::io::Result<()> {
         let line = serde_json::to_string(done)?;
         let mut file = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {
@@ -190,7 +190,7 @@ impl Site {
     }
 
     /// The files that were whole, as far as is remembered.
-    pub(super) fn done(&self) -> BTreeMap<String, Done> {
+    pub(super) fn done(&self) -> BTreeMap<String, CompletedFile> {
         let Ok(file) = File::open(self.path.join(DONE)) else { return BTreeMap::new() };
         let (mut file, mut line, mut all) = (BufReader::new(file), Vec::new(), BTreeMap::new());
         // Lines that can't be read are those of files that are counted again.
@@ -198,7 +198,7 @@ impl Site {
             read_line(&mut file, LONGEST_NOTE, &mut line),
             Ok(Line::Whole | Line::TooLong)
         ) {
-            if let Ok(done) = serde_json::from_slice::<Done>(&line) {
+            if let Ok(done) = serde_json::from_slice::<CompletedFile>(&line) {
                 all.insert(done.name.clone(), done);
             }
         }
@@ -267,8 +267,8 @@ fn is_ours(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn state() -> State {
-        State {
+    fn state() -> ExportState {
+        ExportState {
             fingerprint: "f".to_owned(),
             status_url: "https://ehr/jobs/1".to_owned(),
             started: "2024-01-01T00:00:00Z".to_owned(),
@@ -284,17 +284,23 @@ mod tests {
     fn another_run_finds_what_the_first_one_wrote() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new");
-        let site = Site::open(&path).unwrap();
+        let site = ExportDir::open(&path).unwrap();
         assert_eq!(site.read().unwrap(), None);
         site.write(&state()).unwrap();
-        let done = Done { name: "Patient.000.ndjson".to_owned(), rows: 2, ..Done::default() };
+        let done = CompletedFile {
+            name: "Patient.000.ndjson".to_owned(),
+            rows: 2,
+            ..CompletedFile::default()
+        };
         site.add_done(&done).unwrap();
-        assert!(Site::open(&path).is_err_and(|error| error.to_string().contains("another run")));
+        assert!(
+            ExportDir::open(&path).is_err_and(|error| error.to_string().contains("another run"))
+        );
         drop(site);
         // Killed while it wrote the next line.
         let mut file = OpenOptions::new().append(true).open(path.join(DONE)).unwrap();
         file.write_all(b"{\"name\":\"Pat").unwrap();
-        let site = Site::open(&path).unwrap();
+        let site = ExportDir::open(&path).unwrap();
         assert_eq!(site.read().unwrap(), Some(state()));
         assert_eq!(site.done().into_values().collect::<Vec<_>>(), [done]);
         site.forget().unwrap();
@@ -304,7 +310,7 @@ mod tests {
     #[test]
     fn clearing_leaves_what_is_not_ours() {
         let dir = tempfile::tempdir().unwrap();
-        let site = Site::open(dir.path()).unwrap();
+        let site = ExportDir::open(dir.path()).unwrap();
         assert!(!site.has_data().unwrap());
         let names = ["Patient.000.ndjson.gz.part", "Patient.000.ndjson.gz.source", "notes.txt"];
         for name in ["log.ndjson", "log.2023.ndjson"].into_iter().chain(names) {

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::commit::{Arrived, clean_of, part_of};
+use super::commit::{CompletedDownload, clean_of, part_of};
 use super::context::DownloadContext;
 use super::downloading::Downloading;
 use super::incoming::{Flow, Trouble, find_validator, is_other_version};
-use super::manifest::{Entry, Kind};
-use super::part::{Part, open_text, write_lines};
-use super::rows::{Row, look};
-use super::state::Done;
+use super::manifest::{FileKind, ManifestEntry};
+use super::part::{PartialFile, open_text, write_lines};
+use super::rows::{RowKind, look};
+use super::state::CompletedFile;
 use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{self, Context};
 use crate::http::header::{CONTENT_RANGE, IF_RANGE, RANGE};
@@ -37,14 +37,14 @@ const LOOKS: usize = 3;
 const OUTCOME_BYTES: u64 = 1 << 20;
 
 /// Why a file is not there.
-pub(super) enum Failure {
+pub(super) enum TransferError {
     /// The server doesn't give it: message, and status if there was one.
     Server(String, Option<u16>),
     /// This side can't go on at all.
     Local(error::Error),
 }
 
-impl From<error::Error> for Failure {
+impl From<error::Error> for TransferError {
     fn from(error: error::Error) -> Self {
         Self::Local(error)
     }
@@ -62,8 +62,8 @@ enum Ended {
 pub(super) async fn transfer(
     shared: &DownloadContext,
     client: &Client,
-    entry: &Entry,
-) -> Result<Arrived, Failure> {
+    entry: &ManifestEntry,
+) -> Result<CompletedDownload, TransferError> {
     let stored = shared.stored_name(&entry.name);
     let path = part_of(shared.site.path(), &stored);
     let written = || format!("cannot write '{}'", path.display());
@@ -107,7 +107,7 @@ pub(super) async fn transfer(
                             format!("in place of the file came an OperationOutcome: {text}");
                         shared.log_failure(&url, &message, None);
                         file.remove();
-                        return Err(Failure::Server(message, None));
+                        return Err(TransferError::Server(message, None));
                     }
                     Problem::Rows(problem) | Problem::Outcome(problem) => {
                         tracing::debug!("{}: {problem}; trying again", entry.name);
@@ -120,7 +120,7 @@ pub(super) async fn transfer(
             }
             Ended::Refused(error) => {
                 shared.log_failure(&url, &error.to_string(), Some(&error));
-                return Err(Failure::Server(error.to_string(), error.status()));
+                return Err(TransferError::Server(error.to_string(), error.status()));
             }
             Ended::Broken(error) => error,
         };
@@ -133,7 +133,7 @@ pub(super) async fn transfer(
         furthest = furthest.max(file.part.bytes);
         shared.log_failure(&url, &error.to_string(), Some(&error));
         if failures > WAITS.len() || told > TOLD_TO_WAIT {
-            return Err(Failure::Server(error.to_string(), error.status()));
+            return Err(TransferError::Server(error.to_string(), error.status()));
         }
         shared.tally.retry();
         let asked = error.answer().and_then(|answer| retry_after(&answer.headers));
@@ -153,7 +153,7 @@ pub(super) async fn transfer(
 async fn attempt(
     shared: &DownloadContext,
     client: &Client,
-    entry: &Entry,
+    entry: &ManifestEntry,
     file: &mut Downloading,
 ) -> io::Result<Ended> {
     let mut request = client
@@ -189,7 +189,7 @@ async fn attempt(
     })
 }
 
-fn make_error(entry: &Entry, what: impl Into<String>) -> http::Error {
+fn make_error(entry: &ManifestEntry, what: impl Into<String>) -> http::Error {
     http::Error::Transport { url: show_url(&entry.url), what: what.into(), retryable: true }
 }
 
@@ -321,9 +321,9 @@ enum Problem {
     Outcome(String),
 }
 
-fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
+fn problem(part: &PartialFile, entry: &ManifestEntry) -> io::Result<Problem> {
     // Of reports nothing is asked: whatever they are, they are shown.
-    if entry.kind == Kind::Error {
+    if entry.kind == FileKind::Error {
         return Ok(Problem::None);
     }
     let rows = &part.rows;
@@ -341,14 +341,14 @@ fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
     }
     if let Some((line, row)) = rows.first_wrong {
         let what = match row {
-            Row::WrongType => format!("is not of type {}", entry.resource_type),
+            RowKind::WrongType => format!("is not of type {}", entry.resource_type),
             _ => "is not a whole JSON object".to_owned(),
         };
         return Ok(Problem::Rows(format!("line {line} {what}")));
     }
     match entry.count {
         // Some servers count the deletes rather than the Bundles that hold them.
-        Some(count) if entry.kind == Kind::Deleted && count_deletes(part)? >= count => {
+        Some(count) if entry.kind == FileKind::Deleted && count_deletes(part)? >= count => {
             Ok(Problem::None)
         }
         Some(count) if rows.rows < count => {
@@ -369,7 +369,7 @@ fn problem(part: &Part, entry: &Entry) -> io::Result<Problem> {
 }
 
 /// Bundles and their entries.
-fn count_deletes(part: &Part) -> io::Result<u64> {
+fn count_deletes(part: &PartialFile) -> io::Result<u64> {
     let (mut text, mut line, mut count) = (open_text(part.path())?, Vec::new(), 0);
     while read_line(&mut text, LONGEST_LINE, &mut line)? != Line::End {
         count += count_entries(text_of_line(&line));
@@ -380,28 +380,32 @@ fn count_deletes(part: &Part) -> io::Result<u64> {
 /// What the committer needs; OperationOutcomes among the data go to a file of their own.
 fn arrived(
     shared: &DownloadContext,
-    entry: &Entry,
+    entry: &ManifestEntry,
     file: &Downloading,
     stored: String,
     url: String,
     problem: Option<String>,
-) -> io::Result<Arrived> {
+) -> io::Result<CompletedDownload> {
     let part = &file.part;
-    let mut done =
-        Done { name: entry.name.clone(), rows: part.rows.rows, bytes: part.bytes, problem };
+    let mut done = CompletedFile {
+        name: entry.name.clone(),
+        rows: part.rows.rows,
+        bytes: part.bytes,
+        problem,
+    };
     let mut outcomes = None;
-    if entry.kind == Kind::Output && part.rows.outcomes > 0 {
+    if entry.kind == FileKind::Output && part.rows.outcomes > 0 {
         let folder = shared.site.path();
         let name = format!("error/{stored}");
         let (path, other) = (part_of(folder, &stored), part_of(folder, &name));
-        let is_outcome = |line: &[u8]| look(line, "") == Row::Outcome;
+        let is_outcome = |line: &[u8]| look(line, "") == RowKind::Outcome;
         write_lines(&path, &other, shared.compress, false, is_outcome)?;
         let clean = clean_of(folder, &stored);
         write_lines(&path, &clean, shared.compress, true, |line| !is_outcome(line))?;
         done.rows -= part.rows.outcomes;
         outcomes = Some(name);
     }
-    Ok(Arrived { done, stored, outcomes, url, noted: file.noted })
+    Ok(CompletedDownload { done, stored, outcomes, url, noted: file.noted })
 }
 
 /// Waits before the next attempt, after so many failures.

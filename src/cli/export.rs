@@ -10,7 +10,7 @@ use super::credentials::CredentialArgs;
 use super::exporting::ExportingArgs;
 use super::layers::Layers;
 use super::logging::LoggingArgs;
-use crate::bulk::{self, Since, Target};
+use crate::bulk::{self, ExportTarget, Since};
 use crate::claim::{self, Role};
 use crate::error::{Error, Exit, Result};
 use crate::fhir::TABLE_TYPES;
@@ -51,7 +51,7 @@ impl ExportArgs {
         layers.finish()?;
         let settings = settings?;
         credentials.check()?;
-        let target = Target::parse(&self.url)?;
+        let target = ExportTarget::parse(&self.url)?;
         let folder = local_path(&self.dir)?;
         let place = Folder::open(&folder.to_string_lossy())?;
         claim::refuse_claimed(&place, "DIR", &[Role::Phi, Role::Output])?;
@@ -74,7 +74,7 @@ impl ExportArgs {
     }
 }
 
-fn since_last(folder: &Path, target: &Target) -> Option<String> {
+fn since_last(folder: &Path, target: &ExportTarget) -> Option<String> {
     let time = bulk::last_time(folder, target);
     match &time {
         Some(time) => info!("The last export in the log was of {time}"),

@@ -5,7 +5,7 @@ use figment::value::{Dict, Value};
 
 use super::credentials::read_hosts;
 use super::layers::Layers;
-use crate::bulk::{NoteSelection, Settings, Since, instant, parse_span, split_filters};
+use crate::bulk::{ExportSettings, NoteSelection, Since, instant, parse_span, split_filters};
 use crate::error::Result;
 
 /// Options that say what to export from a FHIR server, and how.
@@ -139,7 +139,7 @@ impl ExportingArgs {
     }
 
     /// What all layers come to.
-    pub(super) fn read_settings(layers: &mut Layers) -> Result<Settings> {
+    pub(super) fn read_settings(layers: &mut Layers) -> Result<ExportSettings> {
         let mut time = |key: &str, end_of_day| {
             let text = layers.text(key)?;
             let parsed = instant(&text, end_of_day);
@@ -153,7 +153,7 @@ impl ExportingArgs {
         };
         let (since, until) = (time("since", false), time("until", true));
         let auto = layers.text("since").is_some_and(|text| text == "auto");
-        let defaults = Settings::default();
+        let defaults = ExportSettings::default();
         let timeout = match layers.text("export-timeout") {
             None => defaults.timeout,
             Some(text) => parse_span(&text).unwrap_or_else(|| {
@@ -174,7 +174,7 @@ impl ExportingArgs {
         let filters = layers.texts("type-filter");
         let inline = layers.switch("inline");
         let selection = NotesArgs::read_selection(layers)?;
-        Ok(Settings {
+        Ok(ExportSettings {
             since: if auto { Some(Since::Auto) } else { since.map(Since::Time) },
             until,
             types: layers.list("type"),

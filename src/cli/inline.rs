@@ -10,7 +10,7 @@ use super::exporting::NotesArgs;
 use super::layers::Layers;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
-use crate::bulk::{self, Target, inline};
+use crate::bulk::{self, ExportTarget, inline};
 use crate::claim::{self, Role};
 use crate::error::{Error, Exit, Result};
 use crate::http::Client;
@@ -63,7 +63,7 @@ impl InlineArgs {
             let message = "--fhir-url is needed: the FHIR server that the data came from";
             Error::new(Exit::Usage, message)
         })?;
-        let target = Target::parse(&url)?;
+        let target = ExportTarget::parse(&url)?;
         let folder = Folder::open_with(&self.dir, &store)?;
         // Notes are patients' data as it is.
         claim::refuse_claimed(&folder, "DIR", &[Role::Phi, Role::Output])?;

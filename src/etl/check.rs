@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::config::EtlConfig;
 use super::exported;
 use super::{Found, Places, phi, plan, records};
-use crate::bulk::{self, Target};
+use crate::bulk::{self, ExportTarget};
 use crate::deid::Codebook;
 use crate::error::{Error, Exit, Result};
 use crate::http::Client;
@@ -92,7 +92,7 @@ fn layout_of(config: &EtlConfig, output: &Folder, tables: Option<&[String]>) -> 
 /// Whether the server accepts the credentials, and what it would be asked for. Gives the names of
 /// tables.
 fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<Vec<String>> {
-    let target = Target::parse(&config.input)?;
+    let target = ExportTarget::parse(&config.input)?;
     let options = config.export.options(&target, selected, false)?;
     let auth = config.credentials.auth(&bulk::scope_types(&options))?;
     let client = Client::new(&target.base, auth, &config.credentials.options())?;
@@ -113,7 +113,7 @@ fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<Vec<Strin
 fn exports(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
     let Some(folder) = exported::kept(config)? else { return Ok(()) };
     try_to_write(&folder)?;
-    let options = config.export.options(&Target::parse(&config.input)?, selected, false)?;
+    let options = config.export.options(&ExportTarget::parse(&config.input)?, selected, false)?;
     folder.local().map_or(Ok(()), |path| bulk::check_folder(&options, path))
 }
 

@@ -1,6 +1,6 @@
 //! The settings of the main job.
 
-use crate::bulk::Settings;
+use crate::bulk::ExportSettings;
 use crate::http::Credentials;
 use crate::memory::budget;
 use crate::output::OutputFormat;
@@ -50,7 +50,7 @@ pub struct EtlConfig {
     /// How buckets are reached and written.
     pub store: StoreOptions,
     /// What to export, where INPUT is a FHIR server.
-    pub export: Settings,
+    pub export: ExportSettings,
 }
 
 impl EtlConfig {
@@ -77,7 +77,7 @@ impl EtlConfig {
             threads: budget().threads,
             credentials: Credentials::default(),
             store: StoreOptions::default(),
-            export: Settings::default(),
+            export: ExportSettings::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use super::config::EtlConfig;
 use super::records;
-use crate::bulk::{self, Since, Target};
+use crate::bulk::{self, ExportTarget, Since};
 use crate::error::{Error, Exit, Result};
 use crate::http::Client;
 use crate::store::{Folder, WorkFolder};
@@ -56,7 +56,7 @@ pub(super) fn export(
     phi: &Folder,
     bars: bool,
 ) -> Result<Option<Exported>> {
-    let target = Target::parse(&config.input)?;
+    let target = ExportTarget::parse(&config.input)?;
     let mut options = config.export.options(&target, selected, bars)?;
     let auth = config.credentials.auth(&bulk::scope_types(&options))?;
     let client = Client::new(&target.base, auth, &config.credentials.options())?;

@@ -8,10 +8,10 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::lines::Lines;
+use super::lines::RowLines;
 use super::objects::ObjectDraft;
-use super::resumed::Resumed;
-use super::row::{self, Notes};
+use super::resumed::ResumedDraft;
+use super::row::{self, NoteInliner};
 use crate::bulk::part::write_lines;
 use crate::error::{Context, Result};
 use crate::http::Pace;
@@ -34,7 +34,11 @@ impl Draft {
 
     /// Passes over the lines that an earlier run is done with, and gives what it did with them.
     /// `None` where the draft is not of these rows: somebody has put another file there.
-    pub(super) fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Resumed>> {
+    pub(super) fn resume(
+        &mut self,
+        lines: &mut RowLines,
+        notes: &NoteInliner,
+    ) -> Result<Option<ResumedDraft>> {
         match self {
             Self::Disk(draft) => draft.resume(lines, notes),
             Self::Bucket(draft) => draft.resume(lines, notes),
@@ -84,9 +88,13 @@ impl FileDraft {
         Ok(Self { path: path.to_owned(), draft, out })
     }
 
-    fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Resumed>> {
+    fn resume(
+        &mut self,
+        lines: &mut RowLines,
+        notes: &NoteInliner,
+    ) -> Result<Option<ResumedDraft>> {
         let failed = || format!("cannot read '{}'", self.draft.display());
-        let (mut resumed, mut whole) = (Resumed::default(), 0);
+        let (mut resumed, mut whole) = (ResumedDraft::default(), 0);
         let mut done = BufReader::with_capacity(1 << 16, self.out.get_ref());
         let mut line = Vec::new();
         loop {

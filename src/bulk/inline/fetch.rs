@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use url::Url;
 
-use super::Missing;
+use super::MissingNote;
 use super::breaker::Breaker;
 use super::content_type::{parse_charset, parse_media_type};
 use crate::bulk::note_selection::NoteSelection;
@@ -74,10 +74,10 @@ impl Fetcher {
         url: &str,
         kind: Option<&str>,
         declared: Option<&str>,
-    ) -> Result<Fetched, Missing> {
-        let url = self.absolute(url).map_err(Missing::Failed)?;
+    ) -> Result<Fetched, MissingNote> {
+        let url = self.absolute(url).map_err(MissingNote::Failed)?;
         if self.breaker.is_open(&url) {
-            return Err(Missing::NotAsked);
+            return Err(MissingNote::NotAsked);
         }
         let mut failures = 0;
         let (bytes, answered) = loop {
@@ -92,7 +92,7 @@ impl Fetcher {
             let asked = error.answer().and_then(|answer| retry_after(&answer.headers));
             match WAITS.get(failures - 1).filter(|_| error.retryable()) {
                 // Others may have found out meanwhile that there is no use.
-                Some(_) if self.breaker.is_open(&url) => return Err(Missing::NotAsked),
+                Some(_) if self.breaker.is_open(&url) => return Err(MissingNote::NotAsked),
                 Some(wait) => {
                     let wait = asked.unwrap_or(Duration::from_secs(*wait));
                     tokio::time::sleep(self.pace.of(wait)).await;
@@ -107,7 +107,7 @@ impl Fetcher {
             false => Ok((bytes, answered)),
         };
         let note = note.and_then(|(bytes, answered)| self.checked(bytes, answered, kind, declared));
-        note.map_err(Missing::Failed)
+        note.map_err(MissingNote::Failed)
     }
 
     /// By RFC 3986: what is relative stands below the base, what begins with `/` below the host.
@@ -169,7 +169,7 @@ impl Fetcher {
 
     /// Why a note is not there, without what names it: its ID is a patient's data. Many notes share
     /// the reason.
-    fn missing(&self, url: &Url, error: &http::Error) -> Missing {
+    fn missing(&self, url: &Url, error: &http::Error) -> MissingNote {
         if error.is_auth() || error.retryable() {
             self.breaker.failed(url);
         } else if error.answer().is_some() {
@@ -179,21 +179,21 @@ impl Fetcher {
             http::Error::Status(answer) if error.is_auth() => {
                 let why = answer.withheld.as_ref().map(|why| format!(": {why}"));
                 let why = why.unwrap_or_default();
-                Missing::Unauthorized(format!("the server answers {}{why}", answer.status))
+                MissingNote::Unauthorized(format!("the server answers {}{why}", answer.status))
             }
             http::Error::Status(answer) => {
-                Missing::Failed(format!("the server answers {}", answer.status))
+                MissingNote::Failed(format!("the server answers {}", answer.status))
             }
-            http::Error::Transport { .. } => Missing::Failed("there was no answer".to_owned()),
+            http::Error::Transport { .. } => MissingNote::Failed("there was no answer".to_owned()),
             http::Error::Unusable { .. } | http::Error::NotJson { .. } => {
-                Missing::Failed("its answer can't be used".to_owned())
+                MissingNote::Failed("its answer can't be used".to_owned())
             }
-            http::Error::Refused { what, .. } => Missing::Failed(self.refusal(url, what)),
+            http::Error::Refused { what, .. } => MissingNote::Failed(self.refusal(url, what)),
             http::Error::Token { .. } if error.is_auth() => {
-                Missing::Unauthorized(error.to_string())
+                MissingNote::Unauthorized(error.to_string())
             }
             http::Error::Local { .. } | http::Error::Token { .. } => {
-                Missing::Failed(error.to_string())
+                MissingNote::Failed(error.to_string())
             }
         }
     }

@@ -8,9 +8,9 @@ use serde_json::value::{RawValue, to_raw_value};
 
 /// The members in their order.
 #[derive(Debug)]
-pub(super) struct Fields(Vec<(String, Box<RawValue>)>);
+pub(super) struct RawObject(Vec<(String, Box<RawValue>)>);
 
-impl Fields {
+impl RawObject {
     /// A member's text; of several of this name, the last's, which is the one that counts.
     pub(super) fn raw(&self, name: &str) -> Option<&RawValue> {
         self.0.iter().rfind(|(known, _)| known == name).map(|(_, value)| &**value)
@@ -40,29 +40,29 @@ impl Fields {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
         impl<'de> Visitor<'de> for Members {
-            type Value = Fields;
+            type Value = RawObject;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawObject, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
-                Ok(Fields(members))
+                Ok(RawObject(members))
             }
         }
         deserializer.deserialize_map(Members)
     }
 }
 
-impl Serialize for Fields {
+impl Serialize for RawObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in &self.0 {

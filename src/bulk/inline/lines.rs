@@ -8,7 +8,7 @@ use crate::error::{Context, Error, Result};
 use crate::store::Folder;
 
 /// Lines with their ends.
-pub(super) struct Lines {
+pub(super) struct RowLines {
     text: Box<dyn BufRead + Send>,
     /// Whether the file is compressed.
     pub gzip: bool,
@@ -17,7 +17,7 @@ pub(super) struct Lines {
     failed: String,
 }
 
-impl Lines {
+impl RowLines {
     pub(super) fn open(folder: &Folder, name: &str) -> Result<Self> {
         let failed = format!("cannot read '{}'", folder.show(name));
         let gone = || Error::failed(format!("{failed}: it is not there any more"));

@@ -29,13 +29,13 @@ use crate::input;
 use crate::store::{Folder, block_on};
 use crate::ui::{Bar, format_count, format_thousands};
 use draft::Draft;
-use lines::Lines;
-use resumed::Resumed;
-use row::Notes;
+use lines::RowLines;
+use resumed::ResumedDraft;
+use row::NoteInliner;
 
 /// What became of the notes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct NoteSummary {
     /// Notes that were downloaded.
     pub downloaded: u64,
     /// Notes that were there already.
@@ -50,13 +50,13 @@ pub struct Summary {
 
 /// Why a note is not there. The texts are reasons that many notes share.
 #[derive(Debug)]
-enum Missing {
+enum MissingNote {
     Failed(String),
     Unauthorized(String),
     NotAsked,
 }
 
-impl Summary {
+impl NoteSummary {
     fn add(&mut self, other: &Self) {
         self.downloaded += other.downloaded;
         self.present += other.present;
@@ -67,14 +67,14 @@ impl Summary {
         }
     }
 
-    fn miss(&mut self, missing: Missing) {
+    fn miss(&mut self, missing: MissingNote) {
         let reason = match missing {
-            Missing::Failed(reason) => reason,
-            Missing::Unauthorized(reason) => {
+            MissingNote::Failed(reason) => reason,
+            MissingNote::Unauthorized(reason) => {
                 self.unauthorized += 1;
                 reason
             }
-            Missing::NotAsked => {
+            MissingNote::NotAsked => {
                 self.not_asked += 1;
                 "they were not asked for any more, as the server gave none".to_owned()
             }
@@ -147,12 +147,12 @@ pub fn inline(
     max_connections: usize,
     pace: Pace,
     bars: bool,
-) -> Result<Summary> {
+) -> Result<NoteSummary> {
     // In a bucket no object of a draft is ever overwritten: there a second run sees that it is one.
     let _lock = folder.local().map(state::lock).transpose()?;
     let resources = selection.resources.clone();
-    let notes = Notes::new(client, selection, pace)?;
-    Job { notes, resources, max_connections, pace, bars }.folder(folder)
+    let notes = NoteInliner::new(client, selection, pace)?;
+    NoteRun { notes, resources, max_connections, pace, bars }.folder(folder)
 }
 
 /// The same, as a step of an export, which has the folder for itself.
@@ -161,10 +161,10 @@ pub(super) async fn in_folder(
     folder: &Path,
     selection: &NoteSelection,
     options: &ExportOptions,
-) -> Result<Summary> {
+) -> Result<NoteSummary> {
     let folder = Folder::open(&folder.display().to_string())?;
-    let job = Job {
-        notes: Notes::new(client, selection, options.pace)?,
+    let job = NoteRun {
+        notes: NoteInliner::new(client, selection, options.pace)?,
         resources: selection.resources.clone(),
         max_connections: options.max_connections,
         pace: options.pace,
@@ -176,22 +176,22 @@ pub(super) async fn in_folder(
         .context("downloading notes has failed unexpectedly")?
 }
 
-struct Job {
-    notes: Notes,
+struct NoteRun {
+    notes: NoteInliner,
     resources: Vec<String>,
     max_connections: usize,
     pace: Pace,
     bars: bool,
 }
 
-impl Job {
-    fn folder(&self, folder: &Folder) -> Result<Summary> {
+impl NoteRun {
+    fn folder(&self, folder: &Folder) -> Result<NoteSummary> {
         let inputs = input::find(folder)?;
         let wanted =
             |file: &&input::InputFile| self.resources.iter().any(|name| name == file.resource_type);
         let files: Vec<_> = inputs.files.iter().filter(wanted).collect();
         let bar = self.bars.then(|| Bar::count_files("notes", files.len() as u64));
-        let mut summary = Summary::default();
+        let mut summary = NoteSummary::default();
         for (index, file) in files.iter().enumerate() {
             let name = &file.name;
             if name.to_ascii_lowercase().ends_with(".zst") {
@@ -221,7 +221,7 @@ impl Job {
         Ok(summary)
     }
 
-    fn file(&self, folder: &Folder, name: &str) -> Result<Summary> {
+    fn file(&self, folder: &Folder, name: &str) -> Result<NoteSummary> {
         let (mut summary, again) = self.pass(folder, name, u64::MAX)?;
         if let Some(lines) = again {
             // What the run that was killed could not have, may be had now.
@@ -234,10 +234,10 @@ impl Job {
 
     /// Goes through a file, and asks for what its first `lines` lines lack. Also gives the number of
     /// lines that another pass has to look at, if there are any.
-    fn pass(&self, folder: &Folder, name: &str, lines: u64) -> Result<(Summary, Option<u64>)> {
+    fn pass(&self, folder: &Folder, name: &str, lines: u64) -> Result<(NoteSummary, Option<u64>)> {
         let most = lines;
         let mut draft = Draft::open(folder, name, self.pace)?;
-        let mut lines = Lines::open(folder, name)?;
+        let mut lines = RowLines::open(folder, name)?;
         let resumed = match draft.resume(&mut lines, &self.notes)? {
             Some(resumed) => resumed,
             None => {
@@ -247,8 +247,8 @@ impl Job {
                 );
                 draft.discard()?;
                 draft = Draft::open(folder, name, self.pace)?;
-                lines = Lines::open(folder, name)?;
-                Resumed::default()
+                lines = RowLines::open(folder, name)?;
+                ResumedDraft::default()
             }
         };
         let (mut summary, mut number) = (resumed.summary, resumed.lines);
@@ -263,7 +263,7 @@ impl Job {
                 under_way.push_back(async move {
                     match wanted {
                         true => self.notes.put_into(line).await,
-                        false => (line, Summary::default()),
+                        false => (line, NoteSummary::default()),
                     }
                 });
             }

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::lines::Lines;
-use super::resumed::Resumed;
-use super::row::{self, Notes};
+use super::lines::RowLines;
+use super::resumed::ResumedDraft;
+use super::row::{self, NoteInliner};
 use crate::bulk::part::Gzip;
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::Pace;
@@ -61,13 +61,17 @@ impl ObjectDraft {
         })
     }
 
-    pub(super) fn resume(&mut self, lines: &mut Lines, notes: &Notes) -> Result<Option<Resumed>> {
+    pub(super) fn resume(
+        &mut self,
+        lines: &mut RowLines,
+        notes: &NoteInliner,
+    ) -> Result<Option<ResumedDraft>> {
         let found = self.parts.list()?.into_iter().map(|part| part.name);
         if !found.eq((0..self.count).map(part_name)) {
             return Ok(None);
         }
-        let mut resumed = Resumed::default();
-        let mut rows = Rows::of(self);
+        let mut resumed = ResumedDraft::default();
+        let mut rows = DraftRows::of(self);
         while let Some((number, changed)) = rows.next()? {
             loop {
                 let Some(original) = lines.next()? else { return Ok(None) };
@@ -108,10 +112,10 @@ impl ObjectDraft {
     }
 
     pub(super) fn replace(self) -> Result<()> {
-        let mut lines = Lines::open(&self.folder, &self.name)?;
+        let mut lines = RowLines::open(&self.folder, &self.name)?;
         let failed = || format!("cannot write '{}'", self.folder.show(&self.name));
-        let mut out = Out::begin(self.folder.upload(&self.name)?, lines.gzip);
-        let mut rows = Rows::of(&self);
+        let mut out = ObjectWriter::begin(self.folder.upload(&self.name)?, lines.gzip);
+        let mut rows = DraftRows::of(&self);
         let mut row = rows.next()?;
         for number in 0.. {
             let Some(original) = lines.next()? else { break };
@@ -155,7 +159,7 @@ fn part_name(number: usize) -> String {
 }
 
 /// The rows of a draft in their order, with the numbers of their lines.
-struct Rows<'d> {
+struct DraftRows<'d> {
     draft: &'d ObjectDraft,
     /// The next part.
     next: usize,
@@ -163,7 +167,7 @@ struct Rows<'d> {
     part: Bytes,
 }
 
-impl<'d> Rows<'d> {
+impl<'d> DraftRows<'d> {
     fn of(draft: &'d ObjectDraft) -> Self {
         Self { draft, next: 0, part: Bytes::new() }
     }
@@ -192,12 +196,12 @@ impl<'d> Rows<'d> {
 }
 
 /// The new file.
-enum Out {
+enum ObjectWriter {
     Plain(Box<Upload>),
     Gzip(Box<Gzip<Upload>>),
 }
 
-impl Out {
+impl ObjectWriter {
     fn begin(upload: Upload, gzip: bool) -> Self {
         match gzip {
             true => Self::Gzip(Gzip::new(upload, false).into()),

@@ -1,21 +1,21 @@
 //! What an earlier run has done of a file.
 
-use super::Summary;
-use super::row::Notes;
+use super::NoteSummary;
+use super::row::NoteInliner;
 
 /// What a run that was killed has done of a file.
 #[derive(Debug, Default)]
-pub(super) struct Resumed {
-    pub summary: Summary,
+pub(super) struct ResumedDraft {
+    pub summary: NoteSummary,
     /// The lines that it was done with.
     pub lines: u64,
     /// Whether some of them lack notes that it could not have.
     pub lacking: bool,
 }
 
-impl Resumed {
+impl ResumedDraft {
     /// Takes the next line as it was and as it is now.
-    pub(super) fn add(&mut self, notes: &Notes, original: &[u8], changed: &[u8]) {
+    pub(super) fn add(&mut self, notes: &NoteInliner, original: &[u8], changed: &[u8]) {
         self.lines += 1;
         self.lacking |= notes.compare(original, changed, &mut self.summary);
     }

@@ -4,23 +4,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use super::Summary;
+use super::NoteSummary;
 use super::content_type::parse_media_type;
 use super::fetch::Fetcher;
-use super::fields::Fields;
+use super::fields::RawObject;
 use crate::bulk::note_selection::NoteSelection;
 use crate::error::Result;
 use crate::fhir::trim_text;
 use crate::http::{Client, Pace};
 
 /// Downloads notes into rows.
-pub(super) struct Notes {
+pub(super) struct NoteInliner {
     fetcher: Fetcher,
     mimetypes: Vec<String>,
 }
 
 /// An attachment, as far as it matters here.
-enum Note {
+enum NoteState {
     /// Nothing to download.
     Other,
     /// Its text is there.
@@ -29,15 +29,15 @@ enum Note {
     Wanted { url: String, kind: Option<String> },
 }
 
-impl Notes {
+impl NoteInliner {
     pub(super) fn new(client: &Client, selection: &NoteSelection, pace: Pace) -> Result<Self> {
         let fetcher = Fetcher::new(client, selection, pace)?;
         Ok(Self { fetcher, mimetypes: selection.mimetypes.clone() })
     }
 
     /// The row with its notes. What is no FHIR resource stays as it is.
-    pub(super) async fn put_into(&self, line: Vec<u8>) -> (Vec<u8>, Summary) {
-        let mut summary = Summary::default();
+    pub(super) async fn put_into(&self, line: Vec<u8>) -> (Vec<u8>, NoteSummary) {
+        let mut summary = NoteSummary::default();
         match self.changed(&line, &mut summary).await {
             Some(mut changed) => {
                 changed.push(b'\n');
@@ -48,7 +48,12 @@ impl Notes {
     }
 
     /// Counts what an earlier run has done with a row. Whether it has not got all of its notes.
-    pub(super) fn compare(&self, original: &[u8], changed: &[u8], summary: &mut Summary) -> bool {
+    pub(super) fn compare(
+        &self,
+        original: &[u8],
+        changed: &[u8],
+        summary: &mut NoteSummary,
+    ) -> bool {
         let (before, mut wanted) = self.count(original);
         summary.present += before;
         if changed != original {
@@ -63,15 +68,15 @@ impl Notes {
     fn count(&self, line: &[u8]) -> (u64, u64) {
         let Some(attachments) = attachments(line) else { return (0, 0) };
         attachments.iter().fold((0, 0), |(present, wanted), one| match self.look(one) {
-            Note::Present => (present + 1, wanted),
-            Note::Wanted { .. } => (present, wanted + 1),
-            Note::Other => (present, wanted),
+            NoteState::Present => (present + 1, wanted),
+            NoteState::Wanted { .. } => (present, wanted + 1),
+            NoteState::Other => (present, wanted),
         })
     }
 
     /// `None` where nothing changes.
-    async fn changed(&self, line: &[u8], summary: &mut Summary) -> Option<Vec<u8>> {
-        let mut row: Fields = serde_json::from_slice(line).ok()?;
+    async fn changed(&self, line: &[u8], summary: &mut NoteSummary) -> Option<Vec<u8>> {
+        let mut row: RawObject = serde_json::from_slice(line).ok()?;
         let list = list_of(&row)?;
         let mut items: Vec<Box<RawValue>> = serde_json::from_str(row.raw(list)?.get()).ok()?;
         let mut any = false;
@@ -92,22 +97,26 @@ impl Notes {
         serde_json::to_vec(&row).ok()
     }
 
-    async fn content(&self, content: &RawValue, summary: &mut Summary) -> Option<Box<RawValue>> {
-        let mut content: Fields = serde_json::from_str(content.get()).ok()?;
+    async fn content(
+        &self,
+        content: &RawValue,
+        summary: &mut NoteSummary,
+    ) -> Option<Box<RawValue>> {
+        let mut content: RawObject = serde_json::from_str(content.get()).ok()?;
         let changed = self.attachment(content.raw("attachment")?, summary).await?;
         content.set("attachment", &changed).ok()?;
         serde_json::value::to_raw_value(&content).ok()
     }
 
-    async fn attachment(&self, raw: &RawValue, summary: &mut Summary) -> Option<Box<RawValue>> {
-        let mut attachment: Fields = serde_json::from_str(raw.get()).ok()?;
+    async fn attachment(&self, raw: &RawValue, summary: &mut NoteSummary) -> Option<Box<RawValue>> {
+        let mut attachment: RawObject = serde_json::from_str(raw.get()).ok()?;
         let (url, kind) = match self.look(&attachment) {
-            Note::Other => return None,
-            Note::Present => {
+            NoteState::Other => return None,
+            NoteState::Present => {
                 summary.present += 1;
                 return None;
             }
-            Note::Wanted { url, kind } => (url, kind),
+            NoteState::Wanted { url, kind } => (url, kind),
         };
         let kind = kind.as_deref();
         match self.fetcher.fetch(&url, kind, attachment.text("contentType").as_deref()).await {
@@ -126,17 +135,17 @@ impl Notes {
         }
     }
 
-    fn look(&self, attachment: &Fields) -> Note {
+    fn look(&self, attachment: &RawObject) -> NoteState {
         let kind = attachment.text("contentType").map(|text| parse_media_type(&text));
         if kind.as_ref().is_some_and(|kind| !self.mimetypes.contains(kind)) {
-            return Note::Other;
+            return NoteState::Other;
         }
         if attachment.text("data").is_some_and(|data| !trim_text(&data).is_empty()) {
-            return Note::Present;
+            return NoteState::Present;
         }
         match attachment.text("url").filter(|url| !url.is_empty()) {
-            Some(url) => Note::Wanted { url, kind },
-            None => Note::Other,
+            Some(url) => NoteState::Wanted { url, kind },
+            None => NoteState::Other,
         }
     }
 }
@@ -147,7 +156,7 @@ pub(super) fn is_same(original: &[u8], line: &[u8]) -> bool {
         return true;
     }
     let (Ok(one), Ok(other)) =
-        (serde_json::from_slice::<Fields>(original), serde_json::from_slice::<Fields>(line))
+        (serde_json::from_slice::<RawObject>(original), serde_json::from_slice::<RawObject>(line))
     else {
         return false;
     };
@@ -155,7 +164,7 @@ pub(super) fn is_same(original: &[u8], line: &[u8]) -> bool {
 }
 
 /// The name of the list that a resource has its notes in.
-fn list_of(row: &Fields) -> Option<&'static str> {
+fn list_of(row: &RawObject) -> Option<&'static str> {
     match row.text("resourceType")?.as_str() {
         "DocumentReference" => Some("content"),
         "DiagnosticReport" => Some("presentedForm"),
@@ -163,13 +172,13 @@ fn list_of(row: &Fields) -> Option<&'static str> {
     }
 }
 
-fn attachments(line: &[u8]) -> Option<Vec<Fields>> {
-    let row: Fields = serde_json::from_slice(line).ok()?;
+fn attachments(line: &[u8]) -> Option<Vec<RawObject>> {
+    let row: RawObject = serde_json::from_slice(line).ok()?;
     let list = list_of(&row)?;
-    let items: Vec<Fields> = serde_json::from_str(row.raw(list)?.get()).ok()?;
+    let items: Vec<RawObject> = serde_json::from_str(row.raw(list)?.get()).ok()?;
     if list == "presentedForm" {
         return Some(items);
     }
-    let attachment = |item: &Fields| serde_json::from_str(item.raw("attachment")?.get()).ok();
+    let attachment = |item: &RawObject| serde_json::from_str(item.raw("attachment")?.get()).ok();
     Some(items.iter().filter_map(attachment).collect())
 }

@@ -1,11 +1,14 @@
 use super::*;
 
-fn kickoff(url: &str, narrowing: &Narrowing, post: bool) -> KickOff {
-    KickOff::new(&Target::parse(url).unwrap(), narrowing, post)
+fn kickoff(url: &str, narrowing: &ExportFilters, post: bool) -> KickOff {
+    KickOff::new(&ExportTarget::parse(url).unwrap(), narrowing, post)
 }
 
-fn narrowing() -> Narrowing {
-    Narrowing { types: vec!["Patient".to_owned(), "Condition".to_owned()], ..Default::default() }
+fn narrowing() -> ExportFilters {
+    ExportFilters {
+        types: vec!["Patient".to_owned(), "Condition".to_owned()],
+        ..Default::default()
+    }
 }
 
 #[test]
@@ -18,12 +21,12 @@ fn servers_patients_and_groups_are_told_apart() {
         ("https://ehr/r4/Group/a-1", "https://ehr/r4/", "https://ehr/r4/Group/a-1/$export"),
         ("https://ehr/r4/Group/a/$export", "https://ehr/r4/", "https://ehr/r4/Group/a/$export"),
     ] {
-        let target = Target::parse(text).unwrap();
+        let target = ExportTarget::parse(text).unwrap();
         assert_eq!(target.base.as_str(), base);
         assert_eq!(target.export_url().as_str(), export);
     }
     for text in ["ehr/fhir", "ftp://ehr/", "https://u:secret@ehr/fhir", "https://ehr/Group/"] {
-        let error = Target::parse(text).unwrap_err();
+        let error = ExportTarget::parse(text).unwrap_err();
         assert_eq!(error.exit(), Exit::ArgsInvalid, "{text}");
         assert!(!error.to_string().contains("secret"));
     }
@@ -38,7 +41,7 @@ fn the_types_are_always_sent() {
 #[test]
 fn commas_inside_a_filter_survive_the_list() {
     let type_filters = vec!["Condition?code=a,b".to_owned(), "Patient?active=true&x=y".to_owned()];
-    let url = kickoff("https://ehr", &Narrowing { type_filters, ..narrowing() }, false).url;
+    let url = kickoff("https://ehr", &ExportFilters { type_filters, ..narrowing() }, false).url;
     let (_, filters) = url.query().unwrap().split_once("_typeFilter=").unwrap();
     assert_eq!(filters, "Condition%3Fcode%3Da%252Cb,Patient%3Factive%3Dtrue%26x%3Dy");
 }
@@ -47,7 +50,7 @@ fn commas_inside_a_filter_survive_the_list() {
 fn repeated_parameters_fold_into_a_list() {
     let params = [("_elements", "id"), ("x", "1"), ("_elements", "meta,id")];
     let params = params.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let kickoff = kickoff("https://ehr?y=2", &Narrowing { params, ..narrowing() }, false);
+    let kickoff = kickoff("https://ehr?y=2", &ExportFilters { params, ..narrowing() }, false);
     let expected = "_type=Patient,Condition&y=2&_elements=id,meta&x=1";
     assert_eq!(kickoff.url.query(), Some(expected));
 }
@@ -55,7 +58,7 @@ fn repeated_parameters_fold_into_a_list() {
 #[test]
 fn patients_are_sent_but_not_shown() {
     let params = vec![("patient".to_owned(), "Patient/1,Patient/2".to_owned())];
-    let narrowing = Narrowing { params, ..narrowing() };
+    let narrowing = ExportFilters { params, ..narrowing() };
     let kickoff = kickoff("https://ehr", &narrowing, false);
     assert!(kickoff.url.query().unwrap().ends_with("&patient=Patient/1,Patient/2"));
     assert_eq!(kickoff.hidden, ["Patient/1", "Patient/2"]);
@@ -69,7 +72,7 @@ fn what_filters_look_for_is_not_shown() {
         "Patient?name=Doe".to_owned(),
     ];
     let params = vec![("_has".to_owned(), "Patient:family:Smith".to_owned())];
-    let narrowing = Narrowing { type_filters, params, ..narrowing() };
+    let narrowing = ExportFilters { type_filters, params, ..narrowing() };
     let hidden = kickoff("https://ehr", &narrowing, false).hidden;
     for text in ["MRN-1", "Doe", "Smith", "Patient?name=Doe", "Patient%3Fname%3DDoe"] {
         assert!(hidden.iter().any(|known| known == text), "{text}: {hidden:?}");
@@ -82,7 +85,7 @@ fn what_filters_look_for_is_not_shown() {
 #[test]
 fn a_body_has_each_parameter_with_its_type() {
     let pairs = [("patient", "Patient/1,Patient/2"), ("allowPartialManifests", "true")];
-    let narrowing = Narrowing {
+    let narrowing = ExportFilters {
         since: instant("2024-01-01", false),
         type_filters: vec!["Condition?code=a,b".to_owned()],
         params: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
@@ -126,7 +129,7 @@ fn filters_in_one_text_are_told_apart_by_their_types() {
 
 #[test]
 fn only_the_same_request_has_the_same_fingerprint() {
-    let since = Narrowing { since: instant("2024-01-01", false), ..narrowing() };
+    let since = ExportFilters { since: instant("2024-01-01", false), ..narrowing() };
     let one = kickoff("https://ehr/fhir", &narrowing(), false).fingerprint;
     assert_eq!(one, kickoff("https://ehr/fhir/", &narrowing(), true).fingerprint);
     assert_ne!(one, kickoff("https://ehr/fhir/Patient", &narrowing(), false).fingerprint);

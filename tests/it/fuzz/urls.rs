@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cumulus_etl::bulk::{Target, split_filters};
+use cumulus_etl::bulk::{ExportTarget, split_filters};
 use cumulus_etl::deid::{Anonymizer, Codebook};
 use cumulus_etl::fhir::ServerBase;
 use cumulus_etl::http::{recorded_url, show_url};
@@ -19,7 +19,7 @@ pub fn check(data: &[u8]) -> bool {
         let again = ServerBase::of_url(&own.to_string());
         assert_eq!(again.as_ref(), Some(own), "the base of '{base}' is its own base");
     }
-    let target = Target::parse(base);
+    let target = ExportTarget::parse(base);
     if let Ok(target) = &target {
         let url = target.export_url();
         assert!(matches!(url.scheme(), "http" | "https") && url.has_host(), "{url}");
@@ -27,7 +27,7 @@ pub fn check(data: &[u8]) -> bool {
         assert!(target.base.path().ends_with('/'), "{}", target.base);
         assert!(url.username().is_empty() && url.password().is_none(), "{url}");
         // What was asked for can be asked for again.
-        let again = Target::parse(url.as_str()).expect("an export's URL is a target");
+        let again = ExportTarget::parse(url.as_str()).expect("an export's URL is a target");
         assert_eq!(again.export_url(), url);
     }
 
