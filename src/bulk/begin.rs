@@ -10,7 +10,7 @@ use super::kickoff::{Begun, Ending, HOW_TO_END};
 use super::log::EventLog;
 use super::request::KickOff;
 use super::state::{ExportDir, ExportState, Phase};
-use super::{ExportFilters, ExportOptions, Since, kickoff, shown};
+use super::{ExportFilters, ExportOptions, Since, kickoff, redacted_url};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::{Capabilities, Client, show_url};
 use crate::stop;
@@ -67,7 +67,7 @@ pub(super) fn not_empty(site: &ExportDir) -> Error {
 ///
 /// The folder gets a state and a log before the server is asked: one that can't be written to must
 /// show before there is an export on the server.
-pub(super) async fn begin(
+pub(super) async fn begin_export(
     client: &Client,
     options: &ExportOptions,
     site: &ExportDir,
@@ -87,13 +87,13 @@ pub(super) async fn begin(
     if let Some(url) = &options.resume {
         (state.status_url, state.foreign) = (url.to_string(), true);
         state.phase = Phase::Running;
-        site.write(&state)?;
-        info!("The export runs at {}", shown(client, url));
+        site.write_state(&state)?;
+        info!("The export runs at {}", redacted_url(client, url));
         return Ok(state);
     }
-    site.write(&state)?;
-    let log = EventLog::open(site.path(), "")?;
-    let asked = deadline.within(ask(client, options, &log, &mut state.types)).await;
+    site.write_state(&state)?;
+    let log = EventLog::open_log(site.path(), "")?;
+    let asked = deadline.run_within(kick_off(client, options, &log, &mut state.types)).await;
     let late = |Passed| {
         let message = "the server did not begin the export within --export-timeout. If it does so \
                        later, the export's URL is not known here";
@@ -102,15 +102,15 @@ pub(super) async fn begin(
     let begun = match asked.unwrap_or_else(late) {
         Ok(begun) => begun,
         Err(error) => {
-            site.forget()?;
+            site.forget_export()?;
             return Err(error);
         }
     };
     state.status_url = begun.url.to_string();
     state.started = begun.asked.to_rfc3339();
     state.phase = Phase::Running;
-    let url = shown(client, &begun.url);
-    if let Err(error) = site.write(&state) {
+    let url = redacted_url(client, &begun.url);
+    if let Err(error) = site.write_state(&state) {
         // Nobody would ever ask for it again.
         let told = match kickoff::end_export(client, &begun.url, options.pace).await {
             Ending::Ended => "it was ended on the server".to_owned(),
@@ -118,7 +118,7 @@ pub(super) async fn begin(
         };
         return Err(error).with_context(|| format!("the export {url} has begun, but {told}"));
     }
-    log.of(&url).event("kickoff", begun.event);
+    log.with_export_id(&url).log_event("kickoff", begun.event);
     info!("The export runs at {url}");
     if options.temporary && stop::is_asked() {
         // When the signal came, there was nothing to give up yet.
@@ -129,7 +129,7 @@ pub(super) async fn begin(
 }
 
 /// Asks the server for the export. `types` becomes what it is asked for.
-async fn ask(
+async fn kick_off(
     client: &Client,
     options: &ExportOptions,
     log: &EventLog,
@@ -143,7 +143,7 @@ async fn ask(
     let narrowing = match options.named {
         // The user knows better than the statement.
         true => options.narrowing.clone(),
-        false => supported(&options.narrowing, capabilities)?,
+        false => filter_supported(&options.narrowing, capabilities)?,
     };
     types.clone_from(&narrowing.types);
     warn_of_times(&narrowing);
@@ -160,10 +160,10 @@ pub fn check_folder(options: &ExportOptions, folder: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }
-    let site = ExportDir::open(folder)?;
-    match site.read()? {
+    let site = ExportDir::open_locked(folder)?;
+    match site.read_state()? {
         Some(state) if state.phase != Phase::Asking => {
-            is_same(options, &site, &state, &fingerprint(options))
+            is_same(options, &site, &state, &request_fingerprint(options))
         }
         _ if site.has_data()? => Err(not_empty(&site)),
         _ => Ok(()),
@@ -171,7 +171,7 @@ pub fn check_folder(options: &ExportOptions, folder: &Path) -> Result<()> {
 }
 
 /// Leaves out types that the server does not have.
-fn supported(
+fn filter_supported(
     narrowing: &ExportFilters,
     capabilities: Option<&Capabilities>,
 ) -> Result<ExportFilters> {
@@ -207,7 +207,7 @@ fn warn_of_times(narrowing: &ExportFilters) {
 }
 
 /// Of the request as the user has it: what is worked out may be another the next time.
-pub(super) fn fingerprint(options: &ExportOptions) -> String {
+pub(super) fn request_fingerprint(options: &ExportOptions) -> String {
     let mut asked = options.narrowing.clone();
     if let Some(Since::Auto) = options.since {
         asked.since = Some("auto".to_owned());

@@ -57,20 +57,20 @@ pub(super) fn commit_all(
         {
             batch.push(arrived);
         }
-        commit(site, &batch)
+        commit_batch(site, &batch)
             .with_context(|| format!("cannot write to '{}'", site.path().display()))?;
         for CompletedDownload { done, url, .. } in batch.drain(..) {
             site.add_done(&done)?;
             let detail =
                 json!({"fileUrl": url, "resourceCount": done.rows, "fileSize": done.bytes});
-            log.event("download_complete", detail);
-            tally.file(&done);
+            log.log_event("download_complete", detail);
+            tally.add_file(&done);
         }
     }
     Ok(())
 }
 
-fn commit(site: &ExportDir, batch: &[CompletedDownload]) -> std::io::Result<()> {
+fn commit_batch(site: &ExportDir, batch: &[CompletedDownload]) -> std::io::Result<()> {
     let folder = site.path();
     let mut moves = Vec::with_capacity(batch.len());
     for CompletedDownload { stored, outcomes, .. } in batch {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::deadline::Deadline;
 use super::gate::ConcurrencyLimit;
-use super::log::{EventLog, headers};
+use super::log::{EventLog, shown_headers};
 use super::progress::DownloadProgress;
 use super::state::ExportDir;
 use crate::http::{self, Client, Pace};
@@ -32,14 +32,14 @@ impl DownloadContext {
     /// Puts a failed attempt into the log.
     pub(super) fn log_failure(&self, url: &str, message: &str, error: Option<&http::Error>) {
         let answer = error.and_then(http::Error::answer);
-        self.log.event(
+        self.log.log_event(
             "download_error",
             json!({
                 "fileUrl": url,
                 "body": answer.map(|answer| answer.body.as_str()),
                 "code": answer.map(|answer| answer.status.as_u16()),
                 "message": message,
-                "responseHeaders": answer.map(|answer| headers(&self.client, &answer.headers)),
+                "responseHeaders": answer.map(|answer| shown_headers(&self.client, &answer.headers)),
             }),
         );
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::options::ExportOptions;
-use super::progress::span;
+use super::progress::format_span;
 use crate::error::{Error, Exit};
 
 /// So long at most: later moments than these can't be counted.
@@ -25,30 +25,30 @@ pub(super) struct Passed;
 
 impl Deadline {
     /// So long from now.
-    pub(super) fn after(span: Duration) -> Self {
+    pub(super) fn after_span(span: Duration) -> Self {
         Self { at: Instant::now() + span.min(LONGEST), span }
     }
 
     /// What `future` comes to, if that is soon enough. Otherwise it is dropped.
-    pub(super) async fn within<T>(&self, future: impl Future<Output = T>) -> Result<T, Passed> {
+    pub(super) async fn run_within<T>(&self, future: impl Future<Output = T>) -> Result<T, Passed> {
         timeout_at(self.at, future).await.map_err(|_| Passed)
     }
 
     /// Whether there is time to wait so long.
-    pub(super) fn allows(&self, wait: Duration) -> bool {
+    pub(super) fn allows_wait(&self, wait: Duration) -> bool {
         Instant::now() + wait.min(LONGEST) < self.at
     }
 
     /// Whether the time is over.
     pub(super) fn has_passed(&self) -> bool {
-        !self.allows(Duration::ZERO)
+        !self.allows_wait(Duration::ZERO)
     }
 
     /// What to tell the user when it is over.
-    pub(super) fn error(&self, options: &ExportOptions) -> Error {
+    pub(super) fn timeout_error(&self, options: &ExportOptions) -> Error {
         let message = format!(
             "the export was not complete after {} (--export-timeout); {}",
-            span(self.span.as_secs_f64()),
+            format_span(self.span.as_secs_f64()),
             options.resume_hint()
         );
         Error::new(Exit::BulkFailed, message)
@@ -61,11 +61,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_takes_longer_is_dropped() {
-        let soon = Deadline::after(Duration::from_millis(10));
-        assert_eq!(soon.within(std::future::pending::<()>()).await, Err(Passed));
+        let soon = Deadline::after_span(Duration::from_millis(10));
+        assert_eq!(soon.run_within(std::future::pending::<()>()).await, Err(Passed));
         assert!(soon.has_passed());
-        let late = Deadline::after(Duration::from_secs(u64::MAX));
-        assert_eq!(late.within(async { 7 }).await, Ok(7));
-        assert!(late.allows(Duration::from_secs(3600)) && !late.allows(Duration::MAX));
+        let late = Deadline::after_span(Duration::from_secs(u64::MAX));
+        assert_eq!(late.run_within(async { 7 }).await, Ok(7));
+        assert!(late.allows_wait(Duration::from_secs(3600)) && !late.allows_wait(Duration::MAX));
     }
 }

@@ -18,7 +18,7 @@ use super::manifest::{FileKind, ManifestEntry, name_outcomes};
 use super::part::{PartialFile, open_text};
 use super::rows::RowCheck;
 use super::state::{CompletedFile, ExportDir};
-use super::transfer::{TransferError, transfer};
+use super::transfer::{TransferError, transfer_file};
 use crate::error::{Context, Error, Result};
 use crate::http::Client;
 use crate::memory::count_cores;
@@ -38,11 +38,11 @@ pub(super) struct FailedFile {
 }
 
 /// Downloads what is not there yet; the files that could not be had.
-pub(super) async fn download(
+pub(super) async fn download_files(
     shared: Arc<DownloadContext>,
     entries: Arc<[ManifestEntry]>,
 ) -> Result<Vec<FailedFile>> {
-    let todo = begin(&shared, &entries)?;
+    let todo = find_missing(&shared, &entries)?;
     let (sender, arrivals) = mpsc::channel(WAITING);
     let committer = {
         let shared = shared.clone();
@@ -51,7 +51,7 @@ pub(super) async fn download(
     };
 
     let queue = Arc::new(Queue { entries, todo, next: AtomicUsize::new(0) });
-    let workers = shared.gate.max().min(queue.todo.len());
+    let workers = shared.gate.max_permits().min(queue.todo.len());
     let threads = count_cores().min(workers);
     let (mut running, mut held) = (Vec::new(), Vec::new());
     for number in 0..threads {
@@ -76,7 +76,7 @@ pub(super) async fn download(
             }
         };
         // Where one can't be started, the others begin no further file.
-        let started = DOWNLOADS.start_thread(work).inspect_err(|_| queue.stop());
+        let started = DOWNLOADS.start_thread(work).inspect_err(|_| queue.stop_all());
         running.push(started.context("cannot begin to download")?);
         held.push(hold);
         // One after the other gets its threads, while none takes others: else one could be told that
@@ -87,14 +87,14 @@ pub(super) async fn download(
     let mut missing = Vec::new();
     let mut failed = None;
     for thread in running {
-        match joined(thread, "a download has failed unexpectedly").await {
+        match join_thread(thread, "a download has failed unexpectedly").await {
             Ok(some) => missing.extend(some),
             Err(error) => {
                 failed.get_or_insert(error);
             }
         }
     }
-    let committed = joined(committer, "writing files has failed unexpectedly").await;
+    let committed = join_thread(committer, "writing files has failed unexpectedly").await;
     match failed {
         Some(error) => Err(error),
         None => committed.map(|()| missing),
@@ -110,11 +110,11 @@ struct Queue {
 }
 
 impl Queue {
-    fn next(&self) -> Option<usize> {
+    fn next_index(&self) -> Option<usize> {
         self.todo.get(self.next.fetch_add(1, Ordering::Relaxed)).copied()
     }
 
-    fn stop(&self) {
+    fn stop_all(&self) {
         self.next.store(usize::MAX / 2, Ordering::Relaxed);
     }
 }
@@ -134,7 +134,8 @@ fn on_this_thread(
         for _ in 0..workers {
             let (shared, queue, sender) = (shared.clone(), queue.clone(), sender.clone());
             let client = client.clone();
-            running.spawn(async move { work(&shared, &client, &queue, &sender).await });
+            running
+                .spawn(async move { download_from_queue(&shared, &client, &queue, &sender).await });
         }
         let mut missing = Vec::new();
         let mut failed = None;
@@ -143,7 +144,7 @@ fn on_this_thread(
                 Ok(some) => missing.extend(some),
                 Err(error) => {
                     // The disk is full, say: the others would fail as well.
-                    queue.stop();
+                    queue.stop_all();
                     failed.get_or_insert(error);
                 }
             }
@@ -152,17 +153,18 @@ fn on_this_thread(
     })
 }
 
-async fn work(
+async fn download_from_queue(
     shared: &DownloadContext,
     client: &Client,
     queue: &Queue,
     sender: &mpsc::Sender<CompletedDownload>,
 ) -> Result<Vec<FailedFile>> {
     let mut missing = Vec::new();
-    while let Some(index) = queue.next() {
-        let ended = shared.deadline.within(transfer(shared, client, &queue.entries[index])).await;
+    while let Some(index) = queue.next_index() {
+        let ended =
+            shared.deadline.run_within(transfer_file(shared, client, &queue.entries[index])).await;
         let Ok(ended) = ended else {
-            queue.stop();
+            queue.stop_all();
             let message = "there was no time left for it".to_owned();
             missing.push(FailedFile { index, message, status: None });
             break;
@@ -184,7 +186,7 @@ async fn work(
 }
 
 /// Waits for a thread without holding up others.
-async fn joined<T: Send + 'static>(
+async fn join_thread<T: Send + 'static>(
     thread: JoinHandle<Result<T>>,
     unexpected: &'static str,
 ) -> Result<T> {
@@ -195,12 +197,12 @@ async fn joined<T: Send + 'static>(
 }
 
 /// Makes the folders, and counts what a former run has brought. The entries that are missing.
-fn begin(shared: &DownloadContext, entries: &[ManifestEntry]) -> Result<Vec<usize>> {
+fn find_missing(shared: &DownloadContext, entries: &[ManifestEntry]) -> Result<Vec<usize>> {
     let folder = shared.site.path();
     for kind in [FileKind::Deleted, FileKind::Error] {
         // OperationOutcomes may turn up anywhere.
         if kind == FileKind::Error || entries.iter().any(|entry| entry.kind == kind) {
-            let path = folder.join(kind.name());
+            let path = folder.join(kind.folder_name());
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -208,7 +210,7 @@ fn begin(shared: &DownloadContext, entries: &[ManifestEntry]) -> Result<Vec<usiz
                 .with_context(|| format!("cannot make the folder '{}'", path.display()))?;
         }
     }
-    let known = shared.site.done();
+    let known = shared.site.completed_files();
     let mut todo = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let stored = shared.stored_name(&entry.name);
@@ -219,7 +221,7 @@ fn begin(shared: &DownloadContext, entries: &[ManifestEntry]) -> Result<Vec<usiz
         let done = match known.get(&entry.name) {
             Some(done) => done.clone(),
             // Killed between giving it its name and taking a note.
-            None => recount(shared, entry)?,
+            None => count_again(shared, entry)?,
         };
         if done.problem.is_some() {
             // It may be better by now.
@@ -227,12 +229,12 @@ fn begin(shared: &DownloadContext, entries: &[ManifestEntry]) -> Result<Vec<usiz
             continue;
         }
         let _ = fs::remove_file(source_of(folder, &stored));
-        shared.tally.kept(&done);
+        shared.tally.add_kept_file(&done);
     }
     Ok(todo)
 }
 
-fn recount(shared: &DownloadContext, entry: &ManifestEntry) -> Result<CompletedFile> {
+fn count_again(shared: &DownloadContext, entry: &ManifestEntry) -> Result<CompletedFile> {
     let path = shared.site.path().join(shared.stored_name(&entry.name));
     let shown = || format!("cannot read '{}'", path.display());
     let mut text = open_text(&path).with_context(shown)?;
@@ -243,12 +245,12 @@ fn recount(shared: &DownloadContext, entry: &ManifestEntry) -> Result<CompletedF
         if piece.is_empty() {
             break;
         }
-        rows.add(piece);
+        rows.add_bytes(piece);
         let count = piece.len();
         bytes += count as u64;
         text.consume(count);
     }
-    rows.finish();
+    rows.finish_file();
     let wrong = rows.first_wrong.filter(|_| entry.kind != FileKind::Error);
     let problem = wrong.map(|(line, _)| format!("line {line} is not as it should be"));
     let done = CompletedFile { name: entry.name.clone(), rows: rows.rows, bytes, problem };
@@ -271,17 +273,19 @@ pub(super) fn keep_outcomes(
     let (from, to) = (part_of(folder, &name), folder.join(&name));
     let write = || {
         let _ = fs::remove_file(&from);
-        let mut part = PartialFile::open(&from, "OperationOutcome", shared.compress)?;
-        outcomes.iter().try_for_each(|outcome| part.write(format!("{outcome}\n").as_bytes()))?;
-        part.finish()?;
+        let mut part = PartialFile::open_path(&from, "OperationOutcome", shared.compress)?;
+        outcomes
+            .iter()
+            .try_for_each(|outcome| part.write_text(format!("{outcome}\n").as_bytes()))?;
+        part.finish_part()?;
         File::open(&from)?.sync_all()?;
         fs::rename(&from, &to)?;
-        File::open(folder.join(FileKind::Error.name()))?.sync_all()
+        File::open(folder.join(FileKind::Error.folder_name()))?.sync_all()
     };
     write().with_context(|| format!("cannot write '{}'", to.display()))
 }
 
 /// Removes an `error/` that nothing went to.
-pub(super) fn tidy(site: &ExportDir) {
-    let _ = fs::remove_dir(site.path().join(FileKind::Error.name()));
+pub(super) fn remove_empty_folders(site: &ExportDir) {
+    let _ = fs::remove_dir(site.path().join(FileKind::Error.folder_name()));
 }

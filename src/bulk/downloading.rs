@@ -31,24 +31,24 @@ pub(super) struct Downloading {
 impl Downloading {
     /// Opens the `.part` of the file that is stored as `stored` in `folder`. It goes on where a
     /// former run was, if that has noted which version it had.
-    pub(super) fn open(
+    pub(super) fn open_part(
         folder: &Path,
         stored: &str,
         resource_type: &str,
         compress: bool,
     ) -> io::Result<Self> {
         let (path, source) = (part_of(folder, stored), source_of(folder, stored));
-        let mut part = PartialFile::open(&path, resource_type, compress)?;
+        let mut part = PartialFile::open_path(&path, resource_type, compress)?;
         let note = read_note(&source);
         let noted = note.is_some();
         let incoming = match note.filter(|note| part.bytes > 0 && !note.is_empty()) {
-            Some(validator) => Incoming::resume(part.bytes, validator),
+            Some(validator) => Incoming::resume_at(part.bytes, validator),
             None => {
                 if noted {
                     fs::remove_file(&source)?;
                 }
                 if part.bytes > 0 {
-                    part.restart()?;
+                    part.begin_anew()?;
                 }
                 return Ok(Self { part, incoming: Incoming::new(), path, source, noted: false });
             }
@@ -57,24 +57,24 @@ impl Downloading {
     }
 
     /// Takes the next bytes.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+    pub(super) fn take_bytes(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
         let part = &mut self.part;
-        self.incoming.take(bytes, &mut |text| part.write(text))?;
+        self.incoming.take_bytes(bytes, &mut |text| part.write_text(text))?;
         if self.incoming.offset >= WORTH_IT {
-            self.note().map_err(Trouble::Write)?;
+            self.note_version().map_err(Trouble::Write)?;
         }
         Ok(())
     }
 
     /// The file has ended.
-    pub(super) fn end(&mut self) -> Result<(), Trouble> {
+    pub(super) fn end_file(&mut self) -> Result<(), Trouble> {
         let part = &mut self.part;
-        self.incoming.finish(&mut |text| part.write(text))
+        self.incoming.finish_text(&mut |text| part.write_text(text))
     }
 
     /// Notes which version of the file this is, for the run that goes on. Of a compressed file only
     /// this run can go on.
-    pub(super) fn note(&mut self) -> io::Result<()> {
+    pub(super) fn note_version(&mut self) -> io::Result<()> {
         let Some(validator) = &self.incoming.validator else { return Ok(()) };
         if self.noted || self.incoming.offset == 0 || !self.incoming.is_plain() {
             return Ok(());
@@ -87,17 +87,17 @@ impl Downloading {
     }
 
     /// Drops all that is there.
-    pub(super) fn restart(&mut self) -> io::Result<()> {
+    pub(super) fn begin_anew(&mut self) -> io::Result<()> {
         // First what says that the bytes are good.
         if std::mem::take(&mut self.noted) {
             fs::remove_file(&self.source)?;
         }
         self.incoming = Incoming::new();
-        self.part.restart()
+        self.part.begin_anew()
     }
 
     /// Removes it; that it can't be removed is no reason to fail.
-    pub(super) fn remove(&self) {
+    pub(super) fn remove_files(&self) {
         let _ = (fs::remove_file(&self.source), fs::remove_file(&self.path));
     }
 }
@@ -115,7 +115,7 @@ mod tests {
     const ROW: &[u8] = b"{\"resourceType\":\"Patient\"}\n";
 
     fn open(folder: &Path) -> Downloading {
-        Downloading::open(folder, "Patient.000.ndjson", "Patient", false).unwrap()
+        Downloading::open_part(folder, "Patient.000.ndjson", "Patient", false).unwrap()
     }
 
     #[test]
@@ -123,22 +123,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut file = open(dir.path());
         file.incoming.validator = Some("\"v1\"".to_owned());
-        file.take(ROW).unwrap();
-        file.part.finish().unwrap();
+        file.take_bytes(ROW).unwrap();
+        file.part.finish_part().unwrap();
         drop(file);
         // It was not noted: a small file that a killed run had under way.
         let mut file = open(dir.path());
         assert_eq!((file.incoming.offset, file.part.bytes), (0, 0));
 
         file.incoming.validator = Some("\"v1\"".to_owned());
-        file.take(ROW).unwrap();
-        file.note().unwrap();
-        file.part.finish().unwrap();
+        file.take_bytes(ROW).unwrap();
+        file.note_version().unwrap();
+        file.part.finish_part().unwrap();
         drop(file);
         let mut file = open(dir.path());
         assert_eq!(file.incoming.offset, ROW.len() as u64);
         assert_eq!(file.incoming.validator.as_deref(), Some("\"v1\""));
-        file.restart().unwrap();
+        file.begin_anew().unwrap();
         drop(file);
         assert_eq!(open(dir.path()).incoming.offset, 0);
         assert!(!source_of(dir.path(), "Patient.000.ndjson").exists());

@@ -11,7 +11,7 @@ use super::kickoff::HOW_TO_END;
 use super::manifest::ManifestEntry;
 use super::outcomes::ServerMessages;
 use super::state::{ExportDir, ExportState, Phase};
-use super::{ExportOptions, shown};
+use super::{ExportOptions, redacted_url};
 use crate::error::{Error, Exit, Result};
 use crate::http::{Client, Method};
 use crate::ui::format_count;
@@ -23,11 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Gives up the export in a folder that goes away: many servers run one at a time, and it would be
 /// in the way of the next. What it returns tells the server; the folder is not needed for that.
-pub(super) fn give_up(
+pub(super) fn abandon_export(
     client: &Client,
     folder: &Path,
 ) -> Option<impl Future<Output = ()> + Send + use<>> {
-    let state = ExportState::peek(folder).filter(|state| state.phase != Phase::Complete)?;
+    let state = ExportState::peek_at(folder).filter(|state| state.phase != Phase::Complete)?;
     let (client, url) = (client.clone(), Url::parse(&state.status_url).ok()?);
     Some(async move {
         let sent = client.request(Method::DELETE, url.clone()).send();
@@ -37,7 +37,7 @@ pub(super) fn give_up(
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it does not answer".to_owned(),
         };
-        let url = shown(&client, &url);
+        let url = redacted_url(&client, &url);
         warn!(
             "could not tell the server that the export {url} is given up: {failed}. If it refuses \
              the next one: {HOW_TO_END}"
@@ -46,14 +46,14 @@ pub(super) fn give_up(
 }
 
 /// Files, rows and bytes.
-pub(super) fn totals(site: &ExportDir) -> (u64, u64, u64) {
-    site.done().values().fold((0, 0, 0), |(files, rows, bytes), done| {
+pub(super) fn total_counts(site: &ExportDir) -> (u64, u64, u64) {
+    site.completed_files().values().fold((0, 0, 0), |(files, rows, bytes), done| {
         (files + 1, rows + done.rows, bytes + done.bytes)
     })
 }
 
 /// Some files could not be had.
-pub(super) fn not_all(
+pub(super) fn incomplete_error(
     options: &ExportOptions,
     entries: &[ManifestEntry],
     missing: &[FailedFile],
@@ -79,8 +79,8 @@ pub(super) fn not_all(
 
 /// Shows what the server says went wrong: its reports. How many are errors.
 fn show_reports(client: &Client, site: &ExportDir) -> Result<u64> {
-    let reported = ServerMessages::read(site.path())?;
-    for line in &reported.lines() {
+    let reported = ServerMessages::read_folder(site.path())?;
+    for line in &reported.message_lines() {
         warn!("The server says: {}", client.redactor().clean(line));
     }
     if reported.failures == 0 && reported.warnings > 0 {
@@ -90,7 +90,7 @@ fn show_reports(client: &Client, site: &ExportDir) -> Result<u64> {
 }
 
 /// What to do with an export that is not what it should be.
-fn advice(options: &ExportOptions, site: &ExportDir) -> String {
+fn advise_user(options: &ExportOptions, site: &ExportDir) -> String {
     match options.temporary {
         true => "Run it with --export-to DIR to keep and see what there is".to_owned(),
         false => format!(
@@ -103,7 +103,7 @@ fn advice(options: &ExportOptions, site: &ExportDir) -> String {
 
 /// Some files are not whole, however often they are downloaded: `wrong` has their names, and what is
 /// wrong. The server still has the export.
-pub(super) fn not_whole(
+pub(super) fn damaged_error(
     client: &Client,
     options: &ExportOptions,
     site: &ExportDir,
@@ -123,23 +123,27 @@ pub(super) fn not_whole(
     let message = format!(
         "the export is not complete: {} with missing or broken rows. {}{next}",
         format_count(wrong.len() as u64, "file"),
-        advice(options, site)
+        advise_user(options, site)
     );
     Ok(Error::new(Exit::BulkFailed, message))
 }
 
 /// Shows what the server says went wrong. With errors, the data must not be used unseen.
-pub(super) fn verdict(client: &Client, options: &ExportOptions, site: &ExportDir) -> Result<()> {
+pub(super) fn check_reports(
+    client: &Client,
+    options: &ExportOptions,
+    site: &ExportDir,
+) -> Result<()> {
     let failures = show_reports(client, site)?;
     if failures == 0 {
         return Ok(());
     }
     // It will not get better: another export is a new one.
-    site.forget()?;
+    site.forget_export()?;
     let message = format!(
         "the export is not complete: {} of the server. {}",
         format_count(failures, "error"),
-        advice(options, site)
+        advise_user(options, site)
     );
     Err(Error::new(Exit::BulkFailed, message))
 }

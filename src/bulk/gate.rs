@@ -33,16 +33,16 @@ impl ConcurrencyLimit {
         Self { inner: Mutex::new(inner), changed: Notify::new(), max }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock_inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a place.
-    pub(super) async fn enter(&self) -> Permit<'_> {
+    pub(super) async fn acquire_permit(&self) -> Permit<'_> {
         loop {
             let changed = self.changed.notified();
             let pause = {
-                let mut inner = self.lock();
+                let mut inner = self.lock_inner();
                 let pause = inner.paused_until.filter(|until| *until > Instant::now());
                 if pause.is_none() && inner.active < inner.limit {
                     inner.active += 1;
@@ -58,13 +58,13 @@ impl ConcurrencyLimit {
     }
 
     /// How many there can be at once.
-    pub(super) fn max(&self) -> usize {
+    pub(super) fn max_permits(&self) -> usize {
         self.max
     }
 
     /// A download went well.
-    pub(super) fn calm(&self) {
-        let mut inner = self.lock();
+    pub(super) fn note_success(&self) {
+        let mut inner = self.lock_inner();
         inner.good += 1;
         if inner.good >= CALM && inner.limit < self.max {
             inner.good = 0;
@@ -76,8 +76,8 @@ impl ConcurrencyLimit {
 
     /// The server asks for less: half as many at once, and none for a while. The limit from now
     /// on.
-    pub(super) fn busy(&self, pause: Duration) -> usize {
-        let mut inner = self.lock();
+    pub(super) fn reduce_limit(&self, pause: Duration) -> usize {
+        let mut inner = self.lock_inner();
         let until = Instant::now() + pause;
         // Those that were on their way are no new complaint.
         if inner.paused_until.is_none_or(|known| known < Instant::now()) {
@@ -91,7 +91,7 @@ impl ConcurrencyLimit {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.0.lock().active -= 1;
+        self.0.lock_inner().active -= 1;
         self.0.changed.notify_one();
     }
 }
@@ -103,14 +103,14 @@ mod tests {
     #[tokio::test]
     async fn a_busy_server_gets_half_and_later_more_again() {
         let gate = ConcurrencyLimit::new(4);
-        let passes = [gate.enter().await, gate.enter().await];
-        assert_eq!(gate.busy(Duration::ZERO), 2);
-        let full = tokio::time::timeout(Duration::from_millis(20), gate.enter()).await;
+        let passes = [gate.acquire_permit().await, gate.acquire_permit().await];
+        assert_eq!(gate.reduce_limit(Duration::ZERO), 2);
+        let full = tokio::time::timeout(Duration::from_millis(20), gate.acquire_permit()).await;
         assert!(full.is_err());
-        (0..CALM).for_each(|_| gate.calm());
-        let third = gate.enter().await;
+        (0..CALM).for_each(|_| gate.note_success());
+        let third = gate.acquire_permit().await;
         drop((passes, third));
-        assert_eq!(gate.busy(Duration::ZERO), 1);
-        assert_eq!(gate.busy(Duration::ZERO), 1);
+        assert_eq!(gate.reduce_limit(Duration::ZERO), 1);
+        assert_eq!(gate.reduce_limit(Duration::ZERO), 1);
     }
 }

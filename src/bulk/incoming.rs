@@ -49,7 +49,7 @@ impl Incoming {
     }
 
     /// Of a file of which so much text is here, from the version with this validator.
-    pub(super) fn resume(offset: u64, validator: String) -> Self {
+    pub(super) fn resume_at(offset: u64, validator: String) -> Self {
         Self { offset, validator: Some(validator), decoder: Decoder::Plain }
     }
 
@@ -60,7 +60,7 @@ impl Incoming {
     }
 
     /// Takes the next bytes; `write` gets the text.
-    pub(super) fn take(
+    pub(super) fn take_bytes(
         &mut self,
         mut bytes: &[u8],
         write: &mut impl FnMut(&[u8]) -> io::Result<()>,
@@ -75,14 +75,14 @@ impl Incoming {
             }
             first = std::mem::take(known);
             bytes = rest;
-            self.decoder = Decoder::choose(&first).map_err(Trouble::Write)?;
+            self.decoder = Decoder::for_content(&first).map_err(Trouble::Write)?;
         }
-        self.decoder.take(&first, write)?;
-        self.decoder.take(bytes, write)
+        self.decoder.decode_bytes(&first, write)?;
+        self.decoder.decode_bytes(bytes, write)
     }
 
     /// The file has ended.
-    pub(super) fn finish(
+    pub(super) fn finish_text(
         &mut self,
         write: &mut impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), Trouble> {
@@ -107,7 +107,7 @@ impl Incoming {
 
 impl Decoder {
     /// By the first bytes. Servers that store compressed files often don't say so.
-    fn choose(first: &[u8]) -> io::Result<Self> {
+    fn for_content(first: &[u8]) -> io::Result<Self> {
         Ok(match first {
             [0x1f, 0x8b, ..] => Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
             // A frame, or one of those that readers skip.
@@ -118,7 +118,7 @@ impl Decoder {
         })
     }
 
-    fn take(
+    fn decode_bytes(
         &mut self,
         bytes: &[u8],
         write: &mut impl FnMut(&[u8]) -> io::Result<()>,
@@ -205,9 +205,9 @@ mod tests {
             Ok(())
         };
         for bytes in file.chunks(piece) {
-            incoming.take(bytes, &mut write)?;
+            incoming.take_bytes(bytes, &mut write)?;
         }
-        incoming.finish(&mut write)?;
+        incoming.finish_text(&mut write)?;
         assert_eq!(incoming.offset, file.len() as u64);
         Ok(text)
     }

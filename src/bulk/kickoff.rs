@@ -9,8 +9,8 @@ use tracing::{info, warn};
 use url::Url;
 use uuid::Uuid;
 
-use super::log::{EventLog, headers};
-use super::progress::span;
+use super::log::{EventLog, shown_headers};
+use super::progress::format_span;
 use super::request::KickOff;
 use super::{ExportOptions, ExportTarget};
 use crate::error::{Error, Exit, Result};
@@ -53,9 +53,9 @@ pub(super) async fn kick_off(
     let mut failures = 0;
     loop {
         let (asked, writer) = (Utc::now(), Writer::begin_writer()?);
-        let error = match send(client, options, kickoff).await {
+        let error = match send_kickoff(client, options, kickoff).await {
             Ok((url, headers)) => {
-                let event = detail(client, kickoff, capabilities, Ok(&headers));
+                let event = failure_detail(client, kickoff, capabilities, Ok(&headers));
                 return Ok(Begun { url, asked, event, writer });
             }
             Err(error) => error,
@@ -64,8 +64,8 @@ pub(super) async fn kick_off(
         let passing = matches!(error.status(), Some(429 | 500..)) && error.retryable();
         failures += 1;
         if !passing || failures > ATTEMPTS {
-            let event = detail(client, kickoff, capabilities, Err(&error));
-            log.of(&Uuid::new_v4().to_string()).event("kickoff", event);
+            let event = failure_detail(client, kickoff, capabilities, Err(&error));
+            log.with_export_id(&Uuid::new_v4().to_string()).log_event("kickoff", event);
             let hint = match error.status() {
                 Some(429) => {
                     format!(
@@ -80,12 +80,12 @@ pub(super) async fn kick_off(
         }
         let answer = error.answer().map(|answer| answer.headers.clone()).unwrap_or_default();
         let wait = options.pace.poll(&answer);
-        info!("{error}; asking again in {}", span(wait.as_secs_f64()));
+        info!("{error}; asking again in {}", format_span(wait.as_secs_f64()));
         tokio::time::sleep(wait).await;
     }
 }
 
-async fn send(
+async fn send_kickoff(
     client: &Client,
     options: &ExportOptions,
     kickoff: &KickOff,
@@ -120,7 +120,7 @@ async fn send(
 }
 
 /// The log's `kickoff` event.
-fn detail(
+fn failure_detail(
     client: &Client,
     kickoff: &KickOff,
     capabilities: Option<&Capabilities>,
@@ -129,9 +129,9 @@ fn detail(
     let parameters = recorded_parameters(kickoff.parameters.iter().cloned());
     let answer = result.err().and_then(http::Error::answer);
     let (shown, message) = match result {
-        Ok(found) => (Some(headers(client, found)), None),
+        Ok(found) => (Some(shown_headers(client, found)), None),
         Err(error) => {
-            (answer.map(|answer| headers(client, &answer.headers)), Some(error.to_string()))
+            (answer.map(|answer| shown_headers(client, &answer.headers)), Some(error.to_string()))
         }
     };
     let of =
@@ -154,7 +154,7 @@ pub(super) fn log_taken_up(log: &EventLog, target: &ExportTarget, request: Optio
     let url = request.and_then(|url| Url::parse(url).ok()).unwrap_or_else(|| target.export_url());
     let parameters = recorded_parameters(url.query_pairs().into_owned());
     let recorded = recorded_request(&url, &target.base);
-    log.event("kickoff", json!({"exportUrl": recorded, "requestParameters": parameters}));
+    log.log_event("kickoff", json!({"exportUrl": recorded, "requestParameters": parameters}));
 }
 
 /// Only what names no patient.
@@ -210,7 +210,7 @@ pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) ->
 
 /// Tells the server that the export is not needed any more, as all of it is here. A failure is only
 /// a warning.
-pub(super) async fn release(client: &Client, status_url: &Url, pace: Pace) {
+pub(super) async fn release_job(client: &Client, status_url: &Url, pace: Pace) {
     let what = match end_export(client, status_url, pace).await {
         Ending::Ended => return,
         Ending::Refused(error) => error.to_string(),
@@ -224,7 +224,7 @@ pub(super) async fn release(client: &Client, status_url: &Url, pace: Pace) {
 }
 
 /// Ends an export on the server, because the user wants it.
-pub(super) async fn cancel(client: &Client, status_url: &Url, pace: Pace) -> Result<()> {
+pub(super) async fn cancel_job(client: &Client, status_url: &Url, pace: Pace) -> Result<()> {
     match end_export(client, status_url, pace).await {
         Ending::Ended => info!("The export has ended on the server"),
         Ending::Refused(error) => {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 use url::Url;
 
-use super::request::instant;
+use super::request::to_instant;
 use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
 use crate::http::Client;
@@ -31,7 +31,7 @@ pub(super) struct EventLog {
 
 impl EventLog {
     /// Opens the folder's log to append to it.
-    pub(super) fn open(folder: &Path, export_id: &str) -> Result<Self> {
+    pub(super) fn open_log(folder: &Path, export_id: &str) -> Result<Self> {
         let path = folder.join(NAME);
         let shown = || format!("cannot write '{}'", path.display());
         let mut options = OpenOptions::new();
@@ -51,12 +51,12 @@ impl EventLog {
     }
 
     /// The same log, for events of the export with this ID.
-    pub(super) fn of(&self, export_id: &str) -> Self {
+    pub(super) fn with_export_id(&self, export_id: &str) -> Self {
         Self { file: self.file.clone(), export_id: export_id.to_owned() }
     }
 
     /// Appends an event. That it can't be written is no reason to lose an export.
-    pub(super) fn event(&self, event_id: &str, detail: Value) {
+    pub(super) fn log_event(&self, event_id: &str, detail: Value) {
         let line = json!({
             "exportId": self.export_id,
             "timestamp": Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
@@ -72,7 +72,7 @@ impl EventLog {
 }
 
 /// Headers as an object, without credentials and cookies.
-pub(super) fn headers(client: &Client, headers: &HeaderMap) -> Value {
+pub(super) fn shown_headers(client: &Client, headers: &HeaderMap) -> Value {
     let mut shown = Map::new();
     for (name, value) in &client.redactor().clean_headers(headers) {
         shown.insert(name.to_string(), json!(String::from_utf8_lossy(value.as_bytes())));
@@ -96,7 +96,7 @@ pub(super) fn last_time(folder: &Path, export_url: &Url) -> Option<String> {
                 (ours, time) = (same.then(|| id.clone()), None);
             }
             Some("status_complete") if ours.as_ref() == Some(id) => {
-                time = detail["transactionTime"].as_str().and_then(|time| instant(time, false));
+                time = detail["transactionTime"].as_str().and_then(|time| to_instant(time, false));
             }
             Some("export_complete") if ours.as_ref() == Some(id) && time.is_some() => {
                 last = time.take();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::request::instant;
+use super::request::to_instant;
 use crate::http::TokenUse;
 
 /// What a manifest lists a file under.
@@ -21,7 +21,7 @@ pub(super) enum FileKind {
 
 impl FileKind {
     /// Its name in manifest and log; the folder of all but `output`.
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn folder_name(self) -> &'static str {
         match self {
             Self::Output => "output",
             Self::Deleted => "deleted",
@@ -63,12 +63,12 @@ pub(super) struct Page {
 
 impl Page {
     /// Files of one kind.
-    pub(super) fn count(&self, kind: FileKind) -> usize {
+    pub(super) fn count_files(&self, kind: FileKind) -> usize {
         self.files.iter().filter(|file| file.0 == kind).count()
     }
 
     /// Reads a page that came from `url`. The error says what is wrong with it.
-    pub(super) fn read(value: &Value, url: &Url) -> Result<Self, String> {
+    pub(super) fn read_page(value: &Value, url: &Url) -> Result<Self, String> {
         if value["resourceType"] == "OperationOutcome" {
             return Err("it is an OperationOutcome".to_owned());
         }
@@ -94,11 +94,11 @@ impl Page {
             return Err("its 'output' is no list of files".to_owned());
         }
         for kind in [FileKind::Output, FileKind::Deleted] {
-            for file in read_list(value, kind.name())? {
+            for file in read_list(value, kind.folder_name())? {
                 page.files.push(read_file(kind, file, url)?);
             }
         }
-        for file in read_list(value, FileKind::Error.name())? {
+        for file in read_list(value, FileKind::Error.folder_name())? {
             // An entry that can't be fetched as a file is a report all the same.
             match read_file(FileKind::Error, file, url) {
                 Ok(file) => page.files.push(file),
@@ -129,7 +129,7 @@ fn read_list<'a>(manifest: &'a Value, name: &str) -> Result<&'a [Value], String>
 /// The instant that `transactionTime` means, if data can be as of then: some servers send the year
 /// 1, and an export of the future would hide what changes until then from the next one.
 fn read_time(text: &str) -> Option<String> {
-    let time = instant(text, false)?;
+    let time = to_instant(text, false)?;
     let moment = DateTime::parse_from_rfc3339(&time).ok()?.to_utc();
     let possible = moment.year() >= 1990 && moment < Utc::now() + TimeDelta::days(1);
     possible.then_some(time)
@@ -157,7 +157,7 @@ fn read_file(
     file: &Value,
     base: &Url,
 ) -> Result<(FileKind, String, Url, Option<u64>), String> {
-    let shown = kind.name();
+    let shown = kind.folder_name();
     let is_usable =
         |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
     let resource_type = match (kind, file["type"].as_str().filter(is_usable)) {
@@ -185,12 +185,12 @@ pub(super) fn name_outcomes(entries: &[ManifestEntry]) -> String {
         entry.kind == FileKind::Error && entry.resource_type == "OperationOutcome"
     };
     let number = entries.iter().filter(is_report).count();
-    format!("{}/OperationOutcome.{number:03}.ndjson", FileKind::Error.name())
+    format!("{}/OperationOutcome.{number:03}.ndjson", FileKind::Error.folder_name())
 }
 
 /// Names the files of all pages: `Type.000.ndjson`, in manifest order. A file that is listed
 /// twice is there once.
-pub(super) fn entries(pages: &[Page]) -> Vec<ManifestEntry> {
+pub(super) fn list_entries(pages: &[Page]) -> Vec<ManifestEntry> {
     let mut seen = BTreeSet::new();
     let mut totals = BTreeMap::<_, usize>::new();
     let mut entries: Vec<ManifestEntry> = Vec::new();
@@ -218,7 +218,7 @@ pub(super) fn entries(pages: &[Page]) -> Vec<ManifestEntry> {
         let number = numbers.entry(key).or_default();
         let folder = match entry.kind {
             FileKind::Output => String::new(),
-            kind => format!("{}/", kind.name()),
+            kind => format!("{}/", kind.folder_name()),
         };
         entry.name = format!("{folder}{}.{number:0width$}.ndjson", entry.resource_type);
         *number += 1;
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     fn page(value: Value) -> Result<Page, String> {
-        Page::read(&value, &Url::parse("https://ehr/jobs/1").unwrap())
+        Page::read_page(&value, &Url::parse("https://ehr/jobs/1").unwrap())
     }
 
     fn file(resource_type: &str, url: &str) -> Value {
@@ -250,7 +250,7 @@ mod tests {
                 file("OperationOutcome", "oo")],
             "deleted": [{"url": "d"}]}))
         .unwrap();
-        let entries = entries(&[one, two]);
+        let entries = list_entries(&[one, two]);
         let named = entries.iter().map(|e| (e.name.as_str(), e.url.as_str(), e.token));
         assert_eq!(
             named.collect::<Vec<_>>(),
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn many_files_keep_their_order_by_name() {
         let files: Vec<_> = (0..1001).map(|n| file("Patient", &format!("/{n}"))).collect();
-        let entries = entries(&[page(json!({"output": files})).unwrap()]);
+        let entries = list_entries(&[page(json!({"output": files})).unwrap()]);
         assert_eq!(entries[7].name, "Patient.0007.ndjson");
         assert!(entries.is_sorted_by(|a, b| a.name < b.name));
     }

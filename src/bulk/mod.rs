@@ -45,11 +45,11 @@ use crate::http::Client;
 use crate::store::block_on;
 use crate::ui::{Bar, format_count, signals};
 pub use begin::check_folder;
-use begin::{begin, fingerprint, not_empty, take_up};
+use begin::{begin_export, not_empty, request_fingerprint, take_up};
 use context::DownloadContext;
 use deadline::Deadline;
-use download::download;
-use ending::{give_up, not_all, not_whole, totals, verdict};
+use download::download_files;
+use ending::{abandon_export, check_reports, damaged_error, incomplete_error, total_counts};
 use gate::ConcurrencyLimit;
 use kickoff::Ending;
 use log::EventLog;
@@ -59,8 +59,8 @@ pub use options::ExportOptions;
 use poll::ExportManifest;
 use progress::DownloadProgress;
 use request::KickOff;
-pub use request::{ExportFilters, ExportTarget, Since, instant, split_filters};
-pub use settings::{ExportSettings, pace, parse_span};
+pub use request::{ExportFilters, ExportTarget, Since, split_filters, to_instant};
+pub use settings::{ExportSettings, parse_span, read_pace};
 use state::{ExportDir, ExportState, Phase};
 
 /// What the steps of one export share.
@@ -77,7 +77,7 @@ struct ExportContext<'a> {
 
 impl ExportContext<'_> {
     /// Time since the kick-off.
-    fn waited(&self) -> Duration {
+    fn time_waited(&self) -> Duration {
         (Utc::now() - self.started).to_std().unwrap_or_default()
     }
 }
@@ -90,13 +90,13 @@ impl ExportContext<'_> {
 pub fn export(client: &Client, options: &ExportOptions, folder: &Path) -> Result<Vec<String>> {
     let ahead = options.temporary.then(|| {
         let (client, folder) = (client.clone(), folder.to_owned());
-        signals::before_the_end(move || Some(Box::pin(give_up(&client, &folder)?)))
+        signals::before_the_end(move || Some(Box::pin(abandon_export(&client, &folder)?)))
     });
-    let result = block_on(run(client, options, folder));
+    let result = block_on(run_export(client, options, folder));
     drop(ahead);
     if result.is_err()
         && options.temporary
-        && let Some(telling) = give_up(client, folder)
+        && let Some(telling) = abandon_export(client, folder)
     {
         block_on(telling);
     }
@@ -105,7 +105,7 @@ pub fn export(client: &Client, options: &ExportOptions, folder: &Path) -> Result
 
 /// Forgets that the export in `folder` is one that could be taken up.
 pub fn finish(folder: &Path) -> Result<()> {
-    ExportDir::open(folder)?.forget()
+    ExportDir::open_locked(folder)?.forget_export()
 }
 
 /// Ends the interrupted export of `folder` (or that of `status_url`) on the server, and removes
@@ -116,23 +116,23 @@ pub fn cancel(client: &Client, folder: &Path, status_url: Option<&Url>) -> Resul
         return Ok(());
     }
     if let Some(url) = status_url {
-        block_on(kickoff::cancel(client, url, settings::pace()))?;
+        block_on(kickoff::cancel_job(client, url, settings::read_pace()))?;
     }
     if !folder.is_dir() {
         return Ok(());
     }
-    let site = ExportDir::open(folder)?;
-    match site.read()? {
+    let site = ExportDir::open_locked(folder)?;
+    match site.read_state()? {
         Some(state) => {
             if state.phase == Phase::Asking {
                 info!("{}", begin::NO_ANSWER);
             }
             let url = Url::parse(&state.status_url).ok().filter(|url| Some(url) != status_url);
             if let Some(url) = url {
-                block_on(kickoff::cancel(client, &url, settings::pace()))?;
+                block_on(kickoff::cancel_job(client, &url, settings::read_pace()))?;
             }
-            site.clear()?;
-            site.forget()
+            site.remove_files()?;
+            site.forget_export()
         }
         None if status_url.is_none() => {
             info!("There is nothing to cancel in '{}'", folder.display());
@@ -145,7 +145,7 @@ pub fn cancel(client: &Client, folder: &Path, status_url: Option<&Url>) -> Resul
 /// Tells the server that nobody waits for the exports any more whose runs were killed: in these
 /// folders, which go away. Many servers run one at a time.
 pub fn end_killed(client: &Client, folders: &[PathBuf]) {
-    for telling in folders.iter().filter_map(|folder| give_up(client, folder)) {
+    for telling in folders.iter().filter_map(|folder| abandon_export(client, folder)) {
         block_on(telling);
     }
 }
@@ -155,12 +155,16 @@ pub fn last_time(folder: &Path, target: &ExportTarget) -> Option<String> {
     log::last_time(folder, &target.export_url())
 }
 
-async fn run(client: &Client, options: &ExportOptions, folder: &Path) -> Result<Vec<String>> {
-    let deadline = Deadline::after(options.timeout);
-    let site = Arc::new(ExportDir::open(folder)?);
-    let fingerprint = fingerprint(options);
+async fn run_export(
+    client: &Client,
+    options: &ExportOptions,
+    folder: &Path,
+) -> Result<Vec<String>> {
+    let deadline = Deadline::after_span(options.timeout);
+    let site = Arc::new(ExportDir::open_locked(folder)?);
+    let fingerprint = request_fingerprint(options);
     hide_what_is_asked(client, options);
-    let found = site.read()?;
+    let found = site.read_state()?;
     let taken_up = found.as_ref().is_some_and(|state| state.phase != Phase::Asking);
     let mut state = match found {
         Some(state) if taken_up => take_up(options, &site, state, &fingerprint)?,
@@ -171,34 +175,34 @@ async fn run(client: &Client, options: &ExportOptions, folder: &Path) -> Result<
             if site.has_data()? {
                 return Err(not_empty(&site));
             }
-            begin(client, options, &site, &fingerprint, deadline).await?
+            begin_export(client, options, &site, &fingerprint, deadline).await?
         }
     };
     if state.phase == Phase::Complete {
         let time = state.transaction_time.as_deref().unwrap_or("unknown time");
         info!("'{}' has the whole export already, as of {time}", folder.display());
-        return verdict(client, options, &site).map(|()| state.types);
+        return check_reports(client, options, &site).map(|()| state.types);
     }
     if state.phase == Phase::Running {
         let run = ExportRun { client, options, site: &site, fingerprint: &fingerprint, deadline };
-        run.fetch(&mut state, taken_up).await?;
+        run.fetch_files(&mut state, taken_up).await?;
     }
     let status_url = status_url(&state)?;
-    kickoff::release(client, &status_url, options.pace).await;
+    kickoff::release_job(client, &status_url, options.pace).await;
 
     let attachments = match &options.inline {
         Some(selection) => {
             let summary = inline::in_folder(client, folder, selection, options).await?;
-            summary.print();
-            summary.verdict()?;
+            summary.print_counts();
+            summary.check_result()?;
             Some(summary.downloaded + summary.present)
         }
         None => None,
     };
-    let (files, rows, bytes) = totals(&site);
-    let log = EventLog::open(folder, &client.redactor().show_url(&status_url))?;
-    let duration = Utc::now() - begun(&state);
-    log.event(
+    let (files, rows, bytes) = total_counts(&site);
+    let log = EventLog::open_log(folder, &client.redactor().show_url(&status_url))?;
+    let duration = Utc::now() - started_at(&state);
+    log.log_event(
         "export_complete",
         json!({
             "files": files,
@@ -209,8 +213,8 @@ async fn run(client: &Client, options: &ExportOptions, folder: &Path) -> Result<
         }),
     );
     state.phase = Phase::Complete;
-    site.write(&state)?;
-    verdict(client, options, &site).map(|()| state.types)
+    site.write_state(&state)?;
+    check_reports(client, options, &site).map(|()| state.types)
 }
 
 /// What the steps of one run share.
@@ -225,9 +229,9 @@ struct ExportRun<'a> {
 impl ExportRun<'_> {
     /// Waits for the server and downloads its files. `taken_up`: an earlier run has begun the
     /// export.
-    async fn fetch(&self, state: &mut ExportState, taken_up: bool) -> Result<()> {
+    async fn fetch_files(&self, state: &mut ExportState, taken_up: bool) -> Result<()> {
         let Self { client, options, site, deadline, .. } = *self;
-        let (mut job, manifest) = self.wait(state, taken_up).await?;
+        let (mut job, manifest) = self.wait_for_manifest(state, taken_up).await?;
         if let Some(bar) = job.bar.take() {
             bar.remove_bar();
         }
@@ -235,14 +239,14 @@ impl ExportRun<'_> {
             state.types = manifest.request.as_deref().map(read_types).unwrap_or_default();
         }
         let entries: Arc<[ManifestEntry]> = manifest.entries.into();
-        let files = identities(&entries);
+        let files = file_identities(&entries);
         if !state.files.is_empty() && state.files != files {
             warn!("the server has made other files than before; all are downloaded anew");
-            site.clear()?;
+            site.remove_files()?;
         }
         state.files = files;
         state.transaction_time = manifest.transaction_time;
-        site.write(state)?;
+        site.write_state(state)?;
         info!("The server has made {}", format_count(entries.len() as u64, "file"));
 
         let shared = || {
@@ -258,41 +262,41 @@ impl ExportRun<'_> {
             })
         };
         let mut round = shared();
-        let mut missing = download(round.clone(), entries.clone()).await?;
+        let mut missing = download_files(round.clone(), entries.clone()).await?;
         if missing.iter().any(|file| matches!(file.status, Some(401 | 403 | 404 | 410))) {
             // The files' URLs may have run out; a manifest of today has others.
             let files = format_count(missing.len() as u64, "file");
             info!("{files} could not be had; asking for their URLs again");
-            if let Ok(again) = poll::wait(&job, &status_url(state)?).await
-                && identities(&again.entries) == state.files
+            if let Ok(again) = poll::wait_for_manifest(&job, &status_url(state)?).await
+                && file_identities(&again.entries) == state.files
             {
-                round.tally.hide();
+                round.tally.hide_bar();
                 round = shared();
                 let fresh: Arc<[ManifestEntry]> = again.entries.into();
-                missing = download(round.clone(), fresh).await?;
+                missing = download_files(round.clone(), fresh).await?;
             }
         }
-        round.tally.finish();
+        round.tally.finish_bar();
         if !missing.is_empty() {
             return Err(match deadline.has_passed() {
-                true => deadline.error(options),
-                false => not_all(options, &entries, &missing),
+                true => deadline.timeout_error(options),
+                false => incomplete_error(options, &entries, &missing),
             });
         }
         download::keep_outcomes(&round, &entries, &manifest.outcomes)?;
-        download::tidy(site);
+        download::remove_empty_folders(site);
         // Only what is whole may be gone from the server.
-        let wrong = site.wrong();
+        let wrong = site.files_with_problems();
         if !wrong.is_empty() {
-            return Err(not_whole(client, options, site, &wrong)?);
+            return Err(damaged_error(client, options, site, &wrong)?);
         }
         state.phase = Phase::Downloaded;
-        site.write(state)
+        site.write_state(state)
     }
 
     /// Waits for the manifest. An export that an earlier run has begun, and that the server does
     /// not know any more, is begun anew, once.
-    async fn wait(
+    async fn wait_for_manifest(
         &self,
         state: &mut ExportState,
         mut taken_up: bool,
@@ -300,13 +304,13 @@ impl ExportRun<'_> {
         let Self { client, options, site, deadline, .. } = *self;
         loop {
             let url = status_url(state)?;
-            let log = EventLog::open(site.path(), &shown(client, &url))?;
+            let log = EventLog::open_log(site.path(), &redacted_url(client, &url))?;
             let bar = options.bars.then(|| Bar::begin_waiting("export"));
-            let (started, foreign) = (begun(state), state.foreign);
+            let (started, foreign) = (started_at(state), state.foreign);
             let job = ExportContext { client, options, log, started, foreign, deadline, bar };
-            let (error, again) = match poll::wait(&job, &url).await {
+            let (error, again) = match poll::wait_for_manifest(&job, &url).await {
                 Ok(manifest) => {
-                    if !log::has_kickoff(site.path(), &shown(client, &url)) {
+                    if !log::has_kickoff(site.path(), &redacted_url(client, &url)) {
                         let request = manifest.request.as_deref();
                         kickoff::log_taken_up(&job.log, &options.target, request);
                     }
@@ -316,20 +320,20 @@ impl ExportRun<'_> {
                 Err(poll::PollError::Gone(error)) => (error, taken_up && options.resume.is_none()),
                 Err(poll::PollError::Dead(error)) => (error, false),
             };
-            self.end(&url, &error).await?;
+            self.end_export(&url, &error).await?;
             if !again {
                 return Err(error);
             }
             warn!("{error}. The export that was interrupted is lost; a new one begins");
             taken_up = false;
-            *state = begin(client, options, site, self.fingerprint, deadline).await?;
+            *state = begin_export(client, options, site, self.fingerprint, deadline).await?;
         }
     }
 
     /// Ends an export that has come to nothing because of `error`. Where the server may still have
     /// it, the folder remembers it.
-    async fn end(&self, url: &Url, error: &Error) -> Result<()> {
-        let shown = shown(self.client, url);
+    async fn end_export(&self, url: &Url, error: &Error) -> Result<()> {
+        let shown = redacted_url(self.client, url);
         match kickoff::end_export(self.client, url, self.options.pace).await {
             Ending::Ended => debug!("the server has ended the export"),
             Ending::Refused(refusal) => {
@@ -343,8 +347,8 @@ impl ExportRun<'_> {
                 return Err(Error::new(error.exit(), message));
             }
         }
-        self.site.clear()?;
-        self.site.forget()
+        self.site.remove_files()?;
+        self.site.forget_export()
     }
 }
 
@@ -384,16 +388,16 @@ fn status_url(state: &ExportState) -> Result<Url> {
         .map_err(|_| Error::failed("the export's state has no usable URL; empty the folder"))
 }
 
-fn shown(client: &Client, url: &Url) -> String {
+fn redacted_url(client: &Client, url: &Url) -> String {
     client.redactor().show_url(url)
 }
 
-fn begun(state: &ExportState) -> DateTime<Utc> {
+fn started_at(state: &ExportState) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(&state.started).map_or_else(|_| Utc::now(), |time| time.to_utc())
 }
 
 /// What files are, whatever signatures their URLs have today.
-fn identities(entries: &[ManifestEntry]) -> Vec<(String, String)> {
+fn file_identities(entries: &[ManifestEntry]) -> Vec<(String, String)> {
     let identity = |entry: &ManifestEntry| {
         let mut url = entry.url.clone();
         url.set_query(None);

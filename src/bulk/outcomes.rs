@@ -29,9 +29,9 @@ pub(super) struct ServerMessages {
 
 impl ServerMessages {
     /// Reads the files below `folder/error/`.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
+    pub(super) fn read_folder(folder: &Path) -> Result<Self> {
         let mut reported = Self::default();
-        let folder = folder.join(FileKind::Error.name());
+        let folder = folder.join(FileKind::Error.folder_name());
         let Ok(entries) = fs::read_dir(&folder) else { return Ok(reported) };
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_none_or(|end| end != "part" && end != "source"));
@@ -43,15 +43,15 @@ impl ServerMessages {
             loop {
                 match read_line(&mut text, LONGEST_EVENT, &mut line).with_context(shown)? {
                     Line::End => break,
-                    Line::Whole => reported.add(&line),
-                    Line::TooLong => reported.add(b"(a report that is too long to be read)"),
+                    Line::Whole => reported.add_line(&line),
+                    Line::TooLong => reported.add_line(b"(a report that is too long to be read)"),
                 }
             }
         }
         Ok(reported)
     }
 
-    fn add(&mut self, line: &[u8]) {
+    fn add_line(&mut self, line: &[u8]) {
         if line.trim_ascii().is_empty() {
             return;
         }
@@ -78,7 +78,7 @@ impl ServerMessages {
     }
 
     /// The messages, the most frequent first.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(super) fn message_lines(&self) -> Vec<String> {
         let mut texts: Vec<_> = self.texts.iter().collect();
         texts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let mut lines: Vec<_> = texts
@@ -114,9 +114,9 @@ mod tests {
             "Internal Server Error",
             "",
         ] {
-            reported.add(line.as_bytes());
+            reported.add_line(line.as_bytes());
         }
         assert_eq!((reported.failures, reported.warnings), (3, 1));
-        assert!(!reported.lines().iter().any(|line| line.contains("fine")));
+        assert!(!reported.message_lines().iter().any(|line| line.contains("fine")));
     }
 }

@@ -44,7 +44,7 @@ enum PartEncoder {
 
 impl PartialFile {
     /// Opens `path`, and goes on where a former run was. `compress`: write gzip.
-    pub(super) fn open(path: &Path, resource_type: &str, compress: bool) -> io::Result<Self> {
+    pub(super) fn open_path(path: &Path, resource_type: &str, compress: bool) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = file.open(path)?;
@@ -78,38 +78,38 @@ impl PartialFile {
     }
 
     /// Appends text.
-    pub(super) fn write(&mut self, text: &[u8]) -> io::Result<()> {
+    pub(super) fn write_text(&mut self, text: &[u8]) -> io::Result<()> {
         self.bytes += text.len() as u64;
         if self.waiting.len() + text.len() < BLOCK {
             self.waiting.extend_from_slice(text);
             return Ok(());
         }
         self.flush()?;
-        self.take(text)
+        self.write_bytes(text)
     }
 
     /// Takes what is waiting.
     fn flush(&mut self) -> io::Result<()> {
         let mut text = std::mem::take(&mut self.waiting);
-        let taken = self.take(&text);
+        let taken = self.write_bytes(&text);
         text.clear();
         self.waiting = text;
         taken
     }
 
-    fn take(&mut self, text: &[u8]) -> io::Result<()> {
-        self.rows.add(text);
+    fn write_bytes(&mut self, text: &[u8]) -> io::Result<()> {
+        self.rows.add_bytes(text);
         match &mut self.out {
             PartEncoder::Plain(file) => file.write_all(text),
-            PartEncoder::Gzip(gzip) => gzip.write(text),
+            PartEncoder::Gzip(gzip) => gzip.write_text(text),
         }
     }
 
     /// Drops all that is there.
-    pub(super) fn restart(&mut self) -> io::Result<()> {
+    pub(super) fn begin_anew(&mut self) -> io::Result<()> {
         let file = match &mut self.out {
             PartEncoder::Plain(file) => file,
-            PartEncoder::Gzip(gzip) => gzip.restart(),
+            PartEncoder::Gzip(gzip) => gzip.begin_anew(),
         };
         file.set_len(0)?;
         file.rewind()?;
@@ -120,22 +120,22 @@ impl PartialFile {
     }
 
     /// The text is complete. The file is not durable yet.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    pub(super) fn finish_part(&mut self) -> io::Result<()> {
         self.flush()?;
-        self.rows.finish();
+        self.rows.finish_file();
         match &mut self.out {
             PartEncoder::Plain(_) => Ok(()),
-            PartEncoder::Gzip(gzip) => gzip.finish(),
+            PartEncoder::Gzip(gzip) => gzip.finish_member(),
         }
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(super) fn file_path(&self) -> &Path {
         &self.path
     }
 
     /// Reads the text back, up to `limit` bytes.
-    pub(super) fn text(&self, limit: u64) -> io::Result<Vec<u8>> {
+    pub(super) fn read_text(&self, limit: u64) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         open_text(&self.path)?.take(limit).read_to_end(&mut text)?;
         Ok(text)
@@ -170,7 +170,7 @@ pub(super) fn write_lines(
     wanted: impl Fn(&[u8]) -> bool,
 ) -> io::Result<()> {
     let _ = fs::remove_file(to);
-    let mut part = PartialFile::open(to, "", compress)?;
+    let mut part = PartialFile::open_path(to, "", compress)?;
     let mut text = open_text(from)?;
     let (mut line, mut too_long) = (Vec::new(), false);
     loop {
@@ -186,16 +186,16 @@ pub(super) fn write_lines(
         // A line that is too long is passed on piece by piece.
         if too_long || end.is_some() {
             if if too_long { long } else { wanted(&line) } {
-                part.write(&line)?;
+                part.write_text(&line)?;
             }
             line.clear();
         }
         too_long &= end.is_none();
     }
     if !line.is_empty() && wanted(&line) {
-        part.write(&line)?;
+        part.write_text(&line)?;
     }
-    part.finish()
+    part.finish_part()
 }
 
 /// How much of a file can be kept.
@@ -219,7 +219,7 @@ fn copy_rows(reader: &mut impl Read, rows: &mut RowCheck) -> io::Result<u64> {
         match reader.read(&mut buffer)? {
             0 => return Ok(total),
             count => {
-                rows.add(&buffer[..count]);
+                rows.add_bytes(&buffer[..count]);
                 total += count as u64;
             }
         }
@@ -238,7 +238,7 @@ fn read_members(file: &mut File, rows: &mut RowCheck) -> io::Result<ResumePoint>
         if whole.is_err() || text.len() != MEMBER {
             return Ok(found);
         }
-        rows.add(&text);
+        rows.add_bytes(&text);
         found.text += MEMBER as u64;
         found.stored = input.stream_position()?;
     }
@@ -262,7 +262,7 @@ impl<W: Write> Gzip<W> {
         Self { out, block: Vec::with_capacity(BLOCK), member, filled: 0, begun }
     }
 
-    fn restart(&mut self) -> &mut W {
+    fn begin_anew(&mut self) -> &mut W {
         self.block.clear();
         self.member = GzEncoder::new(Vec::new(), LEVEL);
         self.filled = 0;
@@ -271,13 +271,13 @@ impl<W: Write> Gzip<W> {
     }
 
     /// Adds text.
-    pub(super) fn write(&mut self, mut text: &[u8]) -> io::Result<()> {
+    pub(super) fn write_text(&mut self, mut text: &[u8]) -> io::Result<()> {
         while !text.is_empty() {
             let (now, rest) = text.split_at(text.len().min(BLOCK - self.block.len()));
             self.block.extend_from_slice(now);
             text = rest;
             if self.block.len() == BLOCK {
-                self.compress()?;
+                self.compress_block()?;
                 if self.filled == MEMBER {
                     self.end_member()?;
                 }
@@ -286,7 +286,7 @@ impl<W: Write> Gzip<W> {
         Ok(())
     }
 
-    fn compress(&mut self) -> io::Result<()> {
+    fn compress_block(&mut self) -> io::Result<()> {
         self.member.write_all(&self.block)?;
         self.filled += self.block.len();
         self.block.clear();
@@ -303,8 +303,8 @@ impl<W: Write> Gzip<W> {
 
     /// Ends the last member. An empty file is one empty member: nothing at all would be no gzip
     /// file.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.compress()?;
+    pub(super) fn finish_member(&mut self) -> io::Result<()> {
+        self.compress_block()?;
         if self.filled > 0 || !self.begun {
             self.end_member()?;
         }
@@ -335,24 +335,24 @@ mod tests {
         for compress in [false, true] {
             let (calm, path) = (dir.path().join("calm"), dir.path().join("file"));
             let _ = (fs::remove_file(&calm), fs::remove_file(&path));
-            let mut part = PartialFile::open(&calm, "Patient", compress).unwrap();
-            part.write(&text).unwrap();
-            part.finish().unwrap();
+            let mut part = PartialFile::open_path(&calm, "Patient", compress).unwrap();
+            part.write_text(&text).unwrap();
+            part.finish_part().unwrap();
             let mut moment = 77;
             while moment < text.len() {
-                let mut part = PartialFile::open(&path, "Patient", compress).unwrap();
+                let mut part = PartialFile::open_path(&path, "Patient", compress).unwrap();
                 let start = part.bytes as usize;
                 assert!(part.rows.first_wrong.is_none() && start <= moment);
                 let sizes = 10_000 + moment % 999;
-                text[start..moment].chunks(sizes).for_each(|piece| part.write(piece).unwrap());
+                text[start..moment].chunks(sizes).for_each(|piece| part.write_text(piece).unwrap());
                 moment += 3 * MEMBER / 4;
             }
-            let mut part = PartialFile::open(&path, "Patient", compress).unwrap();
+            let mut part = PartialFile::open_path(&path, "Patient", compress).unwrap();
             assert!(part.bytes as usize >= MEMBER);
-            part.write(&text[part.bytes as usize..]).unwrap();
-            part.finish().unwrap();
+            part.write_text(&text[part.bytes as usize..]).unwrap();
+            part.finish_part().unwrap();
             assert_eq!(fs::read(&path).unwrap(), fs::read(&calm).unwrap(), "{compress}");
-            assert_eq!(part.text(u64::MAX).unwrap(), text);
+            assert_eq!(part.read_text(u64::MAX).unwrap(), text);
         }
     }
 
@@ -363,7 +363,7 @@ mod tests {
         // What a power cut leaves: the length is there, the data is not.
         fs::write(&path, b"\0\0\0\0\n\0\0").unwrap();
         for compress in [false, true] {
-            let part = PartialFile::open(&path, "Patient", compress).unwrap();
+            let part = PartialFile::open_path(&path, "Patient", compress).unwrap();
             assert_eq!((part.bytes, part.rows.rows), (0, 0));
         }
     }
@@ -372,9 +372,9 @@ mod tests {
     fn an_empty_file_is_one_that_others_can_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        let mut part = PartialFile::open(&path, "Patient", true).unwrap();
-        part.finish().unwrap();
+        let mut part = PartialFile::open_path(&path, "Patient", true).unwrap();
+        part.finish_part().unwrap();
         assert!(fs::metadata(&path).unwrap().len() > 10);
-        assert_eq!(part.text(1).unwrap(), b"");
+        assert_eq!(part.read_text(1).unwrap(), b"");
     }
 }

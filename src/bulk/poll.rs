@@ -10,9 +10,9 @@ use url::Url;
 
 use super::ExportContext;
 use super::deadline::Passed;
-use super::log::headers;
-use super::manifest::{FileKind, ManifestEntry, Page, entries};
-use super::progress::span;
+use super::log::shown_headers;
+use super::manifest::{FileKind, ManifestEntry, Page, list_entries};
+use super::progress::format_span;
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{HeaderMap, RETRY_AFTER};
 use crate::http::{self, Method, SHORTEST_WAIT, TokenUse, show_url};
@@ -54,26 +54,26 @@ pub(super) enum PollError {
 }
 
 /// Polls until the export is complete, and reads its manifest.
-pub(super) async fn wait(
+pub(super) async fn wait_for_manifest(
     job: &ExportContext<'_>,
     status_url: &Url,
 ) -> Result<ExportManifest, PollError> {
     let pages = read_pages(job, status_url).await?;
     let time = find_time(job, &pages)?;
-    job.log.event("status_complete", json!({"transactionTime": time}));
+    job.log.log_event("status_complete", json!({"transactionTime": time}));
     for page in &pages {
-        job.log.event(
+        job.log.log_event(
             "status_page_complete",
             json!({
                 "transactionTime": time,
-                "outputFileCount": page.count(FileKind::Output),
-                "deletedFileCount": page.count(FileKind::Deleted),
-                "errorFileCount": page.count(FileKind::Error),
+                "outputFileCount": page.count_files(FileKind::Output),
+                "deletedFileCount": page.count_files(FileKind::Deleted),
+                "errorFileCount": page.count_files(FileKind::Error),
             }),
         );
     }
-    let count = |kind| pages.iter().map(|page| page.count(kind)).sum::<usize>();
-    job.log.event(
+    let count = |kind| pages.iter().map(|page| page.count_files(kind)).sum::<usize>();
+    job.log.log_event(
         "manifest_complete",
         json!({
             "transactionTime": time,
@@ -84,7 +84,7 @@ pub(super) async fn wait(
         }),
     );
     let request = pages.iter().find_map(|page| page.request.clone());
-    let entries = entries(&pages);
+    let entries = list_entries(&pages);
     let outcomes = pages.into_iter().flat_map(|page| page.outcomes).collect();
     Ok(ExportManifest { transaction_time: time, request, entries, outcomes })
 }
@@ -95,7 +95,7 @@ async fn read_pages(job: &ExportContext<'_>, status_url: &Url) -> Result<Vec<Pag
     let mut seen = HashSet::from([status_url.clone()]);
     let mut url = status_url.clone();
     loop {
-        let page = page(job, &url, pages.is_empty()).await?;
+        let page = fetch_page(job, &url, pages.is_empty()).await?;
         let next = page.next.clone();
         files += page.files.len();
         pages.push(page);
@@ -145,12 +145,12 @@ fn find_time(job: &ExportContext<'_>, pages: &[Page]) -> Result<Option<String>, 
 }
 
 /// Waits for one page.
-async fn page(job: &ExportContext<'_>, url: &Url, first: bool) -> Result<Page, PollError> {
+async fn fetch_page(job: &ExportContext<'_>, url: &Url, first: bool) -> Result<Page, PollError> {
     let (mut failures, mut lost) = (0, 0);
     let (mut said, mut accept) = (String::new(), ACCEPT[0]);
-    let passed = || PollError::Stuck(job.deadline.error(job.options));
+    let passed = || PollError::Stuck(job.deadline.timeout_error(job.options));
     loop {
-        let asked = job.deadline.within(ask(job, url, accept)).await;
+        let asked = job.deadline.run_within(ask_status(job, url, accept)).await;
         let (error, wait) = match asked.map_err(|Passed| passed())? {
             Ok(Asked::Page(page, expires)) => {
                 if let Some(expires) = expires.filter(|_| first) {
@@ -160,18 +160,18 @@ async fn page(job: &ExportContext<'_>, url: &Url, first: bool) -> Result<Page, P
             }
             Ok(Asked::NotYet { headers, body }) => {
                 (failures, lost) = (0, 0);
-                progress(job, &headers, &body, &mut said);
+                report_progress(job, &headers, &body, &mut said);
                 (None, job.options.pace.poll(&headers))
             }
             Err(error) => {
                 let answer = error.answer();
-                job.log.event(
+                job.log.log_event(
                     "status_error",
                     json!({
                         "body": answer.map(|answer| answer.body.as_str()),
                         "code": answer.map(|answer| answer.status.as_u16()),
                         "message": error.to_string(),
-                        "responseHeaders": answer.map(|answer| headers(job.client, &answer.headers)),
+                        "responseHeaders": answer.map(|answer| shown_headers(job.client, &answer.headers)),
                     }),
                 );
                 match error.status() {
@@ -183,9 +183,11 @@ async fn page(job: &ExportContext<'_>, url: &Url, first: bool) -> Result<Page, P
                     }
                     // Without credentials, some servers deny that there is anything.
                     Some(404) if lost > 0 && error.is_withheld() => {
-                        return Err(PollError::Stuck(failed(error)));
+                        return Err(PollError::Stuck(failure_error(error)));
                     }
-                    Some(404 | 410) if lost > 0 => return Err(PollError::Gone(failed(error))),
+                    Some(404 | 410) if lost > 0 => {
+                        return Err(PollError::Gone(failure_error(error)));
+                    }
                     Some(404 | 410) => {
                         // Where several machines answer, one may not have heard of it yet.
                         lost += 1;
@@ -203,21 +205,21 @@ async fn page(job: &ExportContext<'_>, url: &Url, first: bool) -> Result<Page, P
                             None => return Err(PollError::Stuck(no_more(job, error))),
                         }
                     }
-                    Some(401 | 403) => return Err(PollError::Stuck(failed(error))),
+                    Some(401 | 403) => return Err(PollError::Stuck(failure_error(error))),
                     // The next run may allow it.
                     _ if matches!(error, http::Error::Refused { .. }) => {
-                        return Err(PollError::Stuck(failed(error)));
+                        return Err(PollError::Stuck(failure_error(error)));
                     }
-                    _ if error.is_auth() => return Err(PollError::Stuck(failed(error))),
-                    _ => return Err(PollError::Dead(failed(error))),
+                    _ if error.is_auth() => return Err(PollError::Stuck(failure_error(error))),
+                    _ => return Err(PollError::Dead(failure_error(error))),
                 }
             }
         };
-        if !job.deadline.allows(wait) {
+        if !job.deadline.allows_wait(wait) {
             return Err(passed());
         }
         if let Some(error) = error {
-            info!("{error}; asking again in {}", span(wait.as_secs_f64()));
+            info!("{error}; asking again in {}", format_span(wait.as_secs_f64()));
         }
         tokio::time::sleep(wait).await;
     }
@@ -228,7 +230,7 @@ enum Asked {
     NotYet { headers: HeaderMap, body: String },
 }
 
-async fn ask(job: &ExportContext<'_>, url: &Url, accept: &str) -> http::Result<Asked> {
+async fn ask_status(job: &ExportContext<'_>, url: &Url, accept: &str) -> http::Result<Asked> {
     let request = job.client.request(Method::GET, url.clone()).accept(accept);
     let response = request.send().await?;
     let headers = response.headers().clone();
@@ -240,7 +242,7 @@ async fn ask(job: &ExportContext<'_>, url: &Url, accept: &str) -> http::Result<A
     }
     let from = response.url().clone();
     let value = response.json(LONGEST_MANIFEST).await?;
-    let mut page = Page::read(&value, &from).map_err(|what| {
+    let mut page = Page::read_page(&value, &from).map_err(|what| {
         let text = http::outcome_text(value.to_string().as_bytes());
         let text = text.map(|text| format!(": {}", job.client.redactor().clean(&text)));
         let what = format!("{what}{}", text.unwrap_or_default());
@@ -262,7 +264,7 @@ async fn ask(job: &ExportContext<'_>, url: &Url, accept: &str) -> http::Result<A
     Ok(Asked::Page(Box::new(page), expires.filter(future).map(str::to_owned)))
 }
 
-fn progress(job: &ExportContext<'_>, headers: &HeaderMap, body: &str, said: &mut String) {
+fn report_progress(job: &ExportContext<'_>, headers: &HeaderMap, body: &str, said: &mut String) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let fit = |status| escape_controls(&job.client.redactor().clean(status)).into_owned();
     let status = text("x-progress").map(fit);
@@ -271,12 +273,12 @@ fn progress(job: &ExportContext<'_>, headers: &HeaderMap, body: &str, said: &mut
         Err(_) if body.is_empty() => Value::Null,
         Err(_) => json!(body),
     };
-    job.log.event(
+    job.log.log_event(
         "status_progress",
         json!({"body": body, "xProgress": status, "retryAfter": text(RETRY_AFTER.as_str())}),
     );
     let status = status.unwrap_or_else(|| "in progress".to_owned());
-    let waited = span(job.waited().as_secs_f64());
+    let waited = format_span(job.time_waited().as_secs_f64());
     match &job.bar {
         Some(bar) => bar.show_text(&format!("{status} ({waited})")),
         // Every minute the same would fill a log in a day.
@@ -291,7 +293,7 @@ fn is_passing(error: &http::Error) -> bool {
     matches!(error, http::Error::NotJson { .. }) || error.retryable()
 }
 
-fn failed(error: http::Error) -> Error {
+fn failure_error(error: http::Error) -> Error {
     let text = format!("the export has failed: {error}");
     let exit = error.into_error(Exit::BulkFailed).exit();
     Error::new(exit, text)

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use url::Url;
 
-use super::manifest::{Page, entries};
+use super::manifest::{Page, list_entries};
 use super::outcomes::ServerMessages;
 use crate::error::Result;
 
@@ -14,10 +14,10 @@ use crate::error::Result;
 pub fn list_files(pages: &[&[u8]], url: &Url) -> Option<Vec<(String, Url)>> {
     let read = |page: &&[u8]| {
         let value: Value = serde_json::from_slice(page).ok()?;
-        Page::read(&value, url).ok()
+        Page::read_page(&value, url).ok()
     };
     let pages: Vec<Page> = pages.iter().map(read).collect::<Option<_>>()?;
-    Some(entries(&pages).into_iter().map(|entry| (entry.name, entry.url)).collect())
+    Some(list_entries(&pages).into_iter().map(|entry| (entry.name, entry.url)).collect())
 }
 
 /// What the files below `folder/error/` report: how many failures and warnings, and the lines that a
@@ -26,6 +26,6 @@ pub fn list_files(pages: &[&[u8]], url: &Url) -> Option<Vec<(String, Url)>> {
 /// # Errors
 /// A file that cannot be read.
 pub fn read_outcomes(folder: &Path) -> Result<(u64, u64, Vec<String>)> {
-    let reported = ServerMessages::read(folder)?;
-    Ok((reported.failures, reported.warnings, reported.lines()))
+    let reported = ServerMessages::read_folder(folder)?;
+    Ok((reported.failures, reported.warnings, reported.message_lines()))
 }

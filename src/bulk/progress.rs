@@ -49,88 +49,88 @@ impl DownloadProgress {
     }
 
     /// More bytes came in.
-    pub(super) fn add(&self, bytes: u64) {
+    pub(super) fn add_bytes(&self, bytes: u64) {
         self.received.fetch_add(bytes, Ordering::Relaxed);
-        self.show();
+        self.show_sometimes();
     }
 
     /// A file is whole and safe.
-    pub(super) fn file(&self, done: &CompletedFile) {
+    pub(super) fn add_file(&self, done: &CompletedFile) {
         self.files.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(done.rows, Ordering::Relaxed);
         self.bytes.fetch_add(done.bytes, Ordering::Relaxed);
-        self.show();
+        self.show_sometimes();
     }
 
     /// A file was whole already.
-    pub(super) fn kept(&self, done: &CompletedFile) {
+    pub(super) fn add_kept_file(&self, done: &CompletedFile) {
         self.kept.fetch_add(1, Ordering::Relaxed);
-        self.file(done);
+        self.add_file(done);
     }
 
     /// A download has to be tried again.
-    pub(super) fn retry(&self) {
+    pub(super) fn count_retry(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Files, rows and bytes of text so far.
-    pub(super) fn totals(&self) -> (u64, u64, u64) {
+    pub(super) fn total_counts(&self) -> (u64, u64, u64) {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
         (get(&self.files), get(&self.rows), get(&self.bytes))
     }
 
-    fn show(&self) {
+    fn show_sometimes(&self) {
         let interval = if self.bar.is_some() { BAR_INTERVAL } else { INTERVAL };
         let Ok(mut last) = self.last_shown.try_lock() else { return };
         if last.elapsed() < interval {
             return;
         }
         *last = Instant::now();
-        let (files, ..) = self.totals();
+        let (files, ..) = self.total_counts();
         match &self.bar {
-            Some(bar) => bar.set_done(files, &self.text(files)),
-            None => info!(files, total = self.total, "download: {}", self.text(files)),
+            Some(bar) => bar.set_done(files, &self.format_text(files)),
+            None => info!(files, total = self.total, "download: {}", self.format_text(files)),
         }
     }
 
     /// `12 of 340 files, 1.2 GB, 35.1 MB/s, 4 min left`
-    fn text(&self, files: u64) -> String {
+    fn format_text(&self, files: u64) -> String {
         let received = self.received.load(Ordering::Relaxed);
         let seconds = self.begun.elapsed().as_secs_f64().max(1e-3);
         let mut text = format!(
             "{} of {} files, {}, {}/s",
             format_thousands(files),
             format_thousands(self.total as u64),
-            size(received as f64),
-            size(received as f64 / seconds)
+            format_size(received as f64),
+            format_size(received as f64 / seconds)
         );
         let now = files.saturating_sub(self.kept.load(Ordering::Relaxed));
         if now > 0 {
             let left = (self.total as u64 - files.min(self.total as u64)) as f64;
-            text.push_str(&format!(", {} left", span(seconds * left / now as f64)));
+            text.push_str(&format!(", {} left", format_span(seconds * left / now as f64)));
         }
         text
     }
 
     /// Takes the bar away.
-    pub(super) fn hide(&self) {
+    pub(super) fn hide_bar(&self) {
         if let Some(bar) = &self.bar {
             bar.remove_bar();
         }
     }
 
     /// Takes the bar away and sums up.
-    pub(super) fn finish(&self) {
-        self.hide();
-        let (files, rows, bytes) = self.totals();
+    pub(super) fn finish_bar(&self) {
+        self.hide_bar();
+        let (files, rows, bytes) = self.total_counts();
         let kept = self.kept.load(Ordering::Relaxed);
         let retries = self.retries.load(Ordering::Relaxed);
         let mut text = format!(
             "Downloaded {}: {}, {} in {}",
             format_count(files, "file"),
             format_count(rows, "row"),
-            size(bytes as f64),
-            span(self.begun.elapsed().as_secs_f64())
+            format_size(bytes as f64),
+            format_span(self.begun.elapsed().as_secs_f64())
         );
         if kept > 0 {
             text.push_str(&format!("; {} of them by an earlier run", format_thousands(kept)));
@@ -143,7 +143,7 @@ impl DownloadProgress {
 }
 
 /// `1.2 GB`
-pub(super) fn size(bytes: f64) -> String {
+pub(super) fn format_size(bytes: f64) -> String {
     match bytes {
         b if b >= 1e9 => format!("{:.1} GB", b / 1e9),
         b if b >= 1e6 => format!("{:.1} MB", b / 1e6),
@@ -152,7 +152,7 @@ pub(super) fn size(bytes: f64) -> String {
 }
 
 /// `4 min`
-pub(super) fn span(seconds: f64) -> String {
+pub(super) fn format_span(seconds: f64) -> String {
     match seconds {
         s if s >= 7200.0 => format!("{:.1} h", s / 3600.0),
         s if s >= 120.0 => format!("{:.0} min", s / 60.0),

@@ -66,7 +66,7 @@ impl ExportTarget {
     }
 
     /// The parameters in the URL that the user gave.
-    pub(super) fn query(&self) -> &[(String, String)] {
+    pub(super) fn query_pairs(&self) -> &[(String, String)] {
         &self.query
     }
 
@@ -104,7 +104,7 @@ pub struct ExportFilters {
 }
 
 /// A date becomes an instant: its first moment, or its last; for times see [`parse_time`].
-pub fn instant(text: &str, end_of_day: bool) -> Option<String> {
+pub fn to_instant(text: &str, end_of_day: bool) -> Option<String> {
     let text = text.trim();
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         let time = if end_of_day { "23:59:59.999" } else { "00:00:00" };
@@ -154,27 +154,29 @@ pub struct KickOff {
 impl KickOff {
     /// Works out the request.
     pub fn new(target: &ExportTarget, narrowing: &ExportFilters, post: bool) -> Self {
-        let parameters = parameters(target, narrowing);
+        let parameters = collect_parameters(target, narrowing);
         let mut url = target.export_url();
         let body = post.then(|| parameters_resource(&parameters));
         if body.is_none() {
             let query: Vec<_> = parameters
                 .iter()
-                .map(|parameter| format!("{}={}", encode(&parameter.name), parameter.encoded()))
+                .map(|parameter| {
+                    format!("{}={}", encode_component(&parameter.name), parameter.encode_values())
+                })
                 .collect();
             url.set_query(Some(&query.join("&")));
         }
         let mut hash = Sha256::new();
         hash.update(target.export_url().as_str());
         for parameter in &parameters {
-            hash.update(format!("\n{}={}", parameter.name, parameter.encoded()));
+            hash.update(format!("\n{}={}", parameter.name, parameter.encode_values()));
         }
         let is_patient = |parameter: &&Parameter| parameter.name == PATIENT;
         let shown = parameters.iter().filter(|parameter| !is_patient(parameter));
         Self {
             url,
             body,
-            hidden: parameters.iter().flat_map(Parameter::hidden).collect(),
+            hidden: parameters.iter().flat_map(Parameter::hidden_texts).collect(),
             parameters: shown.map(|p| (p.name.clone(), p.values.join(","))).collect(),
             fingerprint: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
         }
@@ -189,19 +191,19 @@ struct Parameter {
 
 impl Parameter {
     /// Texts that may name a patient: the values, and the parts of them that a server may repeat.
-    fn hidden(&self) -> Vec<String> {
+    fn hidden_texts(&self) -> Vec<String> {
         match self.name.as_str() {
             "_type" | "_since" | "_until" | "_elements" | "_outputFormat" => Vec::new(),
-            _ => self.values.iter().flat_map(|value| telling(value)).collect(),
+            _ => self.values.iter().flat_map(|value| identifying_parts(value)).collect(),
         }
     }
 
     /// The values as one comma list for a query. A comma inside a value is encoded twice, so that
     /// it survives the list.
-    fn encoded(&self) -> String {
+    fn encode_values(&self) -> String {
         let values = self.values.iter().map(|value| match self.name.as_str() {
-            "_typeFilter" => encode(&value.replace(',', "%2C")),
-            _ => encode(value),
+            "_typeFilter" => encode_component(&value.replace(',', "%2C")),
+            _ => encode_component(value),
         });
         values.collect::<Vec<_>>().join(",")
     }
@@ -209,7 +211,7 @@ impl Parameter {
 
 /// A value (of `patient`, a filter, or another parameter), as it is and encoded, and those of its parts that are more than names and systems: what is
 /// looked for stands at the end, and an identifier has digits.
-fn telling(value: &str) -> Vec<String> {
+fn identifying_parts(value: &str) -> Vec<String> {
     let inner = |c: char| c.is_alphanumeric() || "-._".contains(c);
     let pairs = value.split('&').flat_map(|pair| {
         let parts: Vec<_> = pair.split(|c| !inner(c)).filter(|part| !part.is_empty()).collect();
@@ -220,13 +222,13 @@ fn telling(value: &str) -> Vec<String> {
         };
         parts.into_iter().enumerate().filter_map(wanted).collect::<Vec<_>>()
     });
-    let encoded = Some(encode(value)).filter(|encoded| encoded != value);
+    let encoded = Some(encode_component(value)).filter(|encoded| encoded != value);
     let all = std::iter::once(value.to_owned()).chain(encoded).chain(pairs);
     let plain = |text: &String| ["true", "false"].contains(&text.as_str());
     all.filter(|text| text.len() > 2 && !plain(text)).collect()
 }
 
-fn parameters(target: &ExportTarget, narrowing: &ExportFilters) -> Vec<Parameter> {
+fn collect_parameters(target: &ExportTarget, narrowing: &ExportFilters) -> Vec<Parameter> {
     let mut all: Vec<Parameter> = Vec::new();
     let mut add = |name: &str, value: String| {
         if value.is_empty() {
@@ -260,7 +262,7 @@ pub(super) fn is_param(found: &str, name: &str) -> bool {
 }
 
 /// A query component; commas stay, as they separate.
-fn encode(text: &str) -> String {
+fn encode_component(text: &str) -> String {
     let encoded: String = byte_serialize(text.as_bytes()).collect();
     encoded.replace('+', "%20").replace("%2C", ",").replace("%2F", "/").replace("%3A", ":")
 }

@@ -20,7 +20,7 @@ pub(super) enum RowKind {
 }
 
 /// Looks at one line, which is not blank.
-pub(super) fn look(line: &[u8], resource_type: &str) -> RowKind {
+pub(super) fn classify_row(line: &[u8], resource_type: &str) -> RowKind {
     if is_too_deep(line) {
         return RowKind::Invalid;
     }
@@ -62,28 +62,28 @@ impl RowCheck {
     }
 
     /// Takes the next piece.
-    pub(super) fn add(&mut self, mut bytes: &[u8]) {
+    pub(super) fn add_bytes(&mut self, mut bytes: &[u8]) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
             if self.partial.is_empty() && !self.too_long {
-                self.line(line);
+                self.add_line(line);
             } else {
-                self.keep(line);
+                self.keep_partial(line);
                 self.end_partial();
             }
             bytes = rest;
         }
-        self.keep(bytes);
+        self.keep_partial(bytes);
     }
 
     /// The file is over: a last line need not have an end.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish_file(&mut self) {
         if !self.partial.is_empty() || self.too_long {
             self.end_partial();
         }
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
+    fn keep_partial(&mut self, bytes: &[u8]) {
         if self.too_long || self.partial.len() + bytes.len() > LONGEST_LINE {
             self.too_long = true;
             self.partial = Vec::new();
@@ -99,12 +99,12 @@ impl RowCheck {
             return;
         }
         let mut line = std::mem::take(&mut self.partial);
-        self.line(&line);
+        self.add_line(&line);
         line.clear();
         self.partial = line;
     }
 
-    fn line(&mut self, line: &[u8]) {
+    fn add_line(&mut self, line: &[u8]) {
         self.lines += 1;
         // Also within the file: some servers join files that have one each.
         let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
@@ -112,7 +112,7 @@ impl RowCheck {
             return;
         }
         self.rows += 1;
-        match look(line, &self.resource_type) {
+        match classify_row(line, &self.resource_type) {
             RowKind::Valid => {}
             RowKind::Outcome => self.outcomes += 1,
             wrong => {
@@ -140,10 +140,10 @@ mod tests {
             ("[]", RowKind::Invalid),
             ("<html>", RowKind::Invalid),
         ] {
-            assert_eq!(look(line.as_bytes(), "Patient"), expected, "{line}");
+            assert_eq!(classify_row(line.as_bytes(), "Patient"), expected, "{line}");
         }
         assert_eq!(
-            look(b"{\"resourceType\":\"Patient\",\"id\":\"\xff\"}", "Patient"),
+            classify_row(b"{\"resourceType\":\"Patient\",\"id\":\"\xff\"}", "Patient"),
             RowKind::Invalid
         );
     }
@@ -154,8 +154,8 @@ mod tests {
                     {\"resourceType\":\"OperationOutcome\"}\n{\"resourceType\":\"Pat";
         for size in 1..text.len() {
             let mut rows = RowCheck::new("Patient");
-            text.as_bytes().chunks(size).for_each(|piece| rows.add(piece));
-            rows.finish();
+            text.as_bytes().chunks(size).for_each(|piece| rows.add_bytes(piece));
+            rows.finish_file();
             assert_eq!((rows.rows, rows.outcomes), (4, 1), "{size}");
             assert_eq!(rows.first_wrong, Some((5, RowKind::Invalid)), "{size}");
         }

@@ -127,7 +127,7 @@ impl ExportSettings {
             compress: !self.no_compression,
             inline: self.inline.clone(),
             temporary: false,
-            pace: pace(),
+            pace: read_pace(),
             bars,
         })
     }
@@ -152,7 +152,7 @@ impl ExportSettings {
         &'a self,
         target: &'a ExportTarget,
     ) -> impl Iterator<Item = &'a (String, String)> {
-        target.query().iter().chain(&self.params)
+        target.query_pairs().iter().chain(&self.params)
     }
 
     /// Refuses what makes a server send files that this program can't read, before it has worked
@@ -192,7 +192,7 @@ pub(super) fn canonical_type(name: &str) -> String {
 }
 
 /// Real time, unless a test wants it quicker.
-pub fn pace() -> Pace {
+pub fn read_pace() -> Pace {
     let scale = std::env::var(TIME_SCALE).ok().and_then(|text| text.parse().ok());
     scale.map_or_else(Pace::default, Pace::scaled)
 }

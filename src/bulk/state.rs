@@ -63,7 +63,7 @@ pub(super) struct ExportState {
 
 impl ExportState {
     /// The state in a folder that another part of this process has locked.
-    pub(super) fn peek(folder: &Path) -> Option<Self> {
+    pub(super) fn peek_at(folder: &Path) -> Option<Self> {
         let file = File::open(folder.join(STATE)).ok()?;
         serde_json::from_slice(&read_all(file, LONGEST_STATE, STATE).ok()?).ok()
     }
@@ -89,7 +89,7 @@ pub(super) struct ExportDir {
 }
 
 /// Keeps other runs away from a folder until it is dropped.
-pub(super) fn lock(path: &Path) -> Result<File> {
+pub(super) fn lock_folder(path: &Path) -> Result<File> {
     let lock =
         File::open(path).with_context(|| format!("cannot use the folder '{}'", path.display()))?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -101,10 +101,10 @@ pub(super) fn lock(path: &Path) -> Result<File> {
 
 impl ExportDir {
     /// Opens the folder, makes it if need be, and sees that no other run is at it.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open_locked(path: &Path) -> Result<Self> {
         let shown = || format!("cannot use the folder '{}'", path.display());
         DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(shown)?;
-        let lock = lock(path)?;
+        let lock = lock_folder(path)?;
         Ok(Self { path: path.to_owned(), done: Mutex::new(None), _lock: lock })
     }
 
@@ -114,7 +114,7 @@ impl ExportDir {
     }
 
     /// The state that is there. One that can't be read is an error: there may be data behind it.
-    pub(super) fn read(&self) -> Result<Option<ExportState>> {
+    pub(super) fn read_state(&self) -> Result<Option<ExportState>> {
         let path = self.path.join(STATE);
         let shown = || {
             format!(
@@ -134,7 +134,7 @@ impl ExportDir {
     }
 
     /// Replaces the state; it is durable on return.
-    pub(super) fn write(&self, state: &ExportState) -> Result<()> {
+    pub(super) fn write_state(&self, state: &ExportState) -> Result<()> {
         let shown = || self.cannot_write();
         let text = serde_json::to_vec_pretty(state).with_context(shown)?;
         let new = self.path.join(format!("{STATE}.new"));
@@ -144,16 +144,16 @@ impl ExportDir {
         file.write_all(&text).with_context(shown)?;
         file.sync_all().with_context(shown)?;
         fs::rename(&new, self.path.join(STATE)).with_context(shown)?;
-        self.sync().with_context(shown)
+        self.sync_names().with_context(shown)
     }
 
     /// Makes renames durable.
-    pub(super) fn sync(&self) -> std::io::Result<()> {
+    pub(super) fn sync_names(&self) -> std::io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
 
     /// Forgets the export: the folder is a plain one from now on.
-    pub(super) fn forget(&self) -> Result<()> {
+    pub(super) fn forget_export(&self) -> Result<()> {
         for name in [STATE, DONE] {
             match fs::remove_file(self.path.join(name)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -164,7 +164,7 @@ impl ExportDir {
                 _ => {}
             }
         }
-        self.sync().with_context(|| format!("cannot write to '{}'", self.path.display()))
+        self.sync_names().with_context(|| format!("cannot write to '{}'", self.path.display()))
     }
 
     /// Remembers that a file is whole.
@@ -190,7 +190,7 @@ impl ExportDir {
     }
 
     /// The files that were whole, as far as is remembered.
-    pub(super) fn done(&self) -> BTreeMap<String, CompletedFile> {
+    pub(super) fn completed_files(&self) -> BTreeMap<String, CompletedFile> {
         let Ok(file) = File::open(self.path.join(DONE)) else { return BTreeMap::new() };
         let (mut file, mut line, mut all) = (BufReader::new(file), Vec::new(), BTreeMap::new());
         // Lines that can't be read are those of files that are counted again.
@@ -206,8 +206,8 @@ impl ExportDir {
     }
 
     /// The files of which something is wrong that another download has not mended, and what.
-    pub(super) fn wrong(&self) -> Vec<(String, String)> {
-        let done = self.done().into_values();
+    pub(super) fn files_with_problems(&self) -> Vec<(String, String)> {
+        let done = self.completed_files().into_values();
         done.filter_map(|done| Some((done.name, done.problem?))).collect()
     }
 
@@ -226,7 +226,7 @@ impl ExportDir {
     }
 
     /// Removes what was downloaded; logs stay.
-    pub(super) fn clear(&self) -> Result<()> {
+    pub(super) fn remove_files(&self) -> Result<()> {
         let shown = || format!("cannot empty '{}'", self.path.display());
         for entry in fs::read_dir(&self.path).with_context(shown)? {
             let entry = entry.with_context(shown)?;
@@ -284,9 +284,9 @@ mod tests {
     fn another_run_finds_what_the_first_one_wrote() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new");
-        let site = ExportDir::open(&path).unwrap();
-        assert_eq!(site.read().unwrap(), None);
-        site.write(&state()).unwrap();
+        let site = ExportDir::open_locked(&path).unwrap();
+        assert_eq!(site.read_state().unwrap(), None);
+        site.write_state(&state()).unwrap();
         let done = CompletedFile {
             name: "Patient.000.ndjson".to_owned(),
             rows: 2,
@@ -294,30 +294,31 @@ mod tests {
         };
         site.add_done(&done).unwrap();
         assert!(
-            ExportDir::open(&path).is_err_and(|error| error.to_string().contains("another run"))
+            ExportDir::open_locked(&path)
+                .is_err_and(|error| error.to_string().contains("another run"))
         );
         drop(site);
         // Killed while it wrote the next line.
         let mut file = OpenOptions::new().append(true).open(path.join(DONE)).unwrap();
         file.write_all(b"{\"name\":\"Pat").unwrap();
-        let site = ExportDir::open(&path).unwrap();
-        assert_eq!(site.read().unwrap(), Some(state()));
-        assert_eq!(site.done().into_values().collect::<Vec<_>>(), [done]);
-        site.forget().unwrap();
+        let site = ExportDir::open_locked(&path).unwrap();
+        assert_eq!(site.read_state().unwrap(), Some(state()));
+        assert_eq!(site.completed_files().into_values().collect::<Vec<_>>(), [done]);
+        site.forget_export().unwrap();
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
     }
 
     #[test]
     fn clearing_leaves_what_is_not_ours() {
         let dir = tempfile::tempdir().unwrap();
-        let site = ExportDir::open(dir.path()).unwrap();
+        let site = ExportDir::open_locked(dir.path()).unwrap();
         assert!(!site.has_data().unwrap());
         let names = ["Patient.000.ndjson.gz.part", "Patient.000.ndjson.gz.source", "notes.txt"];
         for name in ["log.ndjson", "log.2023.ndjson"].into_iter().chain(names) {
             fs::write(dir.path().join(name), "x").unwrap();
         }
         assert!(site.has_data().unwrap());
-        site.clear().unwrap();
+        site.remove_files().unwrap();
         let left = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name());
         let mut left: Vec<_> = left.map(|name| name.into_string().unwrap()).collect();
         left.sort();

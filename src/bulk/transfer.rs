@@ -11,7 +11,7 @@ use super::downloading::Downloading;
 use super::incoming::{Flow, Trouble, find_validator, is_other_version};
 use super::manifest::{FileKind, ManifestEntry};
 use super::part::{PartialFile, open_text, write_lines};
-use super::rows::{RowKind, look};
+use super::rows::{RowKind, classify_row};
 use super::state::CompletedFile;
 use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{self, Context};
@@ -59,7 +59,7 @@ enum Ended {
 }
 
 /// Downloads one file to its `.part`. `client`: the one of this thread.
-pub(super) async fn transfer(
+pub(super) async fn transfer_file(
     shared: &DownloadContext,
     client: &Client,
     entry: &ManifestEntry,
@@ -68,51 +68,58 @@ pub(super) async fn transfer(
     let path = part_of(shared.site.path(), &stored);
     let written = || format!("cannot write '{}'", path.display());
     let url = shared.client.redactor().show_url(&entry.url);
-    shared.log.event(
+    shared.log.log_event(
         "download_request",
         json!({
             "fileUrl": url,
-            "itemType": entry.kind.name(),
+            "itemType": entry.kind.folder_name(),
             "resourceType": entry.resource_type,
         }),
     );
     let folder = shared.site.path();
-    let mut file = Downloading::open(folder, &stored, &entry.resource_type, shared.compress)
+    let mut file = Downloading::open_part(folder, &stored, &entry.resource_type, shared.compress)
         .with_context(written)?;
     let (mut failures, mut looks, mut told) = (0, 0, 0);
     let mut furthest = file.part.bytes;
     loop {
         let ended = {
-            let _pass = shared.gate.enter().await;
-            attempt(shared, client, entry, &mut file).await.with_context(written)?
+            let _pass = shared.gate.acquire_permit().await;
+            attempt_transfer(shared, client, entry, &mut file).await.with_context(written)?
         };
         let error = match ended {
             Ended::Complete => {
-                file.part.finish().with_context(written)?;
+                file.part.finish_part().with_context(written)?;
                 looks += 1;
-                match problem(&file.part, entry).with_context(written)? {
+                match find_problem(&file.part, entry).with_context(written)? {
                     Problem::None => {
-                        shared.gate.calm();
-                        return Ok(arrived(shared, entry, &file, stored, url, None)
+                        shared.gate.note_success();
+                        return Ok(describe_completed(shared, entry, &file, stored, url, None)
                             .with_context(written)?);
                     }
                     Problem::Rows(problem) if looks >= LOOKS => {
                         shared.log_failure(&url, &problem, None);
-                        return Ok(arrived(shared, entry, &file, stored, url, Some(problem))
-                            .with_context(written)?);
+                        return Ok(describe_completed(
+                            shared,
+                            entry,
+                            &file,
+                            stored,
+                            url,
+                            Some(problem),
+                        )
+                        .with_context(written)?);
                     }
                     Problem::Outcome(text) if looks >= LOOKS => {
                         let text = shared.client.redactor().clean(&text);
                         let message =
                             format!("in place of the file came an OperationOutcome: {text}");
                         shared.log_failure(&url, &message, None);
-                        file.remove();
+                        file.remove_files();
                         return Err(TransferError::Server(message, None));
                     }
                     Problem::Rows(problem) | Problem::Outcome(problem) => {
                         tracing::debug!("{}: {problem}; trying again", entry.name);
-                        file.restart().with_context(written)?;
-                        shared.tally.retry();
+                        file.begin_anew().with_context(written)?;
+                        shared.tally.count_retry();
                         wait_to_retry(shared, looks).await;
                         continue;
                     }
@@ -135,11 +142,11 @@ pub(super) async fn transfer(
         if failures > WAITS.len() || told > TOLD_TO_WAIT {
             return Err(TransferError::Server(error.to_string(), error.status()));
         }
-        shared.tally.retry();
+        shared.tally.count_retry();
         let asked = error.answer().and_then(|answer| retry_after(&answer.headers));
         if let Some(429 | 503) = error.status() {
             let pause = shared.pace.of(asked.unwrap_or(Duration::from_secs(WAITS[0])));
-            let limit = shared.gate.busy(pause);
+            let limit = shared.gate.reduce_limit(pause);
             tracing::debug!("the server is busy: {limit} downloads at once");
         }
         match asked {
@@ -150,7 +157,7 @@ pub(super) async fn transfer(
 }
 
 /// Asks for the file, or for what is missing of it. An error is one of writing.
-async fn attempt(
+async fn attempt_transfer(
     shared: &DownloadContext,
     client: &Client,
     entry: &ManifestEntry,
@@ -168,22 +175,22 @@ async fn attempt(
             let range = format!("bytes={}-", file.incoming.offset);
             request = request.identity().header(RANGE, &range).header(IF_RANGE, version);
         }
-        None if file.incoming.offset > 0 => file.restart()?,
+        None if file.incoming.offset > 0 => file.begin_anew()?,
         None => {}
     }
     let ended = match request.send().await {
-        Ok(response) => receive(shared, response, version.as_deref(), file).await?,
+        Ok(response) => receive_file(shared, response, version.as_deref(), file).await?,
         Err(error) => return judge_refusal(error, version.as_deref(), file),
     };
     Ok(match ended {
         Received::Whole => Ended::Complete,
         Received::Broken(error) => {
-            file.note()?;
+            file.note_version()?;
             Ended::Broken(error)
         }
         Received::Odd(what) => Ended::Broken(make_error(entry, what)),
         Received::Useless(what) => {
-            file.restart()?;
+            file.begin_anew()?;
             Ended::Broken(make_error(entry, what))
         }
     })
@@ -207,7 +214,7 @@ fn judge_refusal(
             if is_same(version) && read_size(&error) == Some(file.incoming.offset) {
                 return Ok(Ended::Complete);
             }
-            file.restart()?;
+            file.begin_anew()?;
             Ended::Broken(error)
         }
         // A file may be a moment late, a token may have run out just now.
@@ -229,7 +236,7 @@ enum Received {
 }
 
 /// Takes the body of an answer. `version`: of the rest that was asked for.
-async fn receive(
+async fn receive_file(
     shared: &DownloadContext,
     mut response: http::Response,
     version: Option<&str>,
@@ -243,7 +250,7 @@ async fn receive(
     match (response.status().as_u16(), version) {
         (200 | 203, _) => {
             if version.is_some() {
-                file.restart()?;
+                file.begin_anew()?;
             }
             file.incoming.validator = find_validator(response.headers());
         }
@@ -274,12 +281,12 @@ async fn receive(
             Ok(None) => break,
             Err(error) => return Ok(Received::Broken(error)),
         };
-        match file.take(&bytes) {
+        match file.take_bytes(&bytes) {
             Ok(()) => {}
             Err(Trouble::Damaged) => return Ok(Received::Useless(DAMAGED)),
             Err(Trouble::Write(error)) => return Err(error),
         }
-        shared.tally.add(bytes.len() as u64);
+        shared.tally.add_bytes(bytes.len() as u64);
         if !flow.is_quick_enough(bytes.len() as u64, begun.elapsed()) {
             let (url, what) = (show_url(response.url()), "it comes too slowly".to_owned());
             let error = http::Error::Transport { url, what, retryable: true };
@@ -289,7 +296,7 @@ async fn receive(
     if expected.is_some_and(|expected| expected != file.incoming.offset) {
         return Ok(Received::Useless(OTHER_PART));
     }
-    match file.end() {
+    match file.end_file() {
         Ok(()) => Ok(Received::Whole),
         Err(Trouble::Damaged) => Ok(Received::Useless(DAMAGED)),
         Err(Trouble::Write(error)) => Err(error),
@@ -321,7 +328,7 @@ enum Problem {
     Outcome(String),
 }
 
-fn problem(part: &PartialFile, entry: &ManifestEntry) -> io::Result<Problem> {
+fn find_problem(part: &PartialFile, entry: &ManifestEntry) -> io::Result<Problem> {
     // Of reports nothing is asked: whatever they are, they are shown.
     if entry.kind == FileKind::Error {
         return Ok(Problem::None);
@@ -330,7 +337,7 @@ fn problem(part: &PartialFile, entry: &ManifestEntry) -> io::Result<Problem> {
     if part.bytes > 0 && part.bytes <= OUTCOME_BYTES {
         let nothing_else = rows.outcomes == rows.rows;
         if rows.first_wrong.is_some() || nothing_else {
-            let text = part.text(OUTCOME_BYTES)?;
+            let text = part.read_text(OUTCOME_BYTES)?;
             if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&text)
                 && value["resourceType"] == "OperationOutcome"
             {
@@ -370,7 +377,7 @@ fn problem(part: &PartialFile, entry: &ManifestEntry) -> io::Result<Problem> {
 
 /// Bundles and their entries.
 fn count_deletes(part: &PartialFile) -> io::Result<u64> {
-    let (mut text, mut line, mut count) = (open_text(part.path())?, Vec::new(), 0);
+    let (mut text, mut line, mut count) = (open_text(part.file_path())?, Vec::new(), 0);
     while read_line(&mut text, LONGEST_LINE, &mut line)? != Line::End {
         count += count_entries(text_of_line(&line));
     }
@@ -378,7 +385,7 @@ fn count_deletes(part: &PartialFile) -> io::Result<u64> {
 }
 
 /// What the committer needs; OperationOutcomes among the data go to a file of their own.
-fn arrived(
+fn describe_completed(
     shared: &DownloadContext,
     entry: &ManifestEntry,
     file: &Downloading,
@@ -398,7 +405,7 @@ fn arrived(
         let folder = shared.site.path();
         let name = format!("error/{stored}");
         let (path, other) = (part_of(folder, &stored), part_of(folder, &name));
-        let is_outcome = |line: &[u8]| look(line, "") == RowKind::Outcome;
+        let is_outcome = |line: &[u8]| classify_row(line, "") == RowKind::Outcome;
         write_lines(&path, &other, shared.compress, false, is_outcome)?;
         let clean = clean_of(folder, &stored);
         write_lines(&path, &clean, shared.compress, true, |line| !is_outcome(line))?;

@@ -5,7 +5,7 @@ use figment::value::{Dict, Value};
 
 use super::credentials::read_hosts;
 use super::layers::Layers;
-use crate::bulk::{ExportSettings, NoteSelection, Since, instant, parse_span, split_filters};
+use crate::bulk::{ExportSettings, NoteSelection, Since, parse_span, split_filters, to_instant};
 use crate::error::Result;
 
 /// Options that say what to export from a FHIR server, and how.
@@ -142,7 +142,7 @@ impl ExportingArgs {
     pub(super) fn read_settings(layers: &mut Layers) -> Result<ExportSettings> {
         let mut time = |key: &str, end_of_day| {
             let text = layers.text(key)?;
-            let parsed = instant(&text, end_of_day);
+            let parsed = to_instant(&text, end_of_day);
             if parsed.is_none() && !(key == "since" && text == "auto") {
                 layers.complain(format!(
                     "--{key} '{text}' is not a time; write it like 2024-08-06 or \

@@ -82,9 +82,15 @@ impl InlineArgs {
             selection.resources.iter().cloned().chain(["Binary".to_owned()]).collect();
         let auth = credentials.auth(&types)?;
         let client = Client::new(&target.base, auth, &credentials.options())?;
-        let summary =
-            inline::inline(&client, &folder, &selection, max_connections, bulk::pace(), bars)?;
-        summary.print();
-        summary.verdict()
+        let summary = inline::inline_notes(
+            &client,
+            &folder,
+            &selection,
+            max_connections,
+            bulk::read_pace(),
+            bars,
+        )?;
+        summary.print_counts();
+        summary.check_result()
     }
 }

@@ -15,8 +15,8 @@ pub(super) struct Breaker(Mutex<BTreeMap<String, u32>>);
 
 impl Breaker {
     /// The server has given a note, or has said something about this one.
-    pub(super) fn answered(&self, url: &Url) {
-        self.change(url, |strikes| {
+    pub(super) fn note_answer(&self, url: &Url) {
+        self.change_count(url, |strikes| {
             // What was on its way when the server was given up changes nothing: the run says that
             // the rest was not asked for.
             if *strikes < STRIKES {
@@ -26,16 +26,16 @@ impl Breaker {
     }
 
     /// There was no answer, or none about the note: the server is down, or refuses the credentials.
-    pub(super) fn failed(&self, url: &Url) {
-        self.change(url, |strikes| *strikes = strikes.saturating_add(1));
+    pub(super) fn note_failure(&self, url: &Url) {
+        self.change_count(url, |strikes| *strikes = strikes.saturating_add(1));
     }
 
     /// Whether there is no use in asking.
     pub(super) fn is_open(&self, url: &Url) -> bool {
-        self.change(url, |strikes| *strikes >= STRIKES)
+        self.change_count(url, |strikes| *strikes >= STRIKES)
     }
 
-    fn change<T>(&self, url: &Url, change: impl FnOnce(&mut u32) -> T) -> T {
+    fn change_count<T>(&self, url: &Url, change: impl FnOnce(&mut u32) -> T) -> T {
         let mut strikes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         change(strikes.entry(url.origin().ascii_serialization()).or_default())
     }
@@ -51,13 +51,13 @@ mod tests {
         let (dead, other) = ("https://dead/a", "https://other/a");
         let (dead, other) = (Url::parse(dead).unwrap(), Url::parse(other).unwrap());
         for _ in 0..3 {
-            (1..STRIKES).for_each(|_| breaker.failed(&dead));
+            (1..STRIKES).for_each(|_| breaker.note_failure(&dead));
             assert!(!breaker.is_open(&dead));
-            breaker.answered(&dead);
+            breaker.note_answer(&dead);
         }
-        (0..STRIKES).for_each(|_| breaker.failed(&dead));
+        (0..STRIKES).for_each(|_| breaker.note_failure(&dead));
         assert!(breaker.is_open(&dead.join("/b").unwrap()) && !breaker.is_open(&other));
-        breaker.answered(&dead);
+        breaker.note_answer(&dead);
         assert!(breaker.is_open(&dead));
     }
 }

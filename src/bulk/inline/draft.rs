@@ -25,47 +25,49 @@ pub(super) enum Draft {
 
 impl Draft {
     /// Opens what an earlier run has left, or begins anew.
-    pub(super) fn open(folder: &Folder, name: &str, pace: Pace) -> Result<Self> {
+    pub(super) fn open_draft(folder: &Folder, name: &str, pace: Pace) -> Result<Self> {
         match folder.local() {
-            Some(path) => FileDraft::open(&path.join(name)).map(Self::Disk),
-            None => ObjectDraft::open(folder, name, pace).map(|draft| Self::Bucket(draft.into())),
+            Some(path) => FileDraft::open_draft(&path.join(name)).map(Self::Disk),
+            None => {
+                ObjectDraft::open_draft(folder, name, pace).map(|draft| Self::Bucket(draft.into()))
+            }
         }
     }
 
     /// Passes over the lines that an earlier run is done with, and gives what it did with them.
     /// `None` where the draft is not of these rows: somebody has put another file there.
-    pub(super) fn resume(
+    pub(super) fn resume_lines(
         &mut self,
         lines: &mut RowLines,
         notes: &NoteInliner,
     ) -> Result<Option<ResumedDraft>> {
         match self {
-            Self::Disk(draft) => draft.resume(lines, notes),
-            Self::Bucket(draft) => draft.resume(lines, notes),
+            Self::Disk(draft) => draft.resume_lines(lines, notes),
+            Self::Bucket(draft) => draft.resume_lines(lines, notes),
         }
     }
 
     /// Takes the next line; `changed`: whether it has got notes.
-    pub(super) fn push(&mut self, line: &[u8], changed: bool) -> Result<()> {
+    pub(super) fn push_line(&mut self, line: &[u8], changed: bool) -> Result<()> {
         match self {
-            Self::Disk(draft) => draft.push(line, changed),
-            Self::Bucket(draft) => draft.push(line, changed),
+            Self::Disk(draft) => draft.push_line(line, changed),
+            Self::Bucket(draft) => draft.push_line(line, changed),
         }
     }
 
     /// Puts the file with all that was pushed in the place of the one that is there, in one step.
-    pub(super) fn replace(self) -> Result<()> {
+    pub(super) fn replace_file(self) -> Result<()> {
         match self {
-            Self::Disk(draft) => draft.replace(),
-            Self::Bucket(draft) => draft.replace(),
+            Self::Disk(draft) => draft.replace_file(),
+            Self::Bucket(draft) => draft.replace_file(),
         }
     }
 
     /// Forgets it; the file stays as it is.
-    pub(super) fn discard(self) -> Result<()> {
+    pub(super) fn discard_draft(self) -> Result<()> {
         match self {
-            Self::Disk(draft) => draft.discard(),
-            Self::Bucket(draft) => draft.discard(),
+            Self::Disk(draft) => draft.discard_draft(),
+            Self::Bucket(draft) => draft.discard_draft(),
         }
     }
 }
@@ -79,8 +81,8 @@ pub(super) struct FileDraft {
 }
 
 impl FileDraft {
-    fn open(path: &Path) -> Result<Self> {
-        let draft = beside(path, "draft");
+    fn open_draft(path: &Path) -> Result<Self> {
+        let draft = hidden_sibling(path, "draft");
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600);
         let file = options.open(&draft).with_context(|| cannot_write(&draft))?;
@@ -88,7 +90,7 @@ impl FileDraft {
         Ok(Self { path: path.to_owned(), draft, out })
     }
 
-    fn resume(
+    fn resume_lines(
         &mut self,
         lines: &mut RowLines,
         notes: &NoteInliner,
@@ -104,9 +106,9 @@ impl FileDraft {
             if !line.ends_with(b"\n") {
                 break;
             }
-            match lines.next()? {
+            match lines.next_line()? {
                 Some(original) if row::is_same(&original, &line) => {
-                    resumed.add(notes, &original, &line);
+                    resumed.add_line(notes, &original, &line);
                 }
                 _ => return Ok(None),
             }
@@ -117,20 +119,20 @@ impl FileDraft {
         Ok(Some(resumed))
     }
 
-    fn push(&mut self, line: &[u8], changed: bool) -> Result<()> {
+    fn push_line(&mut self, line: &[u8], changed: bool) -> Result<()> {
         let failed = || cannot_write(&self.draft);
         self.out.write_all(line).with_context(failed)?;
         // A note took much longer than this: it must not be asked for again.
         if changed { self.out.flush().with_context(failed) } else { Ok(()) }
     }
 
-    fn replace(mut self) -> Result<()> {
+    fn replace_file(mut self) -> Result<()> {
         self.out.flush().with_context(|| cannot_write(&self.draft))?;
-        replace(&self.path, &self.draft).with_context(|| cannot_write(&self.path))?;
-        self.discard()
+        put_in_place(&self.path, &self.draft).with_context(|| cannot_write(&self.path))?;
+        self.discard_draft()
     }
 
-    fn discard(self) -> Result<()> {
+    fn discard_draft(self) -> Result<()> {
         let failed = || format!("cannot remove '{}'", self.draft.display());
         fs::remove_file(&self.draft).with_context(failed)
     }
@@ -141,11 +143,11 @@ fn cannot_write(path: &Path) -> String {
 }
 
 /// Puts the draft in the file's place, compressed if that was.
-fn replace(path: &Path, draft: &Path) -> io::Result<()> {
+fn put_in_place(path: &Path, draft: &Path) -> io::Result<()> {
     let mut start = [0; 2];
     let gzip = File::open(path)?.read(&mut start)? == 2 && start == [0x1f, 0x8b];
     let new = if gzip {
-        let new = beside(path, "new");
+        let new = hidden_sibling(path, "new");
         write_lines(draft, &new, true, true, |_| true)?;
         new
     } else {
@@ -156,7 +158,7 @@ fn replace(path: &Path, draft: &Path) -> io::Result<()> {
     file.sync_all()?;
     if !gzip {
         // The draft itself would be gone: it is removed by its name afterwards.
-        let copy = beside(path, "new");
+        let copy = hidden_sibling(path, "new");
         let _ = fs::remove_file(&copy);
         fs::hard_link(draft, &copy).or_else(|_| fs::copy(draft, &copy).map(drop))?;
         File::open(&copy)?.sync_all()?;
@@ -168,7 +170,7 @@ fn replace(path: &Path, draft: &Path) -> io::Result<()> {
 }
 
 /// `.Type.000.ndjson.gz.draft`: nobody takes it for data.
-fn beside(path: &Path, end: &str) -> PathBuf {
+fn hidden_sibling(path: &Path, end: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{end}"))
 }

@@ -36,7 +36,7 @@ pub(super) struct Fetched {
 
 impl Fetched {
     /// What FHIR wants as an attachment's `hash`.
-    pub(super) fn sha1(&self) -> Vec<u8> {
+    pub(super) fn sha1_hash(&self) -> Vec<u8> {
         digest(&SHA1_FOR_LEGACY_USE_ONLY, &self.bytes).as_ref().to_vec()
     }
 }
@@ -69,21 +69,21 @@ impl Fetcher {
 
     /// Downloads the note at `url`, which may be relative to the server's base. `kind` is its
     /// media type; `declared` that with parameters.
-    pub(super) async fn fetch(
+    pub(super) async fn fetch_note(
         &self,
         url: &str,
         kind: Option<&str>,
         declared: Option<&str>,
     ) -> Result<Fetched, MissingNote> {
-        let url = self.absolute(url).map_err(MissingNote::Failed)?;
+        let url = self.absolute_url(url).map_err(MissingNote::Failed)?;
         if self.breaker.is_open(&url) {
             return Err(MissingNote::NotAsked);
         }
         let mut failures = 0;
         let (bytes, answered) = loop {
-            let error = match self.ask(&url, kind).await {
+            let error = match self.ask_server(&url, kind).await {
                 Ok(found) => {
-                    self.breaker.answered(&url);
+                    self.breaker.note_answer(&url);
                     break found;
                 }
                 Err(error) => error,
@@ -97,7 +97,7 @@ impl Fetcher {
                     let wait = asked.unwrap_or(Duration::from_secs(*wait));
                     tokio::time::sleep(self.pace.of(wait)).await;
                 }
-                None => return Err(self.missing(&url, &error)),
+                None => return Err(self.missing_note(&url, &error)),
             }
         };
         let is_json =
@@ -106,19 +106,24 @@ impl Fetcher {
             true => from_json(&bytes),
             false => Ok((bytes, answered)),
         };
-        let note = note.and_then(|(bytes, answered)| self.checked(bytes, answered, kind, declared));
+        let note =
+            note.and_then(|(bytes, answered)| self.check_note(bytes, answered, kind, declared));
         note.map_err(MissingNote::Failed)
     }
 
     /// By RFC 3986: what is relative stands below the base, what begins with `/` below the host.
-    fn absolute(&self, url: &str) -> Result<Url, String> {
+    fn absolute_url(&self, url: &str) -> Result<Url, String> {
         let absolute = self.client.url("").join(url.trim()).ok();
         absolute
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| "the attachment's URL can't be used".to_owned())
     }
 
-    async fn ask(&self, url: &Url, kind: Option<&str>) -> http::Result<(Vec<u8>, Option<String>)> {
+    async fn ask_server(
+        &self,
+        url: &Url,
+        kind: Option<&str>,
+    ) -> http::Result<(Vec<u8>, Option<String>)> {
         let accept = match kind {
             Some(kind) => kind.to_owned(),
             None => self.mimetypes.join(", "),
@@ -134,7 +139,7 @@ impl Fetcher {
         Ok((response.bytes(LONGEST * 4 / 3 + 4096).await?.to_vec(), answered))
     }
 
-    fn checked(
+    fn check_note(
         &self,
         bytes: Vec<u8>,
         answered: Option<String>,
@@ -150,7 +155,7 @@ impl Fetcher {
             // A server that names no type, or none in particular.
             (None, Some(kind)) => kind.to_owned(),
             (Some(found), Some(kind)) if found == "application/octet-stream" => kind.to_owned(),
-            (Some(found), _) => return Err(format!("it came as {}", shown(&found))),
+            (Some(found), _) => return Err(format!("it came as {}", shown_kind(&found))),
             (None, None) => return Err("its kind is not known".to_owned()),
         };
         let charset = || {
@@ -169,11 +174,11 @@ impl Fetcher {
 
     /// Why a note is not there, without what names it: its ID is a patient's data. Many notes share
     /// the reason.
-    fn missing(&self, url: &Url, error: &http::Error) -> MissingNote {
+    fn missing_note(&self, url: &Url, error: &http::Error) -> MissingNote {
         if error.is_auth() || error.retryable() {
-            self.breaker.failed(url);
+            self.breaker.note_failure(url);
         } else if error.answer().is_some() {
-            self.breaker.answered(url);
+            self.breaker.note_answer(url);
         }
         match error {
             http::Error::Status(answer) if error.is_auth() => {
@@ -188,7 +193,7 @@ impl Fetcher {
             http::Error::Unusable { .. } | http::Error::NotJson { .. } => {
                 MissingNote::Failed("its answer can't be used".to_owned())
             }
-            http::Error::Refused { what, .. } => MissingNote::Failed(self.refusal(url, what)),
+            http::Error::Refused { what, .. } => MissingNote::Failed(self.refusal_text(url, what)),
             http::Error::Token { .. } if error.is_auth() => {
                 MissingNote::Unauthorized(error.to_string())
             }
@@ -199,7 +204,7 @@ impl Fetcher {
     }
 
     /// A million rows may name as many hosts.
-    fn refusal(&self, url: &Url, what: &str) -> String {
+    fn refusal_text(&self, url: &Url, what: &str) -> String {
         let host = url.host_str().unwrap_or_default().to_owned();
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.contains(&host) || refused.len() < HOSTS {
@@ -211,7 +216,7 @@ impl Fetcher {
 }
 
 /// A media type that a server names, fit for a message.
-fn shown(kind: &str) -> String {
+fn shown_kind(kind: &str) -> String {
     let known = |c: char| c.is_ascii_alphanumeric() || "/+-._".contains(c);
     match kind.len() < 80 && kind.chars().all(known) {
         true => kind.to_owned(),

@@ -12,13 +12,13 @@ pub(super) struct RawObject(Vec<(String, Box<RawValue>)>);
 
 impl RawObject {
     /// A member's text; of several of this name, the last's, which is the one that counts.
-    pub(super) fn raw(&self, name: &str) -> Option<&RawValue> {
+    pub(super) fn raw_member(&self, name: &str) -> Option<&RawValue> {
         self.0.iter().rfind(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 
     /// A member that is a string.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.raw(name)?.get()).ok()
+    pub(super) fn text_member(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.raw_member(name)?.get()).ok()
     }
 
     /// Whether both have the same members, in the same order, but for the value of one.
@@ -30,7 +30,11 @@ impl RawObject {
     }
 
     /// Replaces a member, or adds it at the end.
-    pub(super) fn set(&mut self, name: &str, value: &impl Serialize) -> serde_json::Result<()> {
+    pub(super) fn set_member(
+        &mut self,
+        name: &str,
+        value: &impl Serialize,
+    ) -> serde_json::Result<()> {
         let value = to_raw_value(value)?;
         match self.0.iter_mut().rfind(|(known, _)| known == name) {
             Some((_, old)) => *old = value,

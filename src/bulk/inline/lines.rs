@@ -18,7 +18,7 @@ pub(super) struct RowLines {
 }
 
 impl RowLines {
-    pub(super) fn open(folder: &Folder, name: &str) -> Result<Self> {
+    pub(super) fn open_file(folder: &Folder, name: &str) -> Result<Self> {
         let failed = format!("cannot read '{}'", folder.show(name));
         let gone = || Error::failed(format!("{failed}: it is not there any more"));
         let reader = folder.open_reader(name)?.ok_or_else(gone)?;
@@ -32,7 +32,7 @@ impl RowLines {
     /// # Errors
     /// When the file can't be read, or a line is longer than any that is read: without it the file
     /// would not be the same.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>> {
+    pub(super) fn next_line(&mut self) -> Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         self.number += 1;
         let read = read_line(&mut self.text, LONGEST_LINE, &mut line);

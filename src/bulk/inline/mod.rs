@@ -57,7 +57,7 @@ enum MissingNote {
 }
 
 impl NoteSummary {
-    fn add(&mut self, other: &Self) {
+    fn add_counts(&mut self, other: &Self) {
         self.downloaded += other.downloaded;
         self.present += other.present;
         self.unauthorized += other.unauthorized;
@@ -67,7 +67,7 @@ impl NoteSummary {
         }
     }
 
-    fn miss(&mut self, missing: MissingNote) {
+    fn count_missing(&mut self, missing: MissingNote) {
         let reason = match missing {
             MissingNote::Failed(reason) => reason,
             MissingNote::Unauthorized(reason) => {
@@ -83,12 +83,12 @@ impl NoteSummary {
     }
 
     /// Takes over only what could not be had.
-    fn miss_all(&mut self, other: &Self) {
-        self.add(&Self { downloaded: 0, present: 0, ..other.clone() });
+    fn count_all_missing(&mut self, other: &Self) {
+        self.add_counts(&Self { downloaded: 0, present: 0, ..other.clone() });
     }
 
     /// Says it.
-    pub fn print(&self) {
+    pub fn print_counts(&self) {
         let failed: u64 = self.failed.values().sum();
         info!(
             downloaded = self.downloaded,
@@ -110,7 +110,7 @@ impl NoteSummary {
     /// # Errors
     /// With exit 32 where all notes that were asked for were refused for want of credentials, with
     /// 16 where the server gave no answers any more.
-    pub fn verdict(&self) -> Result<()> {
+    pub fn check_result(&self) -> Result<()> {
         let failed: u64 = self.failed.values().sum();
         if self.unauthorized > 0
             && self.downloaded == 0
@@ -140,7 +140,7 @@ impl NoteSummary {
 /// # Errors
 /// A folder that another run is at work in, or that can't be read or written; not that notes can't
 /// be had, which are counted.
-pub fn inline(
+pub fn inline_notes(
     client: &Client,
     folder: &Folder,
     selection: &NoteSelection,
@@ -149,10 +149,10 @@ pub fn inline(
     bars: bool,
 ) -> Result<NoteSummary> {
     // In a bucket no object of a draft is ever overwritten: there a second run sees that it is one.
-    let _lock = folder.local().map(state::lock).transpose()?;
+    let _lock = folder.local().map(state::lock_folder).transpose()?;
     let resources = selection.resources.clone();
     let notes = NoteInliner::new(client, selection, pace)?;
-    NoteRun { notes, resources, max_connections, pace, bars }.folder(folder)
+    NoteRun { notes, resources, max_connections, pace, bars }.inline_folder(folder)
 }
 
 /// The same, as a step of an export, which has the folder for itself.
@@ -171,7 +171,7 @@ pub(super) async fn in_folder(
         bars: options.bars,
     };
     // Files are read and written by an ordinary thread.
-    tokio::task::spawn_blocking(move || job.folder(&folder))
+    tokio::task::spawn_blocking(move || job.inline_folder(&folder))
         .await
         .context("downloading notes has failed unexpectedly")?
 }
@@ -185,7 +185,7 @@ struct NoteRun {
 }
 
 impl NoteRun {
-    fn folder(&self, folder: &Folder) -> Result<NoteSummary> {
+    fn inline_folder(&self, folder: &Folder) -> Result<NoteSummary> {
         let inputs = input::find(folder)?;
         let wanted =
             |file: &&input::InputFile| self.resources.iter().any(|name| name == file.resource_type);
@@ -199,7 +199,7 @@ impl NoteRun {
                 continue;
             }
             let shown = || format!("cannot put notes into '{}'", folder.show(name));
-            let done = self.file(folder, name).with_context(shown)?;
+            let done = self.inline_file(folder, name).with_context(shown)?;
             debug!(
                 file = name,
                 downloaded = done.downloaded,
@@ -207,7 +207,7 @@ impl NoteRun {
                 done.downloaded,
                 done.present
             );
-            summary.add(&done);
+            summary.add_counts(&done);
             if let Some(bar) = &bar {
                 bar.set_done(
                     index as u64 + 1,
@@ -221,33 +221,38 @@ impl NoteRun {
         Ok(summary)
     }
 
-    fn file(&self, folder: &Folder, name: &str) -> Result<NoteSummary> {
-        let (mut summary, again) = self.pass(folder, name, u64::MAX)?;
+    fn inline_file(&self, folder: &Folder, name: &str) -> Result<NoteSummary> {
+        let (mut summary, again) = self.pass_through(folder, name, u64::MAX)?;
         if let Some(lines) = again {
             // What the run that was killed could not have, may be had now.
-            let (late, _) = self.pass(folder, name, lines)?;
+            let (late, _) = self.pass_through(folder, name, lines)?;
             summary.downloaded += late.downloaded;
-            summary.miss_all(&late);
+            summary.count_all_missing(&late);
         }
         Ok(summary)
     }
 
     /// Goes through a file, and asks for what its first `lines` lines lack. Also gives the number of
     /// lines that another pass has to look at, if there are any.
-    fn pass(&self, folder: &Folder, name: &str, lines: u64) -> Result<(NoteSummary, Option<u64>)> {
+    fn pass_through(
+        &self,
+        folder: &Folder,
+        name: &str,
+        lines: u64,
+    ) -> Result<(NoteSummary, Option<u64>)> {
         let most = lines;
-        let mut draft = Draft::open(folder, name, self.pace)?;
-        let mut lines = RowLines::open(folder, name)?;
-        let resumed = match draft.resume(&mut lines, &self.notes)? {
+        let mut draft = Draft::open_draft(folder, name, self.pace)?;
+        let mut lines = RowLines::open_file(folder, name)?;
+        let resumed = match draft.resume_lines(&mut lines, &self.notes)? {
             Some(resumed) => resumed,
             None => {
                 warn!(
                     "what an earlier run has noted down of '{}' is of other rows, and is not used",
                     folder.show(name)
                 );
-                draft.discard()?;
-                draft = Draft::open(folder, name, self.pace)?;
-                lines = RowLines::open(folder, name)?;
+                draft.discard_draft()?;
+                draft = Draft::open_draft(folder, name, self.pace)?;
+                lines = RowLines::open_file(folder, name)?;
                 ResumedDraft::default()
             }
         };
@@ -256,7 +261,7 @@ impl NoteRun {
         loop {
             // The next rows are asked for while one is waited for.
             while under_way.len() < self.max_connections * 2
-                && let Some(line) = lines.next()?
+                && let Some(line) = lines.next_line()?
             {
                 let wanted = number < most;
                 number += 1;
@@ -268,12 +273,12 @@ impl NoteRun {
                 });
             }
             let Some((line, found)) = block_on(under_way.next()) else { break };
-            draft.push(&line, found.downloaded > 0)?;
-            summary.add(&found);
+            draft.push_line(&line, found.downloaded > 0)?;
+            summary.add_counts(&found);
         }
         match summary.downloaded > 0 {
-            true => draft.replace()?,
-            false => draft.discard()?,
+            true => draft.replace_file()?,
+            false => draft.discard_draft()?,
         }
         Ok((summary, resumed.lacking.then_some(resumed.lines)))
     }

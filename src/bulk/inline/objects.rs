@@ -44,7 +44,7 @@ pub(super) struct ObjectDraft {
 }
 
 impl ObjectDraft {
-    pub(super) fn open(folder: &Folder, name: &str, pace: Pace) -> Result<Self> {
+    pub(super) fn open_draft(folder: &Folder, name: &str, pace: Pace) -> Result<Self> {
         let (above, file) = name.rsplit_once('/').unwrap_or(("", name));
         let parts = format!("{above}/.{file}.draft");
         let parts = folder.child(parts.trim_start_matches('/'));
@@ -61,7 +61,7 @@ impl ObjectDraft {
         })
     }
 
-    pub(super) fn resume(
+    pub(super) fn resume_lines(
         &mut self,
         lines: &mut RowLines,
         notes: &NoteInliner,
@@ -71,25 +71,25 @@ impl ObjectDraft {
             return Ok(None);
         }
         let mut resumed = ResumedDraft::default();
-        let mut rows = DraftRows::of(self);
-        while let Some((number, changed)) = rows.next()? {
+        let mut rows = DraftRows::from_draft(self);
+        while let Some((number, changed)) = rows.next_row()? {
             loop {
-                let Some(original) = lines.next()? else { return Ok(None) };
+                let Some(original) = lines.next_line()? else { return Ok(None) };
                 if resumed.lines >= number {
                     if resumed.lines != number || !row::is_same(&original, &changed) {
                         return Ok(None);
                     }
-                    resumed.add(notes, &original, &changed);
+                    resumed.add_line(notes, &original, &changed);
                     break;
                 }
-                resumed.add(notes, &original, &original);
+                resumed.add_line(notes, &original, &original);
             }
         }
         self.line = resumed.lines;
         Ok(Some(resumed))
     }
 
-    pub(super) fn push(&mut self, line: &[u8], changed: bool) -> Result<()> {
+    pub(super) fn push_line(&mut self, line: &[u8], changed: bool) -> Result<()> {
         if changed {
             if self.waiting.is_empty() {
                 self.since = Instant::now();
@@ -105,37 +105,37 @@ impl ObjectDraft {
         let (name, part) = (part_name(self.count), Bytes::from(std::mem::take(&mut self.waiting)));
         // One that is there may be our own: an answer that was lost is asked for again.
         if !self.parts.write_new(&name, part.clone())? && self.parts.read(&name)? != Some(part) {
-            return Err(self.disturbed());
+            return Err(self.conflict_error());
         }
         self.count += 1;
         Ok(())
     }
 
-    pub(super) fn replace(self) -> Result<()> {
-        let mut lines = RowLines::open(&self.folder, &self.name)?;
+    pub(super) fn replace_file(self) -> Result<()> {
+        let mut lines = RowLines::open_file(&self.folder, &self.name)?;
         let failed = || format!("cannot write '{}'", self.folder.show(&self.name));
-        let mut out = ObjectWriter::begin(self.folder.upload(&self.name)?, lines.gzip);
-        let mut rows = DraftRows::of(&self);
-        let mut row = rows.next()?;
+        let mut out = ObjectWriter::for_upload(self.folder.upload(&self.name)?, lines.gzip);
+        let mut rows = DraftRows::from_draft(&self);
+        let mut row = rows.next_row()?;
         for number in 0.. {
-            let Some(original) = lines.next()? else { break };
+            let Some(original) = lines.next_line()? else { break };
             match row.take_if(|(of, _)| *of == number) {
                 Some((_, changed)) if row::is_same(&original, &changed) => {
-                    out.write(&changed).with_context(failed)?;
-                    row = rows.next()?;
+                    out.write_line(&changed).with_context(failed)?;
+                    row = rows.next_row()?;
                 }
-                Some(_) => return Err(self.disturbed()),
-                None => out.write(&original).with_context(failed)?,
+                Some(_) => return Err(self.conflict_error()),
+                None => out.write_line(&original).with_context(failed)?,
             }
         }
         if row.is_some() {
-            return Err(self.disturbed());
+            return Err(self.conflict_error());
         }
-        out.end().with_context(failed)?.finish()?;
-        self.discard()
+        out.into_upload().with_context(failed)?.finish()?;
+        self.discard_draft()
     }
 
-    pub(super) fn discard(self) -> Result<()> {
+    pub(super) fn discard_draft(self) -> Result<()> {
         if self.count == 0 {
             return Ok(());
         }
@@ -145,7 +145,7 @@ impl ObjectDraft {
         names.iter().rev().try_for_each(|name| self.parts.remove(name))
     }
 
-    fn disturbed(&self) -> Error {
+    fn conflict_error(&self) -> Error {
         let message = format!(
             "another run puts notes into '{}', or has replaced it; let it end, and run again",
             self.folder.show(&self.name)
@@ -168,16 +168,16 @@ struct DraftRows<'d> {
 }
 
 impl<'d> DraftRows<'d> {
-    fn of(draft: &'d ObjectDraft) -> Self {
+    fn from_draft(draft: &'d ObjectDraft) -> Self {
         Self { draft, next: 0, part: Bytes::new() }
     }
 
-    fn next(&mut self) -> Result<Option<(u64, Bytes)>> {
+    fn next_row(&mut self) -> Result<Option<(u64, Bytes)>> {
         let ObjectDraft { parts, count, waiting, .. } = self.draft;
         while self.part.is_empty() {
             self.part = match self.next {
                 number if number < *count => {
-                    parts.read(&part_name(number))?.ok_or_else(|| self.draft.disturbed())?
+                    parts.read(&part_name(number))?.ok_or_else(|| self.draft.conflict_error())?
                 }
                 number if number == *count => Bytes::copy_from_slice(waiting),
                 _ => return Ok(None),
@@ -202,24 +202,24 @@ enum ObjectWriter {
 }
 
 impl ObjectWriter {
-    fn begin(upload: Upload, gzip: bool) -> Self {
+    fn for_upload(upload: Upload, gzip: bool) -> Self {
         match gzip {
             true => Self::Gzip(Gzip::new(upload, false).into()),
             false => Self::Plain(upload.into()),
         }
     }
 
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(upload) => upload.write_all(line),
-            Self::Gzip(gzip) => gzip.write(line),
+            Self::Gzip(gzip) => gzip.write_text(line),
         }
     }
 
-    fn end(self) -> io::Result<Upload> {
+    fn into_upload(self) -> io::Result<Upload> {
         match self {
             Self::Plain(upload) => Ok(*upload),
-            Self::Gzip(mut gzip) => gzip.finish().map(|()| gzip.into_inner()),
+            Self::Gzip(mut gzip) => gzip.finish_member().map(|()| gzip.into_inner()),
         }
     }
 }

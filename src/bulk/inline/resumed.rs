@@ -15,8 +15,8 @@ pub(super) struct ResumedDraft {
 
 impl ResumedDraft {
     /// Takes the next line as it was and as it is now.
-    pub(super) fn add(&mut self, notes: &NoteInliner, original: &[u8], changed: &[u8]) {
+    pub(super) fn add_line(&mut self, notes: &NoteInliner, original: &[u8], changed: &[u8]) {
         self.lines += 1;
-        self.lacking |= notes.compare(original, changed, &mut self.summary);
+        self.lacking |= notes.compare_rows(original, changed, &mut self.summary);
     }
 }

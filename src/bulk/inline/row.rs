@@ -38,7 +38,7 @@ impl NoteInliner {
     /// The row with its notes. What is no FHIR resource stays as it is.
     pub(super) async fn put_into(&self, line: Vec<u8>) -> (Vec<u8>, NoteSummary) {
         let mut summary = NoteSummary::default();
-        match self.changed(&line, &mut summary).await {
+        match self.inline_row(&line, &mut summary).await {
             Some(mut changed) => {
                 changed.push(b'\n');
                 (changed, summary)
@@ -48,16 +48,16 @@ impl NoteInliner {
     }
 
     /// Counts what an earlier run has done with a row. Whether it has not got all of its notes.
-    pub(super) fn compare(
+    pub(super) fn compare_rows(
         &self,
         original: &[u8],
         changed: &[u8],
         summary: &mut NoteSummary,
     ) -> bool {
-        let (before, mut wanted) = self.count(original);
+        let (before, mut wanted) = self.count_notes(original);
         summary.present += before;
         if changed != original {
-            let (after, still) = self.count(changed);
+            let (after, still) = self.count_notes(changed);
             summary.downloaded += after.saturating_sub(before);
             wanted = still;
         }
@@ -65,9 +65,9 @@ impl NoteInliner {
     }
 
     /// How many attachments of a row have their text, and how many lack it.
-    fn count(&self, line: &[u8]) -> (u64, u64) {
-        let Some(attachments) = attachments(line) else { return (0, 0) };
-        attachments.iter().fold((0, 0), |(present, wanted), one| match self.look(one) {
+    fn count_notes(&self, line: &[u8]) -> (u64, u64) {
+        let Some(attachments) = parse_attachments(line) else { return (0, 0) };
+        attachments.iter().fold((0, 0), |(present, wanted), one| match self.note_state(one) {
             NoteState::Present => (present + 1, wanted),
             NoteState::Wanted { .. } => (present, wanted + 1),
             NoteState::Other => (present, wanted),
@@ -75,15 +75,16 @@ impl NoteInliner {
     }
 
     /// `None` where nothing changes.
-    async fn changed(&self, line: &[u8], summary: &mut NoteSummary) -> Option<Vec<u8>> {
+    async fn inline_row(&self, line: &[u8], summary: &mut NoteSummary) -> Option<Vec<u8>> {
         let mut row: RawObject = serde_json::from_slice(line).ok()?;
-        let list = list_of(&row)?;
-        let mut items: Vec<Box<RawValue>> = serde_json::from_str(row.raw(list)?.get()).ok()?;
+        let list = attachments_field(&row)?;
+        let mut items: Vec<Box<RawValue>> =
+            serde_json::from_str(row.raw_member(list)?.get()).ok()?;
         let mut any = false;
         for item in &mut items {
             let changed = match list {
-                "content" => self.content(item, summary).await,
-                _ => self.attachment(item, summary).await,
+                "content" => self.inline_content(item, summary).await,
+                _ => self.inline_attachment(item, summary).await,
             };
             if let Some(changed) = changed {
                 *item = changed;
@@ -93,24 +94,28 @@ impl NoteInliner {
         if !any {
             return None;
         }
-        row.set(list, &items).ok()?;
+        row.set_member(list, &items).ok()?;
         serde_json::to_vec(&row).ok()
     }
 
-    async fn content(
+    async fn inline_content(
         &self,
         content: &RawValue,
         summary: &mut NoteSummary,
     ) -> Option<Box<RawValue>> {
         let mut content: RawObject = serde_json::from_str(content.get()).ok()?;
-        let changed = self.attachment(content.raw("attachment")?, summary).await?;
-        content.set("attachment", &changed).ok()?;
+        let changed = self.inline_attachment(content.raw_member("attachment")?, summary).await?;
+        content.set_member("attachment", &changed).ok()?;
         serde_json::value::to_raw_value(&content).ok()
     }
 
-    async fn attachment(&self, raw: &RawValue, summary: &mut NoteSummary) -> Option<Box<RawValue>> {
+    async fn inline_attachment(
+        &self,
+        raw: &RawValue,
+        summary: &mut NoteSummary,
+    ) -> Option<Box<RawValue>> {
         let mut attachment: RawObject = serde_json::from_str(raw.get()).ok()?;
-        let (url, kind) = match self.look(&attachment) {
+        let (url, kind) = match self.note_state(&attachment) {
             NoteState::Other => return None,
             NoteState::Present => {
                 summary.present += 1;
@@ -119,31 +124,35 @@ impl NoteInliner {
             NoteState::Wanted { url, kind } => (url, kind),
         };
         let kind = kind.as_deref();
-        match self.fetcher.fetch(&url, kind, attachment.text("contentType").as_deref()).await {
+        match self
+            .fetcher
+            .fetch_note(&url, kind, attachment.text_member("contentType").as_deref())
+            .await
+        {
             Ok(note) => {
-                attachment.set("contentType", &note.content_type).ok()?;
-                attachment.set("data", &STANDARD.encode(&note.bytes)).ok()?;
-                attachment.set("size", &note.bytes.len()).ok()?;
-                attachment.set("hash", &STANDARD.encode(note.sha1())).ok()?;
+                attachment.set_member("contentType", &note.content_type).ok()?;
+                attachment.set_member("data", &STANDARD.encode(&note.bytes)).ok()?;
+                attachment.set_member("size", &note.bytes.len()).ok()?;
+                attachment.set_member("hash", &STANDARD.encode(note.sha1_hash())).ok()?;
                 summary.downloaded += 1;
                 serde_json::value::to_raw_value(&attachment).ok()
             }
             Err(missing) => {
-                summary.miss(missing);
+                summary.count_missing(missing);
                 None
             }
         }
     }
 
-    fn look(&self, attachment: &RawObject) -> NoteState {
-        let kind = attachment.text("contentType").map(|text| parse_media_type(&text));
+    fn note_state(&self, attachment: &RawObject) -> NoteState {
+        let kind = attachment.text_member("contentType").map(|text| parse_media_type(&text));
         if kind.as_ref().is_some_and(|kind| !self.mimetypes.contains(kind)) {
             return NoteState::Other;
         }
-        if attachment.text("data").is_some_and(|data| !trim_text(&data).is_empty()) {
+        if attachment.text_member("data").is_some_and(|data| !trim_text(&data).is_empty()) {
             return NoteState::Present;
         }
-        match attachment.text("url").filter(|url| !url.is_empty()) {
+        match attachment.text_member("url").filter(|url| !url.is_empty()) {
             Some(url) => NoteState::Wanted { url, kind },
             None => NoteState::Other,
         }
@@ -160,25 +169,26 @@ pub(super) fn is_same(original: &[u8], line: &[u8]) -> bool {
     else {
         return false;
     };
-    list_of(&one).is_some_and(|list| one.is_same_but_for(&other, list))
+    attachments_field(&one).is_some_and(|list| one.is_same_but_for(&other, list))
 }
 
 /// The name of the list that a resource has its notes in.
-fn list_of(row: &RawObject) -> Option<&'static str> {
-    match row.text("resourceType")?.as_str() {
+fn attachments_field(row: &RawObject) -> Option<&'static str> {
+    match row.text_member("resourceType")?.as_str() {
         "DocumentReference" => Some("content"),
         "DiagnosticReport" => Some("presentedForm"),
         _ => None,
     }
 }
 
-fn attachments(line: &[u8]) -> Option<Vec<RawObject>> {
+fn parse_attachments(line: &[u8]) -> Option<Vec<RawObject>> {
     let row: RawObject = serde_json::from_slice(line).ok()?;
-    let list = list_of(&row)?;
-    let items: Vec<RawObject> = serde_json::from_str(row.raw(list)?.get()).ok()?;
+    let list = attachments_field(&row)?;
+    let items: Vec<RawObject> = serde_json::from_str(row.raw_member(list)?.get()).ok()?;
     if list == "presentedForm" {
         return Some(items);
     }
-    let attachment = |item: &RawObject| serde_json::from_str(item.raw("attachment")?.get()).ok();
+    let attachment =
+        |item: &RawObject| serde_json::from_str(item.raw_member("attachment")?.get()).ok();
     Some(items.iter().filter_map(attachment).collect())
 }

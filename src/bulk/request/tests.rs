@@ -86,7 +86,7 @@ fn what_filters_look_for_is_not_shown() {
 fn a_body_has_each_parameter_with_its_type() {
     let pairs = [("patient", "Patient/1,Patient/2"), ("allowPartialManifests", "true")];
     let narrowing = ExportFilters {
-        since: instant("2024-01-01", false),
+        since: to_instant("2024-01-01", false),
         type_filters: vec!["Condition?code=a,b".to_owned()],
         params: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         ..narrowing()
@@ -106,17 +106,17 @@ fn a_body_has_each_parameter_with_its_type() {
 
 #[test]
 fn dates_become_instants() {
-    let since = |text| instant(text, false);
+    let since = |text| to_instant(text, false);
     assert_eq!(since("2024-02-29").as_deref(), Some("2024-02-29T00:00:00Z"));
-    assert_eq!(instant("2024-02-29", true).as_deref(), Some("2024-02-29T23:59:59.999Z"));
+    assert_eq!(to_instant("2024-02-29", true).as_deref(), Some("2024-02-29T23:59:59.999Z"));
     assert_eq!(since("2024-01-01T10:00:00").as_deref(), Some("2024-01-01T10:00:00Z"));
     let offset = "2024-01-01T10:00:00.250-05:00";
-    assert_eq!(instant(offset, true).as_deref(), Some(offset));
+    assert_eq!(to_instant(offset, true).as_deref(), Some(offset));
     assert_eq!((since("2023-02-29"), since("soon")), (None, None));
     // Leap seconds: whatever reads the time need not know them.
     assert_eq!(since("2016-12-31T23:59:60Z").as_deref(), Some("2016-12-31T23:59:59.999Z"));
     assert_eq!(
-        instant("2017-01-01T08:59:60.5+09:00", true).as_deref(),
+        to_instant("2017-01-01T08:59:60.5+09:00", true).as_deref(),
         Some("2017-01-01T08:59:59.999+09:00")
     );
 }
@@ -129,7 +129,7 @@ fn filters_in_one_text_are_told_apart_by_their_types() {
 
 #[test]
 fn only_the_same_request_has_the_same_fingerprint() {
-    let since = ExportFilters { since: instant("2024-01-01", false), ..narrowing() };
+    let since = ExportFilters { since: to_instant("2024-01-01", false), ..narrowing() };
     let one = kickoff("https://ehr/fhir", &narrowing(), false).fingerprint;
     assert_eq!(one, kickoff("https://ehr/fhir/", &narrowing(), true).fingerprint);
     assert_ne!(one, kickoff("https://ehr/fhir/Patient", &narrowing(), false).fingerprint);

@@ -210,7 +210,7 @@ impl DatabaseArgs {
             max_concurrent: concurrent.unwrap_or(MAX_CONCURRENT),
             work_dir: self.limits.work_dir.clone(),
             stores: options.clone(),
-            pace: crate::bulk::pace(),
+            pace: crate::bulk::read_pace(),
             ..Settings::new(
                 &given(&self.workgroup).unwrap_or_default(),
                 &schema.unwrap_or_default(),

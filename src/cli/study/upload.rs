@@ -87,7 +87,7 @@ impl UploadArgs {
             let text = escape_lines(&text);
             return io::stdout().write_all(text.as_bytes()).context("cannot print");
         }
-        upload::send_packages(&aggregator, &data, &packages, bulk::pace(), bars)?;
+        upload::send_packages(&aggregator, &data, &packages, bulk::read_pace(), bars)?;
         let bytes: u64 = packages.iter().map(upload::Package::size).sum();
         let studies = match packages.len() {
             1 => "1 study".to_owned(),

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use cumulus_etl::bulk::NoteSelection;
-use cumulus_etl::bulk::inline::inline as inline_folder;
+use cumulus_etl::bulk::inline::inline_notes as inline_folder;
 use cumulus_etl::http::{Auth, Client, Options, Pace};
 use cumulus_etl::store::Folder;
 use rustix::fs::{FlockOperation, flock};

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Component, Path};
 
-use cumulus_etl::bulk::instant;
 use cumulus_etl::bulk::probe::{list_files, read_outcomes};
+use cumulus_etl::bulk::to_instant;
 use cumulus_etl::http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use cumulus_etl::http::{
     Capabilities, LONGEST_WAIT, Redactor, SHORTEST_WAIT, outcome_text, retry_after,
@@ -129,8 +129,8 @@ fn check_text(bytes: &[u8]) -> bool {
 fn check_time(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     for end_of_day in [false, true] {
-        if let Some(time) = instant(text, end_of_day) {
-            let again = instant(&time, end_of_day);
+        if let Some(time) = to_instant(text, end_of_day) {
+            let again = to_instant(&time, end_of_day);
             assert_eq!(again.as_ref(), Some(&time), "of {text:?}");
         }
     }
