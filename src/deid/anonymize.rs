@@ -37,7 +37,7 @@ impl Anonymizer {
     pub fn new(codebook: Arc<Codebook>, bases: Arc<[ServerBase]>) -> Self {
         let empty = Cached { real: String::new(), hashed: [0; 64] };
         Self {
-            mac: codebook.mac(),
+            mac: codebook.keyed_hash(),
             codebook,
             bases,
             cache: vec![empty; CACHE_SLOTS],
@@ -58,7 +58,7 @@ impl Anonymizer {
     pub(super) fn keep_row(&mut self) {
         let mut start = 0;
         for ((kind, end), hashed) in self.row.iter().zip(&self.row_hashed_ids) {
-            self.identities.add(*kind, &self.row_real_ids[start..*end], hashed);
+            self.identities.add_pair(*kind, &self.row_real_ids[start..*end], hashed);
             start = *end;
         }
     }
@@ -68,7 +68,7 @@ impl Anonymizer {
     }
 
     /// Appends the anonymous form of a resource's ID.
-    pub fn id(&mut self, resource_type: &str, real: &str, out: &mut String) {
+    pub fn push_id(&mut self, resource_type: &str, real: &str, out: &mut String) {
         let kind = IdKind::for_type(resource_type);
         if let Some(kind) = kind
             && let Some(legacy_id) = self.codebook.legacy_id(kind, real)
@@ -87,7 +87,7 @@ impl Anonymizer {
 
     /// Appends the anonymous form of `Reference.reference` (spec: `anon-ref`). `sibling` is the
     /// Reference's `type`.
-    pub fn reference(&mut self, text: &str, sibling: Option<&str>, out: &mut String) {
+    pub fn push_reference(&mut self, text: &str, sibling: Option<&str>, out: &mut String) {
         if let Some(local) = text.strip_prefix('#') {
             out.push('#');
             let hashed = self.hash_cached(local);
@@ -101,12 +101,12 @@ impl Anonymizer {
             && let Some(resource_type) = fhir::resource_type(&relative[..split])
             && split + 1 < relative.len()
         {
-            self.typed(resource_type, &relative[split + 1..], out);
+            self.push_typed_id(resource_type, &relative[split + 1..], out);
             return;
         }
         let sibling = sibling.and_then(|name| fhir::referenced_type(fhir::trim_text(name)));
         match sibling.or_else(|| type_in_path(text)) {
-            Some(resource_type) => self.typed(resource_type, text, out),
+            Some(resource_type) => self.push_typed_id(resource_type, text, out),
             None => {
                 let hashed = self.hash_cached(text);
                 push_hex(&hashed, out);
@@ -114,10 +114,10 @@ impl Anonymizer {
         }
     }
 
-    fn typed(&mut self, resource_type: &str, real: &str, out: &mut String) {
+    fn push_typed_id(&mut self, resource_type: &str, real: &str, out: &mut String) {
         out.push_str(resource_type);
         out.push('/');
-        self.id(resource_type, real, out);
+        self.push_id(resource_type, real, out);
     }
 
     fn hash_cached(&mut self, real: &str) -> HashedId {

@@ -34,35 +34,35 @@ impl Codebook {
         let show = phi.show(CODEBOOK);
         let Some(bytes) = phi.read(CODEBOOK)? else {
             let mut fresh = Map::from_iter([("version".to_owned(), json!(1))]);
-            complete(&mut fresh)?;
+            complete_settings(&mut fresh)?;
             // Losing a race is fine: then the winner's is read.
-            let is_new = phi.write_new(CODEBOOK, render(&fresh)?)?;
+            let is_new = phi.write_new(CODEBOOK, render_settings(&fresh)?)?;
             let bytes = phi.read(CODEBOOK)?;
             let bytes = bytes.ok_or_else(|| Error::failed(format!("'{show}' has vanished")))?;
-            return Ok((Self::parse(&decode(&bytes, &show)?, &show)?, is_new));
+            return Ok((Self::parse_settings(&decode_settings(&bytes, &show)?, &show)?, is_new));
         };
-        let mut settings = decode(&bytes, &show)?;
-        let upgraded = upgrade(&mut settings, &show)?;
-        if complete(&mut settings)? || upgraded {
-            phi.write(CODEBOOK, render(&settings)?)?;
+        let mut settings = decode_settings(&bytes, &show)?;
+        let upgraded = upgrade_settings(&mut settings, &show)?;
+        if complete_settings(&mut settings)? || upgraded {
+            phi.write(CODEBOOK, render_settings(&settings)?)?;
         }
-        Ok((Self::parse(&settings, &show)?, false))
+        Ok((Self::parse_settings(&settings, &show)?, false))
     }
 
     /// The codebook in `phi` as a run would use it, if there is one; nothing is written.
     pub fn look(phi: &Folder) -> Result<Option<Self>> {
         let show = phi.show(CODEBOOK);
         let Some(bytes) = phi.read(CODEBOOK)? else { return Ok(None) };
-        let mut settings = decode(&bytes, &show)?;
-        upgrade(&mut settings, &show)?;
-        complete(&mut settings)?;
-        Self::parse(&settings, &show).map(Some)
+        let mut settings = decode_settings(&bytes, &show)?;
+        upgrade_settings(&mut settings, &show)?;
+        complete_settings(&mut settings)?;
+        Self::parse_settings(&settings, &show).map(Some)
     }
 
     /// The ID of the codebook in `phi`, if there is one and it has one; nothing is written.
     pub fn id_in(phi: &Folder) -> Result<Option<String>> {
         let Some(bytes) = phi.read(CODEBOOK)? else { return Ok(None) };
-        let settings = decode(&bytes, &phi.show(CODEBOOK))?;
+        let settings = decode_settings(&bytes, &phi.show(CODEBOOK))?;
         Ok(settings.get("codebook_id").and_then(Value::as_str).map(str::to_owned))
     }
 
@@ -76,7 +76,7 @@ impl Codebook {
         }
     }
 
-    fn parse(settings: &Map<String, Value>, show: &str) -> Result<Self> {
+    fn parse_settings(settings: &Map<String, Value>, show: &str) -> Result<Self> {
         let text = |name| settings.get(name).and_then(Value::as_str);
         let damaged = |what| {
             let help = "restore it from a backup; a new one would change every anonymous ID";
@@ -105,7 +105,7 @@ impl Codebook {
     }
 
     /// The keyed hash, ready to be cloned.
-    pub(super) fn mac(&self) -> Hmac<Sha256> {
+    pub(super) fn keyed_hash(&self) -> Hmac<Sha256> {
         Hmac::new_from_slice(&self.salt).expect("HMAC takes keys of any length")
     }
 
@@ -129,23 +129,23 @@ impl Codebook {
     }
 
     pub(super) fn hash_real_id(&self, real: &str) -> HashedId {
-        hash_id(&self.mac(), real)
+        hash_id(&self.keyed_hash(), real)
     }
 }
 
-fn decode(bytes: &[u8], show: &str) -> Result<Map<String, Value>> {
+fn decode_settings(bytes: &[u8], show: &str) -> Result<Map<String, Value>> {
     // serde_json's message may quote the text, and the text is a secret.
     serde_json::from_slice(bytes).map_err(|_| {
         Error::failed(format!("'{show}' is not a JSON object; restore it from a backup"))
     })
 }
 
-fn render(settings: &Map<String, Value>) -> Result<String> {
+fn render_settings(settings: &Map<String, Value>) -> Result<String> {
     serde_json::to_string(settings).context("cannot write the codebook as JSON")
 }
 
 /// Turns version 0 into version 1; true if there was something to do.
-fn upgrade(settings: &mut Map<String, Value>, show: &str) -> Result<bool> {
+fn upgrade_settings(settings: &mut Map<String, Value>, show: &str) -> Result<bool> {
     match settings.get("version").map(Value::as_u64) {
         Some(Some(1)) => return Ok(false),
         None | Some(Some(0)) => {}
@@ -178,7 +178,7 @@ fn upgrade(settings: &mut Map<String, Value>, show: &str) -> Result<bool> {
 }
 
 /// Adds an ID and a salt where they are missing; true if there was something to do.
-fn complete(settings: &mut Map<String, Value>) -> Result<bool> {
+fn complete_settings(settings: &mut Map<String, Value>) -> Result<bool> {
     let mut changed = false;
     if !settings.contains_key("codebook_id") {
         settings.insert("codebook_id".to_owned(), json!(Uuid::new_v4().to_string()));

@@ -29,20 +29,20 @@ pub const MAPPING: &str = "codebook-cached-mappings.json";
 #[derive(Default)]
 pub struct Identities {
     seen: HashSet<RowKey>,
-    pairs: Vec<Pair>,
+    pairs: Vec<IdPair>,
 }
 
-struct Pair {
+struct IdPair {
     kind: IdKind,
     real: Box<str>,
     anon_id: HashedId,
 }
 
 impl Identities {
-    pub(super) fn add(&mut self, kind: IdKind, real: &str, anon_id: &HashedId) {
+    pub(super) fn add_pair(&mut self, kind: IdKind, real: &str, anon_id: &HashedId) {
         let text = std::str::from_utf8(anon_id).unwrap_or_default();
         if self.seen.insert(kind.pair_key(text)) {
-            self.pairs.push(Pair { kind, real: real.into(), anon_id: *anon_id });
+            self.pairs.push(IdPair { kind, real: real.into(), anon_id: *anon_id });
         }
     }
 }
@@ -53,10 +53,10 @@ pub struct Mapping {
     seen: HashSet<RowKey>,
     /// Keys of the pairs that wait to be written.
     waiting: HashSet<RowKey>,
-    pairs: Vec<Pair>,
+    pairs: Vec<IdPair>,
     /// Pairs kept in memory before they go to the spill file.
     in_memory: usize,
-    spill: Option<Spill>,
+    spill: Option<PairSpill>,
     scratch: File,
     /// Where that is, for messages.
     work: PathBuf,
@@ -67,8 +67,8 @@ impl Mapping {
     /// memory, in the folder `work`; it is written encrypted.
     pub fn open(phi: &PhiFolder, scratch: File, work: &Path) -> Result<Self> {
         let mut seen = HashSet::new();
-        read(phi, &mut |entry| {
-            if let Entry::Pair(kind, _, anon_id) = entry {
+        stream_mapping(phi, &mut |entry| {
+            if let MappingEntry::Pair(kind, _, anon_id) = entry {
                 seen.insert(kind.pair_key(anon_id));
             }
             Ok(())
@@ -81,7 +81,7 @@ impl Mapping {
 
     /// Takes over what a part of the input has brought.
     pub fn add(&mut self, identities: Phi<Identities>) -> Result<()> {
-        for pair in identities.open(&self.phi).pairs {
+        for pair in identities.open_for(&self.phi).pairs {
             let key = pair.kind.pair_key(std::str::from_utf8(&pair.anon_id).unwrap_or_default());
             if self.seen.insert(key) {
                 self.waiting.insert(key);
@@ -91,7 +91,7 @@ impl Mapping {
         if self.pairs.len() > self.in_memory {
             let spill = match &mut self.spill {
                 Some(spill) => spill,
-                none => none.insert(Spill::begin(&self.scratch)?),
+                none => none.insert(PairSpill::begin(&self.scratch)?),
             };
             let failed = || format!("cannot write to the work folder '{}'", self.work.display());
             spill.write(&self.pairs).with_context(failed)?;
@@ -118,29 +118,29 @@ impl Mapping {
         let mut first_entry = true;
         out.write_all(b"{").with_context(failed)?;
         let (waiting, pairs, spill) = (&mut self.waiting, &self.pairs, &mut self.spill);
-        read(&self.phi, &mut |entry| {
+        stream_mapping(&self.phi, &mut |entry| {
             match entry {
-                Entry::Begin(kind) => {
+                MappingEntry::Begin(kind) => {
                     current = Some(kind);
                     for section in &mut sections {
                         section.1 |= section.0 == kind;
                     }
-                    begin(&mut out, kind, &mut first_section)?;
+                    begin_section(&mut out, kind, &mut first_section)?;
                     first_entry = true;
                 }
-                Entry::Pair(kind, real, _) => {
+                MappingEntry::Pair(kind, real, _) => {
                     let anon_id = codebook.hash_real_id(real);
                     let anon_id = std::str::from_utf8(&anon_id).unwrap_or_default();
                     waiting.remove(&kind.pair_key(anon_id));
-                    pair(&mut out, real, anon_id, &mut first_entry)?;
+                    write_pair(&mut out, real, anon_id, &mut first_entry)?;
                 }
-                Entry::End => {
+                MappingEntry::End => {
                     if let Some(kind) = current.take() {
-                        add_new(&mut out, kind, waiting, pairs, spill, &mut first_entry)?;
+                        write_new_pairs(&mut out, kind, waiting, pairs, spill, &mut first_entry)?;
                     }
                     out.write_all(b"}")?;
                 }
-                Entry::Other(name, value) => {
+                MappingEntry::Other(name, value) => {
                     if !std::mem::take(&mut first_section) {
                         out.write_all(b",")?;
                     }
@@ -154,8 +154,10 @@ impl Mapping {
         for (kind, done) in sections {
             if !done {
                 first_entry = true;
-                begin(&mut out, kind, &mut first_section)
-                    .and_then(|()| add_new(&mut out, kind, waiting, pairs, spill, &mut first_entry))
+                begin_section(&mut out, kind, &mut first_section)
+                    .and_then(|()| {
+                        write_new_pairs(&mut out, kind, waiting, pairs, spill, &mut first_entry)
+                    })
                     .and_then(|()| out.write_all(b"}"))
                     .with_context(failed)?;
             }
@@ -170,14 +172,14 @@ impl Mapping {
     }
 }
 
-fn begin(out: &mut impl Write, kind: IdKind, first: &mut bool) -> io::Result<()> {
+fn begin_section(out: &mut impl Write, kind: IdKind, first: &mut bool) -> io::Result<()> {
     if !std::mem::take(first) {
         out.write_all(b",")?;
     }
     write!(out, "\"{}\":{{", kind.type_name())
 }
 
-fn pair(out: &mut impl Write, real: &str, anon_id: &str, first: &mut bool) -> io::Result<()> {
+fn write_pair(out: &mut impl Write, real: &str, anon_id: &str, first: &mut bool) -> io::Result<()> {
     if !std::mem::take(first) {
         out.write_all(b",")?;
     }
@@ -188,18 +190,18 @@ fn pair(out: &mut impl Write, real: &str, anon_id: &str, first: &mut bool) -> io
 }
 
 /// Writes the waiting pairs of one kind.
-fn add_new(
+fn write_new_pairs(
     out: &mut impl Write,
     kind: IdKind,
     waiting: &mut HashSet<RowKey>,
-    pairs: &[Pair],
-    spill: &mut Option<Spill>,
+    pairs: &[IdPair],
+    spill: &mut Option<PairSpill>,
     first: &mut bool,
 ) -> io::Result<()> {
     let mut write = |real: &str, anon_id: &HashedId| {
         let anon_id = std::str::from_utf8(anon_id).unwrap_or_default();
         match waiting.remove(&kind.pair_key(anon_id)) {
-            true => pair(out, real, anon_id, first),
+            true => write_pair(out, real, anon_id, first),
             false => Ok(()),
         }
     };
@@ -212,14 +214,14 @@ fn add_new(
 }
 
 /// New pairs on disk, readable only by this process: the key never leaves its memory.
-struct Spill {
+struct PairSpill {
     file: File,
     key: [u8; 32],
     cipher: ChaCha20,
     len: u64,
 }
 
-impl Spill {
+impl PairSpill {
     fn begin(file: &File) -> Result<Self> {
         let mut key = [0; 32];
         getrandom::fill(&mut key)
@@ -229,7 +231,7 @@ impl Spill {
         Ok(Self { file, key, cipher: ChaCha20::new(&key.into(), &[0; 12].into()), len: 0 })
     }
 
-    fn write(&mut self, pairs: &[Pair]) -> io::Result<()> {
+    fn write(&mut self, pairs: &[IdPair]) -> io::Result<()> {
         let mut bytes = Vec::new();
         for pair in pairs {
             bytes.push(pair.kind as u8);
@@ -252,7 +254,7 @@ impl Spill {
         let mut cipher = ChaCha20::new(&self.key.into(), &[0; 12].into());
         cipher.seek(0_u64);
         let file = BufReader::with_capacity(1 << 16, (&self.file).take(self.len));
-        let mut input = Decrypt { file, cipher };
+        let mut input = DecryptingReader { file, cipher };
         let mut left = self.len;
         while left > 0 {
             let mut head = [0; 5];
@@ -272,12 +274,12 @@ impl Spill {
     }
 }
 
-struct Decrypt<R> {
+struct DecryptingReader<R> {
     file: R,
     cipher: ChaCha20,
 }
 
-impl<R: Read> Read for Decrypt<R> {
+impl<R: Read> Read for DecryptingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
         self.cipher.apply_keystream(&mut buffer[..count]);
@@ -286,29 +288,29 @@ impl<R: Read> Read for Decrypt<R> {
 }
 
 /// What a mapping file holds, in order.
-enum Entry<'a> {
+enum MappingEntry<'a> {
     Begin(IdKind),
     Pair(IdKind, &'a str, &'a str),
     End,
     Other(&'a str, &'a Value),
 }
 
-type Visit<'v> = &'v mut dyn FnMut(Entry<'_>) -> io::Result<()>;
+type VisitEntry<'v> = &'v mut dyn FnMut(MappingEntry<'_>) -> io::Result<()>;
 
 /// Streams the mapping in `phi`; nothing if there is none.
-fn read(phi: &Folder, visit: Visit<'_>) -> Result<()> {
+fn stream_mapping(phi: &Folder, visit: VisitEntry<'_>) -> Result<()> {
     let Some(reader) = phi.open_reader(MAPPING)? else { return Ok(()) };
     let mut parser =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, reader));
     // What goes wrong with an entry, such as writing it elsewhere, is no fault of the file's.
     let mut failed = None;
-    let mut visit = |entry: Entry<'_>| {
+    let mut visit = |entry: MappingEntry<'_>| {
         visit(entry).map_err(|error| {
             failed = Some(error);
             io::Error::other("see `failed`")
         })
     };
-    let parsed = Top(&mut visit).deserialize(&mut parser).and_then(|()| parser.end());
+    let parsed = MappingVisitor(&mut visit).deserialize(&mut parser).and_then(|()| parser.end());
     // The parser's message would quote real IDs.
     parsed.map_err(|e| {
         let show = phi.show(MAPPING);
@@ -326,9 +328,9 @@ fn read(phi: &Folder, visit: Visit<'_>) -> Result<()> {
     })
 }
 
-struct Top<'v>(Visit<'v>);
+struct MappingVisitor<'v>(VisitEntry<'v>);
 
-impl<'de> DeserializeSeed<'de> for Top<'_> {
+impl<'de> DeserializeSeed<'de> for MappingVisitor<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -336,7 +338,7 @@ impl<'de> DeserializeSeed<'de> for Top<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Top<'_> {
+impl<'de> Visitor<'de> for MappingVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -348,13 +350,13 @@ impl<'de> Visitor<'de> for Top<'_> {
         while let Some(name) = map.next_key::<String>()? {
             match IdKind::for_type(&name) {
                 Some(kind) => {
-                    (self.0)(Entry::Begin(kind)).map_err(A::Error::custom)?;
-                    map.next_value_seed(Section(kind, self.0))?;
-                    (self.0)(Entry::End).map_err(A::Error::custom)?;
+                    (self.0)(MappingEntry::Begin(kind)).map_err(A::Error::custom)?;
+                    map.next_value_seed(SectionVisitor(kind, self.0))?;
+                    (self.0)(MappingEntry::End).map_err(A::Error::custom)?;
                 }
                 None => {
                     let value = map.next_value::<Value>()?;
-                    (self.0)(Entry::Other(&name, &value)).map_err(A::Error::custom)?;
+                    (self.0)(MappingEntry::Other(&name, &value)).map_err(A::Error::custom)?;
                 }
             }
         }
@@ -362,9 +364,9 @@ impl<'de> Visitor<'de> for Top<'_> {
     }
 }
 
-struct Section<'v>(IdKind, Visit<'v>);
+struct SectionVisitor<'v>(IdKind, VisitEntry<'v>);
 
-impl<'de> DeserializeSeed<'de> for Section<'_> {
+impl<'de> DeserializeSeed<'de> for SectionVisitor<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -372,7 +374,7 @@ impl<'de> DeserializeSeed<'de> for Section<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Section<'_> {
+impl<'de> Visitor<'de> for SectionVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -383,7 +385,7 @@ impl<'de> Visitor<'de> for Section<'_> {
         use serde::de::Error as _;
         while let Some(real) = map.next_key::<String>()? {
             let anon_id = map.next_value::<String>()?;
-            (self.1)(Entry::Pair(self.0, &real, &anon_id)).map_err(A::Error::custom)?;
+            (self.1)(MappingEntry::Pair(self.0, &real, &anon_id)).map_err(A::Error::custom)?;
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ impl<T> Phi<T> {
     }
 
     /// Gives the data to the code that writes to this folder.
-    pub fn open(self, _writes_to: &PhiFolder) -> T {
+    pub fn open_for(self, _writes_to: &PhiFolder) -> T {
         self.data
     }
 

@@ -15,7 +15,7 @@ use crate::fhir::{self, Element, Kind, Type};
 const ELEMENTS: &str = include_str!("policy/elements.csv");
 const EXTENSIONS: &str = include_str!("policy/extensions.csv");
 
-/// Index of an object's rules in [`Policy::rules`].
+/// Index of an object's rules in [`Policy::rules_by_id`].
 pub type RulesId = usize;
 
 /// The compiled allow-list.
@@ -130,21 +130,21 @@ pub enum Disposition {
 
 impl Policy {
     /// The policy of this build. Parsed once per process.
-    pub fn get() -> &'static Self {
+    pub fn built_in() -> &'static Self {
         static POLICY: LazyLock<Policy> = LazyLock::new(|| {
-            Compiler::compile(ELEMENTS, EXTENSIONS).expect("the built-in policy is tested")
+            Compiler::compile_policy(ELEMENTS, EXTENSIONS).expect("the built-in policy is tested")
         });
         &POLICY
     }
 
     /// The rules of a resource type; of `Resource` where the policy does not name the type.
-    pub fn resource(&self, resource_type: &str) -> &Rules {
+    pub fn resource_rules(&self, resource_type: &str) -> &Rules {
         let id = self.by_type.get(resource_type).unwrap_or(&self.by_type["Resource"]);
         &self.rules[*id]
     }
 
     /// The rules with this index.
-    pub fn rules(&self, id: RulesId) -> &Rules {
+    pub fn rules_by_id(&self, id: RulesId) -> &Rules {
         &self.rules[id]
     }
 
@@ -159,19 +159,19 @@ impl Policy {
     }
 
     /// What becomes of an extension with this URL.
-    pub fn extension(&self, url: &str) -> Disposition {
+    pub fn extension_disposition(&self, url: &str) -> Disposition {
         self.extensions.get(url).copied().unwrap_or(Disposition::Unknown)
     }
 
     /// Whether a modifier extension with this URL is understood.
-    pub fn modifier_extension(&self, url: &str) -> bool {
+    pub fn is_modifier_known(&self, url: &str) -> bool {
         self.modifiers.contains(url)
     }
 }
 
 impl Rules {
     /// The field of this JSON name; `None` for what neither R4 nor the policy knows.
-    pub fn field(&self, name: &str) -> Option<&Field> {
+    pub fn field_named(&self, name: &str) -> Option<&Field> {
         self.fields.get(name)
     }
 }
@@ -187,7 +187,7 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn compile(elements: &'static str, extensions: &'static str) -> Result<Policy> {
+    fn compile_policy(elements: &'static str, extensions: &'static str) -> Result<Policy> {
         let mut compiler = Self {
             parents: HashMap::new(),
             entries: HashMap::new(),
@@ -214,11 +214,11 @@ impl Compiler {
         names.sort_unstable();
         for (id, name) in names.iter().enumerate() {
             compiler.by_type.insert(name, id);
-            compiler.rules.push(Rules::empty(name));
+            compiler.rules.push(Rules::without_fields(name));
         }
         for (id, name) in names.iter().enumerate() {
-            let entries = compiler.inherited(name)?;
-            compiler.fill(id, fhir::type_named(name), &entries)?;
+            let entries = compiler.inherited_entries(name)?;
+            compiler.fill_rules(id, fhir::type_named(name), &entries)?;
         }
         let mut policy = Policy {
             rules: compiler.rules,
@@ -243,7 +243,7 @@ impl Compiler {
     }
 
     /// A type's entries with its ancestors'; the type's own win.
-    fn inherited(&self, name: &'static str) -> Result<Entries> {
+    fn inherited_entries(&self, name: &'static str) -> Result<Entries> {
         let mut all = Entries::new();
         let mut next = Some(name);
         while let Some(name) = next {
@@ -258,7 +258,12 @@ impl Compiler {
         Ok(all)
     }
 
-    fn fill(&mut self, id: RulesId, r4: Option<&'static Type>, entries: &Entries) -> Result<()> {
+    fn fill_rules(
+        &mut self,
+        id: RulesId,
+        r4: Option<&'static Type>,
+        entries: &Entries,
+    ) -> Result<()> {
         let mut fields = HashMap::new();
         let mut backbones: BTreeMap<&'static str, Entries> = BTreeMap::new();
         for (path, action) in entries {
@@ -267,32 +272,32 @@ impl Compiler {
                     backbones.entry(head).or_default().insert(rest, action);
                 }
                 None => {
-                    fields.insert(*path, self.action(path, action)?);
+                    fields.insert(*path, self.parse_action(path, action)?);
                 }
             }
         }
         for (name, mut own) in backbones {
-            for (path, action) in self.inherited("BackboneElement")? {
+            for (path, action) in self.inherited_entries("BackboneElement")? {
                 own.entry(path).or_insert(action);
             }
             let element = r4.and_then(|r4| r4.element(name));
             let r4 = element.and_then(object_type);
             let rules = self.rules.len();
-            self.rules.push(Rules::empty(r4.map_or(name, |r4| r4.name)));
-            self.fill(rules, r4, &own)?;
+            self.rules.push(Rules::without_fields(r4.map_or(name, |r4| r4.name)));
+            self.fill_rules(rules, r4, &own)?;
             fields.insert(name, Action::Object { rules, systems: Vec::new() });
         }
-        self.rules[id] = self.finish(self.rules[id].name, r4, fields);
+        self.rules[id] = self.finish_rules(self.rules[id].name, r4, fields);
         Ok(())
     }
 
-    fn finish(
+    fn finish_rules(
         &self,
         name: &'static str,
         r4: Option<&'static Type>,
         mut actions: HashMap<&'static str, Action>,
     ) -> Rules {
-        let mut rules = Rules::empty(name);
+        let mut rules = Rules::without_fields(name);
         rules.r4 = r4;
         rules.checks_system =
             actions.values().any(|action| matches!(action, Action::Scalar { check: Some(_), .. }));
@@ -329,7 +334,7 @@ impl Compiler {
         rules
     }
 
-    fn action(&self, path: &'static str, action: &'static str) -> Result<Action> {
+    fn parse_action(&self, path: &'static str, action: &'static str) -> Result<Action> {
         let unknown =
             || Error::failed(format!("policy: '{path}' has an unknown action '{action}'"));
         if action.starts_with(char::is_uppercase) {
@@ -368,7 +373,7 @@ impl Compiler {
 }
 
 impl Rules {
-    fn empty(name: &'static str) -> Self {
+    fn without_fields(name: &'static str) -> Self {
         Self { name, r4: None, fields: HashMap::new(), checks_system: false, masks: false }
     }
 }

@@ -58,13 +58,13 @@ pub struct Reject {
 }
 
 impl Reject {
-    /// A rejection of the whole row, or of a value whose path is added by [`Reject::within`].
+    /// A rejection of the whole row, or of a value whose path is added by [`Reject::within_object`].
     pub fn new(reason: Reason) -> Self {
         Self { reason, path: Vec::new() }
     }
 
     /// Adds the element that the rejected one is in.
-    pub(super) fn within(mut self, name: &'static str) -> Self {
+    pub(super) fn within_object(mut self, name: &'static str) -> Self {
         self.path.push(name);
         self
     }

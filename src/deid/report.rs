@@ -22,7 +22,7 @@ pub struct Report {
 
 /// What one entry of the report counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum DroppedKind {
     /// A dropped extension.
     Extension,
     /// A modifier extension that cost its resource.
@@ -33,11 +33,11 @@ pub enum Left {
 
 impl Report {
     /// Counts one.
-    pub fn count(&mut self, what: Left, resource_type: &str, name: &str) {
+    pub fn count_dropped(&mut self, what: DroppedKind, resource_type: &str, name: &str) {
         let table = match what {
-            Left::Extension => &mut self.dropped_extensions,
-            Left::Modifier => &mut self.unknown_modifier_extensions,
-            Left::NonR4 => &mut self.non_r4_elements,
+            DroppedKind::Extension => &mut self.dropped_extensions,
+            DroppedKind::Modifier => &mut self.unknown_modifier_extensions,
+            DroppedKind::NonR4 => &mut self.non_r4_elements,
         };
         add(table, resource_type, name, 1);
     }
@@ -89,7 +89,7 @@ pub fn shown_url(url: Option<&str>) -> String {
     let Some(url) = url else { return "(no url)".to_owned() };
     let shown = match url.split_once(':') {
         Some((scheme @ ("http" | "https"), rest)) => web_url(scheme, rest),
-        Some(("urn", rest)) => urn(rest),
+        Some(("urn", rest)) => shown_urn(rest),
         _ => None,
     };
     shown.unwrap_or_else(|| "(not a URL)".to_owned())
@@ -110,7 +110,7 @@ fn web_url(scheme: &str, rest: &str) -> Option<String> {
 }
 
 /// `urn:oid:1.2.840.114350.…`: who made the name, but not the name.
-fn urn(rest: &str) -> Option<String> {
+fn shown_urn(rest: &str) -> Option<String> {
     const ARCS: usize = 5;
     let (kind, name) = rest.split_once(':')?;
     if kind.is_empty() || kind.len() > 31 || !kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
@@ -176,7 +176,7 @@ mod tests {
     fn no_more_than_so_many_names_are_kept() {
         let mut report = Report::default();
         for number in 0..10 * MOST_NAMES {
-            report.count(Left::Extension, "Patient", &format!("http://x/{number}"));
+            report.count_dropped(DroppedKind::Extension, "Patient", &format!("http://x/{number}"));
         }
         let mut sum = Report::default();
         sum.merge(&report);

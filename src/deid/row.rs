@@ -53,16 +53,16 @@ pub struct Deidentified<'a> {
 impl<'a> Deidentified<'a> {
     /// The anonymous ID.
     pub fn id(&self) -> AnonId<'a> {
-        AnonId::new(self.slice(self.id).into())
+        AnonId::new(self.text_slice(self.id).into())
     }
 
     /// `meta.lastUpdated`, as text.
     pub fn last_updated(&self) -> Option<&'a str> {
-        self.last_updated.map(|span| self.slice(span))
+        self.last_updated.map(|span| self.text_slice(span))
     }
 
     /// The row from its first event ([`Event::Object`]) to its last ([`Event::End`]).
-    pub fn events(&self) -> impl Iterator<Item = Event<'a>> + use<'a> {
+    pub fn read_events(&self) -> impl Iterator<Item = Event<'a>> + use<'a> {
         let text = self.text;
         self.steps.iter().map(move |step| match *step {
             Step::Object(rules) => Event::Object(rules),
@@ -79,7 +79,7 @@ impl<'a> Deidentified<'a> {
         })
     }
 
-    fn slice(&self, (start, len): (u32, u32)) -> &'a str {
+    fn text_slice(&self, (start, len): (u32, u32)) -> &'a str {
         &self.text[start as usize..start as usize + len as usize]
     }
 }

@@ -10,17 +10,17 @@ use std::collections::BTreeSet;
 use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait, Object, Value};
 
 use self::codes::system_allows;
-use self::masking::Pending;
-use self::parse::parse;
-use self::repeats::{Seen, last, overridden};
+use self::masking::ObjectState;
+use self::parse::parse_line;
+use self::repeats::{SeenFields, find_overridden, last_value};
 use super::anonymize::Anonymizer;
 use super::identities::Identities;
 use super::phi::Phi;
 use super::policy::{Action, Check, Disposition, Field, Policy, Rules, Scalar};
 use super::reject::{Reason, Reject};
-use super::report::{Left, Report, shown_url};
+use super::report::{DroppedKind, Report, shown_url};
 use super::row::{Deidentified, Step};
-use super::shapes::{push_zip, year};
+use super::shapes::{parse_year, push_zip};
 use crate::fhir::{self, Kind, trim_text};
 
 /// Objects that may be inside each other, the resource counted, and those that a mask adds. FHIR
@@ -46,7 +46,7 @@ pub struct Scrubber {
     /// Counts are reported even of rows that are rejected.
     report: Report,
     /// What the row under way adds to the report.
-    row_left: Vec<(Left, &'static str, String)>,
+    row_left: Vec<(DroppedKind, &'static str, String)>,
     /// Whether the row under way names an element twice, and is walked with care for that.
     repeats: bool,
     /// Types of the contained resources: of the row under way, and of the rows taken.
@@ -56,7 +56,7 @@ pub struct Scrubber {
 
 /// Where in a row the walk is.
 #[derive(Clone, Copy)]
-struct Place {
+struct WalkContext {
     /// The resource's type, or the contained one's: what reports and the ID mapping go by.
     resource_type: &'static str,
     /// Inside an extension that is kept: what it nests is not checked again.
@@ -71,7 +71,7 @@ impl Scrubber {
     /// A scrubber that hashes with `anonymizer`.
     pub fn new(anonymizer: Anonymizer) -> Self {
         Self {
-            policy: Policy::get(),
+            policy: Policy::built_in(),
             anonymizer,
             again: false,
             steps: Vec::new(),
@@ -110,19 +110,19 @@ impl Scrubber {
     /// De-identifies one line, which must hold a resource of type `expected` (one of
     /// [`TABLE_TYPES`](crate::fhir::TABLE_TYPES)).
     pub fn scrub(&mut self, line: &[u8], expected: &'static str) -> Scrub<Deidentified<'_>> {
-        self.scrub_value(&parse(line)?, expected)
+        self.scrub_value(&parse_line(line)?, expected)
     }
 
     fn scrub_value(&mut self, value: &Value, expected: &'static str) -> Scrub<Deidentified<'_>> {
         self.repeats = false;
-        let mut walked = self.walk(value, expected);
+        let mut walked = self.walk_row(value, expected);
         if self.repeats {
             // Whatever was met before the repeated name was found has to be undone; once, at the
             // top, or objects inside each other would each double the work.
-            walked = self.walk(value, expected);
+            walked = self.walk_row(value, expected);
         }
         for (what, resource_type, name) in self.row_left.drain(..) {
-            self.report.count(what, resource_type, &name);
+            self.report.count_dropped(what, resource_type, &name);
         }
         walked?;
         let id = self.id.ok_or(Reject::new(Reason::NoId))?;
@@ -136,7 +136,7 @@ impl Scrubber {
         })
     }
 
-    fn walk(&mut self, value: &Value, expected: &'static str) -> Scrub {
+    fn walk_row(&mut self, value: &Value, expected: &'static str) -> Scrub {
         self.steps.clear();
         self.text.clear();
         (self.id, self.last_updated) = (None, None);
@@ -145,39 +145,39 @@ impl Scrubber {
         self.anonymizer.begin_row();
 
         let row = value.as_object().ok_or(Reject::new(Reason::NotAnObject))?;
-        if last(row, "resourceType").and_then(|v| v.as_str()) != Some(expected) {
+        if last_value(row, "resourceType").and_then(|v| v.as_str()) != Some(expected) {
             return Err(Reject::new(Reason::WrongResourceType));
         }
         let place =
-            Place { resource_type: expected, in_extension: false, depth: 0, in_meta: false };
-        self.object(row, self.policy.resource(expected), place, false).map(|_| ())
+            WalkContext { resource_type: expected, in_extension: false, depth: 0, in_meta: false };
+        self.walk_object(row, self.policy.resource_rules(expected), place, false).map(|_| ())
     }
 
     /// Scrubs an object; false, and nothing written, if nothing of it is kept. With `mask`, a
     /// data-absent-reason is added to its extensions.
-    fn object(
+    fn walk_object(
         &mut self,
         object: &Object,
         rules: &'static Rules,
-        place: Place,
+        place: WalkContext,
         mask: bool,
     ) -> Scrub<bool> {
-        let place = Place { depth: place.depth + 1, ..place };
+        let place = WalkContext { depth: place.depth + 1, ..place };
         if place.depth > DEEPEST {
             return Err(Reject::new(Reason::TooDeep));
         }
-        let overridden = self.repeats.then(|| overridden(object));
-        let start = self.mark();
+        let overridden = self.repeats.then(|| find_overridden(object));
+        let start = self.mark_place();
         self.steps.push(Step::Object(rules));
         let begin = self.steps.len();
-        let mut pending = Pending { mask_self: mask, ..Pending::default() };
-        let mut seen = Seen::default();
+        let mut pending = ObjectState { mask_self: mask, ..ObjectState::default() };
+        let mut seen = SeenFields::default();
         for (index, (name, value)) in object.iter().enumerate() {
             // JSON lets a name occur twice; as everywhere in FHIR software, the last one counts.
             if overridden.as_ref().is_some_and(|overridden| overridden.contains(&index)) {
                 continue;
             }
-            let Some(field) = rules.field(name) else {
+            let Some(field) = rules.field_named(name) else {
                 self.count_unknown(rules, place);
                 continue;
             };
@@ -191,26 +191,26 @@ impl Scrubber {
             if value.is_null() {
                 continue;
             }
-            self.field(object, rules, field, value, place, &mut pending)
-                .map_err(|reject| reject.within(field.name))?;
+            self.walk_field(object, rules, field, value, place, &mut pending)
+                .map_err(|reject| reject.within_object(field.name))?;
         }
         self.settle(rules, place, &pending)?;
         if self.steps.len() == begin {
-            self.reset(start);
+            self.reset_to(start);
             return Ok(false);
         }
         self.steps.push(Step::End);
         Ok(true)
     }
 
-    fn field<'v>(
+    fn walk_field<'v>(
         &mut self,
         object: &'v Object,
         rules: &'static Rules,
         field: &'static Field,
         value: &'v Value,
-        place: Place,
-        pending: &mut Pending<'v>,
+        place: WalkContext,
+        pending: &mut ObjectState<'v>,
     ) -> Scrub {
         if field.sibling {
             return match rules.masks && pending.wants_sibling(rules, field) {
@@ -218,7 +218,7 @@ impl Scrubber {
                     pending.siblings.push((field, Some(value)));
                     Ok(())
                 }
-                false => self.values(field, value, place, object, pending),
+                false => self.walk_values(field, value, place, object, pending),
             };
         }
         match &field.action {
@@ -227,24 +227,24 @@ impl Scrubber {
                 pending.extension = Some((field, value));
                 Ok(())
             }
-            _ => self.values(field, value, place, object, pending),
+            _ => self.walk_values(field, value, place, object, pending),
         }
     }
 
     /// Writes an element with its value, or its list of values.
-    fn values<'v>(
+    fn walk_values<'v>(
         &mut self,
         field: &'static Field,
         value: &'v Value,
-        place: Place,
+        place: WalkContext,
         parent: &'v Object,
-        pending: &mut Pending<'v>,
+        pending: &mut ObjectState<'v>,
     ) -> Scrub {
-        let start = self.mark();
+        let start = self.mark_place();
         self.steps.push(Step::Field(field));
         let items = value.as_array();
         let kept = match items {
-            None => self.value(field, value, place, parent, pending)?,
+            None => self.walk_value(field, value, place, parent, pending)?,
             Some(items) => {
                 self.steps.push(Step::List);
                 let mut kept = false;
@@ -252,7 +252,7 @@ impl Scrubber {
                     kept |= match item.get_type() {
                         JsonType::Array => return Err(Reject::new(Reason::ListInList)),
                         JsonType::Null => self.null_item(field)?,
-                        _ => self.value(field, item, place, parent, pending)?,
+                        _ => self.walk_value(field, item, place, parent, pending)?,
                     };
                 }
                 self.steps.push(Step::End);
@@ -260,7 +260,7 @@ impl Scrubber {
             }
         };
         if !kept {
-            self.reset(start);
+            self.reset_to(start);
             return Ok(());
         }
         // A list where R4 has one value, or one value where it has a list, fits no column.
@@ -282,13 +282,13 @@ impl Scrubber {
     }
 
     /// Writes one value; false, and nothing written, if it is not kept.
-    fn value<'v>(
+    fn walk_value<'v>(
         &mut self,
         field: &'static Field,
         value: &'v Value,
-        place: Place,
+        place: WalkContext,
         parent: &'v Object,
-        pending: &mut Pending<'v>,
+        pending: &mut ObjectState<'v>,
     ) -> Scrub<bool> {
         let wrong = || Reject::new(Reason::WrongKind);
         match &field.action {
@@ -296,81 +296,92 @@ impl Scrubber {
             Action::Object { rules, systems } => {
                 let object = value.as_object().ok_or_else(wrong)?;
                 if !systems.is_empty() {
-                    let system = last(object, "system").and_then(|v| v.as_str());
+                    let system = last_value(object, "system").and_then(|v| v.as_str());
                     if !system.is_some_and(|system| systems.contains(&system)) {
                         return Ok(false);
                     }
                 }
                 let in_meta = place.depth == 1 && field.name == "meta";
-                self.object(object, self.policy.rules(*rules), Place { in_meta, ..place }, false)
+                self.walk_object(
+                    object,
+                    self.policy.rules_by_id(*rules),
+                    WalkContext { in_meta, ..place },
+                    false,
+                )
             }
             Action::Resource => {
                 let object = value.as_object().ok_or_else(wrong)?;
-                self.contained(object, place)
+                self.walk_contained(object, place)
             }
             Action::Extension { modifier } => {
                 let object = value.as_object().ok_or_else(wrong)?;
-                self.extension(object, *modifier, place)
+                self.walk_extension(object, *modifier, place)
             }
             Action::Scalar { check, then } => {
                 if value.is_object() {
                     return Err(wrong());
                 }
-                self.scalar(field, value, *check, *then, place, parent, pending)
+                self.push_scalar(field, value, *check, *then, place, parent, pending)
             }
         }
     }
 
-    fn contained(&mut self, object: &Object, place: Place) -> Scrub<bool> {
-        let name = last(object, "resourceType").and_then(|v| v.as_str());
+    fn walk_contained(&mut self, object: &Object, place: WalkContext) -> Scrub<bool> {
+        let name = last_value(object, "resourceType").and_then(|v| v.as_str());
         // What is no type may be anything, a name included.
         let Some(name) = name.and_then(|name| fhir::resource_type(trim_text(name))) else {
-            self.count(Left::NonR4, place, "contained");
+            self.count_dropped(DroppedKind::NonR4, place, "contained");
             return Ok(false);
         };
         let resource_type = self.policy.type_name(name).unwrap_or("Resource");
-        let rules = self.policy.resource(name);
+        let rules = self.policy.resource_rules(name);
         if let Some(r4) = fhir::type_named(name) {
             self.row_contained.push(r4.name);
         }
         // At depth 1 the walk would take its id and meta for the row's own.
-        let place = Place { resource_type, in_extension: false, in_meta: false, ..place };
-        self.object(object, rules, place, false)
+        let place = WalkContext { resource_type, in_extension: false, in_meta: false, ..place };
+        self.walk_object(object, rules, place, false)
     }
 
-    fn extension(&mut self, object: &Object, modifier: bool, place: Place) -> Scrub<bool> {
+    fn walk_extension(
+        &mut self,
+        object: &Object,
+        modifier: bool,
+        place: WalkContext,
+    ) -> Scrub<bool> {
         if !place.in_extension {
-            let url = last(object, "url").and_then(|v| v.as_str());
+            let url = last_value(object, "url").and_then(|v| v.as_str());
             if modifier {
-                if !url.is_some_and(|url| self.policy.modifier_extension(url)) {
-                    self.count(Left::Modifier, place, shown_url(url));
+                if !url.is_some_and(|url| self.policy.is_modifier_known(url)) {
+                    self.count_dropped(DroppedKind::Modifier, place, shown_url(url));
                     return Err(Reject::new(Reason::UnknownModifierExtension));
                 }
             } else {
-                match url.map_or(Disposition::Unknown, |url| self.policy.extension(url)) {
+                match url.map_or(Disposition::Unknown, |url| self.policy.extension_disposition(url))
+                {
                     Disposition::Keep => {}
                     Disposition::DropSilently => return Ok(false),
                     Disposition::Unknown => {
-                        self.count(Left::Extension, place, shown_url(url));
+                        self.count_dropped(DroppedKind::Extension, place, shown_url(url));
                         return Ok(false);
                     }
                 }
             }
         }
-        let place = Place { in_extension: true, in_meta: false, ..place };
-        self.object(object, self.policy.extension_rules(), place, false)
+        let place = WalkContext { in_extension: true, in_meta: false, ..place };
+        self.walk_object(object, self.policy.extension_rules(), place, false)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the siblings decide over a scalar")]
-    fn scalar<'v>(
+    fn push_scalar<'v>(
         &mut self,
         field: &'static Field,
         value: &'v Value,
         check: Option<Check>,
         then: Scalar,
-        place: Place,
+        place: WalkContext,
         parent: &'v Object,
-        pending: &mut Pending<'v>,
+        pending: &mut ObjectState<'v>,
     ) -> Scrub<bool> {
         let text = value.as_str();
         let trimmed = text.map(trim_text);
@@ -390,7 +401,7 @@ impl Scrubber {
         let Some((trimmed, raw)) = trimmed.zip(text) else {
             // Only `Keep` has a use for numbers and booleans.
             return match then {
-                Scalar::Keep => self.number(field, value),
+                Scalar::Keep => self.push_number(field, value),
                 _ => Err(Reject::new(Reason::DoesNotFit)),
             };
         };
@@ -400,7 +411,7 @@ impl Scrubber {
         let start = self.text.len();
         match then {
             Scalar::Keep => self.text.push_str(trimmed),
-            Scalar::Year => match year(trimmed) {
+            Scalar::Year => match parse_year(trimmed) {
                 Some(year) => self.text.push_str(year),
                 None => return Ok(false),
             },
@@ -418,11 +429,11 @@ impl Scrubber {
             Scalar::AnonRef if self.again => self.text.push_str(known_type_or_bare(raw)),
             Scalar::AnonId => {
                 let text = &mut self.text;
-                self.anonymizer.id(place.resource_type, trimmed, text);
+                self.anonymizer.push_id(place.resource_type, trimmed, text);
             }
             Scalar::AnonRef => {
-                let sibling = last(parent, "type").and_then(|v| v.as_str());
-                self.anonymizer.reference(raw, sibling, &mut self.text);
+                let sibling = last_value(parent, "type").and_then(|v| v.as_str());
+                self.anonymizer.push_reference(raw, sibling, &mut self.text);
             }
             Scalar::Mask => {}
         }
@@ -437,7 +448,7 @@ impl Scrubber {
         Ok(true)
     }
 
-    fn number(&mut self, field: &Field, value: &Value) -> Scrub<bool> {
+    fn push_number(&mut self, field: &Field, value: &Value) -> Scrub<bool> {
         let unfit = Reject::new(Reason::DoesNotFit);
         let kind = field.element.map(|element| element.kind);
         let step = if let Some(value) = value.as_bool() {
@@ -463,21 +474,21 @@ impl Scrubber {
 
     /// Counts an element that R4 does not know, by the type it was found in: its name comes from
     /// the input and may be anything, a patient's included, so it isn't repeated.
-    fn count_unknown(&mut self, rules: &Rules, place: Place) {
+    fn count_unknown(&mut self, rules: &Rules, place: WalkContext) {
         if rules.r4.is_some() && rules.name != "Resource" {
-            self.count(Left::NonR4, place, rules.name);
+            self.count_dropped(DroppedKind::NonR4, place, rules.name);
         }
     }
 
-    fn count(&mut self, what: Left, place: Place, name: impl Into<String>) {
+    fn count_dropped(&mut self, what: DroppedKind, place: WalkContext, name: impl Into<String>) {
         self.row_left.push((what, place.resource_type, name.into()));
     }
 
-    fn mark(&self) -> (usize, usize) {
+    fn mark_place(&self) -> (usize, usize) {
         (self.steps.len(), self.text.len())
     }
 
-    fn reset(&mut self, (steps, text): (usize, usize)) {
+    fn reset_to(&mut self, (steps, text): (usize, usize)) {
         self.steps.truncate(steps);
         self.text.truncate(text);
     }

@@ -29,7 +29,7 @@ pub(super) fn push_zip(code: &str, out: &mut String) -> bool {
 
 /// The year of a FHIR date or time: `1958`, `1958-03`, `1958-03-17`, `1958-03-17T…`. `None` for
 /// anything else: the first characters of another text are not a year.
-pub(super) fn year(text: &str) -> Option<&str> {
+pub(super) fn parse_year(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let number = |from: usize| match bytes.get(from..from + 2)? {
         [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some((tens - b'0') * 10 + (ones - b'0')),
@@ -97,7 +97,7 @@ mod tests {
     fn a_date_keeps_its_year_and_other_texts_nothing() {
         for date in ["1958", "1958-03", "1958-03-17", "1958-03-17T", "1958-03-17T01:02:03.4+05:00"]
         {
-            assert_eq!(year(date), Some("1958"), "{date}");
+            assert_eq!(parse_year(date), Some("1958"), "{date}");
         }
         for text in [
             "",
@@ -122,7 +122,7 @@ mod tests {
             "19é",
             "0000",
         ] {
-            assert_eq!(year(text), None, "{text}");
+            assert_eq!(parse_year(text), None, "{text}");
         }
     }
 }

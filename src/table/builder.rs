@@ -27,7 +27,7 @@ impl TableBuilder {
 
     /// Takes a row.
     pub fn append(&mut self, row: &Deidentified<'_>) {
-        let mut events = row.events();
+        let mut events = row.read_events();
         if let Some(Event::Object(_)) = events.next() {
             self.rows.append(&mut events);
         }

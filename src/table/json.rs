@@ -12,7 +12,7 @@ pub fn write_row(row: &Deidentified<'_>, out: &mut Vec<u8>) {
     // One bit a level: whether a comma is due before the next item.
     let mut levels: Vec<(bool, u8)> = Vec::with_capacity(16);
     let mut after_name = false;
-    for event in row.events() {
+    for event in row.read_events() {
         match event {
             Event::End => {
                 if let Some((_, close)) = levels.pop() {

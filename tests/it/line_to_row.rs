@@ -112,7 +112,7 @@ fn show(text: &[u8]) -> String {
 
 /// The row's elements that have a column.
 fn with_columns(row: &Deidentified<'_>) -> Value {
-    let mut events = row.events();
+    let mut events = row.read_events();
     let first = events.next().expect("a row has events");
     value(first, &mut events)
 }

@@ -2,7 +2,7 @@
 
 use sonic_rs::{JsonValueTrait, Object};
 
-use super::repeats::last;
+use super::repeats::last_value;
 use crate::deid::policy::Check;
 use crate::fhir::trim_text;
 
@@ -11,7 +11,7 @@ const EPIC_CUSTOMER_OIDS: &str = "1.2.840.114350.";
 
 /// `check-system`: whether a Coding's or Quantity's `code` or `display` may be kept.
 pub(super) fn system_allows(parent: &Object, check: Check) -> bool {
-    let text = |name| last(parent, name).and_then(|v| v.as_str());
+    let text = |name| last_value(parent, name).and_then(|v| v.as_str());
     if !text("system").is_some_and(is_custom_system) {
         return true;
     }

@@ -4,8 +4,8 @@
 
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Object, Value};
 
-use super::repeats::last;
-use super::{DEEPEST, Place, Scrub, Scrubber};
+use super::repeats::last_value;
+use super::{DEEPEST, Scrub, Scrubber, WalkContext};
 use crate::deid::policy::{Action, Field, Rules};
 use crate::deid::reject::{Reason, Reject};
 use crate::deid::row::Step;
@@ -15,7 +15,7 @@ static NULL: Value = Value::new();
 
 /// What an object's elements leave to be done at its end.
 #[derive(Default)]
-pub(super) struct Pending<'v> {
+pub(super) struct ObjectState<'v> {
     /// Elements masked so far.
     pub masked: Vec<&'static str>,
     /// `_name` siblings of elements that may be masked.
@@ -25,7 +25,7 @@ pub(super) struct Pending<'v> {
     pub mask_self: bool,
 }
 
-impl Pending<'_> {
+impl ObjectState<'_> {
     pub fn mask(&mut self, field: &'static Field) {
         if !self.masked.contains(&field.name) {
             self.masked.push(field.name);
@@ -33,7 +33,7 @@ impl Pending<'_> {
     }
 
     pub fn wants_sibling(&self, rules: &Rules, field: &Field) -> bool {
-        let of = rules.field(&field.name[1..]);
+        let of = rules.field_named(&field.name[1..]);
         of.is_some_and(|of| matches!(of.action, Action::Scalar { then, .. } if then.may_mask()))
     }
 }
@@ -43,12 +43,12 @@ impl Scrubber {
     pub(super) fn settle(
         &mut self,
         rules: &'static Rules,
-        place: Place,
-        pending: &Pending<'_>,
+        place: WalkContext,
+        pending: &ObjectState<'_>,
     ) -> Scrub {
         for (field, value) in &pending.siblings {
             let mask = pending.masked.iter().any(|name| field.name[1..] == **name);
-            self.sibling(field, *value, mask, place).map_err(|r| r.within(field.name))?;
+            self.sibling(field, *value, mask, place).map_err(|r| r.within_object(field.name))?;
         }
         for name in &pending.masked {
             let done = pending.siblings.iter().any(|(field, _)| field.name[1..] == **name);
@@ -57,12 +57,12 @@ impl Scrubber {
             }
         }
         let extension = pending.extension.or_else(|| {
-            let field = rules.field("extension")?;
+            let field = rules.field_named("extension")?;
             pending.mask_self.then_some((field, &NULL))
         });
         if let Some((field, value)) = extension {
             self.extensions(field, value, pending.mask_self, place)
-                .map_err(|r| r.within(field.name))?;
+                .map_err(|r| r.within_object(field.name))?;
         }
         Ok(())
     }
@@ -73,7 +73,7 @@ impl Scrubber {
         field: &'static Field,
         value: Option<&Value>,
         mask: bool,
-        place: Place,
+        place: WalkContext,
     ) -> Scrub {
         let empty = Object::new();
         let object = match value {
@@ -81,11 +81,11 @@ impl Scrubber {
             Some(value) => value.as_object().ok_or_else(|| Reject::new(Reason::WrongKind))?,
         };
         let Action::Object { rules, .. } = field.action else { return Ok(()) };
-        let start = self.mark();
+        let start = self.mark_place();
         self.steps.push(Step::Field(field));
-        let place = Place { in_meta: false, ..place };
-        if !self.object(object, self.policy.rules(rules), place, mask)? {
-            self.reset(start);
+        let place = WalkContext { in_meta: false, ..place };
+        if !self.walk_object(object, self.policy.rules_by_id(rules), place, mask)? {
+            self.reset_to(start);
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Scrubber {
         field: &'static Field,
         value: &Value,
         mask: bool,
-        place: Place,
+        place: WalkContext,
     ) -> Scrub {
         let (items, list) = match value.as_array() {
             Some(items) => (items.as_slice(), true),
@@ -106,11 +106,11 @@ impl Scrubber {
         };
         let absent = |item: &Value| {
             item.as_object()
-                .and_then(|item| last(item, "url"))
+                .and_then(|item| last_value(item, "url"))
                 .and_then(|url| url.as_str())
                 .is_some_and(|url| url == DATA_ABSENT_REASON)
         };
-        let start = self.mark();
+        let start = self.mark_place();
         self.steps.extend([Step::Field(field), Step::List]);
         let mut kept = false;
         for item in items {
@@ -119,7 +119,7 @@ impl Scrubber {
                 None if item.is_array() => return Err(Reject::new(Reason::ListInList)),
                 None => return Err(Reject::new(Reason::WrongKind)),
             };
-            kept |= self.extension(object, false, place)?;
+            kept |= self.walk_extension(object, false, place)?;
         }
         if kept && !list {
             return Err(Reject::new(Reason::WrongKind));
@@ -133,7 +133,7 @@ impl Scrubber {
         }
         match kept {
             true => self.steps.push(Step::End),
-            false => self.reset(start),
+            false => self.reset_to(start),
         }
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Scrubber {
         let rules = self.policy.extension_rules();
         self.steps.push(Step::Object(rules));
         for (name, text) in [("url", DATA_ABSENT_REASON), ("valueCode", "masked")] {
-            if let Some(field) = rules.field(name) {
+            if let Some(field) = rules.field_named(name) {
                 let start = self.text.len() as u32;
                 self.text.push_str(text);
                 self.steps.push(Step::Field(field));
@@ -154,5 +154,5 @@ impl Scrubber {
 }
 
 fn sibling_of(rules: &'static Rules, name: &str) -> Option<&'static Field> {
-    rules.field(&format!("_{name}"))
+    rules.field_named(&format!("_{name}"))
 }

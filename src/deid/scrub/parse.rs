@@ -7,7 +7,7 @@ use crate::bounded::is_too_deep;
 use crate::deid::reject::{Reason, Reject};
 
 /// Parses a row.
-pub(super) fn parse(line: &[u8]) -> Scrub<Value> {
+pub(super) fn parse_line(line: &[u8]) -> Scrub<Value> {
     if is_too_deep(line) {
         return Err(Reject::new(Reason::TooDeep));
     }

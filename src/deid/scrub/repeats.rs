@@ -7,12 +7,12 @@ use crate::deid::policy::Field;
 
 /// Which elements of an object have occurred.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct SeenFields {
     columns: [u64; 4],
     others: Vec<&'static str>,
 }
 
-impl Seen {
+impl SeenFields {
     pub fn again(&mut self, field: &'static Field) -> bool {
         match field.column {
             Some(column) if column < 256 => {
@@ -32,7 +32,7 @@ impl Seen {
 }
 
 /// The last value of this name: the one that counts where a name occurs twice.
-pub(super) fn last<'v>(object: &'v Object, name: &str) -> Option<&'v Value> {
+pub(super) fn last_value<'v>(object: &'v Object, name: &str) -> Option<&'v Value> {
     let mut found = None;
     for (key, value) in object.iter() {
         if key == name {
@@ -43,7 +43,7 @@ pub(super) fn last<'v>(object: &'v Object, name: &str) -> Option<&'v Value> {
 }
 
 /// The places of members that a later one of the same name replaces.
-pub(super) fn overridden(object: &Object) -> HashSet<usize> {
+pub(super) fn find_overridden(object: &Object) -> HashSet<usize> {
     let mut latest = HashMap::new();
     let members = object.iter().enumerate();
     members.filter_map(|(index, (name, _))| latest.insert(name, index)).collect()

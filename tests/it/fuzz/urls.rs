@@ -45,7 +45,7 @@ pub fn check(data: &[u8]) -> bool {
     let bases: Arc<[ServerBase]> = own.iter().cloned().collect();
     let hashed = |reference: &str, of: Option<&str>| {
         let mut out = String::new();
-        Anonymizer::new(codebook.clone(), bases.clone()).reference(reference, of, &mut out);
+        Anonymizer::new(codebook.clone(), bases.clone()).push_reference(reference, of, &mut out);
         out
     };
     for of in [None, Some("Patient"), Some(" Group ")] {
