@@ -31,6 +31,6 @@ impl ConvertArgs {
         let bars = self.logging.init();
         ui::signals::install_handlers()?;
         let options = self.store.of_command()?;
-        etl::convert(&self.original, &self.target, self.work_dir.as_deref(), &options, bars)
+        etl::convert_output(&self.original, &self.target, self.work_dir.as_deref(), &options, bars)
     }
 }

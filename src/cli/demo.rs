@@ -78,7 +78,7 @@ impl DemoArgs {
         println!("  {program} {input} {output} {phi}\n");
         // Nobody needs these IDs again.
         let config = EtlConfig { new_codebook: true, ..EtlConfig::new(&input, &output, &phi) };
-        etl::run(&config, bars)?;
+        etl::run_etl(&config, bars)?;
         let (database, shared) = (text("studies"), text("shared"));
         println!("\nNow the study core, and what of it is to be shared:");
         println!("  {program} study build -t core --lake {output} --database {database}");

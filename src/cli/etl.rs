@@ -130,8 +130,8 @@ impl EtlArgs {
         config.credentials.check()?;
         ui::signals::install_handlers()?;
         match check {
-            true => crate::etl::check(&config),
-            false => crate::etl::run(&config, bars),
+            true => crate::etl::check_settings(&config),
+            false => crate::etl::run_etl(&config, bars),
         }
     }
 

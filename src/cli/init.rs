@@ -43,7 +43,7 @@ impl InitArgs {
             Format::Csv => OutputFormat::Csv,
             Format::Ndjson => OutputFormat::Ndjson,
         });
-        etl::init(&self.output, &formats.collect::<Vec<_>>(), &options)?;
+        etl::make_empty_tables(&self.output, &formats.collect::<Vec<_>>(), &options)?;
         tracing::info!("'{}' has all tables", self.output);
         Ok(())
     }

@@ -5,12 +5,15 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::config::EtlConfig;
-use super::exported;
-use super::{Found, Places, phi, plan, records};
-use crate::bulk::{self, ExportTarget};
+use super::folders::RunFolders;
+use super::former_runs::check_codebook;
+use super::run_input::{RunInput, ServerInput};
+use super::scan::ScannedInput;
+use super::settings::{SettingsInForce, show_url};
+use super::{phi, plan};
+use crate::bulk;
 use crate::deid::Codebook;
 use crate::error::{Error, Exit, Result};
-use crate::http::Client;
 use crate::output::layout;
 use crate::store::{Folder, Mounts, block_on};
 use crate::ui::format_count;
@@ -22,26 +25,26 @@ const TRIAL: usize = 4096;
 ///
 /// # Errors
 /// The first thing that would go wrong; all others have been said before.
-pub fn check(config: &EtlConfig) -> Result<()> {
-    let selected = plan::selected(config)?;
-    let places = Places::open(config)?;
-    let uses = places.refuse_other_uses();
-    let Places { folder, output, phi, errors_to: _ } = places;
+pub fn check_settings(config: &EtlConfig) -> Result<()> {
+    let selected = plan::select_types(config)?;
+    let folders = RunFolders::open(config)?;
+    let uses = folders.refuse_other_uses();
+    let RunFolders { input, output, phi, errors_to: _ } = folders;
     let formats: Vec<_> = config.output_format.iter().map(|format| format.name()).collect();
 
-    let found = match folder {
-        Some(folder) if !exported::is_server(&config.input) => {
-            read_input(config, &selected, &folder)
+    let (found, kept) = match &input {
+        RunInput::Folder(folder) => (read_input(config, &selected, folder), Ok(())),
+        RunInput::Server(server) => {
+            (ask_server(config, &selected, server), check_export_folder(config, &selected, server))
         }
-        _ => ask_server(config, &selected),
     };
-    let layout = layout_of(config, &output, found.as_deref().ok());
+    let layout = check_layout(config, &output, found.as_deref().ok());
     let found = found.map(|_| ());
     let written = try_to_write(&output).map(|()| {
         info!("OUTPUT '{output}' can be written; tables will be {}", formats.join(", "));
     });
-    let secret = try_to_write(&phi).and_then(|()| codebook(config, &output, &phi));
-    let (space, kept) = (room(config, &phi), exports(config, &selected));
+    let secret = try_to_write(&phi).and_then(|()| check_phi(config, &output, &phi));
+    let space = check_work_folder(config, &phi);
 
     let failed = [found, layout, written, secret, space, kept, uses];
     let failed = failed.into_iter().filter_map(Result::err);
@@ -60,16 +63,18 @@ fn read_input(
     selected: &[&'static str],
     folder: &Folder,
 ) -> Result<Vec<String>> {
-    let Found { deletes, tables, export, .. } = Found::look(config, selected, folder)?;
+    let settings = SettingsInForce::of_run(config, config.threads, false);
+    let scanned = ScannedInput::scan_folder(&settings, selected, folder)?;
+    scanned.tell_of_notes(&settings);
+    let ScannedInput { deletes, tables, export, .. } = scanned;
     info!("INPUT '{folder}' can be read: Group '{}', exported {}", export.group, export.time);
     for table in &tables {
-        let deletes = deletes.by_type.get(table.resource_type).map_or(0, |ids| ids.len());
-        let bytes: u64 = table.files.iter().map(|file| file.bytes).sum();
+        let deletes = deletes.by_type.get(table.r4.name).map_or(0, |ids| ids.len());
         info!(
             "{}: {}, {}, {}",
             table.name,
             format_count(table.files.len() as u64, "file"),
-            format_count(bytes, "byte"),
+            format_count(table.input_bytes(), "byte"),
             format_count(deletes as u64, "delete"),
         );
     }
@@ -77,7 +82,7 @@ fn read_input(
 }
 
 /// Whether OUTPUT takes these tables, where it is known which they are, in the formats of the run.
-fn layout_of(config: &EtlConfig, output: &Folder, tables: Option<&[String]>) -> Result<()> {
+fn check_layout(config: &EtlConfig, output: &Folder, tables: Option<&[String]>) -> Result<()> {
     let tables: Vec<_> = tables.unwrap_or_default().iter().map(String::as_str).collect();
     let formats = &config.output_format;
     let checked = layout::warn_of_second_set(output, formats)
@@ -91,38 +96,41 @@ fn layout_of(config: &EtlConfig, output: &Folder, tables: Option<&[String]>) -> 
 
 /// Whether the server accepts the credentials, and what it would be asked for. Gives the names of
 /// tables.
-fn ask_server(config: &EtlConfig, selected: &[&'static str]) -> Result<Vec<String>> {
-    let target = ExportTarget::parse(&config.input)?;
-    let options = config.export.options(&target, selected, false)?;
-    let auth = config.credentials.auth(&bulk::scope_types(&options))?;
-    let client = Client::new(&target.base, auth, &config.credentials.options())?;
+fn ask_server(
+    config: &EtlConfig,
+    selected: &[&'static str],
+    server: &ServerInput,
+) -> Result<Vec<String>> {
+    let options = server.export_options(config, selected, false)?;
+    let client = server.make_client(config, &options)?;
     let asked = block_on(async {
         client.authorize().await?;
         client.capabilities().await.map(|_| ())
     });
     asked.map_err(|error| error.into_error(Exit::BulkFailed))?;
     let types = options.narrowing.types.join(", ");
-    info!(
-        "INPUT '{}' accepts the credentials; {types} would be exported",
-        super::shown(&config.input)
-    );
+    info!("INPUT '{}' accepts the credentials; {types} would be exported", show_url(&config.input));
     Ok(options.narrowing.types.iter().map(|name| name.to_lowercase()).collect())
 }
 
 /// Whether the exported files can be kept where the user wants them.
-fn exports(config: &EtlConfig, selected: &[&'static str]) -> Result<()> {
-    let Some(folder) = exported::kept(config)? else { return Ok(()) };
-    try_to_write(&folder)?;
-    let options = config.export.options(&ExportTarget::parse(&config.input)?, selected, false)?;
+fn check_export_folder(
+    config: &EtlConfig,
+    selected: &[&'static str],
+    server: &ServerInput,
+) -> Result<()> {
+    let Some(folder) = &server.keep else { return Ok(()) };
+    try_to_write(folder)?;
+    let options = server.export_options(config, selected, false)?;
     folder.local().map_or(Ok(()), |path| bulk::check_folder(&options, path))
 }
 
 /// Whether the codebook can be used, and belongs to OUTPUT.
-fn codebook(config: &EtlConfig, output: &Folder, phi: &Folder) -> Result<()> {
+fn check_phi(config: &EtlConfig, output: &Folder, phi: &Folder) -> Result<()> {
     let found = Codebook::look(phi)?;
-    records::check_codebook(output, phi)?;
+    check_codebook(output, phi)?;
     phi::refuse_new_codebook(phi, config.new_codebook, &Mounts::of_process())?;
-    phi::tighten(phi, true);
+    phi::tighten_rights(phi, true);
     match found {
         Some(codebook) => info!("PHI '{phi}' has the codebook {}", codebook.id()),
         None => info!("PHI '{phi}' has no codebook; a run makes one"),
@@ -131,7 +139,7 @@ fn codebook(config: &EtlConfig, output: &Folder, phi: &Folder) -> Result<()> {
 }
 
 /// Whether there is a place for temporary files.
-fn room(config: &EtlConfig, phi: &Folder) -> Result<()> {
+fn check_work_folder(config: &EtlConfig, phi: &Folder) -> Result<()> {
     let place = match &config.work_dir {
         Some(named) => Folder::open(named)?,
         None if phi.local().is_some() => return Ok(()),

@@ -13,10 +13,12 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
-use super::Forms;
+use super::collect::Staging;
+use super::former_runs::check_same_codebook;
 use super::plan::{self, TablePlan};
-use super::records;
-use super::scrubbing::{Source, scrub_table};
+use super::read_chunks::InputFiles;
+use super::scrub_chunk::RowForms;
+use super::scrub_table::{RowScrubbing, TableScrubber};
 use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::deid::{AnonId, Anonymizer, Codebook, Scrubber, row_key};
@@ -25,11 +27,12 @@ use crate::fhir::{TABLE_TYPES, UNKNOWN_TIME, parse_instant};
 use crate::http::recorded_url;
 use crate::input::{Ahead, InputFile};
 use crate::memory::budget;
+use crate::output::OutputFormat;
 use crate::output::keys::KeyIndex;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::staged::Staged;
 use crate::output::table::{Merge, TableRun};
-use crate::output::{OutputFormat, Sink, SinkOptions, Sinks, completion, delta, layout};
+use crate::output::{Sink, SinkOptions, Sinks, completion, delta, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Block, DeidentifiedBatch, Scratch, find_field, schema};
 use crate::text::text_of_line;
@@ -41,7 +44,7 @@ const EXPORT_URL: &str = "export_url";
 const LARGEST_RECORD: usize = 16 << 20;
 
 /// Converts `original` into Delta tables below `target`.
-pub fn convert(
+pub fn convert_output(
     original: &str,
     target: &str,
     work_dir: Option<&str>,
@@ -78,7 +81,7 @@ pub fn convert(
     let formats = [OutputFormat::Deltalake];
     let names = plan::with_completion(&folders.iter().map(String::as_str).collect::<Vec<_>>());
     let check = || {
-        records::check_same_codebook(&from, &target)?;
+        check_same_codebook(&from, &target)?;
         layout::refuse_others(&target, &formats, &names)
     };
     check()?;
@@ -143,27 +146,30 @@ impl Converter<'_> {
         if files.is_empty() && deletes.is_empty() {
             return Ok(false);
         }
-        let bytes = files.iter().map(|(_, bytes)| bytes).sum();
         let files = files
             .into_iter()
             .map(|(name, bytes)| InputFile { name, resource_type, bytes })
             .collect();
-        let plan = TablePlan { resource_type, name: name.clone(), files };
-        let codebook = Arc::new(Codebook::throwaway());
-        let scrubber = || Scrubber::again(Anonymizer::new(codebook.clone(), Arc::from(Vec::new())));
-        let source = Source {
-            input: self.from,
-            ahead: Ahead::new(self.from, &plan.files),
-            work: self.work,
-            forms: Forms { arrow: true, json: false },
-            threads: self.threads,
-            scrubber: &scrubber,
-            mapping: None,
-            completion: None,
-            rejects: Vec::new(),
+        let plan = TablePlan {
+            // The former output has completion rows, which are converted on their own.
+            completes_encounters: false,
+            ..TablePlan::of_files(resource_type, files)?
         };
-        let progress = Progress::begin_reading(&name, bytes, self.bars);
-        let table = scrub_table(&source, &plan, deletes, &progress);
+        let codebook = Arc::new(Codebook::throwaway());
+        let make_scrubber =
+            || Scrubber::again(Anonymizer::new(codebook.clone(), Arc::from(Vec::new())));
+        let scrubber = TableScrubber {
+            input: InputFiles { folder: self.from, ahead: Ahead::new(self.from, &plan.files) },
+            rows: RowScrubbing {
+                make_scrubber: &make_scrubber,
+                forms: RowForms { arrow: true, json: false },
+                workers: self.threads,
+                completion: None,
+            },
+            staging: Staging { work: self.work, mapping: None, rejects: Vec::new() },
+        };
+        let progress = Progress::begin_reading(&plan.name, plan.input_bytes(), self.bars);
+        let table = scrubber.scrub_table(&plan, deletes, &progress);
         progress.end_step();
         let mut table = table?;
         let mut live = Bitmap::all_set(table.counts.rows);

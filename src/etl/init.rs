@@ -11,7 +11,11 @@ use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Shape, schema};
 
 /// Makes the tables that `output` lacks; those that are there keep their rows.
-pub fn init(output: &str, formats: &[OutputFormat], store: &StoreOptions) -> Result<()> {
+pub fn make_empty_tables(
+    output: &str,
+    formats: &[OutputFormat],
+    store: &StoreOptions,
+) -> Result<()> {
     let output = Folder::open_with(output, store)?;
     claim::refuse_claimed(&output, "OUTPUT", &[Role::Phi])?;
     claim::refuse_inside(&output, "OUTPUT", Role::Phi)?;

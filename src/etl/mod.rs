@@ -1,399 +1,227 @@
 //! The main job: a folder of FHIR NDJSON becomes de-identified tables.
 //!
-//! [`run`] reads from top to bottom as the pipeline goes.
+//! [`run_etl`] is the recipe. Each step is a file: [`folders`], [`server_export`], [`scan`],
+//! [`prepare`], [`process_tables`] and [`records`]. For each table `process_tables` calls the stages
+//! of [`stages`]: [`scrub_table`] (with [`read_chunks`], [`scrub_chunk`], [`collect`]) and
+//! [`publish`], in the order of [`publish_order`].
 
+mod backlog;
 mod check;
+mod collect;
 mod config;
+mod context;
 mod convert;
-mod exported;
+mod folders;
+mod former_runs;
 mod init;
 mod oddities;
 mod phi;
-mod places;
 mod plan;
+mod prepare;
+mod process_tables;
 mod publish;
+mod publish_order;
+mod read_chunks;
 mod records;
 mod rejects;
-mod room;
-mod scrubbing;
+mod row_counts;
+mod run_input;
+mod run_stamp;
+mod scan;
+mod scrub_chunk;
+mod scrub_table;
+mod server_export;
 mod servers;
+mod settings;
+mod stages;
 mod summary;
-mod worker;
+mod worker_threads;
+mod writing_turns;
 
-pub use check::check;
+pub use check::check_settings;
 pub use config::EtlConfig;
-pub use convert::convert;
-pub use init::init;
+pub use convert::convert_output;
+pub use init::make_empty_tables;
 
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
-use crossbeam_channel::bounded;
-use tracing::{debug, info, warn};
+use chrono::Utc;
+use tracing::info;
 
-use crate::bulk::NOTE_RESOURCES;
-use crate::claim::{self, REJECTED};
-use crate::deid::{AnonId, Anonymizer, Codebook, Mapping, PhiFolder, Scrubber};
+use crate::deid::{Anonymizer, Scrubber};
 use crate::error::Result;
-use crate::fhir::ServerBase;
-use crate::http::recorded_url;
-use crate::input::{self, Ahead, Deletes, ExportLog, Inputs};
-use crate::memory;
-use crate::output::{OutputFormat, SinkOptions, Sinks, completion, layout};
-use crate::stop;
-use crate::store::{Folder, Hold, Mounts, WorkFolder};
-use crate::text::escape_controls;
-use crate::threads::{Thread, can_start, join_scoped};
-use crate::ui::Progress;
-use exported::Exported;
-use oddities::{check_all_used, report_oddities};
-use places::Places;
-use plan::{Export, TablePlan};
+use crate::input::Ahead;
+use crate::output::{Sinks, completion};
+use crate::store::Folder;
+use collect::Staging;
+use context::{SuccessNote, note_success};
+use folders::RunFolders;
+use oddities::check_all_used;
+use plan::select_types;
+use prepare::{Prepared, prepare_folders};
+use process_tables::{ensure_threads, process_tables};
+use publish::{TableCompleter, TablePublisher};
+use read_chunks::InputFiles;
 use records::Records;
-use rejects::{Rejects, RejectsTo};
-use scrubbing::{Source, scrub_table};
-use servers::server_bases;
-use summary::{Summary, TableSummary};
-
-/// Tables that are written and wait to be tidied.
-const TABLES_TO_COMPLETE: usize = 4;
-
-/// Tables that are written to a bucket at once.
-const PUBLISHERS: usize = 3;
-
-/// Threads that libraries may take beside those that are counted.
-const SPARE: usize = 4;
-
-/// In which forms rows are staged: what the formats of the run need.
-#[derive(Clone, Copy, Debug)]
-struct Forms {
-    arrow: bool,
-    json: bool,
-}
-
-/// What all steps of a run share.
-struct Run<'a> {
-    config: &'a EtlConfig,
-    started: DateTime<Utc>,
-    input: Folder,
-    output: Folder,
-    /// OUTPUT, for as long as the run lasts.
-    hold: Hold,
-    rejects: Rejects,
-    errors_to: Option<PhiFolder>,
-    work: WorkFolder,
-    codebook: Arc<Codebook>,
-    mapping: Mutex<Mapping>,
-    /// The FHIR server's own base URLs.
-    bases: Arc<[ServerBase]>,
-    export: Arc<Export>,
-    /// Where INPUT is a FHIR server.
-    exported: Option<Exported>,
-    deletes: Deletes,
-    forms: Forms,
-    sinks: Sinks,
-    alone: Mutex<()>,
-    /// Bytes of all files that will be read.
-    input_bytes: u64,
-    bars: bool,
-}
-
-/// What an input folder holds, and what will be made of it.
-struct Found {
-    inputs: Inputs,
-    deletes: Deletes,
-    tables: Vec<TablePlan>,
-    export: Export,
-    bases: Arc<[ServerBase]>,
-}
-
-impl Found {
-    /// Looks through the folder, and says what is odd.
-    fn look(config: &EtlConfig, selected: &[&'static str], folder: &Folder) -> Result<Self> {
-        let inputs = input::find(folder)?;
-        for file in &inputs.files {
-            let (name, of) = (&file.name, &file.resource_type);
-            let shown = escape_controls(name);
-            debug!(file = name, bytes = file.bytes, "'{shown}' is of {of}, {} bytes", file.bytes);
-        }
-        let log = match &inputs.log {
-            Some(name) => input::read_export_log(folder, name)?,
-            None => ExportLog::default(),
-        };
-        let deletes = input::read_deletes(folder, &inputs.deleted)?;
-        let tables = plan::tables(config, selected, &inputs, &deletes)?;
-        let export = plan::export(config, &log)?;
-        let bases = server_bases(config, &export)?;
-        report_oddities(&inputs, &deletes);
-        tell_of_notes(config, &inputs);
-        Ok(Self { inputs, deletes, tables, export, bases })
-    }
-}
+use run_input::RunInput;
+use scan::ScannedInput;
+use scrub_chunk::RowForms;
+use scrub_table::{RowScrubbing, TableScrubber};
+use server_export::ServerExport;
+use settings::SettingsInForce;
+use stages::{DeletedRows, MainStages};
+use summary::RunSummary;
+use worker_threads::fit_threads;
+use writing_turns::TABLES_TO_A_BUCKET;
 
 /// Runs the main job. `bars`: draw progress bars.
-pub fn run(config: &EtlConfig, bars: bool) -> Result<()> {
-    let clock = Instant::now();
-    let started = Utc::now();
-    let selected = plan::selected(config)?;
-    let places = Places::open(config)?;
-    places.refuse_other_uses()?;
-    let Places { folder, output, phi, errors_to } = places;
-    let errors_to = errors_to.map(PhiFolder::new);
-    // Without secrets: the URL goes into records.
-    let (mut config, mut selected) = (config.clone(), selected);
-    config.threads = fitting_threads(config.threads);
-    ensure_threads(config.threads)?;
-    let (input, exported) = match folder {
-        Some(folder) if !exported::is_server(&config.input) => (folder, None),
-        _ => {
-            let Some(exported) = exported::export(&config, &selected, &output, &phi, bars)? else {
-                return Ok(());
-            };
-            selected.retain(|name| exported.types.iter().any(|known| known == name));
-            // That a Group has none of a type is known now, too.
-            config.allow_missing_resources = true;
-            config.input = shown(&config.input);
-            (exported.folder.clone(), Some(exported))
+///
+/// # Errors
+/// What is refused, before anything is changed; tables that did not complete; what `--strict` asks for.
+pub fn run_etl(config: &EtlConfig, bars: bool) -> Result<()> {
+    let (clock, began) = (Instant::now(), Utc::now());
+    let selected = select_types(config)?;
+    let folders = open_folders(config)?;
+    let threads = fit_threads(config.threads);
+    ensure_threads(threads, TABLES_TO_A_BUCKET)?;
+    let Some(input) = obtain_input(config, &folders, selected, bars)? else { return Ok(()) };
+    let settings = SettingsInForce::of_run(config, threads, input.export.is_some());
+    let scanned = scan_input(&settings, &input)?;
+    let prepared = prepare_folders(&settings, &folders, &scanned.tables, began)?;
+    let records = begin_records(&settings, &folders.output, &prepared, &scanned)?;
+    let summary = make_tables(&settings, &input.folder, &scanned, &prepared, &records, bars)?;
+    let note = SuccessNote {
+        started: prepared.output.started,
+        input: &settings.input,
+        output: &config.output,
+        export: input.export.as_ref().map(|export| (&*export.key, &*scanned.export.time)),
+    };
+    let recorded = optimize_completion(&prepared.output.sinks)
+        .and_then(|()| {
+            records.write_manifest(&settings, &scanned.inputs, &summary, clock.elapsed())
+        })
+        .and_then(|()| note_if_complete(&summary, &folders.phi, &note));
+    let rejected = prepared.phi.rejects.claimed_folder();
+    summary.print_summary(scanned.input_bytes(), rejected.as_ref(), clock.elapsed());
+    conclude_run(config.strict, &scanned, &summary, recorded)?;
+    input.export.as_ref().map_or(Ok(()), ServerExport::finish_export)
+}
+
+/// The folder that a run reads.
+struct ReadyInput {
+    folder: Folder,
+    /// The types that may have tables.
+    selected: Vec<&'static str>,
+    /// Where INPUT is a FHIR server: what came from there.
+    export: Option<ServerExport>,
+}
+
+fn open_folders(config: &EtlConfig) -> Result<RunFolders> {
+    let folders = RunFolders::open(config)?;
+    folders.refuse_other_uses()?;
+    Ok(folders)
+}
+
+/// INPUT, or an export of it. `None` if the user only wanted to end an export.
+fn obtain_input(
+    config: &EtlConfig,
+    folders: &RunFolders,
+    mut selected: Vec<&'static str>,
+    bars: bool,
+) -> Result<Option<ReadyInput>> {
+    let server = match &folders.input {
+        RunInput::Server(server) => server,
+        RunInput::Folder(folder) => {
+            return Ok(Some(ReadyInput { folder: folder.clone(), selected, export: None }));
         }
     };
-    let config = &config;
-
-    info!("Looking through '{input}'");
-    let Found { inputs, deletes, tables, export, bases } = Found::look(config, &selected, &input)?;
-
-    let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
-    let check = || {
-        layout::refuse_others(&output, &config.output_format, &plan::with_completion(&names))?;
-        records::check_codebook(&output, &phi)
+    let RunFolders { output, phi, .. } = folders;
+    let Some(export) = server.export_files(config, &selected, output, phi, bars)? else {
+        return Ok(None);
     };
-    check()?;
-    layout::warn_of_second_set(&output, &config.output_format)?;
-    let mounts = Mounts::of_process();
-    phi::refuse_new_codebook(&phi, config.new_codebook, &mounts)?;
-    phi.create()?;
-    claim::mark_phi(&phi)?;
-    phi::tighten(&phi, false);
-    let hold = claim::hold_output(&output, &config.output_format)?;
-    if hold.has_waited() {
-        check()?;
-    }
-    phi::warn_of_lost_tables(&output, &mounts);
-    let codebook = Arc::new(phi::open_codebook(&phi, &mounts)?);
-    let work = WorkFolder::create_work(config.work_dir.as_deref(), &phi)?;
-    let mapping =
-        Mutex::new(Mapping::open(&PhiFolder::new(phi.clone()), work.create_file()?, work.path())?);
-    if let Some(folder) = &errors_to {
-        folder.create()?;
-    }
-    claim::remove_unfinished(&output, &config.output_format, Some(&phi));
+    selected.retain(|name| export.types.iter().any(|known| known == name));
+    Ok(Some(ReadyInput { folder: export.folder.clone(), selected, export: Some(export) }))
+}
 
-    let options = SinkOptions {
-        rows_per_file: config.batch_size,
-        threads: config.threads,
-        optimize: !config.no_table_optimization,
-    };
-    let sinks = Sinks::new(&output, &config.output_format, options);
-    let rejected = phi.child(REJECTED);
-    let (started, stamp) = records::claim_stamp(&output, &rejected, started)?;
-    let run = Run {
-        config,
-        started,
-        input,
-        output,
-        hold,
-        rejects: Rejects::new(rejected, started),
-        errors_to,
-        work,
-        codebook,
-        mapping,
-        bases,
-        export: Arc::new(export),
-        exported,
-        deletes,
-        forms: Forms {
-            arrow: config.output_format.iter().any(|format| *format != OutputFormat::Ndjson),
-            json: config.output_format.contains(&OutputFormat::Ndjson),
+fn scan_input(settings: &SettingsInForce<'_>, input: &ReadyInput) -> Result<ScannedInput> {
+    info!("Looking through '{}'", input.folder);
+    let scanned = ScannedInput::scan_folder(settings, &input.selected, &input.folder)?;
+    if input.export.is_none() {
+        scanned.tell_of_notes(settings);
+    }
+    Ok(scanned)
+}
+
+fn begin_records(
+    settings: &SettingsInForce<'_>,
+    output: &Folder,
+    prepared: &Prepared,
+    scanned: &ScannedInput,
+) -> Result<Records> {
+    let ScannedInput { export, tables, .. } = scanned;
+    let codebook_id = prepared.phi.codebook.id();
+    Records::begin_run(output, prepared.output.started, settings, export, codebook_id, tables)
+}
+
+/// Scrubs and publishes all tables: joins the parts that do it.
+fn make_tables(
+    settings: &SettingsInForce<'_>,
+    input: &Folder,
+    scanned: &ScannedInput,
+    prepared: &Prepared,
+    records: &Records,
+    bars: bool,
+) -> Result<RunSummary> {
+    let ScannedInput { tables, deletes, export, bases, .. } = scanned;
+    let Prepared { output, phi, work } = prepared;
+    let (codebook, mapping) = (&phi.codebook, &phi.mapping);
+    let make_scrubber = || Scrubber::new(Anonymizer::new(codebook.clone(), bases.clone()));
+    let ahead = Ahead::new(input, tables.iter().flat_map(|table| &table.files));
+    let scrubber = TableScrubber {
+        input: InputFiles { folder: input, ahead },
+        rows: RowScrubbing {
+            make_scrubber: &make_scrubber,
+            forms: RowForms::of_formats(&settings.asked.output_format),
+            workers: settings.threads,
+            completion: Some(export.clone()),
         },
-        sinks,
-        alone: Mutex::default(),
-        input_bytes: tables.iter().flat_map(|t| &t.files).map(|file| file.bytes).sum(),
+        staging: Staging { work, mapping: Some(mapping), rejects: phi.list_reject_folders() },
+    };
+    let stages = MainStages {
+        scrubber,
+        deletes: DeletedRows { deletes, codebook },
+        publisher: TablePublisher { output, mapping, codebook },
+        completer: TableCompleter { output, work, records, export },
         bars,
     };
-    let records = Records::begin(&run, &stamp, &tables)?;
-    let made = make_tables(&run, &tables, &records);
-    run.rejects.remove_empty();
-    let summary = made?;
-    // These grow with every table; once a run is often enough for them.
-    let optimized = run.sinks.iter().try_for_each(|sink| {
+    let summary = process_tables(tables, output.turns.count_tables(), &stages);
+    phi.rejects.remove_empty();
+    summary
+}
+
+/// The completion tables grow with every table; once a run is often enough for them.
+fn optimize_completion(sinks: &Sinks) -> Result<()> {
+    sinks.iter().try_for_each(|sink| {
         sink.optimize(completion::TABLE)?;
-        sink.optimize(completion::ENCOUNTERS).map(|_| ())
-    });
-    let recorded =
-        optimized.and_then(|()| records.finish(&run, &phi, &inputs, &summary, clock.elapsed()));
-    summary.print(&run, clock.elapsed());
-    // A table that failed says more than a record that could not be written because of it.
-    summary.verdict(config.strict)?;
-    if config.strict {
-        check_all_used(&inputs, &run.deletes)?;
-    }
-    recorded?;
-    run.exported.as_ref().map_or(Ok(()), Exported::finish)
-}
-
-impl Run<'_> {
-    /// On a disk, what needs memory and all cores is done alone. Nothing but memory would be
-    /// saved by that in a bucket, where most of the time is spent waiting.
-    fn alone(&self) -> Option<MutexGuard<'_, ()>> {
-        let alone = self.publishers() == 1;
-        alone.then(|| self.alone.lock().unwrap_or_else(|e| e.into_inner()))
-    }
-
-    /// How many tables are written at once.
-    fn publishers(&self) -> usize {
-        let memory_is_short = memory::budget().is_tight(memory::count_cores());
-        if self.output.local().is_some() || memory_is_short { 1 } else { PUBLISHERS }
-    }
-
-    /// The rows to delete, sorted.
-    fn deletes_of(&self, resource_type: &str) -> Vec<AnonId<'static>> {
-        let real = self.deletes.by_type.get(resource_type).into_iter().flatten();
-        let ids = real.map(|id| self.codebook.anonymize_id(resource_type, id));
-        let mut ids: Vec<_> = ids.collect();
-        ids.sort_unstable();
-        ids
-    }
-}
-
-/// Writes tables.
-const PUBLISHER: Thread = Thread::for_rows("publish");
-/// Completes tables once they are written.
-const COMPLETER: Thread = Thread::for_rows("complete");
-
-/// Scrubs one table after the other; meanwhile those that are scrubbed are published.
-fn make_tables(run: &Run<'_>, plans: &[TablePlan], records: &Records) -> Result<Summary> {
-    let scrubber = || Scrubber::new(Anonymizer::new(run.codebook.clone(), run.bases.clone()));
-    let source = Source {
-        input: &run.input,
-        ahead: Ahead::new(&run.input, plans.iter().flat_map(|plan| &plan.files)),
-        work: &run.work,
-        forms: run.forms,
-        threads: run.config.threads,
-        scrubber: &scrubber,
-        mapping: Some(&run.mapping),
-        completion: Some(run.export.clone()),
-        rejects: std::iter::once(RejectsTo::Phi(&run.rejects))
-            .chain(run.errors_to.as_ref().map(RejectsTo::Copy))
-            .collect(),
-    };
-    thread::scope(|scope| {
-        // One waits while another is published, so that neither side often waits for the other.
-        let (scrubbed_in, scrubbed_out) = bounded(1);
-        let (written_in, written_out) = bounded(TABLES_TO_COMPLETE);
-        // Encounter's completion rows before anything else. On a disk one table at a time, for no
-        // more than one table's row groups in memory; in a bucket one waits while another works.
-        let publishers = run.publishers();
-        let publisher = PUBLISHER.start_in(scope, move || {
-            let publish = |(plan, scrubbed, scrubbing)| {
-                let table = publish::publish(run, plan, scrubbed, scrubbing);
-                written_in.send(table).is_ok()
-            };
-            if !scrubbed_out.recv().is_ok_and(&publish) {
-                return Ok(());
-            }
-            let publish_all = || while scrubbed_out.recv().is_ok_and(&publish) {};
-            thread::scope(|scope| {
-                // This thread is one of them.
-                let started = (1..publishers)
-                    .try_for_each(|_| PUBLISHER.start_in(scope, publish_all).map(drop));
-                if started.is_ok() {
-                    publish_all();
-                }
-                started
-            })
-        })?;
-        let completer = COMPLETER.start_in(scope, move || {
-            let mut summary = Summary::default();
-            for mut table in written_out {
-                publish::complete(run, &mut table);
-                records.table(&table);
-                summary.add(table);
-            }
-            // Those that are written at once may end in any order.
-            let place = |table: &TableSummary| plans.iter().position(|p| p.name == table.name);
-            summary.tables.sort_by_key(place);
-            summary
-        })?;
-        for plan in plans.iter().take_while(|_| !stop::is_asked()) {
-            let bytes = plan.files.iter().map(|file| file.bytes).sum();
-            let progress = Progress::begin_reading(&plan.name, bytes, run.bars);
-            let clock = Instant::now();
-            let scrubbed =
-                scrub_table(&source, plan, run.deletes_of(plan.resource_type), &progress);
-            progress.end_step();
-            if scrubbed_in.send((plan, scrubbed, clock.elapsed())).is_err() {
-                break;
-            }
-        }
-        drop(scrubbed_in);
-        let written = join_scoped(publisher);
-        let completed = join_scoped(completer);
-        written.map(|()| completed)
+        sink.optimize(completion::ENCOUNTERS).map(drop)
     })
 }
 
-/// Makes sure that the threads of a run can be had, before it changes anything: else one table after
-/// the other would fail.
-fn ensure_threads(workers: usize) -> Result<()> {
-    // One reads, one completes; what writes tables has its own, and takes some for its files.
-    can_start(PUBLISHER, workers + 2 + PUBLISHERS + SPARE)
+fn note_if_complete(summary: &RunSummary, phi: &Folder, note: &SuccessNote<'_>) -> Result<()> {
+    if summary.is_complete() { note_success(phi, note) } else { Ok(()) }
 }
 
-/// Says what memory there is and what that leads to, and how many threads it is enough for.
-fn fitting_threads(wanted: usize) -> usize {
-    let budget = memory::budget();
-    let cores = memory::count_cores();
-    let Some(limit) = &budget.limit else { return wanted };
-    let threads = wanted.min(memory::Budget::for_limit(budget.limit, wanted).threads);
-    if threads < wanted.min(cores) || threads < wanted && wanted != budget.threads {
-        warn!(memory_limit_bytes = limit.bytes, "{limit}: {threads} threads instead of {wanted}");
+/// How the process ends.
+fn conclude_run(
+    strict: bool,
+    scanned: &ScannedInput,
+    summary: &RunSummary,
+    recorded: Result<()>,
+) -> Result<()> {
+    // A table that failed says more than a record that could not be written because of it.
+    summary.check_outcome(strict)?;
+    if strict {
+        check_all_used(&scanned.inputs, &scanned.deletes)?;
     }
-    if budget.is_tight(cores) {
-        let mib = |bytes: usize| bytes >> 20;
-        info!(
-            memory_limit_bytes = limit.bytes,
-            threads,
-            "{limit}: {threads} threads, {} MiB of input under way, {} MiB of rows a table in \
-             memory, row groups of {} MiB; the rest goes to the work folder",
-            mib(budget.chunks),
-            mib(budget.staged),
-            mib(budget.row_group),
-        );
-    } else {
-        debug!(memory_limit_bytes = limit.bytes, threads, "{limit}: enough for {threads} threads");
-    }
-    threads
-}
-
-/// Who names a server beside a folder may expect its notes, as they come with an export.
-fn tell_of_notes(config: &EtlConfig, inputs: &Inputs) {
-    let has_notes = |kind: &str| NOTE_RESOURCES.contains(&kind);
-    let Some(url) = config.fhir_url.as_deref().filter(|_| !exported::is_server(&config.input))
-    else {
-        return;
-    };
-    if inputs.files.iter().any(|file| has_notes(file.resource_type)) {
-        info!(
-            "Notes are not downloaded: of a folder, this run takes --fhir-url for references only. \
-             To put notes into its files, run cumulus-etl inline {} --fhir-url {}",
-            config.input,
-            shown(url)
-        );
-    }
-}
-
-/// A server's URL as records and messages may show it.
-fn shown(url: &str) -> String {
-    recorded_url(url).unwrap_or_else(|| url.to_owned())
+    recorded
 }

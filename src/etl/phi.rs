@@ -21,7 +21,7 @@ const GROUP_WRITES: u32 = 0o020;
 /// # Errors
 /// Exit 41, with nothing written.
 pub(super) fn refuse_new_codebook(phi: &Folder, allowed: bool, mounts: &Mounts) -> Result<()> {
-    let is_lost = mount_of(phi, mounts).is_some_and(Mount::is_root_of_container);
+    let is_lost = find_mount(phi, mounts).is_some_and(Mount::is_root_of_container);
     if allowed || !is_lost || phi.read(CODEBOOK)?.is_some() {
         return Ok(());
     }
@@ -47,7 +47,7 @@ pub(super) fn open_codebook(phi: &Folder, mounts: &Mounts) -> Result<Codebook> {
             codebook.id(),
             phi.show(CODEBOOK)
         );
-        if mount_of(phi, mounts).is_some_and(Mount::is_in_memory) {
+        if find_mount(phi, mounts).is_some_and(Mount::is_in_memory) {
             warn!(
                 "PHI '{phi}' is in memory: the codebook is lost when the machine or the container \
                  stops"
@@ -59,7 +59,7 @@ pub(super) fn open_codebook(phi: &Folder, mounts: &Mounts) -> Result<Codebook> {
 
 /// Says so where tables would be gone with the container.
 pub(super) fn warn_of_lost_tables(output: &Folder, mounts: &Mounts) {
-    if mount_of(output, mounts).is_some_and(Mount::is_root_of_container) {
+    if find_mount(output, mounts).is_some_and(Mount::is_root_of_container) {
         warn!(
             "OUTPUT '{output}' is in the container's own file system: the tables go with the \
              container. Is the OUTPUT folder mounted there?"
@@ -69,15 +69,15 @@ pub(super) fn warn_of_lost_tables(output: &Folder, mounts: &Mounts) {
 
 /// Takes from everybody else the rights to PHI, and to what is in it, which an older program, or a
 /// user, has given them; what cannot be changed is said. `look_only`: all of it is only said.
-pub(super) fn tighten(phi: &Folder, look_only: bool) {
+pub(super) fn tighten_rights(phi: &Folder, look_only: bool) {
     let Some(folder) = phi.local() else { return };
     let below = [CODEBOOK, MAPPING, REJECTED].map(|name| folder.join(name));
     std::iter::once(folder).chain(below.iter().map(AsRef::as_ref)).for_each(|path| {
-        tighten_one(path, look_only);
+        tighten_path(path, look_only);
     });
 }
 
-fn tighten_one(path: &Path, look_only: bool) {
+fn tighten_path(path: &Path, look_only: bool) {
     let Ok(there) = fs::symlink_metadata(path) else { return };
     let mode = there.mode() & 0o7777;
     if there.is_symlink() || mode & OTHERS == 0 {
@@ -98,7 +98,7 @@ fn tighten_one(path: &Path, look_only: bool) {
     );
 }
 
-fn mount_of<'a>(folder: &Folder, mounts: &'a Mounts) -> Option<&'a Mount> {
+fn find_mount<'a>(folder: &Folder, mounts: &'a Mounts) -> Option<&'a Mount> {
     folder.local().and_then(|path| mounts.mount_of(path))
 }
 
@@ -165,9 +165,9 @@ mod tests {
             for name in ["", CODEBOOK, MAPPING, REJECTED] {
                 set(name, given | 0o700);
             }
-            tighten(&phi, true);
+            tighten_rights(&phi, true);
             assert_eq!(mode(CODEBOOK), given | 0o700, "only looked at");
-            tighten(&phi, false);
+            tighten_rights(&phi, false);
             for name in ["", CODEBOOK, MAPPING, REJECTED] {
                 assert_eq!(mode(name), left | 0o700, "{given:o} {name}");
             }

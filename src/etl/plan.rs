@@ -3,23 +3,48 @@
 use std::collections::BTreeSet;
 
 use super::config::EtlConfig;
+use super::settings::SettingsInForce;
 use crate::error::{Error, Exit, Result};
+use crate::fhir;
 use crate::fhir::TABLE_TYPES;
 use crate::input::{Deletes, ExportLog, InputFile, Inputs, parse_time};
 use crate::output::completion;
 
+/// The type whose table comes with completion rows of its own.
+const ENCOUNTER: &str = "Encounter";
+
 /// One table to make.
 #[derive(Debug)]
 pub(super) struct TablePlan {
-    pub resource_type: &'static str,
+    pub r4: &'static fhir::Type,
     /// The table's name.
     pub name: String,
     pub files: Vec<InputFile>,
+    /// Whether each row is an encounter for which the run writes a completion row.
+    pub completes_encounters: bool,
+}
+
+impl TablePlan {
+    /// The table that a run makes of a resource type's files.
+    ///
+    /// # Errors
+    /// A type that R4 does not have.
+    pub(super) fn of_files(resource_type: &str, files: Vec<InputFile>) -> Result<Self> {
+        let r4 = fhir::type_named(resource_type)
+            .ok_or_else(|| Error::failed(format!("R4 has no type '{resource_type}'")))?;
+        let (name, completes_encounters) = (r4.name.to_lowercase(), r4.name == ENCOUNTER);
+        Ok(Self { r4, name, files, completes_encounters })
+    }
+
+    /// Bytes of its input.
+    pub(super) fn input_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
 }
 
 /// The export that the data came from, as the completion tables tell it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Export {
+pub(super) struct SourceExport {
     /// The Group's name; empty for an export of everything.
     pub group: String,
     /// `2024-08-06T18:12:57+00:00`.
@@ -30,7 +55,7 @@ pub(super) struct Export {
 }
 
 /// The tables that `--task` and `--exclude-resources` leave, in the order of running.
-pub(super) fn selected(config: &EtlConfig) -> Result<Vec<&'static str>> {
+pub(super) fn select_types(config: &EtlConfig) -> Result<Vec<&'static str>> {
     let lower = |names: &[String]| -> Vec<String> {
         names.iter().map(|name| name.trim().to_lowercase()).filter(|n| !n.is_empty()).collect()
     };
@@ -61,8 +86,8 @@ pub(super) fn selected(config: &EtlConfig) -> Result<Vec<&'static str>> {
 
 /// The tables to make of `inputs`: those with input or deletes, or all that were selected where
 /// the user allows for missing ones.
-pub(super) fn tables(
-    config: &EtlConfig,
+pub(super) fn plan_tables(
+    settings: &SettingsInForce<'_>,
     selected: &[&'static str],
     inputs: &Inputs,
     deletes: &Deletes,
@@ -72,20 +97,19 @@ pub(super) fn tables(
     for resource_type in selected {
         let files = inputs.of(resource_type);
         let present = !files.is_empty() || deletes.by_type.contains_key(*resource_type);
-        if present || config.allow_missing_resources {
-            let name = resource_type.to_lowercase();
-            plans.push(TablePlan { resource_type, name, files });
+        if present || settings.allow_missing_resources {
+            plans.push(TablePlan::of_files(resource_type, files)?);
         } else {
             missing.push(*resource_type);
         }
     }
-    if !config.task.is_empty() && !missing.is_empty() {
+    if !settings.asked.task.is_empty() && !missing.is_empty() {
         return Err(Error::new(
             Exit::ResourcesMissing,
             format!(
                 "Required resources not found in '{}': {}.\nAdd --allow-missing-resources to make \
                  their tables anyway, empty.",
-                config.input,
+                settings.input,
                 missing.join(", ")
             ),
         ));
@@ -97,7 +121,7 @@ pub(super) fn tables(
                 "No supported resources found in '{}'. Expected are files like Patient.000.ndjson \
                  (.ndjson or .jsonl, also .gz or .zst) with one FHIR resource a line; --task help \
                  lists the types.",
-                config.input
+                settings.input
             ),
         ));
     }
@@ -110,7 +134,11 @@ pub(super) fn with_completion<'a>(tables: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The export's group and time, from the flags or else from the log.
-pub(super) fn export(config: &EtlConfig, log: &ExportLog) -> Result<Export> {
+pub(super) fn source_export(
+    settings: &SettingsInForce<'_>,
+    log: &ExportLog,
+) -> Result<SourceExport> {
+    let config = settings.asked;
     let group = config.export_group.clone().or_else(|| log.group.clone());
     let time = match &config.export_timestamp {
         Some(text) => Some(parse_time(text).ok_or_else(|| {
@@ -127,7 +155,7 @@ pub(super) fn export(config: &EtlConfig, log: &ExportLog) -> Result<Export> {
             format!(
                 "It is not known {what}, which decides whether a patient's data is complete. An \
                  export log (log.ndjson) in '{}' would tell; without one, give {flags}.",
-                config.input
+                settings.input
             ),
         )
     };
@@ -140,7 +168,7 @@ pub(super) fn export(config: &EtlConfig, log: &ExportLog) -> Result<Export> {
         (None, _) => return Err(missing("which Group was exported", "--export-group NAME")),
         (_, None) => return Err(missing("when the data was exported", "--export-timestamp TIME")),
     };
-    Ok(Export {
+    Ok(SourceExport {
         group,
         time: time.format("%Y-%m-%dT%H:%M:%S%.f%:z").to_string(),
         url: log.export_url.clone(),

@@ -1,14 +1,17 @@
 //! Where a run's rejected rows go.
 
+use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
-use super::records::stamp;
-use crate::deid::PhiFolder;
-use crate::error::Result;
-use crate::store::Folder;
+use super::run_stamp::name_run;
+use super::scrub_chunk::Rejected;
+use crate::deid::{Phi, PhiFolder};
+use crate::error::{Context, Result};
+use crate::store::{Finishing, Folder, Upload};
 
 /// The folder of a run's rejected rows below PHI. It comes into being with the first one.
 pub(super) struct Rejects {
@@ -33,14 +36,14 @@ impl Rejects {
 
     /// The folder of this run alone. Another run may have begun within the same second, and write to
     /// another OUTPUT: the later one's folder is then named after the next second.
-    fn folder(&self) -> Result<PhiFolder> {
+    fn claim_folder(&self) -> Result<PhiFolder> {
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = &*claimed {
             return Ok(folder.clone());
         }
         let mut time = self.started;
         loop {
-            let folder = self.root.child(&stamp(time));
+            let folder = self.root.child(&name_run(time));
             if folder.create_new()? {
                 return Ok(claimed.insert(PhiFolder::new(folder)).clone());
             }
@@ -58,18 +61,61 @@ impl Rejects {
     }
 
     /// The folder, if any row was rejected.
-    pub(super) fn claimed(&self) -> Option<PhiFolder> {
+    pub(super) fn claimed_folder(&self) -> Option<PhiFolder> {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl RejectsTo<'_> {
     /// The folder, made where there is none.
-    pub(super) fn folder(self) -> Result<PhiFolder> {
+    pub(super) fn make_folder(self) -> Result<PhiFolder> {
         match self {
-            Self::Phi(rejects) => rejects.folder(),
+            Self::Phi(rejects) => rejects.claim_folder(),
             Self::Copy(folder) => folder.create().map(|()| folder.clone()),
         }
+    }
+}
+
+/// Rejected rows of one type; the file comes into being with the first one.
+pub(super) struct RejectFile<'a> {
+    to: RejectsTo<'a>,
+    name: String,
+    /// The file, and the folder that it is in.
+    upload: Option<(Upload, PhiFolder)>,
+}
+
+impl<'a> RejectFile<'a> {
+    /// No row yet, and no file.
+    pub(super) fn new(to: RejectsTo<'a>, name: &str) -> Self {
+        Self { to, name: name.to_owned(), upload: None }
+    }
+
+    /// Adds rows of the input's file `file`.
+    pub(super) fn write_rows(&mut self, file: &str, rejects: &Phi<Vec<Rejected>>) -> Result<()> {
+        let (upload, folder) = match &mut self.upload {
+            Some(upload) => upload,
+            none => {
+                let folder = self.to.make_folder()?;
+                none.insert((folder.upload(&self.name)?, folder))
+            }
+        };
+        for rejected in rejects.look(folder) {
+            let row = json!({
+                "file": file,
+                "line": rejected.line,
+                "reason": rejected.reject.reason,
+                "element": rejected.reject.element(),
+                "row": String::from_utf8_lossy(&rejected.text),
+            });
+            writeln!(upload, "{row}")
+                .with_context(|| format!("cannot write '{}'", folder.show(&self.name)))?;
+        }
+        Ok(())
+    }
+
+    /// The file, about to appear, if there is one.
+    pub(super) fn finish_file(self) -> Result<Option<Finishing>> {
+        self.upload.map(|(upload, _)| upload.finish_later()).transpose()
     }
 }
 
@@ -90,15 +136,18 @@ mod tests {
                         scope.spawn(move || {
                             let rejects = Rejects::new(root.clone(), started);
                             let to = RejectsTo::Phi(&rejects);
-                            assert!(rejects.claimed().is_none());
-                            to.folder().unwrap().write("Patient.ndjson", run.to_string()).unwrap();
+                            assert!(rejects.claimed_folder().is_none());
+                            to.make_folder()
+                                .unwrap()
+                                .write("Patient.ndjson", run.to_string())
+                                .unwrap();
                             // The same for each type.
-                            let again = to.folder().unwrap();
+                            let again = to.make_folder().unwrap();
                             assert_eq!(
                                 again.read("Patient.ndjson").unwrap().unwrap(),
                                 run.to_string()
                             );
-                            rejects.claimed().unwrap().to_string()
+                            rejects.claimed_folder().unwrap().to_string()
                         })
                     })
                     .collect();
@@ -118,15 +167,15 @@ mod tests {
             let root = Folder::open(place).unwrap().child("rejected");
             let rejects = Rejects::new(root.clone(), Utc::now());
             rejects.remove_empty();
-            let folder = RejectsTo::Phi(&rejects).folder().unwrap();
+            let folder = RejectsTo::Phi(&rejects).make_folder().unwrap();
             // A file under way, of a table that then fails.
             drop(folder.upload("Patient.ndjson").unwrap());
             rejects.remove_empty();
-            assert!(rejects.claimed().is_none(), "{place}");
+            assert!(rejects.claimed_folder().is_none(), "{place}");
             assert_eq!(root.list_direct().unwrap().0, [""; 0], "{place}");
-            RejectsTo::Phi(&rejects).folder().unwrap().write("Patient.ndjson", "x").unwrap();
+            RejectsTo::Phi(&rejects).make_folder().unwrap().write("Patient.ndjson", "x").unwrap();
             rejects.remove_empty();
-            let folder = rejects.claimed().unwrap();
+            let folder = rejects.claimed_folder().unwrap();
             assert_eq!(folder.read("Patient.ndjson").unwrap().unwrap(), "x", "{place}");
         }
     }

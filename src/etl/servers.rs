@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::config::EtlConfig;
-use super::plan::Export;
+use super::plan::SourceExport;
 use crate::error::{Error, Exit, Result};
 use crate::fhir::ServerBase;
 
@@ -24,7 +24,7 @@ pub(super) fn named_server(config: &EtlConfig) -> Result<Option<ServerBase>> {
 }
 
 /// The servers that absolute references may point at and still be the export's own.
-pub(super) fn server_bases(config: &EtlConfig, export: &Export) -> Result<Arc<[ServerBase]>> {
+pub(super) fn server_bases(config: &EtlConfig, export: &SourceExport) -> Result<Arc<[ServerBase]>> {
     let mut bases: Vec<_> = named_server(config)?.into_iter().collect();
     if let Some(url) = &export.url {
         match ServerBase::of_url(url) {

@@ -1,15 +1,14 @@
 //! What a run has done, for its end and for its records.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 use tracing::{info, warn};
 
-use super::Run;
-use super::scrubbing::Counts;
-use crate::deid::{Reason, Report};
+use super::plan::TablePlan;
+use super::row_counts::{Reasons, RowCounts};
+use crate::deid::{PhiFolder, Report};
 use crate::error::{Error, Exit, Result};
 use crate::output::table::Written;
 use crate::ui::{format_count, format_thousands, peak_memory, tell_rows};
@@ -22,7 +21,7 @@ const SHOWN: usize = 8;
 pub(super) struct TableSummary {
     pub name: String,
     pub resource_type: &'static str,
-    pub counts: Counts,
+    pub counts: RowCounts,
     /// Rows that a later row of the run replaced.
     pub duplicates: u64,
     /// Rows that a delete of the same run took.
@@ -45,11 +44,12 @@ pub(super) struct OutputSummary {
 }
 
 impl TableSummary {
-    pub(super) fn new(name: &str, resource_type: &'static str) -> Self {
+    /// Nothing is done yet.
+    pub(super) fn new(plan: &TablePlan) -> Self {
         Self {
-            name: name.to_owned(),
-            resource_type,
-            counts: Counts::default(),
+            name: plan.name.clone(),
+            resource_type: plan.r4.name,
+            counts: RowCounts::default(),
             duplicates: 0,
             deleted_within_run: 0,
             live_rows: 0,
@@ -59,16 +59,12 @@ impl TableSummary {
             error: None,
         }
     }
-
-    pub(super) fn rejected(&self) -> u64 {
-        self.counts.rejected.values().sum()
-    }
 }
 
 /// What became of the rows of all tables. Each row that was read is in just one of the counts from
 /// `written` to `rejected`.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Totals {
+struct RowTotals {
     /// Lines that are not blank.
     read: u64,
     /// Rows that are in the tables now: `inserted` and `updated` of them where the format knows.
@@ -88,14 +84,14 @@ struct Totals {
     deleted: u64,
 }
 
-impl Totals {
-    fn of(tables: &[TableSummary]) -> Self {
+impl RowTotals {
+    fn count_tables(tables: &[TableSummary]) -> Self {
         let mut totals = Self::default();
         for table in tables {
             totals.read += table.counts.lines;
             totals.duplicates += table.duplicates;
             totals.deleted_within_run += table.deleted_within_run;
-            totals.rejected += table.rejected();
+            totals.rejected += table.counts.count_rejected();
             // Formats that replace the whole table count neither.
             let written = table.outputs.iter().find(|output| output.format == "deltalake");
             let written = written.or(table.outputs.first()).map(|output| output.written);
@@ -115,7 +111,7 @@ impl Totals {
     }
 }
 
-impl fmt::Display for Totals {
+impl fmt::Display for RowTotals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} written", format_thousands(self.written))?;
         if self.inserted + self.updated > 0 {
@@ -140,17 +136,13 @@ impl fmt::Display for Totals {
 
 /// All tables.
 #[derive(Debug, Default)]
-pub(super) struct Summary {
+pub(super) struct RunSummary {
     pub tables: Vec<TableSummary>,
 }
 
-impl Summary {
-    pub(super) fn add(&mut self, table: TableSummary) {
-        self.tables.push(table);
-    }
-
-    fn rejected(&self) -> BTreeMap<Reason, u64> {
-        let mut all = BTreeMap::new();
+impl RunSummary {
+    fn count_reasons(&self) -> Reasons {
+        let mut all = Reasons::new();
         for (reason, count) in self.tables.iter().flat_map(|table| &table.counts.rejected) {
             *all.entry(*reason).or_default() += count;
         }
@@ -158,9 +150,15 @@ impl Summary {
     }
 
     /// Shows what was done, and what needs attention.
-    pub(super) fn print(&self, run: &Run<'_>, elapsed: Duration) {
-        let totals = Totals::of(&self.tables);
-        let bytes = run.input_bytes;
+    ///
+    /// `bytes`: those of the input; `rejected`: where rejected rows are, if there are any.
+    pub(super) fn print_summary(
+        &self,
+        bytes: u64,
+        rejected: Option<&PhiFolder>,
+        elapsed: Duration,
+    ) {
+        let totals = RowTotals::count_tables(&self.tables);
         let seconds = elapsed.as_secs_f64();
         let rate = bytes as f64 / 1e6 / seconds.max(1e-9);
         let peak = peak_memory().map_or(0, |bytes| bytes >> 20);
@@ -187,10 +185,10 @@ impl Summary {
             info!("{rows} of the tables deleted, as the export's deletes say");
         }
         self.print_left_out();
-        for (reason, count) in self.rejected() {
+        for (reason, count) in self.count_reasons() {
             warn!(%reason, count, "{}: {reason}", tell_rows(count, "rejected"));
         }
-        if let Some(folder) = run.rejects.claimed() {
+        if let Some(folder) = rejected {
             warn!("The rejected rows, with file, line and reason, are in '{folder}'");
         }
         for table in self.tables.iter().filter(|table| table.error.is_some()) {
@@ -228,8 +226,16 @@ impl Summary {
         }
     }
 
+    /// Whether no table has failed.
+    pub(super) fn is_complete(&self) -> bool {
+        self.tables.iter().all(|table| table.error.is_none())
+    }
+
     /// How the process ends.
-    pub(super) fn verdict(&self, strict: bool) -> Result<()> {
+    ///
+    /// # Errors
+    /// A table that did not complete; where `strict`, a rejected row.
+    pub(super) fn check_outcome(&self, strict: bool) -> Result<()> {
         let failed: Vec<_> = self.tables.iter().filter(|table| table.error.is_some()).collect();
         if !failed.is_empty() {
             let names: Vec<_> = failed.iter().map(|table| table.name.as_str()).collect();
@@ -244,7 +250,7 @@ impl Summary {
                 ),
             ));
         }
-        let rejected: u64 = self.tables.iter().map(TableSummary::rejected).sum();
+        let rejected: u64 = self.tables.iter().map(|table| table.counts.count_rejected()).sum();
         if strict && rejected > 0 {
             let message = format!("--strict: {}", tell_rows(rejected, "rejected"));
             return Err(Error::new(Exit::RowsRejected, message));
@@ -256,9 +262,14 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deid::Reason;
+
+    fn summary_of(resource_type: &str) -> TableSummary {
+        TableSummary::new(&TablePlan::of_files(resource_type, Vec::new()).unwrap())
+    }
 
     fn table(lines: u64, rejected: u64, duplicates: u64, deleted: u64) -> TableSummary {
-        let mut table = TableSummary::new("patient", "Patient");
+        let mut table = summary_of("Patient");
         table.counts.lines = lines;
         table.counts.rows = lines - rejected;
         if rejected > 0 {
@@ -284,9 +295,9 @@ mod tests {
         files.outputs = vec![output("parquet", Written { rows: 17, ..Written::default() })];
         let mut failed = table(30, 4, 1, 1);
         failed.error = Some(Error::failed("disk full"));
-        let mut unread = TableSummary::new("device", "Device");
+        let mut unread = summary_of("Device");
         unread.error = Some(Error::failed("no such file"));
-        let totals = Totals::of(&[delta, files, failed, unread]);
+        let totals = RowTotals::count_tables(&[delta, files, failed, unread]);
         let parts = [
             totals.written,
             totals.unchanged,
@@ -307,6 +318,6 @@ mod tests {
 
     #[test]
     fn what_did_not_occur_is_not_told() {
-        assert_eq!(Totals::of(&[table(1, 0, 0, 0)]).to_string(), "1 written");
+        assert_eq!(RowTotals::count_tables(&[table(1, 0, 0, 0)]).to_string(), "1 written");
     }
 }

@@ -55,7 +55,7 @@ impl Ground for Memory {
             OutputFormat::ALL.into_iter().filter(|known| known.name() == format).collect();
         config.export_group = Some("g".into());
         config.export_timestamp = Some("2024-08-06T14:12:57-04:00".into());
-        cumulus_etl::etl::run(&config, false).map_err(|error| error.to_string())
+        cumulus_etl::etl::run_etl(&config, false).map_err(|error| error.to_string())
     }
 
     fn save(&self, which: &str, to: &Path) {

@@ -1,34 +1,30 @@
 //! The locations that a user names, and which of them may be where.
 
 use super::config::EtlConfig;
-use super::exported;
+use super::run_input::RunInput;
 use super::servers::named_server;
 use crate::claim::{self, Role};
 use crate::error::{Error, Exit, Result};
 use crate::store::{Folder, StoreOptions};
 
 /// The locations of a run.
-pub(super) struct Places {
-    /// INPUT, or where the export of a server is kept; `None` for one that is not.
-    pub folder: Option<Folder>,
+pub(super) struct RunFolders {
+    pub input: RunInput,
     pub output: Folder,
     pub phi: Folder,
     pub errors_to: Option<Folder>,
 }
 
-impl Places {
+impl RunFolders {
     /// Opens them all; refuses folders inside each other.
     pub(super) fn open(config: &EtlConfig) -> Result<Self> {
         named_server(config)?;
         let output = Folder::open_with(&config.output, &config.store)?;
         let phi = Folder::open_with(&config.phi, &config.store)?.private();
         let errors_to = config.errors_to.as_deref();
-        let errors_to = errors_to.map(|to| empty_folder(to, &config.store)).transpose()?;
-        let folder = match exported::is_server(&config.input) {
-            true => exported::kept(config)?,
-            false => Some(open_input(config)?),
-        };
-        if folder.is_none() && phi.local().is_none() {
+        let errors_to = errors_to.map(|to| open_empty_folder(to, &config.store)).transpose()?;
+        let input = RunInput::open(config)?;
+        if input.named_folder().is_none() && phi.local().is_none() {
             return Err(Error::new(
                 Exit::ArgsConflict,
                 format!(
@@ -38,15 +34,15 @@ impl Places {
                 ),
             ));
         }
-        let places = Self { folder, output, phi, errors_to };
-        places.refuse_overlaps()?;
-        places.refuse_work_folder(config.work_dir.as_deref())?;
-        Ok(places)
+        let folders = Self { input, output, phi, errors_to };
+        folders.refuse_overlaps()?;
+        folders.refuse_work_folder(config.work_dir.as_deref())?;
+        Ok(folders)
     }
 
     /// Refuses folders that are in use for something else, as when two were swapped.
     pub(super) fn refuse_other_uses(&self) -> Result<()> {
-        if let Some(folder) = &self.folder {
+        if let Some(folder) = self.input.named_folder() {
             claim::refuse_claimed(folder, "INPUT", &[Role::Phi, Role::Output])?;
             claim::refuse_inside(folder, "INPUT", Role::Output)?;
         }
@@ -62,9 +58,10 @@ impl Places {
 
     /// Refuses folders inside each other where one of them would end up in the wrong hands.
     fn refuse_overlaps(&self) -> Result<()> {
-        let Self { folder, output, phi, errors_to } = self;
+        let Self { input, output, phi, errors_to } = self;
+        let folder = input.named_folder();
         if output.contains(phi) || phi.contains(output) {
-            return refused(format!(
+            return conflict(format!(
                 "OUTPUT '{output}' and PHI '{phi}' must not be the same folder, nor one inside the \
                  other: OUTPUT is there to be shared, and PHI holds what turns its anonymous IDs \
                  back into patients. Name two folders side by side"
@@ -72,14 +69,14 @@ impl Places {
         }
         if let Some(input) = folder {
             if output.contains(input) || input.contains(output) {
-                return refused(format!(
+                return conflict(format!(
                     "INPUT '{input}' and OUTPUT '{output}' must not be the same folder, nor one \
                      inside the other: patients' data would lie among the tables, or the tables be \
                      read as input. Name two folders side by side"
                 ));
             }
             if input.contains(phi) {
-                return refused(format!(
+                return conflict(format!(
                     "PHI '{phi}' must not be INPUT '{input}' or inside it: the next run would read \
                      rejected rows as input. Name two folders side by side"
                 ));
@@ -87,14 +84,14 @@ impl Places {
         }
         let Some(errors_to) = errors_to else { return Ok(()) };
         if output.contains(errors_to) {
-            return refused(format!(
+            return conflict(format!(
                 "--errors-to '{errors_to}' must not be inside OUTPUT '{output}': rejected rows are \
                  patients' data. Name a folder that is not shared"
             ));
         }
-        match folder.as_ref().filter(|input| input.contains(errors_to)) {
+        match folder.filter(|input| input.contains(errors_to)) {
             None => Ok(()),
-            Some(input) => refused(format!(
+            Some(input) => conflict(format!(
                 "--errors-to '{errors_to}' must not be inside INPUT '{input}': the next run would \
                  read rejected rows as input. Name another folder"
             )),
@@ -106,10 +103,10 @@ impl Places {
         let Some(wanted) = wanted else { return Ok(()) };
         claim::refuse_work_folder(Some(wanted))?;
         let work = Folder::open(wanted)?;
-        let places = [("OUTPUT", Some(&self.output)), ("INPUT", self.folder.as_ref())];
+        let places = [("OUTPUT", Some(&self.output)), ("INPUT", self.input.named_folder())];
         for (what, place) in places {
             if let Some(place) = place.filter(|place| place.contains(&work)) {
-                return refused(format!(
+                return conflict(format!(
                     "--work-dir '{work}' must not be {what} '{place}' or inside it: temporary files \
                      of patients' data would lie where others read. Name a folder of its own, or \
                      leave the option out"
@@ -120,26 +117,11 @@ impl Places {
     }
 }
 
-fn refused(message: String) -> Result<()> {
+fn conflict(message: String) -> Result<()> {
     Err(Error::new(Exit::ArgsConflict, message))
 }
 
-fn open_input(config: &EtlConfig) -> Result<Folder> {
-    let location = &config.input;
-    if let [first, ..] = config.export.for_servers_only().as_slice() {
-        let message = format!(
-            "{first} is for exports, but INPUT '{location}' is a folder. Give the URL of a FHIR \
-             server as INPUT, or leave the option (or its variable) out; notes of a folder come \
-             with the command `inline`"
-        );
-        return Err(Error::new(Exit::ArgsConflict, message));
-    }
-    let input = Folder::open_with(location, &config.store)?;
-    input.require_folder("input folder")?;
-    Ok(input)
-}
-
-fn empty_folder(location: &str, store: &StoreOptions) -> Result<Folder> {
+fn open_empty_folder(location: &str, store: &StoreOptions) -> Result<Folder> {
     let folder = Folder::open_with(location, store)?.private();
     match folder.list_direct()? {
         (folders, files) if folders.is_empty() && files.is_empty() => Ok(folder),
