@@ -186,7 +186,7 @@ pub fn mark_phi(phi: &Folder) -> Result<()> {
 /// # Errors
 /// A folder that cannot be written, or that has become a PHI folder meanwhile.
 pub fn hold_output(output: &Folder, formats: &[OutputFormat]) -> Result<Hold> {
-    let is_shared = formats.iter().all(|format| *format == OutputFormat::Deltalake);
+    let is_shared = formats.iter().all(|format| format.table_format().has_commits());
     let sharing = if is_shared { Sharing::Shared } else { Sharing::Alone };
     output.create()?;
     let hold = output.hold_folder(OUTPUT_MARKER, ABOUT_OUTPUT, sharing, &this_run(formats))?;
@@ -321,11 +321,11 @@ mod tests {
     #[test]
     fn a_folder_cannot_be_both() {
         let folder = folder(&[]);
-        let hold = hold_output(&folder, &[OutputFormat::Csv]).unwrap();
+        let hold = hold_output(&folder, &[OutputFormat::CSV]).unwrap();
         assert!(mark_phi(&folder).is_err());
         drop(hold);
         let folder = Folder::open("memory:///").unwrap();
         mark_phi(&folder).unwrap();
-        assert!(hold_output(&folder, &[OutputFormat::Deltalake]).is_err());
+        assert!(hold_output(&folder, &[OutputFormat::DELTALAKE]).is_err());
     }
 }

@@ -13,6 +13,7 @@ use super::logging::{Logging, json_is_asked_for};
 use super::store::StoreArgs;
 use crate::error::{Error, Exit, Result};
 use crate::etl::EtlConfig;
+use crate::output::OutputFormat;
 use crate::ui;
 
 /// Options of the main job. Each also works as an environment variable (CUMULUS_ETL_BATCH_SIZE)
@@ -38,8 +39,7 @@ pub struct EtlArgs {
     /// TOML file with settings, keys as the flags without --
     #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
-    /// Formats, with commas: deltalake, parquet, csv, ndjson [default: deltalake]
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", help = describe_formats())]
     output_format: Vec<String>,
     /// Only these tables, with commas or repeated; `help` lists them [default: all]
     #[arg(long, value_name = "LIST")]
@@ -225,6 +225,11 @@ impl EtlArgs {
         self.store.add_to(&mut flags);
         flags
     }
+}
+
+/// The help of `--output-format`.
+fn describe_formats() -> String {
+    format!("Formats, with commas: {} [default: deltalake]", OutputFormat::list_names())
 }
 
 /// Says what is asked for but not there, rather than leaving it out.

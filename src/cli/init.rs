@@ -1,6 +1,7 @@
 //! `cumulus-etl init OUTPUT`
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
@@ -15,20 +16,26 @@ pub struct InitArgs {
     #[arg(value_name = "OUTPUT")]
     output: String,
     /// Formats, with commas or repeated
-    #[arg(long, value_name = "FORMAT", value_delimiter = ',', default_value = "deltalake")]
-    output_format: Vec<Format>,
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        default_value = "deltalake",
+        value_parser = parse_format()
+    )]
+    output_format: Vec<OutputFormat>,
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
     logging: LoggingArgs,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Deltalake,
-    Parquet,
-    Csv,
-    Ndjson,
+/// Takes the name of a format, and shows all of them.
+fn parse_format() -> impl TypedValueParser<Value = OutputFormat> {
+    let names = OutputFormat::ALL.iter().map(|format| format.name());
+    PossibleValuesParser::new(names).try_map(|name| {
+        OutputFormat::find_named(&name).ok_or_else(|| format!("there is no format '{name}'"))
+    })
 }
 
 impl InitArgs {
@@ -37,13 +44,7 @@ impl InitArgs {
         self.logging.init();
         ui::signals::install_handlers()?;
         let options = self.store.of_command()?;
-        let formats = self.output_format.iter().map(|format| match format {
-            Format::Deltalake => OutputFormat::Deltalake,
-            Format::Parquet => OutputFormat::Parquet,
-            Format::Csv => OutputFormat::Csv,
-            Format::Ndjson => OutputFormat::Ndjson,
-        });
-        etl::make_empty_tables(&self.output, &formats.collect::<Vec<_>>(), &options)?;
+        etl::make_empty_tables(&self.output, &self.output_format, &options)?;
         tracing::info!("'{}' has all tables", self.output);
         Ok(())
     }

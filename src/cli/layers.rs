@@ -230,17 +230,17 @@ impl Layers {
     pub fn output_formats(&mut self) -> Vec<OutputFormat> {
         let mut formats = Vec::new();
         for name in self.list("output-format") {
-            match OutputFormat::ALL.into_iter().find(|format| format.name() == name) {
+            match OutputFormat::find_named(&name) {
                 Some(format) if !formats.contains(&format) => formats.push(format),
                 Some(_) => {}
                 None => self.problems.push(format!(
                     "--output-format: there is no format '{name}'; there are {}",
-                    OutputFormat::ALL.map(OutputFormat::name).join(", ")
+                    OutputFormat::list_names()
                 )),
             }
         }
         if formats.is_empty() {
-            formats.push(OutputFormat::Deltalake);
+            formats.push(OutputFormat::DELTALAKE);
         }
         formats
     }

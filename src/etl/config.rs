@@ -60,7 +60,7 @@ impl EtlConfig {
             input: input.to_owned(),
             output: output.to_owned(),
             phi: phi.to_owned(),
-            output_format: vec![OutputFormat::Deltalake],
+            output_format: vec![OutputFormat::DELTALAKE],
             task: Vec::new(),
             exclude_resources: Vec::new(),
             allow_missing_resources: false,

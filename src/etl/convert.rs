@@ -78,7 +78,7 @@ pub fn convert_output(
     }
     claim::refuse_claimed(&target, "TARGET", &[Role::Phi])?;
     claim::refuse_inside(&target, "TARGET", Role::Phi)?;
-    let formats = [OutputFormat::Deltalake];
+    let formats = [OutputFormat::DELTALAKE];
     let names = plan::with_completion(&folders.iter().map(String::as_str).collect::<Vec<_>>());
     let check = || {
         check_same_codebook(&from, &target)?;
@@ -137,7 +137,7 @@ impl Converter<'_> {
             let mut copy = Copy::new(self.work, &["id"]);
             delta::read(&folder, &mut |batch| copy.add(&batch))?;
             if let Some(schema) = delta::schema(&folder)? {
-                sink.create(&name, schema, self.work)?;
+                sink.create_table(&name, schema, self.work)?;
             }
             return copy.write(sink, &name, &["id"], Merge::Upsert).map(|()| true);
         }
@@ -175,9 +175,9 @@ impl Converter<'_> {
         let mut live = Bitmap::all_set(table.counts.rows);
         table.keys.resolve(&mut live)?;
         if table.contains {
-            sink.fit(&name, &mut table.rows)?;
+            sink.fit_rows(&name, &mut table.rows)?;
         }
-        let written = sink.write(&TableRun {
+        let written = sink.write_table(&TableRun {
             name: &name,
             rows: &table.rows,
             lines: None,
@@ -187,7 +187,7 @@ impl Converter<'_> {
             merge: Merge::Upsert,
             key_columns: &["id"],
         })?;
-        sink.optimize(&name)?;
+        sink.optimize_table(&name)?;
         info!("{name}: {}", format_count(written.rows, "row"));
         for (reason, count) in &table.counts.rejected {
             warn!("{name}: {}: {reason}", tell_rows(*count, "rejected"));
@@ -279,7 +279,7 @@ impl Copy {
         let Some(rows) = self.staged else { return Ok(()) };
         let mut live = Bitmap::all_set(rows.slots());
         self.keys.resolve(&mut live)?;
-        let written = sink.write(&TableRun {
+        let written = sink.write_table(&TableRun {
             name,
             rows: &rows,
             lines: None,
@@ -289,7 +289,7 @@ impl Copy {
             merge,
             key_columns,
         })?;
-        sink.optimize(name)?;
+        sink.optimize_table(name)?;
         info!("{name}: {}", format_count(written.rows, "row"));
         Ok(())
     }

@@ -38,11 +38,11 @@ pub fn make_empty_tables(
         for name in TABLE_TYPES {
             if let Some(r4) = fhir::type_named(name) {
                 let schema = schema::table_schema(r4, &Shape::default(), &BTreeSet::new());
-                sink.create(&name.to_lowercase(), schema, &work)?;
+                sink.create_table(&name.to_lowercase(), schema, &work)?;
             }
         }
-        sink.create(completion::TABLE, schema::completion_schema(), &work)?;
-        sink.create(completion::ENCOUNTERS, schema::completion_encounters(), &work)?;
+        sink.create_table(completion::TABLE, schema::completion_schema(), &work)?;
+        sink.create_table(completion::ENCOUNTERS, schema::completion_encounters(), &work)?;
     }
     Ok(())
 }

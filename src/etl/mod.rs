@@ -202,8 +202,8 @@ fn make_tables(
 /// The completion tables grow with every table; once a run is often enough for them.
 fn optimize_completion(sinks: &Sinks) -> Result<()> {
     sinks.iter().try_for_each(|sink| {
-        sink.optimize(completion::TABLE)?;
-        sink.optimize(completion::ENCOUNTERS).map(drop)
+        sink.optimize_table(completion::TABLE)?;
+        sink.optimize_table(completion::ENCOUNTERS).map(drop)
     })
 }
 

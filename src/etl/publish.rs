@@ -91,7 +91,11 @@ impl PublishSteps for Publishing<'_> {
             merge: Merge::InsertOnly,
             key_columns: &["encounter_id", "group_name"],
         };
-        self.publisher.output.sinks.iter().try_for_each(|sink| sink.write(&completion).map(drop))
+        self.publisher
+            .output
+            .sinks
+            .iter()
+            .try_for_each(|sink| sink.write_table(&completion).map(drop))
     }
 
     fn publish_rows(&mut self) -> Result<()> {
@@ -103,7 +107,7 @@ impl PublishSteps for Publishing<'_> {
         summary.deleted_within_run = deleted;
         summary.live_rows = live.count();
         for sink in sinks.iter().filter(|_| table.contains) {
-            sink.fit(&summary.name, &mut table.rows)?;
+            sink.fit_rows(&summary.name, &mut table.rows)?;
         }
         let resource = TableRun {
             name: &summary.name,
@@ -116,7 +120,7 @@ impl PublishSteps for Publishing<'_> {
             key_columns: &["id"],
         };
         for sink in sinks.iter() {
-            let written = sink.write(&resource)?;
+            let written = sink.write_table(&resource)?;
             summary.outputs.push(OutputSummary { format: sink.format().name(), written });
             // Each sink has read the rows once more; they all lose the same values.
             let misfits = table.rows.take_misfits();
@@ -163,7 +167,7 @@ impl CompleteSteps for Completing<'_> {
         let PreparedOutput { sinks, turns, .. } = self.completer.output;
         for (sink, output) in sinks.iter().zip(&mut self.summary.outputs) {
             let _turn = turns.take_turn();
-            let version = sink.optimize(&self.summary.name)?;
+            let version = sink.optimize_table(&self.summary.name)?;
             output.written.version = version.or(output.written.version);
         }
         Ok(())
@@ -230,7 +234,7 @@ fn log_details(summary: &TableSummary) {
 fn describe_table(summary: &TableSummary) -> String {
     let mut line = format!("{}: {}", summary.name, format_count(summary.live_rows, "row"));
     if let Some(output) = summary.outputs.first()
-        && output.format == "deltalake"
+        && output.written.version.is_some()
     {
         let written = &output.written;
         line += &format!(
@@ -284,7 +288,7 @@ mod tests {
             fs::create_dir(path("in")).unwrap();
             fs::write(path("in/Encounter.ndjson"), ENCOUNTER).unwrap();
             let config = EtlConfig {
-                output_format: vec![OutputFormat::Csv],
+                output_format: vec![OutputFormat::CSV],
                 work_dir: Some(path("work")),
                 new_codebook: true,
                 ..EtlConfig::new(&path("in"), &path("out"), &path("phi"))

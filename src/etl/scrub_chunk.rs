@@ -31,8 +31,8 @@ impl RowForms {
     /// What these formats need.
     pub(super) fn of_formats(formats: &[OutputFormat]) -> Self {
         Self {
-            arrow: formats.iter().any(|format| *format != OutputFormat::Ndjson),
-            json: formats.contains(&OutputFormat::Ndjson),
+            arrow: formats.iter().any(|format| !format.table_format().wants_lines()),
+            json: formats.iter().any(|format| format.table_format().wants_lines()),
         }
     }
 }

@@ -92,8 +92,8 @@ impl RowTotals {
             totals.duplicates += table.duplicates;
             totals.deleted_within_run += table.deleted_within_run;
             totals.rejected += table.counts.count_rejected();
-            // Formats that replace the whole table count neither.
-            let written = table.outputs.iter().find(|output| output.format == "deltalake");
+            // Formats without versions replace the whole table, and count neither.
+            let written = table.outputs.iter().find(|output| output.written.version.is_some());
             let written = written.or(table.outputs.first()).map(|output| output.written);
             let written = written.unwrap_or_default();
             if table.error.is_some() {
@@ -290,6 +290,7 @@ mod tests {
         let mut delta = table(100, 7, 5, 3);
         let written =
             Written { inserted: 60, updated: 15, unchanged: 10, deleted: 4, ..Written::default() };
+        let written = Written { version: Some(3), ..written };
         delta.outputs = vec![output("csv", Written::default()), output("deltalake", written)];
         let mut files = table(20, 1, 2, 0);
         files.outputs = vec![output("parquet", Written { rows: 17, ..Written::default() })];

@@ -19,7 +19,7 @@ pub fn append(sink: &Sink, row: CompletionRow<'_>, work: &WorkFolder) -> Result<
     let batch = row.to_batch().context("cannot make a completion row")?;
     let mut rows = Staged::new(work, schema::completion_schema());
     rows.push(Block::of_batch(&batch, &mut Scratch::default())?, 1)?;
-    sink.write(&TableRun {
+    sink.write_table(&TableRun {
         name: TABLE,
         rows: &rows,
         lines: None,

@@ -3,13 +3,9 @@
 //! One format has its tables right in OUTPUT, several have a folder each. A table's folder belongs to
 //! one format; other files in it are nobody's business here and stay.
 
-use std::collections::BTreeSet;
-
 use tracing::warn;
 
 use super::completion;
-use super::delta;
-use super::files::FileFormat;
 use super::format::OutputFormat;
 use super::parallel;
 use crate::error::{Error, Exit, Result};
@@ -35,20 +31,10 @@ pub fn is_table(name: &str) -> bool {
 
 /// The formats whose tables are in a table's folder: none, one, or, where somebody has mixed them,
 /// several.
-fn formats_in(folder: &Folder, table: &str) -> Result<BTreeSet<OutputFormat>> {
+fn formats_in(folder: &Folder, table: &str) -> Result<Vec<OutputFormat>> {
     let (folders, files) = folder.list_direct()?;
-    let mut formats = BTreeSet::new();
-    if folders.iter().any(|name| name == delta::LOG_FOLDER) {
-        formats.insert(OutputFormat::Deltalake);
-    }
-    let made =
-        FileFormat::ALL.iter().filter(|kind| files.iter().any(|name| kind.makes(table, name)));
-    formats.extend(made.map(|kind| match kind {
-        FileFormat::Parquet => OutputFormat::Parquet,
-        FileFormat::Csv => OutputFormat::Csv,
-        FileFormat::Ndjson => OutputFormat::Ndjson,
-    }));
-    Ok(formats)
+    let knows = |format: &OutputFormat| format.table_format().knows_table(table, &folders, &files);
+    Ok(OutputFormat::ALL.iter().copied().filter(knows).collect())
 }
 
 /// A table, and the format that made it.
@@ -86,7 +72,7 @@ pub fn any_table(folder: &Folder, folders: &[String]) -> Result<Option<String>> 
 
 /// A table in the folder of a format, below `folder`, and the name of that folder.
 fn table_of_several(folder: &Folder, folders: &[String]) -> Result<Option<(&'static str, Found)>> {
-    for format in OutputFormat::ALL.map(OutputFormat::name) {
+    for format in OutputFormat::ALL.iter().map(|format| format.name()) {
         if folders.iter().any(|name| name == format) {
             let root = folder.child(format);
             if let Some(found) = odd_tables(&root, &root.list_direct()?.0, &|_| true)?.pop() {
@@ -128,9 +114,11 @@ pub fn remove_unfinished(root: &Folder) {
         let table = root.child(name);
         table.remove_unfinished();
         table.remove_unfinished_of_before(&|file| {
-            FileFormat::ALL.iter().any(|f| f.makes(name, file))
+            OutputFormat::ALL.iter().any(|format| format.table_format().makes_file(name, file))
         });
-        delta::remove_unfinished(&table);
+        for format in OutputFormat::ALL {
+            format.table_format().remove_leftovers(&table);
+        }
     }
 }
 
@@ -178,11 +166,10 @@ fn second_set(output: &Folder, formats: &[OutputFormat]) -> Result<Option<String
 
 fn other_format(root: &Folder, found: &Found, wanted: OutputFormat) -> Error {
     let (there, wanted_name) = (found.format.name(), wanted.name());
-    let convert = match (found.format, wanted) {
-        (OutputFormat::Ndjson, OutputFormat::Deltalake) => {
-            ", or make Delta tables of these in another folder with `cumulus-etl convert`"
-        }
-        _ => "",
+    let can_convert = found.format == OutputFormat::NDJSON && wanted == OutputFormat::DELTALAKE;
+    let convert = match can_convert {
+        true => ", or make Delta tables of these in another folder with `cumulus-etl convert`",
+        false => "",
     };
     Error::new(
         Exit::ArgsConflict,
@@ -197,7 +184,11 @@ fn other_format(root: &Folder, found: &Found, wanted: OutputFormat) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use OutputFormat::{Csv, Deltalake, Ndjson, Parquet};
+
+    const DELTALAKE: OutputFormat = OutputFormat::DELTALAKE;
+    const PARQUET: OutputFormat = OutputFormat::PARQUET;
+    const CSV: OutputFormat = OutputFormat::CSV;
+    const NDJSON: OutputFormat = OutputFormat::NDJSON;
 
     fn output(files: &[&str]) -> Folder {
         let folder = Folder::open("memory:///").unwrap();
@@ -223,13 +214,13 @@ mod tests {
     fn a_table_of_another_format_is_refused() {
         let delta = "patient/_delta_log/00000000000000000000.json";
         for (file, own) in [
-            (delta, Deltalake),
-            ("patient/patient.000.parquet", Parquet),
-            ("patient/patient.012.csv", Csv),
-            ("etl__completion/etl__completion.1234.ndjson", Ndjson),
-            ("patient/patient.meta", Ndjson),
+            (delta, DELTALAKE),
+            ("patient/patient.000.parquet", PARQUET),
+            ("patient/patient.012.csv", CSV),
+            ("etl__completion/etl__completion.1234.ndjson", NDJSON),
+            ("patient/patient.meta", NDJSON),
         ] {
-            for format in OutputFormat::ALL {
+            for format in OutputFormat::ALL.iter().copied() {
                 assert_eq!(refused(&[file], &[format]), format != own, "{file}: {format:?}");
             }
         }
@@ -248,7 +239,7 @@ mod tests {
             "notes/patient.000.csv",
             "csv/notes.txt",
         ] {
-            assert!(!refused(&[file], &[Parquet]), "{file}");
+            assert!(!refused(&[file], &[PARQUET]), "{file}");
         }
     }
 
@@ -261,13 +252,13 @@ mod tests {
         };
         let alone = ["patient/_delta_log/00000000000000000000.json"];
         let several = ["csv/condition/condition.000.csv", "deltalake/patient/_delta_log/0.json"];
-        assert!(said(&alone, &[Deltalake, Csv]) && !said(&alone, &[Deltalake]));
-        assert!(said(&several, &[Deltalake]) && said(&several, &[Ndjson]));
-        assert!(!said(&several, &[Deltalake, Csv]) && !said(&several, &[Csv, Ndjson]));
+        assert!(said(&alone, &[DELTALAKE, CSV]) && !said(&alone, &[DELTALAKE]));
+        assert!(said(&several, &[DELTALAKE]) && said(&several, &[NDJSON]));
+        assert!(!said(&several, &[DELTALAKE, CSV]) && !said(&several, &[CSV, NDJSON]));
         // Also where this run has none of the tables that are there.
-        assert!(said(&["device/device.000.csv"], &[Csv, Ndjson]));
-        assert!(!said(&["csv/notes.txt", "README.md"], &[Parquet]));
+        assert!(said(&["device/device.000.csv"], &[CSV, NDJSON]));
+        assert!(!said(&["csv/notes.txt", "README.md"], &[PARQUET]));
         // Somebody has put another format's files into a format's folder.
-        assert!(refused(&["csv/patient/patient.000.parquet"], &[Csv, Ndjson]));
+        assert!(refused(&["csv/patient/patient.000.parquet"], &[CSV, NDJSON]));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod completion;
 pub mod delta;
+mod deltalake;
 pub mod files;
 mod format;
 pub mod keys;
@@ -12,6 +13,8 @@ pub mod rows;
 mod sink;
 pub mod staged;
 pub mod table;
+mod table_format;
 
 pub use format::OutputFormat;
-pub use sink::{Sink, SinkOptions, Sinks};
+pub use sink::{Sink, Sinks};
+pub use table_format::{SinkOptions, TableFormat};

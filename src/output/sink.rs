@@ -1,34 +1,20 @@
-//! The formats of a run, behind one type.
+//! The formats of a run, each with the folder that its tables go to.
 
 use arrow::datatypes::SchemaRef;
 
-use super::delta;
-use super::files::{FileFormat, FileOptions};
 use super::format::OutputFormat;
 use super::layout;
-use super::rows::RowSource;
 use super::staged::Staged;
-use super::table::{Merge, TableRun, Written};
+use super::table::{TableRun, Written};
+use super::table_format::SinkOptions;
 use crate::error::Result;
 use crate::store::{Folder, WorkFolder};
-use crate::table::schema::keep_contained;
 
 /// One format and where its tables go.
 pub struct Sink {
     format: OutputFormat,
     root: Folder,
     options: SinkOptions,
-}
-
-/// How tables are written, whatever the format.
-#[derive(Clone, Copy, Debug)]
-pub struct SinkOptions {
-    /// Rows a plain file holds at most.
-    pub rows_per_file: u64,
-    /// Files written at once.
-    pub threads: usize,
-    /// Compact and vacuum Delta tables.
-    pub optimize: bool,
 }
 
 /// All formats of a run.
@@ -59,71 +45,22 @@ impl Sink {
 
     /// Makes rows fit the table that is there, where contained resources of other types than
     /// before would clash with its columns.
-    pub fn fit(&self, table: &str, rows: &mut Staged) -> Result<()> {
-        if self.format == OutputFormat::Deltalake
-            && let Some(there) = delta::schema(&self.root.child(table))?
-        {
-            rows.set_schema(keep_contained(&rows.schema(), &there));
-        }
-        Ok(())
+    pub fn fit_rows(&self, table: &str, rows: &mut Staged) -> Result<()> {
+        self.format.table_format().fit_rows(&self.root, table, rows)
     }
 
     /// Writes what a run brings for one table.
-    pub fn write(&self, run: &TableRun<'_>) -> Result<Written> {
-        let SinkOptions { rows_per_file, threads, .. } = self.options;
-        let options = FileOptions { rows_per_file, threads };
-        let files = |format: FileFormat| format.write(&self.root, run, options);
-        match self.format {
-            OutputFormat::Parquet => files(FileFormat::Parquet),
-            OutputFormat::Csv => files(FileFormat::Csv),
-            OutputFormat::Ndjson => files(FileFormat::Ndjson),
-            OutputFormat::Deltalake => self.write_delta(run),
-        }
+    pub fn write_table(&self, run: &TableRun<'_>) -> Result<Written> {
+        self.format.table_format().write_table(&self.root, run, &self.options)
     }
 
     /// Makes an empty table of this schema, or widens the one that is there; rows stay.
-    pub fn create(&self, table: &str, schema: SchemaRef, work: &WorkFolder) -> Result<()> {
-        let file_format = match self.format {
-            OutputFormat::Deltalake => return delta::create(&self.root.child(table), schema),
-            OutputFormat::Parquet => FileFormat::Parquet,
-            OutputFormat::Csv => FileFormat::Csv,
-            OutputFormat::Ndjson => FileFormat::Ndjson,
-        };
-        file_format.create(&self.root, table, schema, work)
+    pub fn create_table(&self, table: &str, schema: SchemaRef, work: &WorkFolder) -> Result<()> {
+        self.format.table_format().create_table(&self.root, table, schema, work)
     }
 
-    fn write_delta(&self, run: &TableRun<'_>) -> Result<Written> {
-        let options = delta::Options {
-            key_columns: run.key_columns.iter().map(|name| (*name).to_owned()).collect(),
-            last_updated: run.merge == Merge::Upsert,
-            ..self.delta_options()
-        };
-        let folder = self.root.child(run.name);
-        let merged =
-            delta::merge(&folder, run.rows, run.live.clone(), Some(run.keys), run.merge, &options)?;
-        Ok(Written {
-            files: merged.files,
-            rows: merged.rows,
-            bytes: merged.bytes,
-            version: Some(merged.version),
-            inserted: merged.inserted,
-            updated: merged.updated,
-            deleted: merged.deleted,
-            unchanged: merged.unchanged,
-        })
-    }
-
-    /// Compacts and vacuums a Delta table, unless that is not wanted. Gives its version, if it
-    /// is one.
-    pub fn optimize(&self, table: &str) -> Result<Option<u64>> {
-        if self.format != OutputFormat::Deltalake || !self.options.optimize {
-            return Ok(None);
-        }
-        let optimized = delta::optimize(&self.root.child(table), &self.delta_options())?;
-        Ok(Some(optimized.version))
-    }
-
-    fn delta_options(&self) -> delta::Options<'static> {
-        delta::Options { threads: self.options.threads, ..delta::Options::default() }
+    /// Tidies a table, unless that is not wanted. Gives its version, if it has one.
+    pub fn optimize_table(&self, table: &str) -> Result<Option<u64>> {
+        self.format.table_format().optimize_table(&self.root, table, &self.options)
     }
 }

@@ -51,8 +51,7 @@ impl Ground for Memory {
 
     fn run(&self, format: &str) -> Result<(), String> {
         let mut config = EtlConfig::new(&self.url("in"), &self.url("out"), &self.url("phi"));
-        config.output_format =
-            OutputFormat::ALL.into_iter().filter(|known| known.name() == format).collect();
+        config.output_format = OutputFormat::find_named(format).into_iter().collect();
         config.export_group = Some("g".into());
         config.export_timestamp = Some("2024-08-06T14:12:57-04:00".into());
         cumulus_etl::etl::run_etl(&config, false).map_err(|error| error.to_string())

@@ -15,8 +15,8 @@ use super::stores::Stores;
 use crate::error::{Error, Exit, Result};
 use crate::fhir::{self, TABLE_TYPES};
 use crate::input;
+use crate::output::OutputFormat;
 use crate::output::delta;
-use crate::output::files::FileFormat;
 use crate::store::{Entry, Folder, WorkFolder};
 use crate::table::{Shape, schema};
 use crate::text::escape_controls;
@@ -174,10 +174,10 @@ fn open_folder(
     }
     let entries = folder.list()?;
     let parquet = |name: &str| name.ends_with(".parquet");
-    if let Some(entries) = files_of(folder, name, &entries, FileFormat::Parquet, &parquet) {
+    if let Some(entries) = files_of(folder, name, &entries, OutputFormat::PARQUET, &parquet) {
         return files::parquet(folder, &entries, stores).map(Some);
     }
-    let lines = files_of(folder, name, &entries, FileFormat::Ndjson, &ndjson::is_ndjson);
+    let lines = files_of(folder, name, &entries, OutputFormat::NDJSON, &ndjson::is_ndjson);
     if let Some(lines) = lines {
         let lines: Vec<_> = lines.into_iter().map(|entry| entry.name).collect();
         let Some(work) = work else {
@@ -204,7 +204,7 @@ fn files_of(
     folder: &Folder,
     table: &str,
     entries: &[Entry],
-    format: FileFormat,
+    format: OutputFormat,
     is_kind: &dyn Fn(&str) -> bool,
 ) -> Option<Vec<Entry>> {
     let (direct, below): (Vec<_>, Vec<_>) = entries
@@ -212,7 +212,7 @@ fn files_of(
         .filter(|entry| is_kind(&entry.name))
         .partition(|entry| !entry.name.contains('/'));
     let (own, foreign): (Vec<_>, Vec<_>) =
-        direct.into_iter().partition(|entry| format.makes(table, &entry.name));
+        direct.into_iter().partition(|entry| format.table_format().makes_file(table, &entry.name));
     let (taken, left) = if own.is_empty() { (foreign, Vec::new()) } else { (own, foreign) };
     if let Some(first) = left.iter().chain(&below).next() {
         warn!(
