@@ -27,7 +27,7 @@ const TRIAL: usize = 4096;
 /// The first thing that would go wrong; all others have been said before.
 pub fn check_settings(config: &EtlConfig) -> Result<()> {
     let selected = plan::select_types(config)?;
-    let folders = RunFolders::open(config)?;
+    let folders = RunFolders::open_all(config)?;
     let uses = folders.refuse_other_uses();
     let RunFolders { input, output, phi, errors_to: _ } = folders;
     let formats: Vec<_> = config.output_format.iter().map(|format| format.name()).collect();

@@ -98,11 +98,15 @@ pub fn convert_output(
     let converter = Converter { from: &tables, work: &work, threads, bars };
     let mut converted = 0;
     for sink in sinks.iter() {
-        converter.completion(sink, completion::ENCOUNTERS, schema::completion_encounters())?;
+        converter.convert_completion(
+            sink,
+            completion::ENCOUNTERS,
+            schema::completion_encounters(),
+        )?;
         for resource_type in TABLE_TYPES {
-            converted += u32::from(converter.resource(sink, resource_type)?);
+            converted += u32::from(converter.convert_resource(sink, resource_type)?);
         }
-        converter.completion(sink, completion::TABLE, schema::completion_schema())?;
+        converter.convert_completion(sink, completion::TABLE, schema::completion_schema())?;
     }
     if converted == 0 {
         return Err(Error::new(
@@ -130,19 +134,19 @@ struct Converter<'a> {
 
 impl Converter<'_> {
     /// Converts a resource's table; false if there is none.
-    fn resource(&self, sink: &Sink, resource_type: &'static str) -> Result<bool> {
+    fn convert_resource(&self, sink: &Sink, resource_type: &'static str) -> Result<bool> {
         let name = resource_type.to_lowercase();
         let folder = self.from.child(&name);
         if delta::exists(&folder)? {
-            let mut copy = Copy::new(self.work, &["id"]);
-            delta::read(&folder, &mut |batch| copy.add(&batch))?;
+            let mut copy = TableCopy::new(self.work, &["id"]);
+            delta::read(&folder, &mut |batch| copy.add_rows(&batch))?;
             if let Some(schema) = delta::schema(&folder)? {
                 sink.create_table(&name, schema, self.work)?;
             }
-            return copy.write(sink, &name, &["id"], Merge::Upsert).map(|()| true);
+            return copy.write_table(sink, &name, &["id"], Merge::Upsert).map(|()| true);
         }
         let files = self.ndjson_files(&name)?;
-        let deletes = deletes(&folder, &name)?;
+        let deletes = read_deletes(&folder, &name)?;
         if files.is_empty() && deletes.is_empty() {
             return Ok(false);
         }
@@ -195,22 +199,22 @@ impl Converter<'_> {
         Ok(true)
     }
 
-    fn completion(&self, sink: &Sink, name: &'static str, schema: SchemaRef) -> Result<()> {
+    fn convert_completion(&self, sink: &Sink, name: &'static str, schema: SchemaRef) -> Result<()> {
         let columns: &'static [&'static str] = match name {
             completion::TABLE => &["table_name", "group_name", "export_time", "etl_time"],
             _ => &["encounter_id", "group_name"],
         };
         let folder = self.from.child(name);
-        let mut copy = Copy::new(self.work, columns);
+        let mut copy = TableCopy::new(self.work, columns);
         if delta::exists(&folder)? {
-            delta::read(&folder, &mut |batch| copy.add(&without_secrets(batch)?))?;
+            delta::read(&folder, &mut |batch| copy.add_rows(&without_secrets(batch)?))?;
         } else {
-            let mut add = |batch| copy.add(&without_secrets(batch)?);
+            let mut add = |batch| copy.add_rows(&without_secrets(batch)?);
             for (file, _) in self.ndjson_files(name)? {
-                text_rows(self.from, &file, &schema, &mut add)?;
+                read_text_rows(self.from, &file, &schema, &mut add)?;
             }
         }
-        copy.write(sink, name, columns, Merge::InsertOnly)
+        copy.write_table(sink, name, columns, Merge::InsertOnly)
     }
 
     /// The files of a table, by their names below the original folder.
@@ -225,7 +229,7 @@ impl Converter<'_> {
 }
 
 /// Rows that are tables already, on their way into another one.
-struct Copy {
+struct TableCopy {
     work: WorkFolder,
     key_columns: &'static [&'static str],
     staged: Option<Staged>,
@@ -233,13 +237,13 @@ struct Copy {
     keys: KeyIndex,
 }
 
-impl Copy {
+impl TableCopy {
     fn new(work: &WorkFolder, key_columns: &'static [&'static str]) -> Self {
         let keys = KeyIndex::new(work);
         Self { work: work.clone(), key_columns, staged: None, scratch: Scratch::default(), keys }
     }
 
-    fn add(&mut self, rows: &DeidentifiedBatch) -> Result<()> {
+    fn add_rows(&mut self, rows: &DeidentifiedBatch) -> Result<()> {
         let batch = rows.as_arrow();
         let staged = match &mut self.staged {
             Some(staged) => staged,
@@ -269,7 +273,7 @@ impl Copy {
         staged.push(Block::of_batch(rows, &mut self.scratch)?, batch.num_rows() as u64)
     }
 
-    fn write(
+    fn write_table(
         mut self,
         sink: &Sink,
         name: &str,
@@ -296,7 +300,7 @@ impl Copy {
 }
 
 /// The anonymous IDs that an NDJSON table's `.meta` says are deleted.
-fn deletes(folder: &Folder, name: &str) -> Result<Vec<AnonId<'static>>> {
+fn read_deletes(folder: &Folder, name: &str) -> Result<Vec<AnonId<'static>>> {
     let file = format!("{name}.meta");
     let Some(bytes) = folder.read(&file)? else { return Ok(Vec::new()) };
     let meta: Value = serde_json::from_slice(&bytes)
@@ -310,7 +314,7 @@ fn deletes(folder: &Folder, name: &str) -> Result<Vec<AnonId<'static>>> {
 }
 
 /// Reads a completion table's NDJSON, some thousand rows at a time.
-fn text_rows(
+fn read_text_rows(
     folder: &Folder,
     name: &str,
     schema: &SchemaRef,
@@ -319,7 +323,7 @@ fn text_rows(
     const ROWS: usize = 50_000;
     let failed = || format!("cannot read '{}'", folder.show(name));
     let Some(reader) = folder.open_reader(name)? else { return Ok(()) };
-    let mut builders = builders(schema);
+    let mut builders = make_builders(schema);
     let mut rows = 0;
     let mut lines = BufReader::with_capacity(1 << 16, reader);
     let (mut line, mut unreadable) = (Vec::new(), 0_u64);
@@ -346,7 +350,7 @@ fn text_rows(
         }
         rows += 1;
         if rows == ROWS {
-            visit(finish(&mut builders, schema)?)?;
+            visit(finish_batch(&mut builders, schema)?)?;
             rows = 0;
         }
     }
@@ -354,14 +358,14 @@ fn text_rows(
         let shown = folder.show(name);
         warn!("'{shown}' is damaged: {}", tell_rows(unreadable, "left out"));
     }
-    if rows > 0 { visit(finish(&mut builders, schema)?) } else { Ok(()) }
+    if rows > 0 { visit(finish_batch(&mut builders, schema)?) } else { Ok(()) }
 }
 
-fn builders(schema: &Schema) -> Vec<StringBuilder> {
+fn make_builders(schema: &Schema) -> Vec<StringBuilder> {
     schema.fields().iter().map(|_| StringBuilder::new()).collect()
 }
 
-fn finish(builders: &mut [StringBuilder], schema: &SchemaRef) -> Result<DeidentifiedBatch> {
+fn finish_batch(builders: &mut [StringBuilder], schema: &SchemaRef) -> Result<DeidentifiedBatch> {
     let columns = builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef);
     let batch = RecordBatch::try_new(schema.clone(), columns.collect());
     batch.map(DeidentifiedBatch::from_former_output).context("cannot make completion rows")

@@ -17,13 +17,13 @@ pub(super) struct RunFolders {
 
 impl RunFolders {
     /// Opens them all; refuses folders inside each other.
-    pub(super) fn open(config: &EtlConfig) -> Result<Self> {
+    pub(super) fn open_all(config: &EtlConfig) -> Result<Self> {
         named_server(config)?;
         let output = Folder::open_with(&config.output, &config.store)?;
         let phi = Folder::open_with(&config.phi, &config.store)?.private();
         let errors_to = config.errors_to.as_deref();
         let errors_to = errors_to.map(|to| open_empty_folder(to, &config.store)).transpose()?;
-        let input = RunInput::open(config)?;
+        let input = RunInput::open_input(config)?;
         if input.named_folder().is_none() && phi.local().is_none() {
             return Err(Error::new(
                 Exit::ArgsConflict,
@@ -61,7 +61,7 @@ impl RunFolders {
         let Self { input, output, phi, errors_to } = self;
         let folder = input.named_folder();
         if output.contains(phi) || phi.contains(output) {
-            return conflict(format!(
+            return refuse_folder(format!(
                 "OUTPUT '{output}' and PHI '{phi}' must not be the same folder, nor one inside the \
                  other: OUTPUT is there to be shared, and PHI holds what turns its anonymous IDs \
                  back into patients. Name two folders side by side"
@@ -69,14 +69,14 @@ impl RunFolders {
         }
         if let Some(input) = folder {
             if output.contains(input) || input.contains(output) {
-                return conflict(format!(
+                return refuse_folder(format!(
                     "INPUT '{input}' and OUTPUT '{output}' must not be the same folder, nor one \
                      inside the other: patients' data would lie among the tables, or the tables be \
                      read as input. Name two folders side by side"
                 ));
             }
             if input.contains(phi) {
-                return conflict(format!(
+                return refuse_folder(format!(
                     "PHI '{phi}' must not be INPUT '{input}' or inside it: the next run would read \
                      rejected rows as input. Name two folders side by side"
                 ));
@@ -84,14 +84,14 @@ impl RunFolders {
         }
         let Some(errors_to) = errors_to else { return Ok(()) };
         if output.contains(errors_to) {
-            return conflict(format!(
+            return refuse_folder(format!(
                 "--errors-to '{errors_to}' must not be inside OUTPUT '{output}': rejected rows are \
                  patients' data. Name a folder that is not shared"
             ));
         }
         match folder.filter(|input| input.contains(errors_to)) {
             None => Ok(()),
-            Some(input) => conflict(format!(
+            Some(input) => refuse_folder(format!(
                 "--errors-to '{errors_to}' must not be inside INPUT '{input}': the next run would \
                  read rejected rows as input. Name another folder"
             )),
@@ -106,7 +106,7 @@ impl RunFolders {
         let places = [("OUTPUT", Some(&self.output)), ("INPUT", self.input.named_folder())];
         for (what, place) in places {
             if let Some(place) = place.filter(|place| place.contains(&work)) {
-                return conflict(format!(
+                return refuse_folder(format!(
                     "--work-dir '{work}' must not be {what} '{place}' or inside it: temporary files \
                      of patients' data would lie where others read. Name a folder of its own, or \
                      leave the option out"
@@ -117,7 +117,7 @@ impl RunFolders {
     }
 }
 
-fn conflict(message: String) -> Result<()> {
+fn refuse_folder(message: String) -> Result<()> {
     Err(Error::new(Exit::ArgsConflict, message))
 }
 

@@ -117,7 +117,7 @@ struct ReadyInput {
 }
 
 fn open_folders(config: &EtlConfig) -> Result<RunFolders> {
-    let folders = RunFolders::open(config)?;
+    let folders = RunFolders::open_all(config)?;
     folders.refuse_other_uses()?;
     Ok(folders)
 }

@@ -185,7 +185,7 @@ impl CompleteSteps for Completing<'_> {
             etl_time: &started.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string(),
             excluded: &export.excluded,
         };
-        sinks.iter().try_for_each(|sink| completion::append(sink, row, work))
+        sinks.iter().try_for_each(|sink| completion::append_row(sink, row, work))
     }
 
     fn record_table(&mut self, result: Result<()>) {
@@ -300,7 +300,7 @@ mod tests {
         }
 
         fn prepare_run(&self) -> Prepared {
-            let folders = RunFolders::open(&self.config).unwrap();
+            let folders = RunFolders::open_all(&self.config).unwrap();
             let settings = SettingsInForce::of_run(&self.config, 1, false);
             let now = chrono::Utc::now();
             prepare_folders(&settings, &folders, std::slice::from_ref(&self.plan), now).unwrap()

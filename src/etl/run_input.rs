@@ -23,7 +23,7 @@ impl RunInput {
     ///
     /// # Errors
     /// No such folder; a URL that is none; options that the other kind of INPUT does not take.
-    pub(super) fn open(config: &EtlConfig) -> Result<Self> {
+    pub(super) fn open_input(config: &EtlConfig) -> Result<Self> {
         if is_url(&config.input) {
             let target = ExportTarget::parse(&config.input)?;
             return Ok(Self::Server(ServerInput { target, keep: open_export_folder(config)? }));
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_url_is_a_server_and_the_rest_is_a_folder() {
-        let open = |input: &str| RunInput::open(&EtlConfig::new(input, "out", "phi"));
+        let open = |input: &str| RunInput::open_input(&EtlConfig::new(input, "out", "phi"));
         for url in ["http://ehr.example/fhir", "HTTPS://ehr.example/fhir/Group/1"] {
             assert!(matches!(open(url), Ok(RunInput::Server(_))), "{url}");
         }
@@ -92,13 +92,13 @@ mod tests {
     fn exports_are_kept_on_a_disk_only() {
         let mut config = EtlConfig::new("https://ehr.example/fhir", "out", "phi");
         config.export.export_to = Some("s3://bucket/export".to_owned());
-        let error = RunInput::open(&config).err().unwrap();
+        let error = RunInput::open_input(&config).err().unwrap();
         assert_eq!(error.exit(), Exit::ExportFolderNotLocal);
         config.export.export_to = None;
-        assert!(RunInput::open(&config).unwrap().named_folder().is_none());
+        assert!(RunInput::open_input(&config).unwrap().named_folder().is_none());
         config.input = "in".to_owned();
         config.export.export_to = Some("export".to_owned());
-        let error = RunInput::open(&config).err().unwrap();
+        let error = RunInput::open_input(&config).err().unwrap();
         assert_eq!(error.exit(), Exit::ArgsConflict);
     }
 }

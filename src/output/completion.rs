@@ -15,7 +15,7 @@ pub const TABLE: &str = "etl__completion";
 pub const ENCOUNTERS: &str = "etl__completion_encounters";
 
 /// Adds a row to [`TABLE`].
-pub fn append(sink: &Sink, row: CompletionRow<'_>, work: &WorkFolder) -> Result<()> {
+pub fn append_row(sink: &Sink, row: CompletionRow<'_>, work: &WorkFolder) -> Result<()> {
     let batch = row.to_batch().context("cannot make a completion row")?;
     let mut rows = Staged::new(work, schema::completion_schema());
     rows.push(Block::of_batch(&batch, &mut Scratch::default())?, 1)?;

@@ -93,7 +93,8 @@ impl<F: FileFormat> TableFormat for F {
     }
 
     fn makes_file(&self, table: &str, name: &str) -> bool {
-        existing::number(name, table, self.extension()).is_some() || self.makes_beside(table, name)
+        existing::file_number(name, table, self.extension()).is_some()
+            || self.makes_beside(table, name)
     }
 
     /// Replaces a resource's table, adds a file to a completion table.
@@ -139,10 +140,10 @@ fn replace_files(
     options: &SinkOptions,
 ) -> Result<Written> {
     let is_ours = |name: &str| format.makes_file(run.name, name);
-    let replacement = Replacement::begin(root, run.name, &is_ours)?;
+    let replacement = Replacement::begin_table(root, run.name, &is_ours)?;
     let mut names = BTreeSet::new();
-    let mut written = format.write_files(replacement.folder(), run, options, &mut names)?;
-    replacement.commit(&names)?;
+    let mut written = format.write_files(replacement.new_folder(), run, options, &mut names)?;
+    replacement.commit_files(&names)?;
     written.inserted = written.rows;
     Ok(written)
 }
@@ -155,10 +156,10 @@ fn add_file(
 ) -> Result<Written> {
     let folder = root.child(run.name);
     folder.create()?;
-    let files = existing::files(&folder, run.name, format.extension())?;
+    let files = existing::list_files(&folder, run.name, format.extension())?;
     let mut live = run.live.clone();
     if run.merge == Merge::InsertOnly {
-        existing::keep_new(format, &folder, &files, run, &mut live)?;
+        existing::keep_new_rows(format, &folder, &files, run, &mut live)?;
     }
     let next = files.last().map_or(0, |(number, _)| number + 1);
     let mut written = Written::default();
@@ -209,4 +210,63 @@ fn write_parts<F: FileFormat + ?Sized>(
         names.insert(name);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deid::{AnonId, row_key};
+    use crate::output::OutputFormat;
+    use crate::table::{Block, CompletedEncounters, Scratch, schema};
+
+    const TABLE: &str = "encounters";
+
+    /// Writes completion rows of these encounters, as a run does that has them once each.
+    fn write_rows(format: &dyn TableFormat, root: &Folder, ids: &[&str]) -> Written {
+        let work = WorkFolder::create_work(None, &Folder::open("memory:///").unwrap()).unwrap();
+        let (mut rows, mut keys) =
+            (Staged::new(&work, schema::completion_encounters()), KeyIndex::new(&work));
+        let mut encounters = CompletedEncounters::default();
+        for (id, slot) in ids.iter().zip(0..) {
+            encounters.push(&AnonId::from_former_output((*id).to_owned()));
+            keys.add(row_key(&[id, "group"]), slot, 0).unwrap();
+        }
+        let batch = encounters.finish("group", "2024-01-01T00:00:00Z", "").unwrap();
+        let block = Block::of_batch(&batch, &mut Scratch::default()).unwrap();
+        let count = ids.len() as u64;
+        rows.push(block, count).unwrap();
+        let mut live = Bitmap::all_set(count);
+        keys.resolve(&mut live).unwrap();
+        let run = TableRun {
+            name: TABLE,
+            rows: &rows,
+            lines: None,
+            live: &live,
+            keys: &keys,
+            deletes: &[],
+            merge: Merge::InsertOnly,
+            key_columns: &["encounter_id", "group_name"],
+        };
+        let options = SinkOptions { rows_per_file: 100, threads: 2, optimize: false };
+        format.write_table(root, &run, &options).unwrap()
+    }
+
+    #[test]
+    fn rows_that_were_written_are_known_again_in_every_format_of_files() {
+        let mut formats = 0;
+        for format in OutputFormat::ALL.iter().filter(|f| !f.table_format().has_commits()) {
+            let (name, format) = (format.name(), format.table_format());
+            let root = Folder::open(&format!("memory://file-formats/{name}")).unwrap();
+            assert_eq!(write_rows(format, &root, &["a", "b"]).inserted, 2, "{name}");
+            let second = write_rows(format, &root, &["b", "c"]);
+            assert_eq!((second.inserted, second.files), (1, 2), "{name}");
+            let third = write_rows(format, &root, &["a", "c"]);
+            assert_eq!((third.inserted, third.files), (0, 2), "{name}");
+            let (folders, files) = root.child(TABLE).list_direct().unwrap();
+            assert_eq!(files.len(), 2, "{name}");
+            assert!(format.knows_table(TABLE, &folders, &files), "{name}");
+            formats += 1;
+        }
+        assert!(formats >= 3);
+    }
 }

@@ -11,19 +11,23 @@ use crate::output::table::TableRun;
 use crate::store::Folder;
 
 /// A table's files with their numbers, in order.
-pub(super) fn files(folder: &Folder, table: &str, extension: &str) -> Result<Vec<(usize, String)>> {
+pub(super) fn list_files(
+    folder: &Folder,
+    table: &str,
+    extension: &str,
+) -> Result<Vec<(usize, String)>> {
     let mut files: Vec<_> = folder
         .list_direct()?
         .1
         .into_iter()
-        .filter_map(|name| Some((number(&name, table, extension)?, name)))
+        .filter_map(|name| Some((file_number(&name, table, extension)?, name)))
         .collect();
     files.sort_unstable();
     Ok(files)
 }
 
 /// The number of a table's file, from its name: `patient.007.csv`.
-pub(super) fn number(name: &str, table: &str, extension: &str) -> Option<usize> {
+pub(super) fn file_number(name: &str, table: &str, extension: &str) -> Option<usize> {
     let rest = name.strip_prefix(table)?.strip_prefix('.')?;
     let number = rest.strip_suffix(extension)?.strip_suffix('.')?;
     // As this program writes them: at least three digits, and no others before them.
@@ -33,7 +37,7 @@ pub(super) fn number(name: &str, table: &str, extension: &str) -> Option<usize> 
 }
 
 /// Clears from `live` the rows whose keys are in `files` already.
-pub(super) fn keep_new(
+pub(super) fn keep_new_rows(
     format: &dyn FileFormat,
     folder: &Folder,
     files: &[(usize, String)],
@@ -52,7 +56,7 @@ pub(super) fn keep_new(
             }
         })?;
         for (_, name) in files {
-            each_key(format, folder, name, run.key_columns, &mut |columns| {
+            visit_keys(format, folder, name, run.key_columns, &mut |columns| {
                 if let Some(slot) = slots.get(&row_key(columns)) {
                     live.clear(*slot);
                 }
@@ -65,7 +69,7 @@ pub(super) fn keep_new(
 /// Gives the key of each row of a file to `visit`. Such a file may have been cut off, or saved by
 /// another program, such as a spreadsheet: rows that can't be told count as not there, and are then
 /// written anew.
-fn each_key(
+fn visit_keys(
     format: &dyn FileFormat,
     folder: &Folder,
     name: &str,

@@ -10,7 +10,7 @@ use crate::store::{
     Folder, UNFINISHED, before_unfinished, discard_folder, recover_folder, replace_folder,
 };
 
-/// New files of a table, which take the place of the old ones on [`Replacement::commit`]:
+/// New files of a table, which take the place of the old ones on [`Replacement::commit_files`]:
 /// atomically on a local disk, file by file in a bucket (spec: "Tables"). What is in the table's
 /// folder and not of this table and format stays there.
 pub(super) struct Replacement<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Replacement<'a> {
 
 impl<'a> Replacement<'a> {
     /// Begins to replace the table `name` below `root`.
-    pub(super) fn begin(
+    pub(super) fn begin_table(
         root: &Folder,
         name: &str,
         is_ours: &'a dyn Fn(&str) -> bool,
@@ -37,7 +37,7 @@ impl<'a> Replacement<'a> {
             let (folder, _writer) = (target.clone(), stop::Writer::begin_writer()?);
             return Ok(Self { folder, target, place: None, is_ours, committed: false, _writer });
         };
-        let place = resolve(path)?;
+        let place = resolve_link(path)?;
         // Beside it: the two then change names.
         let new = place.with_file_name(format!("{UNFINISHED}{name}"));
         let folder = Folder::open(&new.to_string_lossy())?;
@@ -50,12 +50,12 @@ impl<'a> Replacement<'a> {
     }
 
     /// Where the new files go.
-    pub(super) fn folder(&self) -> &Folder {
+    pub(super) fn new_folder(&self) -> &Folder {
         &self.folder
     }
 
     /// Shows the new files, `names`, and removes the old ones.
-    pub(super) fn commit(mut self, names: &BTreeSet<String>) -> Result<()> {
+    pub(super) fn commit_files(mut self, names: &BTreeSet<String>) -> Result<()> {
         let (Some(new), Some(target)) = (self.folder.local(), &self.place) else {
             for old in self.target.list_direct()?.1 {
                 if (self.is_ours)(&old) && !names.contains(&old) {
@@ -95,7 +95,7 @@ fn remove_of_before(new: &Path, is_ours: &dyn Fn(&str) -> bool) {
 }
 
 /// Where a table's folder really is.
-fn resolve(path: &Path) -> Result<PathBuf> {
+fn resolve_link(path: &Path) -> Result<PathBuf> {
     let failed = || format!("cannot write the table '{}'", path.display());
     match path.symlink_metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
