@@ -35,7 +35,7 @@ pub(super) struct ScrubbedTable {
 }
 
 /// Where chunks go.
-pub(super) struct Staging<'a> {
+pub(super) struct TableStaging<'a> {
     pub work: &'a WorkFolder,
     /// Where the Patient and Encounter IDs go that are seen.
     pub mapping: Option<&'a Mutex<Mapping>>,
@@ -68,7 +68,7 @@ pub(super) struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     /// For the rows of a table, which come in these forms.
-    pub(super) fn new(staging: &Staging<'a>, plan: &'a TablePlan, forms: RowForms) -> Self {
+    pub(super) fn new(staging: &TableStaging<'a>, plan: &'a TablePlan, forms: RowForms) -> Self {
         let work = staging.work;
         let completion =
             || (Staged::new(work, schema::completion_encounters()), KeyIndex::new(work));
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn chunks_are_staged_in_input_order_whatever_order_they_come_in() {
         let (work, plan, backlog) = (make_work(), plan_patients(), Backlog::new(9, 9));
-        let staging = Staging { work: &work, mapping: None, rejects: Vec::new() };
+        let staging = TableStaging { work: &work, mapping: None, rejects: Vec::new() };
         let mut collector = Collector::new(&staging, &plan, ARROW);
         let chunks = [
             chunk_of(&backlog, 2, 1, &[7]),
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn the_first_error_in_input_order_ends_the_table() {
         let (work, plan, backlog) = (make_work(), plan_patients(), Backlog::new(9, 9));
-        let staging = Staging { work: &work, mapping: None, rejects: Vec::new() };
+        let staging = TableStaging { work: &work, mapping: None, rejects: Vec::new() };
         let mut collector = Collector::new(&staging, &plan, ARROW);
         let fail = |number, message: &str| CollectedChunk {
             scrubbed: Err(Error::failed(message)),
@@ -266,7 +266,7 @@ mod tests {
     fn a_delete_wins_over_rows_and_encounters_have_completion_rows() {
         let (work, backlog) = (make_work(), Backlog::new(9, 9));
         let plan = TablePlan::of_files("Encounter", Vec::new()).unwrap();
-        let staging = Staging { work: &work, mapping: None, rejects: Vec::new() };
+        let staging = TableStaging { work: &work, mapping: None, rejects: Vec::new() };
         let mut collector = Collector::new(&staging, &plan, RowForms { arrow: false, json: true });
         let id = AnonId::from_former_output("f".repeat(64));
         let deleted = row_key(&[id.as_str()]);

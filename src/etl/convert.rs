@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
-use super::collect::Staging;
+use super::collect::TableStaging;
 use super::former_runs::check_same_codebook;
 use super::plan::{self, TablePlan};
 use super::read_chunks::InputFiles;
@@ -32,7 +32,7 @@ use crate::output::keys::KeyIndex;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::staged::Staged;
 use crate::output::table::{Merge, TableRun};
-use crate::output::{Sink, SinkOptions, Sinks, completion, delta, layout};
+use crate::output::{SinkOptions, TableSink, TableSinks, completion, delta, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Block, DeidentifiedBatch, Scratch, find_field, schema};
 use crate::text::text_of_line;
@@ -94,7 +94,7 @@ pub fn convert_output(
     let work = WorkFolder::create_work(work_dir, &target)?;
     let threads = budget().threads;
     let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
-    let sinks = Sinks::new(&target, &formats, options);
+    let sinks = TableSinks::new(&target, &formats, options);
     let converter = Converter { from: &tables, work: &work, threads, bars };
     let mut converted = 0;
     for sink in sinks.iter() {
@@ -134,7 +134,7 @@ struct Converter<'a> {
 
 impl Converter<'_> {
     /// Converts a resource's table; false if there is none.
-    fn convert_resource(&self, sink: &Sink, resource_type: &'static str) -> Result<bool> {
+    fn convert_resource(&self, sink: &TableSink, resource_type: &'static str) -> Result<bool> {
         let name = resource_type.to_lowercase();
         let folder = self.from.child(&name);
         if delta::exists(&folder)? {
@@ -170,7 +170,7 @@ impl Converter<'_> {
                 workers: self.threads,
                 completion: None,
             },
-            staging: Staging { work: self.work, mapping: None, rejects: Vec::new() },
+            staging: TableStaging { work: self.work, mapping: None, rejects: Vec::new() },
         };
         let progress = Progress::begin_reading(&plan.name, plan.input_bytes(), self.bars);
         let table = scrubber.scrub_table(&plan, deletes, &progress);
@@ -199,7 +199,12 @@ impl Converter<'_> {
         Ok(true)
     }
 
-    fn convert_completion(&self, sink: &Sink, name: &'static str, schema: SchemaRef) -> Result<()> {
+    fn convert_completion(
+        &self,
+        sink: &TableSink,
+        name: &'static str,
+        schema: SchemaRef,
+    ) -> Result<()> {
         let columns: &'static [&'static str] = match name {
             completion::TABLE => &["table_name", "group_name", "export_time", "etl_time"],
             _ => &["encounter_id", "group_name"],
@@ -275,7 +280,7 @@ impl TableCopy {
 
     fn write_table(
         mut self,
-        sink: &Sink,
+        sink: &TableSink,
         name: &str,
         key_columns: &'static [&'static str],
         merge: Merge,

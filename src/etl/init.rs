@@ -6,7 +6,7 @@ use super::plan;
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::error::Result;
 use crate::fhir::{self, TABLE_TYPES};
-use crate::output::{OutputFormat, SinkOptions, Sinks, completion, layout};
+use crate::output::{OutputFormat, SinkOptions, TableSinks, completion, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::table::{Shape, schema};
 
@@ -33,7 +33,7 @@ pub fn make_empty_tables(
     output.child(JOB_CONFIG).create()?;
     let work = WorkFolder::create_work(None, &output)?;
     let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
-    let sinks = Sinks::new(&output, formats, options);
+    let sinks = TableSinks::new(&output, formats, options);
     for sink in sinks.iter() {
         for name in TABLE_TYPES {
             if let Some(r4) = fhir::type_named(name) {

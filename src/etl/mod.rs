@@ -51,9 +51,9 @@ use tracing::info;
 use crate::deid::{Anonymizer, Scrubber};
 use crate::error::Result;
 use crate::input::Ahead;
-use crate::output::{Sinks, completion};
+use crate::output::{TableSinks, completion};
 use crate::store::Folder;
-use collect::Staging;
+use collect::TableStaging;
 use context::{SuccessNote, note_success};
 use folders::RunFolders;
 use oddities::check_all_used;
@@ -185,7 +185,7 @@ fn make_tables(
             workers: settings.threads,
             completion: Some(export.clone()),
         },
-        staging: Staging { work, mapping: Some(mapping), rejects: phi.list_reject_folders() },
+        staging: TableStaging { work, mapping: Some(mapping), rejects: phi.list_reject_folders() },
     };
     let stages = MainStages {
         scrubber,
@@ -200,7 +200,7 @@ fn make_tables(
 }
 
 /// The completion tables grow with every table; once a run is often enough for them.
-fn optimize_completion(sinks: &Sinks) -> Result<()> {
+fn optimize_completion(sinks: &TableSinks) -> Result<()> {
     sinks.iter().try_for_each(|sink| {
         sink.optimize_table(completion::TABLE)?;
         sink.optimize_table(completion::ENCOUNTERS).map(drop)

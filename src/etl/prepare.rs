@@ -15,7 +15,7 @@ use super::writing_turns::WritingTurns;
 use crate::claim::{self, REJECTED};
 use crate::deid::{Codebook, Mapping, PhiFolder};
 use crate::error::Result;
-use crate::output::{SinkOptions, Sinks, layout};
+use crate::output::{SinkOptions, TableSinks, layout};
 use crate::store::{Hold, Mounts, WorkFolder};
 
 /// What a run has in hand once its folders are prepared.
@@ -27,7 +27,7 @@ pub(super) struct Prepared {
 
 /// OUTPUT, ready for a run.
 pub(super) struct PreparedOutput {
-    pub sinks: Sinks,
+    pub sinks: TableSinks,
     /// For as long as the run lasts.
     pub hold: Hold,
     pub turns: WritingTurns,
@@ -91,7 +91,7 @@ pub(super) fn prepare_folders(
         threads: settings.threads,
         optimize: !config.no_table_optimization,
     };
-    let sinks = Sinks::new(output, formats, options);
+    let sinks = TableSinks::new(output, formats, options);
     let rejected = phi.child(REJECTED);
     let started = claim_stamp(output, &rejected, began)?;
     let turns = WritingTurns::for_output(output);

@@ -258,7 +258,7 @@ mod tests {
 
     use super::*;
     use crate::deid::{Anonymizer, Scrubber};
-    use crate::etl::collect::Staging;
+    use crate::etl::collect::TableStaging;
     use crate::etl::config::EtlConfig;
     use crate::etl::folders::RunFolders;
     use crate::etl::prepare::{Prepared, prepare_folders};
@@ -319,7 +319,7 @@ mod tests {
                     workers: 1,
                     completion: Some(self.export.clone()),
                 },
-                staging: Staging { work, mapping: Some(&phi.mapping), rejects: Vec::new() },
+                staging: TableStaging { work, mapping: Some(&phi.mapping), rejects: Vec::new() },
             };
             let progress = Progress::begin_reading("encounter", 1, false);
             scrubber.scrub_table(&self.plan, Vec::new(), &progress).unwrap()

@@ -6,7 +6,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::backlog::Backlog;
-use super::collect::{CollectedChunk, Collector, ScrubbedTable, Staging};
+use super::collect::{CollectedChunk, Collector, ScrubbedTable, TableStaging};
 use super::plan::{SourceExport, TablePlan};
 use super::read_chunks::{InputFiles, ReadChunk};
 use super::scrub_chunk::{ChunkScrubber, RowForms};
@@ -29,7 +29,7 @@ const WORKER: Thread = Thread::for_rows("scrub");
 pub(super) struct TableScrubber<'a> {
     pub input: InputFiles<'a>,
     pub rows: RowScrubbing<'a>,
-    pub staging: Staging<'a>,
+    pub staging: TableStaging<'a>,
 }
 
 /// How rows are de-identified.
@@ -129,7 +129,7 @@ mod tests {
                 workers,
                 completion: None,
             },
-            staging: Staging { work: &work, mapping: None, rejects: Vec::new() },
+            staging: TableStaging { work: &work, mapping: None, rejects: Vec::new() },
         };
         scrubber.scrub_table(&plan, Vec::new(), &Progress::begin_reading("patient", 0, false))
     }

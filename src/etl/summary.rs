@@ -10,7 +10,7 @@ use super::plan::TablePlan;
 use super::row_counts::{Reasons, RowCounts};
 use crate::deid::{PhiFolder, Report};
 use crate::error::{Error, Exit, Result};
-use crate::output::table::Written;
+use crate::output::table::WrittenTable;
 use crate::ui::{format_count, format_thousands, peak_memory, tell_rows};
 
 /// Lines of one kind that the closing summary shows at most.
@@ -40,7 +40,7 @@ pub(super) struct TableSummary {
 pub(super) struct OutputSummary {
     pub format: &'static str,
     #[serde(flatten)]
-    pub written: Written,
+    pub written: WrittenTable,
 }
 
 impl TableSummary {
@@ -281,19 +281,25 @@ mod tests {
         table
     }
 
-    fn output(format: &'static str, written: Written) -> OutputSummary {
+    fn output(format: &'static str, written: WrittenTable) -> OutputSummary {
         OutputSummary { format, written }
     }
 
     #[test]
     fn every_row_that_was_read_is_in_one_count() {
         let mut delta = table(100, 7, 5, 3);
-        let written =
-            Written { inserted: 60, updated: 15, unchanged: 10, deleted: 4, ..Written::default() };
-        let written = Written { version: Some(3), ..written };
-        delta.outputs = vec![output("csv", Written::default()), output("deltalake", written)];
+        let written = WrittenTable {
+            inserted: 60,
+            updated: 15,
+            unchanged: 10,
+            deleted: 4,
+            ..WrittenTable::default()
+        };
+        let written = WrittenTable { version: Some(3), ..written };
+        delta.outputs = vec![output("csv", WrittenTable::default()), output("deltalake", written)];
         let mut files = table(20, 1, 2, 0);
-        files.outputs = vec![output("parquet", Written { rows: 17, ..Written::default() })];
+        files.outputs =
+            vec![output("parquet", WrittenTable { rows: 17, ..WrittenTable::default() })];
         let mut failed = table(30, 4, 1, 1);
         failed.error = Some(Error::failed("disk full"));
         let mut unread = summary_of("Device");

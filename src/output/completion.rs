@@ -1,6 +1,6 @@
 //! The completion tables: which data of which Group has been processed (spec: "Tables").
 
-use super::Sink;
+use super::TableSink;
 use super::keys::KeyIndex;
 use super::rows::Bitmap;
 use super::staged::Staged;
@@ -15,7 +15,7 @@ pub const TABLE: &str = "etl__completion";
 pub const ENCOUNTERS: &str = "etl__completion_encounters";
 
 /// Adds a row to [`TABLE`].
-pub fn append_row(sink: &Sink, row: CompletionRow<'_>, work: &WorkFolder) -> Result<()> {
+pub fn append_row(sink: &TableSink, row: CompletionRow<'_>, work: &WorkFolder) -> Result<()> {
     let batch = row.to_batch().context("cannot make a completion row")?;
     let mut rows = Staged::new(work, schema::completion_schema());
     rows.push(Block::of_batch(&batch, &mut Scratch::default())?, 1)?;

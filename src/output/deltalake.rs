@@ -5,7 +5,7 @@ use arrow::datatypes::SchemaRef;
 use super::delta;
 use super::rows::RowSource;
 use super::staged::Staged;
-use super::table::{Merge, TableRun, Written};
+use super::table::{Merge, TableRun, WrittenTable};
 use super::table_format::{SinkOptions, TableFormat};
 use crate::error::Result;
 use crate::store::{Folder, WorkFolder};
@@ -44,7 +44,7 @@ impl TableFormat for Deltalake {
         root: &Folder,
         run: &TableRun<'_>,
         options: &SinkOptions,
-    ) -> Result<Written> {
+    ) -> Result<WrittenTable> {
         let options = delta::Options {
             key_columns: run.key_columns.iter().map(|name| (*name).to_owned()).collect(),
             last_updated: run.merge == Merge::Upsert,
@@ -53,7 +53,7 @@ impl TableFormat for Deltalake {
         let folder = root.child(run.name);
         let merged =
             delta::merge(&folder, run.rows, run.live.clone(), Some(run.keys), run.merge, &options)?;
-        Ok(Written {
+        Ok(WrittenTable {
             files: merged.files,
             rows: merged.rows,
             bytes: merged.bytes,

@@ -21,7 +21,7 @@ use super::keys::KeyIndex;
 use super::parallel;
 use super::rows::{Batches, Bitmap};
 use super::staged::Staged;
-use super::table::{Merge, TableRun, Written};
+use super::table::{Merge, TableRun, WrittenTable};
 use super::table_format::{SinkOptions, TableFormat};
 use crate::error::Result;
 use crate::store::{Folder, Reader, WorkFolder};
@@ -66,7 +66,7 @@ pub trait FileFormat: Send + Sync {
         run: &TableRun<'_>,
         options: &SinkOptions,
         names: &mut BTreeSet<String>,
-    ) -> Result<Written> {
+    ) -> Result<WrittenTable> {
         write_parts(self, folder, run, (run.live, 0), options, names)
     }
 
@@ -103,7 +103,7 @@ impl<F: FileFormat> TableFormat for F {
         root: &Folder,
         run: &TableRun<'_>,
         options: &SinkOptions,
-    ) -> Result<Written> {
+    ) -> Result<WrittenTable> {
         match run.merge {
             Merge::Upsert => replace_files(self, root, run, options),
             Merge::InsertOnly | Merge::Append => add_file(self, root, run, options),
@@ -138,7 +138,7 @@ fn replace_files(
     root: &Folder,
     run: &TableRun<'_>,
     options: &SinkOptions,
-) -> Result<Written> {
+) -> Result<WrittenTable> {
     let is_ours = |name: &str| format.makes_file(run.name, name);
     let replacement = Replacement::begin_table(root, run.name, &is_ours)?;
     let mut names = BTreeSet::new();
@@ -153,7 +153,7 @@ fn add_file(
     root: &Folder,
     run: &TableRun<'_>,
     options: &SinkOptions,
-) -> Result<Written> {
+) -> Result<WrittenTable> {
     let folder = root.child(run.name);
     folder.create()?;
     let files = existing::list_files(&folder, run.name, format.extension())?;
@@ -162,7 +162,7 @@ fn add_file(
         existing::keep_new_rows(format, &folder, &files, run, &mut live)?;
     }
     let next = files.last().map_or(0, |(number, _)| number + 1);
-    let mut written = Written::default();
+    let mut written = WrittenTable::default();
     // An empty file would say nothing, unless it is the one that shows the columns.
     if live.count() > 0 || files.is_empty() {
         let names = &mut BTreeSet::new();
@@ -187,7 +187,7 @@ fn write_parts<F: FileFormat + ?Sized>(
     (live, first): (&Bitmap, usize),
     options: &SinkOptions,
     names: &mut BTreeSet<String>,
-) -> Result<Written> {
+) -> Result<WrittenTable> {
     let slots = run.rows.slots();
     let step = options.rows_per_file.max(1);
     let parts = (slots.div_ceil(step) as usize).max(1);
@@ -202,7 +202,7 @@ fn write_parts<F: FileFormat + ?Sized>(
         let written = format.write_file(folder, &name, run, batches, threads)?;
         Ok((name, written))
     })?;
-    let mut all = Written::default();
+    let mut all = WrittenTable::default();
     for (name, (rows, bytes)) in written {
         all.files += 1;
         all.rows += rows;
@@ -222,7 +222,7 @@ mod tests {
     const TABLE: &str = "encounters";
 
     /// Writes completion rows of these encounters, as a run does that has them once each.
-    fn write_rows(format: &dyn TableFormat, root: &Folder, ids: &[&str]) -> Written {
+    fn write_rows(format: &dyn TableFormat, root: &Folder, ids: &[&str]) -> WrittenTable {
         let work = WorkFolder::create_work(None, &Folder::open("memory:///").unwrap()).unwrap();
         let (mut rows, mut keys) =
             (Staged::new(&work, schema::completion_encounters()), KeyIndex::new(&work));

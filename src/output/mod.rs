@@ -16,5 +16,5 @@ pub mod table;
 mod table_format;
 
 pub use format::OutputFormat;
-pub use sink::{Sink, Sinks};
+pub use sink::{TableSink, TableSinks};
 pub use table_format::{SinkOptions, TableFormat};

@@ -5,25 +5,25 @@ use arrow::datatypes::SchemaRef;
 use super::format::OutputFormat;
 use super::layout;
 use super::staged::Staged;
-use super::table::{TableRun, Written};
+use super::table::{TableRun, WrittenTable};
 use super::table_format::SinkOptions;
 use crate::error::Result;
 use crate::store::{Folder, WorkFolder};
 
 /// One format and where its tables go.
-pub struct Sink {
+pub struct TableSink {
     format: OutputFormat,
     root: Folder,
     options: SinkOptions,
 }
 
 /// All formats of a run.
-pub struct Sinks(Vec<Sink>);
+pub struct TableSinks(Vec<TableSink>);
 
-impl Sinks {
+impl TableSinks {
     /// One format writes right below `output`, several in a folder each.
     pub fn new(output: &Folder, formats: &[OutputFormat], options: SinkOptions) -> Self {
-        let sink = |format: &OutputFormat| Sink {
+        let sink = |format: &OutputFormat| TableSink {
             format: *format,
             root: layout::root(output, *format, formats),
             options,
@@ -32,12 +32,12 @@ impl Sinks {
     }
 
     /// The formats, in the order given.
-    pub fn iter(&self) -> impl Iterator<Item = &Sink> {
+    pub fn iter(&self) -> impl Iterator<Item = &TableSink> {
         self.0.iter()
     }
 }
 
-impl Sink {
+impl TableSink {
     /// The format.
     pub fn format(&self) -> OutputFormat {
         self.format
@@ -50,7 +50,7 @@ impl Sink {
     }
 
     /// Writes what a run brings for one table.
-    pub fn write_table(&self, run: &TableRun<'_>) -> Result<Written> {
+    pub fn write_table(&self, run: &TableRun<'_>) -> Result<WrittenTable> {
         self.format.table_format().write_table(&self.root, run, &self.options)
     }
 

@@ -29,7 +29,7 @@ pub struct TableRun<'a> {
 
 /// What became of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Written {
+pub struct WrittenTable {
     /// Live data files after the run.
     pub files: u64,
     /// Rows after the run, where the format knows.

@@ -3,7 +3,7 @@
 use arrow::datatypes::SchemaRef;
 
 use super::staged::Staged;
-use super::table::{TableRun, Written};
+use super::table::{TableRun, WrittenTable};
 use crate::error::Result;
 use crate::store::{Folder, WorkFolder};
 
@@ -60,7 +60,7 @@ pub trait TableFormat: Send + Sync {
         root: &Folder,
         run: &TableRun<'_>,
         options: &SinkOptions,
-    ) -> Result<Written>;
+    ) -> Result<WrittenTable>;
 
     /// Makes an empty table of this schema, or widens the one that is there; rows stay.
     fn create_table(

@@ -12,7 +12,7 @@ use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::error::{Context, Result};
 use crate::output::rows::Batches;
 use crate::output::staged::StagedLines;
-use crate::output::table::{TableRun, Written};
+use crate::output::table::{TableRun, WrittenTable};
 use crate::output::table_format::SinkOptions;
 use crate::store::{Folder, Reader, Upload};
 use crate::table::json::write_value;
@@ -68,7 +68,7 @@ impl FileFormat for Ndjson {
         run: &TableRun<'_>,
         options: &SinkOptions,
         names: &mut BTreeSet<String>,
-    ) -> Result<Written> {
+    ) -> Result<WrittenTable> {
         let written = match run.lines {
             Some(lines) => write_lines(folder, run, lines, options, names)?,
             None => write_parts(self, folder, run, (run.live, 0), options, names)?,
@@ -125,8 +125,8 @@ fn write_lines(
     lines: &StagedLines,
     options: &SinkOptions,
     names: &mut BTreeSet<String>,
-) -> Result<Written> {
-    let mut all = Written::default();
+) -> Result<WrittenTable> {
+    let mut all = WrittenTable::default();
     let mut current: Option<Upload> = None;
     let mut in_file = 0;
     let mut begin_file = |number: u64| -> Result<Upload> {
