@@ -116,7 +116,7 @@ impl Chunk {
         resources::write_row(&mut lines.bytes, world, person, kind, index, Revision::First);
         if world.flaws {
             let bits = rng.bits();
-            flaws::line_end(&mut lines.bytes, bits);
+            flaws::vary_line_end(&mut lines.bytes, bits);
             if bits >> 32 & 0x1ff == 0 {
                 self.again.push((person.number, kind, index));
             }
@@ -183,7 +183,7 @@ impl Chunk {
         // An index that no row has, and so an id.
         let index = (1 << 32) + at;
         let lines = &mut self.lines[kind as usize];
-        flaws::write(&mut lines.bytes, world, person, kind, index, flaw);
+        flaws::write_broken_line(&mut lines.bytes, world, person, kind, index, flaw);
         lines.end();
         self.counts.broken += 1;
     }

@@ -11,7 +11,7 @@ use super::dates::DAY;
 use super::json::Json;
 use super::row::Row;
 
-pub(super) fn condition(w: &mut Row) {
+pub(super) fn write_condition(w: &mut Row) {
     w.begin();
     let (case, index, time) = (w.case(), w.index, w.time);
     let resolved = w.rng.one_in(3);
@@ -85,7 +85,7 @@ pub(super) fn condition(w: &mut Row) {
     }
 }
 
-pub(super) fn allergy_intolerance(w: &mut Row) {
+pub(super) fn write_allergy_intolerance(w: &mut Row) {
     w.begin();
     let (case, time) = (w.case(), w.time);
     w.identifiers();
@@ -118,15 +118,15 @@ pub(super) fn allergy_intolerance(w: &mut Row) {
     }
     if case % 4 != 3 {
         w.list("reaction", |w| {
-            w.item(|w| reaction(w, case));
+            w.item(|w| add_reaction(w, case));
             if case % 5 == 2 {
-                w.item(|w| reaction(w, case + 1));
+                w.item(|w| add_reaction(w, case + 1));
             }
         });
     }
 }
 
-fn reaction(w: &mut Row, case: u64) {
+fn add_reaction(w: &mut Row, case: u64) {
     let time = w.time;
     w.backbone();
     if case.is_multiple_of(2) {

@@ -14,7 +14,7 @@ use super::row::Row;
 const CONTENT_TYPES: &[&str] =
     &["text/html", "text/plain; charset=utf-8", "text/rtf", "application/pdf", "application/xml"];
 
-pub(super) fn diagnostic_report(w: &mut Row) {
+pub(super) fn write_diagnostic_report(w: &mut Row) {
     w.begin();
     let (case, index, time) = (w.case(), w.index, w.time);
     w.identifiers();
@@ -70,7 +70,7 @@ pub(super) fn diagnostic_report(w: &mut Row) {
     }
 }
 
-pub(super) fn document_reference(w: &mut Row) {
+pub(super) fn write_document_reference(w: &mut Row) {
     w.begin();
     let (case, index, time) = (w.case(), w.index, w.time);
     let kind = *w.by_turn(NOTE_TYPES);
@@ -103,22 +103,22 @@ pub(super) fn document_reference(w: &mut Row) {
         w.concepts("securityLabel", SECURITY_LABELS);
     }
     w.list("content", |w| {
-        w.item(|w| content(w, &kind));
+        w.item(|w| add_content(w, &kind));
         if case % 9 == 2 {
-            w.item(|w| content(w, &kind));
+            w.item(|w| add_content(w, &kind));
         }
     });
-    w.obj("context", context);
+    w.obj("context", add_context);
 }
 
-fn content(w: &mut Row, kind: &Concept) {
+fn add_content(w: &mut Row, kind: &Concept) {
     w.backbone();
     w.obj("attachment", |w| note_attachment(w, kind));
     let format = *w.rng.pick(NOTE_FORMATS);
     w.obj("format", |w| w.coding(&format));
 }
 
-fn context(w: &mut Row) {
+fn add_context(w: &mut Row) {
     let (visit, index, case) = (w.visit(), w.index, w.case());
     w.backbone();
     let encounter = w.encounter();

@@ -12,7 +12,7 @@ use super::dates::{DAY, EXPORTED};
 use super::json::Json;
 use super::row::Row;
 
-pub(super) fn encounter(w: &mut Row) {
+pub(super) fn write_encounter(w: &mut Row) {
     w.begin();
     let visit = w.visit();
     let (start, end, inpatient) = (visit.start, visit.end(), visit.inpatient);
@@ -68,9 +68,9 @@ pub(super) fn encounter(w: &mut Row) {
         w.refer_list("basedOn", &[order]);
     }
     w.list("participant", |w| {
-        w.item(|w| participant(w, 0));
+        w.item(|w| write_participant(w, 0));
         if case % 3 == 0 {
-            w.item(|w| participant(w, 1));
+            w.item(|w| write_participant(w, 1));
         }
     });
     if case % 7 == 1 {
@@ -107,7 +107,7 @@ pub(super) fn encounter(w: &mut Row) {
         w.refer_list("account", &[Some(account)]);
     }
     if inpatient || case % 29 == 3 {
-        w.obj("hospitalization", hospitalization);
+        w.obj("hospitalization", add_hospitalization);
     }
     w.list("location", |w| {
         w.item(|w| {
@@ -127,7 +127,7 @@ pub(super) fn encounter(w: &mut Row) {
     }
 }
 
-fn participant(w: &mut Row, at: usize) {
+fn write_participant(w: &mut Row, at: usize) {
     let (visit, who) = (w.visit(), w.practitioner());
     w.backbone();
     w.concepts("type", &[PARTICIPANTS[at]]);
@@ -135,7 +135,7 @@ fn participant(w: &mut Row, at: usize) {
     w.refer("individual", who);
 }
 
-fn hospitalization(w: &mut Row) {
+fn add_hospitalization(w: &mut Row) {
     let (origin, destination) = (w.location(), w.location());
     w.oddities(w.case() % 64);
     w.obj("preAdmissionIdentifier", |w| {
@@ -152,7 +152,7 @@ fn hospitalization(w: &mut Row) {
     w.one_of("dischargeDisposition", DISCHARGES);
 }
 
-pub(super) fn episode_of_care(w: &mut Row) {
+pub(super) fn write_episode_of_care(w: &mut Row) {
     w.begin();
     let (start, index) = (w.time, w.index);
     w.identifiers();

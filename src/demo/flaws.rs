@@ -63,7 +63,7 @@ impl Flaw {
 }
 
 /// Ends some usable lines as Windows does, and puts blank lines after others.
-pub(super) fn line_end(buf: &mut Vec<u8>, bits: u64) {
+pub(super) fn vary_line_end(buf: &mut Vec<u8>, bits: u64) {
     match bits & 0xff {
         0 => {
             buf.pop();
@@ -76,7 +76,7 @@ pub(super) fn line_end(buf: &mut Vec<u8>, bits: u64) {
 }
 
 /// Writes a broken line.
-pub(super) fn write(
+pub(super) fn write_broken_line(
     buf: &mut Vec<u8>,
     world: &World,
     person: &Person,
@@ -110,12 +110,14 @@ pub(super) fn write(
             buf.raw("]");
         }
         Flaw::Scalar => buf.raw("\"no more results\""),
-        Flaw::OtherType => object(buf, world, person, "Basic", kind, index, |_| {}),
+        Flaw::OtherType => write_object(buf, world, person, "Basic", kind, index, |_| {}),
         Flaw::Outcome => {
             buf.raw(r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"#);
             buf.raw(r#""processing","diagnostics":"Internal error while reading the resource"}]}"#);
         }
-        _ => object(buf, world, person, kind.name(), kind, index, |w| wrong(w, flaw)),
+        _ => write_object(buf, world, person, kind.name(), kind, index, |w| {
+            write_flaw_members(w, flaw)
+        }),
     }
     if flaw == Flaw::NoId || flaw == Flaw::NullId {
         without_id(buf, start, flaw == Flaw::NullId);
@@ -124,7 +126,7 @@ pub(super) fn write(
 }
 
 /// A short row, with whatever `members` adds.
-fn object(
+fn write_object(
     buf: &mut Vec<u8>,
     world: &World,
     person: &Person,
@@ -149,7 +151,7 @@ fn object(
     });
 }
 
-fn wrong(w: &mut Vec<u8>, flaw: Flaw) {
+fn write_flaw_members(w: &mut Vec<u8>, flaw: Flaw) {
     const KNOWN: &str = "http://open.epic.com/FHIR/StructureDefinition/extension/template-id";
     let extension = |w: &mut Vec<u8>, value: &dyn Fn(&mut Vec<u8>)| {
         w.list("extension", |w| {

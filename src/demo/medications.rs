@@ -25,7 +25,7 @@ enum Way {
 
 /// The medicine of the patient's prescription `request`, and how it is told: a dispense says the
 /// same as the prescription it fills.
-fn prescribed(w: &Row, request: u64) -> (&'static Concept, Way) {
+fn find_prescribed(w: &Row, request: u64) -> (&'static Concept, Way) {
     let bits = mix(&[w.world.seed, w.person.number, request, 0x72_78]);
     let medication = bits >> 8 & 0xffff;
     match bits & 7 {
@@ -39,7 +39,7 @@ fn prescribed(w: &Row, request: u64) -> (&'static Concept, Way) {
 }
 
 /// Starts a row about a medicine.
-fn begin(w: &mut Row, drug: &Concept, way: Way) {
+fn begin_medicine(w: &mut Row, drug: &Concept, way: Way) {
     w.begin_with(|w| {
         let contains = way == Way::Contained;
         if contains {
@@ -50,7 +50,7 @@ fn begin(w: &mut Row, drug: &Concept, way: Way) {
 }
 
 /// `medicationCodeableConcept` or `medicationReference`.
-fn medicine(w: &mut Row, drug: &Concept, way: Way) {
+fn add_medicine(w: &mut Row, drug: &Concept, way: Way) {
     match way {
         Way::Inline => w.concept("medicationCodeableConcept", drug),
         Way::Contained => {
@@ -64,7 +64,7 @@ fn medicine(w: &mut Row, drug: &Concept, way: Way) {
     }
 }
 
-pub(super) fn medication(w: &mut Row) {
+pub(super) fn write_medication(w: &mut Row) {
     w.begin();
     let (maker, time) = (w.organization(), w.time);
     w.list("identifier", |w| {
@@ -101,9 +101,9 @@ pub(super) fn medication(w: &mut Row) {
     });
 }
 
-pub(super) fn medication_request(w: &mut Row) {
-    let (drug, way) = prescribed(w, w.index);
-    begin(w, drug, way);
+pub(super) fn write_medication_request(w: &mut Row) {
+    let (drug, way) = find_prescribed(w, w.index);
+    begin_medicine(w, drug, way);
     let (case, index, time) = (w.case(), w.index, w.time);
     w.identifiers();
     let status = if case % 75 == 2 {
@@ -131,7 +131,7 @@ pub(super) fn medication_request(w: &mut Row) {
         }
         _ => {}
     }
-    medicine(w, drug, way);
+    add_medicine(w, drug, way);
     w.about("subject");
     w.during("encounter");
     if case % 15 == 1 {
@@ -219,10 +219,10 @@ fn dispense_request(w: &mut Row, case: u64) {
     }
 }
 
-pub(super) fn medication_dispense(w: &mut Row) {
+pub(super) fn write_medication_dispense(w: &mut Row) {
     let request = w.index * 2 % w.person.count(Kind::MedicationRequest).max(1);
-    let (drug, way) = prescribed(w, request);
-    begin(w, drug, way);
+    let (drug, way) = find_prescribed(w, request);
+    begin_medicine(w, drug, way);
     let (case, index, time) = (w.case(), w.index, w.time);
     w.identifiers();
     if case % 10 == 1 {
@@ -250,7 +250,7 @@ pub(super) fn medication_dispense(w: &mut Row) {
         }
     }
     w.one_of("category", DISPENSE_CATEGORIES);
-    medicine(w, drug, way);
+    add_medicine(w, drug, way);
     w.about("subject");
     w.during("context");
     if case % 12 == 1 {

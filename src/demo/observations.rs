@@ -15,7 +15,7 @@ use super::row::Row;
 /// Results per report: report `n` has the observations from `n * PER_REPORT` on.
 pub(super) const PER_REPORT: u64 = 5;
 
-pub(super) fn observation(w: &mut Row) {
+pub(super) fn write_observation(w: &mut Row) {
     w.begin();
     let (case, index) = (w.case(), w.index);
     w.identifiers();
@@ -36,32 +36,32 @@ pub(super) fn observation(w: &mut Row) {
     w.str("status", status);
     match w.rng.below(20) {
         0..5 => {
-            category(w, 1);
+            add_category(w, 1);
             blood_pressure(w);
         }
         5..9 => {
-            category(w, 1);
+            add_category(w, 1);
             let measure = w.rng.pick(VITALS);
             head(w, &measure.concept);
-            measured(w, measure);
+            add_measured(w, measure);
         }
         9..16 => {
-            category(w, 0);
+            add_category(w, 0);
             let measure = w.rng.pick(LABS);
             head(w, &measure.concept);
-            measured(w, measure);
+            add_measured(w, measure);
         }
         _ => {
-            category(w, 2 + case as usize % 2);
+            add_category(w, 2 + case as usize % 2);
             let asked = *w.by_turn(SURVEY);
             head(w, &asked);
-            answer(w, case / SURVEY.len() as u64);
+            add_answer(w, case / SURVEY.len() as u64);
         }
     }
-    tail(w);
+    add_details(w);
 }
 
-fn category(w: &mut Row, at: usize) {
+fn add_category(w: &mut Row, at: usize) {
     if w.rng.one_in(9) {
         w.concepts("category", &[CATEGORIES[at], CATEGORIES[0]]);
     } else {
@@ -90,7 +90,7 @@ fn head(w: &mut Row, concept: &Concept) {
     w.refer_list("performer", &[Some(performer)]);
 }
 
-fn measured(w: &mut Row, measure: &Measure) {
+fn add_measured(w: &mut Row, measure: &Measure) {
     if w.rng.one_in(40) {
         w.one_of("dataAbsentReason", ABSENT);
         return;
@@ -137,20 +137,20 @@ fn blood_pressure(w: &mut Row) {
 }
 
 /// A value of any type, by turns; a panel of answers now and then.
-fn answer(w: &mut Row, turn: u64) {
-    value(w, turn);
+fn add_answer(w: &mut Row, turn: u64) {
+    add_value(w, turn);
     if turn.is_multiple_of(3) {
         w.list("component", |w| {
             w.item(|w| {
                 w.backbone();
                 w.one_of("code", SURVEY);
-                value(w, turn / 3);
+                add_value(w, turn / 3);
             });
         });
     }
 }
 
-fn value(w: &mut Row, turn: u64) {
+fn add_value(w: &mut Row, turn: u64) {
     let time = w.time;
     match turn % 13 {
         0 | 1 => w.one_of("valueCodeableConcept", ANSWERS),
@@ -176,7 +176,7 @@ fn value(w: &mut Row, turn: u64) {
 }
 
 /// How it was done, and what it belongs to.
-fn tail(w: &mut Row) {
+fn add_details(w: &mut Row) {
     let (case, index) = (w.case(), w.index);
     if case % 3 == 1 {
         w.note();

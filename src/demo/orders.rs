@@ -13,7 +13,7 @@ use super::dates::DAY;
 use super::json::Json;
 use super::row::Row;
 
-pub(super) fn service_request(w: &mut Row) {
+pub(super) fn write_service_request(w: &mut Row) {
     w.begin();
     let (case, index, time) = (w.case(), w.index, w.time);
     w.identifiers();
@@ -97,7 +97,7 @@ pub(super) fn service_request(w: &mut Row) {
     w.free_text("patientInstruction");
 }
 
-pub(super) fn specimen(w: &mut Row) {
+pub(super) fn write_specimen(w: &mut Row) {
     w.begin();
     let (case, index, time) = (w.case(), w.index, w.time);
     w.identifiers();

@@ -10,7 +10,7 @@ use super::row::Row;
 
 const WEEKDAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri"];
 
-pub(super) fn patient(w: &mut Row) {
+pub(super) fn write_patient(w: &mut Row) {
     w.begin();
     let person = w.person;
     let who = person.name;
@@ -79,7 +79,7 @@ pub(super) fn patient(w: &mut Row) {
         });
     }
     if !w.turn(3, 0) {
-        w.list("contact", |w| w.item(contact));
+        w.list("contact", |w| w.item(write_contact));
     }
     w.list("communication", |w| {
         w.item(|w| {
@@ -104,7 +104,7 @@ pub(super) fn patient(w: &mut Row) {
     }
 }
 
-fn contact(w: &mut Row) {
+fn write_contact(w: &mut Row) {
     let relative = Name::relative(w.person.number);
     w.backbone();
     w.list_of("relationship", RELATIONSHIPS);
@@ -167,7 +167,7 @@ impl Row<'_> {
     }
 }
 
-pub(super) fn practitioner(w: &mut Row) {
+pub(super) fn write_practitioner(w: &mut Row) {
     w.begin();
     let who = Name::practitioner(w.index);
     w.provider_identifiers(&who, &[NPI]);
@@ -197,7 +197,7 @@ pub(super) fn practitioner(w: &mut Row) {
     w.list_of("communication", LANGUAGES);
 }
 
-pub(super) fn practitioner_role(w: &mut Row) {
+pub(super) fn write_practitioner_role(w: &mut Row) {
     w.begin();
     let practitioners = w.world.shared(Kind::Practitioner);
     let who = Name::practitioner(w.index % practitioners);
@@ -238,7 +238,7 @@ pub(super) fn practitioner_role(w: &mut Row) {
     w.refer_list("endpoint", &[Some(endpoint)]);
 }
 
-pub(super) fn organization(w: &mut Row) {
+pub(super) fn write_organization(w: &mut Row) {
     const NAMES: &[&str] = &[
         "Northfield General Hospital",
         "Northfield Children's Clinic",
@@ -280,7 +280,7 @@ pub(super) fn organization(w: &mut Row) {
     w.refer_list("endpoint", &[Some(endpoint)]);
 }
 
-pub(super) fn location(w: &mut Row) {
+pub(super) fn write_location(w: &mut Row) {
     const NAMES: &[&str] =
         &["Emergency Department", "Ward 4 East", "Outpatient Clinic", "Radiology", "Main Pharmacy"];
     w.begin();

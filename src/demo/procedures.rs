@@ -15,7 +15,7 @@ use super::dates::DAY;
 use super::json::Json;
 use super::row::Row;
 
-pub(super) fn procedure(w: &mut Row) {
+pub(super) fn write_procedure(w: &mut Row) {
     w.begin();
     let (case, index, time) = (w.case(), w.index, w.time);
     w.identifiers();
@@ -109,7 +109,7 @@ pub(super) fn procedure(w: &mut Row) {
     }
 }
 
-pub(super) fn immunization(w: &mut Row) {
+pub(super) fn write_immunization(w: &mut Row) {
     w.begin();
     let (case, index, time) = (w.case(), w.index, w.time);
     let not_done = case % 20 == 1;
@@ -211,7 +211,7 @@ impl Row<'_> {
     }
 }
 
-pub(super) fn device(w: &mut Row) {
+pub(super) fn write_device(w: &mut Row) {
     w.begin();
     let (case, time) = (w.case(), w.time);
     let kind = *w.by_turn(DEVICES);
