@@ -215,22 +215,22 @@ impl Chunk {
 
         let id = Id::of(&[world.seed, number, 0x62_75_6e]);
         let buf = &mut self.deleted.bytes;
-        buf.item(|w| {
-            w.str("resourceType", "Bundle");
-            w.bytes("id", id.bytes());
-            w.obj("meta", |w| {
+        buf.add_item(|w| {
+            w.add_str("resourceType", "Bundle");
+            w.add_bytes("id", id.bytes());
+            w.add_object("meta", |w| {
                 w.time("lastUpdated", EXPORTED, Spelling::Millis);
-                w.list("tag", |w| w.item(|w| w.str("code", TAGS[1].code)));
+                w.add_list("tag", |w| w.add_item(|w| w.add_str("code", TAGS[1].code)));
             });
-            w.str("type", "transaction");
-            w.list("entry", |w| {
+            w.add_str("type", "transaction");
+            w.add_list("entry", |w| {
                 for (kind, id) in &urls {
-                    w.item(|w| {
-                        w.obj("request", |w| {
-                            w.str("method", "DELETE");
-                            w.str_of("url", |w| {
-                                w.raw(kind.name());
-                                w.raw("/");
+                    w.add_item(|w| {
+                        w.add_object("request", |w| {
+                            w.add_str("method", "DELETE");
+                            w.add_str_of("url", |w| {
+                                w.write_raw(kind.name());
+                                w.write_raw("/");
                                 w.extend_from_slice(id.bytes());
                             });
                         });

@@ -61,8 +61,8 @@ pub(super) fn write_condition(w: &mut Row) {
     }
     if case % 17 == 0 {
         let report = w.own(Kind::DiagnosticReport, index);
-        w.list("stage", |w| {
-            w.item(|w| {
+        w.add_list("stage", |w| {
+            w.add_item(|w| {
                 w.backbone();
                 w.one_of("summary", STAGES);
                 w.refer_list("assessment", &[report]);
@@ -72,8 +72,8 @@ pub(super) fn write_condition(w: &mut Row) {
     }
     if case % 13 == 0 {
         let proof = w.own(Kind::Observation, index * 4);
-        w.list("evidence", |w| {
-            w.item(|w| {
+        w.add_list("evidence", |w| {
+            w.add_item(|w| {
                 w.backbone();
                 w.list_of("code", SYMPTOMS);
                 w.refer_list("detail", &[proof]);
@@ -91,8 +91,8 @@ pub(super) fn write_allergy_intolerance(w: &mut Row) {
     w.identifiers();
     w.concept("clinicalStatus", w.by_turn(ALLERGY_STATUS));
     w.concept("verificationStatus", w.by_turn(ALLERGY_VERIFIED));
-    w.str("type", if case % 3 == 0 { "intolerance" } else { "allergy" });
-    w.strs("category", if case % 4 == 0 { &["food", "environment"] } else { &["medication"] });
+    w.add_str("type", if case % 3 == 0 { "intolerance" } else { "allergy" });
+    w.add_strs("category", if case % 4 == 0 { &["food", "environment"] } else { &["medication"] });
     w.str_by_turn("criticality", &["low", "high", "unable-to-assess"]);
     let allergen = *w.by_turn(ALLERGENS);
     w.concept("code", &allergen);
@@ -117,10 +117,10 @@ pub(super) fn write_allergy_intolerance(w: &mut Row) {
         w.note();
     }
     if case % 4 != 3 {
-        w.list("reaction", |w| {
-            w.item(|w| add_reaction(w, case));
+        w.add_list("reaction", |w| {
+            w.add_item(|w| add_reaction(w, case));
             if case % 5 == 2 {
-                w.item(|w| add_reaction(w, case + 1));
+                w.add_item(|w| add_reaction(w, case + 1));
             }
         });
     }
@@ -135,7 +135,7 @@ fn add_reaction(w: &mut Row, case: u64) {
     w.concepts("manifestation", &[SYMPTOMS[case as usize % SYMPTOMS.len()], SYMPTOMS[2]]);
     w.free_text("description");
     w.when("onset", time);
-    w.str("severity", ["mild", "moderate", "severe"][case as usize % 3]);
+    w.add_str("severity", ["mild", "moderate", "severe"][case as usize % 3]);
     w.one_of("exposureRoute", ROUTES);
     if case.is_multiple_of(6) {
         w.note();

@@ -16,35 +16,35 @@ impl Row<'_> {
         self.holds_practitioner = choice >> 8 & 1 == 0;
         self.holds_organization = choice >> 9 & 1 == 0 || !self.holds_practitioner;
         let (practitioner, organization) = (self.holds_practitioner, self.holds_organization);
-        self.list("contained", |w| {
+        self.add_list("contained", |w| {
             if practitioner {
-                w.item(Self::contained_practitioner);
+                w.add_item(Self::contained_practitioner);
             }
             if organization {
-                w.item(Self::contained_organization);
+                w.add_item(Self::contained_organization);
             }
             if choice >> 10 & 1 == 0 {
-                w.item(Self::contained_patient);
+                w.add_item(Self::contained_patient);
             }
             if choice >> 11 & 3 == 0 {
-                w.item(Self::contained_relative);
+                w.add_item(Self::contained_relative);
             }
             if clash {
-                w.item(Self::contained_role);
+                w.add_item(Self::contained_role);
             }
         });
     }
 
     /// `"contained":[…]`: the medicine `#medication`, of a site's own making.
     pub fn contained_medication(&mut self, drug: &Concept) {
-        self.list("contained", |w| {
-            w.item(|w| {
-                w.str("resourceType", "Medication");
-                w.str("id", "medication");
+        self.add_list("contained", |w| {
+            w.add_item(|w| {
+                w.add_str("resourceType", "Medication");
+                w.add_str("id", "medication");
                 w.concept("code", drug);
                 w.one_of("form", FORMS);
-                w.list("ingredient", |w| {
-                    w.item(|w| {
+                w.add_list("ingredient", |w| {
+                    w.add_item(|w| {
                         w.one_of("itemCodeableConcept", INGREDIENTS);
                         w.ratio("strength", (500, MILLIGRAM), (1, TABLET));
                     });
@@ -55,31 +55,31 @@ impl Row<'_> {
 
     fn contained_practitioner(&mut self) {
         let who = self.some_name();
-        self.str("resourceType", "Practitioner");
-        self.str("id", "practitioner");
-        self.list("identifier", |w| {
-            w.item(|w| w.identifier(NPI, |w| who.provider_number(w)));
+        self.add_str("resourceType", "Practitioner");
+        self.add_str("id", "practitioner");
+        self.add_list("identifier", |w| {
+            w.add_item(|w| w.identifier(NPI, |w| who.provider_number(w)));
         });
-        self.list("name", |w| w.item(|w| w.human_name(&who)));
+        self.add_list("name", |w| w.add_item(|w| w.human_name(&who)));
         self.telecom(&who);
     }
 
     fn contained_organization(&mut self) {
         let who = self.some_name();
-        self.str("resourceType", "Organization");
-        self.str("id", "organization");
+        self.add_str("resourceType", "Organization");
+        self.add_str("id", "organization");
         self.list_of("type", ORGANIZATION_TYPES);
-        self.str("name", "Westbrook Laboratories");
+        self.add_str("name", "Westbrook Laboratories");
         self.telecom(&who);
-        self.list("address", |w| w.item(|w| w.address(&who)));
+        self.add_list("address", |w| w.add_item(|w| w.address(&who)));
     }
 
     fn contained_patient(&mut self) {
         let who = self.person.name;
-        self.str("id", "patient");
-        self.str("resourceType", "Patient");
-        self.list("name", |w| w.item(|w| w.human_name(&who)));
-        self.str("gender", if self.person.female { "female" } else { "male" });
+        self.add_str("id", "patient");
+        self.add_str("resourceType", "Patient");
+        self.add_list("name", |w| w.add_item(|w| w.human_name(&who)));
+        self.add_str("gender", if self.person.female { "female" } else { "male" });
         let birth = self.person.birth;
         self.day("birthDate", birth);
     }
@@ -87,17 +87,17 @@ impl Row<'_> {
     /// No rules are known for this type: little of it may stay.
     fn contained_relative(&mut self) {
         let who = super::names::Name::relative(self.person.number);
-        self.str("resourceType", "RelatedPerson");
-        self.str("id", "relative");
-        self.str("language", "en");
-        self.list("name", |w| w.item(|w| w.human_name(&who)));
+        self.add_str("resourceType", "RelatedPerson");
+        self.add_str("id", "relative");
+        self.add_str("language", "en");
+        self.add_list("name", |w| w.add_item(|w| w.human_name(&who)));
         self.about("patient");
     }
 
     /// Its `code` is a list, a Medication's or a Device's is not.
     fn contained_role(&mut self) {
-        self.str("resourceType", "PractitionerRole");
-        self.str("id", "role");
+        self.add_str("resourceType", "PractitionerRole");
+        self.add_str("id", "role");
         self.list_of("code", ROLES);
     }
 }

@@ -32,9 +32,9 @@ impl Row<'_> {
         ];
         let (who, doctor) = (self.person.name, self.some_name());
         let text = *self.rng.pick(TEXTS);
-        self.str_of(name, |w| {
+        self.add_str_of(name, |w| {
             who.full(w);
-            w.raw(text);
+            w.write_raw(text);
             doctor.full(w);
         });
     }
@@ -42,10 +42,10 @@ impl Row<'_> {
     /// `"note":[…]`, which never survives.
     pub fn note(&mut self) {
         let (author, time) = (self.some_name(), self.time);
-        self.list("note", |w| {
-            w.item(|w| {
+        self.add_list("note", |w| {
+            w.add_item(|w| {
                 w.note_extension();
-                w.str_of("authorString", |w| author.full(w));
+                w.add_str_of("authorString", |w| author.full(w));
                 w.instant("time", time);
                 w.free_text("text");
             });
@@ -59,14 +59,14 @@ impl Row<'_> {
         if bits & 1 == 0 {
             return;
         }
-        self.list("identifier", |w| {
-            w.item(|w| {
-                w.str("use", "usual");
-                w.str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.3.698084.8");
-                w.str_of("value", |w| {
+        self.add_list("identifier", |w| {
+            w.add_item(|w| {
+                w.add_str("use", "usual");
+                w.add_str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.3.698084.8");
+                w.add_str_of("value", |w| {
                     who.record_number(w);
-                    w.raw("-");
-                    w.digits((bits >> 40) as i64);
+                    w.write_raw("-");
+                    w.write_digits((bits >> 40) as i64);
                 });
             });
         });
@@ -74,14 +74,14 @@ impl Row<'_> {
 
     /// `"name":{…}`
     pub fn concept(&mut self, name: &str, concept: &Concept) {
-        self.obj(name, |w| w.concept_members(concept));
+        self.add_object(name, |w| w.concept_members(concept));
     }
 
     /// `"name":[{…}]`
     pub fn concepts(&mut self, name: &str, concepts: &[Concept]) {
-        self.list(name, |w| {
+        self.add_list(name, |w| {
             for concept in concepts {
-                w.item(|w| w.concept_members(concept));
+                w.add_item(|w| w.concept_members(concept));
             }
         });
     }
@@ -102,22 +102,22 @@ impl Row<'_> {
     pub fn concept_members(&mut self, concept: &Concept) {
         let bits = self.rng.bits();
         self.oddities(bits);
-        self.list("coding", |w| {
+        self.add_list("coding", |w| {
             for code in concept.codings {
-                w.item(|w| w.coding(code));
+                w.add_item(|w| w.coding(code));
             }
             if bits >> 8 & 15 == 0 {
-                w.item(|w| w.local_coding(bits >> 12));
+                w.add_item(|w| w.local_coding(bits >> 12));
             }
         });
         match bits >> 20 & ODD {
-            0 => self.str("text", ""),
+            0 => self.add_str("text", ""),
             1..6 => {}
-            6..12 => self.str_of("text", |w| {
-                w.raw(concept.text);
-                w.raw("  ");
+            6..12 => self.add_str_of("text", |w| {
+                w.write_raw(concept.text);
+                w.write_raw("  ");
             }),
-            _ => self.str("text", concept.text),
+            _ => self.add_str("text", concept.text),
         }
     }
 
@@ -126,29 +126,29 @@ impl Row<'_> {
         let bits = self.rng.bits();
         self.oddities(bits);
         if bits >> 8 & 0xff != 0 {
-            self.str("system", code.system);
+            self.add_str("system", code.system);
         }
         // Small tables show all of a Coding, too.
         let turn = self.kind.is_shared() && self.turn(3, 1);
         if bits >> 16 & 15 == 0 || turn {
-            self.str("version", "2024-09");
+            self.add_str("version", "2024-09");
         }
-        self.str("code", code.code);
+        self.add_str("code", code.code);
         match bits >> 20 & ODD {
-            0 => self.str("display", ""),
+            0 => self.add_str("display", ""),
             1..6 => {}
-            6..10 => self.str_of("display", |w| {
-                w.raw(code.display);
-                w.raw(" ");
+            6..10 => self.add_str_of("display", |w| {
+                w.write_raw(code.display);
+                w.write_raw(" ");
             }),
             10 => {
-                self.str("display", code.display);
+                self.add_str("display", code.display);
                 self.primitive_extension("display");
             }
-            _ => self.str("display", code.display),
+            _ => self.add_str("display", code.display),
         }
         if bits >> 26 & 7 < 2 || turn {
-            self.bool("userSelected", bits >> 26 & 1 == 0);
+            self.add_bool("userSelected", bits >> 26 & 1 == 0);
         }
     }
 
@@ -156,45 +156,45 @@ impl Row<'_> {
     fn local_coding(&mut self, bits: u64) {
         let code = self.rng.pick(EPIC);
         let name = self.some_name();
-        self.str("system", code.system);
+        self.add_str("system", code.system);
         match bits & 7 {
             // "Other": the display says what, in anyone's words.
             0 => {
-                self.str("code", "0");
-                self.str_of("display", |w| {
-                    w.raw("as per ");
+                self.add_str("code", "0");
+                self.add_str_of("display", |w| {
+                    w.write_raw("as per ");
                     name.full(w);
                 });
             }
-            1 => self.str_of("display", |w| name.full(w)),
+            1 => self.add_str_of("display", |w| name.full(w)),
             2 => {
-                self.str_of("code", |w| {
-                    w.raw("PEND-");
+                self.add_str_of("code", |w| {
+                    w.write_raw("PEND-");
                     name.family(w);
                 });
-                self.str_of("display", |w| name.full(w));
+                self.add_str_of("display", |w| name.full(w));
             }
-            3 => self.str("code", "0"),
+            3 => self.add_str("code", "0"),
             4 => {
-                self.str_of("code", |w| {
-                    w.raw("12.");
+                self.add_str_of("code", |w| {
+                    w.write_raw("12.");
                     name.family(w);
                 });
                 if self.world.every_element {
                     self.absent("asked-unknown");
                 }
-                self.str_of("display", |w| name.full(w));
+                self.add_str_of("display", |w| name.full(w));
             }
             _ => {
-                self.str("code", code.code);
-                self.str("display", code.display);
+                self.add_str("code", code.code);
+                self.add_str("display", code.display);
             }
         }
     }
 
     /// `"name":{…}`: a Quantity of `value` units of `10^-places`.
     pub fn quantity(&mut self, name: &str, value: i64, places: u32, unit: Unit) {
-        self.obj(name, |w| w.quantity_members(value, places, unit));
+        self.add_object(name, |w| w.quantity_members(value, places, unit));
     }
 
     /// What is in a Quantity.
@@ -204,39 +204,39 @@ impl Row<'_> {
         if bits >> 8 & 0x7f == 0 {
             // The value is missing, and says why.
             if self.world.every_element {
-                self.obj("_value", |w| w.absent("unknown"));
+                self.add_object("_value", |w| w.absent("unknown"));
             }
         } else {
-            self.decimal("value", value, places);
+            self.add_decimal("value", value, places);
         }
         if bits >> 15 & 31 == 0 {
-            self.str("comparator", if bits >> 20 & 1 == 0 { "<" } else { ">=" });
+            self.add_str("comparator", if bits >> 20 & 1 == 0 { "<" } else { ">=" });
         }
-        self.str("unit", unit.unit);
+        self.add_str("unit", unit.unit);
         match bits >> 24 & 0x7f {
             0 => {}
             1 => {
-                self.str("system", EPIC[1].system);
-                self.str("code", "17");
+                self.add_str("system", EPIC[1].system);
+                self.add_str("code", "17");
             }
             2 => {
                 let name = self.some_name();
-                self.str("system", EPIC[1].system);
-                self.str_of("code", |w| {
-                    w.raw("per ");
+                self.add_str("system", EPIC[1].system);
+                self.add_str_of("code", |w| {
+                    w.write_raw("per ");
                     name.family(w);
                 });
             }
             _ => {
-                self.str("system", UCUM);
-                self.str("code", unit.code);
+                self.add_str("system", UCUM);
+                self.add_str("code", unit.code);
             }
         }
     }
 
     /// `"name":{"start":…,"end":…}`
     pub fn period(&mut self, name: &str, start: Time, end: Time) {
-        self.obj(name, |w| {
+        self.add_object(name, |w| {
             let bits = w.rng.bits();
             w.oddities(bits);
             w.when("start", start);
@@ -248,7 +248,7 @@ impl Row<'_> {
 
     /// `"name":{"low":…,"high":…}`
     pub fn range(&mut self, name: &str, low: i64, high: i64, unit: Unit) {
-        self.obj(name, |w| {
+        self.add_object(name, |w| {
             let bits = w.rng.bits();
             w.oddities(bits);
             w.quantity("low", low, 0, unit);
@@ -263,7 +263,7 @@ impl Row<'_> {
         (over, over_unit): (i64, Unit),
         (under, under_unit): (i64, Unit),
     ) {
-        self.obj(name, |w| {
+        self.add_object(name, |w| {
             let bits = w.rng.bits();
             w.oddities(bits);
             w.quantity("numerator", over, 0, over_unit);
@@ -273,21 +273,21 @@ impl Row<'_> {
 
     /// `"name":{…}`: a curve.
     pub fn sampled_data(&mut self, name: &str) {
-        self.obj(name, |w| {
+        self.add_object(name, |w| {
             let bits = w.rng.bits();
             w.oddities(bits & 3);
             w.quantity("origin", 2_048, 0, super::codes::labs::MILLIVOLT);
-            w.decimal("period", 100, 1);
-            w.decimal("factor", 1_612, 3);
-            w.decimal("lowerLimit", -3_300, 0);
-            w.decimal("upperLimit", 3_300, 0);
-            w.int("dimensions", 1);
-            w.str_of("data", |w| {
+            w.add_decimal("period", 100, 1);
+            w.add_decimal("factor", 1_612, 3);
+            w.add_decimal("lowerLimit", -3_300, 0);
+            w.add_decimal("upperLimit", 3_300, 0);
+            w.add_int("dimensions", 1);
+            w.add_str_of("data", |w| {
                 for sample in 0..60 {
-                    w.digits(2_040 + (bits >> (sample % 48) & 31) as i64);
-                    w.raw(" ");
+                    w.write_digits(2_040 + (bits >> (sample % 48) & 31) as i64);
+                    w.write_raw(" ");
                 }
-                w.raw("E U L");
+                w.write_raw("E U L");
             });
         });
     }
@@ -300,25 +300,25 @@ impl Row<'_> {
             0 => self.geolocation(),
             _ => self.oddities(bits),
         }
-        self.str("use", "home");
-        self.str("type", "both");
-        self.list("line", |w| {
-            w.separate();
-            w.raw("\"");
+        self.add_str("use", "home");
+        self.add_str("type", "both");
+        self.add_list("line", |w| {
+            w.write_comma();
+            w.write_raw("\"");
             who.street(w);
-            w.raw("\"");
+            w.write_raw("\"");
         });
-        self.str("city", who.city());
-        self.str("district", who.city());
-        self.str("state", state);
-        self.str("postalCode", zip);
-        self.str("country", country);
+        self.add_str("city", who.city());
+        self.add_str("district", who.city());
+        self.add_str("state", state);
+        self.add_str("postalCode", zip);
+        self.add_str("country", country);
         let start = self.person.birth;
         self.period("period", start, start.plus(400 * super::dates::DAY));
-        self.str_of("text", |w| {
+        self.add_str_of("text", |w| {
             who.street(w);
-            w.raw(", ");
-            w.raw(who.city());
+            w.write_raw(", ");
+            w.write_raw(who.city());
         });
         if bits >> 16 & 31 == 0 {
             self.primitive_extension("postalCode");
@@ -327,68 +327,68 @@ impl Row<'_> {
 
     /// `"telecom":[…]`
     pub fn telecom(&mut self, who: &Name) {
-        self.list("telecom", |w| {
-            w.item(|w| {
-                w.str("system", "phone");
-                w.str_of("value", |w| who.phone(w));
-                w.str("use", "home");
-                w.list("extension", |w| {
-                    w.item(|w| {
-                        w.str(
+        self.add_list("telecom", |w| {
+            w.add_item(|w| {
+                w.add_str("system", "phone");
+                w.add_str_of("value", |w| who.phone(w));
+                w.add_str("use", "home");
+                w.add_list("extension", |w| {
+                    w.add_item(|w| {
+                        w.add_str(
                             "url",
                             "http://hl7.org/fhir/StructureDefinition/iso21090-TEL-address",
                         );
-                        w.str_of("valueString", |w| who.phone(w));
+                        w.add_str_of("valueString", |w| who.phone(w));
                     });
                 });
             });
-            w.item(|w| {
-                w.list("extension", |w| {
-                    w.item(|w| {
-                        w.str(
+            w.add_item(|w| {
+                w.add_list("extension", |w| {
+                    w.add_item(|w| {
+                        w.add_str(
                             "url",
                             "http://hl7.org/fhir/us/core/StructureDefinition/us-core-direct",
                         );
-                        w.bool("valueBoolean", true);
+                        w.add_bool("valueBoolean", true);
                     });
                 });
-                w.str("system", "email");
-                w.str_of("value", |w| who.email(w));
+                w.add_str("system", "email");
+                w.add_str_of("value", |w| who.email(w));
             });
         });
     }
 
     /// What is in a HumanName.
     pub fn human_name(&mut self, who: &Name) {
-        self.str("use", "official");
-        self.str_of("text", |w| who.full(w));
-        self.str_of("family", |w| who.family(w));
-        self.strs("given", &[who.given(), who.middle()]);
-        self.list("_given", |w| {
-            w.raw("null");
-            w.item(|w| {
-                w.list("extension", |w| {
-                    w.item(|w| {
-                        w.str(
+        self.add_str("use", "official");
+        self.add_str_of("text", |w| who.full(w));
+        self.add_str_of("family", |w| who.family(w));
+        self.add_strs("given", &[who.given(), who.middle()]);
+        self.add_list("_given", |w| {
+            w.write_raw("null");
+            w.add_item(|w| {
+                w.add_list("extension", |w| {
+                    w.add_item(|w| {
+                        w.add_str(
                             "url",
                             "http://hl7.org/fhir/StructureDefinition/iso21090-EN-qualifier",
                         );
-                        w.str("valueCode", "CL");
+                        w.add_str("valueCode", "CL");
                     });
                 });
             });
         });
-        self.strs("suffix", &["Jr."]);
+        self.add_strs("suffix", &["Jr."]);
     }
 
     /// What is in an Identifier that may be kept.
     pub fn identifier(&mut self, system: &str, value: impl FnOnce(&mut Self)) {
         let bits = self.rng.bits();
         self.oddities(bits);
-        self.str("use", "official");
+        self.add_str("use", "official");
         self.concept("type", &IDENTIFIER_TYPE);
-        self.str("system", system);
-        self.str_of("value", value);
+        self.add_str("system", system);
+        self.add_str_of("value", value);
         let start = self.time;
         self.period("period", start, start.plus(700 * super::dates::DAY));
         let assigner = self.organization();

@@ -63,7 +63,7 @@ impl Time {
 pub(super) trait WriteTime: Json {
     /// `"name":"…"`
     fn time(&mut self, name: &str, time: Time, spelling: Spelling) {
-        self.str_of(name, |w| w.spell(time, spelling));
+        self.add_str_of(name, |w| w.spell(time, spelling));
     }
 
     /// The time alone.
@@ -77,48 +77,48 @@ pub(super) trait WriteTime: Json {
             return self.clock(shown);
         }
         let (year, month, day) = shown.date();
-        self.padded(year, 4);
+        self.write_padded(year, 4);
         if spelling == Spelling::Year {
             return;
         }
-        self.raw("-");
-        self.padded(month, 2);
+        self.write_raw("-");
+        self.write_padded(month, 2);
         if spelling == Spelling::Month {
             return;
         }
-        self.raw("-");
-        self.padded(day, 2);
+        self.write_raw("-");
+        self.write_padded(day, 2);
         if spelling == Spelling::Date {
             return;
         }
-        self.raw("T");
+        self.write_raw("T");
         self.clock(shown);
         // The fraction has to come from somewhere: any number that differs from row to row will do.
         let fraction = shown.0.wrapping_mul(7_919).rem_euclid(1_000_000);
         match spelling {
-            Spelling::Utc => return self.raw("Z"),
+            Spelling::Utc => return self.write_raw("Z"),
             Spelling::Micros => {
-                self.raw(".");
-                self.padded(fraction, 6);
-                return self.raw("+00:00");
+                self.write_raw(".");
+                self.write_padded(fraction, 6);
+                return self.write_raw("+00:00");
             }
             Spelling::Millis => {
-                self.raw(".");
-                self.padded(fraction / 1_000, 3);
+                self.write_raw(".");
+                self.write_padded(fraction / 1_000, 3);
             }
             _ => {}
         }
-        self.raw(if offset == -4 { "-04:00" } else { "-05:00" });
+        self.write_raw(if offset == -4 { "-04:00" } else { "-05:00" });
     }
 
     /// `14:05:11`
     fn clock(&mut self, time: Time) {
         let of_day = time.0.rem_euclid(DAY);
-        self.padded(of_day / 3_600, 2);
-        self.raw(":");
-        self.padded(of_day / 60 % 60, 2);
-        self.raw(":");
-        self.padded(of_day % 60, 2);
+        self.write_padded(of_day / 3_600, 2);
+        self.write_raw(":");
+        self.write_padded(of_day / 60 % 60, 2);
+        self.write_raw(":");
+        self.write_padded(of_day % 60, 2);
     }
 }
 

@@ -7,7 +7,7 @@ use super::codes::orders::{ORDERS, REPORT_CATEGORIES};
 use super::codes::problems::CONDITIONS;
 use super::codes::staff::{LOCATION_TYPES, SPECIALTIES};
 use super::dates::DAY;
-use super::json::{Json, base64};
+use super::json::{Json, write_base64};
 use super::observations::PER_REPORT;
 use super::row::Row;
 
@@ -22,7 +22,7 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
     w.refer_list("basedOn", &[order]);
     let statuses = ["final", "final", "amended"];
     let status = if case % 70 == 3 { "entered-in-error" } else { w.by_turn(&statuses) };
-    w.str("status", status);
+    w.add_str("status", status);
     w.concepts("category", &[*w.by_turn(REPORT_CATEGORIES)]);
     w.one_of("code", ORDERS);
     w.about("subject");
@@ -52,8 +52,8 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
     if case % 8 == 1 {
         let (study, media) = (w.elsewhere("ImagingStudy"), w.elsewhere("Media"));
         w.refer_list("imagingStudy", &[Some(study)]);
-        w.list("media", |w| {
-            w.item(|w| {
+        w.add_list("media", |w| {
+            w.add_item(|w| {
                 w.backbone();
                 w.free_text("comment");
                 w.refer("link", media);
@@ -66,7 +66,7 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
     }
     if case % 5 < 2 {
         let code = *w.by_turn(ORDERS);
-        w.list("presentedForm", |w| w.item(|w| note_attachment(w, &code)));
+        w.add_list("presentedForm", |w| w.add_item(|w| note_attachment(w, &code)));
     }
 }
 
@@ -75,9 +75,9 @@ pub(super) fn write_document_reference(w: &mut Row) {
     let (case, index, time) = (w.case(), w.index, w.time);
     let kind = *w.by_turn(NOTE_TYPES);
     let (author, signer, owner) = (w.practitioner(), w.practitioner(), w.organization());
-    w.obj("masterIdentifier", |w| w.str_of("value", |w| w.uuid(case)));
+    w.add_object("masterIdentifier", |w| w.add_str_of("value", |w| w.uuid(case)));
     w.identifiers();
-    w.str("status", if case % 60 == 9 { "entered-in-error" } else { "current" });
+    w.add_str("status", if case % 60 == 9 { "entered-in-error" } else { "current" });
     w.str_by_turn("docStatus", &["final", "amended", "preliminary"]);
     w.concept("type", &kind);
     w.concepts("category", NOTE_CATEGORIES);
@@ -90,10 +90,10 @@ pub(super) fn write_document_reference(w: &mut Row) {
     w.refer("custodian", owner);
     if case % 8 == 3 {
         let earlier = w.own(Kind::DocumentReference, index + 1);
-        w.list("relatesTo", |w| {
-            w.item(|w| {
+        w.add_list("relatesTo", |w| {
+            w.add_item(|w| {
                 w.backbone();
-                w.str("code", "appends");
+                w.add_str("code", "appends");
                 w.refer_to("target", earlier);
             });
         });
@@ -102,27 +102,27 @@ pub(super) fn write_document_reference(w: &mut Row) {
     if case % 6 == 1 {
         w.concepts("securityLabel", SECURITY_LABELS);
     }
-    w.list("content", |w| {
-        w.item(|w| add_content(w, &kind));
+    w.add_list("content", |w| {
+        w.add_item(|w| add_content(w, &kind));
         if case % 9 == 2 {
-            w.item(|w| add_content(w, &kind));
+            w.add_item(|w| add_content(w, &kind));
         }
     });
-    w.obj("context", add_context);
+    w.add_object("context", add_context);
 }
 
 fn add_content(w: &mut Row, kind: &Concept) {
     w.backbone();
-    w.obj("attachment", |w| note_attachment(w, kind));
+    w.add_object("attachment", |w| note_attachment(w, kind));
     let format = *w.rng.pick(NOTE_FORMATS);
-    w.obj("format", |w| w.coding(&format));
+    w.add_object("format", |w| w.coding(&format));
 }
 
 fn add_context(w: &mut Row) {
     let (visit, index, case) = (w.visit(), w.index, w.case());
     w.backbone();
     let encounter = w.encounter();
-    w.list("encounter", |w| w.item(|w| w.reference_members(encounter, 3)));
+    w.add_list("encounter", |w| w.add_item(|w| w.reference_members(encounter, 3)));
     if case % 5 == 0 {
         w.concepts("event", &[EVENT]);
     }
@@ -147,7 +147,7 @@ fn note_attachment(w: &mut Row, kind: &Concept) {
     w.attachment(content_type, |w| {
         if inline {
             let note = note_text(w, kind, content_type == "text/html");
-            w.str_of("data", |w| base64(w.buf(), &note));
+            w.add_str_of("data", |w| write_base64(w.buffer_mut(), &note));
         }
     });
 }
@@ -168,24 +168,24 @@ fn note_text(w: &mut Row, kind: &Concept, html: bool) -> Vec<u8> {
     let (who, doctor) = (w.person.name, w.some_name());
     let mut note = Vec::with_capacity(6_000);
     let (open, close) = if html { ("<p>", "</p>") } else { ("", "\n\n") };
-    note.raw(if html { "<html><body><h1>" } else { "" });
-    note.raw(kind.text);
-    note.raw(if html { "</h1>" } else { "\n" });
+    note.write_raw(if html { "<html><body><h1>" } else { "" });
+    note.write_raw(kind.text);
+    note.write_raw(if html { "</h1>" } else { "\n" });
     for _ in 0..w.rng.between(2, 12) {
-        note.raw(open);
+        note.write_raw(open);
         who.full(&mut note);
-        note.raw(" (");
+        note.write_raw(" (");
         who.record_number(&mut note);
-        note.raw("): ");
+        note.write_raw("): ");
         for _ in 0..w.rng.between(2, 6) {
             let sentence = *w.rng.pick(SENTENCES);
-            note.raw(sentence);
-            note.raw(" ");
+            note.write_raw(sentence);
+            note.write_raw(" ");
         }
-        note.raw(close);
+        note.write_raw(close);
     }
-    note.raw("Electronically signed by Dr. ");
+    note.write_raw("Electronically signed by Dr. ");
     doctor.full(&mut note);
-    note.raw(if html { "</body></html>" } else { "\n" });
+    note.write_raw(if html { "</body></html>" } else { "\n" });
     note
 }

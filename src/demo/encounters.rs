@@ -17,7 +17,7 @@ pub(super) fn write_encounter(w: &mut Row) {
     let visit = w.visit();
     let (start, end, inpatient) = (visit.start, visit.end(), visit.inpatient);
     w.identifiers();
-    w.str(
+    w.add_str(
         "status",
         match w.case() % 97 {
             1 => "entered-in-error",
@@ -27,20 +27,20 @@ pub(super) fn write_encounter(w: &mut Row) {
         },
     );
     if w.turn(11, 2) {
-        w.list("statusHistory", |w| {
-            w.item(|w| {
+        w.add_list("statusHistory", |w| {
+            w.add_item(|w| {
                 w.backbone();
-                w.str("status", "arrived");
+                w.add_str("status", "arrived");
                 w.period("period", start, end);
             });
         });
     }
-    w.obj("class", |w| w.coding(visit.class));
+    w.add_object("class", |w| w.coding(visit.class));
     if w.turn(13, 2) {
-        w.list("classHistory", |w| {
-            w.item(|w| {
+        w.add_list("classHistory", |w| {
+            w.add_item(|w| {
                 w.backbone();
-                w.obj("class", |w| w.coding(&CLASSES[1]));
+                w.add_object("class", |w| w.coding(&CLASSES[1]));
                 w.period("period", start, end);
             });
         });
@@ -67,10 +67,10 @@ pub(super) fn write_encounter(w: &mut Row) {
         let order = w.own(Kind::ServiceRequest, index);
         w.refer_list("basedOn", &[order]);
     }
-    w.list("participant", |w| {
-        w.item(|w| write_participant(w, 0));
+    w.add_list("participant", |w| {
+        w.add_item(|w| write_participant(w, 0));
         if case % 3 == 0 {
-            w.item(|w| write_participant(w, 1));
+            w.add_item(|w| write_participant(w, 1));
         }
     });
     if case % 7 == 1 {
@@ -93,12 +93,12 @@ pub(super) fn write_encounter(w: &mut Row) {
         w.refer_list("reasonReference", &[condition]);
     }
     if let Some(condition) = condition {
-        w.list("diagnosis", |w| {
-            w.item(|w| {
+        w.add_list("diagnosis", |w| {
+            w.add_item(|w| {
                 w.backbone();
                 w.refer("condition", condition);
                 w.one_of("use", DIAGNOSIS_ROLES);
-                w.int("rank", 1);
+                w.add_int("rank", 1);
             });
         });
     }
@@ -107,14 +107,14 @@ pub(super) fn write_encounter(w: &mut Row) {
         w.refer_list("account", &[Some(account)]);
     }
     if inpatient || case % 29 == 3 {
-        w.obj("hospitalization", add_hospitalization);
+        w.add_object("hospitalization", add_hospitalization);
     }
-    w.list("location", |w| {
-        w.item(|w| {
+    w.add_list("location", |w| {
+        w.add_item(|w| {
             let place = w.location();
             w.backbone();
             w.refer("location", place);
-            w.str("status", "completed");
+            w.add_str("status", "completed");
             w.one_of("physicalType", PHYSICAL_TYPES);
             w.period("period", start, end);
         });
@@ -138,9 +138,9 @@ fn write_participant(w: &mut Row, at: usize) {
 fn add_hospitalization(w: &mut Row) {
     let (origin, destination) = (w.location(), w.location());
     w.oddities(w.case() % 64);
-    w.obj("preAdmissionIdentifier", |w| {
+    w.add_object("preAdmissionIdentifier", |w| {
         let who = w.person.name;
-        w.str_of("value", |w| who.record_number(w));
+        w.add_str_of("value", |w| who.record_number(w));
     });
     w.refer("origin", origin);
     w.concept("admitSource", &ADMIT_SOURCE);
@@ -157,21 +157,21 @@ pub(super) fn write_episode_of_care(w: &mut Row) {
     let (start, index) = (w.time, w.index);
     w.identifiers();
     w.str_by_turn("status", &["active", "finished", "planned"]);
-    w.list("statusHistory", |w| {
-        w.item(|w| {
+    w.add_list("statusHistory", |w| {
+        w.add_item(|w| {
             w.backbone();
-            w.str("status", "planned");
+            w.add_str("status", "planned");
             w.period("period", start, start.plus(DAY));
         });
     });
     w.list_of("type", EPISODE_TYPES);
     if let Some(condition) = w.own(Kind::Condition, index) {
-        w.list("diagnosis", |w| {
-            w.item(|w| {
+        w.add_list("diagnosis", |w| {
+            w.add_item(|w| {
                 w.backbone();
                 w.refer("condition", condition);
                 w.one_of("role", DIAGNOSIS_ROLES);
-                w.int("rank", 1);
+                w.add_int("rank", 1);
             });
         });
     }

@@ -13,13 +13,13 @@ use crate::error::{Context, Result};
 /// Writes `error/OperationOutcome.000.ndjson`: a warning, which does not fail an export.
 pub(super) fn write_warnings(dir: &Path, options: &Options) -> Result<Written> {
     let mut text = Vec::new();
-    text.item(|w| {
-        w.str("resourceType", "OperationOutcome");
-        w.list("issue", |w| {
-            w.item(|w| {
-                w.str("severity", "warning");
-                w.str("code", "not-supported");
-                w.text(
+    text.add_item(|w| {
+        w.add_str("resourceType", "OperationOutcome");
+        w.add_list("issue", |w| {
+            w.add_item(|w| {
+                w.add_str("severity", "warning");
+                w.add_str("code", "not-supported");
+                w.add_text(
                     "diagnostics",
                     "The parameter \"_elements\" was ignored: it is not supported for this group.",
                 );
@@ -53,64 +53,64 @@ pub(super) fn write(dir: &Path, options: &Options, files: &[Written]) -> Result<
     let transaction_time = |w: &mut Vec<u8>| w.time("transactionTime", EXPORTED, Spelling::Utc);
 
     log.event("kickoff", |w| {
-        w.str_of("exportUrl", |w| {
-            w.raw(BASE);
-            w.raw("/Group/demo/$export?_outputFormat=application%2Ffhir%2Bndjson&_type=");
+        w.add_str_of("exportUrl", |w| {
+            w.write_raw(BASE);
+            w.write_raw("/Group/demo/$export?_outputFormat=application%2Ffhir%2Bndjson&_type=");
             for (at, kind) in Kind::ALL.into_iter().enumerate() {
-                w.raw(if at > 0 { "," } else { "" });
-                w.raw(kind.name());
+                w.write_raw(if at > 0 { "," } else { "" });
+                w.write_raw(kind.name());
             }
         });
-        w.str("softwareName", "cumulus-etl demo");
-        w.str("softwareVersion", env!("CARGO_PKG_VERSION"));
-        w.str("fhirVersion", "4.0.1");
-        w.obj("requestParameters", |w| {
-            w.str("_outputFormat", "application/fhir+ndjson");
-            w.int("patients", options.patients.min(i64::MAX as u64) as i64);
+        w.add_str("softwareName", "cumulus-etl demo");
+        w.add_str("softwareVersion", env!("CARGO_PKG_VERSION"));
+        w.add_str("fhirVersion", "4.0.1");
+        w.add_object("requestParameters", |w| {
+            w.add_str("_outputFormat", "application/fhir+ndjson");
+            w.add_int("patients", options.patients.min(i64::MAX as u64) as i64);
         });
     });
     for percent in [10, 70] {
         log.event("status_progress", |w| {
-            w.str_of("xProgress", |w| {
-                w.digits(percent);
-                w.raw("% complete");
+            w.add_str_of("xProgress", |w| {
+                w.write_digits(percent);
+                w.write_raw("% complete");
             });
-            w.str("retryAfter", "60");
+            w.add_str("retryAfter", "60");
         });
     }
     log.event("status_complete", transaction_time);
     log.event("status_page_complete", |w| {
         transaction_time(w);
-        w.int("outputFileCount", count("output"));
-        w.int("deletedFileCount", count("deleted"));
-        w.int("errorFileCount", count("error"));
+        w.add_int("outputFileCount", count("output"));
+        w.add_int("deletedFileCount", count("deleted"));
+        w.add_int("errorFileCount", count("error"));
     });
     log.event("manifest_complete", |w| {
         transaction_time(w);
-        w.int("totalOutputFileCount", count("output"));
-        w.int("totalDeletedFileCount", count("deleted"));
-        w.int("totalErrorFileCount", count("error"));
-        w.int("totalManifests", 1);
+        w.add_int("totalOutputFileCount", count("output"));
+        w.add_int("totalDeletedFileCount", count("deleted"));
+        w.add_int("totalErrorFileCount", count("error"));
+        w.add_int("totalManifests", 1);
     });
     for file in files {
         log.event("download_request", |w| {
             file_url(w, &file.name);
-            w.str("itemType", file.item_type);
-            w.str("resourceType", file.resource_type);
+            w.add_str("itemType", file.item_type);
+            w.add_str("resourceType", file.resource_type);
         });
         log.event("download_complete", |w| {
             file_url(w, &file.name);
-            w.int("resourceCount", file.rows as i64);
-            w.int("fileSize", file.bytes as i64);
+            w.add_int("resourceCount", file.rows as i64);
+            w.add_int("fileSize", file.bytes as i64);
         });
     }
     let duration = (log.clock.0 - EXPORTED.0 + 1_800) * 1_000;
     log.event("export_complete", |w| {
-        w.int("files", files.len() as i64);
-        w.int("resources", files.iter().map(|file| file.rows).sum::<u64>() as i64);
-        w.int("bytes", files.iter().map(|file| file.bytes).sum::<u64>() as i64);
-        w.int("attachments", 0);
-        w.int("duration", duration);
+        w.add_int("files", files.len() as i64);
+        w.add_int("resources", files.iter().map(|file| file.rows).sum::<u64>() as i64);
+        w.add_int("bytes", files.iter().map(|file| file.bytes).sum::<u64>() as i64);
+        w.add_int("attachments", 0);
+        w.add_int("duration", duration);
     });
     write_file(dir, "log.ndjson", &log.text)?;
     Ok(log.text.len() as u64)
@@ -124,14 +124,14 @@ struct Log {
 impl Log {
     fn event(&mut self, id: &str, detail: impl FnOnce(&mut Vec<u8>)) {
         let clock = self.clock;
-        self.text.item(|w| {
-            w.str_of("exportId", |w| {
-                w.raw(BASE);
-                w.raw("/bulkstatus/demo");
+        self.text.add_item(|w| {
+            w.add_str_of("exportId", |w| {
+                w.write_raw(BASE);
+                w.write_raw("/bulkstatus/demo");
             });
             w.time("timestamp", clock, Spelling::Millis);
-            w.str("eventId", id);
-            w.obj("eventDetail", detail);
+            w.add_str("eventId", id);
+            w.add_object("eventDetail", detail);
         });
         self.text.push(b'\n');
         self.clock = clock.plus(7);
@@ -139,10 +139,10 @@ impl Log {
 }
 
 fn file_url(w: &mut Vec<u8>, name: &str) {
-    w.str_of("fileUrl", |w| {
-        w.raw(BASE);
-        w.raw("/bulkfiles/demo/");
-        w.raw(name);
+    w.add_str_of("fileUrl", |w| {
+        w.write_raw(BASE);
+        w.write_raw("/bulkfiles/demo/");
+        w.write_raw(name);
     });
 }
 

@@ -227,25 +227,25 @@ impl Row<'_> {
         let smartdata = bits >> 8 & 31 == 0 && !shared;
         let person = self.kind == Kind::Patient;
         if due.is_some() || silent || unknown || smartdata {
-            self.list("extension", |w| {
+            self.add_list("extension", |w| {
                 if person {
                     w.demographics();
                 }
                 if let Some(due) = due {
                     let (url, holds) = known[due as usize % known.len()];
-                    w.item(|w| w.within_kept(|w| w.extension(url, holds)));
+                    w.add_item(|w| w.within_kept(|w| w.extension(url, holds)));
                 }
                 if silent {
                     let (url, holds) = SILENT[w.index as usize % SILENT.len()];
                     let (url, holds) =
                         if person { SILENT[case as usize % SILENT.len()] } else { (url, holds) };
-                    w.item(|w| w.extension(url, holds));
+                    w.add_item(|w| w.extension(url, holds));
                 }
                 if unknown {
-                    w.item(Self::unknown_extension);
+                    w.add_item(Self::unknown_extension);
                 }
                 if smartdata {
-                    w.item(|w| w.within_kept(Self::smartdata));
+                    w.add_item(|w| w.within_kept(Self::smartdata));
                 }
             });
         }
@@ -259,29 +259,29 @@ impl Row<'_> {
         if !self.world.every_element {
             return;
         }
-        self.list("modifierExtension", |w| {
-            w.item(|w| {
-                w.list("extension", |w| {
-                    w.item(|w| {
-                        w.str("url", "algorithm");
-                        w.str("valueString", "ctakes");
+        self.add_list("modifierExtension", |w| {
+            w.add_item(|w| {
+                w.add_list("extension", |w| {
+                    w.add_item(|w| {
+                        w.add_str("url", "algorithm");
+                        w.add_str("valueString", "ctakes");
                     });
                 });
-                w.str("url", NLP_SOURCE);
+                w.add_str("url", NLP_SOURCE);
             });
-            w.item(|w| {
-                w.str("url", NLP_POLARITY);
-                w.bool("valueBoolean", false);
+            w.add_item(|w| {
+                w.add_str("url", NLP_POLARITY);
+                w.add_bool("valueBoolean", false);
             });
         });
     }
 
     fn extension(&mut self, url: &str, holds: Holds) {
-        self.str("url", url);
+        self.add_str("url", url);
         let time = self.time;
         match holds {
-            Bool => self.bool("valueBoolean", true),
-            Code(code) => self.str("valueCode", code),
+            Bool => self.add_bool("valueBoolean", true),
+            Code(code) => self.add_str("valueCode", code),
             Concept => {
                 let concepts = match self.kind {
                     Kind::Patient => SEXES,
@@ -295,10 +295,10 @@ impl Row<'_> {
             }
             Holds::Site => self.one_of("valueCodeableConcept", BODY_SITES),
             DateTime => self.when("valueDateTime", time),
-            Decimal => self.decimal("valueDecimal", time.0 / 300 % 10_000, 2),
+            Decimal => self.add_decimal("valueDecimal", time.0 / 300 % 10_000, 2),
             Instant => self.instant("valueInstant", time),
-            Int => self.int("valueInteger", time.0 / 60 % 10_000),
-            Text(text) => self.str("valueString", text),
+            Int => self.add_int("valueInteger", time.0 / 60 % 10_000),
+            Text(text) => self.add_str("valueString", text),
             Practitioner => {
                 let who = self.practitioner();
                 self.refer("valueReference", who);
@@ -314,38 +314,38 @@ impl Row<'_> {
     fn unknown_extension(&mut self) {
         let url = *self.rng.pick(UNKNOWN);
         if self.rng.one_in(2) {
-            self.str("url", url);
+            self.add_str("url", url);
             self.free_text("valueString");
         } else {
-            self.list("extension", |w| {
-                w.item(|w| {
-                    w.str("url", "clerk");
+            self.add_list("extension", |w| {
+                w.add_item(|w| {
+                    w.add_str("url", "clerk");
                     w.free_text("valueString");
                 });
             });
-            self.str("url", url);
+            self.add_str("url", url);
         }
     }
 
     /// Epic's catch-all: an extension of extensions of any datatype.
     fn smartdata(&mut self) {
         let bits = self.rng.bits();
-        self.list("extension", |w| {
-            w.item(|w| {
-                w.str("url", "element-id");
-                w.str_of("valueString", |w| {
-                    w.raw("EPIC#31000");
-                    w.digits((bits & 0xffff) as i64);
+        self.add_list("extension", |w| {
+            w.add_item(|w| {
+                w.add_str("url", "element-id");
+                w.add_str_of("valueString", |w| {
+                    w.write_raw("EPIC#31000");
+                    w.write_digits((bits & 0xffff) as i64);
                 });
             });
             for shift in [16, 32] {
-                w.item(|w| {
-                    w.str("url", "element-value");
+                w.add_item(|w| {
+                    w.add_str("url", "element-value");
                     w.form_value(bits >> shift & 0xffff);
                 });
             }
         });
-        self.str("url", SMARTDATA);
+        self.add_str("url", SMARTDATA);
     }
 
     /// Race, ethnicity, birth sex and gender identity as US Core has them.
@@ -360,8 +360,8 @@ impl Row<'_> {
         let (female, turn) = (self.person.female, self.case());
         let race = *self.rng.pick(RACES);
         if turn % 19 != 1 {
-            self.item(|w| {
-                w.list("extension", |w| {
+            self.add_item(|w| {
+                w.add_list("extension", |w| {
                     w.omb("ombCategory", race);
                     if turn % 11 == 1 {
                         w.omb("ombCategory", RACES[2]);
@@ -369,44 +369,47 @@ impl Row<'_> {
                     if turn % 7 == 1 {
                         w.omb("detailed", DETAILED[turn as usize % 2]);
                     }
-                    w.item(|w| {
-                        w.str("url", "text");
-                        w.str("valueString", race.1);
+                    w.add_item(|w| {
+                        w.add_str("url", "text");
+                        w.add_str("valueString", race.1);
                     });
                 });
-                w.str("url", us_core!("race"));
+                w.add_str("url", us_core!("race"));
             });
         }
-        self.item(|w| {
+        self.add_item(|w| {
             let hispanic = w.rng.one_in(5);
             let ethnicity = if hispanic {
                 ("2135-2", "Hispanic or Latino")
             } else {
                 ("2186-5", "Not Hispanic or Latino")
             };
-            w.list("extension", |w| {
+            w.add_list("extension", |w| {
                 w.omb("ombCategory", ethnicity);
                 if turn % 5 == 1 {
                     w.omb("detailed", ("2148-5", "Mexican"));
                 }
-                w.item(|w| {
-                    w.str("url", "text");
-                    w.str("valueString", ethnicity.1);
+                w.add_item(|w| {
+                    w.add_str("url", "text");
+                    w.add_str("valueString", ethnicity.1);
                 });
             });
-            w.str("url", us_core!("ethnicity"));
+            w.add_str("url", us_core!("ethnicity"));
         });
-        self.item(|w| {
-            w.str("url", us_core!("birthsex"));
-            w.str("valueCode", if female { "F" } else { "M" });
+        self.add_item(|w| {
+            w.add_str("url", us_core!("birthsex"));
+            w.add_str("valueCode", if female { "F" } else { "M" });
         });
-        self.item(|w| {
-            w.str("url", us_core!("genderIdentity"));
-            w.obj("valueCodeableConcept", |w| {
-                w.list("coding", |w| {
-                    w.item(|w| {
-                        w.str("system", "http://snomed.info/sct");
-                        w.str("code", if female { "446141000124107" } else { "446151000124109" });
+        self.add_item(|w| {
+            w.add_str("url", us_core!("genderIdentity"));
+            w.add_object("valueCodeableConcept", |w| {
+                w.add_list("coding", |w| {
+                    w.add_item(|w| {
+                        w.add_str("system", "http://snomed.info/sct");
+                        w.add_str(
+                            "code",
+                            if female { "446141000124107" } else { "446151000124109" },
+                        );
                     });
                 });
             });
@@ -414,15 +417,15 @@ impl Row<'_> {
     }
 
     fn omb(&mut self, url: &str, (code, display): (&str, &str)) {
-        self.item(|w| {
-            w.str("url", url);
-            w.obj("valueCoding", |w| {
-                w.str("system", "urn:oid:2.16.840.1.113883.6.238");
-                w.str("code", code);
-                w.str("display", display);
+        self.add_item(|w| {
+            w.add_str("url", url);
+            w.add_object("valueCoding", |w| {
+                w.add_str("system", "urn:oid:2.16.840.1.113883.6.238");
+                w.add_str("code", code);
+                w.add_str("display", display);
                 if w.turn(23, 7) {
-                    w.str("version", "1.2");
-                    w.bool("userSelected", false);
+                    w.add_str("version", "1.2");
+                    w.add_bool("userSelected", false);
                 }
             });
         });

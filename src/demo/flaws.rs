@@ -86,7 +86,7 @@ pub(super) fn write_broken_line(
 ) {
     let start = buf.len();
     match flaw {
-        Flaw::Text => buf.raw("upstream request timeout"),
+        Flaw::Text => buf.write_raw("upstream request timeout"),
         Flaw::Truncated => {
             resources::write_row(buf, world, person, kind, index, Revision::First);
             let length = buf.len() - start;
@@ -104,16 +104,20 @@ pub(super) fn write_broken_line(
             }
         }
         Flaw::Array => {
-            buf.raw("[");
+            buf.write_raw("[");
             resources::write_row(buf, world, person, kind, index, Revision::First);
             buf.pop();
-            buf.raw("]");
+            buf.write_raw("]");
         }
-        Flaw::Scalar => buf.raw("\"no more results\""),
+        Flaw::Scalar => buf.write_raw("\"no more results\""),
         Flaw::OtherType => write_object(buf, world, person, "Basic", kind, index, |_| {}),
         Flaw::Outcome => {
-            buf.raw(r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"#);
-            buf.raw(r#""processing","diagnostics":"Internal error while reading the resource"}]}"#);
+            buf.write_raw(
+                r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"#,
+            );
+            buf.write_raw(
+                r#""processing","diagnostics":"Internal error while reading the resource"}]}"#,
+            );
         }
         _ => write_object(buf, world, person, kind.name(), kind, index, |w| {
             write_flaw_members(w, flaw)
@@ -136,16 +140,16 @@ fn write_object(
     members: impl FnOnce(&mut Vec<u8>),
 ) {
     let id = world.id(kind, person.number, index);
-    buf.item(|w| {
-        w.str("resourceType", kind_name);
-        w.bytes("id", id.bytes());
+    buf.add_item(|w| {
+        w.add_str("resourceType", kind_name);
+        w.add_bytes("id", id.bytes());
         members(w);
-        w.obj("text", |w| {
-            w.str("status", "generated");
-            w.str_of("div", |w| {
-                w.raw("<div>");
+        w.add_object("text", |w| {
+            w.add_str("status", "generated");
+            w.add_str_of("div", |w| {
+                w.write_raw("<div>");
                 person.name.full(w);
-                w.raw("</div>");
+                w.write_raw("</div>");
             });
         });
     });
@@ -154,26 +158,26 @@ fn write_object(
 fn write_flaw_members(w: &mut Vec<u8>, flaw: Flaw) {
     const KNOWN: &str = "http://open.epic.com/FHIR/StructureDefinition/extension/template-id";
     let extension = |w: &mut Vec<u8>, value: &dyn Fn(&mut Vec<u8>)| {
-        w.list("extension", |w| {
-            w.item(|w| {
-                w.str("url", KNOWN);
+        w.add_list("extension", |w| {
+            w.add_item(|w| {
+                w.add_str("url", KNOWN);
                 value(w);
             });
         });
     };
     match flaw {
-        Flaw::StringForObject => w.str("meta", "2024-05-05T10:00:00Z"),
-        Flaw::ObjectForScalar => w.obj("language", |w| w.str("value", "en")),
-        Flaw::StringForInteger => extension(w, &|w| w.str("valueInteger", "seven")),
-        Flaw::StringForDecimal => extension(w, &|w| w.str("valueDecimal", "<0.5")),
-        Flaw::Overflow => extension(w, &|w| w.int("valueInteger", 5_000_000_000)),
-        Flaw::Nested => w.obj("meta", |w| {
-            w.list("profile", |w| w.raw("[\"http://example.com/profile\"]"));
+        Flaw::StringForObject => w.add_str("meta", "2024-05-05T10:00:00Z"),
+        Flaw::ObjectForScalar => w.add_object("language", |w| w.add_str("value", "en")),
+        Flaw::StringForInteger => extension(w, &|w| w.add_str("valueInteger", "seven")),
+        Flaw::StringForDecimal => extension(w, &|w| w.add_str("valueDecimal", "<0.5")),
+        Flaw::Overflow => extension(w, &|w| w.add_int("valueInteger", 5_000_000_000)),
+        Flaw::Nested => w.add_object("meta", |w| {
+            w.add_list("profile", |w| w.write_raw("[\"http://example.com/profile\"]"));
         }),
-        Flaw::Modifier => w.list("modifierExtension", |w| {
-            w.item(|w| {
-                w.str("url", "https://ehr.example.com/fhir/StructureDefinition/not-really");
-                w.bool("valueBoolean", true);
+        Flaw::Modifier => w.add_list("modifierExtension", |w| {
+            w.add_item(|w| {
+                w.add_str("url", "https://ehr.example.com/fhir/StructureDefinition/not-really");
+                w.add_bool("valueBoolean", true);
             });
         }),
         _ => {}

@@ -2,69 +2,69 @@
 
 /// Whatever owns a buffer that JSON goes to.
 ///
-/// Names are written as they are; so are strings, but for [`Json::text`], which escapes. A comma
+/// Names are written as they are; so are strings, but for [`Json::add_text`], which escapes. A comma
 /// is put wherever the last byte calls for one, so members can be left out freely.
 pub(super) trait Json: Sized {
     /// The buffer.
-    fn buf(&mut self) -> &mut Vec<u8>;
+    fn buffer_mut(&mut self) -> &mut Vec<u8>;
 
     /// A comma, unless this is the first thing in its object, list or line.
-    fn separate(&mut self) {
-        let buf = self.buf();
+    fn write_comma(&mut self) {
+        let buf = self.buffer_mut();
         if !matches!(buf.last(), None | Some(b'{' | b'[' | b':' | b'\n')) {
             buf.push(b',');
         }
     }
 
     /// Bytes as they are.
-    fn raw(&mut self, text: &str) {
-        self.buf().extend_from_slice(text.as_bytes());
+    fn write_raw(&mut self, text: &str) {
+        self.buffer_mut().extend_from_slice(text.as_bytes());
     }
 
     /// `"name":`
     fn name(&mut self, name: &str) {
-        self.separate();
-        let buf = self.buf();
+        self.write_comma();
+        let buf = self.buffer_mut();
         buf.push(b'"');
         buf.extend_from_slice(name.as_bytes());
         buf.extend_from_slice(b"\":");
     }
 
     /// `"name":"value"`, for a value that needs no escaping.
-    fn str(&mut self, name: &str, value: &str) {
+    fn add_str(&mut self, name: &str, value: &str) {
         debug_assert!(!value.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\'));
-        self.bytes(name, value.as_bytes());
+        self.add_bytes(name, value.as_bytes());
     }
 
-    /// [`Json::str`] of bytes that are text without need of escaping.
-    fn bytes(&mut self, name: &str, value: &[u8]) {
+    /// [`Json::add_str`] of bytes that are text without need of escaping.
+    fn add_bytes(&mut self, name: &str, value: &[u8]) {
         self.name(name);
-        let buf = self.buf();
+        let buf = self.buffer_mut();
         buf.push(b'"');
         buf.extend_from_slice(value);
         buf.push(b'"');
     }
 
     /// `"name":"…"` whose text `write` puts into the buffer (without need of escaping).
-    fn str_of(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+    fn add_str_of(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
         self.name(name);
-        self.buf().push(b'"');
+        self.buffer_mut().push(b'"');
         write(self);
-        self.buf().push(b'"');
+        self.buffer_mut().push(b'"');
     }
 
     /// `"name":"value"` for any text.
-    fn text(&mut self, name: &str, value: &str) {
+    fn add_text(&mut self, name: &str, value: &str) {
         self.name(name);
-        self.buf().push(b'"');
-        self.escaped(value);
-        self.buf().push(b'"');
+        self.buffer_mut().push(b'"');
+        self.write_escaped(value);
+        self.buffer_mut().push(b'"');
     }
 
     /// A string's inside, escaped.
-    fn escaped(&mut self, value: &str) {
+    fn write_escaped(&mut self, value: &str) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        let buf = self.buf();
+        let buf = self.buffer_mut();
         for byte in value.bytes() {
             match byte {
                 b'"' => buf.extend_from_slice(b"\\\""),
@@ -83,15 +83,15 @@ pub(super) trait Json: Sized {
     }
 
     /// `"name":7`
-    fn int(&mut self, name: &str, value: i64) {
+    fn add_int(&mut self, name: &str, value: i64) {
         self.name(name);
-        self.digits(value);
+        self.write_digits(value);
     }
 
     /// A whole number, in as many digits as it has.
-    fn digits(&mut self, value: i64) {
+    fn write_digits(&mut self, value: i64) {
         if value < 0 {
-            self.buf().push(b'-');
+            self.buffer_mut().push(b'-');
         }
         let mut text = [b'0'; 20];
         let (mut rest, mut start) = (value.unsigned_abs(), text.len());
@@ -103,69 +103,69 @@ pub(super) trait Json: Sized {
                 break;
             }
         }
-        self.buf().extend_from_slice(&text[start..]);
+        self.buffer_mut().extend_from_slice(&text[start..]);
     }
 
     /// A whole number in at least `width` digits.
-    fn padded(&mut self, value: i64, width: u32) {
+    fn write_padded(&mut self, value: i64, width: u32) {
         let mut limit = 10_i64.pow(width.saturating_sub(1));
         while limit > 1 && value < limit {
-            self.buf().push(b'0');
+            self.buffer_mut().push(b'0');
             limit /= 10;
         }
-        self.digits(value);
+        self.write_digits(value);
     }
 
     /// `"name":12.50` for 1250 hundredths (`places` = 2).
-    fn decimal(&mut self, name: &str, value: i64, places: u32) {
+    fn add_decimal(&mut self, name: &str, value: i64, places: u32) {
         self.name(name);
         let unit = 10_i64.pow(places);
         if value < 0 && value > -unit {
-            self.buf().push(b'-');
+            self.buffer_mut().push(b'-');
         }
-        self.digits(value / unit);
+        self.write_digits(value / unit);
         if places > 0 {
-            self.buf().push(b'.');
-            self.padded((value % unit).abs(), places);
+            self.buffer_mut().push(b'.');
+            self.write_padded((value % unit).abs(), places);
         }
     }
 
     /// `"name":true`
-    fn bool(&mut self, name: &str, value: bool) {
+    fn add_bool(&mut self, name: &str, value: bool) {
         self.name(name);
-        self.raw(if value { "true" } else { "false" });
+        self.write_raw(if value { "true" } else { "false" });
     }
 
     /// `"name":{…}`
-    fn obj(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+    fn add_object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
         self.name(name);
-        self.buf().push(b'{');
+        self.buffer_mut().push(b'{');
         write(self);
-        self.buf().push(b'}');
+        self.buffer_mut().push(b'}');
     }
 
     /// `"name":[…]`
-    fn list(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+    fn add_list(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
         self.name(name);
-        self.buf().push(b'[');
+        self.buffer_mut().push(b'[');
         write(self);
-        self.buf().push(b']');
+        self.buffer_mut().push(b']');
     }
 
     /// `{…}` in a list.
-    fn item(&mut self, write: impl FnOnce(&mut Self)) {
-        self.separate();
-        self.buf().push(b'{');
+    fn add_item(&mut self, write: impl FnOnce(&mut Self)) {
+        self.write_comma();
+        self.buffer_mut().push(b'{');
         write(self);
-        self.buf().push(b'}');
+        self.buffer_mut().push(b'}');
     }
 
     /// `"name":["a","b"]`, for values that need no escaping.
-    fn strs(&mut self, name: &str, values: &[&str]) {
-        self.list(name, |w| {
+    fn add_strs(&mut self, name: &str, values: &[&str]) {
+        self.add_list(name, |w| {
             for value in values {
-                w.separate();
-                let buf = w.buf();
+                w.write_comma();
+                let buf = w.buffer_mut();
                 buf.push(b'"');
                 buf.extend_from_slice(value.as_bytes());
                 buf.push(b'"');
@@ -175,13 +175,13 @@ pub(super) trait Json: Sized {
 }
 
 impl Json for Vec<u8> {
-    fn buf(&mut self) -> &mut Vec<u8> {
+    fn buffer_mut(&mut self) -> &mut Vec<u8> {
         self
     }
 }
 
 /// Appends `data` in base64.
-pub(super) fn base64(buf: &mut Vec<u8>, data: &[u8]) {
+pub(super) fn write_base64(buf: &mut Vec<u8>, data: &[u8]) {
     const CHARACTERS: &[u8; 64] =
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let character = |bits: u32, shift: u32| CHARACTERS[(bits >> shift & 63) as usize];

@@ -67,22 +67,22 @@ fn add_medicine(w: &mut Row, drug: &Concept, way: Way) {
 pub(super) fn write_medication(w: &mut Row) {
     w.begin();
     let (maker, time) = (w.organization(), w.time);
-    w.list("identifier", |w| {
-        w.item(|w| {
-            w.str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.2.698288");
-            w.str_of("value", |w| {
-                w.raw("MRN-Q-ERX");
-                w.digits(w.index as i64);
+    w.add_list("identifier", |w| {
+        w.add_item(|w| {
+            w.add_str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.2.698288");
+            w.add_str_of("value", |w| {
+                w.write_raw("MRN-Q-ERX");
+                w.write_digits(w.index as i64);
             });
         });
     });
     w.concept("code", &DRUGS[w.index as usize % DRUGS.len()]);
-    w.str("status", "active");
+    w.add_str("status", "active");
     w.refer("manufacturer", maker);
     w.one_of("form", FORMS);
     w.ratio("amount", (30, TABLET), (1, TABLET));
-    w.list("ingredient", |w| {
-        w.item(|w| {
+    w.add_list("ingredient", |w| {
+        w.add_item(|w| {
             w.backbone();
             if w.turn(3, 0) {
                 let substance = w.elsewhere("Substance");
@@ -90,13 +90,13 @@ pub(super) fn write_medication(w: &mut Row) {
             } else {
                 w.one_of("itemCodeableConcept", INGREDIENTS);
             }
-            w.bool("isActive", true);
+            w.add_bool("isActive", true);
             w.ratio("strength", (10, MILLIGRAM), (1, TABLET));
         });
     });
-    w.obj("batch", |w| {
+    w.add_object("batch", |w| {
         w.backbone();
-        w.str("lotNumber", "9494788");
+        w.add_str("lotNumber", "9494788");
         w.when("expirationDate", time.plus(500 * DAY));
     });
 }
@@ -111,20 +111,20 @@ pub(super) fn write_medication_request(w: &mut Row) {
     } else {
         w.by_turn(&["active", "completed", "stopped"])
     };
-    w.str("status", status);
+    w.add_str("status", status);
     if status == "stopped" {
         w.one_of("statusReason", STOPPED);
     }
     w.str_by_turn("intent", &["order", "order", "plan", "instance-order"]);
     w.list_of("category", REQUEST_CATEGORIES);
     if case % 3 == 0 {
-        w.str("priority", "routine");
+        w.add_str("priority", "routine");
     }
     if case % 20 == 1 {
-        w.bool("doNotPerform", false);
+        w.add_bool("doNotPerform", false);
     }
     match case % 10 {
-        0..4 => w.bool("reportedBoolean", case % 10 == 0),
+        0..4 => w.add_bool("reportedBoolean", case % 10 == 0),
         4 => {
             let who = w.subject();
             w.refer("reportedReference", who);
@@ -156,14 +156,14 @@ pub(super) fn write_medication_request(w: &mut Row) {
     }
     if case % 18 == 1 {
         w.gappy("instantiatesCanonical", "http://example.com/fhir/PlanDefinition/bp");
-        w.strs("instantiatesUri", &["https://example.com/protocols/9"]);
+        w.add_strs("instantiatesUri", &["https://example.com/protocols/9"]);
     }
     if case % 14 == 1 {
         let order = w.own(Kind::ServiceRequest, index);
         w.refer_list("basedOn", &[order]);
     }
     if case % 4 == 0 {
-        w.obj("groupIdentifier", |w| w.str_of("value", |w| w.uuid(case)));
+        w.add_object("groupIdentifier", |w| w.add_str_of("value", |w| w.uuid(case)));
         w.one_of("courseOfTherapyType", COURSES);
     }
     if case % 7 == 1 {
@@ -175,14 +175,14 @@ pub(super) fn write_medication_request(w: &mut Row) {
     }
     w.dosages();
     if case % 5 < 3 {
-        w.obj("dispenseRequest", |w| dispense_request(w, case));
+        w.add_object("dispenseRequest", |w| dispense_request(w, case));
     }
     if case % 4 == 1 {
-        w.obj("substitution", |w| {
+        w.add_object("substitution", |w| {
             w.backbone();
             match case % 3 {
                 0 => w.one_of("allowedCodeableConcept", SUBSTITUTIONS),
-                _ => w.bool("allowedBoolean", true),
+                _ => w.add_bool("allowedBoolean", true),
             }
             w.one_of("reason", SUBSTITUTION_REASONS);
         });
@@ -202,7 +202,7 @@ fn dispense_request(w: &mut Row, case: u64) {
     let time = w.time;
     w.backbone();
     if case % 6 == 1 {
-        w.obj("initialFill", |w| {
+        w.add_object("initialFill", |w| {
             w.backbone();
             w.quantity("quantity", 10, 0, TABLET);
             w.quantity("duration", 10, 0, DAYS);
@@ -210,7 +210,7 @@ fn dispense_request(w: &mut Row, case: u64) {
         w.quantity("dispenseInterval", 30, 0, DAYS);
     }
     w.period("validityPeriod", time, EXPORTED);
-    w.int("numberOfRepeatsAllowed", (case / 5 % 5) as i64);
+    w.add_int("numberOfRepeatsAllowed", (case / 5 % 5) as i64);
     w.quantity("quantity", 30 * (1 + case as i64 / 5 % 3), 0, TABLET);
     w.quantity("expectedSupplyDuration", 30, 0, DAYS);
     if case % 4 == 1 {
@@ -230,7 +230,7 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
         w.refer_list("partOf", &[procedure]);
     }
     let declined = case % 20 == 3;
-    w.str(
+    w.add_str(
         "status",
         if declined {
             "declined"
@@ -257,8 +257,8 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
         let fact = w.own(Kind::Observation, index);
         w.refer_list("supportingInformation", &[fact]);
     }
-    w.list("performer", |w| {
-        w.item(|w| {
+    w.add_list("performer", |w| {
+        w.add_item(|w| {
             let actor = w.practitioner();
             w.backbone();
             if case % 2 == 0 {
@@ -289,9 +289,9 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     w.dosages();
     if case % 5 == 1 {
         let responsible = w.practitioner();
-        w.obj("substitution", |w| {
+        w.add_object("substitution", |w| {
             w.backbone();
-            w.bool("wasSubstituted", case % 2 == 0);
+            w.add_bool("wasSubstituted", case % 2 == 0);
             w.one_of("type", SUBSTITUTIONS);
             w.list_of("reason", SUBSTITUTION_REASONS);
             w.refer_list("responsibleParty", &[Some(responsible)]);

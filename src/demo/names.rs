@@ -207,51 +207,51 @@ impl Name {
 
     /// `Brenvalk-48213`
     pub(super) fn family(&self, w: &mut impl Json) {
-        w.raw(self.surname);
-        w.raw("-");
-        w.digits(self.number);
+        w.write_raw(self.surname);
+        w.write_raw("-");
+        w.write_digits(self.number);
     }
 
     /// `Tessirane Brenvalk-48213`
     pub(super) fn full(&self, w: &mut impl Json) {
-        w.raw(self.given);
-        w.raw(" ");
+        w.write_raw(self.given);
+        w.write_raw(" ");
         self.family(w);
     }
 
     /// `MRN-Q0048213`
     pub(super) fn record_number(&self, w: &mut impl Json) {
-        w.raw("MRN-Q");
-        w.padded(self.number, 7);
+        w.write_raw("MRN-Q");
+        w.write_padded(self.number, 7);
     }
 
     /// `999-04-8213`: a number that no one is given.
     pub(super) fn social_security(&self, w: &mut impl Json) {
-        w.raw("999-");
-        w.padded(self.number / 10_000 % 100, 2);
-        w.raw("-");
-        w.padded(self.number % 10_000, 4);
+        w.write_raw("999-");
+        w.write_padded(self.number / 10_000 % 100, 2);
+        w.write_raw("-");
+        w.write_padded(self.number % 10_000, 4);
     }
 
     /// `(555) 0148-48213`
     pub(super) fn phone(&self, w: &mut impl Json) {
-        w.raw("(555) 0148-");
-        w.digits(self.number);
+        w.write_raw("(555) 0148-");
+        w.write_digits(self.number);
     }
 
     /// `tessirane.48213@mail.example`
     pub(super) fn email(&self, w: &mut impl Json) {
-        w.raw(self.given);
-        w.raw(".");
-        w.digits(self.number);
-        w.raw("@mail.example");
+        w.write_raw(self.given);
+        w.write_raw(".");
+        w.write_digits(self.number);
+        w.write_raw("@mail.example");
     }
 
     /// `48213 Quellimar Lane`
     pub(super) fn street(&self, w: &mut impl Json) {
-        w.digits(self.number);
-        w.raw(" ");
-        w.raw(STREETS[self.number as usize % STREETS.len()]);
+        w.write_digits(self.number);
+        w.write_raw(" ");
+        w.write_raw(STREETS[self.number as usize % STREETS.len()]);
     }
 
     /// `Brovantis`
@@ -261,7 +261,7 @@ impl Name {
 
     /// `99…`: ten digits of a provider identifier.
     pub(super) fn provider_number(&self, w: &mut impl Json) {
-        w.raw("9");
-        w.digits(self.number % 1_000_000_000);
+        w.write_raw("9");
+        w.write_digits(self.number % 1_000_000_000);
     }
 }

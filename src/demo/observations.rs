@@ -33,7 +33,7 @@ pub(super) fn write_observation(w: &mut Row) {
         6..8 => "preliminary",
         _ => "final",
     };
-    w.str("status", status);
+    w.add_str("status", status);
     match w.rng.below(20) {
         0..5 => {
             add_category(w, 1);
@@ -101,11 +101,11 @@ fn add_measured(w: &mut Row, measure: &Measure) {
     if w.rng.one_in(2) {
         w.concepts("interpretation", &[INTERPRETATIONS[usize::from(value > middle)]]);
     }
-    w.list("referenceRange", |w| {
-        w.item(|w| {
+    w.add_list("referenceRange", |w| {
+        w.add_item(|w| {
             w.quantity("low", measure.low, measure.places, measure.unit);
             w.quantity("high", middle, measure.places, measure.unit);
-            w.str("text", "see manual");
+            w.add_str("text", "see manual");
         });
     });
 }
@@ -113,8 +113,8 @@ fn add_measured(w: &mut Row, measure: &Measure) {
 fn blood_pressure(w: &mut Row) {
     head(w, &BLOOD_PRESSURE);
     let case = w.case();
-    w.list("component", |w| {
-        w.item(|w| {
+    w.add_list("component", |w| {
+        w.add_item(|w| {
             w.backbone();
             w.concept("code", &SYSTOLIC);
             let value = w.rng.between(92, 178);
@@ -123,7 +123,7 @@ fn blood_pressure(w: &mut Row) {
                 w.list_of("interpretation", INTERPRETATIONS);
             }
         });
-        w.item(|w| {
+        w.add_item(|w| {
             w.backbone();
             w.concept("code", &DIASTOLIC);
             if case.is_multiple_of(19) {
@@ -140,8 +140,8 @@ fn blood_pressure(w: &mut Row) {
 fn add_answer(w: &mut Row, turn: u64) {
     add_value(w, turn);
     if turn.is_multiple_of(3) {
-        w.list("component", |w| {
-            w.item(|w| {
+        w.add_list("component", |w| {
+            w.add_item(|w| {
                 w.backbone();
                 w.one_of("code", SURVEY);
                 add_value(w, turn / 3);
@@ -160,10 +160,10 @@ fn add_value(w: &mut Row, turn: u64) {
                 w.primitive_extension("valueString");
             }
         }
-        4 => w.bool("valueBoolean", turn.is_multiple_of(2)),
+        4 => w.add_bool("valueBoolean", turn.is_multiple_of(2)),
         5 => {
             let score = w.rng.between(0, 27);
-            w.int("valueInteger", score);
+            w.add_int("valueInteger", score);
         }
         6 => w.range("valueRange", 2, 5, unit("/[HPF]", "/[HPF]")),
         7 => w.ratio("valueRatio", (1, unit("titer", "{titer}")), (160, unit("titer", "{titer}"))),

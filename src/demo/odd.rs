@@ -16,11 +16,11 @@ impl Row<'_> {
             return;
         }
         match bits & 63 {
-            0 => self.str("id", "el-1"),
+            0 => self.add_str("id", "el-1"),
             1 => self.absent("unknown"),
-            2 => self.list("extension", |w| {
-                w.item(|w| {
-                    w.str("url", "https://ehr.example.com/fhir/StructureDefinition/entered-by");
+            2 => self.add_list("extension", |w| {
+                w.add_item(|w| {
+                    w.add_str("url", "https://ehr.example.com/fhir/StructureDefinition/entered-by");
                     w.remark("valueString");
                 });
             }),
@@ -31,7 +31,7 @@ impl Row<'_> {
     /// Free text in an unknown extension.
     fn remark(&mut self, name: &str) {
         if self.inside_kept {
-            self.str(name, "entered by hand");
+            self.add_str(name, "entered by hand");
         } else {
             self.free_text(name);
         }
@@ -55,10 +55,10 @@ impl Row<'_> {
 
     /// An extension that says why there is no value.
     pub fn absent(&mut self, reason: &str) {
-        self.list("extension", |w| {
-            w.item(|w| {
-                w.str("url", DATA_ABSENT);
-                w.str("valueCode", reason);
+        self.add_list("extension", |w| {
+            w.add_item(|w| {
+                w.add_str("url", DATA_ABSENT);
+                w.add_str("valueCode", reason);
             });
         });
     }
@@ -70,28 +70,28 @@ impl Row<'_> {
         }
         let unknown = self.rng.one_in(2);
         self.sibling(name);
-        self.raw("{");
-        self.list("extension", |w| {
-            w.item(|w| {
-                w.str("url", DATA_ABSENT);
-                w.str("valueCode", "as-text");
+        self.write_raw("{");
+        self.add_list("extension", |w| {
+            w.add_item(|w| {
+                w.add_str("url", DATA_ABSENT);
+                w.add_str("valueCode", "as-text");
             });
             if unknown {
-                w.item(|w| {
-                    w.str("url", "http://hl7.org/fhir/StructureDefinition/rendered-value");
+                w.add_item(|w| {
+                    w.add_str("url", "http://hl7.org/fhir/StructureDefinition/rendered-value");
                     w.remark("valueString");
                 });
             }
         });
-        self.raw("}");
+        self.write_raw("}");
     }
 
     /// `"_name":`
     fn sibling(&mut self, name: &str) {
-        self.separate();
-        self.raw("\"_");
-        self.raw(name);
-        self.raw("\":");
+        self.write_comma();
+        self.write_raw("\"_");
+        self.write_raw(name);
+        self.write_raw("\":");
     }
 
     /// A list of strings with a gap, and its sibling that tells why.
@@ -100,25 +100,25 @@ impl Row<'_> {
     /// those come with the flaws only.
     pub fn gappy(&mut self, name: &str, value: &str) {
         if !self.world.every_element {
-            return self.strs(name, &[value]);
+            return self.add_strs(name, &[value]);
         }
-        self.list(name, |w| {
-            w.separate();
-            w.raw("\"");
-            w.raw(value);
-            w.raw("\"");
-            w.raw(",null");
+        self.add_list(name, |w| {
+            w.write_comma();
+            w.write_raw("\"");
+            w.write_raw(value);
+            w.write_raw("\"");
+            w.write_raw(",null");
         });
         let nulls = self.world.flaws && self.rng.one_in(3);
         self.sibling(name);
-        self.raw("[");
+        self.write_raw("[");
         if nulls {
-            self.raw("null");
+            self.write_raw("null");
         } else {
-            self.item(|w| w.absent("as-text"));
+            self.add_item(|w| w.absent("as-text"));
         }
-        self.item(|w| w.absent("unknown"));
-        self.raw("]");
+        self.add_item(|w| w.absent("unknown"));
+        self.write_raw("]");
     }
 
     /// What stands on a Quantity: a translation, its precision, or what may stand anywhere.
@@ -127,19 +127,25 @@ impl Row<'_> {
             return;
         }
         match bits & 63 {
-            5 => self.list("extension", |w| {
-                w.item(|w| {
-                    w.str("url", "http://hl7.org/fhir/StructureDefinition/iso21090-PQ-translation");
-                    w.obj("valueQuantity", |w| {
-                        w.decimal("value", value * 3, places);
-                        w.str("unit", MINUTE.unit);
+            5 => self.add_list("extension", |w| {
+                w.add_item(|w| {
+                    w.add_str(
+                        "url",
+                        "http://hl7.org/fhir/StructureDefinition/iso21090-PQ-translation",
+                    );
+                    w.add_object("valueQuantity", |w| {
+                        w.add_decimal("value", value * 3, places);
+                        w.add_str("unit", MINUTE.unit);
                     });
                 });
             }),
-            6 => self.list("extension", |w| {
-                w.item(|w| {
-                    w.str("url", "https://fhir-ehr.cerner.com/r4/StructureDefinition/precision");
-                    w.int("valueInteger", i64::from(places));
+            6 => self.add_list("extension", |w| {
+                w.add_item(|w| {
+                    w.add_str(
+                        "url",
+                        "https://fhir-ehr.cerner.com/r4/StructureDefinition/precision",
+                    );
+                    w.add_int("valueInteger", i64::from(places));
                 });
             }),
             _ => self.oddities(bits),
@@ -149,24 +155,28 @@ impl Row<'_> {
     /// Where an address is, to the meter.
     pub fn geolocation(&mut self) {
         let bits = self.rng.bits();
-        self.list("extension", |w| {
-            w.item(|w| {
-                w.list("extension", |w| {
-                    w.item(|w| {
-                        w.str("url", "latitude");
-                        w.decimal("valueDecimal", 42_000_000 + (bits & 0xf_ffff) as i64, 6);
+        self.add_list("extension", |w| {
+            w.add_item(|w| {
+                w.add_list("extension", |w| {
+                    w.add_item(|w| {
+                        w.add_str("url", "latitude");
+                        w.add_decimal("valueDecimal", 42_000_000 + (bits & 0xf_ffff) as i64, 6);
                     });
-                    w.item(|w| {
-                        w.str("url", "longitude");
-                        w.decimal("valueDecimal", -71_000_000 - (bits >> 32 & 0xf_ffff) as i64, 6);
+                    w.add_item(|w| {
+                        w.add_str("url", "longitude");
+                        w.add_decimal(
+                            "valueDecimal",
+                            -71_000_000 - (bits >> 32 & 0xf_ffff) as i64,
+                            6,
+                        );
                     });
                 });
-                w.str("url", "http://hl7.org/fhir/StructureDefinition/geolocation");
+                w.add_str("url", "http://hl7.org/fhir/StructureDefinition/geolocation");
             });
             if bits >> 60 == 0 {
-                w.item(|w| {
-                    w.str("url", DATA_ABSENT);
-                    w.str("valueCode", "masked");
+                w.add_item(|w| {
+                    w.add_str("url", DATA_ABSENT);
+                    w.add_str("valueCode", "masked");
                 });
             }
         });
@@ -175,10 +185,10 @@ impl Row<'_> {
     /// What kind of note this is, on some of them.
     pub fn note_extension(&mut self) {
         if self.rng.one_in(8) {
-            self.list("extension", |w| {
-                w.item(|w| {
-                    w.str("url", "http://hl7.org/fhir/StructureDefinition/annotationType");
-                    w.obj("valueCodeableConcept", |w| w.free_text("text"));
+            self.add_list("extension", |w| {
+                w.add_item(|w| {
+                    w.add_str("url", "http://hl7.org/fhir/StructureDefinition/annotationType");
+                    w.add_object("valueCodeableConcept", |w| w.free_text("text"));
                 });
             });
         }

@@ -18,7 +18,10 @@ pub(super) fn write_service_request(w: &mut Row) {
     let (case, index, time) = (w.case(), w.index, w.time);
     w.identifiers();
     if case % 12 == 1 {
-        w.strs("instantiatesCanonical", &["http://example.com/fhir/PlanDefinition/lab-order|2"]);
+        w.add_strs(
+            "instantiatesCanonical",
+            &["http://example.com/fhir/PlanDefinition/lab-order|2"],
+        );
         w.gappy("instantiatesUri", "https://example.com/protocols/17");
     }
     if case % 9 == 1 {
@@ -26,13 +29,13 @@ pub(super) fn write_service_request(w: &mut Row) {
         w.refer_list("basedOn", &[earlier]);
         w.refer_list("replaces", &[earlier]);
     }
-    w.obj("requisition", |w| w.str_of("value", |w| w.uuid(case)));
+    w.add_object("requisition", |w| w.add_str_of("value", |w| w.uuid(case)));
     w.str_by_turn("status", &["completed", "active", "completed", "revoked", "completed"]);
     w.str_by_turn("intent", &["order", "order", "original-order", "plan"]);
     w.list_of("category", ORDER_CATEGORIES);
     w.str_by_turn("priority", &["routine", "urgent", "stat"]);
     if case % 6 == 1 {
-        w.bool("doNotPerform", false);
+        w.add_bool("doNotPerform", false);
     }
     w.concept("code", w.by_turn(ORDERS));
     if case % 5 == 1 {
@@ -53,7 +56,7 @@ pub(super) fn write_service_request(w: &mut Row) {
         _ => w.when("occurrenceDateTime", time),
     }
     match case % 20 {
-        1 => w.bool("asNeededBoolean", true),
+        1 => w.add_bool("asNeededBoolean", true),
         2 => w.one_of("asNeededCodeableConcept", AS_NEEDED),
         _ => {}
     }
@@ -101,9 +104,9 @@ pub(super) fn write_specimen(w: &mut Row) {
     w.begin();
     let (case, index, time) = (w.case(), w.index, w.time);
     w.identifiers();
-    w.obj("accessionIdentifier", |w| {
+    w.add_object("accessionIdentifier", |w| {
         let who = w.person.name;
-        w.str_of("value", |w| who.record_number(w));
+        w.add_str_of("value", |w| who.record_number(w));
     });
     w.str_by_turn("status", &["available", "available", "unavailable"]);
     w.concept("type", w.by_turn(SPECIMENS));
@@ -115,7 +118,7 @@ pub(super) fn write_specimen(w: &mut Row) {
     }
     let order = w.own(Kind::ServiceRequest, index);
     w.refer_list("request", &[order]);
-    w.obj("collection", |w| {
+    w.add_object("collection", |w| {
         let collector = w.practitioner();
         w.backbone();
         w.refer("collector", collector);
@@ -139,8 +142,8 @@ pub(super) fn write_specimen(w: &mut Row) {
     });
     if case % 3 == 2 {
         let additive = w.elsewhere("Substance");
-        w.list("processing", |w| {
-            w.item(|w| {
+        w.add_list("processing", |w| {
+            w.add_item(|w| {
                 w.backbone();
                 w.free_text("description");
                 w.concept("procedure", &PROCESSING);
@@ -152,8 +155,8 @@ pub(super) fn write_specimen(w: &mut Row) {
             });
         });
     }
-    w.list("container", |w| {
-        w.item(|w| {
+    w.add_list("container", |w| {
+        w.add_item(|w| {
             w.backbone();
             w.free_text("description");
             w.concept("type", &TUBE);

@@ -20,8 +20,11 @@ pub(super) fn write_procedure(w: &mut Row) {
     let (case, index, time) = (w.case(), w.index, w.time);
     w.identifiers();
     if case % 14 == 1 {
-        w.strs("instantiatesCanonical", &["http://example.com/fhir/PlanDefinition/colonoscopy"]);
-        w.strs("instantiatesUri", &["https://example.com/protocols/3", ""]);
+        w.add_strs(
+            "instantiatesCanonical",
+            &["http://example.com/fhir/PlanDefinition/colonoscopy"],
+        );
+        w.add_strs("instantiatesUri", &["https://example.com/protocols/3", ""]);
     }
     let order = w.own(Kind::ServiceRequest, index);
     w.refer_list("basedOn", &[order]);
@@ -30,7 +33,7 @@ pub(super) fn write_procedure(w: &mut Row) {
         w.refer_list("partOf", &[whole]);
     }
     let not_done = case % 25 == 3;
-    w.str(
+    w.add_str(
         "status",
         if not_done {
             "not-done"
@@ -59,8 +62,8 @@ pub(super) fn write_procedure(w: &mut Row) {
         w.refer("recorder", recorder);
         w.refer("asserter", asserter);
     }
-    w.list("performer", |w| {
-        w.item(|w| {
+    w.add_list("performer", |w| {
+        w.add_item(|w| {
             let (actor, employer) = (w.practitioner(), w.organization());
             w.backbone();
             w.one_of("function", PERFORMER_ROLES);
@@ -95,8 +98,8 @@ pub(super) fn write_procedure(w: &mut Row) {
     }
     let device = w.own(Kind::Device, index);
     if let (0, Some(device)) = (case % 13, device) {
-        w.list("focalDevice", |w| {
-            w.item(|w| {
+        w.add_list("focalDevice", |w| {
+            w.add_item(|w| {
                 w.backbone();
                 w.one_of("action", DEVICE_ACTIONS);
                 w.refer("manipulated", device);
@@ -114,7 +117,7 @@ pub(super) fn write_immunization(w: &mut Row) {
     let (case, index, time) = (w.case(), w.index, w.time);
     let not_done = case % 20 == 1;
     w.identifiers();
-    w.str("status", if not_done { "not-done" } else { "completed" });
+    w.add_str("status", if not_done { "not-done" } else { "completed" });
     if not_done {
         w.one_of("statusReason", NOT_GIVEN);
     }
@@ -127,20 +130,20 @@ pub(super) fn write_immunization(w: &mut Row) {
         w.when("occurrenceDateTime", time);
     }
     w.when("recorded", time);
-    w.bool("primarySource", case % 5 != 0);
+    w.add_bool("primarySource", case % 5 != 0);
     if case % 5 == 0 {
         w.one_of("reportOrigin", REPORT_ORIGINS);
     }
     let (place, maker) = (w.location(), w.organization());
     w.refer("location", place);
     w.refer("manufacturer", maker);
-    w.str("lotNumber", "L-2207B");
+    w.add_str("lotNumber", "L-2207B");
     w.day("expirationDate", time.plus(300 * DAY));
     w.one_of("site", BODY_SITES);
     w.one_of("route", ROUTES);
     w.quantity("doseQuantity", 5, 1, MILLILITER);
-    w.list("performer", |w| {
-        w.item(|w| {
+    w.add_list("performer", |w| {
+        w.add_item(|w| {
             let actor = w.practitioner();
             w.backbone();
             w.list_function();
@@ -158,14 +161,14 @@ pub(super) fn write_immunization(w: &mut Row) {
         }
         _ => {}
     }
-    w.bool("isSubpotent", case % 30 == 3);
+    w.add_bool("isSubpotent", case % 30 == 3);
     if case % 30 == 3 {
         w.list_of("subpotentReason", SUBPOTENT);
     }
-    w.list("education", |w| {
-        w.item(|w| {
+    w.add_list("education", |w| {
+        w.add_item(|w| {
             w.backbone();
-            w.str("documentType", "253088698300010311120702");
+            w.add_str("documentType", "253088698300010311120702");
             w.when("publicationDate", time);
             w.when("presentationDate", time);
         });
@@ -176,29 +179,29 @@ pub(super) fn write_immunization(w: &mut Row) {
     }
     if case % 15 == 4 {
         let detail = w.own(Kind::Observation, index);
-        w.list("reaction", |w| {
-            w.item(|w| {
+        w.add_list("reaction", |w| {
+            w.add_item(|w| {
                 w.backbone();
                 w.when("date", time);
                 w.refer_to("detail", detail);
-                w.bool("reported", true);
+                w.add_bool("reported", true);
             });
         });
     }
     if case % 3 == 1 {
         let authority = w.organization();
-        w.list("protocolApplied", |w| {
-            w.item(|w| {
+        w.add_list("protocolApplied", |w| {
+            w.add_item(|w| {
                 w.backbone();
-                w.str("series", "2-dose");
+                w.add_str("series", "2-dose");
                 w.refer("authority", authority);
                 w.list_of("targetDisease", TARGET_DISEASES);
                 if case % 2 == 0 {
-                    w.int("doseNumberPositiveInt", 1);
-                    w.int("seriesDosesPositiveInt", 2);
+                    w.add_int("doseNumberPositiveInt", 1);
+                    w.add_int("seriesDosesPositiveInt", 2);
                 } else {
-                    w.str("doseNumberString", "booster");
-                    w.str("seriesDosesString", "2 + booster");
+                    w.add_str("doseNumberString", "booster");
+                    w.add_str("seriesDosesString", "2 + booster");
                 }
             });
         });
@@ -218,56 +221,58 @@ pub(super) fn write_device(w: &mut Row) {
     w.identifiers();
     let definition = w.elsewhere("DeviceDefinition");
     w.refer("definition", definition);
-    w.list("udiCarrier", |w| {
-        w.item(|w| {
+    w.add_list("udiCarrier", |w| {
+        w.add_item(|w| {
             w.backbone();
-            w.str("deviceIdentifier", "00844588003288");
-            w.str("issuer", "http://hl7.org/fhir/NamingSystem/gs1-di");
-            w.str("jurisdiction", "http://hl7.org/fhir/NamingSystem/fda-udi");
-            w.str("carrierAIDC", "KDAxKTAwODQ0NTg4MDAzMjg4");
-            w.str("carrierHRF", "(01)00844588003288(17)141120(10)7654321D(21)10987654d321");
-            w.str("entryType", "barcode");
+            w.add_str("deviceIdentifier", "00844588003288");
+            w.add_str("issuer", "http://hl7.org/fhir/NamingSystem/gs1-di");
+            w.add_str("jurisdiction", "http://hl7.org/fhir/NamingSystem/fda-udi");
+            w.add_str("carrierAIDC", "KDAxKTAwODQ0NTg4MDAzMjg4");
+            w.add_str("carrierHRF", "(01)00844588003288(17)141120(10)7654321D(21)10987654d321");
+            w.add_str("entryType", "barcode");
         });
     });
     w.str_by_turn("status", &["active", "inactive", "active"]);
     if case % 4 == 1 {
         w.list_of("statusReason", DEVICE_STATES);
     }
-    w.str("distinctIdentifier", "A9999XYZ100T0474");
-    w.str("manufacturer", "Acme Devices, Inc");
+    w.add_str("distinctIdentifier", "A9999XYZ100T0474");
+    w.add_str("manufacturer", "Acme Devices, Inc");
     w.when("manufactureDate", time);
     w.when("expirationDate", time.plus(900 * DAY));
-    w.str("lotNumber", "7654321D");
-    w.str("serialNumber", "10987654d321");
-    w.list("deviceName", |w| {
-        w.item(|w| {
+    w.add_str("lotNumber", "7654321D");
+    w.add_str("serialNumber", "10987654d321");
+    w.add_list("deviceName", |w| {
+        w.add_item(|w| {
             w.backbone();
-            w.str("name", kind.text);
-            w.str("type", "user-friendly-name");
+            w.add_str("name", kind.text);
+            w.add_str("type", "user-friendly-name");
         });
     });
-    w.str("modelNumber", "PM/Octane 2014");
-    w.str("partNumber", "65-0001");
+    w.add_str("modelNumber", "PM/Octane 2014");
+    w.add_str("partNumber", "65-0001");
     w.concept("type", &kind);
-    w.list("specialization", |w| {
-        w.item(|w| {
+    w.add_list("specialization", |w| {
+        w.add_item(|w| {
             w.backbone();
             w.concept("systemType", &kind);
-            w.str("version", "1.4");
+            w.add_str("version", "1.4");
         });
     });
-    w.list("version", |w| {
-        w.item(|w| {
+    w.add_list("version", |w| {
+        w.add_item(|w| {
             w.concept("type", &kind);
-            w.obj("component", |w| w.identifier("urn:example:device-parts", |w| w.raw("K-77")));
-            w.str("value", "3.1.2-rc1");
+            w.add_object("component", |w| {
+                w.identifier("urn:example:device-parts", |w| w.write_raw("K-77"))
+            });
+            w.add_str("value", "3.1.2-rc1");
         });
     });
-    w.list("property", |w| {
-        w.item(|w| {
+    w.add_list("property", |w| {
+        w.add_item(|w| {
             w.concept("type", &kind);
-            w.list("valueQuantity", |w| {
-                w.item(|w| w.quantity_members(70, 0, unit("/min", "/min")));
+            w.add_list("valueQuantity", |w| {
+                w.add_item(|w| w.quantity_members(70, 0, unit("/min", "/min")));
             });
             w.list_of("valueCode", OUTCOMES);
         });
@@ -276,10 +281,10 @@ pub(super) fn write_device(w: &mut Row) {
     let (owner, place, parent) = (w.organization(), w.location(), w.own(Kind::Device, w.index + 1));
     w.refer("owner", owner);
     let who = w.some_name();
-    w.list("contact", |w| {
-        w.item(|w| {
-            w.str("system", "phone");
-            w.str_of("value", |w| who.phone(w));
+    w.add_list("contact", |w| {
+        w.add_item(|w| {
+            w.add_str("system", "phone");
+            w.add_str_of("value", |w| who.phone(w));
         });
     });
     w.refer("location", place);

@@ -109,7 +109,7 @@ impl Row<'_> {
 
     /// `"name":{"reference":…}`, spelled in one of many ways.
     pub fn refer(&mut self, name: &str, target: Target) {
-        self.obj(name, |w| w.reference_members(target, 0));
+        self.add_object(name, |w| w.reference_members(target, 0));
     }
 
     /// The same, if there is something to refer to.
@@ -122,9 +122,9 @@ impl Row<'_> {
     /// `"name":[{"reference":…}]`
     pub fn refer_list(&mut self, name: &str, targets: &[Option<Target>]) {
         if targets.iter().any(Option::is_some) {
-            self.list(name, |w| {
+            self.add_list(name, |w| {
                 for target in targets.iter().flatten() {
-                    w.item(|w| w.reference_members(*target, 0));
+                    w.add_item(|w| w.reference_members(*target, 0));
                 }
             });
         }
@@ -132,7 +132,7 @@ impl Row<'_> {
 
     /// `"name":{…}` for what tables are joined by: nearly always spelled the plain way.
     pub fn refer_plainly(&mut self, name: &str, target: Target) {
-        self.obj(name, |w| w.reference_members(target, 3));
+        self.add_object(name, |w| w.reference_members(target, 3));
     }
 
     /// `"subject":{…}` (or `patient`).
@@ -158,29 +158,29 @@ impl Row<'_> {
         }
         let with_type = matches!(style, 1..4) && !target.kind.is_empty();
         match target.to {
-            To::Inside(name) => self.str("reference", name),
-            To::Number(name) => self.str_of("reference", |w| {
-                w.raw("Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|");
+            To::Inside(name) => self.add_str("reference", name),
+            To::Number(name) => self.add_str_of("reference", |w| {
+                w.write_raw("Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|");
                 name.provider_number(w);
             }),
-            To::Id(id) => self.str_of("reference", |w| w.url(target.kind, &id, style, bits)),
+            To::Id(id) => self.add_str_of("reference", |w| w.url(target.kind, &id, style, bits)),
         }
         if with_type || style == 4 && bits >> 12 & 1 == 0 && matches!(target.to, To::Id(_)) {
-            self.str("type", target.kind);
+            self.add_str("type", target.kind);
         }
         if matches!(style, 6 | 7) {
             let who = self.person.name;
-            self.obj("identifier", |w| {
-                w.str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.5.737384.14");
-                w.str_of("value", |w| who.record_number(w));
+            self.add_object("identifier", |w| {
+                w.add_str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.5.737384.14");
+                w.add_str_of("value", |w| who.record_number(w));
             });
         }
         match target.shown {
             Shown::Nothing => {}
             Shown::Person(name) if bits >> 16 & 3 != 0 => {
-                self.str_of("display", |w| name.full(w));
+                self.add_str_of("display", |w| name.full(w));
             }
-            Shown::Text(text) if bits >> 16 & 1 == 0 => self.str("display", text),
+            Shown::Text(text) if bits >> 16 & 1 == 0 => self.add_str("display", text),
             Shown::Person(_) | Shown::Text(_) => {}
         }
     }
@@ -188,34 +188,34 @@ impl Row<'_> {
     /// A reference's text: relative, but for a few styles.
     fn url(&mut self, kind: &str, id: &Id, style: u64, bits: u64) {
         let relative = |w: &mut Self| {
-            w.raw(kind);
-            w.raw("/");
-            w.buf().extend_from_slice(id.bytes());
+            w.write_raw(kind);
+            w.write_raw("/");
+            w.buffer_mut().extend_from_slice(id.bytes());
         };
         match style {
             // Under the export's own base. Cumulus ETL 4 takes these with a type beside them only.
             1 => {
-                self.raw(BASE);
-                self.raw("/");
+                self.write_raw(BASE);
+                self.write_raw("/");
                 relative(self);
             }
-            2 => self.buf().extend_from_slice(id.bytes()),
+            2 => self.buffer_mut().extend_from_slice(id.bytes()),
             4 if self.world.flaws => {
                 match bits >> 13 & 3 {
                     0 => return self.uuid(bits),
-                    1 => self.raw(BASE),
-                    _ => self.raw("https://other.example.org/R4"),
+                    1 => self.write_raw(BASE),
+                    _ => self.write_raw("https://other.example.org/R4"),
                 }
-                self.raw("/");
+                self.write_raw("/");
                 relative(self);
             }
             5 => {
                 relative(self);
-                self.raw("/_history/2");
+                self.write_raw("/_history/2");
             }
             8 => {
                 relative(self);
-                self.raw(" ");
+                self.write_raw(" ");
             }
             _ => relative(self),
         }
@@ -224,13 +224,13 @@ impl Row<'_> {
     /// `urn:uuid:…`
     pub fn uuid(&mut self, bits: u64) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        self.raw("urn:uuid:");
+        self.write_raw("urn:uuid:");
         let mut rest = bits ^ bits.rotate_left(29);
         for at in 0..32 {
             if matches!(at, 8 | 12 | 16 | 20) {
-                self.raw("-");
+                self.write_raw("-");
             }
-            self.buf().push(HEX[(rest & 15) as usize]);
+            self.buffer_mut().push(HEX[(rest & 15) as usize]);
             rest = rest.rotate_right(5).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         }
     }

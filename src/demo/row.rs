@@ -44,7 +44,7 @@ pub(super) struct Row<'a> {
 }
 
 impl Json for Row<'_> {
-    fn buf(&mut self) -> &mut Vec<u8> {
+    fn buffer_mut(&mut self) -> &mut Vec<u8> {
         self.buf
     }
 }
@@ -95,7 +95,7 @@ impl<'a> Row<'a> {
     /// `"name":"…"`, one of `values` by turns.
     pub fn str_by_turn(&mut self, name: &str, values: &[&str]) {
         let value = *self.by_turn(values);
-        self.str(name, value);
+        self.add_str(name, value);
     }
 
     /// The number that turns go by.
@@ -120,16 +120,16 @@ impl<'a> Row<'a> {
         self.type_last = self.rng.one_in(50);
         self.buf.push(b'{');
         if !self.type_last {
-            self.str("resourceType", self.kind.name());
+            self.add_str("resourceType", self.kind.name());
         }
         let id = self.world.id(self.kind, self.owner(), self.index);
-        self.bytes("id", id.bytes());
-        self.obj("meta", Self::meta);
+        self.add_bytes("id", id.bytes());
+        self.add_object("meta", Self::meta);
         if self.world.every_element && self.turn(53, 7) {
-            self.str("implicitRules", "https://ehr.example.com/fhir/rules/v2");
+            self.add_str("implicitRules", "https://ehr.example.com/fhir/rules/v2");
         }
         if self.turn(29, 3) {
-            self.str("language", "en-US");
+            self.add_str("language", "en-US");
         }
         if self.rng.one_in(6) {
             self.narrative();
@@ -143,7 +143,7 @@ impl<'a> Row<'a> {
     /// Ends the resource and its line.
     pub fn end(mut self) {
         if self.type_last {
-            self.str("resourceType", self.kind.name());
+            self.add_str("resourceType", self.kind.name());
         }
         self.buf.extend_from_slice(b"}\n");
     }
@@ -158,7 +158,7 @@ impl<'a> Row<'a> {
             Revision::Newer => ("2", self.rng.between(60, DAY)),
             Revision::Older => ("1", -self.rng.between(60, DAY)),
         };
-        self.str("versionId", version);
+        self.add_str("versionId", version);
         // Not by this row's own numbers: they differ between its versions.
         let delay = Rng::of(&[self.world.seed, self.owner(), self.index]).between(DAY, 9 * DAY);
         let updated = self.visit().end().0 + delay;
@@ -168,19 +168,19 @@ impl<'a> Row<'a> {
         self.time("lastUpdated", updated, spelling);
         let bits = self.rng.bits();
         if bits & 1 == 0 {
-            self.str_of("source", |w| {
-                w.raw("urn:demo:interface:");
-                w.digits((bits >> 8 & 0xffff) as i64);
+            self.add_str_of("source", |w| {
+                w.write_raw("urn:demo:interface:");
+                w.write_digits((bits >> 8 & 0xffff) as i64);
             });
         }
         if bits & 2 == 0 {
-            self.strs("profile", &[self.kind.profile()]);
+            self.add_strs("profile", &[self.kind.profile()]);
         }
         if bits & 0x7c == 0 {
-            self.list("security", |w| w.item(|w| w.coding(&CONFIDENTIALITY[1])));
+            self.add_list("security", |w| w.add_item(|w| w.coding(&CONFIDENTIALITY[1])));
         }
         if bits & 0xf80 == 0 {
-            self.list("tag", |w| w.item(|w| w.coding(&TAGS[(bits >> 32 & 1) as usize])));
+            self.add_list("tag", |w| w.add_item(|w| w.coding(&TAGS[(bits >> 32 & 1) as usize])));
         }
         if self.world.every_element && bits >> 58 == 0 {
             self.absent("unsupported");
@@ -191,26 +191,26 @@ impl<'a> Row<'a> {
     fn narrative(&mut self) {
         let (who, kind, shared) = (self.person.name, self.kind.name(), self.kind.is_shared());
         let practitioner = self.some_name();
-        self.obj("text", |w| {
-            w.str("status", "generated");
-            w.str_of("div", |w| {
-                w.raw(r#"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p><b>"#);
-                w.raw(kind);
-                w.raw("</b>");
+        self.add_object("text", |w| {
+            w.add_str("status", "generated");
+            w.add_str_of("div", |w| {
+                w.write_raw(r#"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p><b>"#);
+                w.write_raw(kind);
+                w.write_raw("</b>");
                 if !shared {
-                    w.raw(" of ");
+                    w.write_raw(" of ");
                     who.full(w);
-                    w.raw(" (");
+                    w.write_raw(" (");
                     who.record_number(w);
-                    w.raw(")");
+                    w.write_raw(")");
                 }
-                w.raw(
+                w.write_raw(
                     r#"</p><table class=\"hapiPropertyTable\"><tbody><tr><td>Recorded by</td><td>"#,
                 );
                 practitioner.full(w);
-                w.raw("</td></tr><tr><td>Phone</td><td>");
+                w.write_raw("</td></tr><tr><td>Phone</td><td>");
                 practitioner.phone(w);
-                w.raw("</td></tr></tbody></table></div>");
+                w.write_raw("</td></tr></tbody></table></div>");
             });
         });
     }

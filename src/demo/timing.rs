@@ -11,12 +11,12 @@ impl Row<'_> {
     /// `"name":{…}`: a Timing.
     pub fn timing(&mut self, name: &str) {
         let bits = self.rng.bits();
-        self.obj(name, |w| {
+        self.add_object(name, |w| {
             w.backbone();
             match bits & 15 {
                 0 => w.gappy("event", "2024-05-01T08:00:00-04:00"),
-                1 => w.strs("event", &["2024-05-01", "2024-06"]),
-                _ => w.obj("repeat", |w| w.repeat(bits >> 4)),
+                1 => w.add_strs("event", &["2024-05-01", "2024-06"]),
+                _ => w.add_object("repeat", |w| w.repeat(bits >> 4)),
             }
             if bits >> 30 & 3 == 0 {
                 w.one_of("code", TIMES);
@@ -35,34 +35,34 @@ impl Row<'_> {
             _ => {}
         }
         if bit(4, 7) {
-            self.int("count", 10);
+            self.add_int("count", 10);
             if bit(7, 1) {
-                self.int("countMax", 14);
+                self.add_int("countMax", 14);
             }
         }
         if bit(8, 15) {
-            self.decimal("duration", 30, 1);
-            self.decimal("durationMax", 450, 2);
-            self.str("durationUnit", "min");
+            self.add_decimal("duration", 30, 1);
+            self.add_decimal("durationMax", 450, 2);
+            self.add_str("durationUnit", "min");
         }
-        self.int("frequency", 1 + (bits >> 12 & 3) as i64);
+        self.add_int("frequency", 1 + (bits >> 12 & 3) as i64);
         if bit(14, 15) {
-            self.int("frequencyMax", 6);
+            self.add_int("frequencyMax", 6);
         }
         // Servers differ in how they write a decimal that is whole.
-        self.decimal("period", if bit(18, 1) { 10 } else { 1 }, u32::from(bit(18, 1)));
+        self.add_decimal("period", if bit(18, 1) { 10 } else { 1 }, u32::from(bit(18, 1)));
         if bit(19, 15) {
-            self.decimal("periodMax", 85, 1);
+            self.add_decimal("periodMax", 85, 1);
         }
-        self.str("periodUnit", if bit(23, 1) { "d" } else { "h" });
+        self.add_str("periodUnit", if bit(23, 1) { "d" } else { "h" });
         if bit(24, 7) {
-            self.strs("dayOfWeek", &["mon", "wed", "fri"]);
+            self.add_strs("dayOfWeek", &["mon", "wed", "fri"]);
         }
         match bits >> 27 & 15 {
-            0 => self.strs("timeOfDay", &["08:00:00", "20:00:00"]),
+            0 => self.add_strs("timeOfDay", &["08:00:00", "20:00:00"]),
             1 => {
-                self.strs("when", &["AC", "HS"]);
-                self.int("offset", 30);
+                self.add_strs("when", &["AC", "HS"]);
+                self.add_int("offset", 30);
             }
             2 => self.gappy("timeOfDay", "08:00:00"),
             _ => {}
@@ -72,10 +72,10 @@ impl Row<'_> {
     /// `"dosageInstruction":[…]`
     pub fn dosages(&mut self) {
         let several = self.rng.one_in(10);
-        self.list("dosageInstruction", |w| {
-            w.item(Self::dosage);
+        self.add_list("dosageInstruction", |w| {
+            w.add_item(Self::dosage);
             if several {
-                w.item(Self::dosage);
+                w.add_item(Self::dosage);
             }
         });
     }
@@ -86,9 +86,9 @@ impl Row<'_> {
         let bit = |at: u32, of: u64| bits >> at & of == 0;
         let who = self.person.name;
         self.backbone();
-        self.int("sequence", 1 + (bits & 1) as i64);
-        self.str_of("text", |w| {
-            w.raw("Take 1 tablet by mouth, ");
+        self.add_int("sequence", 1 + (bits & 1) as i64);
+        self.add_str_of("text", |w| {
+            w.write_raw("Take 1 tablet by mouth, ");
             who.full(w);
         });
         if bit(1, 7) {
@@ -102,7 +102,7 @@ impl Row<'_> {
         }
         match bits >> 8 & 7 {
             0 => self.one_of("asNeededCodeableConcept", AS_NEEDED),
-            1..5 => self.bool("asNeededBoolean", bit(11, 3)),
+            1..5 => self.add_bool("asNeededBoolean", bit(11, 3)),
             _ => {}
         }
         if bit(13, 15) {
@@ -112,8 +112,8 @@ impl Row<'_> {
         if bit(17, 7) {
             self.one_of("method", GIVING);
         }
-        self.list("doseAndRate", |w| {
-            w.item(|w| {
+        self.add_list("doseAndRate", |w| {
+            w.add_item(|w| {
                 w.oddities(bits >> 20);
                 w.one_of("type", DOSE_TYPES);
                 match bits >> 26 & 7 {

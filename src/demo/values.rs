@@ -23,55 +23,57 @@ impl Row<'_> {
     fn any_value(&mut self, choice: u64, number: u64) {
         let time = self.time;
         match choice {
-            0 => self.str("valueBase64Binary", "c21hcnRkYXRh"),
-            1 => self.bool("valueBoolean", number & 64 == 0),
-            2 => self.str("valueCanonical", "http://example.com/fhir/Questionnaire/phq-9|2.1"),
-            3 => self.str("valueCode", "left"),
+            0 => self.add_str("valueBase64Binary", "c21hcnRkYXRh"),
+            1 => self.add_bool("valueBoolean", number & 64 == 0),
+            2 => self.add_str("valueCanonical", "http://example.com/fhir/Questionnaire/phq-9|2.1"),
+            3 => self.add_str("valueCode", "left"),
             4 => self.day("valueDate", time),
             5 => self.when("valueDateTime", time),
             6 if number >> 6 & 7 == 0 => {
                 self.name("valueDecimal");
-                self.raw("1.25e-3");
+                self.write_raw("1.25e-3");
             }
-            6 => self.decimal("valueDecimal", (number >> 6) as i64, 3),
+            6 => self.add_decimal("valueDecimal", (number >> 6) as i64, 3),
             7 => {
                 let id = self.world.id(Kind::Patient, self.person.number, 0);
-                self.bytes("valueId", id.bytes());
+                self.add_bytes("valueId", id.bytes());
             }
             8 => self.instant("valueInstant", time),
-            9 => self.int("valueInteger", 500 - (number >> 6) as i64),
-            10 => self.str("valueOid", "urn:oid:2.16.840.1.113883.6.238"),
-            11 => self.int("valuePositiveInt", 1 + (number >> 6) as i64),
-            12 => self.str("valueString", "no change since the last exam \u{2192} same plan"),
+            9 => self.add_int("valueInteger", 500 - (number >> 6) as i64),
+            10 => self.add_str("valueOid", "urn:oid:2.16.840.1.113883.6.238"),
+            11 => self.add_int("valuePositiveInt", 1 + (number >> 6) as i64),
+            12 => self.add_str("valueString", "no change since the last exam \u{2192} same plan"),
             13 => self.clock_time("valueTime"),
-            14 => self.int("valueUnsignedInt", (number >> 6) as i64),
-            15 => self.str("valueUri", "urn:example:smartdata"),
-            16 => self.str("valueUrl", "https://ehr.example.com/smartdata"),
-            17 => self.str_of("valueUuid", |w| w.uuid(number)),
+            14 => self.add_int("valueUnsignedInt", (number >> 6) as i64),
+            15 => self.add_str("valueUri", "urn:example:smartdata"),
+            16 => self.add_str("valueUrl", "https://ehr.example.com/smartdata"),
+            17 => self.add_str_of("valueUuid", |w| w.uuid(number)),
             18 => {
                 let who = self.person.name;
-                self.obj("valueAddress", |w| w.address(&who));
+                self.add_object("valueAddress", |w| w.address(&who));
             }
             19 => self.quantity("valueAge", (number >> 6) as i64 % 90, 0, YEAR),
-            20 => self.obj("valueAttachment", |w| w.attachment("image/jpeg", |_| {})),
+            20 => self.add_object("valueAttachment", |w| w.attachment("image/jpeg", |_| {})),
             21 => self.one_of("valueCodeableConcept", SEVERITIES),
-            22 => self.obj("valueCoding", |w| {
+            22 => self.add_object("valueCoding", |w| {
                 w.oddities(number >> 6 & 15);
-                w.str("system", EPIC[0].system);
-                w.str("code", EPIC[0].code);
-                w.str("display", EPIC[0].display);
+                w.add_str("system", EPIC[0].system);
+                w.add_str("code", EPIC[0].code);
+                w.add_str("display", EPIC[0].display);
             }),
             23 => self.quantity("valueCount", (number >> 6) as i64, 0, unit("1", "1")),
             24 => self.quantity("valueDistance", (number >> 6) as i64, 2, unit("km", "km")),
             25 => self.quantity("valueDuration", (number >> 6) as i64, 0, HOUR),
             26 => {
                 let who = self.some_name();
-                self.obj("valueIdentifier", |w| w.identifier(NPI, |w| who.provider_number(w)));
+                self.add_object("valueIdentifier", |w| {
+                    w.identifier(NPI, |w| who.provider_number(w))
+                });
             }
-            27 => self.obj("valueMoney", |w| {
+            27 => self.add_object("valueMoney", |w| {
                 w.oddities(number >> 6 & 3);
-                w.decimal("value", (number >> 6) as i64, 2);
-                w.str("currency", "USD");
+                w.add_decimal("value", (number >> 6) as i64, 2);
+                w.add_str("currency", "USD");
             }),
             28 => self.period("valuePeriod", time, time.plus(DAY)),
             29 => self.quantity("valueQuantity", (number >> 6) as i64, 1, MILLIGRAM),
@@ -82,42 +84,44 @@ impl Row<'_> {
                 self.refer("valueReference", target);
             }
             33 => self.sampled_data("valueSampledData"),
-            34 => self.obj("valueSignature", |w| w.signature(number)),
+            34 => self.add_object("valueSignature", |w| w.signature(number)),
             35 => self.timing("valueTiming"),
             36 => {
                 let who = self.some_name();
-                self.obj("valueContributor", |w| {
+                self.add_object("valueContributor", |w| {
                     w.oddities(number >> 6 & 3);
-                    w.str("type", "author");
-                    w.str_of("name", |w| who.full(w));
-                    w.list("contact", |w| w.item(|w| w.str_of("name", |w| who.full(w))));
+                    w.add_str("type", "author");
+                    w.add_str_of("name", |w| who.full(w));
+                    w.add_list("contact", |w| {
+                        w.add_item(|w| w.add_str_of("name", |w| who.full(w)))
+                    });
                 });
             }
-            37 => self.obj("valueUsageContext", |w| w.usage_context(number)),
-            38 => self.obj("valueDosage", Self::dosage),
-            39 => self.obj("valueMeta", |w| {
-                w.str("versionId", "3");
+            37 => self.add_object("valueUsageContext", |w| w.usage_context(number)),
+            38 => self.add_object("valueDosage", Self::dosage),
+            39 => self.add_object("valueMeta", |w| {
+                w.add_str("versionId", "3");
                 w.time("lastUpdated", time, Spelling::Utc);
-                w.str("source", "urn:demo:smartdata");
+                w.add_str("source", "urn:demo:smartdata");
             }),
             40 => {
                 let who = self.person.name;
-                self.obj("valueHumanName", |w| w.human_name(&who));
+                self.add_object("valueHumanName", |w| w.human_name(&who));
             }
             41 => {
                 let who = self.person.name;
-                self.obj("valueContactPoint", |w| {
-                    w.str("system", "phone");
-                    w.str_of("value", |w| who.phone(w));
+                self.add_object("valueContactPoint", |w| {
+                    w.add_str("system", "phone");
+                    w.add_str_of("value", |w| who.phone(w));
                 });
             }
-            42 => self.obj("valueAnnotation", |w| w.free_text("text")),
+            42 => self.add_object("valueAnnotation", |w| w.free_text("text")),
             43 => self.free_text("valueMarkdown"),
-            44 => self.obj("valueContactDetail", |w| w.free_text("name")),
-            _ => self.obj("valueExpression", |w| {
+            44 => self.add_object("valueContactDetail", |w| w.free_text("name")),
+            _ => self.add_object("valueExpression", |w| {
                 w.free_text("description");
-                w.str("language", "text/cql");
-                w.str("expression", "true");
+                w.add_str("language", "text/cql");
+                w.add_str("expression", "true");
             }),
         }
     }
@@ -126,26 +130,26 @@ impl Row<'_> {
         let time = self.time;
         let (who, on_behalf) = (self.practitioner(), self.organization());
         self.oddities(number >> 6 & 3);
-        self.list("type", |w| {
-            w.item(|w| {
-                w.str("system", "urn:iso-astm:E1762-95:2013");
-                w.str("code", "1.2.840.10065.1.12.1.1");
-                w.str("display", "Author's Signature");
+        self.add_list("type", |w| {
+            w.add_item(|w| {
+                w.add_str("system", "urn:iso-astm:E1762-95:2013");
+                w.add_str("code", "1.2.840.10065.1.12.1.1");
+                w.add_str("display", "Author's Signature");
             });
         });
         self.instant("when", time);
         self.refer("who", who);
         self.refer("onBehalfOf", on_behalf);
-        self.str("targetFormat", "application/fhir+json");
-        self.str("sigFormat", "image/png");
-        self.str("data", "aGFuZHdyaXR0ZW4gbmFtZQ==");
+        self.add_str("targetFormat", "application/fhir+json");
+        self.add_str("sigFormat", "image/png");
+        self.add_str("data", "aGFuZHdyaXR0ZW4gbmFtZQ==");
     }
 
     fn usage_context(&mut self, number: u64) {
         self.oddities(number >> 6 & 3);
-        self.obj("code", |w| {
-            w.str("system", "http://terminology.hl7.org/CodeSystem/usage-context-type");
-            w.str("code", "focus");
+        self.add_object("code", |w| {
+            w.add_str("system", "http://terminology.hl7.org/CodeSystem/usage-context-type");
+            w.add_str("code", "focus");
         });
         match number >> 8 & 3 {
             0 => self.one_of("valueCodeableConcept", SPECIALTIES),
@@ -163,20 +167,20 @@ impl Row<'_> {
         let bits = self.rng.bits();
         let (time, who) = (self.time, self.person.name);
         self.oddities(bits & 31);
-        self.str("contentType", content_type);
+        self.add_str("contentType", content_type);
         if bits >> 8 & 3 == 0 {
-            self.str("language", LANGUAGES[0].codings[0].code);
+            self.add_str("language", LANGUAGES[0].codings[0].code);
         }
-        self.str_of("url", |w| {
-            w.raw("Binary/");
+        self.add_str_of("url", |w| {
+            w.write_raw("Binary/");
             let id = w.world.id(w.kind, w.person.number, w.index | 1 << 40);
-            w.buf().extend_from_slice(id.bytes());
+            w.buffer_mut().extend_from_slice(id.bytes());
         });
         inline(self);
-        self.int("size", 1_000 + (bits >> 50) as i64);
-        self.str("hash", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=");
-        self.str_of("title", |w| {
-            w.raw("Note on ");
+        self.add_int("size", 1_000 + (bits >> 50) as i64);
+        self.add_str("hash", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=");
+        self.add_str_of("title", |w| {
+            w.write_raw("Note on ");
             who.full(w);
         });
         self.when("creation", time);

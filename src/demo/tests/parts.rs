@@ -4,7 +4,7 @@ use chrono::Datelike;
 use sonic_rs::JsonValueTrait;
 
 use crate::demo::dates::{DAY, Spelling, Time, WriteTime};
-use crate::demo::json::{Json, base64};
+use crate::demo::json::{Json, write_base64};
 use crate::demo::rng::{Id, Rng};
 
 fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -16,16 +16,16 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
 #[test]
 fn commas_stand_between_members_only() {
     let json = text(|w| {
-        w.item(|w| {
-            w.str("a", "x");
-            w.obj("b", |w| {
-                w.list("c", |w| {
-                    w.item(|w| w.int("d", -20));
-                    w.item(|_| {});
+        w.add_item(|w| {
+            w.add_str("a", "x");
+            w.add_object("b", |w| {
+                w.add_list("c", |w| {
+                    w.add_item(|w| w.add_int("d", -20));
+                    w.add_item(|_| {});
                 });
-                w.strs("e", &["p", "q"]);
+                w.add_strs("e", &["p", "q"]);
             });
-            w.bool("f", false);
+            w.add_bool("f", false);
         });
     });
     assert_eq!(json, r#"{"a":"x","b":{"c":[{"d":-20},{}],"e":["p","q"]},"f":false}"#);
@@ -34,7 +34,7 @@ fn commas_stand_between_members_only() {
 #[test]
 fn any_text_can_be_escaped() {
     let odd = "a\"b\\c\nd\te\r\u{1}\u{1f}é\u{1f600}";
-    let json = text(|w| w.item(|w| w.text("t", odd)));
+    let json = text(|w| w.add_item(|w| w.add_text("t", odd)));
     let value: sonic_rs::Value = sonic_rs::from_str(&json).unwrap();
     assert_eq!(value["t"].as_str(), Some(odd));
 }
@@ -45,7 +45,7 @@ fn decimals_keep_their_places() {
         [(1250, 2, "12.50"), (7, 0, "7"), (5, 3, "0.005"), (-5, 1, "-0.5"), (-125, 1, "-12.5")];
     for (value, places, expected) in cases {
         assert_eq!(
-            text(|w| w.item(|w| w.decimal("v", value, places))),
+            text(|w| w.add_item(|w| w.add_decimal("v", value, places))),
             format!("{{\"v\":{expected}}}")
         );
     }
@@ -56,7 +56,7 @@ fn base64_pads() {
     for (plain, packed) in
         [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
     {
-        assert_eq!(text(|w| base64(w, plain.as_bytes())), packed);
+        assert_eq!(text(|w| write_base64(w, plain.as_bytes())), packed);
     }
 }
 
