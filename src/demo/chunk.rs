@@ -219,7 +219,7 @@ impl Chunk {
             w.add_str("resourceType", "Bundle");
             w.add_bytes("id", id.bytes());
             w.add_object("meta", |w| {
-                w.time("lastUpdated", EXPORTED, Spelling::Millis);
+                w.add_time("lastUpdated", EXPORTED, Spelling::Millis);
                 w.add_list("tag", |w| w.add_item(|w| w.add_str("code", TAGS[1].code)));
             });
             w.add_str("type", "transaction");

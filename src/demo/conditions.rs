@@ -12,11 +12,11 @@ use super::json::Json;
 use super::row::Row;
 
 pub(super) fn write_condition(w: &mut Row) {
-    w.begin();
-    let (case, index, time) = (w.case(), w.index, w.time);
+    w.begin_resource();
+    let (case, index, time) = (w.case_number(), w.index, w.time);
     let resolved = w.rng.one_in(3);
-    w.identifiers();
-    w.concept(
+    w.add_identifiers();
+    w.add_concept(
         "clinicalStatus",
         &CONDITION_STATUS[if resolved { 1 } else { 2 * (case % 9 / 8) as usize }],
     );
@@ -26,8 +26,8 @@ pub(super) fn write_condition(w: &mut Row) {
         0..4 => 1,
         _ => 0,
     };
-    w.concept("verificationStatus", &CONDITION_VERIFICATION[verification]);
-    w.concepts("category", &[*w.by_turn(CONDITION_CATEGORIES)]);
+    w.add_concept("verificationStatus", &CONDITION_VERIFICATION[verification]);
+    w.add_concepts("category", &[*w.by_turn(CONDITION_CATEGORIES)]);
     if case % 5 == 0 {
         w.one_of("severity", SEVERITIES);
     }
@@ -38,22 +38,26 @@ pub(super) fn write_condition(w: &mut Row) {
     w.about("subject");
     w.during("encounter");
     match case % 40 {
-        0 => w.quantity("onsetAge", 30 + (case / 40 % 40) as i64, 0, YEAR),
-        1 => w.period("onsetPeriod", time, time.plus(20 * DAY)),
-        2 => w.range("onsetRange", 30, 40, YEAR),
+        0 => w.add_quantity("onsetAge", 30 + (case / 40 % 40) as i64, 0, YEAR),
+        1 => w.add_period("onsetPeriod", time, time.plus_seconds(20 * DAY)),
+        2 => w.add_range("onsetRange", 30, 40, YEAR),
         3 => w.free_text("onsetString"),
-        _ => w.when("onsetDateTime", time),
+        _ => w.add_date_time("onsetDateTime", time),
     }
     if resolved {
         match case % 20 {
-            0 => w.quantity("abatementAge", 50, 0, YEAR),
-            1 => w.period("abatementPeriod", time.plus(9 * DAY), time.plus(20 * DAY)),
-            2 => w.range("abatementRange", 50, 60, YEAR),
+            0 => w.add_quantity("abatementAge", 50, 0, YEAR),
+            1 => w.add_period(
+                "abatementPeriod",
+                time.plus_seconds(9 * DAY),
+                time.plus_seconds(20 * DAY),
+            ),
+            2 => w.add_range("abatementRange", 50, 60, YEAR),
             3 => w.free_text("abatementString"),
-            _ => w.when("abatementDateTime", time.plus(14 * DAY)),
+            _ => w.add_date_time("abatementDateTime", time.plus_seconds(14 * DAY)),
         }
     }
-    w.when("recordedDate", time);
+    w.add_date_time("recordedDate", time);
     let (recorder, asserter) = (w.practitioner(), w.practitioner());
     w.refer("recorder", recorder);
     if case % 4 == 0 {
@@ -63,10 +67,10 @@ pub(super) fn write_condition(w: &mut Row) {
         let report = w.own(Kind::DiagnosticReport, index);
         w.add_list("stage", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.one_of("summary", STAGES);
                 w.refer_list("assessment", &[report]);
-                w.concept("type", &STAGE_TYPE);
+                w.add_concept("type", &STAGE_TYPE);
             });
         });
     }
@@ -74,47 +78,47 @@ pub(super) fn write_condition(w: &mut Row) {
         let proof = w.own(Kind::Observation, index * 4);
         w.add_list("evidence", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.list_of("code", SYMPTOMS);
                 w.refer_list("detail", &[proof]);
             });
         });
     }
     if case % 3 == 0 {
-        w.note();
+        w.add_note();
     }
 }
 
 pub(super) fn write_allergy_intolerance(w: &mut Row) {
-    w.begin();
-    let (case, time) = (w.case(), w.time);
-    w.identifiers();
-    w.concept("clinicalStatus", w.by_turn(ALLERGY_STATUS));
-    w.concept("verificationStatus", w.by_turn(ALLERGY_VERIFIED));
+    w.begin_resource();
+    let (case, time) = (w.case_number(), w.time);
+    w.add_identifiers();
+    w.add_concept("clinicalStatus", w.by_turn(ALLERGY_STATUS));
+    w.add_concept("verificationStatus", w.by_turn(ALLERGY_VERIFIED));
     w.add_str("type", if case % 3 == 0 { "intolerance" } else { "allergy" });
     w.add_strs("category", if case % 4 == 0 { &["food", "environment"] } else { &["medication"] });
     w.str_by_turn("criticality", &["low", "high", "unable-to-assess"]);
     let allergen = *w.by_turn(ALLERGENS);
-    w.concept("code", &allergen);
+    w.add_concept("code", &allergen);
     w.about("patient");
     w.during("encounter");
     match case % 16 {
         // Cumulus ETL 4 takes these three for scalars, and rejects such rows.
-        0 if w.world.flaws => w.quantity("onsetAge", 12, 0, YEAR),
-        1 if w.world.flaws => w.period("onsetPeriod", time, time.plus(20 * DAY)),
-        2 if w.world.flaws => w.range("onsetRange", 10, 15, YEAR),
+        0 if w.world.flaws => w.add_quantity("onsetAge", 12, 0, YEAR),
+        1 if w.world.flaws => w.add_period("onsetPeriod", time, time.plus_seconds(20 * DAY)),
+        2 if w.world.flaws => w.add_range("onsetRange", 10, 15, YEAR),
         3 => w.free_text("onsetString"),
-        _ => w.when("onsetDateTime", time),
+        _ => w.add_date_time("onsetDateTime", time),
     }
-    w.when("recordedDate", time);
+    w.add_date_time("recordedDate", time);
     let (recorder, asserter) = (w.practitioner(), w.subject());
     w.refer("recorder", recorder);
     w.refer("asserter", asserter);
     if case % 3 == 1 {
-        w.when("lastOccurrence", time);
+        w.add_date_time("lastOccurrence", time);
     }
     if case % 5 == 0 {
-        w.note();
+        w.add_note();
     }
     if case % 4 != 3 {
         w.add_list("reaction", |w| {
@@ -128,16 +132,16 @@ pub(super) fn write_allergy_intolerance(w: &mut Row) {
 
 fn add_reaction(w: &mut Row, case: u64) {
     let time = w.time;
-    w.backbone();
+    w.add_backbone_oddities();
     if case.is_multiple_of(2) {
         w.one_of("substance", ALLERGENS);
     }
-    w.concepts("manifestation", &[SYMPTOMS[case as usize % SYMPTOMS.len()], SYMPTOMS[2]]);
+    w.add_concepts("manifestation", &[SYMPTOMS[case as usize % SYMPTOMS.len()], SYMPTOMS[2]]);
     w.free_text("description");
-    w.when("onset", time);
+    w.add_date_time("onset", time);
     w.add_str("severity", ["mild", "moderate", "severe"][case as usize % 3]);
     w.one_of("exposureRoute", ROUTES);
     if case.is_multiple_of(6) {
-        w.note();
+        w.add_note();
     }
 }

@@ -10,7 +10,7 @@ use super::row::Row;
 impl Row<'_> {
     /// `"contained":[…]`: some of a practitioner, an organization, a patient, and a type that has
     /// no rules of its own.
-    pub fn contained(&mut self) {
+    pub fn add_contained(&mut self) {
         let choice = self.rng.bits();
         let clash = self.world.flaws && choice & 7 == 0;
         self.holds_practitioner = choice >> 8 & 1 == 0;
@@ -41,12 +41,12 @@ impl Row<'_> {
             w.add_item(|w| {
                 w.add_str("resourceType", "Medication");
                 w.add_str("id", "medication");
-                w.concept("code", drug);
+                w.add_concept("code", drug);
                 w.one_of("form", FORMS);
                 w.add_list("ingredient", |w| {
                     w.add_item(|w| {
                         w.one_of("itemCodeableConcept", INGREDIENTS);
-                        w.ratio("strength", (500, MILLIGRAM), (1, TABLET));
+                        w.add_ratio("strength", (500, MILLIGRAM), (1, TABLET));
                     });
                 });
             });
@@ -58,10 +58,10 @@ impl Row<'_> {
         self.add_str("resourceType", "Practitioner");
         self.add_str("id", "practitioner");
         self.add_list("identifier", |w| {
-            w.add_item(|w| w.identifier(NPI, |w| who.provider_number(w)));
+            w.add_item(|w| w.write_identifier(NPI, |w| who.provider_number(w)));
         });
         self.add_list("name", |w| w.add_item(|w| w.human_name(&who)));
-        self.telecom(&who);
+        self.add_telecom(&who);
     }
 
     fn contained_organization(&mut self) {
@@ -70,8 +70,8 @@ impl Row<'_> {
         self.add_str("id", "organization");
         self.list_of("type", ORGANIZATION_TYPES);
         self.add_str("name", "Westbrook Laboratories");
-        self.telecom(&who);
-        self.add_list("address", |w| w.add_item(|w| w.address(&who)));
+        self.add_telecom(&who);
+        self.add_list("address", |w| w.add_item(|w| w.write_address(&who)));
     }
 
     fn contained_patient(&mut self) {
@@ -81,7 +81,7 @@ impl Row<'_> {
         self.add_list("name", |w| w.add_item(|w| w.human_name(&who)));
         self.add_str("gender", if self.person.female { "female" } else { "male" });
         let birth = self.person.birth;
-        self.day("birthDate", birth);
+        self.add_date("birthDate", birth);
     }
 
     /// No rules are known for this type: little of it may stay.

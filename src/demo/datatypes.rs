@@ -40,20 +40,20 @@ impl Row<'_> {
     }
 
     /// `"note":[…]`, which never survives.
-    pub fn note(&mut self) {
+    pub fn add_note(&mut self) {
         let (author, time) = (self.some_name(), self.time);
         self.add_list("note", |w| {
             w.add_item(|w| {
                 w.note_extension();
                 w.add_str_of("authorString", |w| author.full(w));
-                w.instant("time", time);
+                w.add_instant("time", time);
                 w.free_text("text");
             });
         });
     }
 
     /// `"identifier":[…]` of every other row: the record's number in another system.
-    pub fn identifiers(&mut self) {
+    pub fn add_identifiers(&mut self) {
         let who = self.person.name;
         let bits = self.rng.bits();
         if bits & 1 == 0 {
@@ -73,12 +73,12 @@ impl Row<'_> {
     }
 
     /// `"name":{…}`
-    pub fn concept(&mut self, name: &str, concept: &Concept) {
+    pub fn add_concept(&mut self, name: &str, concept: &Concept) {
         self.add_object(name, |w| w.concept_members(concept));
     }
 
     /// `"name":[{…}]`
-    pub fn concepts(&mut self, name: &str, concepts: &[Concept]) {
+    pub fn add_concepts(&mut self, name: &str, concepts: &[Concept]) {
         self.add_list(name, |w| {
             for concept in concepts {
                 w.add_item(|w| w.concept_members(concept));
@@ -89,22 +89,22 @@ impl Row<'_> {
     /// `"name":{…}`, one of a list.
     pub fn one_of(&mut self, name: &str, concepts: &[Concept]) {
         let concept = *self.rng.pick(concepts);
-        self.concept(name, &concept);
+        self.add_concept(name, &concept);
     }
 
     /// `"name":[{…}]`, one of a list.
     pub fn list_of(&mut self, name: &str, concepts: &[Concept]) {
         let concept = *self.rng.pick(concepts);
-        self.concepts(name, &[concept]);
+        self.add_concepts(name, &[concept]);
     }
 
     /// What is in a CodeableConcept.
     pub fn concept_members(&mut self, concept: &Concept) {
         let bits = self.rng.bits();
-        self.oddities(bits);
+        self.add_oddities(bits);
         self.add_list("coding", |w| {
             for code in concept.codings {
-                w.add_item(|w| w.coding(code));
+                w.add_item(|w| w.write_coding(code));
             }
             if bits >> 8 & 15 == 0 {
                 w.add_item(|w| w.local_coding(bits >> 12));
@@ -122,14 +122,14 @@ impl Row<'_> {
     }
 
     /// What is in a Coding.
-    pub fn coding(&mut self, code: &Code) {
+    pub fn write_coding(&mut self, code: &Code) {
         let bits = self.rng.bits();
-        self.oddities(bits);
+        self.add_oddities(bits);
         if bits >> 8 & 0xff != 0 {
             self.add_str("system", code.system);
         }
         // Small tables show all of a Coding, too.
-        let turn = self.kind.is_shared() && self.turn(3, 1);
+        let turn = self.kind.is_shared() && self.has_turn(3, 1);
         if bits >> 16 & 15 == 0 || turn {
             self.add_str("version", "2024-09");
         }
@@ -181,7 +181,7 @@ impl Row<'_> {
                     name.family(w);
                 });
                 if self.world.every_element {
-                    self.absent("asked-unknown");
+                    self.add_absent_reason("asked-unknown");
                 }
                 self.add_str_of("display", |w| name.full(w));
             }
@@ -193,7 +193,7 @@ impl Row<'_> {
     }
 
     /// `"name":{…}`: a Quantity of `value` units of `10^-places`.
-    pub fn quantity(&mut self, name: &str, value: i64, places: u32, unit: Unit) {
+    pub fn add_quantity(&mut self, name: &str, value: i64, places: u32, unit: Unit) {
         self.add_object(name, |w| w.quantity_members(value, places, unit));
     }
 
@@ -204,7 +204,7 @@ impl Row<'_> {
         if bits >> 8 & 0x7f == 0 {
             // The value is missing, and says why.
             if self.world.every_element {
-                self.add_object("_value", |w| w.absent("unknown"));
+                self.add_object("_value", |w| w.add_absent_reason("unknown"));
             }
         } else {
             self.add_decimal("value", value, places);
@@ -235,29 +235,29 @@ impl Row<'_> {
     }
 
     /// `"name":{"start":…,"end":…}`
-    pub fn period(&mut self, name: &str, start: Time, end: Time) {
+    pub fn add_period(&mut self, name: &str, start: Time, end: Time) {
         self.add_object(name, |w| {
             let bits = w.rng.bits();
-            w.oddities(bits);
-            w.when("start", start);
+            w.add_oddities(bits);
+            w.add_date_time("start", start);
             if bits >> 8 & 15 != 0 {
-                w.when("end", end);
+                w.add_date_time("end", end);
             }
         });
     }
 
     /// `"name":{"low":…,"high":…}`
-    pub fn range(&mut self, name: &str, low: i64, high: i64, unit: Unit) {
+    pub fn add_range(&mut self, name: &str, low: i64, high: i64, unit: Unit) {
         self.add_object(name, |w| {
             let bits = w.rng.bits();
-            w.oddities(bits);
-            w.quantity("low", low, 0, unit);
-            w.quantity("high", high, 0, unit);
+            w.add_oddities(bits);
+            w.add_quantity("low", low, 0, unit);
+            w.add_quantity("high", high, 0, unit);
         });
     }
 
     /// `"name":{"numerator":…,"denominator":…}`
-    pub fn ratio(
+    pub fn add_ratio(
         &mut self,
         name: &str,
         (over, over_unit): (i64, Unit),
@@ -265,9 +265,9 @@ impl Row<'_> {
     ) {
         self.add_object(name, |w| {
             let bits = w.rng.bits();
-            w.oddities(bits);
-            w.quantity("numerator", over, 0, over_unit);
-            w.quantity("denominator", under, 0, under_unit);
+            w.add_oddities(bits);
+            w.add_quantity("numerator", over, 0, over_unit);
+            w.add_quantity("denominator", under, 0, under_unit);
         });
     }
 
@@ -275,8 +275,8 @@ impl Row<'_> {
     pub fn sampled_data(&mut self, name: &str) {
         self.add_object(name, |w| {
             let bits = w.rng.bits();
-            w.oddities(bits & 3);
-            w.quantity("origin", 2_048, 0, super::codes::labs::MILLIVOLT);
+            w.add_oddities(bits & 3);
+            w.add_quantity("origin", 2_048, 0, super::codes::labs::MILLIVOLT);
             w.add_decimal("period", 100, 1);
             w.add_decimal("factor", 1_612, 3);
             w.add_decimal("lowerLimit", -3_300, 0);
@@ -293,12 +293,12 @@ impl Row<'_> {
     }
 
     /// What is in an Address: `number` tells apart those of one person.
-    pub fn address(&mut self, who: &Name) {
+    pub fn write_address(&mut self, who: &Name) {
         let bits = self.rng.bits();
         let (state, zip, country) = *self.rng.pick(REGIONS);
         match bits >> 8 & 3 {
-            0 => self.geolocation(),
-            _ => self.oddities(bits),
+            0 => self.add_geolocation(),
+            _ => self.add_oddities(bits),
         }
         self.add_str("use", "home");
         self.add_str("type", "both");
@@ -314,7 +314,7 @@ impl Row<'_> {
         self.add_str("postalCode", zip);
         self.add_str("country", country);
         let start = self.person.birth;
-        self.period("period", start, start.plus(400 * super::dates::DAY));
+        self.add_period("period", start, start.plus_seconds(400 * super::dates::DAY));
         self.add_str_of("text", |w| {
             who.street(w);
             w.write_raw(", ");
@@ -326,7 +326,7 @@ impl Row<'_> {
     }
 
     /// `"telecom":[…]`
-    pub fn telecom(&mut self, who: &Name) {
+    pub fn add_telecom(&mut self, who: &Name) {
         self.add_list("telecom", |w| {
             w.add_item(|w| {
                 w.add_str("system", "phone");
@@ -382,15 +382,15 @@ impl Row<'_> {
     }
 
     /// What is in an Identifier that may be kept.
-    pub fn identifier(&mut self, system: &str, value: impl FnOnce(&mut Self)) {
+    pub fn write_identifier(&mut self, system: &str, value: impl FnOnce(&mut Self)) {
         let bits = self.rng.bits();
-        self.oddities(bits);
+        self.add_oddities(bits);
         self.add_str("use", "official");
-        self.concept("type", &IDENTIFIER_TYPE);
+        self.add_concept("type", &IDENTIFIER_TYPE);
         self.add_str("system", system);
         self.add_str_of("value", value);
         let start = self.time;
-        self.period("period", start, start.plus(700 * super::dates::DAY));
+        self.add_period("period", start, start.plus_seconds(700 * super::dates::DAY));
         let assigner = self.organization();
         self.refer("assigner", assigner);
     }

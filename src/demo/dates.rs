@@ -35,12 +35,12 @@ pub(super) enum Spelling {
 
 impl Time {
     /// The moment `seconds` later.
-    pub(super) fn plus(self, seconds: i64) -> Self {
+    pub(super) fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0 + seconds)
     }
 
     /// Year, month, and day of the month (Gregorian).
-    pub(super) fn date(self) -> (i64, i64, i64) {
+    pub(super) fn calendar_date(self) -> (i64, i64, i64) {
         // Days are counted in years that begin in March, so that a leap day is the last one.
         let days = self.0.div_euclid(DAY) + 719_468;
         let era = days.div_euclid(146_097);
@@ -54,29 +54,29 @@ impl Time {
     }
 
     /// Hours from UTC to the wall clock: New York's, summer time by whole months.
-    fn offset(self) -> i64 {
-        if (4..=10).contains(&self.date().1) { -4 } else { -5 }
+    fn utc_offset(self) -> i64 {
+        if (4..=10).contains(&self.calendar_date().1) { -4 } else { -5 }
     }
 }
 
 /// Writing times.
 pub(super) trait WriteTime: Json {
     /// `"name":"…"`
-    fn time(&mut self, name: &str, time: Time, spelling: Spelling) {
-        self.add_str_of(name, |w| w.spell(time, spelling));
+    fn add_time(&mut self, name: &str, time: Time, spelling: Spelling) {
+        self.add_str_of(name, |w| w.write_time(time, spelling));
     }
 
     /// The time alone.
-    fn spell(&mut self, time: Time, spelling: Spelling) {
-        let offset = time.offset();
+    fn write_time(&mut self, time: Time, spelling: Spelling) {
+        let offset = time.utc_offset();
         let shown = match spelling {
-            Spelling::Utc | Spelling::Micros => time.plus(-offset * 3_600),
+            Spelling::Utc | Spelling::Micros => time.plus_seconds(-offset * 3_600),
             _ => time,
         };
         if spelling == Spelling::Clock {
-            return self.clock(shown);
+            return self.write_clock(shown);
         }
-        let (year, month, day) = shown.date();
+        let (year, month, day) = shown.calendar_date();
         self.write_padded(year, 4);
         if spelling == Spelling::Year {
             return;
@@ -92,7 +92,7 @@ pub(super) trait WriteTime: Json {
             return;
         }
         self.write_raw("T");
-        self.clock(shown);
+        self.write_clock(shown);
         // The fraction has to come from somewhere: any number that differs from row to row will do.
         let fraction = shown.0.wrapping_mul(7_919).rem_euclid(1_000_000);
         match spelling {
@@ -112,7 +112,7 @@ pub(super) trait WriteTime: Json {
     }
 
     /// `14:05:11`
-    fn clock(&mut self, time: Time) {
+    fn write_clock(&mut self, time: Time) {
         let of_day = time.0.rem_euclid(DAY);
         self.write_padded(of_day / 3_600, 2);
         self.write_raw(":");

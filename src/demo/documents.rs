@@ -15,24 +15,24 @@ const CONTENT_TYPES: &[&str] =
     &["text/html", "text/plain; charset=utf-8", "text/rtf", "application/pdf", "application/xml"];
 
 pub(super) fn write_diagnostic_report(w: &mut Row) {
-    w.begin();
-    let (case, index, time) = (w.case(), w.index, w.time);
-    w.identifiers();
+    w.begin_resource();
+    let (case, index, time) = (w.case_number(), w.index, w.time);
+    w.add_identifiers();
     let order = w.own(Kind::ServiceRequest, index);
     w.refer_list("basedOn", &[order]);
     let statuses = ["final", "final", "amended"];
     let status = if case % 70 == 3 { "entered-in-error" } else { w.by_turn(&statuses) };
     w.add_str("status", status);
-    w.concepts("category", &[*w.by_turn(REPORT_CATEGORIES)]);
+    w.add_concepts("category", &[*w.by_turn(REPORT_CATEGORIES)]);
     w.one_of("code", ORDERS);
     w.about("subject");
     w.during("encounter");
     if case % 9 == 4 {
-        w.period("effectivePeriod", time, time.plus(DAY));
+        w.add_period("effectivePeriod", time, time.plus_seconds(DAY));
     } else {
-        w.when("effectiveDateTime", time);
+        w.add_date_time("effectiveDateTime", time);
     }
-    w.instant("issued", time.plus(7_200));
+    w.add_instant("issued", time.plus_seconds(7_200));
     let (performer, reader) = (w.organization(), w.practitioner());
     w.refer_list("performer", &[Some(performer)]);
     if case % 3 == 1 {
@@ -54,7 +54,7 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
         w.refer_list("imagingStudy", &[Some(study)]);
         w.add_list("media", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.free_text("comment");
                 w.refer("link", media);
             });
@@ -71,18 +71,18 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
 }
 
 pub(super) fn write_document_reference(w: &mut Row) {
-    w.begin();
-    let (case, index, time) = (w.case(), w.index, w.time);
+    w.begin_resource();
+    let (case, index, time) = (w.case_number(), w.index, w.time);
     let kind = *w.by_turn(NOTE_TYPES);
     let (author, signer, owner) = (w.practitioner(), w.practitioner(), w.organization());
     w.add_object("masterIdentifier", |w| w.add_str_of("value", |w| w.uuid(case)));
-    w.identifiers();
+    w.add_identifiers();
     w.add_str("status", if case % 60 == 9 { "entered-in-error" } else { "current" });
     w.str_by_turn("docStatus", &["final", "amended", "preliminary"]);
-    w.concept("type", &kind);
-    w.concepts("category", NOTE_CATEGORIES);
+    w.add_concept("type", &kind);
+    w.add_concepts("category", NOTE_CATEGORIES);
     w.about("subject");
-    w.instant("date", time);
+    w.add_instant("date", time);
     w.refer_list("author", &[Some(author)]);
     if case % 2 == 0 {
         w.refer("authenticator", signer);
@@ -92,7 +92,7 @@ pub(super) fn write_document_reference(w: &mut Row) {
         let earlier = w.own(Kind::DocumentReference, index + 1);
         w.add_list("relatesTo", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.add_str("code", "appends");
                 w.refer_to("target", earlier);
             });
@@ -100,7 +100,7 @@ pub(super) fn write_document_reference(w: &mut Row) {
     }
     w.free_text("description");
     if case % 6 == 1 {
-        w.concepts("securityLabel", SECURITY_LABELS);
+        w.add_concepts("securityLabel", SECURITY_LABELS);
     }
     w.add_list("content", |w| {
         w.add_item(|w| add_content(w, &kind));
@@ -112,21 +112,21 @@ pub(super) fn write_document_reference(w: &mut Row) {
 }
 
 fn add_content(w: &mut Row, kind: &Concept) {
-    w.backbone();
+    w.add_backbone_oddities();
     w.add_object("attachment", |w| note_attachment(w, kind));
     let format = *w.rng.pick(NOTE_FORMATS);
-    w.add_object("format", |w| w.coding(&format));
+    w.add_object("format", |w| w.write_coding(&format));
 }
 
 fn add_context(w: &mut Row) {
-    let (visit, index, case) = (w.visit(), w.index, w.case());
-    w.backbone();
+    let (visit, index, case) = (w.visit(), w.index, w.case_number());
+    w.add_backbone_oddities();
     let encounter = w.encounter();
     w.add_list("encounter", |w| w.add_item(|w| w.reference_members(encounter, 3)));
     if case % 5 == 0 {
-        w.concepts("event", &[EVENT]);
+        w.add_concepts("event", &[EVENT]);
     }
-    w.period("period", visit.start, visit.end());
+    w.add_period("period", visit.start, visit.end());
     if case % 4 == 1 {
         w.one_of("facilityType", LOCATION_TYPES);
     }
@@ -144,7 +144,7 @@ fn add_context(w: &mut Row) {
 fn note_attachment(w: &mut Row, kind: &Concept) {
     let content_type = *w.rng.pick(CONTENT_TYPES);
     let inline = w.rng.one_in(4);
-    w.attachment(content_type, |w| {
+    w.write_attachment(content_type, |w| {
         if inline {
             let note = note_text(w, kind, content_type == "text/html");
             w.add_str_of("data", |w| write_base64(w.buffer_mut(), &note));

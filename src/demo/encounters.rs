@@ -13,52 +13,52 @@ use super::json::Json;
 use super::row::Row;
 
 pub(super) fn write_encounter(w: &mut Row) {
-    w.begin();
+    w.begin_resource();
     let visit = w.visit();
     let (start, end, inpatient) = (visit.start, visit.end(), visit.inpatient);
-    w.identifiers();
+    w.add_identifiers();
     w.add_str(
         "status",
-        match w.case() % 97 {
+        match w.case_number() % 97 {
             1 => "entered-in-error",
             2..6 => "cancelled",
             6..9 => "in-progress",
             _ => "finished",
         },
     );
-    if w.turn(11, 2) {
+    if w.has_turn(11, 2) {
         w.add_list("statusHistory", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.add_str("status", "arrived");
-                w.period("period", start, end);
+                w.add_period("period", start, end);
             });
         });
     }
-    w.add_object("class", |w| w.coding(visit.class));
-    if w.turn(13, 2) {
+    w.add_object("class", |w| w.write_coding(visit.class));
+    if w.has_turn(13, 2) {
         w.add_list("classHistory", |w| {
             w.add_item(|w| {
-                w.backbone();
-                w.add_object("class", |w| w.coding(&CLASSES[1]));
-                w.period("period", start, end);
+                w.add_backbone_oddities();
+                w.add_object("class", |w| w.write_coding(&CLASSES[1]));
+                w.add_period("period", start, end);
             });
         });
     }
     let kind = *w.by_turn(ENCOUNTER_TYPES);
-    if w.turn(5, 1) {
-        w.concepts("type", &[kind, ENCOUNTER_TYPES[0]]);
+    if w.has_turn(5, 1) {
+        w.add_concepts("type", &[kind, ENCOUNTER_TYPES[0]]);
     } else {
-        w.concepts("type", &[kind]);
+        w.add_concepts("type", &[kind]);
     }
-    if w.turn(3, 1) {
+    if w.has_turn(3, 1) {
         w.one_of("serviceType", SERVICE_TYPES);
     }
-    if w.turn(3, 2) {
+    if w.has_turn(3, 2) {
         w.one_of("priority", PRIORITIES);
     }
     w.about("subject");
-    let (case, index) = (w.case(), w.index);
+    let (case, index) = (w.case_number(), w.index);
     let episode = w.own(Kind::EpisodeOfCare, index);
     if case % 3 == 0 {
         w.refer_list("episodeOfCare", &[episode]);
@@ -77,14 +77,14 @@ pub(super) fn write_encounter(w: &mut Row) {
         let appointment = w.elsewhere("Appointment");
         w.refer_list("appointment", &[Some(appointment)]);
     }
-    w.period("period", start, end);
+    w.add_period("period", start, end);
     if case % 5 == 2 {
-        w.minutes("length", (end.0 - start.0) / 60);
+        w.add_minutes("length", (end.0 - start.0) / 60);
     } else if case % 5 == 3 {
-        w.quantity("length", (end.0 - start.0) / 36, 2, HOUR);
+        w.add_quantity("length", (end.0 - start.0) / 36, 2, HOUR);
     }
     match case % 6 {
-        0 => w.concepts("reasonCode", &[CERNER_REASON]),
+        0 => w.add_concepts("reasonCode", &[CERNER_REASON]),
         1..4 => w.list_of("reasonCode", CONDITIONS),
         _ => {}
     }
@@ -95,7 +95,7 @@ pub(super) fn write_encounter(w: &mut Row) {
     if let Some(condition) = condition {
         w.add_list("diagnosis", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.refer("condition", condition);
                 w.one_of("use", DIAGNOSIS_ROLES);
                 w.add_int("rank", 1);
@@ -112,11 +112,11 @@ pub(super) fn write_encounter(w: &mut Row) {
     w.add_list("location", |w| {
         w.add_item(|w| {
             let place = w.location();
-            w.backbone();
+            w.add_backbone_oddities();
             w.refer("location", place);
             w.add_str("status", "completed");
             w.one_of("physicalType", PHYSICAL_TYPES);
-            w.period("period", start, end);
+            w.add_period("period", start, end);
         });
     });
     let provider = w.organization();
@@ -129,46 +129,46 @@ pub(super) fn write_encounter(w: &mut Row) {
 
 fn write_participant(w: &mut Row, at: usize) {
     let (visit, who) = (w.visit(), w.practitioner());
-    w.backbone();
-    w.concepts("type", &[PARTICIPANTS[at]]);
-    w.period("period", visit.start, visit.end());
+    w.add_backbone_oddities();
+    w.add_concepts("type", &[PARTICIPANTS[at]]);
+    w.add_period("period", visit.start, visit.end());
     w.refer("individual", who);
 }
 
 fn add_hospitalization(w: &mut Row) {
     let (origin, destination) = (w.location(), w.location());
-    w.oddities(w.case() % 64);
+    w.add_oddities(w.case_number() % 64);
     w.add_object("preAdmissionIdentifier", |w| {
         let who = w.person.name;
         w.add_str_of("value", |w| who.record_number(w));
     });
     w.refer("origin", origin);
-    w.concept("admitSource", &ADMIT_SOURCE);
-    w.concept("reAdmission", &READMISSION);
-    w.concepts("dietPreference", &[DIET]);
-    w.concepts("specialCourtesy", &[COURTESY]);
-    w.concepts("specialArrangement", &[ARRANGEMENT]);
+    w.add_concept("admitSource", &ADMIT_SOURCE);
+    w.add_concept("reAdmission", &READMISSION);
+    w.add_concepts("dietPreference", &[DIET]);
+    w.add_concepts("specialCourtesy", &[COURTESY]);
+    w.add_concepts("specialArrangement", &[ARRANGEMENT]);
     w.refer("destination", destination);
     w.one_of("dischargeDisposition", DISCHARGES);
 }
 
 pub(super) fn write_episode_of_care(w: &mut Row) {
-    w.begin();
+    w.begin_resource();
     let (start, index) = (w.time, w.index);
-    w.identifiers();
+    w.add_identifiers();
     w.str_by_turn("status", &["active", "finished", "planned"]);
     w.add_list("statusHistory", |w| {
         w.add_item(|w| {
-            w.backbone();
+            w.add_backbone_oddities();
             w.add_str("status", "planned");
-            w.period("period", start, start.plus(DAY));
+            w.add_period("period", start, start.plus_seconds(DAY));
         });
     });
     w.list_of("type", EPISODE_TYPES);
     if let Some(condition) = w.own(Kind::Condition, index) {
         w.add_list("diagnosis", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.refer("condition", condition);
                 w.one_of("role", DIAGNOSIS_ROLES);
                 w.add_int("rank", 1);
@@ -178,7 +178,7 @@ pub(super) fn write_episode_of_care(w: &mut Row) {
     w.about("patient");
     let organization = w.organization();
     w.refer("managingOrganization", organization);
-    w.period("period", start, EXPORTED);
+    w.add_period("period", start, EXPORTED);
     let order = w.own(Kind::ServiceRequest, index);
     w.refer_list("referralRequest", &[order]);
     let manager = w.practitioner();

@@ -48,9 +48,9 @@ pub(super) fn write_warnings(dir: &Path, options: &Options) -> Result<Written> {
 
 /// Writes `log.ndjson` and returns its length.
 pub(super) fn write(dir: &Path, options: &Options, files: &[Written]) -> Result<u64> {
-    let mut log = Log { text: Vec::new(), clock: EXPORTED.plus(-1_800) };
+    let mut log = Log { text: Vec::new(), clock: EXPORTED.plus_seconds(-1_800) };
     let count = |item_type| files.iter().filter(|file| file.item_type == item_type).count() as i64;
-    let transaction_time = |w: &mut Vec<u8>| w.time("transactionTime", EXPORTED, Spelling::Utc);
+    let transaction_time = |w: &mut Vec<u8>| w.add_time("transactionTime", EXPORTED, Spelling::Utc);
 
     log.event("kickoff", |w| {
         w.add_str_of("exportUrl", |w| {
@@ -129,12 +129,12 @@ impl Log {
                 w.write_raw(BASE);
                 w.write_raw("/bulkstatus/demo");
             });
-            w.time("timestamp", clock, Spelling::Millis);
+            w.add_time("timestamp", clock, Spelling::Millis);
             w.add_str("eventId", id);
             w.add_object("eventDetail", detail);
         });
         self.text.push(b'\n');
-        self.clock = clock.plus(7);
+        self.clock = clock.plus_seconds(7);
     }
 }
 

@@ -61,7 +61,7 @@ enum Holds {
 use Holds::{Bool, Code, Concept, DateTime, Decimal, Instant, Int, Patient, Practitioner, Text};
 
 /// Those that stand on a resource itself, and are kept.
-fn known(kind: Kind) -> &'static [(&'static str, Holds)] {
+fn known_extensions(kind: Kind) -> &'static [(&'static str, Holds)] {
     match kind {
         Kind::Patient => &[
             (epic!("legal-sex"), Concept),
@@ -218,8 +218,8 @@ impl Row<'_> {
     /// The resource's own `extension` and `modifierExtension`.
     pub fn resource_extensions(&mut self) {
         let bits = self.rng.bits();
-        let (shared, case) = (self.kind.is_shared(), self.case());
-        let known = known(self.kind);
+        let (shared, case) = (self.kind.is_shared(), self.case_number());
+        let known = known_extensions(self.kind);
         let often = self.kind.per_patient() <= 1;
         let due = if often { Some(case) } else { (case % 5 == 0).then_some(case / 5) };
         let silent = bits & 15 == 0 || self.kind == Kind::Patient;
@@ -229,33 +229,33 @@ impl Row<'_> {
         if due.is_some() || silent || unknown || smartdata {
             self.add_list("extension", |w| {
                 if person {
-                    w.demographics();
+                    w.write_demographics();
                 }
                 if let Some(due) = due {
                     let (url, holds) = known[due as usize % known.len()];
-                    w.add_item(|w| w.within_kept(|w| w.extension(url, holds)));
+                    w.add_item(|w| w.within_kept(|w| w.write_extension(url, holds)));
                 }
                 if silent {
                     let (url, holds) = SILENT[w.index as usize % SILENT.len()];
                     let (url, holds) =
                         if person { SILENT[case as usize % SILENT.len()] } else { (url, holds) };
-                    w.add_item(|w| w.extension(url, holds));
+                    w.add_item(|w| w.write_extension(url, holds));
                 }
                 if unknown {
                     w.add_item(Self::unknown_extension);
                 }
                 if smartdata {
-                    w.add_item(|w| w.within_kept(Self::smartdata));
+                    w.add_item(|w| w.within_kept(Self::write_smartdata));
                 }
             });
         }
-        if self.turn(43, 5) {
-            self.modifier();
+        if self.has_turn(43, 5) {
+            self.add_modifier();
         }
     }
 
     /// A `modifierExtension` that is understood.
-    pub fn modifier(&mut self) {
+    pub fn add_modifier(&mut self) {
         if !self.world.every_element {
             return;
         }
@@ -276,7 +276,7 @@ impl Row<'_> {
         });
     }
 
-    fn extension(&mut self, url: &str, holds: Holds) {
+    fn write_extension(&mut self, url: &str, holds: Holds) {
         self.add_str("url", url);
         let time = self.time;
         match holds {
@@ -294,9 +294,9 @@ impl Row<'_> {
                 self.one_of("valueCodeableConcept", concepts);
             }
             Holds::Site => self.one_of("valueCodeableConcept", BODY_SITES),
-            DateTime => self.when("valueDateTime", time),
+            DateTime => self.add_date_time("valueDateTime", time),
             Decimal => self.add_decimal("valueDecimal", time.0 / 300 % 10_000, 2),
-            Instant => self.instant("valueInstant", time),
+            Instant => self.add_instant("valueInstant", time),
             Int => self.add_int("valueInteger", time.0 / 60 % 10_000),
             Text(text) => self.add_str("valueString", text),
             Practitioner => {
@@ -328,7 +328,7 @@ impl Row<'_> {
     }
 
     /// Epic's catch-all: an extension of extensions of any datatype.
-    fn smartdata(&mut self) {
+    fn write_smartdata(&mut self) {
         let bits = self.rng.bits();
         self.add_list("extension", |w| {
             w.add_item(|w| {
@@ -349,7 +349,7 @@ impl Row<'_> {
     }
 
     /// Race, ethnicity, birth sex and gender identity as US Core has them.
-    fn demographics(&mut self) {
+    fn write_demographics(&mut self) {
         const RACES: &[(&str, &str)] = &[
             ("2106-3", "White"),
             ("2054-5", "Black or African American"),
@@ -357,17 +357,17 @@ impl Row<'_> {
             ("1002-5", "American Indian or Alaska Native"),
         ];
         const DETAILED: &[(&str, &str)] = &[("2108-9", "European"), ("2058-6", "African American")];
-        let (female, turn) = (self.person.female, self.case());
+        let (female, turn) = (self.person.female, self.case_number());
         let race = *self.rng.pick(RACES);
         if turn % 19 != 1 {
             self.add_item(|w| {
                 w.add_list("extension", |w| {
-                    w.omb("ombCategory", race);
+                    w.write_omb_extension("ombCategory", race);
                     if turn % 11 == 1 {
-                        w.omb("ombCategory", RACES[2]);
+                        w.write_omb_extension("ombCategory", RACES[2]);
                     }
                     if turn % 7 == 1 {
-                        w.omb("detailed", DETAILED[turn as usize % 2]);
+                        w.write_omb_extension("detailed", DETAILED[turn as usize % 2]);
                     }
                     w.add_item(|w| {
                         w.add_str("url", "text");
@@ -385,9 +385,9 @@ impl Row<'_> {
                 ("2186-5", "Not Hispanic or Latino")
             };
             w.add_list("extension", |w| {
-                w.omb("ombCategory", ethnicity);
+                w.write_omb_extension("ombCategory", ethnicity);
                 if turn % 5 == 1 {
-                    w.omb("detailed", ("2148-5", "Mexican"));
+                    w.write_omb_extension("detailed", ("2148-5", "Mexican"));
                 }
                 w.add_item(|w| {
                     w.add_str("url", "text");
@@ -416,14 +416,14 @@ impl Row<'_> {
         });
     }
 
-    fn omb(&mut self, url: &str, (code, display): (&str, &str)) {
+    fn write_omb_extension(&mut self, url: &str, (code, display): (&str, &str)) {
         self.add_item(|w| {
             w.add_str("url", url);
             w.add_object("valueCoding", |w| {
                 w.add_str("system", "urn:oid:2.16.840.1.113883.6.238");
                 w.add_str("code", code);
                 w.add_str("display", display);
-                if w.turn(23, 7) {
+                if w.has_turn(23, 7) {
                     w.add_str("version", "1.2");
                     w.add_bool("userSelected", false);
                 }

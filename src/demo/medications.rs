@@ -52,7 +52,7 @@ fn begin_medicine(w: &mut Row, drug: &Concept, way: Way) {
 /// `medicationCodeableConcept` or `medicationReference`.
 fn add_medicine(w: &mut Row, drug: &Concept, way: Way) {
     match way {
-        Way::Inline => w.concept("medicationCodeableConcept", drug),
+        Way::Inline => w.add_concept("medicationCodeableConcept", drug),
         Way::Contained => {
             let target = w.inside("#medication");
             w.refer_plainly("medicationReference", target);
@@ -65,7 +65,7 @@ fn add_medicine(w: &mut Row, drug: &Concept, way: Way) {
 }
 
 pub(super) fn write_medication(w: &mut Row) {
-    w.begin();
+    w.begin_resource();
     let (maker, time) = (w.organization(), w.time);
     w.add_list("identifier", |w| {
         w.add_item(|w| {
@@ -76,36 +76,36 @@ pub(super) fn write_medication(w: &mut Row) {
             });
         });
     });
-    w.concept("code", &DRUGS[w.index as usize % DRUGS.len()]);
+    w.add_concept("code", &DRUGS[w.index as usize % DRUGS.len()]);
     w.add_str("status", "active");
     w.refer("manufacturer", maker);
     w.one_of("form", FORMS);
-    w.ratio("amount", (30, TABLET), (1, TABLET));
+    w.add_ratio("amount", (30, TABLET), (1, TABLET));
     w.add_list("ingredient", |w| {
         w.add_item(|w| {
-            w.backbone();
-            if w.turn(3, 0) {
+            w.add_backbone_oddities();
+            if w.has_turn(3, 0) {
                 let substance = w.elsewhere("Substance");
                 w.refer("itemReference", substance);
             } else {
                 w.one_of("itemCodeableConcept", INGREDIENTS);
             }
             w.add_bool("isActive", true);
-            w.ratio("strength", (10, MILLIGRAM), (1, TABLET));
+            w.add_ratio("strength", (10, MILLIGRAM), (1, TABLET));
         });
     });
     w.add_object("batch", |w| {
-        w.backbone();
+        w.add_backbone_oddities();
         w.add_str("lotNumber", "9494788");
-        w.when("expirationDate", time.plus(500 * DAY));
+        w.add_date_time("expirationDate", time.plus_seconds(500 * DAY));
     });
 }
 
 pub(super) fn write_medication_request(w: &mut Row) {
     let (drug, way) = find_prescribed(w, w.index);
     begin_medicine(w, drug, way);
-    let (case, index, time) = (w.case(), w.index, w.time);
-    w.identifiers();
+    let (case, index, time) = (w.case_number(), w.index, w.time);
+    w.add_identifiers();
     let status = if case % 75 == 2 {
         "entered-in-error"
     } else {
@@ -138,7 +138,7 @@ pub(super) fn write_medication_request(w: &mut Row) {
         let fact = w.own(Kind::Observation, index);
         w.refer_list("supportingInformation", &[fact]);
     }
-    w.when("authoredOn", time);
+    w.add_date_time("authoredOn", time);
     let (requester, performer, recorder) = (w.practitioner(), w.organization(), w.practitioner());
     w.refer("requester", requester);
     if case % 12 == 1 {
@@ -155,7 +155,7 @@ pub(super) fn write_medication_request(w: &mut Row) {
         w.refer_list("reasonReference", &[reason]);
     }
     if case % 18 == 1 {
-        w.gappy("instantiatesCanonical", "http://example.com/fhir/PlanDefinition/bp");
+        w.add_gappy_list("instantiatesCanonical", "http://example.com/fhir/PlanDefinition/bp");
         w.add_strs("instantiatesUri", &["https://example.com/protocols/9"]);
     }
     if case % 14 == 1 {
@@ -171,15 +171,15 @@ pub(super) fn write_medication_request(w: &mut Row) {
         w.refer_list("insurance", &[Some(coverage)]);
     }
     if case % 3 == 0 {
-        w.note();
+        w.add_note();
     }
-    w.dosages();
+    w.add_dosages();
     if case % 5 < 3 {
         w.add_object("dispenseRequest", |w| dispense_request(w, case));
     }
     if case % 4 == 1 {
         w.add_object("substitution", |w| {
-            w.backbone();
+            w.add_backbone_oddities();
             match case % 3 {
                 0 => w.one_of("allowedCodeableConcept", SUBSTITUTIONS),
                 _ => w.add_bool("allowedBoolean", true),
@@ -200,19 +200,19 @@ pub(super) fn write_medication_request(w: &mut Row) {
 
 fn dispense_request(w: &mut Row, case: u64) {
     let time = w.time;
-    w.backbone();
+    w.add_backbone_oddities();
     if case % 6 == 1 {
         w.add_object("initialFill", |w| {
-            w.backbone();
-            w.quantity("quantity", 10, 0, TABLET);
-            w.quantity("duration", 10, 0, DAYS);
+            w.add_backbone_oddities();
+            w.add_quantity("quantity", 10, 0, TABLET);
+            w.add_quantity("duration", 10, 0, DAYS);
         });
-        w.quantity("dispenseInterval", 30, 0, DAYS);
+        w.add_quantity("dispenseInterval", 30, 0, DAYS);
     }
-    w.period("validityPeriod", time, EXPORTED);
+    w.add_period("validityPeriod", time, EXPORTED);
     w.add_int("numberOfRepeatsAllowed", (case / 5 % 5) as i64);
-    w.quantity("quantity", 30 * (1 + case as i64 / 5 % 3), 0, TABLET);
-    w.quantity("expectedSupplyDuration", 30, 0, DAYS);
+    w.add_quantity("quantity", 30 * (1 + case as i64 / 5 % 3), 0, TABLET);
+    w.add_quantity("expectedSupplyDuration", 30, 0, DAYS);
     if case % 4 == 1 {
         let pharmacy = w.organization();
         w.refer("performer", pharmacy);
@@ -223,8 +223,8 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     let request = w.index * 2 % w.person.count(Kind::MedicationRequest).max(1);
     let (drug, way) = find_prescribed(w, request);
     begin_medicine(w, drug, way);
-    let (case, index, time) = (w.case(), w.index, w.time);
-    w.identifiers();
+    let (case, index, time) = (w.case_number(), w.index, w.time);
+    w.add_identifiers();
     if case % 10 == 1 {
         let procedure = w.own(Kind::Procedure, index);
         w.refer_list("partOf", &[procedure]);
@@ -260,9 +260,9 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     w.add_list("performer", |w| {
         w.add_item(|w| {
             let actor = w.practitioner();
-            w.backbone();
+            w.add_backbone_oddities();
             if case % 2 == 0 {
-                w.concept("function", &PACKAGER);
+                w.add_concept("function", &PACKAGER);
             } else {
                 w.one_of("function", PERFORMER_ROLES);
             }
@@ -274,23 +274,23 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     let prescription = w.own(Kind::MedicationRequest, request);
     w.refer_list("authorizingPrescription", &[prescription]);
     w.one_of("type", DISPENSE_TYPES);
-    w.quantity("quantity", 30, 0, TABLET);
-    w.quantity("daysSupply", 30, 0, DAYS);
-    w.when("whenPrepared", time);
-    w.when("whenHandedOver", time.plus(3_600));
+    w.add_quantity("quantity", 30, 0, TABLET);
+    w.add_quantity("daysSupply", 30, 0, DAYS);
+    w.add_date_time("whenPrepared", time);
+    w.add_date_time("whenHandedOver", time.plus_seconds(3_600));
     if case % 8 == 1 {
         let (to, receiver) = (w.location(), w.subject());
         w.refer("destination", to);
         w.refer_list("receiver", &[Some(receiver)]);
     }
     if case % 3 == 0 {
-        w.note();
+        w.add_note();
     }
-    w.dosages();
+    w.add_dosages();
     if case % 5 == 1 {
         let responsible = w.practitioner();
         w.add_object("substitution", |w| {
-            w.backbone();
+            w.add_backbone_oddities();
             w.add_bool("wasSubstituted", case % 2 == 0);
             w.one_of("type", SUBSTITUTIONS);
             w.list_of("reason", SUBSTITUTION_REASONS);

@@ -16,9 +16,9 @@ use super::row::Row;
 pub(super) const PER_REPORT: u64 = 5;
 
 pub(super) fn write_observation(w: &mut Row) {
-    w.begin();
-    let (case, index) = (w.case(), w.index);
-    w.identifiers();
+    w.begin_resource();
+    let (case, index) = (w.case_number(), w.index);
+    w.add_identifiers();
     if case % 4 == 0 {
         let order = w.own(Kind::ServiceRequest, index / PER_REPORT);
         w.refer_list("basedOn", &[order]);
@@ -63,16 +63,16 @@ pub(super) fn write_observation(w: &mut Row) {
 
 fn add_category(w: &mut Row, at: usize) {
     if w.rng.one_in(9) {
-        w.concepts("category", &[CATEGORIES[at], CATEGORIES[0]]);
+        w.add_concepts("category", &[CATEGORIES[at], CATEGORIES[0]]);
     } else {
-        w.concepts("category", &[CATEGORIES[at]]);
+        w.add_concepts("category", &[CATEGORIES[at]]);
     }
 }
 
 /// What was observed, of whom, when.
 fn head(w: &mut Row, concept: &Concept) {
-    let (case, time) = (w.case(), w.time);
-    w.concept("code", concept);
+    let (case, time) = (w.case_number(), w.time);
+    w.add_concept("code", concept);
     w.about("subject");
     if case % 37 == 0 {
         let focus = w.subject();
@@ -80,12 +80,12 @@ fn head(w: &mut Row, concept: &Concept) {
     }
     w.during("encounter");
     match case % 43 {
-        0 => w.period("effectivePeriod", time, time.plus(DAY)),
-        1 => w.timing("effectiveTiming"),
-        2 => w.instant("effectiveInstant", time),
-        _ => w.when("effectiveDateTime", time),
+        0 => w.add_period("effectivePeriod", time, time.plus_seconds(DAY)),
+        1 => w.add_timing("effectiveTiming"),
+        2 => w.add_instant("effectiveInstant", time),
+        _ => w.add_date_time("effectiveDateTime", time),
     }
-    w.instant("issued", time.plus(5_400));
+    w.add_instant("issued", time.plus_seconds(5_400));
     let performer = w.practitioner();
     w.refer_list("performer", &[Some(performer)]);
 }
@@ -96,15 +96,15 @@ fn add_measured(w: &mut Row, measure: &Measure) {
         return;
     }
     let value = w.rng.between(measure.low, measure.high);
-    w.quantity("valueQuantity", value, measure.places, measure.unit);
+    w.add_quantity("valueQuantity", value, measure.places, measure.unit);
     let middle = (measure.low + measure.high) / 2;
     if w.rng.one_in(2) {
-        w.concepts("interpretation", &[INTERPRETATIONS[usize::from(value > middle)]]);
+        w.add_concepts("interpretation", &[INTERPRETATIONS[usize::from(value > middle)]]);
     }
     w.add_list("referenceRange", |w| {
         w.add_item(|w| {
-            w.quantity("low", measure.low, measure.places, measure.unit);
-            w.quantity("high", middle, measure.places, measure.unit);
+            w.add_quantity("low", measure.low, measure.places, measure.unit);
+            w.add_quantity("high", middle, measure.places, measure.unit);
             w.add_str("text", "see manual");
         });
     });
@@ -112,25 +112,25 @@ fn add_measured(w: &mut Row, measure: &Measure) {
 
 fn blood_pressure(w: &mut Row) {
     head(w, &BLOOD_PRESSURE);
-    let case = w.case();
+    let case = w.case_number();
     w.add_list("component", |w| {
         w.add_item(|w| {
-            w.backbone();
-            w.concept("code", &SYSTOLIC);
+            w.add_backbone_oddities();
+            w.add_concept("code", &SYSTOLIC);
             let value = w.rng.between(92, 178);
-            w.quantity("valueQuantity", value, 0, MM_HG);
+            w.add_quantity("valueQuantity", value, 0, MM_HG);
             if case.is_multiple_of(3) {
                 w.list_of("interpretation", INTERPRETATIONS);
             }
         });
         w.add_item(|w| {
-            w.backbone();
-            w.concept("code", &DIASTOLIC);
+            w.add_backbone_oddities();
+            w.add_concept("code", &DIASTOLIC);
             if case.is_multiple_of(19) {
                 w.one_of("dataAbsentReason", ABSENT);
             } else {
                 let value = w.rng.between(51, 109);
-                w.quantity("valueQuantity", value, 0, MM_HG);
+                w.add_quantity("valueQuantity", value, 0, MM_HG);
             }
         });
     });
@@ -142,7 +142,7 @@ fn add_answer(w: &mut Row, turn: u64) {
     if turn.is_multiple_of(3) {
         w.add_list("component", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.one_of("code", SURVEY);
                 add_value(w, turn / 3);
             });
@@ -165,21 +165,25 @@ fn add_value(w: &mut Row, turn: u64) {
             let score = w.rng.between(0, 27);
             w.add_int("valueInteger", score);
         }
-        6 => w.range("valueRange", 2, 5, unit("/[HPF]", "/[HPF]")),
-        7 => w.ratio("valueRatio", (1, unit("titer", "{titer}")), (160, unit("titer", "{titer}"))),
+        6 => w.add_range("valueRange", 2, 5, unit("/[HPF]", "/[HPF]")),
+        7 => w.add_ratio(
+            "valueRatio",
+            (1, unit("titer", "{titer}")),
+            (160, unit("titer", "{titer}")),
+        ),
         8 => w.sampled_data("valueSampledData"),
         9 => w.clock_time("valueTime"),
-        10 => w.when("valueDateTime", time.plus(200 * DAY)),
-        11 => w.period("valuePeriod", time, time.plus(5 * DAY)),
-        _ => w.quantity("valueQuantity", 4 + turn as i64 % 6, 0, unit("{score}", "{score}")),
+        10 => w.add_date_time("valueDateTime", time.plus_seconds(200 * DAY)),
+        11 => w.add_period("valuePeriod", time, time.plus_seconds(5 * DAY)),
+        _ => w.add_quantity("valueQuantity", 4 + turn as i64 % 6, 0, unit("{score}", "{score}")),
     }
 }
 
 /// How it was done, and what it belongs to.
 fn add_details(w: &mut Row) {
-    let (case, index) = (w.case(), w.index);
+    let (case, index) = (w.case_number(), w.index);
     if case % 3 == 1 {
-        w.note();
+        w.add_note();
     }
     if case % 8 == 1 {
         w.one_of("bodySite", BODY_SITES);

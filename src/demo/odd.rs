@@ -11,17 +11,17 @@ impl Row<'_> {
     /// An element's own id or an extension, in few of its occurrences.
     ///
     /// The six lowest bits of `bits` decide: 0 to 2 of 64 get something.
-    pub fn oddities(&mut self, bits: u64) {
+    pub fn add_oddities(&mut self, bits: u64) {
         if !self.world.every_element {
             return;
         }
         match bits & 63 {
             0 => self.add_str("id", "el-1"),
-            1 => self.absent("unknown"),
+            1 => self.add_absent_reason("unknown"),
             2 => self.add_list("extension", |w| {
                 w.add_item(|w| {
                     w.add_str("url", "https://ehr.example.com/fhir/StructureDefinition/entered-by");
-                    w.remark("valueString");
+                    w.write_remark("valueString");
                 });
             }),
             _ => {}
@@ -29,7 +29,7 @@ impl Row<'_> {
     }
 
     /// Free text in an unknown extension.
-    fn remark(&mut self, name: &str) {
+    fn write_remark(&mut self, name: &str) {
         if self.inside_kept {
             self.add_str(name, "entered by hand");
         } else {
@@ -44,17 +44,17 @@ impl Row<'_> {
         self.inside_kept = false;
     }
 
-    /// [`Row::oddities`] of a backbone element, which may have a modifier too.
-    pub fn backbone(&mut self) {
+    /// [`Row::add_oddities`] of a backbone element, which may have a modifier too.
+    pub fn add_backbone_oddities(&mut self) {
         let bits = self.rng.bits();
-        self.oddities(bits);
+        self.add_oddities(bits);
         if bits >> 6 & 0x7f == 0 {
-            self.modifier();
+            self.add_modifier();
         }
     }
 
     /// An extension that says why there is no value.
-    pub fn absent(&mut self, reason: &str) {
+    pub fn add_absent_reason(&mut self, reason: &str) {
         self.add_list("extension", |w| {
             w.add_item(|w| {
                 w.add_str("url", DATA_ABSENT);
@@ -69,7 +69,7 @@ impl Row<'_> {
             return;
         }
         let unknown = self.rng.one_in(2);
-        self.sibling(name);
+        self.write_sibling_name(name);
         self.write_raw("{");
         self.add_list("extension", |w| {
             w.add_item(|w| {
@@ -79,7 +79,7 @@ impl Row<'_> {
             if unknown {
                 w.add_item(|w| {
                     w.add_str("url", "http://hl7.org/fhir/StructureDefinition/rendered-value");
-                    w.remark("valueString");
+                    w.write_remark("valueString");
                 });
             }
         });
@@ -87,7 +87,7 @@ impl Row<'_> {
     }
 
     /// `"_name":`
-    fn sibling(&mut self, name: &str) {
+    fn write_sibling_name(&mut self, name: &str) {
         self.write_comma();
         self.write_raw("\"_");
         self.write_raw(name);
@@ -98,7 +98,7 @@ impl Row<'_> {
     ///
     /// A sibling list that has nulls itself is right, too, but Cumulus ETL 4 rejects such rows:
     /// those come with the flaws only.
-    pub fn gappy(&mut self, name: &str, value: &str) {
+    pub fn add_gappy_list(&mut self, name: &str, value: &str) {
         if !self.world.every_element {
             return self.add_strs(name, &[value]);
         }
@@ -110,14 +110,14 @@ impl Row<'_> {
             w.write_raw(",null");
         });
         let nulls = self.world.flaws && self.rng.one_in(3);
-        self.sibling(name);
+        self.write_sibling_name(name);
         self.write_raw("[");
         if nulls {
             self.write_raw("null");
         } else {
-            self.add_item(|w| w.absent("as-text"));
+            self.add_item(|w| w.add_absent_reason("as-text"));
         }
-        self.add_item(|w| w.absent("unknown"));
+        self.add_item(|w| w.add_absent_reason("unknown"));
         self.write_raw("]");
     }
 
@@ -148,12 +148,12 @@ impl Row<'_> {
                     w.add_int("valueInteger", i64::from(places));
                 });
             }),
-            _ => self.oddities(bits),
+            _ => self.add_oddities(bits),
         }
     }
 
     /// Where an address is, to the meter.
-    pub fn geolocation(&mut self) {
+    pub fn add_geolocation(&mut self) {
         let bits = self.rng.bits();
         self.add_list("extension", |w| {
             w.add_item(|w| {
@@ -197,6 +197,6 @@ impl Row<'_> {
     /// `"name":"14:05:11"`
     pub fn clock_time(&mut self, name: &str) {
         let time = self.time;
-        self.time(name, time, Spelling::Clock);
+        self.add_time(name, time, Spelling::Clock);
     }
 }

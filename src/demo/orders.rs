@@ -14,15 +14,15 @@ use super::json::Json;
 use super::row::Row;
 
 pub(super) fn write_service_request(w: &mut Row) {
-    w.begin();
-    let (case, index, time) = (w.case(), w.index, w.time);
-    w.identifiers();
+    w.begin_resource();
+    let (case, index, time) = (w.case_number(), w.index, w.time);
+    w.add_identifiers();
     if case % 12 == 1 {
         w.add_strs(
             "instantiatesCanonical",
             &["http://example.com/fhir/PlanDefinition/lab-order|2"],
         );
-        w.gappy("instantiatesUri", "https://example.com/protocols/17");
+        w.add_gappy_list("instantiatesUri", "https://example.com/protocols/17");
     }
     if case % 9 == 1 {
         let earlier = w.own(Kind::ServiceRequest, index + 1);
@@ -37,30 +37,30 @@ pub(super) fn write_service_request(w: &mut Row) {
     if case % 6 == 1 {
         w.add_bool("doNotPerform", false);
     }
-    w.concept("code", w.by_turn(ORDERS));
+    w.add_concept("code", w.by_turn(ORDERS));
     if case % 5 == 1 {
         w.list_of("orderDetail", ORDER_DETAILS);
     }
     match case % 30 {
-        1 => w.quantity("quantityQuantity", 2, 0, unit("1", "1")),
-        2 => w.ratio("quantityRatio", (1, unit("1", "1")), (1, DAYS)),
-        3 => w.range("quantityRange", 1, 3, unit("1", "1")),
+        1 => w.add_quantity("quantityQuantity", 2, 0, unit("1", "1")),
+        2 => w.add_ratio("quantityRatio", (1, unit("1", "1")), (1, DAYS)),
+        3 => w.add_range("quantityRange", 1, 3, unit("1", "1")),
         _ => {}
     }
     w.about("subject");
     w.during("encounter");
     match case % 24 {
-        0..5 => w.period("occurrencePeriod", time, time.plus(7 * DAY)),
-        5 | 6 => w.timing("occurrenceTiming"),
+        0..5 => w.add_period("occurrencePeriod", time, time.plus_seconds(7 * DAY)),
+        5 | 6 => w.add_timing("occurrenceTiming"),
         7..10 => {}
-        _ => w.when("occurrenceDateTime", time),
+        _ => w.add_date_time("occurrenceDateTime", time),
     }
     match case % 20 {
         1 => w.add_bool("asNeededBoolean", true),
         2 => w.one_of("asNeededCodeableConcept", AS_NEEDED),
         _ => {}
     }
-    w.when("authoredOn", time);
+    w.add_date_time("authoredOn", time);
     let (requester, performer) = (w.practitioner(), w.organization());
     w.refer("requester", requester);
     if case % 4 == 1 {
@@ -95,23 +95,23 @@ pub(super) fn write_service_request(w: &mut Row) {
         w.list_of("bodySite", BODY_SITES);
     }
     if case % 3 == 0 {
-        w.note();
+        w.add_note();
     }
     w.free_text("patientInstruction");
 }
 
 pub(super) fn write_specimen(w: &mut Row) {
-    w.begin();
-    let (case, index, time) = (w.case(), w.index, w.time);
-    w.identifiers();
+    w.begin_resource();
+    let (case, index, time) = (w.case_number(), w.index, w.time);
+    w.add_identifiers();
     w.add_object("accessionIdentifier", |w| {
         let who = w.person.name;
         w.add_str_of("value", |w| who.record_number(w));
     });
     w.str_by_turn("status", &["available", "available", "unavailable"]);
-    w.concept("type", w.by_turn(SPECIMENS));
+    w.add_concept("type", w.by_turn(SPECIMENS));
     w.about("subject");
-    w.when("receivedTime", time.plus(3_600));
+    w.add_date_time("receivedTime", time.plus_seconds(3_600));
     if case % 9 == 1 {
         let parent = w.own(Kind::Specimen, index + 1);
         w.refer_list("parent", &[parent]);
@@ -120,23 +120,23 @@ pub(super) fn write_specimen(w: &mut Row) {
     w.refer_list("request", &[order]);
     w.add_object("collection", |w| {
         let collector = w.practitioner();
-        w.backbone();
+        w.add_backbone_oddities();
         w.refer("collector", collector);
         match case % 5 {
-            0 => w.period("collectedPeriod", time, time.plus(600)),
-            _ => w.when("collectedDateTime", time),
+            0 => w.add_period("collectedPeriod", time, time.plus_seconds(600)),
+            _ => w.add_date_time("collectedDateTime", time),
         }
         if case % 4 == 1 {
-            w.quantity("duration", 5, 0, MINUTE);
+            w.add_quantity("duration", 5, 0, MINUTE);
         }
-        w.quantity("quantity", 6, 0, MILLILITER);
-        w.concept("method", &COLLECTION);
+        w.add_quantity("quantity", 6, 0, MILLILITER);
+        w.add_concept("method", &COLLECTION);
         if case % 3 == 1 {
             w.one_of("bodySite", BODY_SITES);
         }
         match case % 8 {
-            0..3 => w.concept("fastingStatusCodeableConcept", &FASTING),
-            3 => w.quantity("fastingStatusDuration", 10, 0, HOUR),
+            0..3 => w.add_concept("fastingStatusCodeableConcept", &FASTING),
+            3 => w.add_quantity("fastingStatusDuration", 10, 0, HOUR),
             _ => {}
         }
     });
@@ -144,26 +144,26 @@ pub(super) fn write_specimen(w: &mut Row) {
         let additive = w.elsewhere("Substance");
         w.add_list("processing", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.free_text("description");
-                w.concept("procedure", &PROCESSING);
+                w.add_concept("procedure", &PROCESSING);
                 w.refer_list("additive", &[Some(additive)]);
                 match case % 2 {
-                    0 => w.when("timeDateTime", time),
-                    _ => w.period("timePeriod", time, time.plus(900)),
+                    0 => w.add_date_time("timeDateTime", time),
+                    _ => w.add_period("timePeriod", time, time.plus_seconds(900)),
                 }
             });
         });
     }
     w.add_list("container", |w| {
         w.add_item(|w| {
-            w.backbone();
+            w.add_backbone_oddities();
             w.free_text("description");
-            w.concept("type", &TUBE);
-            w.quantity("capacity", 10, 0, MILLILITER);
-            w.quantity("specimenQuantity", 55, 1, MILLILITER);
+            w.add_concept("type", &TUBE);
+            w.add_quantity("capacity", 10, 0, MILLILITER);
+            w.add_quantity("specimenQuantity", 55, 1, MILLILITER);
             match case % 4 {
-                0 => w.concept("additiveCodeableConcept", &ADDITIVE),
+                0 => w.add_concept("additiveCodeableConcept", &ADDITIVE),
                 1 => {
                     let additive = w.elsewhere("Substance");
                     w.refer("additiveReference", additive);
@@ -173,9 +173,9 @@ pub(super) fn write_specimen(w: &mut Row) {
         });
     });
     if case % 10 == 3 {
-        w.concepts("condition", &[SPECIMEN_STATE]);
+        w.add_concepts("condition", &[SPECIMEN_STATE]);
     }
     if case % 4 == 0 {
-        w.note();
+        w.add_note();
     }
 }

@@ -11,7 +11,7 @@ use super::row::Row;
 const WEEKDAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri"];
 
 pub(super) fn write_patient(w: &mut Row) {
-    w.begin();
+    w.begin_resource();
     let person = w.person;
     let who = person.name;
     w.add_list("identifier", |w| {
@@ -35,38 +35,38 @@ pub(super) fn write_patient(w: &mut Row) {
             w.add_str_of("family", |w| Name::relative(person.number).family(w));
         });
     });
-    w.telecom(&who);
+    w.add_telecom(&who);
     w.add_str("gender", if person.female { "female" } else { "male" });
-    w.day("birthDate", person.birth);
-    if w.turn(4, 1) {
+    w.add_date("birthDate", person.birth);
+    if w.has_turn(4, 1) {
         w.add_object("_birthDate", |w| {
             w.add_list("extension", |w| {
                 w.add_item(|w| {
                     w.add_str("url", "http://hl7.org/fhir/StructureDefinition/patient-birthTime");
-                    w.when("valueDateTime", person.birth);
+                    w.add_date_time("valueDateTime", person.birth);
                 });
             });
         });
     }
     match person.death {
-        Some(death) if w.turn(2, 0) => w.when("deceasedDateTime", death),
+        Some(death) if w.has_turn(2, 0) => w.add_date_time("deceasedDateTime", death),
         Some(_) => w.add_bool("deceasedBoolean", true),
-        None if w.turn(5, 3) => w.add_bool("deceasedBoolean", false),
+        None if w.has_turn(5, 3) => w.add_bool("deceasedBoolean", false),
         None => {}
     }
     w.add_list("address", |w| {
-        w.add_item(|w| w.address(&who));
-        if w.turn(6, 2) {
-            w.add_item(|w| w.address(&Name::relative(person.number)));
+        w.add_item(|w| w.write_address(&who));
+        if w.has_turn(6, 2) {
+            w.add_item(|w| w.write_address(&Name::relative(person.number)));
         }
     });
     w.one_of("maritalStatus", MARITAL);
-    match w.case() % 40 {
+    match w.case_number() % 40 {
         0..13 => w.add_bool("multipleBirthBoolean", false),
         13 => w.add_int("multipleBirthInteger", 2),
         _ => {}
     }
-    if w.turn(23, 1) {
+    if w.has_turn(23, 1) {
         w.add_list("photo", |w| {
             w.add_item(|w| {
                 w.add_str("contentType", "image/jpeg");
@@ -78,7 +78,7 @@ pub(super) fn write_patient(w: &mut Row) {
             });
         });
     }
-    if !w.turn(3, 0) {
+    if !w.has_turn(3, 0) {
         w.add_list("contact", |w| w.add_item(write_contact));
     }
     w.add_list("communication", |w| {
@@ -92,11 +92,11 @@ pub(super) fn write_patient(w: &mut Row) {
     w.refer_list("generalPractitioner", &[Some(doctor)]);
     let home = w.shared(Kind::Organization, person.number);
     w.refer_plainly("managingOrganization", home);
-    if w.turn(37, 5) {
+    if w.has_turn(37, 5) {
         let other = w.elsewhere("Patient");
         w.add_list("link", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.refer("other", other);
                 w.add_str("type", "seealso");
             });
@@ -106,18 +106,18 @@ pub(super) fn write_patient(w: &mut Row) {
 
 fn write_contact(w: &mut Row) {
     let relative = Name::relative(w.person.number);
-    w.backbone();
+    w.add_backbone_oddities();
     w.list_of("relationship", RELATIONSHIPS);
     w.add_object("name", |w| w.human_name(&relative));
-    w.telecom(&relative);
-    w.add_object("address", |w| w.address(&relative));
+    w.add_telecom(&relative);
+    w.add_object("address", |w| w.write_address(&relative));
     w.add_str("gender", "female");
-    if w.turn(7, 1) {
+    if w.has_turn(7, 1) {
         let employer = w.organization();
         w.refer("organization", employer);
     }
     let birth = w.person.birth;
-    w.period("period", birth, EXPORTED);
+    w.add_period("period", birth, EXPORTED);
 }
 
 impl Row<'_> {
@@ -125,7 +125,7 @@ impl Row<'_> {
     fn communication_extensions(&mut self) {
         const PREFERENCE: &str = "http://hl7.org/fhir/StructureDefinition/patient-preferenceType";
         const PROFICIENCY: &str = "http://hl7.org/fhir/StructureDefinition/patient-proficiency";
-        match self.case() % 8 {
+        match self.case_number() % 8 {
             0 => self.add_list("extension", |w| {
                 w.add_item(|w| {
                     w.add_str("url", PREFERENCE);
@@ -149,7 +149,7 @@ impl Row<'_> {
                     });
                 });
             }),
-            _ => self.backbone(),
+            _ => self.add_backbone_oddities(),
         }
     }
 
@@ -157,7 +157,7 @@ impl Row<'_> {
     fn provider_identifiers(&mut self, who: &Name, keep: &[&str]) {
         self.add_list("identifier", |w| {
             for system in keep {
-                w.add_item(|w| w.identifier(system, |w| who.provider_number(w)));
+                w.add_item(|w| w.write_identifier(system, |w| who.provider_number(w)));
             }
             w.add_item(|w| {
                 w.add_str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.2.697780");
@@ -168,29 +168,31 @@ impl Row<'_> {
 }
 
 pub(super) fn write_practitioner(w: &mut Row) {
-    w.begin();
+    w.begin_resource();
     let who = Name::practitioner(w.index);
     w.provider_identifiers(&who, &[NPI]);
-    w.add_bool("active", !w.turn(9, 4));
+    w.add_bool("active", !w.has_turn(9, 4));
     w.add_list("name", |w| w.add_item(|w| w.human_name(&who)));
-    w.telecom(&who);
-    w.add_list("address", |w| w.add_item(|w| w.address(&who)));
-    w.add_str("gender", if w.turn(2, 0) { "female" } else { "male" });
+    w.add_telecom(&who);
+    w.add_list("address", |w| w.add_item(|w| w.write_address(&who)));
+    w.add_str("gender", if w.has_turn(2, 0) { "female" } else { "male" });
     let time = w.time;
-    w.day("birthDate", super::dates::Time(time.0 - 45 * 365 * DAY));
+    w.add_date("birthDate", super::dates::Time(time.0 - 45 * 365 * DAY));
     w.add_list("photo", |w| w.add_item(|w| w.add_str_of("title", |w| who.full(w))));
     w.add_list("qualification", |w| {
         w.add_item(|w| {
             let (time, issuer) = (w.time, w.organization());
-            w.backbone();
+            w.add_backbone_oddities();
             w.add_list("identifier", |w| {
                 w.add_item(|w| {
-                    w.identifier("urn:oid:2.16.840.1.113883.4.14", |w| w.write_raw("LIC-LQ7"));
+                    w.write_identifier("urn:oid:2.16.840.1.113883.4.14", |w| {
+                        w.write_raw("LIC-LQ7")
+                    });
                     w.primitive_extension("value");
                 });
             });
             w.one_of("code", DEGREES);
-            w.period("period", time, EXPORTED);
+            w.add_period("period", time, EXPORTED);
             w.refer("issuer", issuer);
         });
     });
@@ -198,28 +200,28 @@ pub(super) fn write_practitioner(w: &mut Row) {
 }
 
 pub(super) fn write_practitioner_role(w: &mut Row) {
-    w.begin();
+    w.begin_resource();
     let practitioners = w.world.shared(Kind::Practitioner);
     let who = Name::practitioner(w.index % practitioners);
     w.provider_identifiers(&who, &[NPI]);
     w.add_bool("active", true);
     let time = w.time;
-    w.period("period", time, EXPORTED);
+    w.add_period("period", time, EXPORTED);
     let practitioner = w.practitioner_of(w.index % practitioners);
     w.refer_plainly("practitioner", practitioner);
     let organization = w.shared(Kind::Organization, w.index);
     w.refer_plainly("organization", organization);
     w.list_of("code", ROLES);
     let (specialty, index) = (*w.by_turn(SPECIALTIES), w.index);
-    w.concepts("specialty", &[specialty]);
+    w.add_concepts("specialty", &[specialty]);
     let places = [Some(w.shared(Kind::Location, index)), Some(w.shared(Kind::Location, index + 7))];
     w.refer_list("location", &places);
     let service = w.elsewhere("HealthcareService");
     w.refer_list("healthcareService", &[Some(service)]);
-    w.telecom(&who);
+    w.add_telecom(&who);
     w.add_list("availableTime", |w| {
         w.add_item(|w| {
-            w.backbone();
+            w.add_backbone_oddities();
             w.add_strs("daysOfWeek", WEEKDAYS);
             w.add_bool("allDay", false);
             w.clock_time("availableStartTime");
@@ -230,7 +232,7 @@ pub(super) fn write_practitioner_role(w: &mut Row) {
         w.add_item(|w| {
             w.free_text("description");
             let time = w.time;
-            w.period("during", time, time.plus(14 * DAY));
+            w.add_period("during", time, time.plus_seconds(14 * DAY));
         });
     });
     w.free_text("availabilityExceptions");
@@ -246,7 +248,7 @@ pub(super) fn write_organization(w: &mut Row) {
         "Lakeside Imaging Associates",
         "Harbor Street Family Practice",
     ];
-    w.begin();
+    w.begin_resource();
     let who = Name::practitioner(w.index);
     w.provider_identifiers(
         &who,
@@ -255,25 +257,25 @@ pub(super) fn write_organization(w: &mut Row) {
     w.add_bool("active", true);
     w.list_of("type", super::codes::staff::ORGANIZATION_TYPES);
     w.str_by_turn("name", NAMES);
-    if w.turn(3, 1) {
-        w.gappy("alias", "NGH");
+    if w.has_turn(3, 1) {
+        w.add_gappy_list("alias", "NGH");
     } else {
         w.add_strs("alias", &["NGH", "The General"]);
     }
-    w.telecom(&who);
-    w.add_list("address", |w| w.add_item(|w| w.address(&who)));
+    w.add_telecom(&who);
+    w.add_list("address", |w| w.add_item(|w| w.write_address(&who)));
     if w.index > 0 {
         // Half of them belong to the first one, the others to one of those.
-        let parent = w.shared(Kind::Organization, if w.turn(2, 0) { 0 } else { w.index / 2 });
+        let parent = w.shared(Kind::Organization, if w.has_turn(2, 0) { 0 } else { w.index / 2 });
         w.refer_plainly("partOf", parent);
     }
     w.add_list("contact", |w| {
         w.add_item(|w| {
-            w.backbone();
+            w.add_backbone_oddities();
             w.one_of("purpose", super::codes::staff::CONTACT_PURPOSES);
             w.add_object("name", |w| w.human_name(&who));
-            w.telecom(&who);
-            w.add_object("address", |w| w.address(&who));
+            w.add_telecom(&who);
+            w.add_object("address", |w| w.write_address(&who));
         });
     });
     let endpoint = w.elsewhere("Endpoint");
@@ -283,28 +285,28 @@ pub(super) fn write_organization(w: &mut Row) {
 pub(super) fn write_location(w: &mut Row) {
     const NAMES: &[&str] =
         &["Emergency Department", "Ward 4 East", "Outpatient Clinic", "Radiology", "Main Pharmacy"];
-    w.begin();
+    w.begin_resource();
     let who = Name::practitioner(w.index);
     w.provider_identifiers(&who, &[NPI]);
-    w.add_str("status", if w.turn(12, 5) { "suspended" } else { "active" });
+    w.add_str("status", if w.has_turn(12, 5) { "suspended" } else { "active" });
     w.add_object("operationalStatus", |w| {
-        w.coding(&super::codes::code(
+        w.write_coding(&super::codes::code(
             "http://terminology.hl7.org/CodeSystem/v2-0116",
             "O",
             "Occupied",
         ));
     });
     w.str_by_turn("name", NAMES);
-    if w.turn(3, 1) {
-        w.gappy("alias", "4E");
+    if w.has_turn(3, 1) {
+        w.add_gappy_list("alias", "4E");
     } else {
         w.add_strs("alias", &["4E"]);
     }
     w.free_text("description");
     w.add_str("mode", "instance");
     w.list_of("type", super::codes::staff::LOCATION_TYPES);
-    w.telecom(&who);
-    w.add_object("address", |w| w.address(&who));
+    w.add_telecom(&who);
+    w.add_object("address", |w| w.write_address(&who));
     w.one_of("physicalType", super::codes::staff::PHYSICAL_TYPES);
     w.add_object("position", |w| {
         w.add_decimal("longitude", -71_059_773, 6);
@@ -318,7 +320,7 @@ pub(super) fn write_location(w: &mut Row) {
     }
     w.add_list("hoursOfOperation", |w| {
         w.add_item(|w| {
-            w.backbone();
+            w.add_backbone_oddities();
             w.add_strs("daysOfWeek", WEEKDAYS);
             w.add_bool("allDay", false);
             w.add_str("openingTime", "08:00:00");

@@ -16,9 +16,9 @@ use super::json::Json;
 use super::row::Row;
 
 pub(super) fn write_procedure(w: &mut Row) {
-    w.begin();
-    let (case, index, time) = (w.case(), w.index, w.time);
-    w.identifiers();
+    w.begin_resource();
+    let (case, index, time) = (w.case_number(), w.index, w.time);
+    w.add_identifiers();
     if case % 14 == 1 {
         w.add_strs(
             "instantiatesCanonical",
@@ -47,15 +47,15 @@ pub(super) fn write_procedure(w: &mut Row) {
         w.one_of("statusReason", NOT_DONE);
     }
     w.one_of("category", PROCEDURE_CATEGORIES);
-    w.concept("code", w.by_turn(PROCEDURES));
+    w.add_concept("code", w.by_turn(PROCEDURES));
     w.about("subject");
     w.during("encounter");
     match case % 32 {
-        0..6 => w.period("performedPeriod", time, time.plus(2_700)),
-        6 => w.quantity("performedAge", 44, 0, YEAR),
-        7 => w.range("performedRange", 40, 45, YEAR),
+        0..6 => w.add_period("performedPeriod", time, time.plus_seconds(2_700)),
+        6 => w.add_quantity("performedAge", 44, 0, YEAR),
+        7 => w.add_range("performedRange", 40, 45, YEAR),
         8 => w.free_text("performedString"),
-        _ => w.when("performedDateTime", time),
+        _ => w.add_date_time("performedDateTime", time),
     }
     let (recorder, asserter) = (w.practitioner(), w.practitioner());
     if case % 3 == 0 {
@@ -65,7 +65,7 @@ pub(super) fn write_procedure(w: &mut Row) {
     w.add_list("performer", |w| {
         w.add_item(|w| {
             let (actor, employer) = (w.practitioner(), w.organization());
-            w.backbone();
+            w.add_backbone_oddities();
             w.one_of("function", PERFORMER_ROLES);
             w.refer("actor", actor);
             if case % 4 == 0 {
@@ -94,13 +94,13 @@ pub(super) fn write_procedure(w: &mut Row) {
         w.list_of("followUp", FOLLOW_UPS);
     }
     if case % 3 == 2 {
-        w.note();
+        w.add_note();
     }
     let device = w.own(Kind::Device, index);
     if let (0, Some(device)) = (case % 13, device) {
         w.add_list("focalDevice", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.one_of("action", DEVICE_ACTIONS);
                 w.refer("manipulated", device);
             });
@@ -113,23 +113,23 @@ pub(super) fn write_procedure(w: &mut Row) {
 }
 
 pub(super) fn write_immunization(w: &mut Row) {
-    w.begin();
-    let (case, index, time) = (w.case(), w.index, w.time);
+    w.begin_resource();
+    let (case, index, time) = (w.case_number(), w.index, w.time);
     let not_done = case % 20 == 1;
-    w.identifiers();
+    w.add_identifiers();
     w.add_str("status", if not_done { "not-done" } else { "completed" });
     if not_done {
         w.one_of("statusReason", NOT_GIVEN);
     }
-    w.concept("vaccineCode", w.by_turn(VACCINES));
+    w.add_concept("vaccineCode", w.by_turn(VACCINES));
     w.about("patient");
     w.during("encounter");
     if case % 40 == 2 {
         w.free_text("occurrenceString");
     } else {
-        w.when("occurrenceDateTime", time);
+        w.add_date_time("occurrenceDateTime", time);
     }
-    w.when("recorded", time);
+    w.add_date_time("recorded", time);
     w.add_bool("primarySource", case % 5 != 0);
     if case % 5 == 0 {
         w.one_of("reportOrigin", REPORT_ORIGINS);
@@ -138,20 +138,20 @@ pub(super) fn write_immunization(w: &mut Row) {
     w.refer("location", place);
     w.refer("manufacturer", maker);
     w.add_str("lotNumber", "L-2207B");
-    w.day("expirationDate", time.plus(300 * DAY));
+    w.add_date("expirationDate", time.plus_seconds(300 * DAY));
     w.one_of("site", BODY_SITES);
     w.one_of("route", ROUTES);
-    w.quantity("doseQuantity", 5, 1, MILLILITER);
+    w.add_quantity("doseQuantity", 5, 1, MILLILITER);
     w.add_list("performer", |w| {
         w.add_item(|w| {
             let actor = w.practitioner();
-            w.backbone();
+            w.add_backbone_oddities();
             w.list_function();
             w.refer("actor", actor);
         });
     });
     if case % 3 == 0 {
-        w.note();
+        w.add_note();
     }
     match case % 4 {
         0 => w.list_of("reasonCode", CONDITIONS),
@@ -167,10 +167,10 @@ pub(super) fn write_immunization(w: &mut Row) {
     }
     w.add_list("education", |w| {
         w.add_item(|w| {
-            w.backbone();
+            w.add_backbone_oddities();
             w.add_str("documentType", "253088698300010311120702");
-            w.when("publicationDate", time);
-            w.when("presentationDate", time);
+            w.add_date_time("publicationDate", time);
+            w.add_date_time("presentationDate", time);
         });
     });
     if case % 4 == 2 {
@@ -181,8 +181,8 @@ pub(super) fn write_immunization(w: &mut Row) {
         let detail = w.own(Kind::Observation, index);
         w.add_list("reaction", |w| {
             w.add_item(|w| {
-                w.backbone();
-                w.when("date", time);
+                w.add_backbone_oddities();
+                w.add_date_time("date", time);
                 w.refer_to("detail", detail);
                 w.add_bool("reported", true);
             });
@@ -192,7 +192,7 @@ pub(super) fn write_immunization(w: &mut Row) {
         let authority = w.organization();
         w.add_list("protocolApplied", |w| {
             w.add_item(|w| {
-                w.backbone();
+                w.add_backbone_oddities();
                 w.add_str("series", "2-dose");
                 w.refer("authority", authority);
                 w.list_of("targetDisease", TARGET_DISEASES);
@@ -215,15 +215,15 @@ impl Row<'_> {
 }
 
 pub(super) fn write_device(w: &mut Row) {
-    w.begin();
-    let (case, time) = (w.case(), w.time);
+    w.begin_resource();
+    let (case, time) = (w.case_number(), w.time);
     let kind = *w.by_turn(DEVICES);
-    w.identifiers();
+    w.add_identifiers();
     let definition = w.elsewhere("DeviceDefinition");
     w.refer("definition", definition);
     w.add_list("udiCarrier", |w| {
         w.add_item(|w| {
-            w.backbone();
+            w.add_backbone_oddities();
             w.add_str("deviceIdentifier", "00844588003288");
             w.add_str("issuer", "http://hl7.org/fhir/NamingSystem/gs1-di");
             w.add_str("jurisdiction", "http://hl7.org/fhir/NamingSystem/fda-udi");
@@ -238,39 +238,39 @@ pub(super) fn write_device(w: &mut Row) {
     }
     w.add_str("distinctIdentifier", "A9999XYZ100T0474");
     w.add_str("manufacturer", "Acme Devices, Inc");
-    w.when("manufactureDate", time);
-    w.when("expirationDate", time.plus(900 * DAY));
+    w.add_date_time("manufactureDate", time);
+    w.add_date_time("expirationDate", time.plus_seconds(900 * DAY));
     w.add_str("lotNumber", "7654321D");
     w.add_str("serialNumber", "10987654d321");
     w.add_list("deviceName", |w| {
         w.add_item(|w| {
-            w.backbone();
+            w.add_backbone_oddities();
             w.add_str("name", kind.text);
             w.add_str("type", "user-friendly-name");
         });
     });
     w.add_str("modelNumber", "PM/Octane 2014");
     w.add_str("partNumber", "65-0001");
-    w.concept("type", &kind);
+    w.add_concept("type", &kind);
     w.add_list("specialization", |w| {
         w.add_item(|w| {
-            w.backbone();
-            w.concept("systemType", &kind);
+            w.add_backbone_oddities();
+            w.add_concept("systemType", &kind);
             w.add_str("version", "1.4");
         });
     });
     w.add_list("version", |w| {
         w.add_item(|w| {
-            w.concept("type", &kind);
+            w.add_concept("type", &kind);
             w.add_object("component", |w| {
-                w.identifier("urn:example:device-parts", |w| w.write_raw("K-77"))
+                w.write_identifier("urn:example:device-parts", |w| w.write_raw("K-77"))
             });
             w.add_str("value", "3.1.2-rc1");
         });
     });
     w.add_list("property", |w| {
         w.add_item(|w| {
-            w.concept("type", &kind);
+            w.add_concept("type", &kind);
             w.add_list("valueQuantity", |w| {
                 w.add_item(|w| w.quantity_members(70, 0, unit("/min", "/min")));
             });
@@ -288,7 +288,7 @@ pub(super) fn write_device(w: &mut Row) {
         });
     });
     w.refer("location", place);
-    w.note();
+    w.add_note();
     w.list_of("safety", super::codes::problems::SEVERITIES);
     if case % 6 == 1 {
         w.refer_to("parent", parent);

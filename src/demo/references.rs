@@ -154,7 +154,7 @@ impl Row<'_> {
         let bits = self.rng.bits();
         let style = if bits >> 40 & ((1 << plain) - 1) == 0 { bits & 63 } else { 63 };
         if style == 0 {
-            self.oddities(1 + (bits >> 6 & 1));
+            self.add_oddities(1 + (bits >> 6 & 1));
         }
         let with_type = matches!(style, 1..4) && !target.kind.is_empty();
         match target.to {

@@ -39,5 +39,5 @@ pub(super) fn write_row(
         Kind::Specimen => orders::write_specimen,
     };
     members(&mut row);
-    row.end();
+    row.end_resource();
 }

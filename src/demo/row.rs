@@ -77,12 +77,12 @@ impl<'a> Row<'a> {
             revision,
             type_last: false,
         };
-        row.time = row.time.plus(row.rng.between(0, visit.minutes) * 60);
+        row.time = row.time.plus_seconds(row.rng.between(0, visit.minutes) * 60);
         row
     }
 
     /// Whether it is this row's turn: once in `period` rows of a type (more often in small tables).
-    pub fn turn(&self, period: u64, at: u64) -> bool {
+    pub fn has_turn(&self, period: u64, at: u64) -> bool {
         let period = if self.kind.is_shared() { period.min(6) } else { period };
         self.case % period == at % period
     }
@@ -99,7 +99,7 @@ impl<'a> Row<'a> {
     }
 
     /// The number that turns go by.
-    pub fn case(&self) -> u64 {
+    pub fn case_number(&self) -> u64 {
         self.case
     }
 
@@ -109,11 +109,11 @@ impl<'a> Row<'a> {
     }
 
     /// Starts the resource: type, id, meta, narrative, contained resources, extensions.
-    pub fn begin(&mut self) {
+    pub fn begin_resource(&mut self) {
         self.begin_with(|_| false);
     }
 
-    /// [`Row::begin`], where `contain` may write contained resources of its own, and tells whether
+    /// [`Row::begin_resource`], where `contain` may write contained resources of its own, and tells whether
     /// it did.
     pub fn begin_with(&mut self, contain: impl FnOnce(&mut Self) -> bool) {
         // Members of an object have no order: a few rows show their type last.
@@ -122,37 +122,37 @@ impl<'a> Row<'a> {
         if !self.type_last {
             self.add_str("resourceType", self.kind.name());
         }
-        let id = self.world.id(self.kind, self.owner(), self.index);
+        let id = self.world.id(self.kind, self.owner_number(), self.index);
         self.add_bytes("id", id.bytes());
-        self.add_object("meta", Self::meta);
-        if self.world.every_element && self.turn(53, 7) {
+        self.add_object("meta", Self::add_meta);
+        if self.world.every_element && self.has_turn(53, 7) {
             self.add_str("implicitRules", "https://ehr.example.com/fhir/rules/v2");
         }
-        if self.turn(29, 3) {
+        if self.has_turn(29, 3) {
             self.add_str("language", "en-US");
         }
         if self.rng.one_in(6) {
-            self.narrative();
+            self.add_narrative();
         }
-        if !contain(self) && self.world.every_element && self.turn(31, 11) {
-            self.contained();
+        if !contain(self) && self.world.every_element && self.has_turn(31, 11) {
+            self.add_contained();
         }
         self.resource_extensions();
     }
 
     /// Ends the resource and its line.
-    pub fn end(mut self) {
+    pub fn end_resource(mut self) {
         if self.type_last {
             self.add_str("resourceType", self.kind.name());
         }
         self.buf.extend_from_slice(b"}\n");
     }
 
-    fn owner(&self) -> u64 {
+    fn owner_number(&self) -> u64 {
         if self.kind.is_shared() { 0 } else { self.person.number }
     }
 
-    fn meta(&mut self) {
+    fn add_meta(&mut self) {
         let (version, shift) = match self.revision {
             Revision::First => ("1", 0),
             Revision::Newer => ("2", self.rng.between(60, DAY)),
@@ -160,12 +160,13 @@ impl<'a> Row<'a> {
         };
         self.add_str("versionId", version);
         // Not by this row's own numbers: they differ between its versions.
-        let delay = Rng::of(&[self.world.seed, self.owner(), self.index]).between(DAY, 9 * DAY);
+        let delay =
+            Rng::of(&[self.world.seed, self.owner_number(), self.index]).between(DAY, 9 * DAY);
         let updated = self.visit().end().0 + delay;
         let updated = Time(updated.min(EXPORTED.0 - 2 * DAY) + shift);
         let spelling =
             *self.rng.pick(&[Spelling::Millis, Spelling::Utc, Spelling::Micros, Spelling::Seconds]);
-        self.time("lastUpdated", updated, spelling);
+        self.add_time("lastUpdated", updated, spelling);
         let bits = self.rng.bits();
         if bits & 1 == 0 {
             self.add_str_of("source", |w| {
@@ -177,18 +178,20 @@ impl<'a> Row<'a> {
             self.add_strs("profile", &[self.kind.profile()]);
         }
         if bits & 0x7c == 0 {
-            self.add_list("security", |w| w.add_item(|w| w.coding(&CONFIDENTIALITY[1])));
+            self.add_list("security", |w| w.add_item(|w| w.write_coding(&CONFIDENTIALITY[1])));
         }
         if bits & 0xf80 == 0 {
-            self.add_list("tag", |w| w.add_item(|w| w.coding(&TAGS[(bits >> 32 & 1) as usize])));
+            self.add_list("tag", |w| {
+                w.add_item(|w| w.write_coding(&TAGS[(bits >> 32 & 1) as usize]))
+            });
         }
         if self.world.every_element && bits >> 58 == 0 {
-            self.absent("unsupported");
+            self.add_absent_reason("unsupported");
         }
     }
 
     /// The text a person would read: full of names.
-    fn narrative(&mut self) {
+    fn add_narrative(&mut self) {
         let (who, kind, shared) = (self.person.name, self.kind.name(), self.kind.is_shared());
         let practitioner = self.some_name();
         self.add_object("text", |w| {
@@ -216,7 +219,7 @@ impl<'a> Row<'a> {
     }
 
     /// `"name":"…"`: a dateTime of any precision.
-    pub fn when(&mut self, name: &str, time: Time) {
+    pub fn add_date_time(&mut self, name: &str, time: Time) {
         let spelling = match self.rng.below(24) {
             0 => Spelling::Year,
             1 => Spelling::Month,
@@ -226,20 +229,20 @@ impl<'a> Row<'a> {
             10 => Spelling::Micros,
             _ => Spelling::Seconds,
         };
-        self.time(name, time, spelling);
+        self.add_time(name, time, spelling);
         if self.rng.one_in(200) {
             self.primitive_extension(name);
         }
     }
 
     /// `"name":"…"`: an instant or a time of the day with its offset.
-    pub fn instant(&mut self, name: &str, time: Time) {
+    pub fn add_instant(&mut self, name: &str, time: Time) {
         let spelling = *self.rng.pick(&[Spelling::Millis, Spelling::Utc, Spelling::Micros]);
-        self.time(name, time, spelling);
+        self.add_time(name, time, spelling);
     }
 
     /// `"name":"2019-03-02"`
-    pub fn day(&mut self, name: &str, time: Time) {
-        self.time(name, time, Spelling::Date);
+    pub fn add_date(&mut self, name: &str, time: Time) {
+        self.add_time(name, time, Spelling::Date);
     }
 }

@@ -9,14 +9,14 @@ use super::row::Row;
 
 impl Row<'_> {
     /// `"name":{…}`: a Timing.
-    pub fn timing(&mut self, name: &str) {
+    pub fn add_timing(&mut self, name: &str) {
         let bits = self.rng.bits();
         self.add_object(name, |w| {
-            w.backbone();
+            w.add_backbone_oddities();
             match bits & 15 {
-                0 => w.gappy("event", "2024-05-01T08:00:00-04:00"),
+                0 => w.add_gappy_list("event", "2024-05-01T08:00:00-04:00"),
                 1 => w.add_strs("event", &["2024-05-01", "2024-06"]),
-                _ => w.add_object("repeat", |w| w.repeat(bits >> 4)),
+                _ => w.add_object("repeat", |w| w.write_repeat(bits >> 4)),
             }
             if bits >> 30 & 3 == 0 {
                 w.one_of("code", TIMES);
@@ -24,14 +24,14 @@ impl Row<'_> {
         });
     }
 
-    fn repeat(&mut self, bits: u64) {
+    fn write_repeat(&mut self, bits: u64) {
         let time = self.time;
         let bit = |at: u32, of: u64| bits >> at & of == 0;
-        self.oddities(bits >> 32);
+        self.add_oddities(bits >> 32);
         match bits & 15 {
-            0 => self.quantity("boundsDuration", 10, 0, DAYS),
-            1 => self.range("boundsRange", 5, 10, DAYS),
-            2..8 => self.period("boundsPeriod", time, time.plus(30 * DAY)),
+            0 => self.add_quantity("boundsDuration", 10, 0, DAYS),
+            1 => self.add_range("boundsRange", 5, 10, DAYS),
+            2..8 => self.add_period("boundsPeriod", time, time.plus_seconds(30 * DAY)),
             _ => {}
         }
         if bit(4, 7) {
@@ -64,28 +64,28 @@ impl Row<'_> {
                 self.add_strs("when", &["AC", "HS"]);
                 self.add_int("offset", 30);
             }
-            2 => self.gappy("timeOfDay", "08:00:00"),
+            2 => self.add_gappy_list("timeOfDay", "08:00:00"),
             _ => {}
         }
     }
 
     /// `"dosageInstruction":[…]`
-    pub fn dosages(&mut self) {
+    pub fn add_dosages(&mut self) {
         let several = self.rng.one_in(10);
         self.add_list("dosageInstruction", |w| {
-            w.add_item(Self::dosage);
+            w.add_item(Self::write_dosage);
             if several {
-                w.add_item(Self::dosage);
+                w.add_item(Self::write_dosage);
             }
         });
     }
 
     /// What is in a Dosage.
-    pub fn dosage(&mut self) {
+    pub fn write_dosage(&mut self) {
         let bits = self.rng.bits();
         let bit = |at: u32, of: u64| bits >> at & of == 0;
         let who = self.person.name;
-        self.backbone();
+        self.add_backbone_oddities();
         self.add_int("sequence", 1 + (bits & 1) as i64);
         self.add_str_of("text", |w| {
             w.write_raw("Take 1 tablet by mouth, ");
@@ -98,7 +98,7 @@ impl Row<'_> {
             self.free_text("patientInstruction");
         }
         if !bit(6, 3) {
-            self.timing("timing");
+            self.add_timing("timing");
         }
         match bits >> 8 & 7 {
             0 => self.one_of("asNeededCodeableConcept", AS_NEEDED),
@@ -114,24 +114,24 @@ impl Row<'_> {
         }
         self.add_list("doseAndRate", |w| {
             w.add_item(|w| {
-                w.oddities(bits >> 20);
+                w.add_oddities(bits >> 20);
                 w.one_of("type", DOSE_TYPES);
                 match bits >> 26 & 7 {
-                    0 => w.range("doseRange", 1, 2, TABLET),
-                    _ => w.quantity("doseQuantity", 1 + (bits >> 30 & 3) as i64, 0, TABLET),
+                    0 => w.add_range("doseRange", 1, 2, TABLET),
+                    _ => w.add_quantity("doseQuantity", 1 + (bits >> 30 & 3) as i64, 0, TABLET),
                 }
                 match bits >> 32 & 31 {
-                    0 => w.ratio("rateRatio", (100, MILLILITER), (1, HOUR)),
-                    1 => w.range("rateRange", 50, 125, MILLILITER),
-                    2 => w.quantity("rateQuantity", 75, 0, MILLILITER),
+                    0 => w.add_ratio("rateRatio", (100, MILLILITER), (1, HOUR)),
+                    1 => w.add_range("rateRange", 50, 125, MILLILITER),
+                    2 => w.add_quantity("rateQuantity", 75, 0, MILLILITER),
                     _ => {}
                 }
             });
         });
         match bits >> 37 & 31 {
-            0 => self.ratio("maxDosePerPeriod", (8, TABLET), (1, DAYS)),
-            1 => self.quantity("maxDosePerAdministration", 2, 0, TABLET),
-            2 => self.quantity("maxDosePerLifetime", 550, 0, MILLIGRAM),
+            0 => self.add_ratio("maxDosePerPeriod", (8, TABLET), (1, DAYS)),
+            1 => self.add_quantity("maxDosePerAdministration", 2, 0, TABLET),
+            2 => self.add_quantity("maxDosePerLifetime", 550, 0, MILLIGRAM),
             _ => {}
         }
     }

@@ -27,8 +27,8 @@ impl Row<'_> {
             1 => self.add_bool("valueBoolean", number & 64 == 0),
             2 => self.add_str("valueCanonical", "http://example.com/fhir/Questionnaire/phq-9|2.1"),
             3 => self.add_str("valueCode", "left"),
-            4 => self.day("valueDate", time),
-            5 => self.when("valueDateTime", time),
+            4 => self.add_date("valueDate", time),
+            5 => self.add_date_time("valueDateTime", time),
             6 if number >> 6 & 7 == 0 => {
                 self.name("valueDecimal");
                 self.write_raw("1.25e-3");
@@ -38,7 +38,7 @@ impl Row<'_> {
                 let id = self.world.id(Kind::Patient, self.person.number, 0);
                 self.add_bytes("valueId", id.bytes());
             }
-            8 => self.instant("valueInstant", time),
+            8 => self.add_instant("valueInstant", time),
             9 => self.add_int("valueInteger", 500 - (number >> 6) as i64),
             10 => self.add_str("valueOid", "urn:oid:2.16.840.1.113883.6.238"),
             11 => self.add_int("valuePositiveInt", 1 + (number >> 6) as i64),
@@ -50,46 +50,46 @@ impl Row<'_> {
             17 => self.add_str_of("valueUuid", |w| w.uuid(number)),
             18 => {
                 let who = self.person.name;
-                self.add_object("valueAddress", |w| w.address(&who));
+                self.add_object("valueAddress", |w| w.write_address(&who));
             }
-            19 => self.quantity("valueAge", (number >> 6) as i64 % 90, 0, YEAR),
-            20 => self.add_object("valueAttachment", |w| w.attachment("image/jpeg", |_| {})),
+            19 => self.add_quantity("valueAge", (number >> 6) as i64 % 90, 0, YEAR),
+            20 => self.add_object("valueAttachment", |w| w.write_attachment("image/jpeg", |_| {})),
             21 => self.one_of("valueCodeableConcept", SEVERITIES),
             22 => self.add_object("valueCoding", |w| {
-                w.oddities(number >> 6 & 15);
+                w.add_oddities(number >> 6 & 15);
                 w.add_str("system", EPIC[0].system);
                 w.add_str("code", EPIC[0].code);
                 w.add_str("display", EPIC[0].display);
             }),
-            23 => self.quantity("valueCount", (number >> 6) as i64, 0, unit("1", "1")),
-            24 => self.quantity("valueDistance", (number >> 6) as i64, 2, unit("km", "km")),
-            25 => self.quantity("valueDuration", (number >> 6) as i64, 0, HOUR),
+            23 => self.add_quantity("valueCount", (number >> 6) as i64, 0, unit("1", "1")),
+            24 => self.add_quantity("valueDistance", (number >> 6) as i64, 2, unit("km", "km")),
+            25 => self.add_quantity("valueDuration", (number >> 6) as i64, 0, HOUR),
             26 => {
                 let who = self.some_name();
                 self.add_object("valueIdentifier", |w| {
-                    w.identifier(NPI, |w| who.provider_number(w))
+                    w.write_identifier(NPI, |w| who.provider_number(w))
                 });
             }
             27 => self.add_object("valueMoney", |w| {
-                w.oddities(number >> 6 & 3);
+                w.add_oddities(number >> 6 & 3);
                 w.add_decimal("value", (number >> 6) as i64, 2);
                 w.add_str("currency", "USD");
             }),
-            28 => self.period("valuePeriod", time, time.plus(DAY)),
-            29 => self.quantity("valueQuantity", (number >> 6) as i64, 1, MILLIGRAM),
-            30 => self.range("valueRange", 2, 9, HOUR),
-            31 => self.ratio("valueRatio", (1, MILLIGRAM), (2, HOUR)),
+            28 => self.add_period("valuePeriod", time, time.plus_seconds(DAY)),
+            29 => self.add_quantity("valueQuantity", (number >> 6) as i64, 1, MILLIGRAM),
+            30 => self.add_range("valueRange", 2, 9, HOUR),
+            31 => self.add_ratio("valueRatio", (1, MILLIGRAM), (2, HOUR)),
             32 => {
                 let target = self.practitioner();
                 self.refer("valueReference", target);
             }
             33 => self.sampled_data("valueSampledData"),
-            34 => self.add_object("valueSignature", |w| w.signature(number)),
-            35 => self.timing("valueTiming"),
+            34 => self.add_object("valueSignature", |w| w.write_signature(number)),
+            35 => self.add_timing("valueTiming"),
             36 => {
                 let who = self.some_name();
                 self.add_object("valueContributor", |w| {
-                    w.oddities(number >> 6 & 3);
+                    w.add_oddities(number >> 6 & 3);
                     w.add_str("type", "author");
                     w.add_str_of("name", |w| who.full(w));
                     w.add_list("contact", |w| {
@@ -98,10 +98,10 @@ impl Row<'_> {
                 });
             }
             37 => self.add_object("valueUsageContext", |w| w.usage_context(number)),
-            38 => self.add_object("valueDosage", Self::dosage),
+            38 => self.add_object("valueDosage", Self::write_dosage),
             39 => self.add_object("valueMeta", |w| {
                 w.add_str("versionId", "3");
-                w.time("lastUpdated", time, Spelling::Utc);
+                w.add_time("lastUpdated", time, Spelling::Utc);
                 w.add_str("source", "urn:demo:smartdata");
             }),
             40 => {
@@ -126,10 +126,10 @@ impl Row<'_> {
         }
     }
 
-    fn signature(&mut self, number: u64) {
+    fn write_signature(&mut self, number: u64) {
         let time = self.time;
         let (who, on_behalf) = (self.practitioner(), self.organization());
-        self.oddities(number >> 6 & 3);
+        self.add_oddities(number >> 6 & 3);
         self.add_list("type", |w| {
             w.add_item(|w| {
                 w.add_str("system", "urn:iso-astm:E1762-95:2013");
@@ -137,7 +137,7 @@ impl Row<'_> {
                 w.add_str("display", "Author's Signature");
             });
         });
-        self.instant("when", time);
+        self.add_instant("when", time);
         self.refer("who", who);
         self.refer("onBehalfOf", on_behalf);
         self.add_str("targetFormat", "application/fhir+json");
@@ -146,15 +146,15 @@ impl Row<'_> {
     }
 
     fn usage_context(&mut self, number: u64) {
-        self.oddities(number >> 6 & 3);
+        self.add_oddities(number >> 6 & 3);
         self.add_object("code", |w| {
             w.add_str("system", "http://terminology.hl7.org/CodeSystem/usage-context-type");
             w.add_str("code", "focus");
         });
         match number >> 8 & 3 {
             0 => self.one_of("valueCodeableConcept", SPECIALTIES),
-            1 => self.quantity("valueQuantity", 18, 0, YEAR),
-            2 => self.range("valueRange", 18, 65, YEAR),
+            1 => self.add_quantity("valueQuantity", 18, 0, YEAR),
+            2 => self.add_range("valueRange", 18, 65, YEAR),
             _ => {
                 let organization = self.organization();
                 self.refer("valueReference", organization);
@@ -163,10 +163,10 @@ impl Row<'_> {
     }
 
     /// What is in an Attachment: a link, or whatever `inline` writes.
-    pub fn attachment(&mut self, content_type: &str, inline: impl FnOnce(&mut Self)) {
+    pub fn write_attachment(&mut self, content_type: &str, inline: impl FnOnce(&mut Self)) {
         let bits = self.rng.bits();
         let (time, who) = (self.time, self.person.name);
-        self.oddities(bits & 31);
+        self.add_oddities(bits & 31);
         self.add_str("contentType", content_type);
         if bits >> 8 & 3 == 0 {
             self.add_str("language", LANGUAGES[0].codings[0].code);
@@ -183,14 +183,14 @@ impl Row<'_> {
             w.write_raw("Note on ");
             who.full(w);
         });
-        self.when("creation", time);
+        self.add_date_time("creation", time);
         if bits >> 10 & 31 == 0 {
             self.primitive_extension("url");
         }
     }
 
     /// `"name":…`: how long, in minutes.
-    pub fn minutes(&mut self, name: &str, minutes: i64) {
-        self.quantity(name, minutes, 0, MINUTE);
+    pub fn add_minutes(&mut self, name: &str, minutes: i64) {
+        self.add_quantity(name, minutes, 0, MINUTE);
     }
 }

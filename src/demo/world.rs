@@ -130,6 +130,6 @@ impl Visit {
     }
 
     pub fn end(&self) -> Time {
-        self.start.plus(self.minutes * 60)
+        self.start.plus_seconds(self.minutes * 60)
     }
 }

@@ -65,14 +65,14 @@ fn dates_are_the_calendars() {
     for days in (-40_000..40_000).step_by(37) {
         let date = chrono::DateTime::from_timestamp(days * DAY, 0).unwrap();
         let expected = (i64::from(date.year()), i64::from(date.month()), i64::from(date.day()));
-        assert_eq!(Time(days * DAY + 3_600).date(), expected);
+        assert_eq!(Time(days * DAY + 3_600).calendar_date(), expected);
     }
 }
 
 #[test]
 fn every_spelling_of_a_time_means_the_same() {
     let time = Time(1_551_553_511); // 2019-03-02T19:05:11 on the wall
-    let spelled = |spelling| text(|w| w.spell(time, spelling));
+    let spelled = |spelling| text(|w| w.write_time(time, spelling));
     assert_eq!(spelled(Spelling::Year), "2019");
     assert_eq!(spelled(Spelling::Month), "2019-03");
     assert_eq!(spelled(Spelling::Date), "2019-03-02");
