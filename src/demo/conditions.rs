@@ -35,8 +35,8 @@ pub(super) fn write_condition(w: &mut Row) {
     if case % 7 == 0 {
         w.list_of("bodySite", BODY_SITES);
     }
-    w.about("subject");
-    w.during("encounter");
+    w.add_subject("subject");
+    w.add_encounter("encounter");
     match case % 40 {
         0 => w.add_quantity("onsetAge", 30 + (case / 40 % 40) as i64, 0, YEAR),
         1 => w.add_period("onsetPeriod", time, time.plus_seconds(20 * DAY)),
@@ -58,13 +58,13 @@ pub(super) fn write_condition(w: &mut Row) {
         }
     }
     w.add_date_time("recordedDate", time);
-    let (recorder, asserter) = (w.practitioner(), w.practitioner());
-    w.refer("recorder", recorder);
+    let (recorder, asserter) = (w.target_practitioner(), w.target_practitioner());
+    w.add_reference("recorder", recorder);
     if case % 4 == 0 {
-        w.refer("asserter", asserter);
+        w.add_reference("asserter", asserter);
     }
     if case % 17 == 0 {
-        let report = w.own(Kind::DiagnosticReport, index);
+        let report = w.target_own(Kind::DiagnosticReport, index);
         w.add_list("stage", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
@@ -75,7 +75,7 @@ pub(super) fn write_condition(w: &mut Row) {
         });
     }
     if case % 13 == 0 {
-        let proof = w.own(Kind::Observation, index * 4);
+        let proof = w.target_own(Kind::Observation, index * 4);
         w.add_list("evidence", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
@@ -100,8 +100,8 @@ pub(super) fn write_allergy_intolerance(w: &mut Row) {
     w.str_by_turn("criticality", &["low", "high", "unable-to-assess"]);
     let allergen = *w.by_turn(ALLERGENS);
     w.add_concept("code", &allergen);
-    w.about("patient");
-    w.during("encounter");
+    w.add_subject("patient");
+    w.add_encounter("encounter");
     match case % 16 {
         // Cumulus ETL 4 takes these three for scalars, and rejects such rows.
         0 if w.world.flaws => w.add_quantity("onsetAge", 12, 0, YEAR),
@@ -111,9 +111,9 @@ pub(super) fn write_allergy_intolerance(w: &mut Row) {
         _ => w.add_date_time("onsetDateTime", time),
     }
     w.add_date_time("recordedDate", time);
-    let (recorder, asserter) = (w.practitioner(), w.subject());
-    w.refer("recorder", recorder);
-    w.refer("asserter", asserter);
+    let (recorder, asserter) = (w.target_practitioner(), w.target_subject());
+    w.add_reference("recorder", recorder);
+    w.add_reference("asserter", asserter);
     if case % 3 == 1 {
         w.add_date_time("lastOccurrence", time);
     }

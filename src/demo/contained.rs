@@ -91,7 +91,7 @@ impl Row<'_> {
         self.add_str("id", "relative");
         self.add_str("language", "en");
         self.add_list("name", |w| w.add_item(|w| w.human_name(&who)));
-        self.about("patient");
+        self.add_subject("patient");
     }
 
     /// Its `code` is a list, a Medication's or a Device's is not.

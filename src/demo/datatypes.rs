@@ -391,7 +391,7 @@ impl Row<'_> {
         self.add_str_of("value", value);
         let start = self.time;
         self.add_period("period", start, start.plus_seconds(700 * super::dates::DAY));
-        let assigner = self.organization();
-        self.refer("assigner", assigner);
+        let assigner = self.target_organization();
+        self.add_reference("assigner", assigner);
     }
 }

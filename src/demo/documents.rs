@@ -18,45 +18,45 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
     w.begin_resource();
     let (case, index, time) = (w.case_number(), w.index, w.time);
     w.add_identifiers();
-    let order = w.own(Kind::ServiceRequest, index);
+    let order = w.target_own(Kind::ServiceRequest, index);
     w.refer_list("basedOn", &[order]);
     let statuses = ["final", "final", "amended"];
     let status = if case % 70 == 3 { "entered-in-error" } else { w.by_turn(&statuses) };
     w.add_str("status", status);
     w.add_concepts("category", &[*w.by_turn(REPORT_CATEGORIES)]);
     w.one_of("code", ORDERS);
-    w.about("subject");
-    w.during("encounter");
+    w.add_subject("subject");
+    w.add_encounter("encounter");
     if case % 9 == 4 {
         w.add_period("effectivePeriod", time, time.plus_seconds(DAY));
     } else {
         w.add_date_time("effectiveDateTime", time);
     }
     w.add_instant("issued", time.plus_seconds(7_200));
-    let (performer, reader) = (w.organization(), w.practitioner());
+    let (performer, reader) = (w.target_organization(), w.target_practitioner());
     w.refer_list("performer", &[Some(performer)]);
     if case % 3 == 1 {
         w.refer_list("resultsInterpreter", &[Some(reader)]);
     }
-    let specimen = w.own(Kind::Specimen, index);
+    let specimen = w.target_own(Kind::Specimen, index);
     w.refer_list("specimen", &[specimen]);
     let results = w.person.count(Kind::Observation);
     let mut found = [None; PER_REPORT as usize];
     for (at, slot) in found.iter_mut().enumerate() {
         let number = index * PER_REPORT + at as u64;
         if number < results {
-            *slot = w.own(Kind::Observation, number);
+            *slot = w.target_own(Kind::Observation, number);
         }
     }
     w.refer_list("result", &found);
     if case % 8 == 1 {
-        let (study, media) = (w.elsewhere("ImagingStudy"), w.elsewhere("Media"));
+        let (study, media) = (w.target_elsewhere("ImagingStudy"), w.target_elsewhere("Media"));
         w.refer_list("imagingStudy", &[Some(study)]);
         w.add_list("media", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
                 w.free_text("comment");
-                w.refer("link", media);
+                w.add_reference("link", media);
             });
         });
     }
@@ -74,22 +74,23 @@ pub(super) fn write_document_reference(w: &mut Row) {
     w.begin_resource();
     let (case, index, time) = (w.case_number(), w.index, w.time);
     let kind = *w.by_turn(NOTE_TYPES);
-    let (author, signer, owner) = (w.practitioner(), w.practitioner(), w.organization());
-    w.add_object("masterIdentifier", |w| w.add_str_of("value", |w| w.uuid(case)));
+    let (author, signer, owner) =
+        (w.target_practitioner(), w.target_practitioner(), w.target_organization());
+    w.add_object("masterIdentifier", |w| w.add_str_of("value", |w| w.write_uuid(case)));
     w.add_identifiers();
     w.add_str("status", if case % 60 == 9 { "entered-in-error" } else { "current" });
     w.str_by_turn("docStatus", &["final", "amended", "preliminary"]);
     w.add_concept("type", &kind);
     w.add_concepts("category", NOTE_CATEGORIES);
-    w.about("subject");
+    w.add_subject("subject");
     w.add_instant("date", time);
     w.refer_list("author", &[Some(author)]);
     if case % 2 == 0 {
-        w.refer("authenticator", signer);
+        w.add_reference("authenticator", signer);
     }
-    w.refer("custodian", owner);
+    w.add_reference("custodian", owner);
     if case % 8 == 3 {
-        let earlier = w.own(Kind::DocumentReference, index + 1);
+        let earlier = w.target_own(Kind::DocumentReference, index + 1);
         w.add_list("relatesTo", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
@@ -121,7 +122,7 @@ fn add_content(w: &mut Row, kind: &Concept) {
 fn add_context(w: &mut Row) {
     let (visit, index, case) = (w.visit(), w.index, w.case_number());
     w.add_backbone_oddities();
-    let encounter = w.encounter();
+    let encounter = w.target_encounter();
     w.add_list("encounter", |w| w.add_item(|w| w.reference_members(encounter, 3)));
     if case % 5 == 0 {
         w.add_concepts("event", &[EVENT]);
@@ -134,8 +135,8 @@ fn add_context(w: &mut Row) {
         w.one_of("practiceSetting", SPECIALTIES);
     }
     if case % 7 == 2 {
-        let (patient, order) = (w.subject(), w.own(Kind::ServiceRequest, index));
-        w.refer("sourcePatientInfo", patient);
+        let (patient, order) = (w.target_subject(), w.target_own(Kind::ServiceRequest, index));
+        w.add_reference("sourcePatientInfo", patient);
         w.refer_list("related", &[order]);
     }
 }

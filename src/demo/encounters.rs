@@ -57,14 +57,14 @@ pub(super) fn write_encounter(w: &mut Row) {
     if w.has_turn(3, 2) {
         w.one_of("priority", PRIORITIES);
     }
-    w.about("subject");
+    w.add_subject("subject");
     let (case, index) = (w.case_number(), w.index);
-    let episode = w.own(Kind::EpisodeOfCare, index);
+    let episode = w.target_own(Kind::EpisodeOfCare, index);
     if case % 3 == 0 {
         w.refer_list("episodeOfCare", &[episode]);
     }
     if case % 4 == 1 {
-        let order = w.own(Kind::ServiceRequest, index);
+        let order = w.target_own(Kind::ServiceRequest, index);
         w.refer_list("basedOn", &[order]);
     }
     w.add_list("participant", |w| {
@@ -74,7 +74,7 @@ pub(super) fn write_encounter(w: &mut Row) {
         }
     });
     if case % 7 == 1 {
-        let appointment = w.elsewhere("Appointment");
+        let appointment = w.target_elsewhere("Appointment");
         w.refer_list("appointment", &[Some(appointment)]);
     }
     w.add_period("period", start, end);
@@ -88,7 +88,7 @@ pub(super) fn write_encounter(w: &mut Row) {
         1..4 => w.list_of("reasonCode", CONDITIONS),
         _ => {}
     }
-    let condition = w.own(Kind::Condition, index * 3 / 2);
+    let condition = w.target_own(Kind::Condition, index * 3 / 2);
     if case % 4 == 2 {
         w.refer_list("reasonReference", &[condition]);
     }
@@ -96,14 +96,14 @@ pub(super) fn write_encounter(w: &mut Row) {
         w.add_list("diagnosis", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
-                w.refer("condition", condition);
+                w.add_reference("condition", condition);
                 w.one_of("use", DIAGNOSIS_ROLES);
                 w.add_int("rank", 1);
             });
         });
     }
     if case % 9 == 1 {
-        let account = w.elsewhere("Account");
+        let account = w.target_elsewhere("Account");
         w.refer_list("account", &[Some(account)]);
     }
     if inpatient || case % 29 == 3 {
@@ -111,44 +111,44 @@ pub(super) fn write_encounter(w: &mut Row) {
     }
     w.add_list("location", |w| {
         w.add_item(|w| {
-            let place = w.location();
+            let place = w.target_location();
             w.add_backbone_oddities();
-            w.refer("location", place);
+            w.add_reference("location", place);
             w.add_str("status", "completed");
             w.one_of("physicalType", PHYSICAL_TYPES);
             w.add_period("period", start, end);
         });
     });
-    let provider = w.organization();
-    w.refer("serviceProvider", provider);
+    let provider = w.target_organization();
+    w.add_reference("serviceProvider", provider);
     if inpatient && index > 0 {
-        let before = w.own(Kind::Encounter, index - 1);
+        let before = w.target_own(Kind::Encounter, index - 1);
         w.refer_to("partOf", before);
     }
 }
 
 fn write_participant(w: &mut Row, at: usize) {
-    let (visit, who) = (w.visit(), w.practitioner());
+    let (visit, who) = (w.visit(), w.target_practitioner());
     w.add_backbone_oddities();
     w.add_concepts("type", &[PARTICIPANTS[at]]);
     w.add_period("period", visit.start, visit.end());
-    w.refer("individual", who);
+    w.add_reference("individual", who);
 }
 
 fn add_hospitalization(w: &mut Row) {
-    let (origin, destination) = (w.location(), w.location());
+    let (origin, destination) = (w.target_location(), w.target_location());
     w.add_oddities(w.case_number() % 64);
     w.add_object("preAdmissionIdentifier", |w| {
         let who = w.person.name;
         w.add_str_of("value", |w| who.record_number(w));
     });
-    w.refer("origin", origin);
+    w.add_reference("origin", origin);
     w.add_concept("admitSource", &ADMIT_SOURCE);
     w.add_concept("reAdmission", &READMISSION);
     w.add_concepts("dietPreference", &[DIET]);
     w.add_concepts("specialCourtesy", &[COURTESY]);
     w.add_concepts("specialArrangement", &[ARRANGEMENT]);
-    w.refer("destination", destination);
+    w.add_reference("destination", destination);
     w.one_of("dischargeDisposition", DISCHARGES);
 }
 
@@ -165,25 +165,25 @@ pub(super) fn write_episode_of_care(w: &mut Row) {
         });
     });
     w.list_of("type", EPISODE_TYPES);
-    if let Some(condition) = w.own(Kind::Condition, index) {
+    if let Some(condition) = w.target_own(Kind::Condition, index) {
         w.add_list("diagnosis", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
-                w.refer("condition", condition);
+                w.add_reference("condition", condition);
                 w.one_of("role", DIAGNOSIS_ROLES);
                 w.add_int("rank", 1);
             });
         });
     }
-    w.about("patient");
-    let organization = w.organization();
-    w.refer("managingOrganization", organization);
+    w.add_subject("patient");
+    let organization = w.target_organization();
+    w.add_reference("managingOrganization", organization);
     w.add_period("period", start, EXPORTED);
-    let order = w.own(Kind::ServiceRequest, index);
+    let order = w.target_own(Kind::ServiceRequest, index);
     w.refer_list("referralRequest", &[order]);
-    let manager = w.practitioner();
-    w.refer("careManager", manager);
-    let (team, account) = (w.elsewhere("CareTeam"), w.elsewhere("Account"));
+    let manager = w.target_practitioner();
+    w.add_reference("careManager", manager);
+    let (team, account) = (w.target_elsewhere("CareTeam"), w.target_elsewhere("Account"));
     w.refer_list("team", &[Some(team)]);
     w.refer_list("account", &[Some(account)]);
 }

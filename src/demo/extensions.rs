@@ -300,12 +300,12 @@ impl Row<'_> {
             Int => self.add_int("valueInteger", time.0 / 60 % 10_000),
             Text(text) => self.add_str("valueString", text),
             Practitioner => {
-                let who = self.practitioner();
-                self.refer("valueReference", who);
+                let who = self.target_practitioner();
+                self.add_reference("valueReference", who);
             }
             Patient => {
-                let who = self.subject();
-                self.refer("valueReference", who);
+                let who = self.target_subject();
+                self.add_reference("valueReference", who);
             }
             Holds::Name => self.free_text("valueString"),
         }

@@ -54,11 +54,11 @@ fn add_medicine(w: &mut Row, drug: &Concept, way: Way) {
     match way {
         Way::Inline => w.add_concept("medicationCodeableConcept", drug),
         Way::Contained => {
-            let target = w.inside("#medication");
+            let target = w.target_contained("#medication");
             w.refer_plainly("medicationReference", target);
         }
         Way::Shared(at) => {
-            let target = w.shared(Kind::Medication, at);
+            let target = w.target_shared(Kind::Medication, at);
             w.refer_plainly("medicationReference", target);
         }
     }
@@ -66,7 +66,7 @@ fn add_medicine(w: &mut Row, drug: &Concept, way: Way) {
 
 pub(super) fn write_medication(w: &mut Row) {
     w.begin_resource();
-    let (maker, time) = (w.organization(), w.time);
+    let (maker, time) = (w.target_organization(), w.time);
     w.add_list("identifier", |w| {
         w.add_item(|w| {
             w.add_str("system", "urn:oid:1.2.840.114350.1.13.861.1.7.2.698288");
@@ -78,15 +78,15 @@ pub(super) fn write_medication(w: &mut Row) {
     });
     w.add_concept("code", &DRUGS[w.index as usize % DRUGS.len()]);
     w.add_str("status", "active");
-    w.refer("manufacturer", maker);
+    w.add_reference("manufacturer", maker);
     w.one_of("form", FORMS);
     w.add_ratio("amount", (30, TABLET), (1, TABLET));
     w.add_list("ingredient", |w| {
         w.add_item(|w| {
             w.add_backbone_oddities();
             if w.has_turn(3, 0) {
-                let substance = w.elsewhere("Substance");
-                w.refer("itemReference", substance);
+                let substance = w.target_elsewhere("Substance");
+                w.add_reference("itemReference", substance);
             } else {
                 w.one_of("itemCodeableConcept", INGREDIENTS);
             }
@@ -126,32 +126,33 @@ pub(super) fn write_medication_request(w: &mut Row) {
     match case % 10 {
         0..4 => w.add_bool("reportedBoolean", case % 10 == 0),
         4 => {
-            let who = w.subject();
-            w.refer("reportedReference", who);
+            let who = w.target_subject();
+            w.add_reference("reportedReference", who);
         }
         _ => {}
     }
     add_medicine(w, drug, way);
-    w.about("subject");
-    w.during("encounter");
+    w.add_subject("subject");
+    w.add_encounter("encounter");
     if case % 15 == 1 {
-        let fact = w.own(Kind::Observation, index);
+        let fact = w.target_own(Kind::Observation, index);
         w.refer_list("supportingInformation", &[fact]);
     }
     w.add_date_time("authoredOn", time);
-    let (requester, performer, recorder) = (w.practitioner(), w.organization(), w.practitioner());
-    w.refer("requester", requester);
+    let (requester, performer, recorder) =
+        (w.target_practitioner(), w.target_organization(), w.target_practitioner());
+    w.add_reference("requester", requester);
     if case % 12 == 1 {
-        w.refer("performer", performer);
+        w.add_reference("performer", performer);
         w.one_of("performerType", ROLES);
     }
     if case % 2 == 0 {
-        w.refer("recorder", recorder);
+        w.add_reference("recorder", recorder);
     }
     if case % 3 == 1 {
         w.list_of("reasonCode", CONDITIONS);
     } else {
-        let reason = w.own(Kind::Condition, index);
+        let reason = w.target_own(Kind::Condition, index);
         w.refer_list("reasonReference", &[reason]);
     }
     if case % 18 == 1 {
@@ -159,15 +160,15 @@ pub(super) fn write_medication_request(w: &mut Row) {
         w.add_strs("instantiatesUri", &["https://example.com/protocols/9"]);
     }
     if case % 14 == 1 {
-        let order = w.own(Kind::ServiceRequest, index);
+        let order = w.target_own(Kind::ServiceRequest, index);
         w.refer_list("basedOn", &[order]);
     }
     if case % 4 == 0 {
-        w.add_object("groupIdentifier", |w| w.add_str_of("value", |w| w.uuid(case)));
+        w.add_object("groupIdentifier", |w| w.add_str_of("value", |w| w.write_uuid(case)));
         w.one_of("courseOfTherapyType", COURSES);
     }
     if case % 7 == 1 {
-        let coverage = w.elsewhere("Coverage");
+        let coverage = w.target_elsewhere("Coverage");
         w.refer_list("insurance", &[Some(coverage)]);
     }
     if case % 3 == 0 {
@@ -188,11 +189,12 @@ pub(super) fn write_medication_request(w: &mut Row) {
         });
     }
     if case % 9 == 1 {
-        let prior = w.own(Kind::MedicationRequest, index + 1);
+        let prior = w.target_own(Kind::MedicationRequest, index + 1);
         w.refer_to("priorPrescription", prior);
     }
     if case % 22 == 1 {
-        let (issue, history) = (w.elsewhere("DetectedIssue"), w.elsewhere("Provenance"));
+        let (issue, history) =
+            (w.target_elsewhere("DetectedIssue"), w.target_elsewhere("Provenance"));
         w.refer_list("detectedIssue", &[Some(issue)]);
         w.refer_list("eventHistory", &[Some(history)]);
     }
@@ -214,8 +216,8 @@ fn dispense_request(w: &mut Row, case: u64) {
     w.add_quantity("quantity", 30 * (1 + case as i64 / 5 % 3), 0, TABLET);
     w.add_quantity("expectedSupplyDuration", 30, 0, DAYS);
     if case % 4 == 1 {
-        let pharmacy = w.organization();
-        w.refer("performer", pharmacy);
+        let pharmacy = w.target_organization();
+        w.add_reference("performer", pharmacy);
     }
 }
 
@@ -226,7 +228,7 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     let (case, index, time) = (w.case_number(), w.index, w.time);
     w.add_identifiers();
     if case % 10 == 1 {
-        let procedure = w.own(Kind::Procedure, index);
+        let procedure = w.target_own(Kind::Procedure, index);
         w.refer_list("partOf", &[procedure]);
     }
     let declined = case % 20 == 3;
@@ -243,35 +245,35 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     if declined {
         match case % 3 {
             0 => {
-                let issue = w.elsewhere("DetectedIssue");
-                w.refer("statusReasonReference", issue);
+                let issue = w.target_elsewhere("DetectedIssue");
+                w.add_reference("statusReasonReference", issue);
             }
             _ => w.one_of("statusReasonCodeableConcept", NOT_DISPENSED),
         }
     }
     w.one_of("category", DISPENSE_CATEGORIES);
     add_medicine(w, drug, way);
-    w.about("subject");
-    w.during("context");
+    w.add_subject("subject");
+    w.add_encounter("context");
     if case % 12 == 1 {
-        let fact = w.own(Kind::Observation, index);
+        let fact = w.target_own(Kind::Observation, index);
         w.refer_list("supportingInformation", &[fact]);
     }
     w.add_list("performer", |w| {
         w.add_item(|w| {
-            let actor = w.practitioner();
+            let actor = w.target_practitioner();
             w.add_backbone_oddities();
             if case % 2 == 0 {
                 w.add_concept("function", &PACKAGER);
             } else {
                 w.one_of("function", PERFORMER_ROLES);
             }
-            w.refer("actor", actor);
+            w.add_reference("actor", actor);
         });
     });
-    let place = w.location();
-    w.refer("location", place);
-    let prescription = w.own(Kind::MedicationRequest, request);
+    let place = w.target_location();
+    w.add_reference("location", place);
+    let prescription = w.target_own(Kind::MedicationRequest, request);
     w.refer_list("authorizingPrescription", &[prescription]);
     w.one_of("type", DISPENSE_TYPES);
     w.add_quantity("quantity", 30, 0, TABLET);
@@ -279,8 +281,8 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     w.add_date_time("whenPrepared", time);
     w.add_date_time("whenHandedOver", time.plus_seconds(3_600));
     if case % 8 == 1 {
-        let (to, receiver) = (w.location(), w.subject());
-        w.refer("destination", to);
+        let (to, receiver) = (w.target_location(), w.target_subject());
+        w.add_reference("destination", to);
         w.refer_list("receiver", &[Some(receiver)]);
     }
     if case % 3 == 0 {
@@ -288,7 +290,7 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     }
     w.add_dosages();
     if case % 5 == 1 {
-        let responsible = w.practitioner();
+        let responsible = w.target_practitioner();
         w.add_object("substitution", |w| {
             w.add_backbone_oddities();
             w.add_bool("wasSubstituted", case % 2 == 0);
@@ -298,7 +300,8 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
         });
     }
     if case % 16 == 1 {
-        let (issue, history) = (w.elsewhere("DetectedIssue"), w.elsewhere("Provenance"));
+        let (issue, history) =
+            (w.target_elsewhere("DetectedIssue"), w.target_elsewhere("Provenance"));
         w.refer_list("detectedIssue", &[Some(issue)]);
         w.refer_list("eventHistory", &[Some(history)]);
     }

@@ -20,11 +20,11 @@ pub(super) fn write_observation(w: &mut Row) {
     let (case, index) = (w.case_number(), w.index);
     w.add_identifiers();
     if case % 4 == 0 {
-        let order = w.own(Kind::ServiceRequest, index / PER_REPORT);
+        let order = w.target_own(Kind::ServiceRequest, index / PER_REPORT);
         w.refer_list("basedOn", &[order]);
     }
     if case % 9 == 0 {
-        let procedure = w.own(Kind::Procedure, index);
+        let procedure = w.target_own(Kind::Procedure, index);
         w.refer_list("partOf", &[procedure]);
     }
     let status = match case % 90 {
@@ -73,12 +73,12 @@ fn add_category(w: &mut Row, at: usize) {
 fn head(w: &mut Row, concept: &Concept) {
     let (case, time) = (w.case_number(), w.time);
     w.add_concept("code", concept);
-    w.about("subject");
+    w.add_subject("subject");
     if case % 37 == 0 {
-        let focus = w.subject();
+        let focus = w.target_subject();
         w.refer_list("focus", &[Some(focus)]);
     }
-    w.during("encounter");
+    w.add_encounter("encounter");
     match case % 43 {
         0 => w.add_period("effectivePeriod", time, time.plus_seconds(DAY)),
         1 => w.add_timing("effectiveTiming"),
@@ -86,7 +86,7 @@ fn head(w: &mut Row, concept: &Concept) {
         _ => w.add_date_time("effectiveDateTime", time),
     }
     w.add_instant("issued", time.plus_seconds(5_400));
-    let performer = w.practitioner();
+    let performer = w.target_practitioner();
     w.refer_list("performer", &[Some(performer)]);
 }
 
@@ -192,19 +192,22 @@ fn add_details(w: &mut Row) {
         w.one_of("method", METHODS);
     }
     if case % 3 == 0 {
-        let specimen = w.own(Kind::Specimen, index / 8);
+        let specimen = w.target_own(Kind::Specimen, index / 8);
         w.refer_to("specimen", specimen);
     }
     if case % 10 == 3 {
-        let device = w.own(Kind::Device, index);
+        let device = w.target_own(Kind::Device, index);
         w.refer_to("device", device);
     }
     if case % 21 == 4 {
-        let members = [w.own(Kind::Observation, index + 1), w.own(Kind::Observation, index + 2)];
+        let members = [
+            w.target_own(Kind::Observation, index + 1),
+            w.target_own(Kind::Observation, index + 2),
+        ];
         w.refer_list("hasMember", &members);
     }
     if case % 27 == 5 {
-        let source = w.own(Kind::Observation, index + 3);
+        let source = w.target_own(Kind::Observation, index + 3);
         w.refer_list("derivedFrom", &[source]);
     }
 }

@@ -25,11 +25,11 @@ pub(super) fn write_service_request(w: &mut Row) {
         w.add_gappy_list("instantiatesUri", "https://example.com/protocols/17");
     }
     if case % 9 == 1 {
-        let earlier = w.own(Kind::ServiceRequest, index + 1);
+        let earlier = w.target_own(Kind::ServiceRequest, index + 1);
         w.refer_list("basedOn", &[earlier]);
         w.refer_list("replaces", &[earlier]);
     }
-    w.add_object("requisition", |w| w.add_str_of("value", |w| w.uuid(case)));
+    w.add_object("requisition", |w| w.add_str_of("value", |w| w.write_uuid(case)));
     w.str_by_turn("status", &["completed", "active", "completed", "revoked", "completed"]);
     w.str_by_turn("intent", &["order", "order", "original-order", "plan"]);
     w.list_of("category", ORDER_CATEGORIES);
@@ -47,8 +47,8 @@ pub(super) fn write_service_request(w: &mut Row) {
         3 => w.add_range("quantityRange", 1, 3, unit("1", "1")),
         _ => {}
     }
-    w.about("subject");
-    w.during("encounter");
+    w.add_subject("subject");
+    w.add_encounter("encounter");
     match case % 24 {
         0..5 => w.add_period("occurrencePeriod", time, time.plus_seconds(7 * DAY)),
         5 | 6 => w.add_timing("occurrenceTiming"),
@@ -61,34 +61,35 @@ pub(super) fn write_service_request(w: &mut Row) {
         _ => {}
     }
     w.add_date_time("authoredOn", time);
-    let (requester, performer) = (w.practitioner(), w.organization());
-    w.refer("requester", requester);
+    let (requester, performer) = (w.target_practitioner(), w.target_organization());
+    w.add_reference("requester", requester);
     if case % 4 == 1 {
         w.one_of("performerType", ROLES);
     }
     w.refer_list("performer", &[Some(performer)]);
     if case % 7 == 1 {
-        let place = w.location();
+        let place = w.target_location();
         w.list_of("locationCode", SERVICE_SITES);
         w.refer_list("locationReference", &[Some(place)]);
     }
     if case % 3 == 1 {
         w.list_of("reasonCode", CONDITIONS);
     } else if case % 3 == 2 {
-        let reason = w.own(Kind::Condition, index);
+        let reason = w.target_own(Kind::Condition, index);
         w.refer_list("reasonReference", &[reason]);
     }
     if case % 6 == 2 {
-        let coverage = w.elsewhere("Coverage");
+        let coverage = w.target_elsewhere("Coverage");
         w.refer_list("insurance", &[Some(coverage)]);
     }
     if case % 8 == 3 {
-        let (fact, history) = (w.own(Kind::Observation, index), w.elsewhere("Provenance"));
+        let (fact, history) =
+            (w.target_own(Kind::Observation, index), w.target_elsewhere("Provenance"));
         w.refer_list("supportingInfo", &[fact]);
         w.refer_list("relevantHistory", &[Some(history)]);
     }
     if case % 2 == 0 {
-        let specimen = w.own(Kind::Specimen, index);
+        let specimen = w.target_own(Kind::Specimen, index);
         w.refer_list("specimen", &[specimen]);
     }
     if case % 9 == 2 {
@@ -110,18 +111,18 @@ pub(super) fn write_specimen(w: &mut Row) {
     });
     w.str_by_turn("status", &["available", "available", "unavailable"]);
     w.add_concept("type", w.by_turn(SPECIMENS));
-    w.about("subject");
+    w.add_subject("subject");
     w.add_date_time("receivedTime", time.plus_seconds(3_600));
     if case % 9 == 1 {
-        let parent = w.own(Kind::Specimen, index + 1);
+        let parent = w.target_own(Kind::Specimen, index + 1);
         w.refer_list("parent", &[parent]);
     }
-    let order = w.own(Kind::ServiceRequest, index);
+    let order = w.target_own(Kind::ServiceRequest, index);
     w.refer_list("request", &[order]);
     w.add_object("collection", |w| {
-        let collector = w.practitioner();
+        let collector = w.target_practitioner();
         w.add_backbone_oddities();
-        w.refer("collector", collector);
+        w.add_reference("collector", collector);
         match case % 5 {
             0 => w.add_period("collectedPeriod", time, time.plus_seconds(600)),
             _ => w.add_date_time("collectedDateTime", time),
@@ -141,7 +142,7 @@ pub(super) fn write_specimen(w: &mut Row) {
         }
     });
     if case % 3 == 2 {
-        let additive = w.elsewhere("Substance");
+        let additive = w.target_elsewhere("Substance");
         w.add_list("processing", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
@@ -165,8 +166,8 @@ pub(super) fn write_specimen(w: &mut Row) {
             match case % 4 {
                 0 => w.add_concept("additiveCodeableConcept", &ADDITIVE),
                 1 => {
-                    let additive = w.elsewhere("Substance");
-                    w.refer("additiveReference", additive);
+                    let additive = w.target_elsewhere("Substance");
+                    w.add_reference("additiveReference", additive);
                 }
                 _ => {}
             }

@@ -90,14 +90,14 @@ pub(super) fn write_patient(w: &mut Row) {
     });
     let doctor = w.practitioner_of(person.number % w.world.shared(Kind::Practitioner));
     w.refer_list("generalPractitioner", &[Some(doctor)]);
-    let home = w.shared(Kind::Organization, person.number);
+    let home = w.target_shared(Kind::Organization, person.number);
     w.refer_plainly("managingOrganization", home);
     if w.has_turn(37, 5) {
-        let other = w.elsewhere("Patient");
+        let other = w.target_elsewhere("Patient");
         w.add_list("link", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
-                w.refer("other", other);
+                w.add_reference("other", other);
                 w.add_str("type", "seealso");
             });
         });
@@ -113,8 +113,8 @@ fn write_contact(w: &mut Row) {
     w.add_object("address", |w| w.write_address(&relative));
     w.add_str("gender", "female");
     if w.has_turn(7, 1) {
-        let employer = w.organization();
-        w.refer("organization", employer);
+        let employer = w.target_organization();
+        w.add_reference("organization", employer);
     }
     let birth = w.person.birth;
     w.add_period("period", birth, EXPORTED);
@@ -181,7 +181,7 @@ pub(super) fn write_practitioner(w: &mut Row) {
     w.add_list("photo", |w| w.add_item(|w| w.add_str_of("title", |w| who.full(w))));
     w.add_list("qualification", |w| {
         w.add_item(|w| {
-            let (time, issuer) = (w.time, w.organization());
+            let (time, issuer) = (w.time, w.target_organization());
             w.add_backbone_oddities();
             w.add_list("identifier", |w| {
                 w.add_item(|w| {
@@ -193,7 +193,7 @@ pub(super) fn write_practitioner(w: &mut Row) {
             });
             w.one_of("code", DEGREES);
             w.add_period("period", time, EXPORTED);
-            w.refer("issuer", issuer);
+            w.add_reference("issuer", issuer);
         });
     });
     w.list_of("communication", LANGUAGES);
@@ -209,14 +209,17 @@ pub(super) fn write_practitioner_role(w: &mut Row) {
     w.add_period("period", time, EXPORTED);
     let practitioner = w.practitioner_of(w.index % practitioners);
     w.refer_plainly("practitioner", practitioner);
-    let organization = w.shared(Kind::Organization, w.index);
+    let organization = w.target_shared(Kind::Organization, w.index);
     w.refer_plainly("organization", organization);
     w.list_of("code", ROLES);
     let (specialty, index) = (*w.by_turn(SPECIALTIES), w.index);
     w.add_concepts("specialty", &[specialty]);
-    let places = [Some(w.shared(Kind::Location, index)), Some(w.shared(Kind::Location, index + 7))];
+    let places = [
+        Some(w.target_shared(Kind::Location, index)),
+        Some(w.target_shared(Kind::Location, index + 7)),
+    ];
     w.refer_list("location", &places);
-    let service = w.elsewhere("HealthcareService");
+    let service = w.target_elsewhere("HealthcareService");
     w.refer_list("healthcareService", &[Some(service)]);
     w.add_telecom(&who);
     w.add_list("availableTime", |w| {
@@ -236,7 +239,7 @@ pub(super) fn write_practitioner_role(w: &mut Row) {
         });
     });
     w.free_text("availabilityExceptions");
-    let endpoint = w.elsewhere("Endpoint");
+    let endpoint = w.target_elsewhere("Endpoint");
     w.refer_list("endpoint", &[Some(endpoint)]);
 }
 
@@ -266,7 +269,8 @@ pub(super) fn write_organization(w: &mut Row) {
     w.add_list("address", |w| w.add_item(|w| w.write_address(&who)));
     if w.index > 0 {
         // Half of them belong to the first one, the others to one of those.
-        let parent = w.shared(Kind::Organization, if w.has_turn(2, 0) { 0 } else { w.index / 2 });
+        let parent =
+            w.target_shared(Kind::Organization, if w.has_turn(2, 0) { 0 } else { w.index / 2 });
         w.refer_plainly("partOf", parent);
     }
     w.add_list("contact", |w| {
@@ -278,7 +282,7 @@ pub(super) fn write_organization(w: &mut Row) {
             w.add_object("address", |w| w.write_address(&who));
         });
     });
-    let endpoint = w.elsewhere("Endpoint");
+    let endpoint = w.target_elsewhere("Endpoint");
     w.refer_list("endpoint", &[Some(endpoint)]);
 }
 
@@ -312,10 +316,10 @@ pub(super) fn write_location(w: &mut Row) {
         w.add_decimal("longitude", -71_059_773, 6);
         w.add_decimal("latitude", 42_358_431, 6);
     });
-    let owner = w.shared(Kind::Organization, w.index);
+    let owner = w.target_shared(Kind::Organization, w.index);
     w.refer_plainly("managingOrganization", owner);
     if w.index > 0 {
-        let parent = w.shared(Kind::Location, w.index / 3);
+        let parent = w.target_shared(Kind::Location, w.index / 3);
         w.refer_plainly("partOf", parent);
     }
     w.add_list("hoursOfOperation", |w| {
@@ -328,6 +332,6 @@ pub(super) fn write_location(w: &mut Row) {
         });
     });
     w.free_text("availabilityExceptions");
-    let endpoint = w.elsewhere("Endpoint");
+    let endpoint = w.target_elsewhere("Endpoint");
     w.refer_list("endpoint", &[Some(endpoint)]);
 }

@@ -26,10 +26,10 @@ pub(super) fn write_procedure(w: &mut Row) {
         );
         w.add_strs("instantiatesUri", &["https://example.com/protocols/3", ""]);
     }
-    let order = w.own(Kind::ServiceRequest, index);
+    let order = w.target_own(Kind::ServiceRequest, index);
     w.refer_list("basedOn", &[order]);
     if case % 11 == 1 {
-        let whole = w.own(Kind::Procedure, index + 1);
+        let whole = w.target_own(Kind::Procedure, index + 1);
         w.refer_list("partOf", &[whole]);
     }
     let not_done = case % 25 == 3;
@@ -48,8 +48,8 @@ pub(super) fn write_procedure(w: &mut Row) {
     }
     w.one_of("category", PROCEDURE_CATEGORIES);
     w.add_concept("code", w.by_turn(PROCEDURES));
-    w.about("subject");
-    w.during("encounter");
+    w.add_subject("subject");
+    w.add_encounter("encounter");
     match case % 32 {
         0..6 => w.add_period("performedPeriod", time, time.plus_seconds(2_700)),
         6 => w.add_quantity("performedAge", 44, 0, YEAR),
@@ -57,52 +57,52 @@ pub(super) fn write_procedure(w: &mut Row) {
         8 => w.free_text("performedString"),
         _ => w.add_date_time("performedDateTime", time),
     }
-    let (recorder, asserter) = (w.practitioner(), w.practitioner());
+    let (recorder, asserter) = (w.target_practitioner(), w.target_practitioner());
     if case % 3 == 0 {
-        w.refer("recorder", recorder);
-        w.refer("asserter", asserter);
+        w.add_reference("recorder", recorder);
+        w.add_reference("asserter", asserter);
     }
     w.add_list("performer", |w| {
         w.add_item(|w| {
-            let (actor, employer) = (w.practitioner(), w.organization());
+            let (actor, employer) = (w.target_practitioner(), w.target_organization());
             w.add_backbone_oddities();
             w.one_of("function", PERFORMER_ROLES);
-            w.refer("actor", actor);
+            w.add_reference("actor", actor);
             if case % 4 == 0 {
-                w.refer("onBehalfOf", employer);
+                w.add_reference("onBehalfOf", employer);
             }
         });
     });
-    let place = w.location();
-    w.refer("location", place);
+    let place = w.target_location();
+    w.add_reference("location", place);
     if case % 3 == 1 {
         w.list_of("reasonCode", CONDITIONS);
     } else {
-        let reason = w.own(Kind::Condition, index);
+        let reason = w.target_own(Kind::Condition, index);
         w.refer_list("reasonReference", &[reason]);
     }
     if case % 5 == 1 {
         w.list_of("bodySite", BODY_SITES);
         w.one_of("outcome", OUTCOMES);
-        let report = w.own(Kind::DiagnosticReport, index);
+        let report = w.target_own(Kind::DiagnosticReport, index);
         w.refer_list("report", &[report]);
     }
     if case % 18 == 2 {
         w.list_of("complication", COMPLICATIONS);
-        let detail = w.own(Kind::Condition, index + 1);
+        let detail = w.target_own(Kind::Condition, index + 1);
         w.refer_list("complicationDetail", &[detail]);
         w.list_of("followUp", FOLLOW_UPS);
     }
     if case % 3 == 2 {
         w.add_note();
     }
-    let device = w.own(Kind::Device, index);
+    let device = w.target_own(Kind::Device, index);
     if let (0, Some(device)) = (case % 13, device) {
         w.add_list("focalDevice", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
                 w.one_of("action", DEVICE_ACTIONS);
-                w.refer("manipulated", device);
+                w.add_reference("manipulated", device);
             });
         });
     }
@@ -122,8 +122,8 @@ pub(super) fn write_immunization(w: &mut Row) {
         w.one_of("statusReason", NOT_GIVEN);
     }
     w.add_concept("vaccineCode", w.by_turn(VACCINES));
-    w.about("patient");
-    w.during("encounter");
+    w.add_subject("patient");
+    w.add_encounter("encounter");
     if case % 40 == 2 {
         w.free_text("occurrenceString");
     } else {
@@ -134,9 +134,9 @@ pub(super) fn write_immunization(w: &mut Row) {
     if case % 5 == 0 {
         w.one_of("reportOrigin", REPORT_ORIGINS);
     }
-    let (place, maker) = (w.location(), w.organization());
-    w.refer("location", place);
-    w.refer("manufacturer", maker);
+    let (place, maker) = (w.target_location(), w.target_organization());
+    w.add_reference("location", place);
+    w.add_reference("manufacturer", maker);
     w.add_str("lotNumber", "L-2207B");
     w.add_date("expirationDate", time.plus_seconds(300 * DAY));
     w.one_of("site", BODY_SITES);
@@ -144,10 +144,10 @@ pub(super) fn write_immunization(w: &mut Row) {
     w.add_quantity("doseQuantity", 5, 1, MILLILITER);
     w.add_list("performer", |w| {
         w.add_item(|w| {
-            let actor = w.practitioner();
+            let actor = w.target_practitioner();
             w.add_backbone_oddities();
             w.list_function();
-            w.refer("actor", actor);
+            w.add_reference("actor", actor);
         });
     });
     if case % 3 == 0 {
@@ -156,7 +156,7 @@ pub(super) fn write_immunization(w: &mut Row) {
     match case % 4 {
         0 => w.list_of("reasonCode", CONDITIONS),
         1 => {
-            let reason = w.own(Kind::Condition, index);
+            let reason = w.target_own(Kind::Condition, index);
             w.refer_list("reasonReference", &[reason]);
         }
         _ => {}
@@ -178,7 +178,7 @@ pub(super) fn write_immunization(w: &mut Row) {
         w.one_of("fundingSource", FUNDING);
     }
     if case % 15 == 4 {
-        let detail = w.own(Kind::Observation, index);
+        let detail = w.target_own(Kind::Observation, index);
         w.add_list("reaction", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
@@ -189,12 +189,12 @@ pub(super) fn write_immunization(w: &mut Row) {
         });
     }
     if case % 3 == 1 {
-        let authority = w.organization();
+        let authority = w.target_organization();
         w.add_list("protocolApplied", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
                 w.add_str("series", "2-dose");
-                w.refer("authority", authority);
+                w.add_reference("authority", authority);
                 w.list_of("targetDisease", TARGET_DISEASES);
                 if case % 2 == 0 {
                     w.add_int("doseNumberPositiveInt", 1);
@@ -219,8 +219,8 @@ pub(super) fn write_device(w: &mut Row) {
     let (case, time) = (w.case_number(), w.time);
     let kind = *w.by_turn(DEVICES);
     w.add_identifiers();
-    let definition = w.elsewhere("DeviceDefinition");
-    w.refer("definition", definition);
+    let definition = w.target_elsewhere("DeviceDefinition");
+    w.add_reference("definition", definition);
     w.add_list("udiCarrier", |w| {
         w.add_item(|w| {
             w.add_backbone_oddities();
@@ -277,9 +277,10 @@ pub(super) fn write_device(w: &mut Row) {
             w.list_of("valueCode", OUTCOMES);
         });
     });
-    w.about("patient");
-    let (owner, place, parent) = (w.organization(), w.location(), w.own(Kind::Device, w.index + 1));
-    w.refer("owner", owner);
+    w.add_subject("patient");
+    let (owner, place, parent) =
+        (w.target_organization(), w.target_location(), w.target_own(Kind::Device, w.index + 1));
+    w.add_reference("owner", owner);
     let who = w.some_name();
     w.add_list("contact", |w| {
         w.add_item(|w| {
@@ -287,7 +288,7 @@ pub(super) fn write_device(w: &mut Row) {
             w.add_str_of("value", |w| who.phone(w));
         });
     });
-    w.refer("location", place);
+    w.add_reference("location", place);
     w.add_note();
     w.list_of("safety", super::codes::problems::SEVERITIES);
     if case % 6 == 1 {

@@ -36,24 +36,25 @@ enum To {
 
 impl Row<'_> {
     /// The row `index` (modulo their count) of the patient's rows of a type, if there is any.
-    pub fn own(&self, kind: Kind, index: u64) -> Option<Target> {
+    pub fn target_own(&self, kind: Kind, index: u64) -> Option<Target> {
         let count = self.person.count(kind);
-        (count > 0).then(|| self.target(kind, self.person.number, index % count, Shown::Nothing))
+        (count > 0)
+            .then(|| self.make_target(kind, self.person.number, index % count, Shown::Nothing))
     }
 
     /// The patient.
-    pub fn subject(&self) -> Target {
-        self.target(Kind::Patient, self.person.number, 0, Shown::Person(self.person.name))
+    pub fn target_subject(&self) -> Target {
+        self.make_target(Kind::Patient, self.person.number, 0, Shown::Person(self.person.name))
     }
 
     /// The visit.
-    pub fn encounter(&self) -> Target {
+    pub fn target_encounter(&self) -> Target {
         let index = self.person.visit_of(self.kind, self.index) as u64;
-        self.target(Kind::Encounter, self.person.number, index, Shown::Nothing)
+        self.make_target(Kind::Encounter, self.person.number, index, Shown::Nothing)
     }
 
     /// Some practitioner.
-    pub fn practitioner(&mut self) -> Target {
+    pub fn target_practitioner(&mut self) -> Target {
         let index = self.rng.below(self.world.shared(Kind::Practitioner));
         self.practitioner_of(index)
     }
@@ -61,7 +62,7 @@ impl Row<'_> {
     /// The practitioner of this number, at times by other means than the id.
     pub fn practitioner_of(&mut self, index: u64) -> Target {
         let name = Name::practitioner(index);
-        let mut target = self.target(Kind::Practitioner, 0, index, Shown::Person(name));
+        let mut target = self.make_target(Kind::Practitioner, 0, index, Shown::Person(name));
         if self.holds_practitioner && self.rng.one_in(2) {
             target.to = To::Inside("#practitioner");
         } else if self.rng.one_in(12) {
@@ -71,9 +72,9 @@ impl Row<'_> {
     }
 
     /// Some organization.
-    pub fn organization(&mut self) -> Target {
+    pub fn target_organization(&mut self) -> Target {
         let index = self.rng.below(self.world.shared(Kind::Organization));
-        let mut target = self.shared(Kind::Organization, index);
+        let mut target = self.target_shared(Kind::Organization, index);
         if self.holds_organization && self.rng.one_in(2) {
             target.to = To::Inside("#organization");
         }
@@ -82,40 +83,40 @@ impl Row<'_> {
     }
 
     /// Some location.
-    pub fn location(&mut self) -> Target {
+    pub fn target_location(&mut self) -> Target {
         let index = self.rng.below(self.world.shared(Kind::Location));
-        self.shared(Kind::Location, index)
+        self.target_shared(Kind::Location, index)
     }
 
     /// The shared row `index` of a type (modulo their count).
-    pub fn shared(&self, kind: Kind, index: u64) -> Target {
-        self.target(kind, 0, index % self.world.shared(kind), Shown::Nothing)
+    pub fn target_shared(&self, kind: Kind, index: u64) -> Target {
+        self.make_target(kind, 0, index % self.world.shared(kind), Shown::Nothing)
     }
 
     /// A resource of a type that is not exported.
-    pub fn elsewhere(&self, kind: &'static str) -> Target {
+    pub fn target_elsewhere(&self, kind: &'static str) -> Target {
         let id = Id::of(&[self.world.seed, kind.len() as u64, self.person.number, self.index % 3]);
         Target { kind, to: To::Id(id), shown: Shown::Nothing }
     }
 
     /// The contained resource `#name`.
-    pub fn inside(&self, name: &'static str) -> Target {
+    pub fn target_contained(&self, name: &'static str) -> Target {
         Target { kind: "", to: To::Inside(name), shown: Shown::Nothing }
     }
 
-    fn target(&self, kind: Kind, patient: u64, index: u64, shown: Shown) -> Target {
+    fn make_target(&self, kind: Kind, patient: u64, index: u64, shown: Shown) -> Target {
         Target { kind: kind.name(), to: To::Id(self.world.id(kind, patient, index)), shown }
     }
 
     /// `"name":{"reference":…}`, spelled in one of many ways.
-    pub fn refer(&mut self, name: &str, target: Target) {
+    pub fn add_reference(&mut self, name: &str, target: Target) {
         self.add_object(name, |w| w.reference_members(target, 0));
     }
 
     /// The same, if there is something to refer to.
     pub fn refer_to(&mut self, name: &str, target: Option<Target>) {
         if let Some(target) = target {
-            self.refer(name, target);
+            self.add_reference(name, target);
         }
     }
 
@@ -136,15 +137,15 @@ impl Row<'_> {
     }
 
     /// `"subject":{…}` (or `patient`).
-    pub fn about(&mut self, name: &str) {
-        let subject = self.subject();
+    pub fn add_subject(&mut self, name: &str) {
+        let subject = self.target_subject();
         self.refer_plainly(name, subject);
     }
 
     /// `"encounter":{…}` (or `context`), in most rows.
-    pub fn during(&mut self, name: &str) {
+    pub fn add_encounter(&mut self, name: &str) {
         if !self.rng.one_in(30) {
-            let encounter = self.encounter();
+            let encounter = self.target_encounter();
             self.refer_plainly(name, encounter);
         }
     }
@@ -163,7 +164,9 @@ impl Row<'_> {
                 w.write_raw("Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|");
                 name.provider_number(w);
             }),
-            To::Id(id) => self.add_str_of("reference", |w| w.url(target.kind, &id, style, bits)),
+            To::Id(id) => {
+                self.add_str_of("reference", |w| w.write_url(target.kind, &id, style, bits))
+            }
         }
         if with_type || style == 4 && bits >> 12 & 1 == 0 && matches!(target.to, To::Id(_)) {
             self.add_str("type", target.kind);
@@ -186,7 +189,7 @@ impl Row<'_> {
     }
 
     /// A reference's text: relative, but for a few styles.
-    fn url(&mut self, kind: &str, id: &Id, style: u64, bits: u64) {
+    fn write_url(&mut self, kind: &str, id: &Id, style: u64, bits: u64) {
         let relative = |w: &mut Self| {
             w.write_raw(kind);
             w.write_raw("/");
@@ -202,7 +205,7 @@ impl Row<'_> {
             2 => self.buffer_mut().extend_from_slice(id.bytes()),
             4 if self.world.flaws => {
                 match bits >> 13 & 3 {
-                    0 => return self.uuid(bits),
+                    0 => return self.write_uuid(bits),
                     1 => self.write_raw(BASE),
                     _ => self.write_raw("https://other.example.org/R4"),
                 }
@@ -222,7 +225,7 @@ impl Row<'_> {
     }
 
     /// `urn:uuid:…`
-    pub fn uuid(&mut self, bits: u64) {
+    pub fn write_uuid(&mut self, bits: u64) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         self.write_raw("urn:uuid:");
         let mut rest = bits ^ bits.rotate_left(29);

@@ -47,7 +47,7 @@ impl Row<'_> {
             14 => self.add_int("valueUnsignedInt", (number >> 6) as i64),
             15 => self.add_str("valueUri", "urn:example:smartdata"),
             16 => self.add_str("valueUrl", "https://ehr.example.com/smartdata"),
-            17 => self.add_str_of("valueUuid", |w| w.uuid(number)),
+            17 => self.add_str_of("valueUuid", |w| w.write_uuid(number)),
             18 => {
                 let who = self.person.name;
                 self.add_object("valueAddress", |w| w.write_address(&who));
@@ -80,8 +80,8 @@ impl Row<'_> {
             30 => self.add_range("valueRange", 2, 9, HOUR),
             31 => self.add_ratio("valueRatio", (1, MILLIGRAM), (2, HOUR)),
             32 => {
-                let target = self.practitioner();
-                self.refer("valueReference", target);
+                let target = self.target_practitioner();
+                self.add_reference("valueReference", target);
             }
             33 => self.sampled_data("valueSampledData"),
             34 => self.add_object("valueSignature", |w| w.write_signature(number)),
@@ -128,7 +128,7 @@ impl Row<'_> {
 
     fn write_signature(&mut self, number: u64) {
         let time = self.time;
-        let (who, on_behalf) = (self.practitioner(), self.organization());
+        let (who, on_behalf) = (self.target_practitioner(), self.target_organization());
         self.add_oddities(number >> 6 & 3);
         self.add_list("type", |w| {
             w.add_item(|w| {
@@ -138,8 +138,8 @@ impl Row<'_> {
             });
         });
         self.add_instant("when", time);
-        self.refer("who", who);
-        self.refer("onBehalfOf", on_behalf);
+        self.add_reference("who", who);
+        self.add_reference("onBehalfOf", on_behalf);
         self.add_str("targetFormat", "application/fhir+json");
         self.add_str("sigFormat", "image/png");
         self.add_str("data", "aGFuZHdyaXR0ZW4gbmFtZQ==");
@@ -156,8 +156,8 @@ impl Row<'_> {
             1 => self.add_quantity("valueQuantity", 18, 0, YEAR),
             2 => self.add_range("valueRange", 18, 65, YEAR),
             _ => {
-                let organization = self.organization();
-                self.refer("valueReference", organization);
+                let organization = self.target_organization();
+                self.add_reference("valueReference", organization);
             }
         }
     }
