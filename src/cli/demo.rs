@@ -65,7 +65,7 @@ impl DemoArgs {
         };
         let clock = Instant::now();
         let progress = Progress::begin_reading("sample data", 0, bars);
-        let summary = demo::generate(&export, &options, &|_| {})?;
+        let summary = demo::generate_export(&export, &options, &|_| {})?;
         progress.end_step();
         println!("{}", describe_run(&summary, &export.display().to_string(), clock));
         if self.data_only {

@@ -20,13 +20,13 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    fn clear(&mut self) {
+    fn clear_lines(&mut self) {
         self.bytes.clear();
         self.ends.clear();
     }
 
     /// The line that began where the last one ended is complete.
-    pub fn end(&mut self) {
+    pub fn end_line(&mut self) {
         self.ends.push(self.bytes.len());
     }
 }
@@ -65,12 +65,12 @@ pub(super) struct Chunk {
 
 impl Chunk {
     /// Makes chunk `number` of `chunks`.
-    pub fn fill(&mut self, world: &World, number: u64, chunks: u64) {
-        self.lines.iter_mut().for_each(Lines::clear);
-        self.deleted.clear();
+    pub fn fill_rows(&mut self, world: &World, number: u64, chunks: u64) {
+        self.lines.iter_mut().for_each(Lines::clear_lines);
+        self.deleted.clear_lines();
         self.again.clear();
         self.counts = Counts::default();
-        let mut rng = Rng::of(&[world.seed, number, 0x63_68]);
+        let mut rng = Rng::from_parts(&[world.seed, number, 0x63_68]);
         let first = number * PATIENTS;
         let patients = first..(first + PATIENTS).min(world.patients);
         let host = Person::new(world, first);
@@ -82,16 +82,16 @@ impl Chunk {
             }
         }
         for kind in Kind::ALL.into_iter().filter(|kind| kind.is_shared()) {
-            let count = world.shared(kind);
+            let count = world.count_shared(kind);
             for index in number * count / chunks..(number + 1) * count / chunks {
-                self.row(world, &host, kind, index, &mut rng);
+                self.add_row(world, &host, kind, index, &mut rng);
             }
         }
         for patient in patients.clone() {
             let person = Person::new(world, patient);
             for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_shared()) {
-                for index in 0..person.count(kind) {
-                    self.row(world, &person, kind, index, &mut rng);
+                for index in 0..person.count_rows(kind) {
+                    self.add_row(world, &person, kind, index, &mut rng);
                 }
             }
             if world.flaws && patient == first {
@@ -99,10 +99,10 @@ impl Chunk {
             }
         }
         if world.flaws {
-            self.repeat(world, number, &mut rng);
+            self.repeat_rows(world, number, &mut rng);
         }
         if !patients.is_empty() {
-            self.delete(world, &host, number, &mut rng);
+            self.add_deletions(world, &host, number, &mut rng);
         }
         if world.flaws && number + 1 == chunks {
             // The last line of a file need not end.
@@ -111,22 +111,22 @@ impl Chunk {
     }
 
     /// Writes a row.
-    fn row(&mut self, world: &World, person: &Person, kind: Kind, index: u64, rng: &mut Rng) {
+    fn add_row(&mut self, world: &World, person: &Person, kind: Kind, index: u64, rng: &mut Rng) {
         let lines = &mut self.lines[kind as usize];
         resources::write_row(&mut lines.bytes, world, person, kind, index, Revision::First);
         if world.flaws {
-            let bits = rng.bits();
+            let bits = rng.next_bits();
             flaws::vary_line_end(&mut lines.bytes, bits);
             if bits >> 32 & 0x1ff == 0 {
                 self.again.push((person.number, kind, index));
             }
         }
-        lines.end();
+        lines.end_line();
         self.counts.rows[kind as usize] += 1;
     }
 
     /// Writes rows whose ids were there before: of this chunk, and of one that is long past.
-    fn repeat(&mut self, world: &World, number: u64, rng: &mut Rng) {
+    fn repeat_rows(&mut self, world: &World, number: u64, rng: &mut Rng) {
         let mut again = std::mem::take(&mut self.again);
         if number == 0 && world.patients > 0 {
             // Even a tiny export has one.
@@ -139,10 +139,10 @@ impl Chunk {
                     // Those of the first chunk's first patient are surely past.
                     u64::from(rng.one_in(8))
                 } else {
-                    person.count(kind) * u64::from(rng.one_in(2))
+                    person.count_rows(kind) * u64::from(rng.one_in(2))
                 };
                 if rows > 0 {
-                    again.push((patient, kind, rng.below(rows)));
+                    again.push((patient, kind, rng.pick_below(rows)));
                 }
             }
         }
@@ -157,7 +157,7 @@ impl Chunk {
                 index,
                 revision,
             );
-            lines.end();
+            lines.end_line();
             self.counts.rows[kind as usize] += 1;
             self.counts.duplicates += 1;
         }
@@ -173,7 +173,7 @@ impl Chunk {
                     self.break_row(world, person, kind, flaw, at as u64 + 1);
                 }
             } else if rng.one_in(12) {
-                let flaw = *rng.pick(Flaw::ALL);
+                let flaw = *rng.pick_item(Flaw::ALL);
                 self.break_row(world, person, kind, flaw, number);
             }
         }
@@ -184,12 +184,12 @@ impl Chunk {
         let index = (1 << 32) + at;
         let lines = &mut self.lines[kind as usize];
         flaws::write_broken_line(&mut lines.bytes, world, person, kind, index, flaw);
-        lines.end();
+        lines.end_line();
         self.counts.broken += 1;
     }
 
     /// Writes a Bundle of deletions.
-    fn delete(&mut self, world: &World, person: &Person, number: u64, rng: &mut Rng) {
+    fn add_deletions(&mut self, world: &World, person: &Person, number: u64, rng: &mut Rng) {
         const KINDS: [Kind; 6] = [
             Kind::Observation,
             Kind::Condition,
@@ -198,26 +198,26 @@ impl Chunk {
             Kind::Procedure,
             Kind::Immunization,
         ];
-        let here = if number == 0 { 3 } else { rng.below(2) };
+        let here = if number == 0 { 3 } else { rng.pick_below(2) };
         let mut urls: Vec<(Kind, Id)> = Vec::new();
         for at in 0..here {
             let kind = KINDS[(number + at) as usize % KINDS.len()];
-            if person.count(kind) > 0 {
-                urls.push((kind, world.id(kind, person.number, 0)));
+            if person.count_rows(kind) > 0 {
+                urls.push((kind, world.row_id(kind, person.number, 0)));
             }
         }
         self.counts.deleted_here += urls.len() as u64;
-        for at in 0..=rng.below(6) {
-            let kind = *rng.pick(&Kind::ALL);
-            urls.push((kind, world.id(kind, person.number, (1 << 33) + at)));
+        for at in 0..=rng.pick_below(6) {
+            let kind = *rng.pick_item(&Kind::ALL);
+            urls.push((kind, world.row_id(kind, person.number, (1 << 33) + at)));
         }
         self.counts.deleted += urls.len() as u64;
 
-        let id = Id::of(&[world.seed, number, 0x62_75_6e]);
+        let id = Id::from_parts(&[world.seed, number, 0x62_75_6e]);
         let buf = &mut self.deleted.bytes;
         buf.add_item(|w| {
             w.add_str("resourceType", "Bundle");
-            w.add_bytes("id", id.bytes());
+            w.add_bytes("id", id.as_bytes());
             w.add_object("meta", |w| {
                 w.add_time("lastUpdated", EXPORTED, Spelling::Millis);
                 w.add_list("tag", |w| w.add_item(|w| w.add_str("code", TAGS[1].code)));
@@ -231,7 +231,7 @@ impl Chunk {
                             w.add_str_of("url", |w| {
                                 w.write_raw(kind.name());
                                 w.write_raw("/");
-                                w.extend_from_slice(id.bytes());
+                                w.extend_from_slice(id.as_bytes());
                             });
                         });
                     });
@@ -239,6 +239,6 @@ impl Chunk {
             });
         });
         buf.push(b'\n');
-        self.deleted.end();
+        self.deleted.end_line();
     }
 }

@@ -11,7 +11,7 @@ impl Row<'_> {
     /// `"contained":[…]`: some of a practitioner, an organization, a patient, and a type that has
     /// no rules of its own.
     pub fn add_contained(&mut self) {
-        let choice = self.rng.bits();
+        let choice = self.rng.next_bits();
         let clash = self.world.flaws && choice & 7 == 0;
         self.holds_practitioner = choice >> 8 & 1 == 0;
         self.holds_organization = choice >> 9 & 1 == 0 || !self.holds_practitioner;
@@ -86,7 +86,7 @@ impl Row<'_> {
 
     /// No rules are known for this type: little of it may stay.
     fn contained_relative(&mut self) {
-        let who = super::names::Name::relative(self.person.number);
+        let who = super::names::Name::of_relative(self.person.number);
         self.add_str("resourceType", "RelatedPerson");
         self.add_str("id", "relative");
         self.add_str("language", "en");

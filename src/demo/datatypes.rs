@@ -17,8 +17,8 @@ const IDENTIFIER_TYPE: Concept = concept(
 impl Row<'_> {
     /// A practitioner's name, any.
     pub fn some_name(&mut self) -> Name {
-        let count = self.world.shared(super::Kind::Practitioner);
-        Name::practitioner(self.rng.below(count))
+        let count = self.world.count_shared(super::Kind::Practitioner);
+        Name::of_practitioner(self.rng.pick_below(count))
     }
 
     /// Some free text that names the patient and a doctor.
@@ -31,11 +31,11 @@ impl Row<'_> {
             " – “not convinced”, wants a second opinion from Dr. ",
         ];
         let (who, doctor) = (self.person.name, self.some_name());
-        let text = *self.rng.pick(TEXTS);
+        let text = *self.rng.pick_item(TEXTS);
         self.add_str_of(name, |w| {
-            who.full(w);
+            who.write_full(w);
             w.write_raw(text);
-            doctor.full(w);
+            doctor.write_full(w);
         });
     }
 
@@ -45,7 +45,7 @@ impl Row<'_> {
         self.add_list("note", |w| {
             w.add_item(|w| {
                 w.note_extension();
-                w.add_str_of("authorString", |w| author.full(w));
+                w.add_str_of("authorString", |w| author.write_full(w));
                 w.add_instant("time", time);
                 w.free_text("text");
             });
@@ -55,7 +55,7 @@ impl Row<'_> {
     /// `"identifier":[…]` of every other row: the record's number in another system.
     pub fn add_identifiers(&mut self) {
         let who = self.person.name;
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         if bits & 1 == 0 {
             return;
         }
@@ -88,19 +88,19 @@ impl Row<'_> {
 
     /// `"name":{…}`, one of a list.
     pub fn one_of(&mut self, name: &str, concepts: &[Concept]) {
-        let concept = *self.rng.pick(concepts);
+        let concept = *self.rng.pick_item(concepts);
         self.add_concept(name, &concept);
     }
 
     /// `"name":[{…}]`, one of a list.
     pub fn list_of(&mut self, name: &str, concepts: &[Concept]) {
-        let concept = *self.rng.pick(concepts);
+        let concept = *self.rng.pick_item(concepts);
         self.add_concepts(name, &[concept]);
     }
 
     /// What is in a CodeableConcept.
     pub fn concept_members(&mut self, concept: &Concept) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         self.add_oddities(bits);
         self.add_list("coding", |w| {
             for code in concept.codings {
@@ -123,7 +123,7 @@ impl Row<'_> {
 
     /// What is in a Coding.
     pub fn write_coding(&mut self, code: &Code) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         self.add_oddities(bits);
         if bits >> 8 & 0xff != 0 {
             self.add_str("system", code.system);
@@ -154,7 +154,7 @@ impl Row<'_> {
 
     /// A code of the site's own, with whatever someone typed in.
     fn local_coding(&mut self, bits: u64) {
-        let code = self.rng.pick(EPIC);
+        let code = self.rng.pick_item(EPIC);
         let name = self.some_name();
         self.add_str("system", code.system);
         match bits & 7 {
@@ -163,27 +163,27 @@ impl Row<'_> {
                 self.add_str("code", "0");
                 self.add_str_of("display", |w| {
                     w.write_raw("as per ");
-                    name.full(w);
+                    name.write_full(w);
                 });
             }
-            1 => self.add_str_of("display", |w| name.full(w)),
+            1 => self.add_str_of("display", |w| name.write_full(w)),
             2 => {
                 self.add_str_of("code", |w| {
                     w.write_raw("PEND-");
-                    name.family(w);
+                    name.write_family(w);
                 });
-                self.add_str_of("display", |w| name.full(w));
+                self.add_str_of("display", |w| name.write_full(w));
             }
             3 => self.add_str("code", "0"),
             4 => {
                 self.add_str_of("code", |w| {
                     w.write_raw("12.");
-                    name.family(w);
+                    name.write_family(w);
                 });
                 if self.world.every_element {
                     self.add_absent_reason("asked-unknown");
                 }
-                self.add_str_of("display", |w| name.full(w));
+                self.add_str_of("display", |w| name.write_full(w));
             }
             _ => {
                 self.add_str("code", code.code);
@@ -199,7 +199,7 @@ impl Row<'_> {
 
     /// What is in a Quantity.
     pub fn quantity_members(&mut self, value: i64, places: u32, unit: Unit) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         self.quantity_extensions(bits, value, places);
         if bits >> 8 & 0x7f == 0 {
             // The value is missing, and says why.
@@ -224,7 +224,7 @@ impl Row<'_> {
                 self.add_str("system", EPIC[1].system);
                 self.add_str_of("code", |w| {
                     w.write_raw("per ");
-                    name.family(w);
+                    name.write_family(w);
                 });
             }
             _ => {
@@ -237,7 +237,7 @@ impl Row<'_> {
     /// `"name":{"start":…,"end":…}`
     pub fn add_period(&mut self, name: &str, start: Time, end: Time) {
         self.add_object(name, |w| {
-            let bits = w.rng.bits();
+            let bits = w.rng.next_bits();
             w.add_oddities(bits);
             w.add_date_time("start", start);
             if bits >> 8 & 15 != 0 {
@@ -249,7 +249,7 @@ impl Row<'_> {
     /// `"name":{"low":…,"high":…}`
     pub fn add_range(&mut self, name: &str, low: i64, high: i64, unit: Unit) {
         self.add_object(name, |w| {
-            let bits = w.rng.bits();
+            let bits = w.rng.next_bits();
             w.add_oddities(bits);
             w.add_quantity("low", low, 0, unit);
             w.add_quantity("high", high, 0, unit);
@@ -264,7 +264,7 @@ impl Row<'_> {
         (under, under_unit): (i64, Unit),
     ) {
         self.add_object(name, |w| {
-            let bits = w.rng.bits();
+            let bits = w.rng.next_bits();
             w.add_oddities(bits);
             w.add_quantity("numerator", over, 0, over_unit);
             w.add_quantity("denominator", under, 0, under_unit);
@@ -274,7 +274,7 @@ impl Row<'_> {
     /// `"name":{…}`: a curve.
     pub fn sampled_data(&mut self, name: &str) {
         self.add_object(name, |w| {
-            let bits = w.rng.bits();
+            let bits = w.rng.next_bits();
             w.add_oddities(bits & 3);
             w.add_quantity("origin", 2_048, 0, super::codes::labs::MILLIVOLT);
             w.add_decimal("period", 100, 1);
@@ -294,8 +294,8 @@ impl Row<'_> {
 
     /// What is in an Address: `number` tells apart those of one person.
     pub fn write_address(&mut self, who: &Name) {
-        let bits = self.rng.bits();
-        let (state, zip, country) = *self.rng.pick(REGIONS);
+        let bits = self.rng.next_bits();
+        let (state, zip, country) = *self.rng.pick_item(REGIONS);
         match bits >> 8 & 3 {
             0 => self.add_geolocation(),
             _ => self.add_oddities(bits),
@@ -305,20 +305,20 @@ impl Row<'_> {
         self.add_list("line", |w| {
             w.write_comma();
             w.write_raw("\"");
-            who.street(w);
+            who.write_street(w);
             w.write_raw("\"");
         });
-        self.add_str("city", who.city());
-        self.add_str("district", who.city());
+        self.add_str("city", who.city_name());
+        self.add_str("district", who.city_name());
         self.add_str("state", state);
         self.add_str("postalCode", zip);
         self.add_str("country", country);
         let start = self.person.birth;
         self.add_period("period", start, start.plus_seconds(400 * super::dates::DAY));
         self.add_str_of("text", |w| {
-            who.street(w);
+            who.write_street(w);
             w.write_raw(", ");
-            w.write_raw(who.city());
+            w.write_raw(who.city_name());
         });
         if bits >> 16 & 31 == 0 {
             self.primitive_extension("postalCode");
@@ -330,7 +330,7 @@ impl Row<'_> {
         self.add_list("telecom", |w| {
             w.add_item(|w| {
                 w.add_str("system", "phone");
-                w.add_str_of("value", |w| who.phone(w));
+                w.add_str_of("value", |w| who.write_phone(w));
                 w.add_str("use", "home");
                 w.add_list("extension", |w| {
                     w.add_item(|w| {
@@ -338,7 +338,7 @@ impl Row<'_> {
                             "url",
                             "http://hl7.org/fhir/StructureDefinition/iso21090-TEL-address",
                         );
-                        w.add_str_of("valueString", |w| who.phone(w));
+                        w.add_str_of("valueString", |w| who.write_phone(w));
                     });
                 });
             });
@@ -353,7 +353,7 @@ impl Row<'_> {
                     });
                 });
                 w.add_str("system", "email");
-                w.add_str_of("value", |w| who.email(w));
+                w.add_str_of("value", |w| who.write_email(w));
             });
         });
     }
@@ -361,9 +361,9 @@ impl Row<'_> {
     /// What is in a HumanName.
     pub fn human_name(&mut self, who: &Name) {
         self.add_str("use", "official");
-        self.add_str_of("text", |w| who.full(w));
-        self.add_str_of("family", |w| who.family(w));
-        self.add_strs("given", &[who.given(), who.middle()]);
+        self.add_str_of("text", |w| who.write_full(w));
+        self.add_str_of("family", |w| who.write_family(w));
+        self.add_strs("given", &[who.given_name(), who.middle_name()]);
         self.add_list("_given", |w| {
             w.write_raw("null");
             w.add_item(|w| {
@@ -383,7 +383,7 @@ impl Row<'_> {
 
     /// What is in an Identifier that may be kept.
     pub fn write_identifier(&mut self, system: &str, value: impl FnOnce(&mut Self)) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         self.add_oddities(bits);
         self.add_str("use", "official");
         self.add_concept("type", &IDENTIFIER_TYPE);

@@ -40,7 +40,7 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
     }
     let specimen = w.target_own(Kind::Specimen, index);
     w.refer_list("specimen", &[specimen]);
-    let results = w.person.count(Kind::Observation);
+    let results = w.person.count_rows(Kind::Observation);
     let mut found = [None; PER_REPORT as usize];
     for (at, slot) in found.iter_mut().enumerate() {
         let number = index * PER_REPORT + at as u64;
@@ -115,7 +115,7 @@ pub(super) fn write_document_reference(w: &mut Row) {
 fn add_content(w: &mut Row, kind: &Concept) {
     w.add_backbone_oddities();
     w.add_object("attachment", |w| note_attachment(w, kind));
-    let format = *w.rng.pick(NOTE_FORMATS);
+    let format = *w.rng.pick_item(NOTE_FORMATS);
     w.add_object("format", |w| w.write_coding(&format));
 }
 
@@ -127,7 +127,7 @@ fn add_context(w: &mut Row) {
     if case % 5 == 0 {
         w.add_concepts("event", &[EVENT]);
     }
-    w.add_period("period", visit.start, visit.end());
+    w.add_period("period", visit.start, visit.end_time());
     if case % 4 == 1 {
         w.one_of("facilityType", LOCATION_TYPES);
     }
@@ -143,7 +143,7 @@ fn add_context(w: &mut Row) {
 
 /// A note: linked in most rows, inside the row in one of four.
 fn note_attachment(w: &mut Row, kind: &Concept) {
-    let content_type = *w.rng.pick(CONTENT_TYPES);
+    let content_type = *w.rng.pick_item(CONTENT_TYPES);
     let inline = w.rng.one_in(4);
     w.write_attachment(content_type, |w| {
         if inline {
@@ -172,21 +172,21 @@ fn note_text(w: &mut Row, kind: &Concept, html: bool) -> Vec<u8> {
     note.write_raw(if html { "<html><body><h1>" } else { "" });
     note.write_raw(kind.text);
     note.write_raw(if html { "</h1>" } else { "\n" });
-    for _ in 0..w.rng.between(2, 12) {
+    for _ in 0..w.rng.pick_between(2, 12) {
         note.write_raw(open);
-        who.full(&mut note);
+        who.write_full(&mut note);
         note.write_raw(" (");
         who.record_number(&mut note);
         note.write_raw("): ");
-        for _ in 0..w.rng.between(2, 6) {
-            let sentence = *w.rng.pick(SENTENCES);
+        for _ in 0..w.rng.pick_between(2, 6) {
+            let sentence = *w.rng.pick_item(SENTENCES);
             note.write_raw(sentence);
             note.write_raw(" ");
         }
         note.write_raw(close);
     }
     note.write_raw("Electronically signed by Dr. ");
-    doctor.full(&mut note);
+    doctor.write_full(&mut note);
     note.write_raw(if html { "</body></html>" } else { "\n" });
     note
 }

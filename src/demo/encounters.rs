@@ -15,7 +15,7 @@ use super::row::Row;
 pub(super) fn write_encounter(w: &mut Row) {
     w.begin_resource();
     let visit = w.visit();
-    let (start, end, inpatient) = (visit.start, visit.end(), visit.inpatient);
+    let (start, end, inpatient) = (visit.start, visit.end_time(), visit.inpatient);
     w.add_identifiers();
     w.add_str(
         "status",
@@ -131,7 +131,7 @@ fn write_participant(w: &mut Row, at: usize) {
     let (visit, who) = (w.visit(), w.target_practitioner());
     w.add_backbone_oddities();
     w.add_concepts("type", &[PARTICIPANTS[at]]);
-    w.add_period("period", visit.start, visit.end());
+    w.add_period("period", visit.start, visit.end_time());
     w.add_reference("individual", who);
 }
 

@@ -52,7 +52,7 @@ pub(super) fn write(dir: &Path, options: &Options, files: &[Written]) -> Result<
     let count = |item_type| files.iter().filter(|file| file.item_type == item_type).count() as i64;
     let transaction_time = |w: &mut Vec<u8>| w.add_time("transactionTime", EXPORTED, Spelling::Utc);
 
-    log.event("kickoff", |w| {
+    log.write_event("kickoff", |w| {
         w.add_str_of("exportUrl", |w| {
             w.write_raw(BASE);
             w.write_raw("/Group/demo/$export?_outputFormat=application%2Ffhir%2Bndjson&_type=");
@@ -70,7 +70,7 @@ pub(super) fn write(dir: &Path, options: &Options, files: &[Written]) -> Result<
         });
     });
     for percent in [10, 70] {
-        log.event("status_progress", |w| {
+        log.write_event("status_progress", |w| {
             w.add_str_of("xProgress", |w| {
                 w.write_digits(percent);
                 w.write_raw("% complete");
@@ -78,14 +78,14 @@ pub(super) fn write(dir: &Path, options: &Options, files: &[Written]) -> Result<
             w.add_str("retryAfter", "60");
         });
     }
-    log.event("status_complete", transaction_time);
-    log.event("status_page_complete", |w| {
+    log.write_event("status_complete", transaction_time);
+    log.write_event("status_page_complete", |w| {
         transaction_time(w);
         w.add_int("outputFileCount", count("output"));
         w.add_int("deletedFileCount", count("deleted"));
         w.add_int("errorFileCount", count("error"));
     });
-    log.event("manifest_complete", |w| {
+    log.write_event("manifest_complete", |w| {
         transaction_time(w);
         w.add_int("totalOutputFileCount", count("output"));
         w.add_int("totalDeletedFileCount", count("deleted"));
@@ -93,19 +93,19 @@ pub(super) fn write(dir: &Path, options: &Options, files: &[Written]) -> Result<
         w.add_int("totalManifests", 1);
     });
     for file in files {
-        log.event("download_request", |w| {
+        log.write_event("download_request", |w| {
             file_url(w, &file.name);
             w.add_str("itemType", file.item_type);
             w.add_str("resourceType", file.resource_type);
         });
-        log.event("download_complete", |w| {
+        log.write_event("download_complete", |w| {
             file_url(w, &file.name);
             w.add_int("resourceCount", file.rows as i64);
             w.add_int("fileSize", file.bytes as i64);
         });
     }
     let duration = (log.clock.0 - EXPORTED.0 + 1_800) * 1_000;
-    log.event("export_complete", |w| {
+    log.write_event("export_complete", |w| {
         w.add_int("files", files.len() as i64);
         w.add_int("resources", files.iter().map(|file| file.rows).sum::<u64>() as i64);
         w.add_int("bytes", files.iter().map(|file| file.bytes).sum::<u64>() as i64);
@@ -122,7 +122,7 @@ struct Log {
 }
 
 impl Log {
-    fn event(&mut self, id: &str, detail: impl FnOnce(&mut Vec<u8>)) {
+    fn write_event(&mut self, id: &str, detail: impl FnOnce(&mut Vec<u8>)) {
         let clock = self.clock;
         self.text.add_item(|w| {
             w.add_str_of("exportId", |w| {

@@ -217,7 +217,7 @@ const UNKNOWN: &[&str] = &[
 impl Row<'_> {
     /// The resource's own `extension` and `modifierExtension`.
     pub fn resource_extensions(&mut self) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         let (shared, case) = (self.kind.is_shared(), self.case_number());
         let known = known_extensions(self.kind);
         let often = self.kind.per_patient() <= 1;
@@ -312,7 +312,7 @@ impl Row<'_> {
     }
 
     fn unknown_extension(&mut self) {
-        let url = *self.rng.pick(UNKNOWN);
+        let url = *self.rng.pick_item(UNKNOWN);
         if self.rng.one_in(2) {
             self.add_str("url", url);
             self.free_text("valueString");
@@ -329,7 +329,7 @@ impl Row<'_> {
 
     /// Epic's catch-all: an extension of extensions of any datatype.
     fn write_smartdata(&mut self) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         self.add_list("extension", |w| {
             w.add_item(|w| {
                 w.add_str("url", "element-id");
@@ -358,7 +358,7 @@ impl Row<'_> {
         ];
         const DETAILED: &[(&str, &str)] = &[("2108-9", "European"), ("2058-6", "African American")];
         let (female, turn) = (self.person.female, self.case_number());
-        let race = *self.rng.pick(RACES);
+        let race = *self.rng.pick_item(RACES);
         if turn % 19 != 1 {
             self.add_item(|w| {
                 w.add_list("extension", |w| {

@@ -82,7 +82,7 @@ impl Write for Counted {
 }
 
 impl Sink {
-    fn bytes(&self) -> u64 {
+    fn written_bytes(&self) -> u64 {
         match self {
             Self::Plain(file) => file.bytes,
             Self::Gzip(encoder) => encoder.get_ref().bytes,
@@ -97,7 +97,7 @@ impl Sink {
     }
 
     /// The bytes that the complete file has.
-    fn finish(self) -> io::Result<u64> {
+    fn finish_file(self) -> io::Result<u64> {
         match self {
             Self::Plain(file) => Ok(file.bytes),
             Self::Gzip(encoder) => Ok(encoder.finish()?.bytes),
@@ -129,7 +129,7 @@ impl Files {
     }
 
     /// Bytes written so far.
-    pub fn bytes(&self) -> u64 {
+    pub fn written_bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
@@ -140,10 +140,10 @@ impl Files {
     pub fn write(&self, number: u64, chunk: &Chunk) -> Result<()> {
         let lines = chunk.lines.iter().chain([&chunk.deleted]);
         for (lane, lines) in self.lanes.iter().zip(lines) {
-            let Some(mut state) = self.wait(lane, number) else { return Ok(()) };
-            if let Err(error) = self.append(lane, &mut state, lines) {
+            let Some(mut state) = self.wait_turn(lane, number) else { return Ok(()) };
+            if let Err(error) = self.append_lines(lane, &mut state, lines) {
                 drop(state);
-                self.stop();
+                self.stop_waiting();
                 return Err(error);
             }
             state.next += 1;
@@ -154,32 +154,32 @@ impl Files {
     }
 
     /// Waits for chunk `number`'s turn; `None` if there will be none.
-    fn wait<'l>(&self, lane: &'l Lane, number: u64) -> Option<MutexGuard<'l, State>> {
+    fn wait_turn<'l>(&self, lane: &'l Lane, number: u64) -> Option<MutexGuard<'l, State>> {
         let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = |state: &mut State| state.next != number && !self.is_stopped();
         let state = lane.turn.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner);
         (!self.is_stopped()).then_some(state)
     }
 
-    fn append(&self, lane: &Lane, state: &mut State, lines: &Lines) -> Result<()> {
+    fn append_lines(&self, lane: &Lane, state: &mut State, lines: &Lines) -> Result<()> {
         let (mut start, mut ends) = (0, lines.ends.as_slice());
         while !ends.is_empty() {
             let mut open = match state.open.take() {
                 Some(open) => open,
-                None => self.open(lane, state.written.len())?,
+                None => self.open_file(lane, state.written.len())?,
             };
             let room = self.rows_per_file.saturating_sub(open.rows);
             let (now, later) = ends.split_at(ends.len().min(room as usize));
             let end = now.last().copied().unwrap_or(start).min(lines.bytes.len());
-            let before = open.sink.bytes();
+            let before = open.sink.written_bytes();
             open.sink
                 .write_all(&lines.bytes[start..end])
                 .with_context(|| self.cannot_write(&open.name))?;
-            self.bytes.fetch_add(open.sink.bytes() - before, Ordering::Relaxed);
+            self.bytes.fetch_add(open.sink.written_bytes() - before, Ordering::Relaxed);
             open.rows += now.len() as u64;
             (start, ends) = (end, later);
             if open.rows >= self.rows_per_file {
-                self.close(lane, state, open)?;
+                self.close_file(lane, state, open)?;
             } else {
                 state.open = Some(open);
             }
@@ -187,7 +187,7 @@ impl Files {
         Ok(())
     }
 
-    fn open(&self, lane: &Lane, number: usize) -> Result<Open> {
+    fn open_file(&self, lane: &Lane, number: usize) -> Result<Open> {
         let folder = if lane.item_type == "output" { "" } else { "deleted/" };
         let suffix = if self.gzip { ".gz" } else { "" };
         let name = format!("{folder}{}.{number:03}.ndjson{suffix}", lane.resource_type);
@@ -202,9 +202,9 @@ impl Files {
         Ok(Open { sink, name, rows: 0 })
     }
 
-    fn close(&self, lane: &Lane, state: &mut State, open: Open) -> Result<()> {
-        let before = open.sink.bytes();
-        let bytes = open.sink.finish().with_context(|| self.cannot_write(&open.name))?;
+    fn close_file(&self, lane: &Lane, state: &mut State, open: Open) -> Result<()> {
+        let before = open.sink.written_bytes();
+        let bytes = open.sink.finish_file().with_context(|| self.cannot_write(&open.name))?;
         self.bytes.fetch_add(bytes - before, Ordering::Relaxed);
         state.written.push(Written {
             name: open.name,
@@ -217,12 +217,12 @@ impl Files {
     }
 
     /// Closes what is open; all files in the order of types and numbers.
-    pub fn finish(self) -> Result<Vec<Written>> {
+    pub fn finish_files(self) -> Result<Vec<Written>> {
         let mut all = Vec::new();
         for lane in &self.lanes {
             let mut state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(open) = state.open.take() {
-                self.close(lane, &mut state, open)?;
+                self.close_file(lane, &mut state, open)?;
             }
             all.append(&mut state.written);
         }
@@ -238,7 +238,7 @@ impl Files {
     }
 
     /// Lets no thread wait any longer.
-    fn stop(&self) {
+    fn stop_waiting(&self) {
         self.stopped.store(true, Ordering::Relaxed);
         for lane in &self.lanes {
             // Under the lock, so that no one is between looking and waiting.
@@ -253,7 +253,7 @@ impl Files {
         impl Drop for Guard<'_> {
             fn drop(&mut self) {
                 if std::thread::panicking() {
-                    self.0.stop();
+                    self.0.stop_waiting();
                 }
             }
         }

@@ -139,16 +139,16 @@ fn write_object(
     index: u64,
     members: impl FnOnce(&mut Vec<u8>),
 ) {
-    let id = world.id(kind, person.number, index);
+    let id = world.row_id(kind, person.number, index);
     buf.add_item(|w| {
         w.add_str("resourceType", kind_name);
-        w.add_bytes("id", id.bytes());
+        w.add_bytes("id", id.as_bytes());
         members(w);
         w.add_object("text", |w| {
             w.add_str("status", "generated");
             w.add_str_of("div", |w| {
                 w.write_raw("<div>");
-                person.name.full(w);
+                person.name.write_full(w);
                 w.write_raw("</div>");
             });
         });

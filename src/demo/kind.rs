@@ -105,7 +105,7 @@ impl Kind {
     }
 
     /// The profile that rows claim in `meta`.
-    pub(super) const fn profile(self) -> &'static str {
+    pub(super) const fn profile_url(self) -> &'static str {
         macro_rules! us_core {
             ($name:literal) => {
                 concat!("http://hl7.org/fhir/us/core/StructureDefinition/us-core-", $name)

@@ -10,7 +10,7 @@ use super::codes::staff::{PERFORMER_ROLES, ROLES};
 use super::codes::{Concept, DAYS, MILLIGRAM, TABLET};
 use super::dates::{DAY, EXPORTED};
 use super::json::Json;
-use super::rng::mix;
+use super::rng::mix_parts;
 use super::row::Row;
 
 /// How a row says which medicine it is about.
@@ -26,12 +26,12 @@ enum Way {
 /// The medicine of the patient's prescription `request`, and how it is told: a dispense says the
 /// same as the prescription it fills.
 fn find_prescribed(w: &Row, request: u64) -> (&'static Concept, Way) {
-    let bits = mix(&[w.world.seed, w.person.number, request, 0x72_78]);
+    let bits = mix_parts(&[w.world.seed, w.person.number, request, 0x72_78]);
     let medication = bits >> 8 & 0xffff;
     match bits & 7 {
         0 => (&DRUGS[(bits >> 32) as usize % DRUGS.len()], Way::Contained),
         1..4 => {
-            let at = medication % w.world.shared(Kind::Medication);
+            let at = medication % w.world.count_shared(Kind::Medication);
             (&DRUGS[at as usize % DRUGS.len()], Way::Shared(at))
         }
         _ => (&DRUGS[(bits >> 32) as usize % DRUGS.len()], Way::Inline),
@@ -222,7 +222,7 @@ fn dispense_request(w: &mut Row, case: u64) {
 }
 
 pub(super) fn write_medication_dispense(w: &mut Row) {
-    let request = w.index * 2 % w.person.count(Kind::MedicationRequest).max(1);
+    let request = w.index * 2 % w.person.count_rows(Kind::MedicationRequest).max(1);
     let (drug, way) = find_prescribed(w, request);
     begin_medicine(w, drug, way);
     let (case, index, time) = (w.case_number(), w.index, w.time);

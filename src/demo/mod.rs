@@ -111,7 +111,11 @@ pub struct Summary {
 ///
 /// `Type.000.ndjson` … for all types, `deleted/`, `error/` and `log.ndjson`. Uses all processors;
 /// `progress` is told the bytes written so far, by any of the threads.
-pub fn generate(dir: &Path, options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Summary> {
+pub fn generate_export(
+    dir: &Path,
+    options: &Options,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Summary> {
     let threads = thread::available_parallelism().map_or(2, usize::from);
     generate_with(dir, options, threads, progress)
 }
@@ -122,7 +126,7 @@ fn generate_with(
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Summary> {
-    claim(dir)?;
+    claim_folder(dir)?;
     let world = World::new(options);
     let files = Files::new(dir, options)?;
     let chunks = options.patients.div_ceil(chunk::PATIENTS).max(1);
@@ -137,10 +141,10 @@ fn generate_with(
             if number >= chunks {
                 return Ok(counts);
             }
-            chunk.fill(&world, number, chunks);
+            chunk.fill_rows(&world, number, chunks);
             files.write(number, &chunk)?;
             counts.add(&chunk.counts);
-            progress(files.bytes());
+            progress(files.written_bytes());
         }
     };
     let counts = thread::scope(|scope| {
@@ -157,7 +161,7 @@ fn generate_with(
         Ok::<_, Error>(total)
     })?;
 
-    let mut written = files.finish()?;
+    let mut written = files.finish_files()?;
     written.push(export_log::write_warnings(dir, options)?);
     let log_bytes = export_log::write(dir, options, &written)?;
     progress(written.iter().map(|file| file.bytes).sum::<u64>() + log_bytes);
@@ -177,7 +181,7 @@ fn generate_with(
 }
 
 /// Makes the folder; one that holds anything is left alone.
-fn claim(dir: &Path) -> Result<()> {
+fn claim_folder(dir: &Path) -> Result<()> {
     match fs::read_dir(dir) {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),

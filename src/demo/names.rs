@@ -154,14 +154,14 @@ pub fn identifying_strings(patient: u64) -> [String; 6] {
         write(&mut buf);
         String::from_utf8_lossy(&buf).into_owned()
     };
-    let who = Name::patient(patient);
+    let who = Name::of_patient(patient);
     [
-        text(&|w| who.full(w)),
+        text(&|w| who.write_full(w)),
         text(&|w| who.record_number(w)),
         text(&|w| who.social_security(w)),
-        text(&|w| who.phone(w)),
-        text(&|w| who.email(w)),
-        text(&|w| who.street(w)),
+        text(&|w| who.write_phone(w)),
+        text(&|w| who.write_email(w)),
+        text(&|w| who.write_street(w)),
     ]
 }
 
@@ -176,47 +176,47 @@ pub(super) struct Name {
 
 impl Name {
     /// The patient of this number.
-    pub(super) fn patient(number: u64) -> Self {
-        Self::of(&mut Rng::of(&[number, 0x7061]), 10_000 + number as i64)
+    pub(super) fn of_patient(number: u64) -> Self {
+        Self::pick_name(&mut Rng::from_parts(&[number, 0x7061]), 10_000 + number as i64)
     }
 
     /// The practitioner of this number.
-    pub(super) fn practitioner(number: u64) -> Self {
-        Self::of(&mut Rng::of(&[number, 0x7072]), 900_000_000 + number as i64)
+    pub(super) fn of_practitioner(number: u64) -> Self {
+        Self::pick_name(&mut Rng::from_parts(&[number, 0x7072]), 900_000_000 + number as i64)
     }
 
     /// A relative or friend of this patient.
-    pub(super) fn relative(patient: u64) -> Self {
-        Self::of(&mut Rng::of(&[patient, 0x7265]), 500_000_000 + patient as i64)
+    pub(super) fn of_relative(patient: u64) -> Self {
+        Self::pick_name(&mut Rng::from_parts(&[patient, 0x7265]), 500_000_000 + patient as i64)
     }
 
-    fn of(rng: &mut Rng, number: i64) -> Self {
-        let (given, middle) = (*rng.pick(GIVEN), *rng.pick(GIVEN));
-        Self { given, middle, surname: *rng.pick(SURNAMES), number }
+    fn pick_name(rng: &mut Rng, number: i64) -> Self {
+        let (given, middle) = (*rng.pick_item(GIVEN), *rng.pick_item(GIVEN));
+        Self { given, middle, surname: *rng.pick_item(SURNAMES), number }
     }
 
     /// `Tessirane`
-    pub(super) fn given(&self) -> &'static str {
+    pub(super) fn given_name(&self) -> &'static str {
         self.given
     }
 
     /// The second given name.
-    pub(super) fn middle(&self) -> &'static str {
+    pub(super) fn middle_name(&self) -> &'static str {
         self.middle
     }
 
     /// `Brenvalk-48213`
-    pub(super) fn family(&self, w: &mut impl Json) {
+    pub(super) fn write_family(&self, w: &mut impl Json) {
         w.write_raw(self.surname);
         w.write_raw("-");
         w.write_digits(self.number);
     }
 
     /// `Tessirane Brenvalk-48213`
-    pub(super) fn full(&self, w: &mut impl Json) {
+    pub(super) fn write_full(&self, w: &mut impl Json) {
         w.write_raw(self.given);
         w.write_raw(" ");
-        self.family(w);
+        self.write_family(w);
     }
 
     /// `MRN-Q0048213`
@@ -234,13 +234,13 @@ impl Name {
     }
 
     /// `(555) 0148-48213`
-    pub(super) fn phone(&self, w: &mut impl Json) {
+    pub(super) fn write_phone(&self, w: &mut impl Json) {
         w.write_raw("(555) 0148-");
         w.write_digits(self.number);
     }
 
     /// `tessirane.48213@mail.example`
-    pub(super) fn email(&self, w: &mut impl Json) {
+    pub(super) fn write_email(&self, w: &mut impl Json) {
         w.write_raw(self.given);
         w.write_raw(".");
         w.write_digits(self.number);
@@ -248,14 +248,14 @@ impl Name {
     }
 
     /// `48213 Quellimar Lane`
-    pub(super) fn street(&self, w: &mut impl Json) {
+    pub(super) fn write_street(&self, w: &mut impl Json) {
         w.write_digits(self.number);
         w.write_raw(" ");
         w.write_raw(STREETS[self.number as usize % STREETS.len()]);
     }
 
     /// `Brovantis`
-    pub(super) fn city(&self) -> &'static str {
+    pub(super) fn city_name(&self) -> &'static str {
         CITIES[self.number as usize % CITIES.len()]
     }
 

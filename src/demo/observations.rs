@@ -34,20 +34,20 @@ pub(super) fn write_observation(w: &mut Row) {
         _ => "final",
     };
     w.add_str("status", status);
-    match w.rng.below(20) {
+    match w.rng.pick_below(20) {
         0..5 => {
             add_category(w, 1);
             blood_pressure(w);
         }
         5..9 => {
             add_category(w, 1);
-            let measure = w.rng.pick(VITALS);
+            let measure = w.rng.pick_item(VITALS);
             head(w, &measure.concept);
             add_measured(w, measure);
         }
         9..16 => {
             add_category(w, 0);
-            let measure = w.rng.pick(LABS);
+            let measure = w.rng.pick_item(LABS);
             head(w, &measure.concept);
             add_measured(w, measure);
         }
@@ -95,7 +95,7 @@ fn add_measured(w: &mut Row, measure: &Measure) {
         w.one_of("dataAbsentReason", ABSENT);
         return;
     }
-    let value = w.rng.between(measure.low, measure.high);
+    let value = w.rng.pick_between(measure.low, measure.high);
     w.add_quantity("valueQuantity", value, measure.places, measure.unit);
     let middle = (measure.low + measure.high) / 2;
     if w.rng.one_in(2) {
@@ -117,7 +117,7 @@ fn blood_pressure(w: &mut Row) {
         w.add_item(|w| {
             w.add_backbone_oddities();
             w.add_concept("code", &SYSTOLIC);
-            let value = w.rng.between(92, 178);
+            let value = w.rng.pick_between(92, 178);
             w.add_quantity("valueQuantity", value, 0, MM_HG);
             if case.is_multiple_of(3) {
                 w.list_of("interpretation", INTERPRETATIONS);
@@ -129,7 +129,7 @@ fn blood_pressure(w: &mut Row) {
             if case.is_multiple_of(19) {
                 w.one_of("dataAbsentReason", ABSENT);
             } else {
-                let value = w.rng.between(51, 109);
+                let value = w.rng.pick_between(51, 109);
                 w.add_quantity("valueQuantity", value, 0, MM_HG);
             }
         });
@@ -162,7 +162,7 @@ fn add_value(w: &mut Row, turn: u64) {
         }
         4 => w.add_bool("valueBoolean", turn.is_multiple_of(2)),
         5 => {
-            let score = w.rng.between(0, 27);
+            let score = w.rng.pick_between(0, 27);
             w.add_int("valueInteger", score);
         }
         6 => w.add_range("valueRange", 2, 5, unit("/[HPF]", "/[HPF]")),

@@ -46,7 +46,7 @@ impl Row<'_> {
 
     /// [`Row::add_oddities`] of a backbone element, which may have a modifier too.
     pub fn add_backbone_oddities(&mut self) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         self.add_oddities(bits);
         if bits >> 6 & 0x7f == 0 {
             self.add_modifier();
@@ -154,7 +154,7 @@ impl Row<'_> {
 
     /// Where an address is, to the meter.
     pub fn add_geolocation(&mut self) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         self.add_list("extension", |w| {
             w.add_item(|w| {
                 w.add_list("extension", |w| {

@@ -32,7 +32,7 @@ pub(super) fn write_patient(w: &mut Row) {
         w.add_item(|w| w.human_name(&who));
         w.add_item(|w| {
             w.add_str("use", "maiden");
-            w.add_str_of("family", |w| Name::relative(person.number).family(w));
+            w.add_str_of("family", |w| Name::of_relative(person.number).write_family(w));
         });
     });
     w.add_telecom(&who);
@@ -57,7 +57,7 @@ pub(super) fn write_patient(w: &mut Row) {
     w.add_list("address", |w| {
         w.add_item(|w| w.write_address(&who));
         if w.has_turn(6, 2) {
-            w.add_item(|w| w.write_address(&Name::relative(person.number)));
+            w.add_item(|w| w.write_address(&Name::of_relative(person.number)));
         }
     });
     w.one_of("maritalStatus", MARITAL);
@@ -74,7 +74,7 @@ pub(super) fn write_patient(w: &mut Row) {
                     "data",
                     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAoHBwgHBgoICAgLCgoLDhgQDg0NDh0VFhEYIx8lJCIf",
                 );
-                w.add_str_of("title", |w| who.full(w));
+                w.add_str_of("title", |w| who.write_full(w));
             });
         });
     }
@@ -88,7 +88,7 @@ pub(super) fn write_patient(w: &mut Row) {
             w.add_bool("preferred", true);
         });
     });
-    let doctor = w.practitioner_of(person.number % w.world.shared(Kind::Practitioner));
+    let doctor = w.practitioner_of(person.number % w.world.count_shared(Kind::Practitioner));
     w.refer_list("generalPractitioner", &[Some(doctor)]);
     let home = w.target_shared(Kind::Organization, person.number);
     w.refer_plainly("managingOrganization", home);
@@ -105,7 +105,7 @@ pub(super) fn write_patient(w: &mut Row) {
 }
 
 fn write_contact(w: &mut Row) {
-    let relative = Name::relative(w.person.number);
+    let relative = Name::of_relative(w.person.number);
     w.add_backbone_oddities();
     w.list_of("relationship", RELATIONSHIPS);
     w.add_object("name", |w| w.human_name(&relative));
@@ -169,7 +169,7 @@ impl Row<'_> {
 
 pub(super) fn write_practitioner(w: &mut Row) {
     w.begin_resource();
-    let who = Name::practitioner(w.index);
+    let who = Name::of_practitioner(w.index);
     w.provider_identifiers(&who, &[NPI]);
     w.add_bool("active", !w.has_turn(9, 4));
     w.add_list("name", |w| w.add_item(|w| w.human_name(&who)));
@@ -178,7 +178,7 @@ pub(super) fn write_practitioner(w: &mut Row) {
     w.add_str("gender", if w.has_turn(2, 0) { "female" } else { "male" });
     let time = w.time;
     w.add_date("birthDate", super::dates::Time(time.0 - 45 * 365 * DAY));
-    w.add_list("photo", |w| w.add_item(|w| w.add_str_of("title", |w| who.full(w))));
+    w.add_list("photo", |w| w.add_item(|w| w.add_str_of("title", |w| who.write_full(w))));
     w.add_list("qualification", |w| {
         w.add_item(|w| {
             let (time, issuer) = (w.time, w.target_organization());
@@ -201,8 +201,8 @@ pub(super) fn write_practitioner(w: &mut Row) {
 
 pub(super) fn write_practitioner_role(w: &mut Row) {
     w.begin_resource();
-    let practitioners = w.world.shared(Kind::Practitioner);
-    let who = Name::practitioner(w.index % practitioners);
+    let practitioners = w.world.count_shared(Kind::Practitioner);
+    let who = Name::of_practitioner(w.index % practitioners);
     w.provider_identifiers(&who, &[NPI]);
     w.add_bool("active", true);
     let time = w.time;
@@ -252,7 +252,7 @@ pub(super) fn write_organization(w: &mut Row) {
         "Harbor Street Family Practice",
     ];
     w.begin_resource();
-    let who = Name::practitioner(w.index);
+    let who = Name::of_practitioner(w.index);
     w.provider_identifiers(
         &who,
         &[NPI, "urn:oid:2.16.840.1.113883.4.7", "urn:oid:2.16.840.1.113883.6.300"],
@@ -290,7 +290,7 @@ pub(super) fn write_location(w: &mut Row) {
     const NAMES: &[&str] =
         &["Emergency Department", "Ward 4 East", "Outpatient Clinic", "Radiology", "Main Pharmacy"];
     w.begin_resource();
-    let who = Name::practitioner(w.index);
+    let who = Name::of_practitioner(w.index);
     w.provider_identifiers(&who, &[NPI]);
     w.add_str("status", if w.has_turn(12, 5) { "suspended" } else { "active" });
     w.add_object("operationalStatus", |w| {

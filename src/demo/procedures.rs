@@ -285,7 +285,7 @@ pub(super) fn write_device(w: &mut Row) {
     w.add_list("contact", |w| {
         w.add_item(|w| {
             w.add_str("system", "phone");
-            w.add_str_of("value", |w| who.phone(w));
+            w.add_str_of("value", |w| who.write_phone(w));
         });
     });
     w.add_reference("location", place);

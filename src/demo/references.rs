@@ -37,7 +37,7 @@ enum To {
 impl Row<'_> {
     /// The row `index` (modulo their count) of the patient's rows of a type, if there is any.
     pub fn target_own(&self, kind: Kind, index: u64) -> Option<Target> {
-        let count = self.person.count(kind);
+        let count = self.person.count_rows(kind);
         (count > 0)
             .then(|| self.make_target(kind, self.person.number, index % count, Shown::Nothing))
     }
@@ -55,13 +55,13 @@ impl Row<'_> {
 
     /// Some practitioner.
     pub fn target_practitioner(&mut self) -> Target {
-        let index = self.rng.below(self.world.shared(Kind::Practitioner));
+        let index = self.rng.pick_below(self.world.count_shared(Kind::Practitioner));
         self.practitioner_of(index)
     }
 
     /// The practitioner of this number, at times by other means than the id.
     pub fn practitioner_of(&mut self, index: u64) -> Target {
-        let name = Name::practitioner(index);
+        let name = Name::of_practitioner(index);
         let mut target = self.make_target(Kind::Practitioner, 0, index, Shown::Person(name));
         if self.holds_practitioner && self.rng.one_in(2) {
             target.to = To::Inside("#practitioner");
@@ -73,7 +73,7 @@ impl Row<'_> {
 
     /// Some organization.
     pub fn target_organization(&mut self) -> Target {
-        let index = self.rng.below(self.world.shared(Kind::Organization));
+        let index = self.rng.pick_below(self.world.count_shared(Kind::Organization));
         let mut target = self.target_shared(Kind::Organization, index);
         if self.holds_organization && self.rng.one_in(2) {
             target.to = To::Inside("#organization");
@@ -84,18 +84,23 @@ impl Row<'_> {
 
     /// Some location.
     pub fn target_location(&mut self) -> Target {
-        let index = self.rng.below(self.world.shared(Kind::Location));
+        let index = self.rng.pick_below(self.world.count_shared(Kind::Location));
         self.target_shared(Kind::Location, index)
     }
 
     /// The shared row `index` of a type (modulo their count).
     pub fn target_shared(&self, kind: Kind, index: u64) -> Target {
-        self.make_target(kind, 0, index % self.world.shared(kind), Shown::Nothing)
+        self.make_target(kind, 0, index % self.world.count_shared(kind), Shown::Nothing)
     }
 
     /// A resource of a type that is not exported.
     pub fn target_elsewhere(&self, kind: &'static str) -> Target {
-        let id = Id::of(&[self.world.seed, kind.len() as u64, self.person.number, self.index % 3]);
+        let id = Id::from_parts(&[
+            self.world.seed,
+            kind.len() as u64,
+            self.person.number,
+            self.index % 3,
+        ]);
         Target { kind, to: To::Id(id), shown: Shown::Nothing }
     }
 
@@ -105,7 +110,7 @@ impl Row<'_> {
     }
 
     fn make_target(&self, kind: Kind, patient: u64, index: u64, shown: Shown) -> Target {
-        Target { kind: kind.name(), to: To::Id(self.world.id(kind, patient, index)), shown }
+        Target { kind: kind.name(), to: To::Id(self.world.row_id(kind, patient, index)), shown }
     }
 
     /// `"name":{"reference":…}`, spelled in one of many ways.
@@ -152,7 +157,7 @@ impl Row<'_> {
 
     /// What is in a Reference; each step of `plain` halves the odds of an odd one.
     pub fn reference_members(&mut self, target: Target, plain: u32) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         let style = if bits >> 40 & ((1 << plain) - 1) == 0 { bits & 63 } else { 63 };
         if style == 0 {
             self.add_oddities(1 + (bits >> 6 & 1));
@@ -181,7 +186,7 @@ impl Row<'_> {
         match target.shown {
             Shown::Nothing => {}
             Shown::Person(name) if bits >> 16 & 3 != 0 => {
-                self.add_str_of("display", |w| name.full(w));
+                self.add_str_of("display", |w| name.write_full(w));
             }
             Shown::Text(text) if bits >> 16 & 1 == 0 => self.add_str("display", text),
             Shown::Person(_) | Shown::Text(_) => {}
@@ -193,7 +198,7 @@ impl Row<'_> {
         let relative = |w: &mut Self| {
             w.write_raw(kind);
             w.write_raw("/");
-            w.buffer_mut().extend_from_slice(id.bytes());
+            w.buffer_mut().extend_from_slice(id.as_bytes());
         };
         match style {
             // Under the export's own base. Cumulus ETL 4 takes these with a type beside them only.
@@ -202,7 +207,7 @@ impl Row<'_> {
                 self.write_raw("/");
                 relative(self);
             }
-            2 => self.buffer_mut().extend_from_slice(id.bytes()),
+            2 => self.buffer_mut().extend_from_slice(id.as_bytes()),
             4 if self.world.flaws => {
                 match bits >> 13 & 3 {
                     0 => return self.write_uuid(bits),

@@ -59,7 +59,8 @@ impl<'a> Row<'a> {
         revision: Revision,
     ) -> Self {
         let owner = if kind.is_shared() { 0 } else { person.number };
-        let rng = Rng::of(&[world.seed, kind as u64, owner, index, revision as u64, 0x72_6f_77]);
+        let rng =
+            Rng::from_parts(&[world.seed, kind as u64, owner, index, revision as u64, 0x72_6f_77]);
         let visit = &person.visits[person.visit_of(kind, index)];
         let mut row = Self {
             buf,
@@ -77,7 +78,7 @@ impl<'a> Row<'a> {
             revision,
             type_last: false,
         };
-        row.time = row.time.plus_seconds(row.rng.between(0, visit.minutes) * 60);
+        row.time = row.time.plus_seconds(row.rng.pick_between(0, visit.minutes) * 60);
         row
     }
 
@@ -122,8 +123,8 @@ impl<'a> Row<'a> {
         if !self.type_last {
             self.add_str("resourceType", self.kind.name());
         }
-        let id = self.world.id(self.kind, self.owner_number(), self.index);
-        self.add_bytes("id", id.bytes());
+        let id = self.world.row_id(self.kind, self.owner_number(), self.index);
+        self.add_bytes("id", id.as_bytes());
         self.add_object("meta", Self::add_meta);
         if self.world.every_element && self.has_turn(53, 7) {
             self.add_str("implicitRules", "https://ehr.example.com/fhir/rules/v2");
@@ -155,19 +156,23 @@ impl<'a> Row<'a> {
     fn add_meta(&mut self) {
         let (version, shift) = match self.revision {
             Revision::First => ("1", 0),
-            Revision::Newer => ("2", self.rng.between(60, DAY)),
-            Revision::Older => ("1", -self.rng.between(60, DAY)),
+            Revision::Newer => ("2", self.rng.pick_between(60, DAY)),
+            Revision::Older => ("1", -self.rng.pick_between(60, DAY)),
         };
         self.add_str("versionId", version);
         // Not by this row's own numbers: they differ between its versions.
-        let delay =
-            Rng::of(&[self.world.seed, self.owner_number(), self.index]).between(DAY, 9 * DAY);
-        let updated = self.visit().end().0 + delay;
+        let delay = Rng::from_parts(&[self.world.seed, self.owner_number(), self.index])
+            .pick_between(DAY, 9 * DAY);
+        let updated = self.visit().end_time().0 + delay;
         let updated = Time(updated.min(EXPORTED.0 - 2 * DAY) + shift);
-        let spelling =
-            *self.rng.pick(&[Spelling::Millis, Spelling::Utc, Spelling::Micros, Spelling::Seconds]);
+        let spelling = *self.rng.pick_item(&[
+            Spelling::Millis,
+            Spelling::Utc,
+            Spelling::Micros,
+            Spelling::Seconds,
+        ]);
         self.add_time("lastUpdated", updated, spelling);
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         if bits & 1 == 0 {
             self.add_str_of("source", |w| {
                 w.write_raw("urn:demo:interface:");
@@ -175,7 +180,7 @@ impl<'a> Row<'a> {
             });
         }
         if bits & 2 == 0 {
-            self.add_strs("profile", &[self.kind.profile()]);
+            self.add_strs("profile", &[self.kind.profile_url()]);
         }
         if bits & 0x7c == 0 {
             self.add_list("security", |w| w.add_item(|w| w.write_coding(&CONFIDENTIALITY[1])));
@@ -202,7 +207,7 @@ impl<'a> Row<'a> {
                 w.write_raw("</b>");
                 if !shared {
                     w.write_raw(" of ");
-                    who.full(w);
+                    who.write_full(w);
                     w.write_raw(" (");
                     who.record_number(w);
                     w.write_raw(")");
@@ -210,9 +215,9 @@ impl<'a> Row<'a> {
                 w.write_raw(
                     r#"</p><table class=\"hapiPropertyTable\"><tbody><tr><td>Recorded by</td><td>"#,
                 );
-                practitioner.full(w);
+                practitioner.write_full(w);
                 w.write_raw("</td></tr><tr><td>Phone</td><td>");
-                practitioner.phone(w);
+                practitioner.write_phone(w);
                 w.write_raw("</td></tr></tbody></table></div>");
             });
         });
@@ -220,7 +225,7 @@ impl<'a> Row<'a> {
 
     /// `"name":"…"`: a dateTime of any precision.
     pub fn add_date_time(&mut self, name: &str, time: Time) {
-        let spelling = match self.rng.below(24) {
+        let spelling = match self.rng.pick_below(24) {
             0 => Spelling::Year,
             1 => Spelling::Month,
             2..6 => Spelling::Date,
@@ -237,7 +242,7 @@ impl<'a> Row<'a> {
 
     /// `"name":"…"`: an instant or a time of the day with its offset.
     pub fn add_instant(&mut self, name: &str, time: Time) {
-        let spelling = *self.rng.pick(&[Spelling::Millis, Spelling::Utc, Spelling::Micros]);
+        let spelling = *self.rng.pick_item(&[Spelling::Millis, Spelling::Utc, Spelling::Micros]);
         self.add_time(name, time, spelling);
     }
 

@@ -114,12 +114,12 @@ fn threads_make_no_difference_and_the_seed_does() {
 fn a_folder_that_holds_something_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("mine.txt"), "mine").unwrap();
-    let error = generate(dir.path(), &options(1, false), &|_| {}).unwrap_err();
+    let error = generate_export(dir.path(), &options(1, false), &|_| {}).unwrap_err();
     assert_eq!(error.exit(), Exit::FolderNotEmpty);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 
     let new = dir.path().join("a/new/one");
-    generate(&new, &options(1, false), &|_| {}).unwrap();
+    generate_export(&new, &options(1, false), &|_| {}).unwrap();
     assert!(new.join("log.ndjson").is_file());
 }
 
@@ -376,12 +376,13 @@ fn the_log_tells_the_whole_export() {
 fn patients_have_as_many_rows_as_in_an_ehr() {
     let world = World::new(&options(2_000, false));
     for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_shared()) {
-        let rows: u64 = (0..2_000).map(|n| world::Person::new(&world, n).count(kind)).sum();
+        let rows: u64 = (0..2_000).map(|n| world::Person::new(&world, n).count_rows(kind)).sum();
         let average = rows as f64 / 2_000.0;
         let wanted = kind.per_patient() as f64;
         assert!((average / wanted - 1.0).abs() < 0.1, "{} {average}", kind.name());
     }
-    let heavy = (0..2_000).map(|n| world::Person::new(&world, n).count(Kind::Observation)).max();
+    let heavy =
+        (0..2_000).map(|n| world::Person::new(&world, n).count_rows(Kind::Observation)).max();
     assert!(heavy > Some(200), "no one is very ill: {heavy:?}");
 }
 
@@ -417,7 +418,7 @@ fn a_file_that_cannot_be_written_ends_all_threads() {
             if number >= 18 {
                 return Ok(done);
             }
-            chunk.fill(&world, number, 18);
+            chunk.fill_rows(&world, number, 18);
             files.write(number, &chunk)?;
         }
         Ok(0)

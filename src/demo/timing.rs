@@ -10,7 +10,7 @@ use super::row::Row;
 impl Row<'_> {
     /// `"name":{…}`: a Timing.
     pub fn add_timing(&mut self, name: &str) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         self.add_object(name, |w| {
             w.add_backbone_oddities();
             match bits & 15 {
@@ -82,14 +82,14 @@ impl Row<'_> {
 
     /// What is in a Dosage.
     pub fn write_dosage(&mut self) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         let bit = |at: u32, of: u64| bits >> at & of == 0;
         let who = self.person.name;
         self.add_backbone_oddities();
         self.add_int("sequence", 1 + (bits & 1) as i64);
         self.add_str_of("text", |w| {
             w.write_raw("Take 1 tablet by mouth, ");
-            who.full(w);
+            who.write_full(w);
         });
         if bit(1, 7) {
             self.list_of("additionalInstruction", INSTRUCTIONS);

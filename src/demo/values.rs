@@ -35,8 +35,8 @@ impl Row<'_> {
             }
             6 => self.add_decimal("valueDecimal", (number >> 6) as i64, 3),
             7 => {
-                let id = self.world.id(Kind::Patient, self.person.number, 0);
-                self.add_bytes("valueId", id.bytes());
+                let id = self.world.row_id(Kind::Patient, self.person.number, 0);
+                self.add_bytes("valueId", id.as_bytes());
             }
             8 => self.add_instant("valueInstant", time),
             9 => self.add_int("valueInteger", 500 - (number >> 6) as i64),
@@ -91,9 +91,9 @@ impl Row<'_> {
                 self.add_object("valueContributor", |w| {
                     w.add_oddities(number >> 6 & 3);
                     w.add_str("type", "author");
-                    w.add_str_of("name", |w| who.full(w));
+                    w.add_str_of("name", |w| who.write_full(w));
                     w.add_list("contact", |w| {
-                        w.add_item(|w| w.add_str_of("name", |w| who.full(w)))
+                        w.add_item(|w| w.add_str_of("name", |w| who.write_full(w)))
                     });
                 });
             }
@@ -112,7 +112,7 @@ impl Row<'_> {
                 let who = self.person.name;
                 self.add_object("valueContactPoint", |w| {
                     w.add_str("system", "phone");
-                    w.add_str_of("value", |w| who.phone(w));
+                    w.add_str_of("value", |w| who.write_phone(w));
                 });
             }
             42 => self.add_object("valueAnnotation", |w| w.free_text("text")),
@@ -164,7 +164,7 @@ impl Row<'_> {
 
     /// What is in an Attachment: a link, or whatever `inline` writes.
     pub fn write_attachment(&mut self, content_type: &str, inline: impl FnOnce(&mut Self)) {
-        let bits = self.rng.bits();
+        let bits = self.rng.next_bits();
         let (time, who) = (self.time, self.person.name);
         self.add_oddities(bits & 31);
         self.add_str("contentType", content_type);
@@ -173,15 +173,15 @@ impl Row<'_> {
         }
         self.add_str_of("url", |w| {
             w.write_raw("Binary/");
-            let id = w.world.id(w.kind, w.person.number, w.index | 1 << 40);
-            w.buffer_mut().extend_from_slice(id.bytes());
+            let id = w.world.row_id(w.kind, w.person.number, w.index | 1 << 40);
+            w.buffer_mut().extend_from_slice(id.as_bytes());
         });
         inline(self);
         self.add_int("size", 1_000 + (bits >> 50) as i64);
         self.add_str("hash", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=");
         self.add_str_of("title", |w| {
             w.write_raw("Note on ");
-            who.full(w);
+            who.write_full(w);
         });
         self.add_date_time("creation", time);
         if bits >> 10 & 31 == 0 {

@@ -22,7 +22,7 @@ impl World {
     }
 
     /// How many rows of a type there are that belong to no patient.
-    pub fn shared(&self, kind: Kind) -> u64 {
+    pub fn count_shared(&self, kind: Kind) -> u64 {
         match kind {
             Kind::Organization => 12 + self.patients / 1_000,
             Kind::Location => 24 + self.patients / 200,
@@ -34,8 +34,8 @@ impl World {
     }
 
     /// The id of the row `index` of a type: of a patient's, or of the shared ones (patient 0).
-    pub fn id(&self, kind: Kind, patient: u64, index: u64) -> Id {
-        Id::of(&[self.seed, kind as u64, patient, index])
+    pub fn row_id(&self, kind: Kind, patient: u64, index: u64) -> Id {
+        Id::from_parts(&[self.seed, kind as u64, patient, index])
     }
 }
 
@@ -61,9 +61,9 @@ pub(super) struct Person {
 
 impl Person {
     pub fn new(world: &World, number: u64) -> Self {
-        let mut rng = Rng::of(&[world.seed, 0x70_65_72, number]);
+        let mut rng = Rng::from_parts(&[world.seed, 0x70_65_72, number]);
         // Few people need much care: most rows of an export belong to them.
-        let tenths = match rng.below(10) {
+        let tenths = match rng.pick_below(10) {
             0..6 => 5,
             6..9 => 12,
             _ => 34,
@@ -72,8 +72,8 @@ impl Person {
         for kind in Kind::ALL {
             let average = kind.per_patient();
             if average > 0 && kind != Kind::Patient {
-                let share = average * tenths * (600 + rng.below(801));
-                counts[kind as usize] = (share + rng.below(10_000)) / 10_000;
+                let share = average * tenths * (600 + rng.pick_below(801));
+                counts[kind as usize] = (share + rng.pick_below(10_000)) / 10_000;
                 // The first patient has everything, so that even a tiny export shows every table.
                 if number == 0 || kind == Kind::Encounter {
                     counts[kind as usize] = counts[kind as usize].max(1);
@@ -82,18 +82,18 @@ impl Person {
         }
         counts[Kind::Patient as usize] = 1;
 
-        let birth = Time(EXPORTED.0 - DAY * rng.between(40, 95 * 365));
+        let birth = Time(EXPORTED.0 - DAY * rng.pick_between(40, 95 * 365));
         let since = birth.0.max(EXPORTED.0 - 8 * 365 * DAY);
         let mut starts: Vec<i64> = (0..counts[Kind::Encounter as usize])
-            .map(|_| rng.between(since, EXPORTED.0 - 20 * DAY) / 300 * 300)
+            .map(|_| rng.pick_between(since, EXPORTED.0 - 20 * DAY) / 300 * 300)
             .collect();
         starts.sort_unstable();
         let last = starts.last().copied().unwrap_or(since);
         let visits = starts.into_iter().map(|start| Visit::new(&mut rng, Time(start))).collect();
-        let death = rng.one_in(16).then(|| Time(rng.between(last, EXPORTED.0)));
+        let death = rng.one_in(16).then(|| Time(rng.pick_between(last, EXPORTED.0)));
         Self {
             number,
-            name: Name::patient(number),
+            name: Name::of_patient(number),
             female: rng.one_in(2),
             birth,
             death,
@@ -103,33 +103,33 @@ impl Person {
     }
 
     /// How many rows of a type the patient has.
-    pub fn count(&self, kind: Kind) -> u64 {
+    pub fn count_rows(&self, kind: Kind) -> u64 {
         self.counts[kind as usize]
     }
 
     /// The visit that row `index` of a type belongs to.
     pub fn visit_of(&self, kind: Kind, index: u64) -> usize {
         let visits = self.visits.len() as u64;
-        (index * visits / self.count(kind).max(1)).min(visits - 1) as usize
+        (index * visits / self.count_rows(kind).max(1)).min(visits - 1) as usize
     }
 }
 
 impl Visit {
     fn new(rng: &mut Rng, start: Time) -> Self {
-        let (at, minutes) = match rng.below(20) {
-            0..13 => (0, rng.between(10, 60)),
-            13..15 => (1, rng.between(60, 600)),
-            15..17 => (2, rng.between(1_440, 14_400)),
-            17 => (3, rng.between(10, 40)),
-            18 => (4, rng.between(400, 2_000)),
-            _ => (5, rng.between(30, 90)),
+        let (at, minutes) = match rng.pick_below(20) {
+            0..13 => (0, rng.pick_between(10, 60)),
+            13..15 => (1, rng.pick_between(60, 600)),
+            15..17 => (2, rng.pick_between(1_440, 14_400)),
+            17 => (3, rng.pick_between(10, 40)),
+            18 => (4, rng.pick_between(400, 2_000)),
+            _ => (5, rng.pick_between(30, 90)),
         };
         let epic = rng.one_in(4);
         let class = if epic { &EPIC_CLASSES[at % EPIC_CLASSES.len()] } else { &CLASSES[at] };
         Self { start, minutes, class, inpatient: at == 2 }
     }
 
-    pub fn end(&self) -> Time {
+    pub fn end_time(&self) -> Time {
         self.start.plus_seconds(self.minutes * 60)
     }
 }

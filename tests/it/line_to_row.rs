@@ -79,7 +79,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         flaws: false,
         ..demo::Options::default()
     };
-    demo::generate(folder.path(), &options, &|_| {}).expect("a synthetic export");
+    demo::generate_export(folder.path(), &options, &|_| {}).expect("a synthetic export");
     let mut seeds = Vec::new();
     for of in TABLE_TYPES {
         let Ok(text) = fs::read(folder.path().join(format!("{of}.000.ndjson"))) else { continue };

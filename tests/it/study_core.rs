@@ -208,7 +208,7 @@ fn columns_are_fixed_whatever_the_data() {
         ..Default::default()
     };
     let input = root.path().join("demo");
-    cumulus_etl::demo::generate(&input, &options, &|_| {}).unwrap();
+    cumulus_etl::demo::generate_export(&input, &options, &|_| {}).unwrap();
     let engine = self::engine(&root.path().join("2"), &input);
     build(&engine);
     check_columns(&engine);

@@ -90,7 +90,7 @@ fn ids_differ_and_are_valid() {
     for kind in 0..4 {
         for patient in 0..50 {
             for index in 0..50 {
-                ids.push(Id::of(&[1, kind, patient, index]).bytes().to_vec());
+                ids.push(Id::from_parts(&[1, kind, patient, index]).as_bytes().to_vec());
             }
         }
     }
@@ -104,8 +104,9 @@ fn ids_differ_and_are_valid() {
 
 #[test]
 fn random_numbers_stay_in_their_range_and_fill_it() {
-    let mut rng = Rng::of(&[3]);
-    let drawn: std::collections::BTreeSet<i64> = (0..2_000).map(|_| rng.between(-3, 3)).collect();
+    let mut rng = Rng::from_parts(&[3]);
+    let drawn: std::collections::BTreeSet<i64> =
+        (0..2_000).map(|_| rng.pick_between(-3, 3)).collect();
     assert_eq!(drawn.into_iter().collect::<Vec<_>>(), (-3..=3).collect::<Vec<_>>());
-    assert_eq!(rng.below(0), 0);
+    assert_eq!(rng.pick_below(0), 0);
 }
