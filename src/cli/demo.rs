@@ -111,8 +111,8 @@ fn build_core(output: &str, database: &str, shared: &str) -> Result<()> {
     struct Quiet;
 
     impl Observer for Quiet {
-        fn file(&self, _: usize, _: usize, _: &str) {}
-        fn table(&self, _: &TableInfo) {}
+        fn note_file(&self, _: usize, _: usize, _: &str) {}
+        fn note_table(&self, _: &TableInfo) {}
     }
 
     let work = WorkFolder::create_apart(None)?;

@@ -73,7 +73,7 @@ impl BuildArgs {
             };
             let told = Told { study: prefix, bar: bars.then(|| ui::Bar::count_files(prefix, 0)) };
             let built = match study {
-                Chosen::Own(study) => build::build(&*opened.engine, study, &options, &told),
+                Chosen::Own(study) => build::build_study(&*opened.engine, study, &options, &told),
                 Chosen::Core => build::build_core(&*opened.engine, options.concurrent, &told),
             };
             if let Some(bar) = &told.bar {
@@ -102,7 +102,7 @@ struct Told<'a> {
 }
 
 impl Observer for Told<'_> {
-    fn file(&self, index: usize, count: usize, name: &str) {
+    fn note_file(&self, index: usize, count: usize, name: &str) {
         match &self.bar {
             Some(bar) => {
                 bar.set_total(count as u64);
@@ -112,7 +112,7 @@ impl Observer for Told<'_> {
         }
     }
 
-    fn table(&self, table: &TableInfo) {
+    fn note_table(&self, table: &TableInfo) {
         let rows = table.rows.map_or_else(String::new, |rows| format_count(rows, "row"));
         debug!(study = self.study, "made {} ({rows})", table.name);
     }

@@ -48,7 +48,7 @@ impl ListArgs {
         let mut faults = Vec::new();
         for Found { path, study } in &studies {
             let study = study.as_ref().map_err(ToString::to_string);
-            let checked = study.and_then(|study| match build::check(study) {
+            let checked = study.and_then(|study| match build::check_statements(study) {
                 Ok(()) => Ok(study),
                 Err(error) => Err(error.to_string()),
             });

@@ -23,7 +23,7 @@ pub enum PlannedStatement {
 
 impl PlannedStatement {
     /// The statement as it is written.
-    pub fn text(&self) -> &str {
+    pub fn as_text(&self) -> &str {
         match self {
             Self::Read(statement) => &statement.text,
             Self::Text(text) => text,
@@ -31,7 +31,7 @@ impl PlannedStatement {
     }
 
     /// The statement to be run.
-    pub fn open(&self) -> Result<Cow<'_, Statement>> {
+    pub fn to_statement(&self) -> Result<Cow<'_, Statement>> {
         match self {
             Self::Read(statement) => Ok(Cow::Borrowed(statement)),
             Self::Text(text) => Ok(Cow::Owned(dialect::parse(text)?)),
@@ -47,7 +47,7 @@ pub struct KeptStatements {
 
 impl KeptStatements {
     /// Puts a statement into the plan.
-    pub fn keep(&mut self, statement: Statement) -> PlannedStatement {
+    pub fn keep_statement(&mut self, statement: Statement) -> PlannedStatement {
         let bytes = self.bytes.saturating_add(statement.text.len().max(LEAST));
         if bytes > KEPT {
             return PlannedStatement::Text(statement.text);
@@ -64,13 +64,16 @@ mod tests {
     #[test]
     fn statements_beyond_the_bound_are_kept_as_text() {
         let mut kept = KeptStatements::default();
-        let mut keep = |sql: &str| kept.keep(dialect::parse(sql).unwrap());
+        let mut keep = |sql: &str| kept.keep_statement(dialect::parse(sql).unwrap());
         let long = format!("INSERT INTO s__a VALUES ('{}')", "x".repeat(KEPT - LEAST - 40));
         let planned = ["SELECT 1", &long, "SELECT 2", "SELECT 3"].map(|sql| keep(sql));
         let is_read = |planned: &PlannedStatement| matches!(planned, PlannedStatement::Read(_));
         assert_eq!(planned.each_ref().map(is_read), [true, true, false, false]);
         for (planned, sql) in planned.iter().zip(["SELECT 1", &long, "SELECT 2", "SELECT 3"]) {
-            assert_eq!((planned.text(), planned.open().unwrap().text.as_str()), (sql, sql));
+            assert_eq!(
+                (planned.as_text(), planned.to_statement().unwrap().text.as_str()),
+                (sql, sql)
+            );
         }
     }
 }

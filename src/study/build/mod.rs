@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-pub use self::plan::check;
+pub use self::plan::check_statements;
 use self::plan::{Step, Unit, Work};
 use super::engine::{Build, Engine, Start, TableInfo};
 use super::manifest::{Manifest, Place};
@@ -41,9 +41,9 @@ pub struct Options {
 /// Is told what happens.
 pub trait Observer: Sync {
     /// A file is begun: the `index`th of `count`, from 0.
-    fn file(&self, index: usize, count: usize, name: &str);
+    fn note_file(&self, index: usize, count: usize, name: &str);
     /// A table was made.
-    fn table(&self, table: &TableInfo);
+    fn note_table(&self, table: &TableInfo);
 }
 
 /// What a build did.
@@ -59,14 +59,14 @@ pub struct Summary {
 ///
 /// # Errors
 /// A statement that can't be run: with its file, line and text.
-pub fn build(
+pub fn build_study(
     engine: &dyn Engine,
     study: &Manifest,
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Summary> {
     let clock = Instant::now();
-    let plan = plan::read(study, options)?;
+    let plan = plan::read_plan(study, options)?;
     let start = if plan.whole { Start::Empty } else { Start::Without(&plan.made) };
     let build = engine.begin(&study.prefix, start)?;
     if let Some(schema) = &study.dedicated_schema {
@@ -81,7 +81,7 @@ pub fn build(
         stop: AtomicBool::new(false),
     };
     for step in &plan.steps {
-        run.step(step, options.concurrent)?;
+        run.run_step(step, options.concurrent)?;
     }
     let tables = run.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
     build.commit()?;
@@ -95,7 +95,7 @@ pub fn build(
 /// The first of these that can't be used.
 #[doc(hidden)]
 pub fn read_inputs(study: &Manifest, options: &Options) -> Result<usize> {
-    let plan = plan::read(study, options)?;
+    let plan = plan::read_plan(study, options)?;
     let mut rows = 0;
     for unit in plan.steps.iter().flat_map(|step| &step.units) {
         for (work, _) in &unit.work {
@@ -129,7 +129,7 @@ pub fn build_core(
     let build = engine.begin(&StudyName::parse(core::PREFIX)?, Start::Empty)?;
     let tables = Mutex::new(Vec::new());
     core::build(&*build, &sources, concurrent, &|table| {
-        observer.table(table);
+        observer.note_table(table);
         tables.lock().unwrap_or_else(PoisonError::into_inner).push(table.clone());
     })?;
     build.commit()?;
@@ -147,40 +147,40 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn step(&self, step: &Step, concurrent: usize) -> Result<()> {
+    fn run_step(&self, step: &Step, concurrent: usize) -> Result<()> {
         let threads = if step.parallel { concurrent } else { 1 };
         room::each(&step.units, threads, |unit| {
-            self.unit(unit).inspect_err(|_| self.stop.store(true, Ordering::Relaxed))
+            self.run_unit(unit).inspect_err(|_| self.stop.store(true, Ordering::Relaxed))
         })
     }
 
-    fn unit(&self, unit: &Unit) -> Result<()> {
+    fn run_unit(&self, unit: &Unit) -> Result<()> {
         let index = {
             let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
             *begun += 1;
             *begun - 1
         };
-        self.observer.file(index, self.count, &unit.name);
+        self.observer.note_file(index, self.count, &unit.name);
         for (work, place) in &unit.work {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
             let made = match work {
                 Work::Statement(planned) => {
-                    let made = planned.open().and_then(|one| self.build.execute(&one));
-                    made.map_err(|error| at(place, &error, planned.text()))?
+                    let made = planned.to_statement().and_then(|one| self.build.execute(&one));
+                    made.map_err(|error| locate_error(place, &error, planned.as_text()))?
                 }
                 Work::Count(name, counts) => {
                     let made = self.build.count(name, counts);
-                    Some(made.map_err(|error| at(place, &error, ""))?)
+                    Some(made.map_err(|error| locate_error(place, &error, ""))?)
                 }
                 Work::Upload(name, files) => {
                     let made = upload::load(self.build, name, files);
-                    Some(made.map_err(|error| at(place, &error, ""))?)
+                    Some(made.map_err(|error| locate_error(place, &error, ""))?)
                 }
             };
             if let Some(table) = made {
-                self.observer.table(&table);
+                self.observer.note_table(&table);
                 let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
                 tables.retain(|known| known.name != table.name);
                 tables.push(table);
@@ -191,12 +191,12 @@ impl Run<'_> {
 }
 
 /// The error with the place and text of the statement.
-fn at(place: &Place, error: &Error, sql: &str) -> Error {
-    Error::new(error.exit(), format!("{place}: {error}{}", excerpt(sql)))
+fn locate_error(place: &Place, error: &Error, sql: &str) -> Error {
+    Error::new(error.exit(), format!("{place}: {error}{}", excerpt_statement(sql)))
 }
 
 /// The beginning of a statement, indented.
-fn excerpt(sql: &str) -> String {
+fn excerpt_statement(sql: &str) -> String {
     const LINES: usize = 8;
     const WIDTH: usize = 200;
     let mut text = String::new();

@@ -51,7 +51,7 @@ pub enum Work {
 }
 
 /// Reads the files of the stage that is to be built.
-pub fn read(study: &Manifest, options: &Options) -> Result<Plan> {
+pub fn read_plan(study: &Manifest, options: &Options) -> Result<Plan> {
     let actions = study.stage(options.stage.as_deref())?;
     let builds = |action: &&manifest::Action| matches!(action.work, manifest::Work::Build { .. });
     let all = study.stages.values().flatten().filter(builds).count();
@@ -60,7 +60,7 @@ pub fn read(study: &Manifest, options: &Options) -> Result<Plan> {
     let mut steps = Vec::new();
     for action in actions {
         let manifest::Work::Build { parallel, files } = &action.work else { continue };
-        let units = files.iter().map(|file| unit(study, file, &templates, &mut made));
+        let units = files.iter().map(|file| read_unit(study, file, &templates, &mut made));
         steps.push(Step { parallel: *parallel, units: units.collect::<Result<_>>()? });
     }
     // Each action is in one stage: as many are all of them. Tables of those that are left out stay.
@@ -72,13 +72,13 @@ pub fn read(study: &Manifest, options: &Options) -> Result<Plan> {
 ///
 /// # Errors
 /// The first that is no SQL, or that this program does not run: with its file and line.
-pub fn check(study: &Manifest) -> Result<()> {
+pub fn check_statements(study: &Manifest) -> Result<()> {
     let mut made = Made { study, tables: HashMap::new(), kept: KeptStatements::default() };
     for action in study.stages.values().flatten() {
         let manifest::Work::Build { files, .. } = &action.work else { continue };
         for file in files {
             if let Content::Sql(_) = &file.content {
-                statements(&Source::read(&study.root, &file.path)?, &mut made)?;
+                read_statements(&Source::read(&study.root, &file.path)?, &mut made)?;
             }
         }
     }
@@ -95,14 +95,14 @@ struct Made<'a> {
 
 impl Made<'_> {
     /// A table that is made. A template's tables are known only now.
-    fn check(&mut self, name: &dialect::Table, place: &Place) -> Result<()> {
-        self.change(name, place)?;
-        self.note(&self.study.table(&name.name), place, true)
+    fn note_made(&mut self, name: &dialect::Table, place: &Place) -> Result<()> {
+        self.check_changed(name, place)?;
+        self.note_table(&self.study.table(&name.name), place, true)
     }
 
     /// A table that is made, changed or dropped. It must be one of this study, and not protected: some
     /// engines know no more of who owns which table.
-    fn change(&self, name: &dialect::Table, place: &Place) -> Result<()> {
+    fn check_changed(&self, name: &dialect::Table, place: &Place) -> Result<()> {
         let (prefix, dedicated) = (&self.study.prefix, &self.study.dedicated_schema);
         let own_schema =
             |schema: &str| dedicated.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(schema));
@@ -127,7 +127,7 @@ impl Made<'_> {
     }
 
     /// Takes note of a table. `again`: whether its file may make it more than once.
-    fn note(&mut self, name: &str, place: &Place, again: bool) -> Result<()> {
+    fn note_table(&mut self, name: &str, place: &Place, again: bool) -> Result<()> {
         match self.tables.insert(name.to_lowercase(), place.clone()) {
             Some(other) if other != *place && !(again && other.file == place.file) => {
                 let message =
@@ -139,7 +139,7 @@ impl Made<'_> {
     }
 }
 
-fn unit(
+fn read_unit(
     study: &Manifest,
     file: &StudyFile,
     templates: &Templates,
@@ -147,17 +147,17 @@ fn unit(
 ) -> Result<Unit> {
     let place = |line| Place { file: file.path.clone(), line };
     let work = match &file.content {
-        Content::Sql(_) => statements(&Source::read(&study.root, &file.path)?, made)?,
+        Content::Sql(_) => read_statements(&Source::read(&study.root, &file.path)?, made)?,
         Content::Template => {
             let source = Source::read(&study.root, &file.path)?;
-            let text = templates.fill(&source, &file.name)?;
-            statements(&Source::of(&file.path, text), made)?
+            let text = templates.fill_template(&source, &file.name)?;
+            read_statements(&Source::of(&file.path, text), made)?
         }
         Content::Workflow(Workflow::Counts(tables)) => {
             let mut work = Vec::new();
             for table in tables {
                 let (name, place) = (study.table(&table.name), place(table.line));
-                made.note(&name, &place, false)?;
+                made.note_table(&name, &place, false)?;
                 work.push((Work::Count(name, Box::new(table.clone())), place));
             }
             work
@@ -168,8 +168,9 @@ fn unit(
                 for (name, files) in table.tables() {
                     let (name, place) = (study.table(&name), place(table.line));
                     let table = UploadTable { files, ..table.clone() };
-                    made.note(&name, &place, false)?;
-                    upload::check(&table).map_err(|error| super::at(&place, &error, ""))?;
+                    made.note_table(&name, &place, false)?;
+                    upload::check(&table)
+                        .map_err(|error| super::locate_error(&place, &error, ""))?;
                     work.push((Work::Upload(name, table), place));
                 }
             }
@@ -179,7 +180,7 @@ fn unit(
     Ok(Unit { name: file.name.clone(), work })
 }
 
-fn statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Place)>> {
+fn read_statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Place)>> {
     let cut = dialect::cut_statements(source.text());
     let mut work = Vec::new();
     for text in cut.map_err(|refused| source.statement_fault(1, refused))? {
@@ -188,17 +189,17 @@ fn statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Place)>
             text.parse().map_err(|refused| source.statement_fault(place.line, refused))?;
         match &statement.command {
             Command::Create { name, .. } | Command::Declare { name, .. } => {
-                made.check(name, &place)?;
+                made.note_made(name, &place)?;
             }
             Command::Insert { name, .. } | Command::Delete { name, .. } => {
-                made.change(name, &place)?;
+                made.check_changed(name, &place)?;
             }
             Command::Drop { names, .. } => {
-                names.iter().try_for_each(|name| made.change(name, &place))?;
+                names.iter().try_for_each(|name| made.check_changed(name, &place))?;
             }
             Command::Query(_) => {}
         }
-        work.push((Work::Statement(made.kept.keep(statement)), place));
+        work.push((Work::Statement(made.kept.keep_statement(statement)), place));
     }
     Ok(work)
 }

@@ -105,7 +105,7 @@ impl Templates {
     }
 
     /// Fills in a template.
-    pub fn fill(&self, source: &Source, name: &str) -> Result<String> {
+    pub fn fill_template(&self, source: &Source, name: &str) -> Result<String> {
         if let Some(at) = find_odd_import(source.text()) {
             let why = "what a template imports is given a name: {% import 'file' as name %}";
             return Err(source.fault(source.line(at), why));

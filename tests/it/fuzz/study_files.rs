@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use cumulus_etl::error::Result;
-use cumulus_etl::study::build::{Options, check as check_build, read_inputs};
+use cumulus_etl::study::build::{Options, check_statements as check_build, read_inputs};
 use cumulus_etl::study::folder::StudyFolder;
 use cumulus_etl::study::manifest::Manifest;
 use cumulus_etl::study::source::Source;
