@@ -38,17 +38,17 @@ pub struct UploadTable {
 impl UploadTable {
     /// The tables, by name as Cumulus Library has them, with their files: one, or one for each file,
     /// called as it is.
-    pub fn tables(&self) -> Vec<(String, Vec<PathBuf>)> {
+    pub fn list_tables(&self) -> Vec<(String, Vec<PathBuf>)> {
         match self.create_mode {
             CreateMode::Single => vec![(self.name.clone(), self.files.clone())],
             CreateMode::Multiple => {
-                self.files.iter().map(|file| (stem(file), vec![file.clone()])).collect()
+                self.files.iter().map(|file| (file_stem(file), vec![file.clone()])).collect()
             }
         }
     }
 }
 
-fn stem(file: &Path) -> String {
+fn file_stem(file: &Path) -> String {
     file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
@@ -87,18 +87,18 @@ struct RawTable {
 /// Reads a workflow. Each file must be there: paths count from the workflow's folder.
 pub fn read(source: &Source) -> Result<Vec<UploadTable>> {
     let raw: RawWorkflow = source.toml()?;
-    raw.tables.into_iter().map(|(name, table)| table.check(&name, source)).collect()
+    raw.tables.into_iter().map(|(name, table)| table.check_table(&name, source)).collect()
 }
 
 impl RawTable {
-    fn check(self, name: &Spanned<String>, source: &Source) -> Result<UploadTable> {
+    fn check_table(self, name: &Spanned<String>, source: &Source) -> Result<UploadTable> {
         let named: Vec<_> = self.file.into_iter().chain(self.files.into_iter().flatten()).collect();
         if named.is_empty() {
             return Err(source.fault_at(name, format!("{} names no files", name.get_ref())));
         }
         let mut files = Vec::new();
         for file in named {
-            files.extend(found(&file, source)?);
+            files.extend(find_files(&file, source)?);
         }
         if files.is_empty() {
             let message = format!("{} has nothing but notes (.md)", name.get_ref());
@@ -112,7 +112,7 @@ impl RawTable {
         if self.create_mode == CreateMode::Multiple {
             let mut stems: HashMap<String, &PathBuf> = HashMap::new();
             for file in &files {
-                if let Some(other) = stems.insert(stem(file).to_lowercase(), file) {
+                if let Some(other) = stems.insert(file_stem(file).to_lowercase(), file) {
                     let message = format!(
                         "{} and {} would be one table: rename one of them",
                         other.display(),
@@ -137,7 +137,7 @@ impl RawTable {
 
 /// The files that a path stands for: itself, or all in the folder that it is, at any depth. Notes on
 /// them (`.md`) are none of them.
-fn found(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
+fn find_files(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
     let path = source.folder().join(file.get_ref());
     let root = source.root()?;
     let files = match root.kind(&path) {

@@ -40,11 +40,11 @@ impl Workflow {
     }
 
     /// The names of its tables, as they are written, with their lines.
-    pub fn tables(&self) -> Vec<(String, usize)> {
+    pub fn table_names(&self) -> Vec<(String, usize)> {
         match self {
             Self::Counts(tables) => tables.iter().map(|t| (t.name.clone(), t.line)).collect(),
             Self::Upload(tables) => {
-                let named = |t: &UploadTable| t.tables().into_iter().map(|(name, _)| name);
+                let named = |t: &UploadTable| t.list_tables().into_iter().map(|(name, _)| name);
                 tables.iter().flat_map(|t| named(t).map(|name| (name, t.line))).collect()
             }
         }

@@ -136,7 +136,7 @@ fn list_tables_of(study: &Manifest, file: &StudyFile) -> String {
         Content::Template => return "tables known once it is filled in".to_owned(),
         Content::Sql(tables) => tables.clone(),
         Content::Workflow(workflow) => {
-            workflow.tables().into_iter().map(|(name, _)| study.table(&name)).collect()
+            workflow.table_names().into_iter().map(|(name, _)| study.table(&name)).collect()
         }
     };
     if names.is_empty() { "no tables".to_owned() } else { names.join(", ") }

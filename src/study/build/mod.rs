@@ -11,7 +11,7 @@ mod text_rows;
 pub mod upload;
 
 #[doc(hidden)]
-pub use spreadsheet::read as read_spreadsheet;
+pub use spreadsheet::read_spreadsheet;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,7 +101,7 @@ pub fn read_inputs(study: &Manifest, options: &Options) -> Result<usize> {
         for (work, _) in &unit.work {
             let Work::Upload(_, table) = work else { continue };
             for path in &table.files {
-                let (_, batches) = upload::read(path, table)?;
+                let (_, batches) = upload::read_file(path, table)?;
                 for batch in batches {
                     rows += batch?.num_rows();
                 }
@@ -175,7 +175,7 @@ impl Run<'_> {
                     Some(made.map_err(|error| locate_error(place, &error, ""))?)
                 }
                 Work::Upload(name, files) => {
-                    let made = upload::load(self.build, name, files);
+                    let made = upload::load_table(self.build, name, files);
                     Some(made.map_err(|error| locate_error(place, &error, ""))?)
                 }
             };

@@ -165,11 +165,11 @@ fn read_unit(
         Content::Workflow(Workflow::Upload(tables)) => {
             let mut work = Vec::new();
             for table in tables {
-                for (name, files) in table.tables() {
+                for (name, files) in table.list_tables() {
                     let (name, place) = (study.table(&name), place(table.line));
                     let table = UploadTable { files, ..table.clone() };
                     made.note_table(&name, &place, false)?;
-                    upload::check(&table)
+                    upload::check_types(&table)
                         .map_err(|error| super::locate_error(&place, &error, ""))?;
                     work.push((Work::Upload(name, table), place));
                 }

@@ -38,9 +38,9 @@ type Line = Vec<(u32, String)>;
 
 /// The first sheet: its first row names the columns. Cells are text, whole numbers without a point;
 /// rows without any cell are left out.
-pub fn read(path: &Path, file: File) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+pub fn read_spreadsheet(path: &Path, file: File) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let invalid = |why: &str| Error::new(Exit::StudyInvalid, format!("{}: {why}", path.display()));
-    bound(&file).map_err(|why| invalid(&why))?;
+    check_sizes(&file).map_err(|why| invalid(&why))?;
     let mut book: Xlsx<BufReader<File>> = Xlsx::new(BufReader::new(file))
         .map_err(|_| invalid("this can't be read as a spreadsheet (.xlsx)"))?;
     let unreadable = || invalid("the first sheet can't be read");
@@ -92,8 +92,8 @@ pub fn read(path: &Path, file: File) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let mut values = vec![None; width as usize];
         line.iter()
             .for_each(|(column, text)| values[(column - *begin) as usize] = Some(text.as_str()));
-        if rows.add(values.into_iter()) {
-            batches.extend(rows.take().transpose()?);
+        if rows.add_row(values.into_iter()) {
+            batches.extend(rows.take_batch().transpose()?);
         }
         Ok(())
     };
@@ -110,13 +110,13 @@ pub fn read(path: &Path, file: File) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let Some((_, mut rows)) = table else {
         return Err(invalid("the first sheet has no row with the names of the columns"));
     };
-    batches.extend(rows.take().transpose()?);
+    batches.extend(rows.take_batch().transpose()?);
     Ok((rows.schema, batches))
 }
 
 /// Checks how much the members of a spreadsheet become when they are unpacked, whatever they say
 /// themselves.
-fn bound(file: &File) -> Result<(), String> {
+fn check_sizes(file: &File) -> Result<(), String> {
     let damaged = |_| "this can't be read as a spreadsheet (.xlsx)".to_owned();
     let handle = file.try_clone().map_err(|error| error.to_string())?;
     let mut zip = ZipArchive::new(BufReader::new(handle)).map_err(|_| damaged(()))?;
@@ -136,7 +136,7 @@ fn bound(file: &File) -> Result<(), String> {
                 break;
             }
             total += read as u64;
-            look.at(&buffer[..read]);
+            look.look_at(&buffer[..read]);
             if look.bytes > most || total > ALL_BYTES {
                 return Err(format!("{name:?} would become too large when it is unpacked"));
             }
@@ -167,21 +167,21 @@ fn cell_text(cell: &DataRef<'_>) -> Option<String> {
         // A number that is whole is shown so: `1`, not `1.0`.
         DataRef::Float(number) => number.to_string(),
         DataRef::Bool(value) => value.to_string(),
-        DataRef::DateTime(time) if time.is_duration() => duration(time.as_f64()),
-        DataRef::DateTime(time) => moment(time).unwrap_or_else(|| time.as_f64().to_string()),
+        DataRef::DateTime(time) if time.is_duration() => show_duration(time.as_f64()),
+        DataRef::DateTime(time) => show_moment(time).unwrap_or_else(|| time.as_f64().to_string()),
     };
     (!text.is_empty()).then_some(text)
 }
 
 /// Hours, minutes and seconds, as `[h]:mm:ss` shows them.
-fn duration(days: f64) -> String {
+fn show_duration(days: f64) -> String {
     let seconds = (days.abs() * 86_400.0).round() as u64;
     let sign = if days < 0.0 { "-" } else { "" };
     format!("{sign}{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// A date, a date with a time, or a time alone; nothing if it is none that a spreadsheet has.
-fn moment(time: &ExcelDateTime) -> Option<String> {
+fn show_moment(time: &ExcelDateTime) -> Option<String> {
     let days = time.as_f64();
     if !(0.0..DAYS).contains(&days) {
         return None;
@@ -275,7 +275,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.xlsx");
         sheet(&path, &[&[("B3", "x"), ("D3", "y")], &[("D9", "1")], &[("B1048576", "2")]]);
-        let (_, batches) = read(&path, File::open(&path).unwrap()).unwrap();
+        let (_, batches) = read_spreadsheet(&path, File::open(&path).unwrap()).unwrap();
         assert_eq!(
             pretty_format_batches(&batches).unwrap().to_string(),
             "+---+---+---+\n\
@@ -293,7 +293,8 @@ mod tests {
         let path = dir.path().join("a.xlsx");
         let read = |place: &str| {
             sheet(&path, &[&[("A1", "x"), (place, "y")]]);
-            super::read(&path, File::open(&path).unwrap()).map_err(|error| error.to_string())
+            super::read_spreadsheet(&path, File::open(&path).unwrap())
+                .map_err(|error| error.to_string())
         };
         for place in ["B1", "XFD1", "b1"] {
             assert!(read(place).is_ok() || place == "XFD1", "{place}");
@@ -310,7 +311,7 @@ mod tests {
         let path = dir.path().join("a.xlsx");
         let refused = |cells: &[&[(&str, &str)]]| {
             sheet(&path, cells);
-            read(&path, File::open(&path).unwrap()).unwrap_err().to_string()
+            read_spreadsheet(&path, File::open(&path).unwrap()).unwrap_err().to_string()
         };
         let error = refused(&[&[("A1", "x")], &[("A2", "1")], &[("XFD1048576", "far")]]);
         assert!(error.contains("row 1048576 has a cell in a column"), "{error}");

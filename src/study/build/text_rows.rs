@@ -29,7 +29,7 @@ impl TextRows {
     }
 
     /// Adds a row; true if there are enough for a batch.
-    pub fn add<'a>(&mut self, mut cells: impl Iterator<Item = Option<&'a str>>) -> bool {
+    pub fn add_row<'a>(&mut self, mut cells: impl Iterator<Item = Option<&'a str>>) -> bool {
         for column in &mut self.columns {
             column.append_option(cells.next().flatten().filter(|cell| !cell.is_empty()));
         }
@@ -38,7 +38,7 @@ impl TextRows {
     }
 
     /// The rows so far, if there are any.
-    pub fn take(&mut self) -> Option<Result<RecordBatch>> {
+    pub fn take_batch(&mut self) -> Option<Result<RecordBatch>> {
         if std::mem::take(&mut self.rows) == 0 {
             return None;
         }

@@ -19,29 +19,29 @@ use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::upload::UploadTable;
 
 /// Checks the types of columns, before anything is made.
-pub fn check(table: &UploadTable) -> Result<()> {
-    types(table).map(|_| ())
+pub fn check_types(table: &UploadTable) -> Result<()> {
+    column_types(table).map(|_| ())
 }
 
 /// Makes a table of files.
-pub fn load(build: &dyn Build, name: &str, table: &UploadTable) -> Result<TableInfo> {
+pub fn load_table(build: &dyn Build, name: &str, table: &UploadTable) -> Result<TableInfo> {
     let mut files = table.files.iter();
     let first = files.next().ok_or_else(|| Error::failed("there are no files"))?;
-    let (schema, rows) = read(first, table)?;
+    let (schema, rows) = read_file(first, table)?;
     let known = schema.clone();
-    let others = files.flat_map(move |path| match read(path, table) {
+    let others = files.flat_map(move |path| match read_file(path, table) {
         Ok((columns, rows)) if columns == known => rows,
-        Ok((columns, _)) => one(different(path, &columns, &known)),
-        Err(error) => one(error),
+        Ok((columns, _)) => one_error(refuse_columns(path, &columns, &known)),
+        Err(error) => one_error(error),
     });
     build.load(name, schema, Box::new(rows.chain(others)))
 }
 
-fn one(error: Error) -> BatchIter<'static> {
+fn one_error(error: Error) -> BatchIter<'static> {
     Box::new(std::iter::once(Err(error)))
 }
 
-fn different(path: &Path, columns: &Schema, known: &Schema) -> Error {
+fn refuse_columns(path: &Path, columns: &Schema, known: &Schema) -> Error {
     let names = |schema: &Schema| {
         schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ")
     };
@@ -54,7 +54,7 @@ fn different(path: &Path, columns: &Schema, known: &Schema) -> Error {
     Error::new(Exit::StudyInvalid, message)
 }
 
-fn types(table: &UploadTable) -> Result<Option<Vec<DataType>>> {
+fn column_types(table: &UploadTable) -> Result<Option<Vec<DataType>>> {
     let Some(names) = &table.col_types else { return Ok(None) };
     let known = names.iter().map(|name| {
         column_type(name).ok_or_else(|| {
@@ -66,13 +66,16 @@ fn types(table: &UploadTable) -> Result<Option<Vec<DataType>>> {
 }
 
 /// A file's columns, and its rows, which are read as they are asked for.
-pub(super) fn read(path: &Path, table: &UploadTable) -> Result<(SchemaRef, BatchIter<'static>)> {
+pub(super) fn read_file(
+    path: &Path,
+    table: &UploadTable,
+) -> Result<(SchemaRef, BatchIter<'static>)> {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let file = table.root.open(path)?;
     let (schema, batches) = match ending.as_str() {
-        "parquet" => parquet(path, file)?,
+        "parquet" => read_parquet(path, file)?,
         "xlsx" => {
-            let (schema, batches) = spreadsheet::read(path, file)?;
+            let (schema, batches) = spreadsheet::read_spreadsheet(path, file)?;
             (schema, Box::new(batches.into_iter().map(Ok)) as BatchIter<'static>)
         }
         _ => {
@@ -82,16 +85,16 @@ pub(super) fn read(path: &Path, table: &UploadTable) -> Result<(SchemaRef, Batch
                 _ => b',',
             };
             let given = table.delimiter.as_ref().and_then(|text| text.bytes().next());
-            text(path, file, given.unwrap_or(usual))?
+            read_text(path, file, given.unwrap_or(usual))?
         }
     };
-    let wanted = wanted(path, &schema, types(table)?)?;
+    let wanted = wanted_schema(path, &schema, column_types(table)?)?;
     let (path, columns) = (path.to_owned(), wanted.clone());
-    Ok((wanted, Box::new(batches.map(move |batch| typed(&path, &batch?, &columns)))))
+    Ok((wanted, Box::new(batches.map(move |batch| cast_batch(&path, &batch?, &columns)))))
 }
 
 /// Names as [`snake_case`] has them, and types as they are asked for.
-fn wanted(path: &Path, schema: &Schema, types: Option<Vec<DataType>>) -> Result<SchemaRef> {
+fn wanted_schema(path: &Path, schema: &Schema, types: Option<Vec<DataType>>) -> Result<SchemaRef> {
     if let Some(types) = &types
         && types.len() != schema.fields().len()
     {
@@ -119,7 +122,7 @@ fn wanted(path: &Path, schema: &Schema, types: Option<Vec<DataType>>) -> Result<
     Ok(Arc::new(Schema::new(fields)))
 }
 
-fn typed(path: &Path, batch: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch> {
+fn cast_batch(path: &Path, batch: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
     let columns = batch.columns().iter().zip(wanted.fields()).map(|(column, field)| {
         cast_with_options(column, field.data_type(), &options).map_err(|_| {
@@ -151,7 +154,7 @@ fn snake_case(name: &str) -> String {
     out
 }
 
-fn text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, BatchIter<'static>)> {
+fn read_text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, BatchIter<'static>)> {
     let shown = path.display().to_string();
     let invalid = move |line: u64, why: &str| {
         Error::new(Exit::StudyInvalid, format!("{shown}:{line}: {why}"))
@@ -171,8 +174,8 @@ fn text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, BatchIter<
         while !ended {
             match reader.read_record(&mut record) {
                 Ok(true) => {
-                    if rows.add(record.iter().map(Some)) {
-                        return rows.take();
+                    if rows.add_row(record.iter().map(Some)) {
+                        return rows.take_batch();
                     }
                 }
                 Ok(false) => ended = true,
@@ -180,18 +183,18 @@ fn text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, BatchIter<
                     ended = true;
                     return Some(Err(invalid(
                         error.position().map_or(1, csv::Position::line),
-                        &why(&error),
+                        &explain_fault(&error),
                     )));
                 }
             }
         }
-        rows.take()
+        rows.take_batch()
     });
     Ok((schema, Box::new(batches)))
 }
 
 /// What is wrong with a line, without what is in it.
-fn why(error: &csv::Error) -> String {
+fn explain_fault(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("{len} cells, but there are {expected_len} columns")
@@ -201,7 +204,7 @@ fn why(error: &csv::Error) -> String {
     }
 }
 
-fn parquet(path: &Path, file: File) -> Result<(SchemaRef, BatchIter<'static>)> {
+fn read_parquet(path: &Path, file: File) -> Result<(SchemaRef, BatchIter<'static>)> {
     let shown = path.display().to_string();
     let context = move || format!("cannot read '{shown}'");
     let builder = bounded::parquet::open_bounded(file).with_context(&context);
@@ -235,7 +238,7 @@ mod tests {
         let path = dir.path().join("a.csv");
         let lines: String = (0..20_000).map(|n| format!("{n},\n")).collect();
         std::fs::write(&path, format!("\u{feff}a,\n{lines}")).unwrap();
-        let (schema, batches) = text(&path, File::open(&path).unwrap(), b',').unwrap();
+        let (schema, batches) = read_text(&path, File::open(&path).unwrap(), b',').unwrap();
         assert_eq!(schema.field(0).name(), "a");
         let sizes: Vec<_> = batches.map(|batch| batch.unwrap().num_rows()).collect();
         assert_eq!(sizes, [8192, 8192, 3616]);

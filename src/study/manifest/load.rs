@@ -289,7 +289,7 @@ impl Reader<'_> {
         } else if names::is_workflow(name) {
             let workflow = self.read(source, source.line_of(file), name)?;
             let content = Workflow::read(&workflow)?;
-            for (name, line) in content.tables() {
+            for (name, line) in content.table_names() {
                 let whole = names::own(self.prefix, &name, &workflow, line)?;
                 self.names.make(&whole, &workflow, line)?;
             }

@@ -57,7 +57,7 @@ impl Places {
         self.beyond
     }
 
-    fn at(&mut self, byte: u8) {
+    fn note_byte(&mut self, byte: u8) {
         self.at = match (self.at, byte) {
             (At::Value(quote), byte) if byte == quote => {
                 self.beyond |= Self::is_beyond(&self.value);
@@ -122,14 +122,14 @@ const PROMISE: &[u8] = b"uniqueCount";
 
 impl Look {
     /// Looks at the next piece of it.
-    pub fn at(&mut self, piece: &[u8]) {
+    pub fn look_at(&mut self, piece: &[u8]) {
         self.bytes += piece.len() as u64;
         for byte in piece {
-            self.places.at(*byte);
+            self.places.note_byte(*byte);
             self.run = if *byte == b'<' { 0 } else { self.run + 1 };
             self.longest = self.longest.max(self.run);
             if self.matched == PROMISE.len() {
-                self.digit(*byte);
+                self.note_digit(*byte);
             } else if *byte == PROMISE[self.matched] {
                 self.matched += 1;
             } else {
@@ -138,7 +138,7 @@ impl Look {
         }
     }
 
-    fn digit(&mut self, byte: u8) {
+    fn note_digit(&mut self, byte: u8) {
         if byte.is_ascii_digit() {
             let number = self.number.unwrap_or(0);
             let number = number.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
@@ -160,7 +160,7 @@ mod tests {
     fn is_beyond(text: &str) -> bool {
         let mut look = Look::default();
         // Wherever pieces are cut.
-        text.as_bytes().chunks(3).for_each(|piece| look.at(piece));
+        text.as_bytes().chunks(3).for_each(|piece| look.look_at(piece));
         look.places.has_beyond()
     }
 
