@@ -104,11 +104,11 @@ impl Study {
 
     /// What the study exports that is part of this program.
     pub fn of_core() -> Result<Self> {
-        let tables = core::exports()?;
+        let tables = core::list_exports()?;
         let about = "FHIR's tables, flattened for analysts";
         let manifest = manifest::declare_study(core::PREFIX, about, &tables)?;
         let name = |table: &str| format!("{}__{table}", core::PREFIX).to_lowercase();
-        let counted = core::counts()?;
+        let counted = core::read_counts()?;
         let counted =
             counted.iter().map(|table| (name(&table.name), Counted::of_table(table, None)));
         let counted = counted.collect();

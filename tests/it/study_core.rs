@@ -41,9 +41,10 @@ fn engine(root: &Path, input: &Path) -> DataFusion {
 }
 
 fn build(engine: &DataFusion) {
-    let sources = core::sources(engine).unwrap();
+    let sources = core::read_sources(engine).unwrap();
     let building = engine.begin(&name(core::PREFIX), Start::Empty).unwrap();
-    core::build(building.as_ref(), &sources, 2, &|_| {}).unwrap_or_else(|error| panic!("{error}"));
+    core::build_tables(building.as_ref(), &sources, 2, &|_| {})
+        .unwrap_or_else(|error| panic!("{error}"));
     building.commit().unwrap();
 }
 
@@ -172,8 +173,8 @@ fn kind(data_type: &DataType) -> &'static str {
 /// What is built of data in which nothing but an encounter is; and of a little of everything.
 static STATEMENTS: LazyLock<BTreeMap<String, Vec<core::Column>>> = LazyLock::new(|| {
     let now = chrono::Utc::now();
-    let steps = core::steps(&core::Sources::default()).into_iter();
-    let steps = steps.chain([core::bookkeeping(now, now).unwrap()]);
+    let steps = core::plan_steps(&core::Sources::default()).into_iter();
+    let steps = steps.chain([core::plan_bookkeeping(now, now).unwrap()]);
     steps.flat_map(|step| step.tables).map(|made| (made.table, made.columns)).collect()
 });
 
@@ -185,7 +186,8 @@ fn check_columns(engine: &DataFusion) {
         let (schema, _) = table(engine, name);
         let found: Vec<_> =
             schema.fields().iter().map(|f| (f.name().as_str(), kind(f.data_type()))).collect();
-        let declared: Vec<_> = declared.iter().map(|c| (c.name.as_str(), c.kind.sql())).collect();
+        let declared: Vec<_> =
+            declared.iter().map(|c| (c.name.as_str(), c.kind.sql_name())).collect();
         assert_eq!(found, declared, "{name}");
     }
 }

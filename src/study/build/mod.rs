@@ -118,8 +118,8 @@ pub fn build_core(
     observer: &dyn Observer,
 ) -> Result<Summary> {
     let clock = Instant::now();
-    let sources = core::sources(engine)?;
-    for core::Unread { table, element, count } in core::unread(engine, &sources)? {
+    let sources = core::read_sources(engine)?;
+    for core::Unread { table, element, count } in core::count_unread(engine, &sources)? {
         warn!(
             count,
             "core: {element} of {count} rows of {table} is no time that can be read, and null in \
@@ -128,7 +128,7 @@ pub fn build_core(
     }
     let build = engine.begin(&StudyName::parse(core::PREFIX)?, Start::Empty)?;
     let tables = Mutex::new(Vec::new());
-    core::build(&*build, &sources, concurrent, &|table| {
+    core::build_tables(&*build, &sources, concurrent, &|table| {
         observer.note_table(table);
         tables.lock().unwrap_or_else(PoisonError::into_inner).push(table.clone());
     })?;

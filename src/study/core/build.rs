@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use super::{PREFIX, SOURCES, Sources, TableQuery, bookkeeping, counts, steps};
+use super::{PREFIX, SOURCES, Sources, TableQuery, plan_bookkeeping, plan_steps, read_counts};
 use crate::error::{Error, Result};
 use crate::study::dialect;
 use crate::study::engine::{Build, Engine, TableInfo};
@@ -12,7 +12,7 @@ use crate::study::room;
 pub type Told<'a> = &'a (dyn Fn(&TableInfo) + Sync);
 
 /// The schemas of the source tables that an engine has.
-pub fn sources(engine: &dyn Engine) -> Result<Sources> {
+pub fn read_sources(engine: &dyn Engine) -> Result<Sources> {
     let mut tables = Vec::new();
     for name in SOURCES {
         if let Some(schema) = engine.schema(name)? {
@@ -26,18 +26,23 @@ pub fn sources(engine: &dyn Engine) -> Result<Sources> {
 ///
 /// # Errors
 /// The first table that can't be made; the message names it.
-pub fn build(build: &dyn Build, sources: &Sources, threads: usize, told: Told) -> Result<()> {
+pub fn build_tables(
+    build: &dyn Build,
+    sources: &Sources,
+    threads: usize,
+    told: Told,
+) -> Result<()> {
     let started = Utc::now();
-    for step in steps(sources) {
+    for step in plan_steps(sources) {
         room::each(&step.tables, threads, |made| make_table(build, made, told))?;
     }
-    room::each(&counts()?, threads, |counts| {
+    room::each(&read_counts()?, threads, |counts| {
         let name = format!("{PREFIX}__{}", counts.name);
-        let info = build.count(&name, counts).map_err(|error| named(&name, error))?;
+        let info = build.count(&name, counts).map_err(|error| name_table(&name, error))?;
         told(&info);
         Ok(())
     })?;
-    let last = bookkeeping(started, Utc::now())?;
+    let last = plan_bookkeeping(started, Utc::now())?;
     last.tables.iter().try_for_each(|made| keep_books(build, made, told))
 }
 
@@ -48,7 +53,7 @@ fn keep_books(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
     if !build.has(table) {
         return make_table(build, made, told);
     }
-    let failed = |error| named(table, error);
+    let failed = |error| name_table(table, error);
     if *table == format!("{PREFIX}__lib_transactions") {
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         let sql = format!("INSERT INTO {table} ({})\n{query}", names.join(", "));
@@ -61,7 +66,8 @@ fn keep_books(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
 }
 
 fn make_table(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
-    let info = execute(build, &made.sql()).map_err(|error| named(&made.table, error))?;
+    let info =
+        execute(build, &made.create_sql()).map_err(|error| name_table(&made.table, error))?;
     info.iter().for_each(told);
     Ok(())
 }
@@ -71,6 +77,6 @@ fn execute(build: &dyn Build, sql: &str) -> Result<Option<TableInfo>> {
 }
 
 /// The error with the table that it came up in.
-fn named(table: &str, error: Error) -> Error {
+fn name_table(table: &str, error: Error) -> Error {
     Error::new(error.exit(), format!("{table}: {error}"))
 }

@@ -15,19 +15,19 @@ const CODING: [(&str, SqlType); 4] = [
 
 impl Concept {
     /// The table's whole name.
-    pub fn table(&self) -> String {
+    pub fn table_name(&self) -> String {
         format!("core__{}_{}", self.source, self.name)
     }
 
     /// The table's columns.
-    pub fn columns(&self) -> Vec<Column> {
+    pub fn list_columns(&self) -> Vec<Column> {
         let row = self.row.then_some(("row", SqlType::BigInt));
         let extra = self.extra.iter().map(|(_, name)| (*name, SqlType::Text));
         let all = std::iter::once(("id", SqlType::Text)).chain(row).chain(CODING).chain(extra);
         all.map(Column::from).collect()
     }
 
-    fn about(&self) -> String {
+    fn describe_table(&self) -> String {
         let path = format!("`{}.{}`", self.source, self.path);
         match self.prefer {
             [] => format!("The codings of {path}."),
@@ -41,20 +41,31 @@ impl Concept {
     }
 
     /// The statement that makes the table.
-    pub fn statement(&self, sources: &Sources) -> TableQuery {
-        let query = match self.codings(sources) {
-            None => return TableQuery::empty(self.table(), self.columns(), self.about()),
+    pub fn table_query(&self, sources: &Sources) -> TableQuery {
+        let query = match self.codings_sql(sources) {
+            None => {
+                return TableQuery::without_rows(
+                    self.table_name(),
+                    self.list_columns(),
+                    self.describe_table(),
+                );
+            }
             Some(codings) if self.prefer.is_empty() => codings,
-            Some(codings) => self.best(&codings),
+            Some(codings) => self.best_coding_sql(&codings),
         };
-        TableQuery { table: self.table(), columns: self.columns(), about: self.about(), query }
+        TableQuery {
+            table: self.table_name(),
+            columns: self.list_columns(),
+            about: self.describe_table(),
+            query,
+        }
     }
 
     /// All codings that may be kept; nothing if the schema has no place for them.
-    fn codings(&self, sources: &Sources) -> Option<String> {
-        let mut place = sources.rows(self.source, "s");
-        let mut from = format!("{} AS s", super::place::quoted(self.source));
-        let mut row = SqlType::BigInt.null();
+    fn codings_sql(&self, sources: &Sources) -> Option<String> {
+        let mut place = sources.table_rows(self.source, "s");
+        let mut from = format!("{} AS s", super::place::quote_name(self.source));
+        let mut row = SqlType::BigInt.null_sql();
         let mut outermost = None;
         for (index, step) in self.path.split('.').enumerate() {
             let Some(list) = step.strip_suffix("[]") else {
@@ -63,40 +74,40 @@ impl Concept {
             };
             place = place.get(list);
             let alias = format!("l{index}");
-            let items = place.items(format!("{alias}.item{index}"))?;
+            let items = place.list_items(format!("{alias}.item{index}"))?;
             if outermost.is_none() && self.row {
                 from += &format!(
                     ",\n    UNNEST({}) WITH ORDINALITY AS {alias} (item{index}, row)",
-                    place.sql()
+                    place.as_sql()
                 );
                 row = format!("{alias}.row");
             } else {
-                from += &format!(",\n    UNNEST({}) AS {alias} (item{index})", place.sql());
+                from += &format!(",\n    UNNEST({}) AS {alias} (item{index})", place.as_sql());
             }
             outermost.get_or_insert_with(|| items.clone());
             place = items;
         }
         let list = place.get("coding");
-        let coding = list.items("c.coding")?;
-        from += &format!(",\n    UNNEST({}) AS c (coding)", list.sql());
+        let coding = list.list_items("c.coding")?;
+        from += &format!(",\n    UNNEST({}) AS c (coding)", list.as_sql());
 
         let mut columns = vec!["s.id AS id".to_owned()];
         if self.row {
             columns.push(format!("{row} AS row"));
         }
         for (name, kind) in CODING {
-            columns.push(format!("{} AS {name}", coding.get(name).value(kind)));
+            columns.push(format!("{} AS {name}", coding.get(name).value_sql(kind)));
         }
         for (element, name) in self.extra {
             columns.push(format!(
                 "{} AS {name}",
-                outermost.as_ref()?.get(element).value(SqlType::Text)
+                outermost.as_ref()?.get(element).value_sql(SqlType::Text)
             ));
         }
         if self.prefer.is_empty() {
             return Some(format!("SELECT DISTINCT\n  {}\nFROM {from}", columns.join(",\n  ")));
         }
-        let system = coding.get("system").value(SqlType::Text);
+        let system = coding.get("system").value_sql(SqlType::Text);
         let is = |known: &str| match known.contains('%') {
             true => format!("{system} LIKE '{known}'"),
             false => format!("{system} = '{known}'"),
@@ -113,8 +124,8 @@ impl Concept {
 
     /// One coding per resource: that of the best system, the first by code among several. Further
     /// columns decide what is left, so that the same data always gives the same table.
-    fn best(&self, codings: &str) -> String {
-        let columns: Vec<_> = self.columns().into_iter().map(|column| column.name).collect();
+    fn best_coding_sql(&self, codings: &str) -> String {
+        let columns: Vec<_> = self.list_columns().into_iter().map(|column| column.name).collect();
         let order = match self.row {
             true => "priority, code, row, system, display, userSelected",
             false => "priority, code, system, display, userSelected",
@@ -136,16 +147,17 @@ pub(super) fn document_format(sources: &Sources) -> TableQuery {
     let leaves = ["code", "system", "display"];
     let columns: Vec<Column> =
         std::iter::once("id").chain(leaves).map(|name| (name, SqlType::Text).into()).collect();
-    let list = sources.rows("documentreference", "s").get("content");
-    let format = list.items("l.content").map(|content| content.get("format"));
-    let Some(format) = format.filter(Place::exists) else {
-        return TableQuery::empty(table, columns, about);
+    let list = sources.table_rows("documentreference", "s").get("content");
+    let format = list.list_items("l.content").map(|content| content.get("format"));
+    let Some(format) = format.filter(Place::is_known) else {
+        return TableQuery::without_rows(table, columns, about);
     };
-    let values = leaves.map(|leaf| format!("{} AS {leaf}", format.get(leaf).value(SqlType::Text)));
+    let values =
+        leaves.map(|leaf| format!("{} AS {leaf}", format.get(leaf).value_sql(SqlType::Text)));
     let query = format!(
         "SELECT DISTINCT\n  s.id,\n  {}\nFROM documentreference AS s, UNNEST({}) AS l (content)",
         values.join(",\n  "),
-        list.sql()
+        list.as_sql()
     );
     TableQuery { table, columns, about, query }
 }

@@ -95,7 +95,7 @@ pub(super) struct Join {
 
 impl Join {
     /// A left join of a table of core.
-    pub fn table(alias: &str, table: &str, on: impl Into<String>) -> Self {
+    pub fn of_table(alias: &str, table: &str, on: impl Into<String>) -> Self {
         Self {
             alias: alias.to_owned(),
             query: None,
@@ -106,7 +106,7 @@ impl Join {
     }
 
     /// A left join by ID of a query.
-    pub fn query(alias: &str, query: String) -> Self {
+    pub fn of_query(alias: &str, query: String) -> Self {
         Self {
             alias: alias.to_owned(),
             query: Some(query),
@@ -117,13 +117,13 @@ impl Join {
     }
 
     /// The same join, but without resources that have no partner.
-    pub fn inner(self) -> Self {
+    pub fn into_inner(self) -> Self {
         Self { inner: true, ..self }
     }
 }
 
 /// No further tables.
-pub(super) fn alone(_: &Place) -> Vec<Join> {
+pub(super) fn no_joins(_: &Place) -> Vec<Join> {
     Vec::new()
 }
 
@@ -147,22 +147,22 @@ pub(super) struct Concept {
 
 impl Concept {
     /// A table of all codings.
-    pub const fn all(source: &'static str, name: &'static str, path: &'static str) -> Self {
+    pub const fn all_codings(source: &'static str, name: &'static str, path: &'static str) -> Self {
         Self { source, name, path, prefer: &[], row: false, extra: &[] }
     }
 
     /// The same with a column `row`.
-    pub const fn row(self) -> Self {
+    pub const fn with_row(self) -> Self {
         Self { row: true, ..self }
     }
 
     /// Only the best coding by system.
-    pub const fn prefer(self, prefer: &'static [&'static str]) -> Self {
+    pub const fn with_preferred(self, prefer: &'static [&'static str]) -> Self {
         Self { prefer, ..self }
     }
 
     /// With further elements.
-    pub const fn extra(self, extra: &'static [(&'static str, &'static str)]) -> Self {
+    pub const fn with_extra(self, extra: &'static [(&'static str, &'static str)]) -> Self {
         Self { extra, ..self }
     }
 }

@@ -58,7 +58,7 @@ pub(super) const DOSED: [Dosed; 2] = [
 
 impl Dosed {
     /// The columns of the instructions' table.
-    fn columns(&self) -> Vec<Column> {
+    fn list_columns(&self) -> Vec<Column> {
         let mut columns: Vec<Column> =
             [("id", Text), ("row", BigInt), ("dose_row", BigInt)].map(Column::from).into();
         columns.extend(INSTRUCTION.map(|(name, _, kind)| Column::from((name, kind))));
@@ -71,21 +71,21 @@ impl Dosed {
     }
 
     /// The table of instructions: a row for each, or for each of its doses.
-    pub fn instructions(&self, sources: &Sources) -> TableQuery {
+    pub fn instructions_query(&self, sources: &Sources) -> TableQuery {
         let table = format!("core__{}_dosageinstruction", self.source);
         let about = format!(
             "Dosage instructions of `core__{}`, a row for each of their doses; `row` and `dose_row` \
              are their places.",
             self.source
         );
-        let list = sources.rows(self.source, "s").get("dosageInstruction");
-        let Some(item) = list.items("i.item") else {
-            return TableQuery::empty(table, self.columns(), about);
+        let list = sources.table_rows(self.source, "s").get("dosageInstruction");
+        let Some(item) = list.list_items("i.item") else {
+            return TableQuery::without_rows(table, self.list_columns(), about);
         };
         let doses = item.get("doseAndRate");
-        let dose = doses.items("d.dose").filter(|dose| Dose(dose).exists());
-        if dose.is_none() && !INSTRUCTION.iter().any(|(_, path, _)| item.get(path).exists()) {
-            return TableQuery::empty(table, self.columns(), about);
+        let dose = doses.list_items("d.dose").filter(|dose| Dose(dose).is_known());
+        if dose.is_none() && !INSTRUCTION.iter().any(|(_, path, _)| item.get(path).is_known()) {
+            return TableQuery::without_rows(table, self.list_columns(), about);
         }
         let own = format!("{}_ref", self.source);
         let parent = [own.as_str(), "subject_ref", "encounter_ref"];
@@ -93,22 +93,22 @@ impl Dosed {
         let from = format!(
             "FROM {} AS s, UNNEST({}) WITH ORDINALITY AS i (item, row)",
             self.source,
-            list.sql()
+            list.as_sql()
         );
         let instruction = INSTRUCTION
-            .map(|(name, path, kind)| format!("{} AS {name}", item.get(path).value(kind)));
+            .map(|(name, path, kind)| format!("{} AS {name}", item.get(path).value_sql(kind)));
         let (doses, dose_columns, join) = match &dose {
             None => {
-                let nulls = DOSE.map(|(name, kind)| format!("{} AS {name}", kind.null()));
-                let row = format!("{} AS dose_row", BigInt.null());
+                let nulls = DOSE.map(|(name, kind)| format!("{} AS {name}", kind.null_sql()));
+                let row = format!("{} AS dose_row", BigInt.null_sql());
                 (String::new(), [vec![row], nulls.into()].concat(), "")
             }
             Some(dose) => (
                 format!(
                     ",\ndoses AS (\n  SELECT\n    s.id, i.row, d.dose_row,\n    {}\n  {from},\n    \
                      UNNEST({}) WITH ORDINALITY AS d (dose, dose_row)\n)",
-                    Dose(dose).columns().join(",\n    "),
-                    doses.sql()
+                    Dose(dose).column_values().join(",\n    "),
+                    doses.as_sql()
                 ),
                 std::iter::once("d.dose_row".to_owned())
                     .chain(DOSE.map(|(name, _)| format!("d.{name}")))
@@ -135,7 +135,7 @@ impl Dosed {
             instruction.join(",\n    "),
             shown.join(",\n  ")
         );
-        TableQuery { table, columns: self.columns(), about, query }
+        TableQuery { table, columns: self.list_columns(), about, query }
     }
 
     /// The table of the codings that say what kind a dose is.
@@ -151,13 +151,13 @@ impl Dosed {
             ("userSelected", Boolean),
         ];
         let query = || {
-            let list = sources.rows(self.source, "s").get("dosageInstruction");
-            let doses = list.items("i.item")?.get("doseAndRate");
-            let codings = doses.items("d.dose")?.get("type.coding");
-            let coding = codings.items("c.coding")?;
+            let list = sources.table_rows(self.source, "s").get("dosageInstruction");
+            let doses = list.list_items("i.item")?.get("doseAndRate");
+            let codings = doses.list_items("d.dose")?.get("type.coding");
+            let coding = codings.list_items("c.coding")?;
             let shown: Vec<_> = columns[3..]
                 .iter()
-                .map(|(name, kind)| format!("{} AS {name}", coding.get(name).value(*kind)))
+                .map(|(name, kind)| format!("{} AS {name}", coding.get(name).value_sql(*kind)))
                 .collect();
             Some(format!(
                 "SELECT DISTINCT\n  s.id, i.row, d.dose_row,\n  {}\nFROM {} AS s,\n    UNNEST({}) \
@@ -165,9 +165,9 @@ impl Dosed {
                  dose_row),\n    UNNEST({}) AS c (coding)",
                 shown.join(",\n  "),
                 self.source,
-                list.sql(),
-                doses.sql(),
-                codings.sql()
+                list.as_sql(),
+                doses.as_sql(),
+                codings.as_sql()
             ))
         };
         let query = query();
@@ -176,7 +176,7 @@ impl Dosed {
             format!("The codings of `{}.dosageInstruction[].doseAndRate[].type`.", self.source);
         match query {
             Some(query) => TableQuery { table, columns, about, query },
-            None => TableQuery::empty(table, columns, about),
+            None => TableQuery::without_rows(table, columns, about),
         }
     }
 }
@@ -185,39 +185,39 @@ impl Dosed {
 struct Dose<'a>(&'a Place);
 
 impl Dose<'_> {
-    fn quantity(&self) -> Vec<Place> {
+    fn quantity_places(&self) -> Vec<Place> {
         QUANTITY.map(|leaf| self.0.get("doseQuantity").get(leaf)).into()
     }
 
-    fn range(&self) -> Vec<Place> {
+    fn range_places(&self) -> Vec<Place> {
         let end =
             |end: &'static str| QUANTITY.map(|leaf| self.0.get("doseRange").get(end).get(leaf));
         [end("low"), end("high")].concat()
     }
 
     /// Whether the schema has any place for a dose.
-    fn exists(&self) -> bool {
-        self.quantity().iter().chain(&self.range()).any(Place::exists)
+    fn is_known(&self) -> bool {
+        self.quantity_places().iter().chain(&self.range_places()).any(Place::is_known)
     }
 
     /// The columns of [`DOSE`]. Unit, system and code are those of whichever form is used.
-    fn columns(&self) -> Vec<String> {
-        let forms = [("quantity", self.quantity()), ("range", self.range())];
+    fn column_values(&self) -> Vec<String> {
+        let forms = [("quantity", self.quantity_places()), ("range", self.range_places())];
         let cases: Vec<_> = forms
             .iter()
             .filter_map(|(name, leaves)| {
                 let there: Vec<_> = leaves
                     .iter()
-                    .filter(|leaf| leaf.exists())
-                    .map(|leaf| format!("{} IS NOT NULL", leaf.sql()))
+                    .filter(|leaf| leaf.is_known())
+                    .map(|leaf| format!("{} IS NOT NULL", leaf.as_sql()))
                     .collect();
                 (!there.is_empty()).then(|| format!("WHEN {} THEN '{name}'", there.join(" OR ")))
             })
             .collect();
-        let value = |path: &str| self.0.get(path).value(Double);
+        let value = |path: &str| self.0.get(path).value_sql(Double);
         let shared = |leaf: &str| {
             let all = ["doseQuantity", "doseRange.low", "doseRange.high"]
-                .map(|form| self.0.get(form).get(leaf).value(Text));
+                .map(|form| self.0.get(form).get(leaf).value_sql(Text));
             format!("coalesce({})", all.join(", "))
         };
         let values = [
@@ -228,7 +228,7 @@ impl Dose<'_> {
             shared("unit"),
             shared("system"),
             shared("code"),
-            self.0.get("type.text").value(Text),
+            self.0.get("type.text").value_sql(Text),
         ];
         values.iter().zip(DOSE).map(|(value, (name, _))| format!("{value} AS {name}")).collect()
     }

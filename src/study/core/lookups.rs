@@ -17,7 +17,7 @@ pub(super) struct Lookup {
 
 impl Lookup {
     /// The statement that makes the table.
-    pub fn statement(&self) -> TableQuery {
+    pub fn table_query(&self) -> TableQuery {
         let row = |row: &&[&str]| {
             let cells: Vec<_> =
                 row.iter().map(|cell| format!("'{}'", cell.replace('\'', "''"))).collect();

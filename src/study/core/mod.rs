@@ -5,7 +5,7 @@
 //! ```
 //!
 //! What a resource's table shows is declared (`resources/`, `concepts.rs`), not written out:
-//! elements, times, codings, lists. [`steps`] turns the declarations into SQL for the schemas that
+//! elements, times, codings, lists. [`plan_steps`] turns the declarations into SQL for the schemas that
 //! are there. The tables' own columns and types never depend on them: what a schema lacks is null.
 //!
 //! The SQL is Athena's. It keeps to what the embedded engine can run, too.
@@ -31,10 +31,10 @@ use super::counts::{self, CountsTable};
 use super::manifest::{ExportKind, ExportTable};
 use super::source::Source;
 use crate::error::Result;
-pub use build::{build, sources};
+pub use build::{build_tables, read_sources};
 pub use place::Sources;
 pub use sql_type::SqlType;
-pub use times::{Unread, unread};
+pub use times::{Unread, count_unread};
 
 /// What core's tables begin with, without `__`.
 pub const PREFIX: &str = "core";
@@ -71,17 +71,19 @@ pub struct TableQuery {
 
 impl TableQuery {
     /// A table without rows.
-    fn empty(table: String, columns: Vec<Column>, about: String) -> Self {
+    fn without_rows(table: String, columns: Vec<Column>, about: String) -> Self {
         let nulls: Vec<_> = columns
             .iter()
-            .map(|column| format!("{} AS {}", column.kind.null(), place::quoted(&column.name)))
+            .map(|column| {
+                format!("{} AS {}", column.kind.null_sql(), place::quote_name(&column.name))
+            })
             .collect();
         let query = format!("SELECT\n  {}\nWHERE 1 = 0", nulls.join(",\n  "));
         Self { table, columns, about, query }
     }
 
     /// The statement that makes the table.
-    pub fn sql(&self) -> String {
+    pub fn create_sql(&self) -> String {
         format!("CREATE TABLE {} AS\n{}", self.table, self.query)
     }
 }
@@ -120,47 +122,50 @@ pub struct Step {
 }
 
 /// The statements of all tables but those of counts, for source tables with these schemas.
-pub fn steps(sources: &Sources) -> Vec<Step> {
+pub fn plan_steps(sources: &Sources) -> Vec<Step> {
     let step = |label, tables| Step { label, tables };
-    let mut nested: Vec<_> = lookups::LOOKUPS.iter().map(lookups::Lookup::statement).collect();
+    let mut nested: Vec<_> = lookups::LOOKUPS.iter().map(lookups::Lookup::table_query).collect();
     nested.push(special::meta_version());
-    nested.extend(concepts::CONCEPTS.iter().map(|concept| concept.statement(sources)));
+    nested.extend(concepts::CONCEPTS.iter().map(|concept| concept.table_query(sources)));
     nested.push(concept::document_format(sources));
     nested.extend(dosage::DOSED.iter().map(|dosed| dosed.dose_types(sources)));
     nested.push(special::component_quantity(sources));
     nested.extend(["race", "ethnicity"].map(|group| special::patient_extension(group, sources)));
     nested.push(special::incomplete_encounter(sources));
-    let others = resources::OTHERS.iter().map(|resource| resource.statement(sources)).collect();
+    let others = resources::OTHERS.iter().map(|resource| resource.table_query(sources)).collect();
     let observations = |name, category, shown: &[&str]| {
-        special::observations(name, category, shown, &resources::OBSERVATION)
+        special::observations_query(name, category, shown, &resources::OBSERVATION)
     };
     let mut derived: Vec<_> =
-        dosage::DOSED.iter().map(|dosed| dosed.instructions(sources)).collect();
+        dosage::DOSED.iter().map(|dosed| dosed.instructions_query(sources)).collect();
     derived.push(observations("lab", "laboratory", &special::LAB));
     derived.push(observations("vital_signs", "vital-signs", &special::VITAL_SIGNS));
     derived.push(special::meta_date());
     vec![
         step("nested elements", nested),
-        step("patients", vec![resources::PATIENT.statement(sources)]),
+        step("patients", vec![resources::PATIENT.table_query(sources)]),
         step("resources", others),
         step("parts of resources", derived),
     ]
 }
 
 /// The tables about the build itself, which follow all others. `finished` is about now.
-pub fn bookkeeping(started: DateTime<Utc>, finished: DateTime<Utc>) -> Result<Step> {
-    let mut made: Vec<_> = steps(&Sources::default())
+pub fn plan_bookkeeping(started: DateTime<Utc>, finished: DateTime<Utc>) -> Result<Step> {
+    let mut made: Vec<_> = plan_steps(&Sources::default())
         .into_iter()
         .flat_map(|step| step.tables)
         .map(|statement| statement.table)
         .collect();
-    made.extend(counts()?.into_iter().map(|table| format!("{PREFIX}__{}", table.name)));
-    Ok(Step { label: "bookkeeping", tables: special::bookkeeping(&made, started, finished) })
+    made.extend(read_counts()?.into_iter().map(|table| format!("{PREFIX}__{}", table.name)));
+    Ok(Step {
+        label: "bookkeeping",
+        tables: special::bookkeeping_queries(&made, started, finished),
+    })
 }
 
 /// The tables to export, with what they are tagged as, in order.
-pub fn exports() -> Result<Vec<ExportTable>> {
-    let counts = counts()?.into_iter().map(|table| ExportTable {
+pub fn list_exports() -> Result<Vec<ExportTable>> {
+    let counts = read_counts()?.into_iter().map(|table| ExportTable {
         name: format!("{PREFIX}__{}", table.name),
         description: table.description,
         kind: ExportKind::Cube,
@@ -173,7 +178,7 @@ pub fn exports() -> Result<Vec<ExportTable>> {
     Ok(counts.chain(metadata).collect())
 }
 
-/// The tables of counts, which follow the [`steps`]. An error is a fault of the program.
-pub fn counts() -> Result<Vec<CountsTable>> {
+/// The tables of counts, which follow the [`plan_steps`]. An error is a fault of the program.
+pub fn read_counts() -> Result<Vec<CountsTable>> {
     counts::read(&Source::of("core/counts.workflow", COUNTS))
 }

@@ -17,7 +17,7 @@ impl Sources {
     }
 
     /// A table's rows, called `alias`.
-    pub(super) fn rows(&self, table: &str, alias: &str) -> Place {
+    pub(super) fn table_rows(&self, table: &str, alias: &str) -> Place {
         let data = self.0.get(table).map(|schema| DataType::Struct(schema.fields().clone()));
         Place { sql: alias.to_owned(), data }
     }
@@ -32,12 +32,12 @@ pub(super) struct Place {
 
 impl Place {
     /// Whether the schema has it.
-    pub fn exists(&self) -> bool {
+    pub fn is_known(&self) -> bool {
         self.data.is_some()
     }
 
     /// How a statement names it.
-    pub fn sql(&self) -> &str {
+    pub fn as_sql(&self) -> &str {
         &self.sql
     }
 
@@ -45,15 +45,15 @@ impl Place {
     pub fn get(&self, path: &str) -> Self {
         path.split('.').filter(|name| !name.is_empty()).fold(self.clone(), |place, name| {
             let data = match &place.data {
-                Some(DataType::Struct(fields)) => field(fields, name).cloned(),
+                Some(DataType::Struct(fields)) => find_field(fields, name).cloned(),
                 _ => None,
             };
-            Self { sql: format!("{}.{}", place.sql, quoted(name)), data }
+            Self { sql: format!("{}.{}", place.sql, quote_name(name)), data }
         })
     }
 
     /// The items of the list that it is, called `sql`; nothing if it is no list.
-    pub fn items(&self, sql: impl Into<String>) -> Option<Self> {
+    pub fn list_items(&self, sql: impl Into<String>) -> Option<Self> {
         match &self.data {
             Some(DataType::List(item) | DataType::LargeList(item)) => {
                 Some(Self { sql: sql.into(), data: Some(item.data_type().clone()) })
@@ -63,43 +63,43 @@ impl Place {
     }
 
     /// Its text as a time; null if it is none, which must not end the study for all other rows.
-    fn time(&self) -> String {
-        format!("TRY(from_iso8601_timestamp({}))", self.value(SqlType::Text))
+    fn time_sql(&self) -> String {
+        format!("TRY(from_iso8601_timestamp({}))", self.value_sql(SqlType::Text))
     }
 
     /// Whether it is a text that is no time.
     pub fn is_no_time(&self) -> String {
-        let text = self.value(SqlType::Text);
-        format!("{text} IS NOT NULL AND {} IS NULL", self.time())
+        let text = self.value_sql(SqlType::Text);
+        format!("{text} IS NOT NULL AND {} IS NULL", self.time_sql())
     }
 
     /// Its value as a type.
-    pub fn value(&self, wanted: SqlType) -> String {
+    pub fn value_sql(&self, wanted: SqlType) -> String {
         use DataType::{Boolean, Float64, Int32, Int64, LargeUtf8, Null, Utf8, Utf8View};
         match (&self.data, wanted) {
-            (None | Some(Null), _) => wanted.null(),
-            (Some(data), _) if data.is_nested() => wanted.null(),
+            (None | Some(Null), _) => wanted.null_sql(),
+            (Some(data), _) if data.is_nested() => wanted.null_sql(),
             (Some(Utf8 | Utf8View | LargeUtf8), SqlType::Text)
             | (Some(Boolean), SqlType::Boolean)
             | (Some(Int64), SqlType::BigInt)
             | (Some(Int32), SqlType::Int)
             | (Some(Float64), SqlType::Double) => self.sql.clone(),
             (Some(_), SqlType::Timestamp | SqlType::Date) => {
-                format!("CAST({} AS {})", self.time(), wanted.sql())
+                format!("CAST({} AS {})", self.time_sql(), wanted.sql_name())
             }
-            _ => format!("CAST({} AS {})", self.sql, wanted.sql()),
+            _ => format!("CAST({} AS {})", self.sql, wanted.sql_name()),
         }
     }
 }
 
-fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a DataType> {
+fn find_field<'a>(fields: &'a Fields, name: &str) -> Option<&'a DataType> {
     let same = fields.iter().find(|field| field.name() == name);
     let same = same.or_else(|| fields.iter().find(|field| field.name().eq_ignore_ascii_case(name)));
     same.map(|field| field.data_type())
 }
 
 /// A name as SQL takes it: words of SQL in quotes.
-pub(super) fn quoted(name: &str) -> String {
+pub(super) fn quote_name(name: &str) -> String {
     const WORDS: [&str; 6] = ["alias", "date", "end", "offset", "procedure", "start"];
     match WORDS.contains(&name) {
         true => format!("\"{name}\""),

@@ -1,7 +1,7 @@
 //! Tables of resources: elements by name, what they list joined, a row for every combination.
 
 use super::declare::{Columns, Distinct, Join, Part, Resource};
-use super::place::{Place, Sources, quoted};
+use super::place::{Place, Sources, quote_name};
 use super::sql_type::SqlType;
 use super::{Column, TableQuery};
 
@@ -25,35 +25,41 @@ impl Resource {
     }
 
     /// The table's whole name.
-    pub fn table(&self) -> String {
+    pub fn table_name(&self) -> String {
         format!("core__{}", self.source())
     }
 
     /// The table's columns.
-    pub fn columns(&self) -> Vec<Column> {
-        self.columns.iter().flat_map(Columns::names).map(Column::from).collect()
+    pub fn list_columns(&self) -> Vec<Column> {
+        self.columns.iter().flat_map(Columns::column_names).map(Column::from).collect()
     }
 
     /// The statement that makes the table.
-    pub fn statement(&self, sources: &Sources) -> TableQuery {
-        let rows = sources.rows(&self.source(), "s");
-        if !rows.exists() {
-            return TableQuery::empty(self.table(), self.columns(), self.about.to_owned());
+    pub fn table_query(&self, sources: &Sources) -> TableQuery {
+        let rows = sources.table_rows(&self.source(), "s");
+        if !rows.is_known() {
+            return TableQuery::without_rows(
+                self.table_name(),
+                self.list_columns(),
+                self.about.to_owned(),
+            );
         }
         let mut parts = Parts { joins: (self.joins)(&rows), ..Parts::default() };
         self.columns.iter().for_each(|columns| columns.add(self, &rows, &mut parts));
 
         let distinct = |place| if self.distinct == place { " DISTINCT" } else { "" };
         let status = rows.get("status");
-        let right = match self.has_status && status.exists() {
-            true => format!("\n  WHERE ({0} IS NULL OR {0} <> 'entered-in-error')", status.sql()),
+        let right = match self.has_status && status.is_known() {
+            true => {
+                format!("\n  WHERE ({0} IS NULL OR {0} <> 'entered-in-error')", status.as_sql())
+            }
             false => String::new(),
         };
         let mut queries = vec![format!(
             "source AS (\n  SELECT{}\n    {}\n  FROM {} AS s{right}\n)",
             distinct(Distinct::Source),
             parts.elements.join(",\n    "),
-            quoted(&self.source()),
+            quote_name(&self.source()),
         )];
         let mut joins = String::new();
         for join in &parts.joins {
@@ -76,8 +82,8 @@ impl Resource {
             parts.columns.join(",\n  "),
         );
         TableQuery {
-            table: self.table(),
-            columns: self.columns(),
+            table: self.table_name(),
+            columns: self.list_columns(),
             about: self.about.to_owned(),
             query,
         }
@@ -86,7 +92,7 @@ impl Resource {
 
 impl Columns {
     /// The columns' names and types.
-    fn names(&self) -> Vec<(String, SqlType)> {
+    fn column_names(&self) -> Vec<(String, SqlType)> {
         let text = |name: &str| (name.to_owned(), SqlType::Text);
         match self {
             Self::Id => vec![text("id")],
@@ -95,7 +101,7 @@ impl Columns {
                 vec![((*name).to_owned(), *kind)]
             }
             Self::Hidden(..) | Self::HiddenTime(..) => Vec::new(),
-            Self::Time(name, _, parts) => parts.iter().map(|part| part.column(name)).collect(),
+            Self::Time(name, _, parts) => parts.iter().map(|part| part.time_column(name)).collect(),
             Self::Date(name, _) => vec![((*name).to_owned(), SqlType::Date)],
             Self::Concept(prefix, _) => {
                 ["code", "system", "display"].map(|part| text(&format!("{prefix}_{part}"))).into()
@@ -111,92 +117,95 @@ impl Columns {
     fn add(&self, resource: &Resource, rows: &Place, parts: &mut Parts) {
         match self {
             Self::Id => {
-                parts.element("id", rows.get("id").value(SqlType::Text));
+                parts.add_element("id", rows.get("id").value_sql(SqlType::Text));
                 parts.columns.push("s.id".to_owned());
             }
             Self::Own(name) => {
                 parts.columns.push(format!("concat('{}/', s.id) AS {name}", resource.fhir));
             }
             Self::Element(name, path, kind) => {
-                parts.element(name, rows.get(path).value(*kind));
-                parts.columns.push(format!("s.{}", quoted(name)));
+                parts.add_element(name, rows.get(path).value_sql(*kind));
+                parts.columns.push(format!("s.{}", quote_name(name)));
             }
-            Self::Hidden(name, path, kind) => parts.element(name, rows.get(path).value(*kind)),
+            Self::Hidden(name, path, kind) => {
+                parts.add_element(name, rows.get(path).value_sql(*kind))
+            }
             Self::HiddenTime(name, path) => {
-                parts.element(name, rows.get(path).value(SqlType::Timestamp));
+                parts.add_element(name, rows.get(path).value_sql(SqlType::Timestamp));
             }
             Self::Time(name, path, shown) => {
-                parts.element(name, rows.get(path).value(SqlType::Timestamp));
+                parts.add_element(name, rows.get(path).value_sql(SqlType::Timestamp));
                 for part in *shown {
-                    let (shown, _) = part.column(name);
-                    let value = part.of(&format!("s.{}", quoted(name)));
-                    parts.columns.push(format!("{value} AS {}", quoted(&shown)));
+                    let (shown, _) = part.time_column(name);
+                    let value = part.part_sql(&format!("s.{}", quote_name(name)));
+                    parts.columns.push(format!("{value} AS {}", quote_name(&shown)));
                 }
             }
             Self::Date(name, path) => {
-                parts.element(name, rows.get(path).value(SqlType::Date));
+                parts.add_element(name, rows.get(path).value_sql(SqlType::Date));
                 parts.columns.push(format!("s.{name}"));
             }
             Self::Concept(prefix, table) => {
-                parts.concept(resource, table);
+                parts.join_concept(resource, table);
                 for part in ["code", "system", "display"] {
                     parts.columns.push(format!("{table}.{part} AS {prefix}_{part}"));
                 }
             }
             Self::ConceptAs(table, columns) => {
-                parts.concept(resource, table);
+                parts.join_concept(resource, table);
                 for (column, name) in *columns {
                     parts.columns.push(format!("{table}.{column} AS {name}"));
                 }
             }
-            Self::Each(list, leaves) => parts.each(resource, rows, list, leaves, false),
-            Self::EachPresent(list, leaves) => parts.each(resource, rows, list, leaves, true),
+            Self::Each(list, leaves) => parts.join_items(resource, rows, list, leaves, false),
+            Self::EachPresent(list, leaves) => parts.join_items(resource, rows, list, leaves, true),
             Self::Aliases => {
-                let (name, aliases) = (rows.get("name").value(SqlType::Text), rows.get("alias"));
-                let value = match aliases.items("") {
+                let (name, aliases) =
+                    (rows.get("name").value_sql(SqlType::Text), rows.get("alias"));
+                let value = match aliases.list_items("") {
                     None => name,
                     Some(_) => format!(
                         "CASE WHEN {0} IS NULL THEN {name} ELSE array_join(ARRAY[{name}] || {0}, \
                          ', ') END",
-                        aliases.sql()
+                        aliases.as_sql()
                     ),
                 };
-                parts.element("alias", value);
+                parts.add_element("alias", value);
                 parts.columns.push("s.\"alias\"".to_owned());
             }
             Self::HasText(list, attachment) => {
                 match has_text(&resource.source(), rows, list, attachment) {
                     Some(query) => {
-                        parts.joins.push(Join::query("has_text", query));
+                        parts.joins.push(Join::of_query("has_text", query));
                         parts.columns.push("has_text.id IS NOT NULL AS aux_has_text".to_owned());
                     }
                     None => parts.columns.push("FALSE AS aux_has_text".to_owned()),
                 }
             }
-            Self::Sql(name, _, sql) => parts.columns.push(format!("{sql} AS {}", quoted(name))),
+            Self::Sql(name, _, sql) => parts.columns.push(format!("{sql} AS {}", quote_name(name))),
         }
     }
 }
 
 impl Parts {
     /// Adds an element of the rows, once.
-    fn element(&mut self, name: &str, value: String) {
-        let column = format!("{value} AS {}", quoted(name));
+    fn add_element(&mut self, name: &str, value: String) {
+        let column = format!("{value} AS {}", quote_name(name));
         if !self.elements.contains(&column) {
             self.elements.push(column);
         }
     }
 
     /// Joins a table of codings by ID, unless it is joined in some other way.
-    fn concept(&mut self, resource: &Resource, table: &str) {
+    fn join_concept(&mut self, resource: &Resource, table: &str) {
         if !self.joins.iter().any(|join| join.alias == table) {
             let name = format!("{}_{table}", resource.source());
-            self.joins.push(Join::table(table, &name, format!("{table}.id = s.id")));
+            self.joins.push(Join::of_table(table, &name, format!("{table}.id = s.id")));
         }
     }
 
     /// Joins the items of a list and shows elements of them.
-    fn each(
+    fn join_items(
         &mut self,
         resource: &Resource,
         rows: &Place,
@@ -206,59 +215,64 @@ impl Parts {
     ) {
         let place = rows.get(list);
         let alias = format!("each_{}", list.to_ascii_lowercase().replace('.', "_"));
-        let Some(item) = place.items("l.item") else {
-            let nulls = leaves.iter().map(|(_, name)| (name, SqlType::Text.null()));
-            self.columns.extend(nulls.map(|(name, null)| format!("{null} AS {}", quoted(name))));
+        let Some(item) = place.list_items("l.item") else {
+            let nulls = leaves.iter().map(|(_, name)| (name, SqlType::Text.null_sql()));
+            self.columns
+                .extend(nulls.map(|(name, null)| format!("{null} AS {}", quote_name(name))));
             return;
         };
         let mut columns = vec!["s.id".to_owned()];
         for (leaf, name) in leaves {
-            columns.push(format!("{} AS {}", item.get(leaf).value(SqlType::Text), quoted(name)));
-            self.columns.push(format!("{alias}.{}", quoted(name)));
+            columns.push(format!(
+                "{} AS {}",
+                item.get(leaf).value_sql(SqlType::Text),
+                quote_name(name)
+            ));
+            self.columns.push(format!("{alias}.{}", quote_name(name)));
         }
         let mut query = format!(
             "  SELECT {}\n  FROM {} AS s, UNNEST({}) AS l (item)",
             columns.join(", "),
-            quoted(&resource.source()),
-            place.sql()
+            quote_name(&resource.source()),
+            place.as_sql()
         );
         if present && let Some((leaf, _)) = leaves.first() {
-            query += &format!("\n  WHERE {} IS NOT NULL", item.get(leaf).value(SqlType::Text));
+            query += &format!("\n  WHERE {} IS NOT NULL", item.get(leaf).value_sql(SqlType::Text));
         }
-        self.joins.push(Join::query(&alias, query));
+        self.joins.push(Join::of_query(&alias, query));
     }
 }
 
 /// The IDs of resources with an attachment of text, whether its data is there or masked.
 fn has_text(source: &str, rows: &Place, list: &str, attachment: &str) -> Option<String> {
     let place = rows.get(list);
-    let attachment = place.items("l.item")?.get(attachment);
+    let attachment = place.list_items("l.item")?.get(attachment);
     let mime = attachment.get("contentType");
-    if !mime.exists() {
+    if !mime.is_known() {
         return None;
     }
-    let mime = mime.value(SqlType::Text);
+    let mime = mime.value_sql(SqlType::Text);
     let is_text = format!("split_part({mime}, ';', 1) IN ({TEXT_TYPES})");
-    let from = format!("FROM {source} AS s, UNNEST({}) AS l (item)", place.sql());
+    let from = format!("FROM {source} AS s, UNNEST({}) AS l (item)", place.as_sql());
     let mut queries = Vec::new();
     let data = attachment.get("data");
-    if data.exists() {
+    if data.is_known() {
         queries.push(format!(
             "  SELECT s.id {from}\n  WHERE {is_text} AND {} IS NOT NULL",
-            data.sql()
+            data.as_sql()
         ));
     }
     let marks = attachment.get("_data.extension");
-    if let Some(mark) = marks.items("e.extension")
-        && mark.get("url").exists()
-        && mark.get("valueCode").exists()
+    if let Some(mark) = marks.list_items("e.extension")
+        && mark.get("url").is_known()
+        && mark.get("valueCode").is_known()
     {
         queries.push(format!(
             "  SELECT s.id {from}, UNNEST({}) AS e (extension)\n  WHERE {is_text}\n    AND {} = \
              '{ABSENT}' AND {} = 'masked'",
-            marks.sql(),
-            mark.get("url").value(SqlType::Text),
-            mark.get("valueCode").value(SqlType::Text)
+            marks.as_sql(),
+            mark.get("url").value_sql(SqlType::Text),
+            mark.get("valueCode").value_sql(SqlType::Text)
         ));
     }
     match queries.as_slice() {
@@ -270,7 +284,7 @@ fn has_text(source: &str, rows: &Place, list: &str, attachment: &str) -> Option<
 
 impl Part {
     /// The column of a time called `name`.
-    fn column(self, name: &str) -> (String, SqlType) {
+    fn time_column(self, name: &str) -> (String, SqlType) {
         match self {
             Self::Time => (name.to_owned(), SqlType::Timestamp),
             Self::Day => (format!("{name}_day"), SqlType::Date),
@@ -281,7 +295,7 @@ impl Part {
     }
 
     /// Its value.
-    fn of(self, time: &str) -> String {
+    fn part_sql(self, time: &str) -> String {
         let day = format!("CAST({time} AS DATE)");
         match self {
             Self::Time => time.to_owned(),

@@ -34,16 +34,16 @@ pub(super) fn patient_extension(group: &str, sources: &Sources) -> TableQuery {
     let (code, display) = (format!("{group}_code"), format!("{group}_display"));
     let columns: Vec<Column> = ["id", "system", &code, &display].map(|n| (n, Text).into()).into();
     let query = || {
-        let outer = sources.rows("patient", "s").get("extension");
-        let outer_item = outer.items("o.extension")?;
+        let outer = sources.table_rows("patient", "s").get("extension");
+        let outer_item = outer.list_items("o.extension")?;
         let inner = outer_item.get("extension");
-        let item = inner.items("i.extension")?;
+        let item = inner.list_items("i.extension")?;
         let coding = item.get("valueCoding");
         let (url, kind) = (outer_item.get("url"), item.get("url"));
-        if !(url.exists() && kind.exists() && coding.exists()) {
+        if !(url.is_known() && kind.is_known() && coding.is_known()) {
             return None;
         }
-        let shown = coding.get("display").value(Text);
+        let shown = coding.get("display").value_sql(Text);
         let joined = |column: &str| {
             format!("lower(array_join(array_sort(array_agg({column})), '; ')) AS {group}_{column}")
         };
@@ -56,13 +56,13 @@ pub(super) fn patient_extension(group: &str, sources: &Sources) -> TableQuery {
              BY id ORDER BY CASE system WHEN 'ombCategory' THEN 0 ELSE 1 END\n    ) AS place\n  FROM \
              codings\n  GROUP BY id, system\n)\nSELECT id, system, {code}, {display}\nFROM \
              systems\nWHERE place = 1",
-            coding.get("code").value(Text),
-            outer.sql(),
-            inner.sql(),
-            url.value(Text),
+            coding.get("code").value_sql(Text),
+            outer.as_sql(),
+            inner.as_sql(),
+            url.value_sql(Text),
             joined("code"),
             joined("display"),
-            kind = kind.value(Text),
+            kind = kind.value_sql(Text),
         ))
     };
     let about = format!(
@@ -71,7 +71,7 @@ pub(super) fn patient_extension(group: &str, sources: &Sources) -> TableQuery {
     );
     match query() {
         Some(query) => TableQuery { table, columns, about, query },
-        None => TableQuery::empty(table, columns, about),
+        None => TableQuery::without_rows(table, columns, about),
     }
 }
 
@@ -84,10 +84,10 @@ pub(super) fn incomplete_encounter(sources: &Sources) -> TableQuery {
     let columns = vec![("id", Text).into()];
     let about = "Encounters whose data is not all loaded yet; they are not in `core__encounter`."
         .to_owned();
-    let loads = sources.rows("etl__completion", "c");
-    let tracked = sources.rows("etl__completion_encounters", "e");
-    if !loads.get("group_name").exists() || !tracked.get("group_name").exists() {
-        return TableQuery::empty(table, columns, about);
+    let loads = sources.table_rows("etl__completion", "c");
+    let tracked = sources.table_rows("etl__completion_encounters", "e");
+    if !loads.get("group_name").is_known() || !tracked.get("group_name").is_known() {
+        return TableQuery::without_rows(table, columns, about);
     }
     let time = |time: &str| format!("from_iso8601_timestamp({time}.export_time)");
     let latest: Vec<_> = AWAITED
@@ -120,30 +120,31 @@ pub(super) fn component_quantity(sources: &Sources) -> TableQuery {
     let columns: Vec<Column> =
         [("id", Text), ("row", BigInt)].into_iter().chain(leaves).map(Column::from).collect();
     let about = "The quantities of `observation.component[].valueQuantity`.".to_owned();
-    let list = sources.rows("observation", "s").get("component");
-    let quantity = list.items("l.component").map(|component| component.get("valueQuantity"));
+    let list = sources.table_rows("observation", "s").get("component");
+    let quantity = list.list_items("l.component").map(|component| component.get("valueQuantity"));
     let quantity =
-        quantity.filter(|quantity| leaves.iter().any(|(leaf, _)| quantity.get(leaf).exists()));
-    let Some(quantity) = quantity else { return TableQuery::empty(table, columns, about) };
-    let values = leaves.map(|(leaf, kind)| format!("{} AS {leaf}", quantity.get(leaf).value(kind)));
+        quantity.filter(|quantity| leaves.iter().any(|(leaf, _)| quantity.get(leaf).is_known()));
+    let Some(quantity) = quantity else { return TableQuery::without_rows(table, columns, about) };
+    let values =
+        leaves.map(|(leaf, kind)| format!("{} AS {leaf}", quantity.get(leaf).value_sql(kind)));
     let query = format!(
         "SELECT\n  s.id, l.row,\n  {}\nFROM observation AS s, UNNEST({}) WITH ORDINALITY AS l \
          (component, row)\nWHERE {} IS NOT NULL",
         values.join(",\n  "),
-        list.sql(),
-        quantity.sql()
+        list.as_sql(),
+        quantity.as_sql()
     );
     TableQuery { table, columns, about, query }
 }
 
 /// Observations of one of HL7's categories, some of their columns.
-pub(super) fn observations(
+pub(super) fn observations_query(
     name: &str,
     category: &str,
     shown: &[&str],
     observation: &Resource,
 ) -> TableQuery {
-    let all = observation.columns();
+    let all = observation.list_columns();
     let kept = shown.iter().filter_map(|name| all.iter().find(|column| column.name == *name));
     TableQuery {
         table: format!("core__observation_{name}"),
@@ -157,7 +158,7 @@ pub(super) fn observations(
     }
 }
 
-/// The columns of [`observations`] that are laboratory results.
+/// The columns of [`observations_query`] that are laboratory results.
 pub(super) const LAB: [&str; 17] = [
     "id",
     "observation_code",
@@ -178,7 +179,7 @@ pub(super) const LAB: [&str; 17] = [
     "observation_ref",
 ];
 
-/// The columns of [`observations`] that are vital signs.
+/// The columns of [`observations_query`] that are vital signs.
 pub(super) const VITAL_SIGNS: [&str; 24] = [
     "id",
     "observation_code",
@@ -231,7 +232,7 @@ pub(super) fn meta_version() -> TableQuery {
 
 /// The tables about a build: what it made, from when to when; and one that is always empty, as
 /// others expect it.
-pub(super) fn bookkeeping(
+pub(super) fn bookkeeping_queries(
     made: &[String],
     started: DateTime<Utc>,
     finished: DateTime<Utc>,
@@ -273,7 +274,7 @@ pub(super) fn bookkeeping(
             &[("stage", Text), ("name", Text), ("type", Text)],
             &sources,
         ),
-        TableQuery::empty(
+        TableQuery::without_rows(
             "core__lib_ref_summary".to_owned(),
             summary.map(Column::from).into(),
             "Always empty; Cumulus Library has it, too.".to_owned(),

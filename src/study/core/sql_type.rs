@@ -21,7 +21,7 @@ pub enum SqlType {
 
 impl SqlType {
     /// The type's name in SQL.
-    pub fn sql(self) -> &'static str {
+    pub fn sql_name(self) -> &'static str {
         match self {
             Self::Text => "VARCHAR",
             Self::Boolean => "BOOLEAN",
@@ -34,7 +34,7 @@ impl SqlType {
     }
 
     /// A value that is not there.
-    pub(super) fn null(self) -> String {
-        format!("CAST(NULL AS {})", self.sql())
+    pub(super) fn null_sql(self) -> String {
+        format!("CAST(NULL AS {})", self.sql_name())
     }
 }

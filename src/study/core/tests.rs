@@ -16,10 +16,11 @@ use crate::table::schema::{Shape, table_schema};
 
 /// All tables in order of their making: name, what is in it, columns.
 fn tables(sources: &Sources) -> Vec<(String, String, Vec<Column>)> {
-    let steps = steps(sources).into_iter().chain([bookkeeping(Utc::now(), Utc::now()).unwrap()]);
+    let steps =
+        plan_steps(sources).into_iter().chain([plan_bookkeeping(Utc::now(), Utc::now()).unwrap()]);
     let made = steps.flat_map(|step| step.tables);
     let mut tables: Vec<_> = made.map(|made| (made.table, made.about, made.columns)).collect();
-    for table in counts().unwrap() {
+    for table in read_counts().unwrap() {
         let columns = table.shown_columns().into_iter().map(|name| {
             let kind = if name == "cnt" { SqlType::BigInt } else { SqlType::Text };
             Column { name, kind }
@@ -98,7 +99,7 @@ fn columns_are_those_that_studies_know() {
     }
     for (table, _, columns) in tables(&Sources::default()) {
         let columns: Vec<_> =
-            columns.into_iter().map(|c| (c.name, c.kind.sql().to_owned())).collect();
+            columns.into_iter().map(|c| (c.name, c.kind.sql_name().to_owned())).collect();
         assert_eq!(Some(columns), known.remove(&table), "{table}");
     }
     assert!(known.is_empty(), "{known:?}");
@@ -107,8 +108,8 @@ fn columns_are_those_that_studies_know() {
 #[test]
 fn queries_give_the_columns_that_are_declared() {
     for sources in [Sources::default(), full()] {
-        for made in steps(&sources).into_iter().flat_map(|step| step.tables) {
-            let parsed = Parser::parse_sql(&GenericDialect {}, &made.sql());
+        for made in plan_steps(&sources).into_iter().flat_map(|step| step.tables) {
+            let parsed = Parser::parse_sql(&GenericDialect {}, &made.create_sql());
             let parsed = parsed.unwrap_or_else(|error| panic!("{}: {error}", made.table));
             let sqlparser::ast::Statement::CreateTable(parsed) = &parsed[0] else { panic!() };
             let sqlparser::ast::SetExpr::Select(select) =
@@ -133,7 +134,7 @@ fn queries_give_the_columns_that_are_declared() {
 #[test]
 fn what_a_schema_has_is_read_and_what_it_lacks_is_null() {
     let find = |sources: &Sources, table: &str| {
-        let all = steps(sources).into_iter().flat_map(|step| step.tables);
+        let all = plan_steps(sources).into_iter().flat_map(|step| step.tables);
         all.into_iter().find(|made| made.table == table).unwrap().query
     };
     let (none, full) = (Sources::default(), full());
@@ -172,7 +173,7 @@ fn what_a_schema_has_is_read_and_what_it_lacks_is_null() {
 
 #[test]
 fn counts_and_metadata_are_exported() {
-    let exports = exports().unwrap();
+    let exports = list_exports().unwrap();
     assert_eq!(exports.len(), 24);
     let kind = |kind| exports.iter().filter(|table| table.kind == kind).count();
     assert_eq!((kind(ExportKind::Cube), kind(ExportKind::Meta)), (22, 2));
@@ -191,7 +192,7 @@ fn the_tables_are_documented() {
             .iter()
             .map(|column| match column.kind {
                 SqlType::Text => format!("`{}`", column.name),
-                kind => format!("`{}` ({})", column.name, kind.sql().to_lowercase()),
+                kind => format!("`{}` ({})", column.name, kind.sql_name().to_lowercase()),
             })
             .collect();
         list += &format!("\n### `{name}`\n\n{about}\n\n{}\n", columns.join(", "));

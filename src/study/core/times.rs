@@ -22,11 +22,11 @@ pub struct Unread {
 }
 
 /// Counts them, for all elements that core takes for times.
-pub fn unread(engine: &dyn Engine, sources: &Sources) -> Result<Vec<Unread>> {
+pub fn count_unread(engine: &dyn Engine, sources: &Sources) -> Result<Vec<Unread>> {
     let mut all = Vec::new();
     for resource in resources::OTHERS.iter().chain([&resources::PATIENT]) {
         let table = resource.fhir.to_lowercase();
-        let rows = sources.rows(&table, "s");
+        let rows = sources.table_rows(&table, "s");
         let mut elements: Vec<_> = resource
             .columns
             .iter()
@@ -38,7 +38,7 @@ pub fn unread(engine: &dyn Engine, sources: &Sources) -> Result<Vec<Unread>> {
                 | Columns::Hidden(_, path, SqlType::Timestamp | SqlType::Date) => Some(*path),
                 _ => None,
             })
-            .filter(|path| rows.get(path).exists())
+            .filter(|path| rows.get(path).is_known())
             .collect();
         elements.sort_unstable();
         elements.dedup();

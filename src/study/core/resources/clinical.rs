@@ -4,7 +4,7 @@ use crate::study::core::declare::Columns::{
     Concept, ConceptAs, Each, Element, HasText, Id, Own, Sql, Time,
 };
 use crate::study::core::declare::Part::{Month, Time as Instant, Week, Year};
-use crate::study::core::declare::{Distinct, Join, Part, Resource, alone};
+use crate::study::core::declare::{Distinct, Join, Part, Resource, no_joins};
 use crate::study::core::place::Place;
 use crate::study::core::sql_type::SqlType::{BigInt, Double, Text, Timestamp};
 
@@ -39,10 +39,10 @@ pub const ALLERGY_INTOLERANCE: Resource = Resource {
     joins: |rows| {
         let same = |name: &str| {
             let on = format!("{name}.id = reaction.id AND {name}.row = reaction.row");
-            Join::table(name, &format!("allergyintolerance_{name}"), on)
+            Join::of_table(name, &format!("allergyintolerance_{name}"), on)
         };
         vec![
-            Join::query("reaction", reaction(rows)),
+            Join::of_query("reaction", reactions_sql(rows)),
             same("dn_reaction_substance"),
             same("dn_reaction_manifestation"),
         ]
@@ -54,19 +54,19 @@ const VERIFIED: &str = "(dn_verification_status.code IS NULL \
      OR dn_verification_status.code <> 'entered-in-error')";
 
 /// The reactions with their places.
-fn reaction(rows: &Place) -> String {
+fn reactions_sql(rows: &Place) -> String {
     let list = rows.get("reaction");
-    match list.items("r.reaction") {
+    match list.list_items("r.reaction") {
         None => format!(
             "  SELECT {0} AS id, {1} AS row, {0} AS severity WHERE 1 = 0",
-            Text.null(),
-            BigInt.null()
+            Text.null_sql(),
+            BigInt.null_sql()
         ),
         Some(item) => format!(
             "  SELECT s.id, r.row, {} AS severity\n  FROM allergyintolerance AS s, UNNEST({}) WITH \
              ORDINALITY AS r (reaction, row)",
-            item.get("severity").value(Text),
-            list.sql()
+            item.get("severity").value_sql(Text),
+            list.as_sql()
         ),
     }
 }
@@ -95,7 +95,7 @@ pub const CONDITION: Resource = Resource {
         ConceptAs("dn_clinical_status", &[("code", "clinicalStatus_code")]),
         ConceptAs("dn_verification_status", &[("code", "verificationStatus_code")]),
     ],
-    joins: alone,
+    joins: no_joins,
 };
 
 pub const DIAGNOSTIC_REPORT: Resource = Resource {
@@ -122,7 +122,7 @@ pub const DIAGNOSTIC_REPORT: Resource = Resource {
         Each("specimen", &[("reference", "specimen_ref")]),
         Each("result", &[("reference", "result_ref")]),
     ],
-    joins: alone,
+    joins: no_joins,
 };
 
 pub const DOCUMENT_REFERENCE: Resource = Resource {
@@ -146,7 +146,7 @@ pub const DOCUMENT_REFERENCE: Resource = Resource {
         Each("author", &[("reference", "author_ref")]),
         Own("documentreference_ref"),
     ],
-    joins: alone,
+    joins: no_joins,
 };
 
 pub const OBSERVATION: Resource = Resource {
@@ -175,7 +175,7 @@ pub const OBSERVATION: Resource = Resource {
         Element("specimen_ref", "specimen.reference", Text),
         Own("observation_ref"),
     ],
-    joins: alone,
+    joins: no_joins,
 };
 
 pub const PROCEDURE: Resource = Resource {
@@ -196,5 +196,5 @@ pub const PROCEDURE: Resource = Resource {
         Element("subject_ref", "subject.reference", Text),
         Element("encounter_ref", "encounter.reference", Text),
     ],
-    joins: alone,
+    joins: no_joins,
 };

@@ -4,7 +4,7 @@ use crate::study::core::declare::Columns::{
     Concept, ConceptAs, Date, Each, EachPresent, Element, Hidden, Id, Own, Time,
 };
 use crate::study::core::declare::Part::{Month, Time as Instant};
-use crate::study::core::declare::{Columns, Distinct, Join, Resource, alone};
+use crate::study::core::declare::{Columns, Distinct, Join, Resource, no_joins};
 use crate::study::core::sql_type::SqlType::{BigInt, Boolean, Double, Text};
 
 use super::ALL;
@@ -52,7 +52,7 @@ pub const MEDICATION_REQUEST: Resource = Resource {
         Element("requester_ref", "requester.reference", Text),
         Element("prior_prescription_ref", "priorPrescription.reference", Text),
     ],
-    joins: |_| vec![medication("medicationrequest")],
+    joins: |_| vec![join_medication("medicationrequest")],
 };
 
 pub const MEDICATION_DISPENSE: Resource = Resource {
@@ -85,7 +85,7 @@ pub const MEDICATION_DISPENSE: Resource = Resource {
         Each("authorizingPrescription", &[("reference", "medicationrequest_ref")]),
         EachPresent("performer", &[("actor.reference", "performer_ref")]),
     ],
-    joins: |_| vec![medication("medicationdispense")],
+    joins: |_| vec![join_medication("medicationdispense")],
 };
 
 const MEDICATION_REFERENCE: Columns =
@@ -101,7 +101,7 @@ const MEDICATION: Columns = ConceptAs(
 
 /// The codings of a medication wherever they are: with the order, in a contained resource, or in
 /// the table of medications.
-fn medication(source: &str) -> Join {
+fn join_medication(source: &str) -> Join {
     let select = "  SELECT s.id, m.code, m.system, m.display\n  FROM source AS s";
     let query = format!(
         "{select}\n  INNER JOIN core__{source}_dn_inline_code AS m ON m.id = s.id\n  UNION\n\
@@ -111,7 +111,7 @@ fn medication(source: &str) -> Join {
          {select}\n  INNER JOIN core__medication_dn_code AS m\n    ON 'Medication/' || m.id = \
          s.medication_reference"
     );
-    Join::query("medication_codes", query)
+    Join::of_query("medication_codes", query)
 }
 
 pub const SERVICE_REQUEST: Resource = Resource {
@@ -136,7 +136,7 @@ pub const SERVICE_REQUEST: Resource = Resource {
         Element("requester_ref", "requester.reference", Text),
         Each("specimen", &[("reference", "specimen_ref")]),
     ],
-    joins: alone,
+    joins: no_joins,
 };
 
 pub const SPECIMEN: Resource = Resource {
@@ -152,5 +152,5 @@ pub const SPECIMEN: Resource = Resource {
         Own("specimen_ref"),
         Element("subject_ref", "subject.reference", Text),
     ],
-    joins: alone,
+    joins: no_joins,
 };

@@ -4,7 +4,7 @@ use crate::study::core::declare::Columns::{
     Aliases, Concept, Date, Each, Element, Hidden, HiddenTime, Id, Own, Sql, Time,
 };
 use crate::study::core::declare::Part::{Day, Month, Week, Year};
-use crate::study::core::declare::{Columns, Distinct, Join, Resource, alone};
+use crate::study::core::declare::{Columns, Distinct, Join, Resource, no_joins};
 use crate::study::core::place::Place;
 use crate::study::core::sql_type::SqlType::{BigInt, Boolean, Date as Day_, Text};
 
@@ -26,23 +26,28 @@ pub const PATIENT: Resource = Resource {
         Sql("ethnicity_display", Text, "coalesce(ext_ethnicity.ethnicity_display, 'unknown')"),
     ],
     joins: |rows| {
-        let by_id =
-            |name: &str| Join::table(name, &format!("patient_{name}"), format!("{name}.id = s.id"));
-        vec![Join::query("postal", postal(rows)), by_id("ext_race"), by_id("ext_ethnicity")]
+        let by_id = |name: &str| {
+            Join::of_table(name, &format!("patient_{name}"), format!("{name}.id = s.id"))
+        };
+        vec![
+            Join::of_query("postal", postal_code_sql(rows)),
+            by_id("ext_race"),
+            by_id("ext_ethnicity"),
+        ]
     },
 };
 
 /// The first three digits of one postal code for each patient: which one is arbitrary, but always
 /// the same.
-fn postal(rows: &Place) -> String {
+fn postal_code_sql(rows: &Place) -> String {
     let address = rows.get("address");
-    match address.items("a.address") {
-        None => format!("  SELECT {0} AS id, {0} AS area WHERE 1 = 0", Text.null()),
+    match address.list_items("a.address") {
+        None => format!("  SELECT {0} AS id, {0} AS area WHERE 1 = 0", Text.null_sql()),
         Some(item) => format!(
             "  SELECT s.id, substr(max({}), 1, 3) AS area\n  FROM patient AS s, UNNEST({}) AS a \
              (address)\n  GROUP BY s.id",
-            item.get("postalCode").value(Text),
-            address.sql()
+            item.get("postalCode").value_sql(Text),
+            address.as_sql()
         ),
     }
 }
@@ -94,10 +99,11 @@ pub const ENCOUNTER: Resource = Resource {
     joins: |_| {
         let mapped = "mapped.found = s.class_code AND mapped.found_system = s.class_system";
         vec![
-            Join::table("patient", "patient", "patient.subject_ref = s.subject_ref").inner(),
-            Join::table("incomplete", "incomplete_encounter", "incomplete.id = s.id"),
-            Join::table("mapped", "fhir_mapping_expected_act_encounter_code_v3", mapped),
-            Join::table("act", "fhir_act_encounter_code_v3", "act.code = mapped.expected"),
+            Join::of_table("patient", "patient", "patient.subject_ref = s.subject_ref")
+                .into_inner(),
+            Join::of_table("incomplete", "incomplete_encounter", "incomplete.id = s.id"),
+            Join::of_table("mapped", "fhir_mapping_expected_act_encounter_code_v3", mapped),
+            Join::of_table("act", "fhir_act_encounter_code_v3", "act.code = mapped.expected"),
         ]
     },
 };
@@ -117,7 +123,7 @@ pub const EPISODE_OF_CARE: Resource = Resource {
         Own("episodeofcare_ref"),
         Element("patient_ref", "patient.reference", Text),
     ],
-    joins: alone,
+    joins: no_joins,
 };
 
 pub const LOCATION: Resource = Resource {
@@ -137,7 +143,7 @@ pub const LOCATION: Resource = Resource {
         Element("managing_organization_ref", "managingOrganization.reference", Text),
         Element("part_of_ref", "partOf.reference", Text),
     ],
-    joins: alone,
+    joins: no_joins,
 };
 
 pub const ORGANIZATION: Resource = Resource {
@@ -156,7 +162,7 @@ pub const ORGANIZATION: Resource = Resource {
         Own("organization_ref"),
         Element("part_of_ref", "partOf.reference", Text),
     ],
-    joins: alone,
+    joins: no_joins,
 };
 
 const IDENTIFIER: Columns =
@@ -175,7 +181,7 @@ pub const PRACTITIONER: Resource = Resource {
         Concept("qualification_code", "dn_qualification_code"),
         Own("practitioner_ref"),
     ],
-    joins: alone,
+    joins: no_joins,
 };
 
 pub const PRACTITIONER_ROLE: Resource = Resource {
@@ -195,5 +201,5 @@ pub const PRACTITIONER_ROLE: Resource = Resource {
         Element("organization_ref", "organization.reference", Text),
         Each("location", &[("reference", "location_ref")]),
     ],
-    joins: alone,
+    joins: no_joins,
 };
