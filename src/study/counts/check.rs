@@ -20,8 +20,8 @@ use crate::study::source::Source;
 pub const COUNT: &str = "cnt";
 
 /// Checks a table.
-pub fn table(source: &Source, name: &Spanned<String>, raw: RawTable) -> Result<CountsTable> {
-    let columns = columns(source, name, &raw)?;
+pub fn check_table(source: &Source, name: &Spanned<String>, raw: RawTable) -> Result<CountsTable> {
+    let columns = check_columns(source, name, &raw)?;
     let primary_id = raw.primary_id.map_or(PRIMARY_ID.to_owned(), Spanned::into_inner);
     let secondary_id = raw.secondary_id.as_ref().map(|id| id.get_ref().clone());
     let alt_join = raw.alt_secondary_join_id.map(Spanned::into_inner);
@@ -34,7 +34,7 @@ pub fn table(source: &Source, name: &Spanned<String>, raw: RawTable) -> Result<C
     };
     let annotation = raw
         .annotation
-        .map(|annotation| self::annotation(source, annotation, &columns))
+        .map(|annotation| self::check_annotation(source, annotation, &columns))
         .transpose()?;
     let mut table = CountsTable {
         name: name.get_ref().clone(),
@@ -47,17 +47,17 @@ pub fn table(source: &Source, name: &Spanned<String>, raw: RawTable) -> Result<C
         secondary_id: secondary_id.filter(|id| !id.eq_ignore_ascii_case(&primary_id)),
         primary_id,
         secondary,
-        filters: raw.filter_cols.iter().map(|f| filter(source, f)).collect::<Result<_>>()?,
+        filters: raw.filter_cols.iter().map(|f| check_filter(source, f)).collect::<Result<_>>()?,
         clauses: Vec::new(),
         annotation,
     };
-    unique(source, name, &table)?;
-    let clauses = raw.where_clauses.iter().map(|text| clause::read(source, text, &table));
+    check_names(source, name, &table)?;
+    let clauses = raw.where_clauses.iter().map(|text| clause::read_clause(source, text, &table));
     table.clauses = clauses.collect::<Result<_>>()?;
     Ok(table)
 }
 
-fn columns(source: &Source, name: &Spanned<String>, raw: &RawTable) -> Result<Vec<Column>> {
+fn check_columns(source: &Source, name: &Spanned<String>, raw: &RawTable) -> Result<Vec<Column>> {
     if raw.table_cols.get_ref().is_empty() {
         return Err(source.fault_at(&raw.table_cols, "table_cols names no columns"));
     }
@@ -70,7 +70,7 @@ fn columns(source: &Source, name: &Spanned<String>, raw: &RawTable) -> Result<Ve
         }
     }
     let column = |raw: &Spanned<RawColumn>, secondary| {
-        let (name, shown) = shown(raw);
+        let (name, shown) = shown_names(raw);
         Column { name, shown, secondary }
     };
     let first = raw.table_cols.get_ref().iter().map(|raw| column(raw, false));
@@ -89,12 +89,12 @@ fn columns(source: &Source, name: &Spanned<String>, raw: &RawTable) -> Result<Ve
 }
 
 /// A column's name and what it is shown as.
-fn shown(raw: &Spanned<RawColumn>) -> (String, String) {
+fn shown_names(raw: &Spanned<RawColumn>) -> (String, String) {
     let column = raw.get_ref();
     (column.name.clone(), column.alias.as_ref().unwrap_or(&column.name).clone())
 }
 
-fn filter(source: &Source, raw: &Spanned<RawFilter>) -> Result<Filter> {
+fn check_filter(source: &Source, raw: &Spanned<RawFilter>) -> Result<Filter> {
     let filter = raw.get_ref();
     if filter.values.is_empty() && !filter.include_nulls {
         let message = format!("the filter on {} lets nothing through: give values", filter.name);
@@ -107,14 +107,14 @@ fn filter(source: &Source, raw: &Spanned<RawFilter>) -> Result<Filter> {
     })
 }
 
-fn annotation(source: &Source, raw: RawAnnotation, columns: &[Column]) -> Result<Annotation> {
+fn check_annotation(source: &Source, raw: RawAnnotation, columns: &[Column]) -> Result<Annotation> {
     let named = |name: &str| columns.iter().find(|c| c.shown.eq_ignore_ascii_case(name));
     let Some(field) = named(raw.field.get_ref()) else {
         let known: Vec<_> = columns.iter().map(|column| column.shown.as_str()).collect();
         let message = format!("'{}' is not counted; {} are", raw.field.get_ref(), known.join(", "));
         return Err(source.fault_at(&raw.field, message));
     };
-    let explained: Vec<_> = raw.columns.get_ref().iter().map(shown).collect();
+    let explained: Vec<_> = raw.columns.get_ref().iter().map(shown_names).collect();
     if explained.is_empty() {
         return Err(source.fault_at(&raw.columns, "the annotation has no columns"));
     }
@@ -136,7 +136,7 @@ fn annotation(source: &Source, raw: RawAnnotation, columns: &[Column]) -> Result
 }
 
 /// Each column of the finished rows, and of the table, has a name of its own.
-fn unique(source: &Source, name: &Spanned<String>, table: &CountsTable) -> Result<()> {
+fn check_names(source: &Source, name: &Spanned<String>, table: &CountsTable) -> Result<()> {
     let twice = |names: Vec<String>| {
         let mut seen = HashSet::new();
         let mut names = names.into_iter().map(|name| name.to_ascii_lowercase());

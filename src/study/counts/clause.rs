@@ -15,7 +15,7 @@ use crate::study::source::Source;
 /// Reads a condition. Columns may be written as those of `p` (all) or `s` (counts by the secondary
 /// ID); both are the one finished row, in which primary and secondary count belong to the same
 /// values.
-pub fn read(source: &Source, text: &Spanned<String>, table: &CountsTable) -> Result<String> {
+pub fn read_clause(source: &Source, text: &Spanned<String>, table: &CountsTable) -> Result<String> {
     let fault = |why: String| source.fault_at(text, format!("where_clauses: {why}"));
     let mut parser =
         dialect::part(&GenericDialect {}, text.get_ref()).map_err(|refused| fault(refused.why))?;

@@ -102,5 +102,5 @@ pub struct Annotation {
 /// Reads a workflow.
 pub fn read(source: &Source) -> Result<Vec<CountsTable>> {
     let raw: raw::RawWorkflow = source.toml()?;
-    raw.tables.into_iter().map(|(name, table)| check::table(source, &name, table)).collect()
+    raw.tables.into_iter().map(|(name, table)| check::check_table(source, &name, table)).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Three steps, so that an engine can keep the first's result and run the groupings one by one:
 //! [`CountsTable::source_sql`], one [`CountsTable::grouping_sql`] per subset of the columns, and
-//! [`CountsTable::finish_sql`] of their union. [`CountsTable::statement`] is all of it in one.
+//! [`CountsTable::finish_sql`] of their union. [`CountsTable::whole_sql`] is all of it in one.
 //!
 //! Each grouping has both counts side by side and drops what is below the minimum at once. So a
 //! primary and a secondary count are always those of the same grouping and values, and neither a
@@ -20,32 +20,32 @@ pub struct Grouping(u32);
 
 impl Grouping {
     /// Whether it groups by a column.
-    pub fn has(self, column: usize) -> bool {
+    pub fn groups_by(self, column: usize) -> bool {
         self.0 >> column & 1 == 1
     }
 }
 
 impl CountsTable {
     /// All subsets of the columns, the empty one first.
-    pub fn groupings(&self) -> impl Iterator<Item = Grouping> + use<> {
+    pub fn list_groupings(&self) -> impl Iterator<Item = Grouping> + use<> {
         // `MAX_COLUMNS` keeps this below 2^32.
         (0..1_u32 << self.columns.len()).map(Grouping)
     }
 
     /// The rows to count: `id1`, with a secondary ID `id2`, then `c1`, `c2`, … as text.
     pub fn source_sql(&self) -> String {
-        let mut columns = vec![format!("p.{} AS id1", quoted(&self.primary_id))];
+        let mut columns = vec![format!("p.{} AS id1", quote_name(&self.primary_id))];
         if let Some(id) = &self.secondary_id {
-            columns.push(format!("p.{} AS id2", quoted(id)));
+            columns.push(format!("p.{} AS id2", quote_name(id)));
         }
         for (index, column) in self.columns.iter().enumerate() {
             let table = if column.secondary { 's' } else { 'p' };
-            let name = quoted(&column.name);
+            let name = quote_name(&column.name);
             columns.push(format!("CAST({table}.{name} AS varchar) AS c{}", index + 1));
         }
         let mut sql = format!("SELECT {} FROM {} AS p", columns.join(", "), self.source_table);
         if let Some(secondary) = &self.secondary {
-            let on = quoted(&secondary.on);
+            let on = quote_name(&secondary.on);
             sql += &format!(" INNER JOIN {} AS s ON s.{on} = p.{on}", secondary.table);
         }
         let filters: Vec<_> = self.filters.iter().map(filter_sql).collect();
@@ -59,18 +59,18 @@ impl CountsTable {
     /// value is `cumulus__none`, a rolled-up column is null. Rows whose value is that very text are
     /// a group of their own: they are never added to those without a value.
     pub fn grouping_sql(&self, grouping: Grouping, source: &str) -> String {
-        let mut columns = vec![count("id1", &self.primary_id)];
+        let mut columns = vec![count_sql("id1", &self.primary_id)];
         let mut enough = vec![format!("count(DISTINCT id1) >= {}", self.min_subject)];
         if let Some(id) = &self.secondary_id {
-            columns.push(count("id2", id));
+            columns.push(count_sql("id2", id));
             // Values that never come with a secondary ID have no count by it.
             enough.push(format!("count(DISTINCT id2) >= {}", self.min_subject.max(1)));
         }
         let mut keys = Vec::new();
         for (index, column) in self.columns.iter().enumerate() {
-            let shown = quoted(&column.shown);
+            let shown = quote_name(&column.shown);
             let key = format!("c{}", index + 1);
-            if grouping.has(index) {
+            if grouping.groups_by(index) {
                 columns.push(format!("coalesce({key}, '{MISSING}') AS {shown}"));
                 keys.push(key);
             } else {
@@ -88,21 +88,22 @@ impl CountsTable {
     /// The table's rows, from the groupings' rows that `finished` names.
     pub fn finish_sql(&self, finished: &str) -> String {
         let counted = self.secondary_id.as_ref().unwrap_or(&self.primary_id);
-        let counted = format!("p.{}", quoted(&Self::count_column(counted)));
+        let counted = format!("p.{}", quote_name(&Self::count_column(counted)));
         let explained: Vec<_> = self
             .annotation
             .iter()
             .flat_map(|annotation| &annotation.columns)
-            .map(|(name, shown)| (format!("j.{}", quoted(name)), quoted(shown)))
+            .map(|(name, shown)| (format!("j.{}", quote_name(name)), quote_name(shown)))
             .collect();
         let summed = self.annotation.as_ref().is_some_and(|a| a.alt_target.is_some());
         let mut columns = Vec::new();
         if summed {
-            columns.push(format!("CAST(sum({counted}) AS bigint) AS {}", quoted(COUNT)));
+            columns.push(format!("CAST(sum({counted}) AS bigint) AS {}", quote_name(COUNT)));
         } else {
-            columns.push(format!("{counted} AS {}", quoted(COUNT)));
-            columns
-                .extend(self.columns.iter().map(|column| format!("p.{}", quoted(&column.shown))));
+            columns.push(format!("{counted} AS {}", quote_name(COUNT)));
+            columns.extend(
+                self.columns.iter().map(|column| format!("p.{}", quote_name(&column.shown))),
+            );
         }
         columns.extend(explained.iter().map(|(column, shown)| format!("{column} AS {shown}")));
         let mut sql = format!("SELECT {} FROM {finished} AS p", columns.join(", "));
@@ -110,8 +111,8 @@ impl CountsTable {
             sql += &format!(
                 " LEFT JOIN {} AS j ON p.{} = CAST(j.{} AS varchar)",
                 annotation.join_table,
-                quoted(&annotation.field),
-                quoted(&annotation.join_field)
+                quote_name(&annotation.field),
+                quote_name(&annotation.join_field)
             );
         }
         if !self.clauses.is_empty() {
@@ -126,9 +127,11 @@ impl CountsTable {
     }
 
     /// The whole table as one query.
-    pub fn statement(&self) -> String {
-        let groupings: Vec<_> =
-            self.groupings().map(|grouping| self.grouping_sql(grouping, "counted_rows")).collect();
+    pub fn whole_sql(&self) -> String {
+        let groupings: Vec<_> = self
+            .list_groupings()
+            .map(|grouping| self.grouping_sql(grouping, "counted_rows"))
+            .collect();
         format!(
             "WITH counted_rows AS ({}),\nfinished_rows AS (\n  {}\n)\n{}",
             self.source_sql(),
@@ -141,16 +144,16 @@ impl CountsTable {
 impl Annotation {
     /// A row if the table that explains has several rows of one value.
     pub fn repeated_sql(&self) -> String {
-        let field = quoted(&self.join_field);
+        let field = quote_name(&self.join_field);
         format!(
             "SELECT count(*) AS n FROM {} AS j WHERE j.{field} IS NOT NULL GROUP BY CAST(j.{field} AS \
-             varchar) HAVING count(*) > 1 LIMIT 1",
+             varchar) HAVING count_sql(*) > 1 LIMIT 1",
             self.join_table
         )
     }
 
     /// Why a table of counts can't be explained by a table with such rows.
-    pub fn repeats(&self, table: &str) -> String {
+    pub fn explain_repeats(&self, table: &str) -> String {
         format!(
             "{table} can't be annotated by {}: several of its rows have the same {}, and they may be \
              patients'. Annotate by an upload or a vocabulary, or by a table with one row for each {}",
@@ -159,12 +162,12 @@ impl Annotation {
     }
 }
 
-fn count(column: &str, id: &str) -> String {
-    format!("count(DISTINCT {column}) AS {}", quoted(&CountsTable::count_column(id)))
+fn count_sql(column: &str, id: &str) -> String {
+    format!("count(DISTINCT {column}) AS {}", quote_name(&CountsTable::count_column(id)))
 }
 
 fn filter_sql(filter: &super::Filter) -> String {
-    let column = format!("p.{}", quoted(&filter.name));
+    let column = format!("p.{}", quote_name(&filter.name));
     let mut ways = Vec::new();
     if filter.include_nulls {
         ways.push(format!("{column} IS NULL"));
@@ -178,6 +181,6 @@ fn filter_sql(filter: &super::Filter) -> String {
 }
 
 /// A name in quotes, with quotes in it doubled.
-fn quoted(name: &str) -> String {
+fn quote_name(name: &str) -> String {
     Ident::with_quote('"', name).to_string()
 }

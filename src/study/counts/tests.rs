@@ -30,7 +30,7 @@ fn a_table_without_options_counts_patients() {
         "SELECT p.\"subject_ref\" AS id1, CAST(p.\"x\" AS varchar) AS c1, \
          CAST(p.\"y\" AS varchar) AS c2 FROM \"s__a\" AS p"
     );
-    let groupings: Vec<_> = table.groupings().map(|g| table.grouping_sql(g, "t")).collect();
+    let groupings: Vec<_> = table.list_groupings().map(|g| table.grouping_sql(g, "t")).collect();
     let having = "HAVING count(DISTINCT id1) >= 10";
     assert_eq!(
         groupings,
@@ -59,7 +59,7 @@ fn a_table_without_options_counts_patients() {
         sql(table.finish_sql("f")),
         "SELECT p.\"cnt_subject_ref\" AS \"cnt\", p.\"x\", p.\"y\" FROM f AS p"
     );
-    let whole = sql(table.statement());
+    let whole = sql(table.whole_sql());
     assert!(
         groupings
             .iter()
@@ -74,7 +74,7 @@ fn both_counts_are_of_one_grouping_and_reach_the_minimum_whatever_else_is_asked(
         format!("{plain}where_clauses = ['p.x IS NOT NULL OR s.cnt_encounter_ref > 0']\n");
     for keys in [&plain, &clauses] {
         let table = table(keys).unwrap();
-        for grouping in table.groupings() {
+        for grouping in table.list_groupings() {
             let text = sql(table.grouping_sql(grouping, "t"));
             let enough = "HAVING count(DISTINCT id1) >= 3 AND count(DISTINCT id2) >= 3";
             assert!(text.ends_with(enough), "{text}");
@@ -92,7 +92,7 @@ fn both_counts_are_of_one_grouping_and_reach_the_minimum_whatever_else_is_asked(
 fn without_a_minimum_a_secondary_count_is_at_least_one() {
     let keys = format!("{PLAIN}secondary_id = 'encounter_ref'\nmin_subject = 0\n");
     let table = table(&keys).unwrap();
-    let grouping = table.groupings().next().unwrap();
+    let grouping = table.list_groupings().next().unwrap();
     assert!(table.grouping_sql(grouping, "t").ends_with(">= 0 AND count(DISTINCT id2) >= 1"));
 }
 

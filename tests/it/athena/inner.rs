@@ -180,7 +180,7 @@ fn counts_equal_their_definition() {
         let name = format!("asthma__count_{number}");
         build.count(&name, &tables[0]).unwrap();
         let counted = sorted(rows(athena.query(&format!("SELECT * FROM {name}")).unwrap()));
-        let defined = sorted(rows(athena.query(&tables[0].statement()).unwrap()));
+        let defined = sorted(rows(athena.query(&tables[0].whole_sql()).unwrap()));
         assert_eq!(counted, defined, "{}", cube_sql(&tables[0]));
         assert!(!counted.is_empty(), "{}", cube_sql(&tables[0]));
         let distinct: BTreeSet<_> = counted.iter().map(|row| &row[1..]).collect();

@@ -63,7 +63,7 @@ fn check_workflow(text: &str) -> bool {
             for table in &tables {
                 // Steps as the engine runs them. A table may have 16,384 groupings, of which the last has
                 // all columns.
-                let grouping = table.groupings().last().expect("there is one");
+                let grouping = table.list_groupings().last().expect("there is one");
                 let steps = [
                     table.source_sql(),
                     table.grouping_sql(grouping, "counted_rows"),

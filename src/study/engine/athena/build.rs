@@ -60,7 +60,7 @@ impl<'a> AthenaBuild<'a> {
         }
         for batch in results::query(&self.athena.queries, &annotation.repeated_sql())?.batches {
             if batch?.num_rows() > 0 {
-                return Err(Error::new(Exit::StudyInvalid, annotation.repeats(name)));
+                return Err(Error::new(Exit::StudyInvalid, annotation.explain_repeats(name)));
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::study::counts::{CountsTable, MISSING};
 
 /// What a table of counts means, as one query. Athena would run a query's parts as often as they
 /// are named, and charge for each, so that the groupings are one `CUBE` here; it spreads the work
-/// over its own machines. Rows are those of [`CountsTable::statement`].
+/// over its own machines. Rows are those of [`CountsTable::whole_sql`].
 pub fn cube_sql(table: &CountsTable) -> String {
     let count = |column: &str, id: &str| {
         let name = Ident::with_quote('"', CountsTable::count_column(id));

@@ -233,7 +233,7 @@ impl StudyBuild {
         self.check_annotation(name, counts)?;
         let made = self.query_into(&source, &counts.source_sql()).and_then(|_| {
             let mut file: Option<TableFile> = None;
-            for grouping in counts.groupings() {
+            for grouping in counts.list_groupings() {
                 let rows = self.query(&counts.grouping_sql(grouping, &quoted(&source)))?;
                 let file = match &mut file {
                     Some(file) => file,
@@ -267,7 +267,7 @@ impl StudyBuild {
         }
         for batch in self.run_query(&statement)?.0.batches {
             if batch?.num_rows() > 0 {
-                return Err(invalid(annotation.repeats(name)));
+                return Err(invalid(annotation.explain_repeats(name)));
             }
         }
         Ok(())
