@@ -10,7 +10,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use cumulus_etl::error::Error;
 use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::StudyName;
-use cumulus_etl::study::dialect::parse;
+use cumulus_etl::study::dialect::parse_statement;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Rows, Start};
 
@@ -168,9 +168,10 @@ fn constructs_of_the_specification_run_or_are_refused_in_words() {
             || sql.starts_with("insert")
             || sql.starts_with("delete")
         {
-            true => {
-                parse(&sql).map_err(Error::from).and_then(|sql| build.execute(&sql)).map(|_| ())
-            }
+            true => parse_statement(&sql)
+                .map_err(Error::from)
+                .and_then(|sql| build.execute(&sql))
+                .map(|_| ()),
             false => engine.query(&sql).and_then(shown).map(|_| ()),
         };
         match ended {

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::StudyName;
-use cumulus_etl::study::dialect::parse;
+use cumulus_etl::study::dialect::parse_statement;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Start};
 use zip::write::SimpleFileOptions;
@@ -37,7 +37,9 @@ fn ground() -> Site {
     let engine = DataFusion::open(folder("db"), Input::Nothing, work, &limits).unwrap();
     let build = engine.begin(&StudyName::parse("irae").unwrap(), Start::Empty).unwrap();
     for table in ["irae__nlp_x_gpt4o", "irae__LIB_statistics", "irae__old"] {
-        build.execute(&parse(&format!("CREATE TABLE {table} AS SELECT 7 AS x")).unwrap()).unwrap();
+        build
+            .execute(&parse_statement(&format!("CREATE TABLE {table} AS SELECT 7 AS x")).unwrap())
+            .unwrap();
     }
     build.commit().unwrap();
     site

@@ -34,7 +34,7 @@ impl PlannedStatement {
     pub fn to_statement(&self) -> Result<Cow<'_, Statement>> {
         match self {
             Self::Read(statement) => Ok(Cow::Borrowed(statement)),
-            Self::Text(text) => Ok(Cow::Owned(dialect::parse(text)?)),
+            Self::Text(text) => Ok(Cow::Owned(dialect::parse_statement(text)?)),
         }
     }
 }
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn statements_beyond_the_bound_are_kept_as_text() {
         let mut kept = KeptStatements::default();
-        let mut keep = |sql: &str| kept.keep_statement(dialect::parse(sql).unwrap());
+        let mut keep = |sql: &str| kept.keep_statement(dialect::parse_statement(sql).unwrap());
         let long = format!("INSERT INTO s__a VALUES ('{}')", "x".repeat(KEPT - LEAST - 40));
         let planned = ["SELECT 1", &long, "SELECT 2", "SELECT 3"].map(|sql| keep(sql));
         let is_read = |planned: &PlannedStatement| matches!(planned, PlannedStatement::Read(_));

@@ -186,7 +186,7 @@ fn read_statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Pl
     for text in cut.map_err(|refused| source.statement_fault(1, refused))? {
         let place = Place { file: source.path().to_owned(), line: text.line };
         let statement =
-            text.parse().map_err(|refused| source.statement_fault(place.line, refused))?;
+            text.parse_words().map_err(|refused| source.statement_fault(place.line, refused))?;
         match &statement.command {
             Command::Create { name, .. } | Command::Declare { name, .. } => {
                 made.note_made(name, &place)?;

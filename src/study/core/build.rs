@@ -73,7 +73,7 @@ fn make_table(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
 }
 
 fn execute(build: &dyn Build, sql: &str) -> Result<Option<TableInfo>> {
-    build.execute(&dialect::parse(sql)?)
+    build.execute(&dialect::parse_statement(sql)?)
 }
 
 /// The error with the table that it came up in.

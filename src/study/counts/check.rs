@@ -180,7 +180,8 @@ impl CountsTable {
 /// A table's name, `"schema"."table"` too; every part is quoted from here on.
 fn table_name(source: &Source, text: &Spanned<String>) -> Result<ObjectName> {
     let fault = || source.fault_at(text, format!("'{}' is no table's name", text.get_ref()));
-    let mut parser = dialect::part(&GenericDialect {}, text.get_ref()).map_err(|_| fault())?;
+    let mut parser =
+        dialect::parse_part(&GenericDialect {}, text.get_ref()).map_err(|_| fault())?;
     let name = parser.parse_object_name(false).map_err(|_| fault())?;
     if parser.peek_token().token != Token::EOF {
         return Err(fault());

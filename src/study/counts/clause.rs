@@ -17,8 +17,8 @@ use crate::study::source::Source;
 /// values.
 pub fn read_clause(source: &Source, text: &Spanned<String>, table: &CountsTable) -> Result<String> {
     let fault = |why: String| source.fault_at(text, format!("where_clauses: {why}"));
-    let mut parser =
-        dialect::part(&GenericDialect {}, text.get_ref()).map_err(|refused| fault(refused.why))?;
+    let mut parser = dialect::parse_part(&GenericDialect {}, text.get_ref())
+        .map_err(|refused| fault(refused.why))?;
     let mut condition = parser.parse_expr().map_err(|error| fault(error.to_string()))?;
     if parser.peek_token().token != Token::EOF {
         return Err(fault(format!("'{}' is more than one condition", text.get_ref())));

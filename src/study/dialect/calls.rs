@@ -82,7 +82,7 @@ const REFUSED: [(&str, &str); 18] = [
 ];
 
 /// Rewrites a call or a cast; its arguments are rewritten already.
-pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
+pub(super) fn rewrite_call(expr: &mut Expr) -> Result<(), Refused> {
     if let Expr::Cast { .. } = expr {
         *expr = rewrite_cast(std::mem::replace(expr, Expr::value(Value::Null)))?;
         return Ok(());
@@ -90,43 +90,43 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
     let Expr::Function(function) = expr else { return Ok(()) };
     let Some(name) = name_of(function) else { return Ok(()) };
     if let Some((_, instead)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
-        return Err(Refused::unsupported(format!("{name}()")).with(instead));
+        return Err(Refused::of_construct(format!("{name}()")).with_advice(instead));
     }
     if let Some((_, ours)) = RENAMED.iter().find(|(theirs, _)| *theirs == name) {
-        rename(function, ours);
+        rename_call(function, ours);
     }
     if name == "approx_distinct" {
         // The engine estimates of some types only, and of text always.
-        let args = take(function)?.into_iter();
-        let args = args.map(|arg| call(super::functions::TO_VARCHAR, vec![arg])).collect();
+        let args = take_arguments(function)?.into_iter();
+        let args = args.map(|arg| make_call(super::functions::TO_VARCHAR, vec![arg])).collect();
         set_args(function, "approx_distinct", args)?;
     }
     if BIGINTS.contains(&name.as_str()) {
         let counted = std::mem::replace(expr, Expr::value(Value::Null));
-        *expr = cast(counted, DataType::BigInt(None));
+        *expr = make_cast(counted, DataType::BigInt(None));
         return Ok(());
     }
     let made = match name.as_str() {
-        "if" => if_call(take(function)?)?,
-        "try" => try_call(take(function)?)?,
+        "if" => if_call(take_arguments(function)?)?,
+        "try" => try_call(take_arguments(function)?)?,
         "count_if" => {
-            let args = take(function)?;
-            let [condition] = exactly(args, "count_if(condition)")?;
-            let counted = case(vec![(condition, number("1"))], None);
+            let args = take_arguments(function)?;
+            let [condition] = take_exactly(args, "count_if(condition)")?;
+            let counted = make_case(vec![(condition, number_literal("1"))], None);
             return set_args(function, "count", vec![counted]);
         }
-        "max_by" | "min_by" => return best(function, name == "max_by"),
+        "max_by" | "min_by" => return rewrite_best(function, name == "max_by"),
         "date" => {
-            let [value] = exactly(take(function)?, "date(text or timestamp)")?;
-            cast(value, DataType::Date)
+            let [value] = take_exactly(take_arguments(function)?, "date(text or timestamp)")?;
+            make_cast(value, DataType::Date)
         }
         "mod" => {
-            let [left, right] = exactly(take(function)?, "mod(number, divisor)")?;
-            let (left, right) = (nested(left), nested(right));
+            let [left, right] = take_exactly(take_arguments(function)?, "mod(number, divisor)")?;
+            let (left, right) = (make_nested(left), make_nested(right));
             let op = BinaryOperator::Modulo;
-            nested(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) })
+            make_nested(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) })
         }
-        "none_match" | "all_match" => match_call(take(function)?, name == "all_match")?,
+        "none_match" | "all_match" => match_call(take_arguments(function)?, name == "all_match")?,
         _ => return Ok(()),
     };
     *expr = made;
@@ -135,7 +135,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Refused> {
 
 impl Refused {
     /// What to do instead.
-    fn with(mut self, instead: &str) -> Self {
+    fn with_advice(mut self, instead: &str) -> Self {
         self.why = format!("{}: {instead}", self.why);
         self
     }
@@ -149,12 +149,12 @@ fn name_of(function: &Function) -> Option<String> {
     }
 }
 
-fn rename(function: &mut Function, name: &str) {
+fn rename_call(function: &mut Function, name: &str) {
     function.name = ObjectName::from(vec![Ident::new(name)]);
 }
 
 /// The arguments of a call that has nothing but arguments.
-fn take(function: &mut Function) -> Result<Vec<Expr>, Refused> {
+fn take_arguments(function: &mut Function) -> Result<Vec<Expr>, Refused> {
     let FunctionArguments::List(list) = &mut function.args else { return Ok(Vec::new()) };
     let args = std::mem::take(&mut list.args).into_iter().map(|arg| match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
@@ -163,32 +163,32 @@ fn take(function: &mut Function) -> Result<Vec<Expr>, Refused> {
     args.collect()
 }
 
-fn exactly<const N: usize>(args: Vec<Expr>, usage: &str) -> Result<[Expr; N], Refused> {
+fn take_exactly<const N: usize>(args: Vec<Expr>, usage: &str) -> Result<[Expr; N], Refused> {
     let count = args.len();
     args.try_into().map_err(|_| Refused::new(format!("{usage} is called with {count} arguments")))
 }
 
 fn set_args(function: &mut Function, name: &str, args: Vec<Expr>) -> Result<(), Refused> {
-    rename(function, name);
+    rename_call(function, name);
     if let FunctionArguments::List(list) = &mut function.args {
-        list.args = args.into_iter().map(unnamed).collect();
+        list.args = args.into_iter().map(unnamed_argument).collect();
     }
     Ok(())
 }
 
-fn unnamed(expr: Expr) -> FunctionArg {
+fn unnamed_argument(expr: Expr) -> FunctionArg {
     FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
 }
 
 /// A call of a function of the engine.
-pub(super) fn call(name: &str, args: Vec<Expr>) -> Expr {
+pub(super) fn make_call(name: &str, args: Vec<Expr>) -> Expr {
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
             duplicate_treatment: None,
-            args: args.into_iter().map(unnamed).collect(),
+            args: args.into_iter().map(unnamed_argument).collect(),
             clauses: Vec::new(),
         }),
         filter: None,
@@ -199,29 +199,30 @@ pub(super) fn call(name: &str, args: Vec<Expr>) -> Expr {
 }
 
 /// A text literal.
-pub(super) fn text(value: &str) -> Expr {
+pub(super) fn text_literal(value: &str) -> Expr {
     Expr::value(Value::SingleQuotedString(value.to_owned()))
 }
 
 /// A field within an expression's value, by its path.
 pub(super) fn field_within(value: Expr, path: &[Ident]) -> Expr {
-    path.iter()
-        .fold(value, |of, name| call("get_field", vec![of, text(&name.value.to_lowercase())]))
+    path.iter().fold(value, |of, name| {
+        make_call("get_field", vec![of, text_literal(&name.value.to_lowercase())])
+    })
 }
 
 /// A number.
-pub(super) fn number(value: &str) -> Expr {
+pub(super) fn number_literal(value: &str) -> Expr {
     Expr::value(Value::Number(value.to_owned(), false))
 }
 
 /// A cast.
-pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
+pub(super) fn make_cast(expr: Expr, data_type: DataType) -> Expr {
     let kind = CastKind::Cast;
     Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 /// `CASE WHEN … THEN … ELSE … END`
-pub(super) fn case(conditions: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
+pub(super) fn make_case(conditions: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
     let when = |(condition, result)| CaseWhen { condition, result };
     Expr::Case {
         case_token: AttachedToken::empty(),
@@ -232,37 +233,37 @@ pub(super) fn case(conditions: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Ex
     }
 }
 
-fn nested(expr: Expr) -> Expr {
+fn make_nested(expr: Expr) -> Expr {
     Expr::Nested(Box::new(expr))
 }
 
 /// `NOT (…)`
-pub(super) fn not(expr: Expr) -> Expr {
+pub(super) fn make_not(expr: Expr) -> Expr {
     Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(expr))) }
 }
 
 fn if_call(mut args: Vec<Expr>) -> Result<Expr, Refused> {
     let otherwise = if args.len() == 3 { args.pop() } else { None };
-    let [condition, result] = exactly(args, "if(condition, then, else)")?;
-    Ok(case(vec![(condition, result)], otherwise))
+    let [condition, result] = take_exactly(args, "if(condition, then, else)")?;
+    Ok(make_case(vec![(condition, result)], otherwise))
 }
 
 /// `all_match(a, x -> c)` is that no value is otherwise.
 fn match_call(args: Vec<Expr>, all: bool) -> Result<Expr, Refused> {
-    let [array, mut lambda] = exactly(args, "a match of an array")?;
+    let [array, mut lambda] = take_exactly(args, "a match of an array")?;
     if all && let Expr::Lambda(LambdaFunction { body, .. }) = &mut lambda {
         let condition = std::mem::replace(&mut **body, Expr::value(Value::Null));
-        **body = not(condition);
+        **body = make_not(condition);
     }
-    Ok(not(call("array_any_match", vec![array, lambda])))
+    Ok(make_not(make_call("array_any_match", vec![array, lambda])))
 }
 
 /// `max_by(x, y)` is the first x in the order of y.
-fn best(function: &mut Function, largest: bool) -> Result<(), Refused> {
-    let args = take(function)?;
-    let [value, by] = exactly(args, "max_by(value, by)")?;
+fn rewrite_best(function: &mut Function, largest: bool) -> Result<(), Refused> {
+    let args = take_arguments(function)?;
+    let [value, by] = take_exactly(args, "max_by(value, by)")?;
     if function.over.is_some() {
-        return Err(Refused::unsupported("max_by() or min_by() with OVER"));
+        return Err(Refused::of_construct("max_by() or min_by() with OVER"));
     }
     super::size::measure_copy(&by, 0)?;
     let known = Expr::IsNotNull(Box::new(by.clone()));
@@ -288,7 +289,7 @@ fn best(function: &mut Function, largest: bool) -> Result<(), Refused> {
 
 /// What fails inside of TRY gives null: casts, and functions that have such a form.
 fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
-    let [mut inner] = exactly(args, "try(expression)")?;
+    let [mut inner] = take_exactly(args, "try(expression)")?;
     let tried = sqlparser::ast::visit_expressions_mut(&mut inner, |expr| {
         let arithmetic = matches!(
             expr,
@@ -300,20 +301,20 @@ fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
         match expr {
             _ if arithmetic => {
                 let operation = std::mem::replace(expr, Expr::value(Value::Null));
-                *expr = call(super::functions::TRIED, vec![operation]);
+                *expr = make_call(super::functions::TRIED, vec![operation]);
             }
             Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
             Expr::Function(function) => {
                 let name = name_of(function).unwrap_or_default();
                 if let Some(tried) = super::functions::tried(&name) {
-                    rename(function, tried);
+                    rename_call(function, tried);
                 }
             }
             Expr::BinaryOp {
                 op: BinaryOperator::Divide | BinaryOperator::Modulo, right, ..
             } => {
                 let divisor = std::mem::replace(&mut **right, Expr::value(Value::Null));
-                **right = call("nullif", vec![divisor, number("0")]);
+                **right = make_call("nullif", vec![divisor, number_literal("0")]);
             }
             _ => {}
         }
@@ -331,7 +332,7 @@ fn rewrite_cast(expr: Expr) -> Result<Expr, Refused> {
         && let Expr::Function(function) = &mut *expr
         && name_of(function).as_deref() == Some("row")
     {
-        return named_row(take(function)?, words);
+        return named_row(take_arguments(function)?, words);
     }
     let length = match &data_type {
         DataType::Varchar(length) | DataType::CharacterVarying(length) => {
@@ -346,12 +347,13 @@ fn rewrite_cast(expr: Expr) -> Result<Expr, Refused> {
     let is_cast = matches!(kind, CastKind::Cast | CastKind::TryCast);
     Ok(match length {
         Some(length) if is_cast && format.is_none() => {
-            let whole = call(super::functions::TO_VARCHAR, vec![*expr]);
+            let whole = make_call(super::functions::TO_VARCHAR, vec![*expr]);
             match length {
                 None => whole,
-                Some(length) => {
-                    call("substr", vec![whole, number("1"), number(&length.to_string())])
-                }
+                Some(length) => make_call(
+                    "substr",
+                    vec![whole, number_literal("1"), number_literal(&length.to_string())],
+                ),
             }
         }
         _ => Expr::Cast { kind, expr, data_type, array, format },
@@ -361,17 +363,17 @@ fn rewrite_cast(expr: Expr) -> Result<Expr, Refused> {
 /// `CAST(ROW(1, 'a') AS ROW(x int, y varchar))` gives the values names and types.
 fn named_row(values: Vec<Expr>, words: &[String]) -> Result<Expr, Refused> {
     if words.len() != values.len() * 2 {
-        return Err(Refused::unsupported("CAST of a ROW to one with other fields"));
+        return Err(Refused::of_construct("CAST of a ROW to one with other fields"));
     }
     let mut args = Vec::new();
     for (value, pair) in values.into_iter().zip(words.chunks(2)) {
         let parser = Parser::new(&Athena).try_with_sql(&pair[1]);
         let data_type = parser.and_then(|mut parser| parser.parse_data_type());
-        args.push(text(&pair[0].trim_matches('"').to_lowercase()));
+        args.push(text_literal(&pair[0].trim_matches('"').to_lowercase()));
         // Its lines are those of the type alone.
         let data_type = data_type
             .map_err(|error| Refused { line: None, ..super::text::parse_error(error, 0) })?;
-        args.push(rewrite_cast(cast(value, data_type))?);
+        args.push(rewrite_cast(make_cast(value, data_type))?);
     }
-    Ok(call("named_struct", args))
+    Ok(make_call("named_struct", args))
 }

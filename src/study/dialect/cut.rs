@@ -49,12 +49,12 @@ pub fn cut_statements(text: &str) -> Result<Vec<StatementText>, Refused> {
         match word.token {
             Token::Whitespace(_) | Token::EOF if words.is_empty() => {}
             Token::SemiColon => {
-                let end = places.offset(word.span.start);
+                let end = places.byte_offset(word.span.start);
                 finish(start, end, std::mem::take(&mut words));
             }
             _ => {
                 if words.is_empty() {
-                    start = places.offset(word.span.start);
+                    start = places.byte_offset(word.span.start);
                 }
                 words.push(word);
             }
@@ -86,7 +86,7 @@ pub fn cut_single(text: &str) -> Result<StatementText, Refused> {
 pub(super) fn cut_words(dialect: &dyn Dialect, text: &str) -> Result<Vec<TokenWithSpan>, Refused> {
     Tokenizer::new(dialect, text)
         .tokenize_with_location()
-        .map_err(|error| Refused::at(error.location.line, error.message))
+        .map_err(|error| Refused::at_line(error.location.line, error.message))
 }
 
 impl StatementText {
@@ -159,7 +159,7 @@ impl<'t> Places<'t> {
     }
 
     /// The byte of a place; columns count characters.
-    fn offset(&mut self, place: Location) -> usize {
+    fn byte_offset(&mut self, place: Location) -> usize {
         let rest = self.text.get(self.byte..).unwrap_or_default();
         for letter in rest.chars() {
             if (self.line, self.column) >= (place.line, place.column) {

@@ -16,31 +16,33 @@ use sqlparser::ast::{
     Visit, VisitMut, Visitor, VisitorMut,
 };
 
-use super::calls::{call, case, cast, field_within, not, number};
+use super::calls::{field_within, make_call, make_case, make_cast, make_not, number_literal};
 
 /// Rewrites a subquery whose own parts are rewritten, if it can. `name` is nobody else's.
-pub(super) fn rewrite(expr: &mut Expr, name: &str) -> bool {
+pub(super) fn rewrite_subquery(expr: &mut Expr, name: &str) -> bool {
     let rewritten = match expr {
-        Expr::Exists { subquery, negated } => exists(subquery, name).map(|found| (found, *negated)),
+        Expr::Exists { subquery, negated } => {
+            rewrite_exists(subquery, name).map(|found| (found, *negated))
+        }
         Expr::InSubquery { expr, subquery, negated } => {
-            contains(expr, subquery, name).map(|found| (found, *negated))
+            rewrite_in(expr, subquery, name).map(|found| (found, *negated))
         }
         Expr::Subquery(subquery) => {
-            let found = count(subquery, name).or_else(|| first(subquery, name));
+            let found = rewrite_count(subquery, name).or_else(|| rewrite_first(subquery, name));
             found.map(|found| (found, false))
         }
         _ => None,
     };
     let Some((found, negated)) = rewritten else { return false };
-    let found = if negated { not(found) } else { found };
+    let found = if negated { make_not(found) } else { found };
     *expr = Expr::Nested(Box::new(found));
     true
 }
 
 /// Whether there is a row: true where the condition is true of any value, and false in all other cases,
 /// with a null of list or condition, too.
-fn exists(query: &Query, name: &str) -> Option<Expr> {
-    let values = Values::of(query, name)?;
+fn rewrite_exists(query: &Query, name: &str) -> Option<Expr> {
+    let values = Values::from_query(query, name)?;
     let plain = values.select.projection.iter().all(|item| match item {
         SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => is_of_row(expr),
@@ -49,29 +51,31 @@ fn exists(query: &Query, name: &str) -> Option<Expr> {
     if !plain || !(is_unlimited(query) || is_first(query)) {
         return None;
     }
-    let any = match values.condition()? {
-        Some(condition) => call("array_any_match", vec![values.list(), values.lambda(condition)]),
+    let any = match values.where_condition()? {
+        Some(condition) => {
+            make_call("array_any_match", vec![values.list(), values.make_lambda(condition)])
+        }
         None => Expr::BinaryOp {
-            left: Box::new(call("cardinality", vec![values.list()])),
+            left: Box::new(make_call("cardinality", vec![values.list()])),
             op: BinaryOperator::Gt,
-            right: Box::new(number("0")),
+            right: Box::new(number_literal("0")),
         },
     };
-    Some(call("coalesce", vec![any, boolean(false)]))
+    Some(make_call("coalesce", vec![any, boolean_literal(false)]))
 }
 
 /// Whether a value is among those of the rows: null where it may be one that is null.
-fn contains(wanted: &Expr, query: &Query, name: &str) -> Option<Expr> {
-    let values = Values::of(query, name)?;
+fn rewrite_in(wanted: &Expr, query: &Query, name: &str) -> Option<Expr> {
+    let values = Values::from_query(query, name)?;
     if !is_unlimited(query) || !is_of_row(wanted) {
         return None;
     }
     let equal = Expr::BinaryOp {
-        left: Box::new(Expr::Nested(Box::new(values.only()?))),
+        left: Box::new(Expr::Nested(Box::new(values.only_expression()?))),
         op: BinaryOperator::Eq,
         right: Box::new(Expr::Nested(Box::new(wanted.clone()))),
     };
-    let matches = match values.condition()? {
+    let matches = match values.where_condition()? {
         None => equal,
         Some(condition) => Expr::BinaryOp {
             left: Box::new(Expr::IsTrue(Box::new(Expr::Nested(Box::new(condition))))),
@@ -79,14 +83,14 @@ fn contains(wanted: &Expr, query: &Query, name: &str) -> Option<Expr> {
             right: Box::new(equal),
         },
     };
-    let any = call("array_any_match", vec![values.list(), values.lambda(matches)]);
+    let any = make_call("array_any_match", vec![values.list(), values.make_lambda(matches)]);
     let no_list = Expr::IsNull(Box::new(values.list()));
-    Some(case(vec![(no_list, boolean(false))], Some(any)))
+    Some(make_case(vec![(no_list, boolean_literal(false))], Some(any)))
 }
 
 /// `(SELECT count(*) FROM UNNEST(…) …)`
-fn count(query: &Query, name: &str) -> Option<Expr> {
-    let values = Values::of(query, name)?;
+fn rewrite_count(query: &Query, name: &str) -> Option<Expr> {
+    let values = Values::from_query(query, name)?;
     let [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] =
         values.select.projection.as_slice()
     else {
@@ -95,26 +99,27 @@ fn count(query: &Query, name: &str) -> Option<Expr> {
     if !is_count(expr) || !is_unlimited(query) {
         return None;
     }
-    let count = cast(call("cardinality", vec![values.matching()?]), DataType::BigInt(None));
-    Some(call("coalesce", vec![count, number("0")]))
+    let count =
+        make_cast(make_call("cardinality", vec![values.matching_list()?]), DataType::BigInt(None));
+    Some(make_call("coalesce", vec![count, number_literal("0")]))
 }
 
 /// `(SELECT … FROM UNNEST(…) … LIMIT 1)`: which of the rows is left open.
-fn first(query: &Query, name: &str) -> Option<Expr> {
-    let values = Values::of(query, name)?;
+fn rewrite_first(query: &Query, name: &str) -> Option<Expr> {
+    let values = Values::from_query(query, name)?;
     if !is_first(query) {
         return None;
     }
-    let mut value = values.only()?;
-    let matching = values.matching()?;
+    let mut value = values.only_expression()?;
+    let matching = values.matching_list()?;
     let some = Expr::BinaryOp {
-        left: Box::new(call("cardinality", vec![matching.clone()])),
+        left: Box::new(make_call("cardinality", vec![matching.clone()])),
         op: BinaryOperator::Gt,
-        right: Box::new(number("0")),
+        right: Box::new(number_literal("0")),
     };
-    let first = call("array_element", vec![matching, number("1")]);
+    let first = make_call("array_element", vec![matching, number_literal("1")]);
     let _: ControlFlow<()> = VisitMut::visit(&mut value, &mut Put { name, first });
-    Some(case(vec![(some, value)], None))
+    Some(make_case(vec![(some, value)], None))
 }
 
 /// A subquery over the values of a list.
@@ -130,7 +135,7 @@ struct Values<'q> {
 
 impl<'q> Values<'q> {
     /// `None` for any other subquery.
-    fn of(query: &'q Query, name: &'q str) -> Option<Self> {
+    fn from_query(query: &'q Query, name: &'q str) -> Option<Self> {
         let SetExpr::Select(select) = query.body.as_ref() else { return None };
         let [from] = select.from.as_slice() else { return None };
         let TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } = &from.relation else {
@@ -163,7 +168,7 @@ impl<'q> Values<'q> {
     }
 
     /// What WHERE says of a value, `Some(None)` if nothing.
-    fn condition(&self) -> Option<Option<Expr>> {
+    fn where_condition(&self) -> Option<Option<Expr>> {
         match &self.select.selection {
             None => Some(None),
             Some(condition) => self.of_value(condition).map(Some),
@@ -171,7 +176,7 @@ impl<'q> Values<'q> {
     }
 
     /// The one expression that is selected.
-    fn only(&self) -> Option<Expr> {
+    fn only_expression(&self) -> Option<Expr> {
         match self.select.projection.as_slice() {
             [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] => {
                 self.of_value(expr)
@@ -181,9 +186,11 @@ impl<'q> Values<'q> {
     }
 
     /// The values that WHERE lets through, as a list.
-    fn matching(&self) -> Option<Expr> {
-        Some(match self.condition()? {
-            Some(condition) => call("array_filter", vec![self.list(), self.lambda(condition)]),
+    fn matching_list(&self) -> Option<Expr> {
+        Some(match self.where_condition()? {
+            Some(condition) => {
+                make_call("array_filter", vec![self.list(), self.make_lambda(condition)])
+            }
             None => self.list(),
         })
     }
@@ -198,7 +205,7 @@ impl<'q> Values<'q> {
         VisitMut::visit(&mut expr, &mut name).is_continue().then_some(expr)
     }
 
-    fn lambda(&self, body: Expr) -> Expr {
+    fn make_lambda(&self, body: Expr) -> Expr {
         let parameter = LambdaFunctionParameter { name: Ident::new(self.name), data_type: None };
         Expr::Lambda(LambdaFunction {
             params: OneOrManyWithParens::One(parameter),
@@ -221,10 +228,10 @@ impl VisitorMut for Name<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let hidden = match expr {
             Expr::Lambda(lambda) => {
-                lambda.params.iter().any(|parameter| same(&parameter.name, self.column))
+                lambda.params.iter().any(|parameter| is_same_name(&parameter.name, self.column))
             }
             Expr::CompoundFieldAccess { access_chain, .. } => access_chain.iter().any(|access| {
-                matches!(access, AccessExpr::Dot(Expr::Identifier(name)) if same(name, self.column))
+                matches!(access, AccessExpr::Dot(Expr::Identifier(name)) if is_same_name(name, self.column))
             }),
             _ => false,
         };
@@ -233,15 +240,15 @@ impl VisitorMut for Name<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let fields = match expr {
-            Expr::Identifier(name) if same(name, self.column) => &[],
+            Expr::Identifier(name) if is_same_name(name, self.column) => &[],
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                [table, column, fields @ ..] if same(table, self.table) => {
-                    if !same(column, self.column) {
+                [table, column, fields @ ..] if is_same_name(table, self.table) => {
+                    if !is_same_name(column, self.column) {
                         return ControlFlow::Break(());
                     }
                     fields
                 }
-                [column, fields @ ..] if same(column, self.column) => fields,
+                [column, fields @ ..] if is_same_name(column, self.column) => fields,
                 _ => return ControlFlow::Continue(()),
             },
             _ => return ControlFlow::Continue(()),
@@ -268,11 +275,11 @@ impl VisitorMut for Put<'_> {
     }
 }
 
-fn same(one: &Ident, other: &Ident) -> bool {
+fn is_same_name(one: &Ident, other: &Ident) -> bool {
     one.value.eq_ignore_ascii_case(&other.value)
 }
 
-fn boolean(value: bool) -> Expr {
+fn boolean_literal(value: bool) -> Expr {
     Expr::value(Value::Boolean(value))
 }
 

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, 
 ///
 /// # Errors
 /// Steps of a right side that can't be done beside the left one.
-pub fn beside(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub fn join_beside(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut number = 0;
     let plan = plan
         .transform_up_with_subqueries(|node| {
@@ -25,7 +25,7 @@ pub fn beside(plan: LogicalPlan) -> Result<LogicalPlan> {
                 return Ok(Transformed::no(node));
             }
             number += 1;
-            let beside = Beside { number, step: 0 }.join(join)?;
+            let beside = Beside { number, step: 0 }.replace_join(join)?;
             Ok(Transformed::yes(beside))
         })
         .data()?;
@@ -76,7 +76,7 @@ struct Wide {
 }
 
 impl Beside {
-    fn join(&mut self, join: &datafusion::logical_expr::Join) -> Result<LogicalPlan> {
+    fn replace_join(&mut self, join: &datafusion::logical_expr::Join) -> Result<LogicalPlan> {
         let outer = match join.join_type {
             JoinType::Inner => false,
             JoinType::Left => true,
@@ -92,7 +92,7 @@ impl Beside {
                 "LEFT JOIN with UNNEST or LATERAL runs on the embedded engine with ON TRUE only"
             );
         }
-        let wide = self.apply(&join.right, join.left.as_ref().clone(), outer)?;
+        let wide = self.apply_steps(&join.right, join.left.as_ref().clone(), outer)?;
         // The join's own schema: the left side's columns, then the right side's with their names.
         let mut columns = wide.left_columns();
         for (column, (qualifier, field)) in wide.right.iter().zip(join.right.schema().iter()) {
@@ -110,21 +110,21 @@ impl Beside {
     }
 
     /// Does on `left` what `right` does on one empty row.
-    fn apply(&mut self, right: &LogicalPlan, left: LogicalPlan, outer: bool) -> Result<Wide> {
+    fn apply_steps(&mut self, right: &LogicalPlan, left: LogicalPlan, outer: bool) -> Result<Wide> {
         match right {
-            LogicalPlan::SubqueryAlias(alias) => self.apply(&alias.input, left, outer),
-            LogicalPlan::Subquery(subquery) => self.apply(&subquery.subquery, left, outer),
+            LogicalPlan::SubqueryAlias(alias) => self.apply_steps(&alias.input, left, outer),
+            LogicalPlan::Subquery(subquery) => self.apply_steps(&subquery.subquery, left, outer),
             LogicalPlan::EmptyRelation(empty) if empty.produce_one_row => {
                 let count = left.schema().fields().len();
                 Ok(Wide { plan: left, left: count, right: Vec::new() })
             }
             LogicalPlan::Projection(projection) => {
-                let wide = self.apply(&projection.input, left, outer)?;
+                let wide = self.apply_steps(&projection.input, left, outer)?;
                 let mut columns = wide.left_columns();
                 let mut names = Vec::new();
                 for expr in &projection.expr {
                     let name = self.name(names.len());
-                    let expr = wide.resolve(expr, &projection.input)?;
+                    let expr = wide.resolve_expr(expr, &projection.input)?;
                     columns.push(expr.alias_qualified(name.relation.clone(), name.name.clone()));
                     names.push(name);
                 }
@@ -133,19 +133,19 @@ impl Beside {
                 Ok(Wide { plan, left: wide.left, right: names })
             }
             LogicalPlan::Filter(filter) if !outer => {
-                let wide = self.apply(&filter.input, left, outer)?;
-                let condition = wide.resolve(&filter.predicate, &filter.input)?;
+                let wide = self.apply_steps(&filter.input, left, outer)?;
+                let condition = wide.resolve_expr(&filter.predicate, &filter.input)?;
                 let plan = LogicalPlanBuilder::from(wide.plan).filter(condition)?.build()?;
                 Ok(Wide { plan, ..wide })
             }
             LogicalPlan::Unnest(unnest) => {
-                let wide = self.apply(&unnest.input, left, outer)?;
+                let wide = self.apply_steps(&unnest.input, left, outer)?;
                 let simple = unnest.struct_type_columns.is_empty()
                     && unnest.list_type_columns.iter().all(|(_, list)| list.depth == 1)
                     && unnest.list_type_columns.len() == unnest.exec_columns.len()
                     && unnest.schema.fields().len() == wide.right.len();
                 if !simple {
-                    return unsupported("UNNEST of this kind beside another table");
+                    return refuse_construct("UNNEST of this kind beside another table");
                 }
                 let lists = unnest.list_type_columns.iter();
                 let lists = lists.filter_map(|(index, _)| wide.right.get(*index).cloned());
@@ -161,7 +161,7 @@ impl Beside {
                 let right = plan.schema().columns().split_off(wide.left);
                 Ok(Wide { plan, left: wide.left, right })
             }
-            other => unsupported(&format!(
+            other => refuse_construct(&format!(
                 "{} in a subquery beside the table that it uses",
                 other.display().to_string().split(':').next().unwrap_or_default()
             )),
@@ -175,7 +175,7 @@ impl Beside {
     }
 }
 
-fn unsupported<T>(construct: &str) -> Result<T> {
+fn refuse_construct<T>(construct: &str) -> Result<T> {
     plan_err!("{construct} does not run on the embedded engine")
 }
 
@@ -185,7 +185,7 @@ impl Wide {
     }
 
     /// An expression on `input`, a plan of the right side, as one on this plan.
-    fn resolve(&self, expr: &Expr, input: &Arc<LogicalPlan>) -> Result<Expr> {
+    fn resolve_expr(&self, expr: &Expr, input: &Arc<LogicalPlan>) -> Result<Expr> {
         let schema = input.schema();
         expr.clone()
             .transform_down(|expr| match &expr {

@@ -32,10 +32,10 @@ use sqlparser::tokenizer::Token;
 
 use crate::error::{Error, Exit};
 pub use cut::{CreatedTable, StatementText, cut_single, cut_statements};
-pub use lateral::beside;
-pub use planner::simple as column_type;
+pub use lateral::join_beside;
+pub use planner::column_type;
 pub use rewrite::UNNAMED;
-pub use text::{Spelling, part};
+pub use text::{Spelling, parse_part};
 use words::Athena;
 
 /// How deep expressions may be nested.
@@ -125,13 +125,13 @@ impl Refused {
         Self { line: None, why: why.into() }
     }
 
-    fn at(line: u64, why: impl Into<String>) -> Self {
+    fn at_line(line: u64, why: impl Into<String>) -> Self {
         let line = usize::try_from(line).ok().filter(|line| *line > 0);
         Self { line, why: why.into() }
     }
 
     /// A construct that is valid, and not for this engine.
-    fn unsupported(construct: impl Into<String>) -> Self {
+    fn of_construct(construct: impl Into<String>) -> Self {
         Self::new(format!("{} does not run on the embedded engine", construct.into()))
     }
 }
@@ -140,8 +140,8 @@ impl Refused {
 ///
 /// # Errors
 /// There is not one; what is no SQL, and what is not supported.
-pub fn parse(sql: &str) -> Result<Statement, Refused> {
-    cut_single(sql)?.parse()
+pub fn parse_statement(sql: &str) -> Result<Statement, Refused> {
+    cut_single(sql)?.parse_words()
 }
 
 impl From<Refused> for Error {
@@ -158,11 +158,11 @@ impl StatementText {
     ///
     /// # Errors
     /// What is no SQL, and what is not supported.
-    pub fn parse(self) -> Result<Statement, Refused> {
-        text::measure(&self.words)?;
+    pub fn parse_words(self) -> Result<Statement, Refused> {
+        text::measure_words(&self.words)?;
         let last_line = self.last_line();
         let Self { text, line, words } = self;
-        let (words, mut spelling) = text::lowered(words);
+        let (words, mut spelling) = text::lower_names(words);
         let mut parser =
             Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(words);
         let parsed =
@@ -170,13 +170,13 @@ impl StatementText {
         let rest = parser.peek_token();
         if rest.token != Token::EOF {
             let why = format!("'{}' was not expected here", rest.token);
-            return Err(Refused::at(rest.span.start.line, why));
+            return Err(Refused::at_line(rest.span.start.line, why));
         }
-        let mut command = command(parsed, &spelling)?;
+        let mut command = read_command(parsed, &spelling)?;
         if let Some(query) = command.query_mut() {
             spelling.note_query(query);
-            rewrite::query(query)?;
-            size::measure(query)?;
+            rewrite::rewrite_query(query)?;
+            size::measure_query(query)?;
         }
         Ok(Statement { text, line, command, spelling })
     }
@@ -207,24 +207,24 @@ impl Command {
     }
 }
 
-fn command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, Refused> {
-    let table = |name: &ObjectName| table(name, spelling);
+fn read_command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, Refused> {
+    let table = |name: &ObjectName| read_table_name(name, spelling);
     Ok(match parsed {
         ast::Statement::Query(query) => Command::Query(query),
         ast::Statement::CreateTable(create) => create_table(create, spelling)?,
         ast::Statement::CreateView(view) => {
             if let Some(column) = view.columns.first() {
                 let construct = format!("a view that names its columns ({}, …)", column.name);
-                return Err(Refused::unsupported(construct));
+                return Err(Refused::of_construct(construct));
             }
             let name = table(&view.name)?;
             Command::Create { name, if_not_exists: view.if_not_exists, query: view.query }
         }
         ast::Statement::Insert(Insert { table: into, columns, source, .. }) => {
             let TableObject::TableName(name) = into else {
-                return Err(Refused::unsupported("INSERT into what is not a table"));
+                return Err(Refused::of_construct("INSERT into what is not a table"));
             };
-            let query = source.ok_or_else(|| Refused::unsupported("INSERT without rows"))?;
+            let query = source.ok_or_else(|| Refused::of_construct("INSERT without rows"))?;
             let columns = columns
                 .iter()
                 .filter_map(|column| Some(column.0.last()?.as_ident()?.value.to_lowercase()));
@@ -233,13 +233,13 @@ fn command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, Refus
         ast::Statement::Delete(delete) => {
             let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
             let [from] = from.as_slice() else {
-                return Err(Refused::unsupported("DELETE from several tables"));
+                return Err(Refused::of_construct("DELETE from several tables"));
             };
             let TableFactor::Table { name, .. } = &from.relation else {
-                return Err(Refused::unsupported("DELETE from what is not a table"));
+                return Err(Refused::of_construct("DELETE from what is not a table"));
             };
             let name = table(name)?;
-            let rest = rewrite::without(from.clone(), delete.selection)?;
+            let rest = rewrite::select_rest(from.clone(), delete.selection)?;
             Command::Delete { name, rest }
         }
         ast::Statement::Drop {
@@ -254,15 +254,15 @@ fn command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, Refus
         other => {
             let text = other.to_string();
             let verb: Vec<_> = text.split_whitespace().take(2).collect();
-            return Err(Refused::unsupported(verb.join(" ")));
+            return Err(Refused::of_construct(verb.join(" ")));
         }
     })
 }
 
 fn create_table(create: CreateTable, spelling: &Spelling) -> Result<Command, Refused> {
-    let name = table(&create.name, spelling)?;
+    let name = read_table_name(&create.name, spelling)?;
     if create.external {
-        return Err(Refused::unsupported("CREATE EXTERNAL TABLE"));
+        return Err(Refused::of_construct("CREATE EXTERNAL TABLE"));
     }
     if names_place(&create) {
         let why = "a table says where its files are (external_location): they are where the site has \
@@ -275,7 +275,7 @@ fn create_table(create: CreateTable, spelling: &Spelling) -> Result<Command, Ref
         Some(query) if create.columns.is_empty() => {
             Ok(Command::Create { name, if_not_exists, query })
         }
-        Some(_) => Err(Refused::unsupported("CREATE TABLE with both columns and AS")),
+        Some(_) => Err(Refused::of_construct("CREATE TABLE with both columns and AS")),
         None => {
             let query = rewrite::no_rows(&create.columns)?;
             Ok(Command::Declare { name, if_not_exists, query })
@@ -300,17 +300,17 @@ fn names_place(create: &CreateTable) -> bool {
     create.location.is_some() || in_hive || options.iter().any(is_place)
 }
 
-fn table(name: &ObjectName, spelling: &Spelling) -> Result<Table, Refused> {
+fn read_table_name(name: &ObjectName, spelling: &Spelling) -> Result<Table, Refused> {
     let parts: Option<Vec<_>> = name.0.iter().map(|part| part.as_ident()).collect();
-    let mut parts = parts.ok_or_else(|| Refused::unsupported("a table named by a function"))?;
+    let mut parts = parts.ok_or_else(|| Refused::of_construct("a table named by a function"))?;
     let last = parts.pop().ok_or_else(|| Refused::new("a table has no name"))?;
     let schema = parts.pop().map(|schema| schema.value.clone());
-    Ok(Table { schema, name: spelling.of(last) })
+    Ok(Table { schema, name: spelling.spell_name(last) })
 }
 
 /// Adds to a session what Athena has and the engine has not, or has otherwise.
-pub fn extend(builder: SessionStateBuilder) -> SessionStateBuilder {
-    planner::extend(functions::extend(builder))
+pub fn extend_session(builder: SessionStateBuilder) -> SessionStateBuilder {
+    planner::add_planners(functions::extend(builder))
 }
 
 /// The statement as the engine takes it.

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{ExprSchemable, GetFieldAccess};
 use sqlparser::ast::{self, ArrayElemTypeDef, ObjectName};
 
 /// Adds them to a session.
-pub fn extend(mut builder: SessionStateBuilder) -> SessionStateBuilder {
+pub fn add_planners(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let planners = builder.expr_planners().get_or_insert_default();
     // First, so that it sees what the others would take as it is.
     planners.insert(0, Arc::new(LowerFields));
@@ -64,19 +64,19 @@ fn data_type(sql_type: &ast::DataType) -> Result<Option<DataType>> {
             ArrayElemTypeDef::AngleBracket(item)
             | ArrayElemTypeDef::SquareBracket(item, _)
             | ArrayElemTypeDef::Parenthesis(item),
-        ) => Some(DataType::new_list(inner(item)?, true)),
+        ) => Some(DataType::new_list(inner_type(item)?, true)),
         Sql::Struct(fields, _) => {
             let mut named = Vec::new();
             for (index, field) in fields.iter().enumerate() {
                 let name = field.field_name.as_ref().map(|name| name.value.to_lowercase());
                 let name = name.unwrap_or_else(|| format!("field{index}"));
-                named.push(Field::new(name, inner(&field.field_type)?, true));
+                named.push(Field::new(name, inner_type(&field.field_type)?, true));
             }
             Some(DataType::Struct(Fields::from(named)))
         }
         // `row(x int, y varchar)` comes as a type of someone's own, its words in a list.
-        Sql::Custom(name, words) if is(name, "row") => Some(row(words)?),
-        Sql::Custom(name, _) if is(name, "string") => Some(DataType::Utf8),
+        Sql::Custom(name, words) if is_named(name, "row") => Some(row_type(words)?),
+        Sql::Custom(name, _) if is_named(name, "string") => Some(DataType::Utf8),
         Sql::Varbinary(_) => Some(DataType::Binary),
         Sql::Timestamp(_, ast::TimezoneInfo::None | ast::TimezoneInfo::WithoutTimeZone) => {
             Some(DataType::Timestamp(TimeUnit::Microsecond, None))
@@ -88,17 +88,17 @@ fn data_type(sql_type: &ast::DataType) -> Result<Option<DataType>> {
     })
 }
 
-fn is(name: &ObjectName, wanted: &str) -> bool {
+fn is_named(name: &ObjectName, wanted: &str) -> bool {
     name.to_string().eq_ignore_ascii_case(wanted)
 }
 
-fn row(words: &[String]) -> Result<DataType> {
+fn row_type(words: &[String]) -> Result<DataType> {
     let mut fields = Vec::new();
     for pair in words.chunks(2) {
         let [name, kind] = pair else {
             return plan_err!("the fields of a ROW need a name and a type each");
         };
-        let Some(data_type) = simple(kind) else {
+        let Some(data_type) = column_type(kind) else {
             return plan_err!("the type {kind} does not run within ROW on the embedded engine");
         };
         fields.push(Field::new(name.trim_matches('"').to_lowercase(), data_type, true));
@@ -107,19 +107,19 @@ fn row(words: &[String]) -> Result<DataType> {
 }
 
 /// A type that is inside of another.
-fn inner(sql_type: &ast::DataType) -> Result<DataType> {
+fn inner_type(sql_type: &ast::DataType) -> Result<DataType> {
     if let Some(data_type) = data_type(sql_type)? {
         return Ok(data_type);
     }
     let text = sql_type.to_string();
-    match simple(&text) {
+    match column_type(&text) {
         Some(data_type) => Ok(data_type),
         None => plan_err!("the type {text} does not run within another on the embedded engine"),
     }
 }
 
 /// A type by its name in Trino or Hive.
-pub fn simple(name: &str) -> Option<DataType> {
+pub fn column_type(name: &str) -> Option<DataType> {
     let name = name.trim().to_ascii_lowercase();
     let (base, arguments) = name.split_once('(').unwrap_or((&name, ""));
     Some(match base.trim() {

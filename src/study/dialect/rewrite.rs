@@ -11,7 +11,7 @@ use sqlparser::ast::{
 use sqlparser::parser::Parser;
 
 use super::Refused;
-use super::calls::{self, call, field_within, text};
+use super::calls::{self, field_within, make_call, text_literal};
 use super::elements;
 use super::size;
 use super::text::line_of;
@@ -24,7 +24,7 @@ pub const UNNAMED: &str = "__unnamed_";
 const RELATIONS: usize = 1000;
 
 /// Rewrites a query and all that are inside of it.
-pub(super) fn query(query: &mut Query) -> Result<(), Refused> {
+pub(super) fn rewrite_query(query: &mut Query) -> Result<(), Refused> {
     match query.visit(&mut Rewriter::default()) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(refused) => Err(refused),
@@ -33,7 +33,7 @@ pub(super) fn query(query: &mut Query) -> Result<(), Refused> {
 
 /// A query that gives no rows, with these columns.
 pub(super) fn no_rows(columns: &[ColumnDef]) -> Result<Box<Query>, Refused> {
-    let mut query = parsed("SELECT 1 WHERE false")?;
+    let mut query = parse_own("SELECT 1 WHERE false")?;
     if let SetExpr::Select(select) = query.body.as_mut() {
         let null = |column: &ColumnDef| SelectItem::ExprWithAlias {
             expr: Expr::Cast {
@@ -51,11 +51,11 @@ pub(super) fn no_rows(columns: &[ColumnDef]) -> Result<Box<Query>, Refused> {
 }
 
 /// The rows of a table for which a condition is not true.
-pub(super) fn without(
+pub(super) fn select_rest(
     from: TableWithJoins,
     condition: Option<Expr>,
 ) -> Result<Box<Query>, Refused> {
-    let mut query = parsed("SELECT * FROM x")?;
+    let mut query = parse_own("SELECT * FROM x")?;
     if let SetExpr::Select(select) = query.body.as_mut() {
         select.from = vec![from];
         let condition = condition.unwrap_or_else(|| Expr::value(Value::Boolean(true)));
@@ -67,7 +67,7 @@ pub(super) fn without(
 }
 
 /// A query of our own.
-fn parsed(sql: &str) -> Result<Box<Query>, Refused> {
+fn parse_own(sql: &str) -> Result<Box<Query>, Refused> {
     let parser = Parser::new(&Athena).try_with_sql(sql);
     parser
         .and_then(|mut parser| parser.parse_query())
@@ -94,7 +94,7 @@ impl VisitorMut for Rewriter {
         if let Some(fetch) = query.fetch.take() {
             if fetch.percent || fetch.with_ties {
                 let construct = "FETCH FIRST with PERCENT or WITH TIES";
-                return ControlFlow::Break(Refused::unsupported(construct));
+                return ControlFlow::Break(Refused::of_construct(construct));
             }
             let one = || Expr::value(Value::Number("1".to_owned(), false));
             let count = fetch.quantity.unwrap_or_else(one);
@@ -119,7 +119,7 @@ impl VisitorMut for Rewriter {
         }
         let mut names = HashSet::new();
         for table in &mut select.from {
-            if let Err(refused) = self.table(table, &mut names) {
+            if let Err(refused) = self.rewrite_table(table, &mut names) {
                 return ControlFlow::Break(refused);
             }
         }
@@ -146,7 +146,7 @@ impl VisitorMut for Rewriter {
             && self.is_outer(&parts[0])
         {
             // A field of an outer table's column: the engine knows outer columns only.
-            *expr = field(parts, 2);
+            *expr = make_field(parts, 2);
         }
         ControlFlow::Continue(())
     }
@@ -159,14 +159,14 @@ impl VisitorMut for Rewriter {
                     match access {
                         AccessExpr::Subscript(_) => literal = true,
                         AccessExpr::Dot(Expr::Identifier(name)) if literal => {
-                            *access = AccessExpr::Dot(text(&name.value.to_lowercase()));
+                            *access = AccessExpr::Dot(text_literal(&name.value.to_lowercase()));
                         }
                         AccessExpr::Dot(_) => {}
                     }
                 }
                 ControlFlow::Continue(())
             }
-            Expr::Function(_) | Expr::Cast { .. } => match calls::rewrite(expr) {
+            Expr::Function(_) | Expr::Cast { .. } => match calls::rewrite_call(expr) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(mut refused) => {
                     refused.line = refused.line.or_else(|| line_of(expr));
@@ -176,7 +176,7 @@ impl VisitorMut for Rewriter {
             // A bigint, as in Trino.
             Expr::Extract { .. } | Expr::Position { .. } => {
                 let number = std::mem::replace(expr, Expr::value(Value::Null));
-                *expr = calls::cast(number, sqlparser::ast::DataType::BigInt(None));
+                *expr = calls::make_cast(number, sqlparser::ast::DataType::BigInt(None));
                 ControlFlow::Continue(())
             }
             Expr::Lambda(lambda) => {
@@ -187,7 +187,8 @@ impl VisitorMut for Rewriter {
             }
             Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => {
                 self.subqueries += 1;
-                let changed = elements::rewrite(expr, &format!("__value_{}", self.subqueries));
+                let changed =
+                    elements::rewrite_subquery(expr, &format!("__value_{}", self.subqueries));
                 match changed.then(|| size::measure_copy(expr, 0)) {
                     Some(Err(refused)) => ControlFlow::Break(refused),
                     _ => ControlFlow::Continue(()),
@@ -228,16 +229,20 @@ impl Rewriter {
     }
 
     /// Takes note of the relations in a part of FROM, and rewrites its unnests.
-    fn table(
+    fn rewrite_table(
         &self,
         table: &mut TableWithJoins,
         names: &mut HashSet<String>,
     ) -> Result<(), Refused> {
-        self.factor(&mut table.relation, names)?;
-        table.joins.iter_mut().try_for_each(|join| self.factor(&mut join.relation, names))
+        self.rewrite_factor(&mut table.relation, names)?;
+        table.joins.iter_mut().try_for_each(|join| self.rewrite_factor(&mut join.relation, names))
     }
 
-    fn factor(&self, factor: &mut TableFactor, names: &mut HashSet<String>) -> Result<(), Refused> {
+    fn rewrite_factor(
+        &self,
+        factor: &mut TableFactor,
+        names: &mut HashSet<String>,
+    ) -> Result<(), Refused> {
         match factor {
             TableFactor::Table { name, alias, .. } => {
                 let last = name.0.last().and_then(|part| part.as_ident());
@@ -245,7 +250,7 @@ impl Rewriter {
                 names.extend(name.map(|name| name.value.to_lowercase()));
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {
-                self.table(table_with_joins, names)?;
+                self.rewrite_table(table_with_joins, names)?;
             }
             TableFactor::Derived { alias: Some(alias), .. } => {
                 names.insert(alias.name.value.to_lowercase());
@@ -262,7 +267,7 @@ impl Rewriter {
             }
             TableFactor::UNNEST { alias, array_exprs, with_ordinality, with_offset, .. } => {
                 if *with_offset {
-                    return Err(Refused::unsupported("UNNEST … WITH OFFSET"));
+                    return Err(Refused::of_construct("UNNEST … WITH OFFSET"));
                 }
                 let known = |name: &str| {
                     names.contains(name) || self.scopes.iter().any(|s| s.contains(name))
@@ -270,15 +275,15 @@ impl Rewriter {
                 for array in array_exprs.iter_mut() {
                     if let Expr::CompoundIdentifier(parts) = array {
                         let columns = if known(&parts[0].value.to_lowercase()) { 2 } else { 1 };
-                        *array = field(parts, columns);
+                        *array = make_field(parts, columns);
                     }
                 }
                 if std::mem::take(with_ordinality) {
                     let [array] = array_exprs.as_slice() else {
-                        return Err(Refused::unsupported("WITH ORDINALITY on several arrays"));
+                        return Err(Refused::of_construct("WITH ORDINALITY on several arrays"));
                     };
                     self.copied.set(size::measure_copy(array, self.copied.get())?);
-                    array_exprs.push(ordinals(array.clone()));
+                    array_exprs.push(make_ordinals(array.clone()));
                 }
                 if let Some(alias) = alias {
                     names.insert(alias.name.value.to_lowercase());
@@ -300,21 +305,21 @@ fn has_columns_of_its_own(query: &Query) -> bool {
 }
 
 /// 1, 2, … for each value of an array.
-fn ordinals(array: Expr) -> Expr {
+fn make_ordinals(array: Expr) -> Expr {
     let number = |text: &str| Expr::value(Value::Number(text.to_owned(), false));
     let end = Expr::BinaryOp {
-        left: Box::new(calls::cast(
-            call("cardinality", vec![array]),
+        left: Box::new(calls::make_cast(
+            make_call("cardinality", vec![array]),
             sqlparser::ast::DataType::BigInt(None),
         )),
         op: BinaryOperator::Plus,
         right: Box::new(number("1")),
     };
-    call("range", vec![number("1"), end])
+    make_call("range", vec![number("1"), end])
 }
 
 /// The column that the first parts name, and the fields within it that the others do.
-fn field(parts: &[Ident], columns: usize) -> Expr {
+fn make_field(parts: &[Ident], columns: usize) -> Expr {
     let column = match parts.get(..columns) {
         Some([column]) => Expr::Identifier(column.clone()),
         Some(column) => Expr::CompoundIdentifier(column.to_vec()),

@@ -18,7 +18,7 @@ const EXPRESSIONS: usize = 1_000_000;
 const COPIED: usize = 100_000;
 
 /// Refuses a query that would become too large to plan.
-pub(super) fn measure(query: &Query) -> Result<(), Refused> {
+pub(super) fn measure_query(query: &Query) -> Result<(), Refused> {
     let mut measure = Measure { levels: vec![Level::default()] };
     let _ = query.visit(&mut measure);
     let whole = measure.levels.pop().unwrap_or_default().size;
@@ -137,12 +137,12 @@ impl Visitor for Measure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Refused, parse};
+    use super::super::{Refused, parse_statement};
     use crate::study::room;
 
     /// What is nested this deep is read where there is room, as in the program.
     fn read(sql: &str) -> Result<(), Refused> {
-        room::with(|| Ok(parse(sql).map(drop))).unwrap()
+        room::with(|| Ok(parse_statement(sql).map(drop))).unwrap()
     }
 
     fn doubling(steps: usize, body: &str) -> String {

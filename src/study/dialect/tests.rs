@@ -3,15 +3,15 @@ use super::*;
 #[test]
 fn names_are_in_lower_case_and_their_spelling_is_known() {
     let statement =
-        parse("CREATE TABLE \"S__Made\" AS SELECT \"Code\" AS \"theCode\", Other FROM t");
+        parse_statement("CREATE TABLE \"S__Made\" AS SELECT \"Code\" AS \"theCode\", Other FROM t");
     let statement = statement.unwrap();
     let Command::Create { name, query, .. } = &statement.command else { panic!("{statement:?}") };
     assert_eq!(name.name, "S__Made");
     assert!(query.to_string().contains("\"code\" AS \"thecode\""), "{query}");
     let table = |lower: &str| (lower == "code").then(|| "cOdE".to_owned());
-    assert_eq!(statement.spelling.column("thecode", table), "theCode");
-    assert_eq!(statement.spelling.column("code", table), "cOdE");
-    assert_eq!(statement.spelling.column("other", |_| None), "Other");
+    assert_eq!(statement.spelling.spell_column("thecode", table), "theCode");
+    assert_eq!(statement.spelling.spell_column("code", table), "cOdE");
+    assert_eq!(statement.spelling.spell_column("other", |_| None), "Other");
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn what_is_refused_says_where_and_why() {
         ("UPDATE t SET a = 1", None, "UPDATE t does not run"),
         ("CREATE EXTERNAL TABLE s__a (x int) LOCATION 'x'", None, "CREATE EXTERNAL TABLE"),
     ] {
-        let refused = parse(sql).unwrap_err();
+        let refused = parse_statement(sql).unwrap_err();
         assert!(refused.why.contains(why), "{sql}: {refused:?}");
         assert_eq!(refused.line, line, "{sql}: {refused:?}");
     }
@@ -47,16 +47,16 @@ fn names_with_many_dots_before_subscripts_are_refused() {
         format!("SELECT a{one_after_another}, [1 1]"),
         format!("SELECT \"A\"{} [1 1", ".\"b\"".repeat(17)),
     ] {
-        let refused = parse(&sql).unwrap_err();
+        let refused = parse_statement(&sql).unwrap_err();
         assert!(refused.why.contains("more than 16 dots"), "{sql}: {refused:?}");
         assert_eq!(refused.line, Some(1));
-        assert!(part(&Athena, &sql).is_err(), "{sql}");
+        assert!(parse_part(&Athena, &sql).is_err(), "{sql}");
     }
     for sql in [
         "SELECT r.code.coding[1].extension[1].value.coding[1].code FROM r",
         "SELECT t.a.b[t.c.d[1]], t.e.f[cardinality(t.e.f)], ARRAY[ARRAY[t.a.b.c, t.d.e.f]] FROM t",
         "SELECT a.b.c.d.e, a.b.c.d.e, a.b.c.d.e, a.b.c.d.e, a.b.c.d.e, x[1], 1.5 * y[2] FROM a",
     ] {
-        assert!(parse(sql).is_ok(), "{sql}: {:?}", parse(sql).err());
+        assert!(parse_statement(sql).is_ok(), "{sql}: {:?}", parse_statement(sql).err());
     }
 }

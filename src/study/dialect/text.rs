@@ -24,14 +24,14 @@ const DOTS: usize = 16;
 ///
 /// # Errors
 /// What can't be cut into words, or is too long or too deep to be worked on.
-pub fn part<'d>(dialect: &'d dyn Dialect, sql: &str) -> Result<Parser<'d>, Refused> {
+pub fn parse_part<'d>(dialect: &'d dyn Dialect, sql: &str) -> Result<Parser<'d>, Refused> {
     let tokens = cut_words(dialect, sql)?;
-    measure(&tokens)?;
+    measure_words(&tokens)?;
     Ok(Parser::new(dialect).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens))
 }
 
 /// Refuses what is too long a chain, or nested too deeply, to be worked on.
-pub(super) fn measure(tokens: &[TokenWithSpan]) -> Result<(), Refused> {
+pub(super) fn measure_words(tokens: &[TokenWithSpan]) -> Result<(), Refused> {
     let (mut links, mut depth) = (0_usize, 0_usize);
     let mut subscripts = Subscripts::default();
     for token in tokens {
@@ -40,7 +40,7 @@ pub(super) fn measure(tokens: &[TokenWithSpan]) -> Result<(), Refused> {
                 "names with more than {DOTS} dots in all stand before subscripts that belong together: \
                  select the parts in a table of a WITH first"
             );
-            return Err(Refused::at(token.span.start.line, why));
+            return Err(Refused::at_line(token.span.start.line, why));
         }
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
@@ -53,11 +53,11 @@ pub(super) fn measure(tokens: &[TokenWithSpan]) -> Result<(), Refused> {
                 "the statement has more than {LINKS} operators, UNIONs and joins: put long lists of \
                  values into IN (…) or a table, and cut the statement in parts"
             );
-            return Err(Refused::at(line, why));
+            return Err(Refused::at_line(line, why));
         }
         if depth > NESTED {
             let why = format!("parentheses are nested more than {NESTED} deep");
-            return Err(Refused::at(line, why));
+            return Err(Refused::at_line(line, why));
         }
     }
     Ok(())
@@ -136,7 +136,7 @@ pub struct Spelling {
 
 impl Spelling {
     /// A name as it was written.
-    pub fn of(&self, name: &Ident) -> String {
+    pub fn spell_name(&self, name: &Ident) -> String {
         let start = name.span.start;
         self.quoted.get(&(start.line, start.column)).unwrap_or(&name.value).clone()
     }
@@ -160,7 +160,9 @@ impl Spelling {
             SetExpr::Select(select) => {
                 for item in &select.projection {
                     if let SelectItem::ExprWithAlias { alias, .. } = item {
-                        named.entry(alias.value.to_lowercase()).or_insert_with(|| self.of(alias));
+                        named
+                            .entry(alias.value.to_lowercase())
+                            .or_insert_with(|| self.spell_name(alias));
                     }
                 }
             }
@@ -173,7 +175,7 @@ impl Spelling {
 
     /// How a column that comes out is spelled: as the statement names it, else as the table does
     /// that it comes from, else as it is used.
-    pub fn column(&self, lower: &str, table: impl FnOnce(&str) -> Option<String>) -> String {
+    pub fn spell_column(&self, lower: &str, table: impl FnOnce(&str) -> Option<String>) -> String {
         let named = self.named.get(lower).cloned();
         let spelled = named.or_else(|| table(lower)).or_else(|| self.used.get(lower).cloned());
         spelled.unwrap_or_else(|| lower.to_owned())
@@ -181,7 +183,7 @@ impl Spelling {
 }
 
 /// Words with quoted names in lower case: names without quotes are brought there by the engine.
-pub(super) fn lowered(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Spelling) {
+pub(super) fn lower_names(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Spelling) {
     let mut spelling = Spelling::default();
     let mut after_as = false;
     for token in &mut tokens {
@@ -220,8 +222,8 @@ pub(super) fn parse_error(error: ParserError, last_line: usize) -> Refused {
     let place = text.rsplit_once(" at Line: ");
     let line = place.and_then(|(_, place)| place.split(',').next()?.trim().parse().ok());
     match (place, line) {
-        (Some((why, _)), Some(line)) => Refused::at(line, why),
-        _ if text.ends_with("found: EOF") => Refused::at(last_line as u64, text),
+        (Some((why, _)), Some(line)) => Refused::at_line(line, why),
+        _ if text.ends_with("found: EOF") => Refused::at_line(last_line as u64, text),
         _ => Refused::new(text),
     }
 }

@@ -13,7 +13,7 @@ use cumulus_etl::http::Pace;
 use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::counts;
-use cumulus_etl::study::dialect::parse;
+use cumulus_etl::study::dialect::parse_statement;
 use cumulus_etl::study::engine::athena::{Athena, Settings, cube_sql};
 use cumulus_etl::study::engine::{Cleaned, Engine, Rows, Start};
 use cumulus_etl::study::source::Source;
@@ -128,10 +128,10 @@ fn a_study_is_built() {
     let athena = athena();
     let build = athena.begin(&name("asthma"), Start::Empty).unwrap();
     assert!(!build.has("asthma__cohort"));
-    let made = build.execute(&parse(&format!("{COHORT};\n")).unwrap()).unwrap();
+    let made = build.execute(&parse_statement(&format!("{COHORT};\n")).unwrap()).unwrap();
     assert_eq!(made.map(|table| table.name).as_deref(), Some("asthma__cohort"));
     assert!(build.has("ASTHMA__COHORT"));
-    build.execute(&parse(VIEW).unwrap()).unwrap();
+    build.execute(&parse_statement(VIEW).unwrap()).unwrap();
     let schema = build.schema("asthma__cohort").unwrap().unwrap();
     let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names, ["subject_ref", "gender", "city"]);
@@ -204,8 +204,10 @@ fn tables_are_read() {
     let build = athena.begin(&name("asthma"), Start::Empty).unwrap();
     build
         .execute(
-            &parse("CREATE TABLE asthma__none AS SELECT n, city FROM core__patient WHERE n < 0")
-                .unwrap(),
+            &parse_statement(
+                "CREATE TABLE asthma__none AS SELECT n, city FROM core__patient WHERE n < 0",
+            )
+            .unwrap(),
         )
         .unwrap();
     let none = athena.read("asthma__none").unwrap();
@@ -286,11 +288,12 @@ fn pages_are_turned() {
     for number in 0..10 {
         build
             .execute(
-                &parse(&format!("CREATE TABLE many__t{number} AS SELECT {number} AS n")).unwrap(),
+                &parse_statement(&format!("CREATE TABLE many__t{number} AS SELECT {number} AS n"))
+                    .unwrap(),
             )
             .unwrap();
     }
-    build.execute(&parse("CREATE TABLE many_more__t AS SELECT 1 AS n").unwrap()).unwrap();
+    build.execute(&parse_statement("CREATE TABLE many_more__t AS SELECT 1 AS n").unwrap()).unwrap();
     let tables = athena.tables(&name("many")).unwrap();
     assert_eq!(tables.len(), 10);
     let sql =
@@ -313,7 +316,7 @@ fn an_insert_fails() {
     let athena = athena();
     let build = athena.begin(&name("asthma"), Start::Without(&[])).unwrap();
     let sql = "INSERT INTO asthma__cohort SELECT 'Patient/1', 'female', 'x'";
-    let error = build.execute(&parse(sql).unwrap()).unwrap_err().to_string();
+    let error = build.execute(&parse_statement(sql).unwrap()).unwrap_err().to_string();
     assert!(error.contains("GENERIC_INTERNAL_ERROR"), "{error}");
 }
 
@@ -326,7 +329,8 @@ fn at_once(max_concurrent: usize) {
             scope.spawn(move || {
                 build
                     .execute(
-                        &parse(&format!("CREATE TABLE many__t{number} AS SELECT 1 AS n")).unwrap(),
+                        &parse_statement(&format!("CREATE TABLE many__t{number} AS SELECT 1 AS n"))
+                            .unwrap(),
                     )
                     .unwrap()
             });
@@ -354,7 +358,7 @@ fn a_statement_fails() {
     let athena = athena();
     let build = athena.begin(&name("asthma"), Start::Empty).unwrap();
     let failed = |sql: &str| {
-        let error = build.execute(&parse(sql).unwrap()).unwrap_err();
+        let error = build.execute(&parse_statement(sql).unwrap()).unwrap_err();
         assert_eq!(error.exit(), Exit::StudyInvalid, "{error}");
         error.to_string()
     };

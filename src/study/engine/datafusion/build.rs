@@ -260,7 +260,7 @@ impl StudyBuild {
     /// would be a row of the counts.
     fn check_annotation(&self, name: &str, counts: &CountsTable) -> Result<()> {
         let Some(annotation) = &counts.annotation else { return Ok(()) };
-        let statement = dialect::parse(&annotation.repeated_sql())?;
+        let statement = dialect::parse_statement(&annotation.repeated_sql())?;
         let query = statement.command.query().ok_or_else(|| Error::failed("there is no query"))?;
         if !self.runner.origin_of(query)?.of_patients {
             return Ok(());
@@ -283,11 +283,11 @@ impl StudyBuild {
     }
 
     fn query(&self, sql: &str) -> Result<Rows> {
-        Ok(self.run_query(&dialect::parse(sql)?)?.0)
+        Ok(self.run_query(&dialect::parse_statement(sql)?)?.0)
     }
 
     fn query_into(&self, name: &str, sql: &str) -> Result<TableInfo> {
-        let statement = dialect::parse(sql)?;
+        let statement = dialect::parse_statement(sql)?;
         let (rows, of_patients) = self.run_query(&statement)?;
         self.make(name, rows.schema, rows.batches, of_patients)
     }

@@ -147,7 +147,7 @@ impl Engine for DataFusion {
     }
 
     fn query(&self, sql: &str) -> Result<Rows> {
-        let statement = dialect::parse(sql)?;
+        let statement = dialect::parse_statement(sql)?;
         let Command::Query(query) = &statement.command else {
             let message = "only a query can be run here: a study's statements are for study build";
             return Err(Error::new(Exit::StudyInvalid, message));

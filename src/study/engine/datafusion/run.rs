@@ -72,12 +72,12 @@ impl Runner {
                 return Err(reason.unwrap_or_else(|| invalid(error)));
             }
         };
-        let plan = dialect::beside(plan).map_err(invalid)?;
+        let plan = dialect::join_beside(plan).map_err(invalid)?;
         let plan = dialect::functions::narrowed(plan).map_err(invalid)?;
         let names = plan.schema().fields().iter().map(|field| field.name().clone());
         let spelled = self.spelled_columns(query)?;
         let names = names.map(|name| {
-            spelling.column(&name, |lower| {
+            spelling.spell_column(&name, |lower| {
                 let known = spelled.iter().find(|known| known.to_lowercase() == lower);
                 known.cloned()
             })

@@ -97,7 +97,7 @@ pub fn equipped(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rules(projections::rules());
-    dialect::extend(builder)
+    dialect::extend_session(builder)
 }
 
 /// A session on some tables.

@@ -4,7 +4,7 @@ use arrow::util::pretty::pretty_format_batches;
 
 use super::*;
 use crate::store::Folder;
-use crate::study::dialect::parse;
+use crate::study::dialect::parse_statement;
 
 /// A study's name.
 fn name(text: &str) -> StudyName {
@@ -37,7 +37,7 @@ fn a_study_is_built_and_read() {
     let engine = engine(root.path());
     let build = engine.begin(&name("s"), Start::Empty).unwrap();
     let sql = "CREATE TABLE s__codes AS SELECT c.id, c.\"recordedDate\" AS \"recordedDate_day\", u.x.code, o FROM condition c, UNNEST(c.code.coding) WITH ORDINALITY AS u (x, o)";
-    assert_eq!(build.execute(&parse(sql).unwrap()).unwrap().unwrap().rows, Some(2));
+    assert_eq!(build.execute(&parse_statement(sql).unwrap()).unwrap().unwrap().rows, Some(2));
     build.commit().unwrap();
     assert_eq!(
         shown(engine.query("select * from s__codes order by code").unwrap()),
@@ -138,14 +138,16 @@ fn a_database_can_be_in_a_bucket() {
     };
     let engine = open();
     let build = engine.begin(&name("s"), Start::Empty).unwrap();
-    build.execute(&parse("CREATE TABLE s__a AS SELECT id FROM patient").unwrap()).unwrap();
-    build.execute(&parse("INSERT INTO s__a VALUES ('b')").unwrap()).unwrap();
+    build
+        .execute(&parse_statement("CREATE TABLE s__a AS SELECT id FROM patient").unwrap())
+        .unwrap();
+    build.execute(&parse_statement("INSERT INTO s__a VALUES ('b')").unwrap()).unwrap();
     build.commit().unwrap();
     assert!(shown(open().query("SELECT count(*) AS n FROM s__a").unwrap()).contains("| 2 |"));
     // One that ends early leaves nothing.
     let before = names();
     let build = engine.begin(&name("s"), Start::Without(&[])).unwrap();
-    build.execute(&parse("CREATE TABLE s__b AS SELECT 1 AS x").unwrap()).unwrap();
+    build.execute(&parse_statement("CREATE TABLE s__b AS SELECT 1 AS x").unwrap()).unwrap();
     assert!(build.has("s__a") && names().len() > before.len());
     drop(build);
     assert_eq!(names(), before);
@@ -172,11 +174,17 @@ fn sorts_and_groups_go_to_the_disk_when_memory_is_short() {
     let build = engine.begin(&name("s"), Start::Empty).unwrap();
     let rows = "SELECT n, concat('a value that takes some room ', CAST(n * 7919 % 1000003 AS varchar)) AS v \
                 FROM (SELECT UNNEST(sequence(1, 600000)) AS n)";
-    build.execute(&parse(&format!("CREATE TABLE s__rows AS {rows}")).unwrap()).unwrap();
+    build.execute(&parse_statement(&format!("CREATE TABLE s__rows AS {rows}")).unwrap()).unwrap();
     let sorted = "CREATE TABLE s__sorted AS SELECT * FROM s__rows ORDER BY v DESC";
-    assert_eq!(build.execute(&parse(sorted).unwrap()).unwrap().unwrap().rows, Some(600_000));
+    assert_eq!(
+        build.execute(&parse_statement(sorted).unwrap()).unwrap().unwrap().rows,
+        Some(600_000)
+    );
     let grouped = "CREATE TABLE s__grouped AS SELECT v, count(*) AS n FROM s__rows GROUP BY v";
-    assert_eq!(build.execute(&parse(grouped).unwrap()).unwrap().unwrap().rows, Some(600_000));
+    assert_eq!(
+        build.execute(&parse_statement(grouped).unwrap()).unwrap().unwrap().rows,
+        Some(600_000)
+    );
 }
 
 /// An engine on an empty lake: statements need no other tables than their own.
@@ -197,14 +205,14 @@ fn no_row_is_lost_where_many_add_to_a_table_and_take_from_it() {
     let root = tempfile::tempdir().unwrap();
     let engine = alone(root.path());
     let build = engine.begin(&name("s"), Start::Empty).unwrap();
-    build.execute(&parse("CREATE TABLE s__t AS SELECT -1 AS n").unwrap()).unwrap();
+    build.execute(&parse_statement("CREATE TABLE s__t AS SELECT -1 AS n").unwrap()).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..6 {
             let build = &build;
             scope.spawn(move || {
                 for number in 0..5 {
                     let sql = format!("INSERT INTO s__t SELECT {}", thread * 5 + number);
-                    build.execute(&parse(&sql).unwrap()).unwrap();
+                    build.execute(&parse_statement(&sql).unwrap()).unwrap();
                 }
             });
         }
@@ -214,7 +222,9 @@ fn no_row_is_lost_where_many_add_to_a_table_and_take_from_it() {
             let build = &build;
             scope.spawn(move || {
                 build
-                    .execute(&parse(&format!("DELETE FROM s__t WHERE n = {number}")).unwrap())
+                    .execute(
+                        &parse_statement(&format!("DELETE FROM s__t WHERE n = {number}")).unwrap(),
+                    )
                     .unwrap();
             });
         }
@@ -234,17 +244,20 @@ fn rows_of_tables_that_are_gone_are_gone() {
     let counts = counts.unwrap();
     let build = engine.begin(&name("s"), Start::Empty).unwrap();
     build
-        .execute(&parse("CREATE TABLE s__rows AS SELECT 'a' AS subject_ref, 'x' AS kind").unwrap())
+        .execute(
+            &parse_statement("CREATE TABLE s__rows AS SELECT 'a' AS subject_ref, 'x' AS kind")
+                .unwrap(),
+        )
         .unwrap();
     // What the rows to count were once called.
     let taken = "CREATE TABLE s__count__counted_rows AS SELECT 'mine' AS whose";
-    build.execute(&parse(taken).unwrap()).unwrap();
+    build.execute(&parse_statement(taken).unwrap()).unwrap();
     build.count("s__count", &counts[0]).unwrap();
     let open = files(&root.path().join("db"));
     assert!(!open.iter().any(|name| name.contains("-counted")), "{open:?}");
-    build.execute(&parse("DROP TABLE s__rows").unwrap()).unwrap();
-    build.execute(&parse("CREATE TABLE s__again AS SELECT 1 AS x").unwrap()).unwrap();
-    build.execute(&parse("CREATE TABLE s__again AS SELECT 2 AS x").unwrap()).unwrap();
+    build.execute(&parse_statement("DROP TABLE s__rows").unwrap()).unwrap();
+    build.execute(&parse_statement("CREATE TABLE s__again AS SELECT 1 AS x").unwrap()).unwrap();
+    build.execute(&parse_statement("CREATE TABLE s__again AS SELECT 2 AS x").unwrap()).unwrap();
     build.commit().unwrap();
     let named = |part: &str| {
         let files = files(&root.path().join("db/s"));
@@ -278,7 +291,9 @@ fn what_is_not_a_studys_stays() {
         assert_eq!(engine.clean(&name(study)).unwrap(), Cleaned::default());
         let build = engine.begin(&name(study), Start::Empty).unwrap();
         build
-            .execute(&parse(&format!("CREATE TABLE {study}__a AS SELECT 1 AS x")).unwrap())
+            .execute(
+                &parse_statement(&format!("CREATE TABLE {study}__a AS SELECT 1 AS x")).unwrap(),
+            )
             .unwrap();
         build.commit().unwrap();
         assert!(engine.clean(&name(study)).unwrap().removed > 0);
@@ -296,19 +311,26 @@ fn a_schema_of_a_studys_own_has_its_tables() {
     let build = engine.begin(&name("s"), Start::Empty).unwrap();
     build.dedicated_schema("Own");
     build
-        .execute(&parse("CREATE TABLE own.Patient AS SELECT 'mine' AS \"Whose\"").unwrap())
-        .unwrap();
-    build
         .execute(
-            &parse("CREATE TABLE s__all AS SELECT o.Whose, p.id FROM own.patient o, patient p")
-                .unwrap(),
+            &parse_statement("CREATE TABLE own.Patient AS SELECT 'mine' AS \"Whose\"").unwrap(),
         )
         .unwrap();
     build
-        .execute(&parse("INSERT INTO own.\"all\" SELECT whose, 'q' FROM OWN.patient").unwrap())
+        .execute(
+            &parse_statement(
+                "CREATE TABLE s__all AS SELECT o.Whose, p.id FROM own.patient o, patient p",
+            )
+            .unwrap(),
+        )
         .unwrap();
-    let foreign =
-        build.execute(&parse("CREATE TABLE other.patient AS SELECT 1 AS x").unwrap()).unwrap_err();
+    build
+        .execute(
+            &parse_statement("INSERT INTO own.\"all\" SELECT whose, 'q' FROM OWN.patient").unwrap(),
+        )
+        .unwrap();
+    let foreign = build
+        .execute(&parse_statement("CREATE TABLE other.patient AS SELECT 1 AS x").unwrap())
+        .unwrap_err();
     assert!(foreign.to_string().contains("must begin with s__"), "{foreign}");
     build.commit().unwrap();
     assert_eq!(
@@ -328,7 +350,9 @@ fn nobody_stands_in_for_the_main_jobs_own_tables() {
     let engine = alone(root.path());
     let build = engine.begin(&name("s"), Start::Empty).unwrap();
     build
-        .execute(&parse("CREATE TABLE s__completion AS SELECT 'false' AS table_name").unwrap())
+        .execute(
+            &parse_statement("CREATE TABLE s__completion AS SELECT 'false' AS table_name").unwrap(),
+        )
         .unwrap();
     build.commit().unwrap();
     // As an older program may have left it.
@@ -348,7 +372,9 @@ fn rows_are_in_no_file_that_has_a_name() {
     let engine = alone(root.path());
     assert!(shown(engine.query("SELECT id FROM patient").unwrap()).contains("| p  |"));
     let build = engine.begin(&name("s"), Start::Empty).unwrap();
-    build.execute(&parse("CREATE TABLE s__a AS SELECT id FROM patient").unwrap()).unwrap();
+    build
+        .execute(&parse_statement("CREATE TABLE s__a AS SELECT id FROM patient").unwrap())
+        .unwrap();
     build.commit().unwrap();
     let work = files(&root.path().join("work"));
     assert!(work.iter().all(|name| name.ends_with("/lock")), "{work:?}");
@@ -363,7 +389,7 @@ fn rows_are_in_no_file_that_has_a_name() {
         ("u", "CREATE TABLE u__a AS SELECT * FROM s__a", true),
     ] {
         let build = later.begin(&name(study), Start::Empty).unwrap();
-        build.execute(&parse(sql).unwrap()).unwrap();
+        build.execute(&parse_statement(sql).unwrap()).unwrap();
         build.commit().unwrap();
         assert_eq!(later.is_raw(&name(study)).unwrap(), raw, "{study}");
     }
