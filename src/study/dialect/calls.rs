@@ -306,7 +306,7 @@ fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
             Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
             Expr::Function(function) => {
                 let name = name_of(function).unwrap_or_default();
-                if let Some(tried) = super::functions::tried(&name) {
+                if let Some(tried) = super::functions::find_try_form(&name) {
                     rename_call(function, tried);
                 }
             }

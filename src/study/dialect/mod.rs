@@ -310,7 +310,7 @@ fn read_table_name(name: &ObjectName, spelling: &Spelling) -> Result<Table, Refu
 
 /// Adds to a session what Athena has and the engine has not, or has otherwise.
 pub fn extend_session(builder: SessionStateBuilder) -> SessionStateBuilder {
-    planner::add_planners(functions::extend(builder))
+    planner::add_planners(functions::add_functions(builder))
 }
 
 /// The statement as the engine takes it.

@@ -26,42 +26,42 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::base::{Native, is_text, text, texts};
-use super::bounded::{check_texts, held};
-use super::faults::{misfit, row_error};
+use super::base::{Native, expect_texts, is_text, text_argument};
+use super::bounded::{check_texts, hold_function};
+use super::faults::{refuse_arguments, row_error};
 
 /// What stands around an operator within `TRY`: it becomes the form that gives null.
 pub const TRIED: &str = "__tried";
 const OVERFLOW: &str = "a whole number is out of range (overflow)";
 
 /// The functions, each beside its form that gives null.
-pub fn all() -> Vec<Arc<ScalarUDF>> {
+pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
     let mut all: Vec<_> = Operation::ALL
         .iter()
-        .flat_map(|operation| [operation.function(false), operation.function(true)])
+        .flat_map(|operation| [operation.to_function(false), operation.to_function(true)])
         .collect();
-    all.push(Native::udf(
+    all.push(Native::make_udf(
         TRIED,
         "try(expression)",
-        |types| if types.len() == 1 { Ok(types.to_vec()) } else { misfit() },
-        |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
+        |types| if types.len() == 1 { Ok(types.to_vec()) } else { refuse_arguments() },
+        |types| types.first().map_or_else(refuse_arguments, |data_type| Ok(data_type.clone())),
         |args| Ok(args[0].clone()),
     ));
-    all.extend([joined(), rounded()]);
+    all.extend([joining_function(), rounding_function()]);
     all
 }
 
 /// A number as it is cast to a whole one: a half is rounded away from zero, where the engine would cut
 /// it off.
-fn rounded() -> Arc<ScalarUDF> {
-    Native::udf(
+fn rounding_function() -> Arc<ScalarUDF> {
+    Native::make_udf(
         "__round",
         "a number to be cast to a whole one",
-        |types| if types.len() == 1 { Ok(types.to_vec()) } else { misfit() },
+        |types| if types.len() == 1 { Ok(types.to_vec()) } else { refuse_arguments() },
         |types| match types.first() {
             Some(DataType::Decimal128(_, _)) => Ok(DataType::Decimal128(38, 0)),
             Some(other) => Ok(other.clone()),
-            None => misfit(),
+            None => refuse_arguments(),
         },
         |args| match args[0].data_type() {
             DataType::Float32 => {
@@ -80,15 +80,15 @@ fn rounded() -> Arc<ScalarUDF> {
 }
 
 /// `||` of texts: a null makes a null.
-fn joined() -> Arc<ScalarUDF> {
-    Native::udf(
+fn joining_function() -> Arc<ScalarUDF> {
+    Native::make_udf(
         "__concat",
         "text || text",
-        |types| texts(types, 2, 2),
+        |types| expect_texts(types, 2, 2),
         |_| Ok(DataType::Utf8),
         |args| {
             check_texts("__concat", args)?;
-            Ok(Arc::new(concat_elements_utf8(text(args, 0)?, text(args, 1)?)?))
+            Ok(Arc::new(concat_elements_utf8(text_argument(args, 0)?, text_argument(args, 1)?)?))
         },
     )
 }
@@ -104,7 +104,7 @@ enum Operation {
 impl Operation {
     const ALL: [Self; 4] = [Self::Add, Self::Subtract, Self::Multiply, Self::Negate];
 
-    fn of(operator: Operator) -> Option<Self> {
+    fn from_operator(operator: Operator) -> Option<Self> {
         match operator {
             Operator::Plus => Some(Self::Add),
             Operator::Minus => Some(Self::Subtract),
@@ -113,37 +113,45 @@ impl Operation {
         }
     }
 
-    fn function(self, tried: bool) -> Arc<ScalarUDF> {
+    fn to_function(self, tried: bool) -> Arc<ScalarUDF> {
         let two = |name, run| {
-            Native::udf(
+            Native::make_udf(
                 name,
                 "arithmetic of two whole numbers",
                 |types| match types {
                     [a, b] if a == b && a.is_integer() => Ok(types.to_vec()),
-                    [a, b] if whole(a) && whole(b) => Ok(vec![DataType::Int64; 2]),
-                    _ => misfit(),
+                    [a, b] if is_whole(a) && is_whole(b) => Ok(vec![DataType::Int64; 2]),
+                    _ => refuse_arguments(),
                 },
-                |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
+                |types| {
+                    types.first().map_or_else(refuse_arguments, |data_type| Ok(data_type.clone()))
+                },
                 run,
             )
         };
         let one = |name, run| {
-            Native::udf(
+            Native::make_udf(
                 name,
                 "the negative of a whole number",
                 |types| match types {
                     [number] if number.is_integer() => Ok(types.to_vec()),
-                    _ => misfit(),
+                    _ => refuse_arguments(),
                 },
-                |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
+                |types| {
+                    types.first().map_or_else(refuse_arguments, |data_type| Ok(data_type.clone()))
+                },
                 run,
             )
         };
         match (self, tried) {
-            (Self::Add, false) => two("__add", |a| checked(numeric::add(&a[0], &a[1]))),
-            (Self::Subtract, false) => two("__subtract", |a| checked(numeric::sub(&a[0], &a[1]))),
-            (Self::Multiply, false) => two("__multiply", |a| checked(numeric::mul(&a[0], &a[1]))),
-            (Self::Negate, false) => one("__negate", |a| checked(numeric::neg(&a[0]))),
+            (Self::Add, false) => two("__add", |a| check_result(numeric::add(&a[0], &a[1]))),
+            (Self::Subtract, false) => {
+                two("__subtract", |a| check_result(numeric::sub(&a[0], &a[1])))
+            }
+            (Self::Multiply, false) => {
+                two("__multiply", |a| check_result(numeric::mul(&a[0], &a[1])))
+            }
+            (Self::Negate, false) => one("__negate", |a| check_result(numeric::neg(&a[0]))),
             (Self::Add, true) => two("__try_add", |a| or_null(a, Pairs::Add)),
             (Self::Subtract, true) => two("__try_subtract", |a| or_null(a, Pairs::Subtract)),
             (Self::Multiply, true) => two("__try_multiply", |a| or_null(a, Pairs::Multiply)),
@@ -152,11 +160,11 @@ impl Operation {
     }
 }
 
-fn whole(data_type: &DataType) -> bool {
+fn is_whole(data_type: &DataType) -> bool {
     data_type.is_integer() || *data_type == DataType::Null
 }
 
-fn checked(result: Result<ArrayRef, ArrowError>) -> Result<ArrayRef> {
+fn check_result(result: Result<ArrayRef, ArrowError>) -> Result<ArrayRef> {
     result.map_err(|error| match error {
         ArrowError::ArithmeticOverflow(_) => row_error(OVERFLOW),
         other => other.into(),
@@ -173,15 +181,15 @@ enum Pairs {
 
 fn or_null(args: &[ArrayRef], what: Pairs) -> Result<ArrayRef> {
     match args[0].data_type() {
-        DataType::Int8 => Ok(each::<Int8Type>(args, what)),
-        DataType::Int16 => Ok(each::<Int16Type>(args, what)),
-        DataType::Int32 => Ok(each::<Int32Type>(args, what)),
-        DataType::Int64 => Ok(each::<Int64Type>(args, what)),
+        DataType::Int8 => Ok(apply_pairs::<Int8Type>(args, what)),
+        DataType::Int16 => Ok(apply_pairs::<Int16Type>(args, what)),
+        DataType::Int32 => Ok(apply_pairs::<Int32Type>(args, what)),
+        DataType::Int64 => Ok(apply_pairs::<Int64Type>(args, what)),
         _ => Err(row_error(OVERFLOW)),
     }
 }
 
-fn each<T: ArrowPrimitiveType>(args: &[ArrayRef], what: Pairs) -> ArrayRef {
+fn apply_pairs<T: ArrowPrimitiveType>(args: &[ArrayRef], what: Pairs) -> ArrayRef {
     let left = args[0].as_primitive::<T>();
     let right = args.get(1).map_or(left, |right| right.as_primitive::<T>());
     let values = left.iter().zip(right.iter()).map(|(left, right)| {
@@ -207,25 +215,29 @@ pub struct Checked {
 impl Checked {
     /// The rule; it follows the one that makes both sides of an operator one type.
     pub fn new() -> Self {
-        let functions = Operation::ALL
-            .iter()
-            .map(|operation| (*operation, operation.function(false), operation.function(true)));
-        Self { functions: functions.collect(), joined: joined(), rounded: rounded() }
+        let functions = Operation::ALL.iter().map(|operation| {
+            (*operation, operation.to_function(false), operation.to_function(true))
+        });
+        Self {
+            functions: functions.collect(),
+            joined: joining_function(),
+            rounded: rounding_function(),
+        }
     }
 
     fn call(&self, operation: Operation, args: Vec<Expr>) -> Expr {
         let known = self.functions.iter().find(|(known, _, _)| *known == operation);
-        let function = known.map_or_else(|| operation.function(false), |(_, f, _)| f.clone());
+        let function = known.map_or_else(|| operation.to_function(false), |(_, f, _)| f.clone());
         Expr::ScalarFunction(ScalarFunction::new_udf(function, args))
     }
 
     /// A number as it is cast to a whole one.
-    fn round(&self, number: Expr) -> Box<Expr> {
+    fn round_number(&self, number: Expr) -> Box<Expr> {
         let call = ScalarFunction::new_udf(self.rounded.clone(), vec![number]);
         Box::new(Expr::ScalarFunction(call))
     }
 
-    fn expression(&self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    fn check_expression(&self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         let is_whole = |expr: &Expr| expr.get_type(schema).is_ok_and(|kind| kind.is_integer());
         let is_broken = |expr: &Expr| {
             expr.get_type(schema)
@@ -236,12 +248,12 @@ impl Checked {
             Expr::Cast(Cast { expr, field })
                 if field.data_type().is_integer() && is_broken(&expr) =>
             {
-                Transformed::yes(Expr::Cast(Cast { expr: self.round(*expr), field }))
+                Transformed::yes(Expr::Cast(Cast { expr: self.round_number(*expr), field }))
             }
             Expr::TryCast(TryCast { expr, field })
                 if field.data_type().is_integer() && is_broken(&expr) =>
             {
-                Transformed::yes(Expr::TryCast(TryCast { expr: self.round(*expr), field }))
+                Transformed::yes(Expr::TryCast(TryCast { expr: self.round_number(*expr), field }))
             }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right })
                 if is_text(&left) && is_text(&right) =>
@@ -253,12 +265,14 @@ impl Checked {
                 let joined = self.joined.clone();
                 Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(joined, args.into())))
             }
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match Operation::of(op) {
-                Some(operation) if is_whole(&left) && is_whole(&right) => {
-                    Transformed::yes(self.call(operation, vec![*left, *right]))
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+                match Operation::from_operator(op) {
+                    Some(operation) if is_whole(&left) && is_whole(&right) => {
+                        Transformed::yes(self.call(operation, vec![*left, *right]))
+                    }
+                    _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
                 }
-                _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
-            },
+            }
             Expr::Negative(inner) if is_whole(&inner) => {
                 Transformed::yes(self.call(Operation::Negate, vec![*inner]))
             }
@@ -269,7 +283,7 @@ impl Checked {
                 let func = known.map_or(inner.func, |(_, _, tried)| tried.clone());
                 Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, ..inner }))
             }
-            Expr::ScalarFunction(ScalarFunction { func, args }) => match held(&func) {
+            Expr::ScalarFunction(ScalarFunction { func, args }) => match hold_function(&func) {
                 Some(func) => Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })),
                 None => Transformed::no(Expr::ScalarFunction(ScalarFunction { func, args })),
             },
@@ -294,7 +308,7 @@ impl AnalyzerRule for Checked {
             let names = NamePreserver::new(&plan);
             let changed = plan.map_expressions(|expr| {
                 let name = names.save(&expr);
-                let changed = expr.transform_up(|expr| Ok(self.expression(expr, &schema)))?;
+                let changed = expr.transform_up(|expr| Ok(self.check_expression(expr, &schema)))?;
                 match changed.transformed {
                     true => Ok(changed.update_data(|expr| name.restore(expr))),
                     false => Ok(changed),

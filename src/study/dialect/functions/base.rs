@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::faults::{misfit, row_error};
+use super::faults::{refuse_arguments, row_error};
 
 /// The types that a call's arguments are brought to; an error if they don't fit.
 pub type Coerce = fn(&[DataType]) -> Result<Vec<DataType>>;
@@ -33,28 +33,28 @@ pub struct Native {
 
 impl Native {
     /// A function that gives the same for the same arguments.
-    pub fn udf(
+    pub fn make_udf(
         name: &'static str,
         usage: &'static str,
         coerce: Coerce,
         returns: fn(&[DataType]) -> Result<DataType>,
         run: fn(&[ArrayRef]) -> Result<ArrayRef>,
     ) -> Arc<ScalarUDF> {
-        Self::of(Volatility::Immutable, name, usage, coerce, returns, run)
+        Self::make_native(Volatility::Immutable, name, usage, coerce, returns, run)
     }
 
     /// A function that the engine leaves where it stands, and calls once for each row.
-    pub fn immovable(
+    pub fn make_immovable(
         name: &'static str,
         usage: &'static str,
         coerce: Coerce,
         returns: fn(&[DataType]) -> Result<DataType>,
         run: fn(&[ArrayRef]) -> Result<ArrayRef>,
     ) -> Arc<ScalarUDF> {
-        Self::of(Volatility::Volatile, name, usage, coerce, returns, run)
+        Self::make_native(Volatility::Volatile, name, usage, coerce, returns, run)
     }
 
-    fn of(
+    fn make_native(
         volatility: Volatility,
         name: &'static str,
         usage: &'static str,
@@ -120,15 +120,15 @@ pub fn is_text(data_type: &DataType) -> bool {
 }
 
 /// `count` texts.
-pub fn texts(types: &[DataType], least: usize, most: usize) -> Result<Vec<DataType>> {
+pub fn expect_texts(types: &[DataType], least: usize, most: usize) -> Result<Vec<DataType>> {
     match (least..=most).contains(&types.len()) && types.iter().all(is_text) {
         true => Ok(vec![DataType::Utf8; types.len()]),
-        false => misfit(),
+        false => refuse_arguments(),
     }
 }
 
 /// The first argument as text.
-pub fn text(args: &[ArrayRef], index: usize) -> Result<&StringArray> {
+pub fn text_argument(args: &[ArrayRef], index: usize) -> Result<&StringArray> {
     let array = args.get(index).and_then(|array| array.as_string_opt::<i32>());
     array.ok_or_else(|| row_error("an argument is not text"))
 }

@@ -38,70 +38,77 @@ type Estimate = fn(&[Argument], usize) -> u128;
 
 /// The functions of the engine that are held to a bound.
 const HELD: [(&str, Estimate); 23] = [
-    ("array_append", whole),
-    ("array_concat", whole),
-    ("array_prepend", whole),
-    ("array_repeat", |args, row| (args[0].bytes(row) + 1) * args[1].count(row)),
+    ("array_append", whole_bytes),
+    ("array_concat", whole_bytes),
+    ("array_prepend", whole_bytes),
+    ("array_repeat", |args, row| (args[0].value_bytes(row) + 1) * args[1].repeat_count(row)),
     ("array_resize", |args, row| {
-        let filled = args.get(2).map_or(8, |value| value.bytes(row) + 8);
-        args[1].count(row) * filled
+        let filled = args.get(2).map_or(8, |value| value.value_bytes(row) + 8);
+        args[1].repeat_count(row) * filled
     }),
     ("array_to_string", |args, row| {
-        let separator = args[1].bytes(row);
-        let nulls = args.get(2).map_or(0, |value| value.bytes(row));
-        args[0].bytes(row) + args[0].items(row) * (separator + nulls)
+        let separator = args[1].value_bytes(row);
+        let nulls = args.get(2).map_or(0, |value| value.value_bytes(row));
+        args[0].value_bytes(row) + args[0].count_items(row) * (separator + nulls)
     }),
-    ("arrays_zip", whole),
-    ("concat", whole),
-    ("concat_ws", |args, row| whole(args, row) + args[0].bytes(row) * args.len() as u128),
-    ("encode", |args, row| 2 * args[0].bytes(row)),
-    ("flatten", whole),
-    ("generate_series", series),
-    ("initcap", letters),
-    ("lower", letters),
-    ("lpad", padded),
-    ("make_array", whole),
-    ("overlay", whole),
-    ("range", series),
-    ("repeat", |args, row| args[0].bytes(row) * args[1].count(row)),
+    ("arrays_zip", whole_bytes),
+    ("concat", whole_bytes),
+    ("concat_ws", |args, row| {
+        whole_bytes(args, row) + args[0].value_bytes(row) * args.len() as u128
+    }),
+    ("encode", |args, row| 2 * args[0].value_bytes(row)),
+    ("flatten", whole_bytes),
+    ("generate_series", series_bytes),
+    ("initcap", letters_bytes),
+    ("lower", letters_bytes),
+    ("lpad", padded_bytes),
+    ("make_array", whole_bytes),
+    ("overlay", whole_bytes),
+    ("range", series_bytes),
+    ("repeat", |args, row| args[0].value_bytes(row) * args[1].repeat_count(row)),
     ("replace", |args, row| {
-        let (value, part, by) = (args[0].bytes(row), args[1].bytes(row), args[2].bytes(row));
+        let (value, part, by) =
+            (args[0].value_bytes(row), args[1].value_bytes(row), args[2].value_bytes(row));
         let places = value / part.max(1) + 1;
         let most = value + places * by;
-        if by <= part || most <= LOOK { most } else { value + args[0].places(&args[1], row) * by }
+        if by <= part || most <= LOOK {
+            most
+        } else {
+            value + args[0].count_places(&args[1], row) * by
+        }
     }),
-    ("rpad", padded),
-    ("translate", |args, row| 4 * args[0].bytes(row)),
-    ("upper", letters),
+    ("rpad", padded_bytes),
+    ("translate", |args, row| 4 * args[0].value_bytes(row)),
+    ("upper", letters_bytes),
 ];
 
 /// Bytes from which on it pays to count exactly.
 const LOOK: u128 = 4_096;
 
 /// All of the arguments.
-fn whole(args: &[Argument], row: usize) -> u128 {
-    args.iter().map(|arg| arg.bytes(row)).sum()
+fn whole_bytes(args: &[Argument], row: usize) -> u128 {
+    args.iter().map(|arg| arg.value_bytes(row)).sum()
 }
 
 /// Other letters in place of each.
-fn letters(args: &[Argument], row: usize) -> u128 {
-    3 * args[0].bytes(row)
+fn letters_bytes(args: &[Argument], row: usize) -> u128 {
+    3 * args[0].value_bytes(row)
 }
 
-fn padded(args: &[Argument], row: usize) -> u128 {
-    let letter = args.get(2).map_or(1, |by| by.letter(row));
-    args[0].bytes(row) + letter * args[1].count(row)
+fn padded_bytes(args: &[Argument], row: usize) -> u128 {
+    let letter = args.get(2).map_or(1, |by| by.letter_bytes(row));
+    args[0].value_bytes(row) + letter * args[1].repeat_count(row)
 }
 
-fn series(args: &[Argument], row: usize) -> u128 {
+fn series_bytes(args: &[Argument], row: usize) -> u128 {
     let (start, stop) = match args {
         [] => return 0,
         [stop] => (None, stop),
         [start, stop, ..] => (Some(start), stop),
     };
-    let from = start.map_or(0, |start| start.number(row));
-    let step = args.get(2).map_or(1, |step| step.step(row, stop)).max(1);
-    8 * (from.abs_diff(stop.number(row)) / step + 1)
+    let from = start.map_or(0, |start| start.number_at(row));
+    let step = args.get(2).map_or(1, |step| step.step_at(row, stop)).max(1);
+    8 * (from.abs_diff(stop.number_at(row)) / step + 1)
 }
 
 /// How many bytes results have: all of them, and the largest.
@@ -112,7 +119,7 @@ struct Bytes {
 }
 
 impl Bytes {
-    fn of(rows: usize, of: impl Fn(usize) -> u128) -> Self {
+    fn sum_bytes(rows: usize, of: impl Fn(usize) -> u128) -> Self {
         (0..rows).map(of).fold(Self::default(), |bytes, row| Self {
             all: bytes.all.saturating_add(row),
             largest: bytes.largest.max(row),
@@ -126,7 +133,7 @@ fn batch_bytes(given: u128) -> u128 {
 }
 
 /// An error if results are too large for what they are made of.
-fn check(function: &str, is_constant: bool, given: u128, made: Bytes) -> Result<()> {
+fn check_bytes(function: &str, is_constant: bool, given: u128, made: Bytes) -> Result<()> {
     let value = if is_constant { CONSTANT } else { VALUE };
     let batch = batch_bytes(given);
     let why = if made.largest > value {
@@ -150,10 +157,10 @@ pub fn check_texts(function: &str, args: &[ArrayRef]) -> Result<()> {
     if quick <= CONSTANT {
         return Ok(());
     }
-    let known: Vec<_> = args.iter().cloned().map(Argument::many).collect();
-    let rows = known.iter().map(Argument::rows).max().unwrap_or(0);
-    let made = Bytes::of(rows, |row| whole(&known, row));
-    check(function, false, made.all, made)
+    let known: Vec<_> = args.iter().cloned().map(Argument::of_rows).collect();
+    let rows = known.iter().map(Argument::count_rows).max().unwrap_or(0);
+    let made = Bytes::sum_bytes(rows, |row| whole_bytes(&known, row));
+    check_bytes(function, false, made.all, made)
 }
 
 /// Checks that a constant can be written once for each row.
@@ -161,7 +168,7 @@ pub fn check_copies(function: &str, value: &ColumnarValue, rows: usize) -> Resul
     let ColumnarValue::Scalar(value) = value else { return Ok(()) };
     let all = (value.size() as u128).saturating_mul(rows as u128);
     match rows > 1 && all > MOST {
-        true => check(function, false, 0, Bytes { all, largest: 0 }),
+        true => check_bytes(function, false, 0, Bytes { all, largest: 0 }),
         false => Ok(()),
     }
 }
@@ -184,7 +191,7 @@ impl Room {
     }
 
     /// The error that a text has more.
-    pub fn exceeded<T>(&self) -> Result<T> {
+    pub fn refuse_more<T>(&self) -> Result<T> {
         let function = self.function;
         let most = VALUE >> 20;
         let why = format!(
@@ -196,13 +203,13 @@ impl Room {
     }
 
     /// Takes a text's bytes from the room.
-    pub fn take(&mut self, bytes: usize) -> Result<()> {
+    pub fn take_bytes(&mut self, bytes: usize) -> Result<()> {
         match bytes <= self.next() {
             true => {
                 self.left -= bytes as u128;
                 Ok(())
             }
-            false => self.exceeded(),
+            false => self.refuse_more(),
         }
     }
 }
@@ -217,16 +224,16 @@ struct Argument {
 }
 
 impl Argument {
-    fn of(value: &ColumnarValue) -> Result<Self> {
+    fn from_value(value: &ColumnarValue) -> Result<Self> {
         Ok(match value {
             ColumnarValue::Scalar(value) => {
-                Self { is_one: true, ..Self::many(ScalarValue::to_array(value)?) }
+                Self { is_one: true, ..Self::of_rows(ScalarValue::to_array(value)?) }
             }
-            ColumnarValue::Array(array) => Self::many(array.clone()),
+            ColumnarValue::Array(array) => Self::of_rows(array.clone()),
         })
     }
 
-    fn many(array: ArrayRef) -> Self {
+    fn of_rows(array: ArrayRef) -> Self {
         let count = match array.data_type() {
             DataType::List(_) => {
                 let offsets = array.as_list::<i32>().value_offsets();
@@ -245,17 +252,17 @@ impl Argument {
         Self { array, is_one: false, average }
     }
 
-    fn rows(&self) -> usize {
+    fn count_rows(&self) -> usize {
         if self.is_one { 1 } else { self.array.len() }
     }
 
-    fn at(&self, row: usize) -> (&ArrayRef, usize) {
+    fn value_at(&self, row: usize) -> (&ArrayRef, usize) {
         (&self.array, if self.is_one { 0 } else { row })
     }
 
     /// The bytes of a value.
-    fn bytes(&self, row: usize) -> u128 {
-        let (array, at) = self.at(row);
+    fn value_bytes(&self, row: usize) -> u128 {
+        let (array, at) = self.value_at(row);
         if array.is_null(at) {
             return 0;
         }
@@ -266,15 +273,15 @@ impl Argument {
             DataType::Binary => array.as_binary::<i32>().value_length(at) as usize,
             DataType::LargeBinary => array.as_binary::<i64>().value(at).len(),
             DataType::BinaryView => array.as_binary_view().value(at).len(),
-            DataType::List(_) => return self.items(row).saturating_mul(self.average),
+            DataType::List(_) => return self.count_items(row).saturating_mul(self.average),
             _ => return self.average,
         };
         bytes as u128
     }
 
     /// How many values a list has.
-    fn items(&self, row: usize) -> u128 {
-        let (array, row) = self.at(row);
+    fn count_items(&self, row: usize) -> u128 {
+        let (array, row) = self.value_at(row);
         let items = match array.data_type() {
             _ if array.is_null(row) => 0,
             DataType::List(_) => array.as_list::<i32>().value_length(row) as usize,
@@ -286,8 +293,8 @@ impl Argument {
     }
 
     /// A text, if it is one.
-    fn text(&self, row: usize) -> Option<&str> {
-        let (array, row) = self.at(row);
+    fn text_at(&self, row: usize) -> Option<&str> {
+        let (array, row) = self.value_at(row);
         if array.is_null(row) {
             return None;
         }
@@ -300,24 +307,24 @@ impl Argument {
     }
 
     /// How often a part is in a text.
-    fn places(&self, part: &Self, row: usize) -> u128 {
-        let (Some(text), Some(part)) = (self.text(row), part.text(row)) else { return 0 };
+    fn count_places(&self, part: &Self, row: usize) -> u128 {
+        let (Some(text), Some(part)) = (self.text_at(row), part.text_at(row)) else { return 0 };
         text.matches(part).count() as u128
     }
 
     /// The bytes that a letter of a text has at most.
-    fn letter(&self, row: usize) -> u128 {
-        if self.text(row).is_none_or(str::is_ascii) { 1 } else { 4 }
+    fn letter_bytes(&self, row: usize) -> u128 {
+        if self.text_at(row).is_none_or(str::is_ascii) { 1 } else { 4 }
     }
 
     /// A number that says how often; none is not at all.
-    fn count(&self, row: usize) -> u128 {
-        u128::try_from(self.number(row)).unwrap_or(0)
+    fn repeat_count(&self, row: usize) -> u128 {
+        u128::try_from(self.number_at(row)).unwrap_or(0)
     }
 
     /// A number, or a time in its own unit.
-    fn number(&self, row: usize) -> i128 {
-        let (array, row) = self.at(row);
+    fn number_at(&self, row: usize) -> i128 {
+        let (array, row) = self.value_at(row);
         let numbers = cast(&array.slice(row, 1), &DataType::Int64);
         let number = numbers.ok().and_then(|numbers| {
             let numbers = numbers.as_primitive_opt::<Int64Type>()?;
@@ -327,16 +334,16 @@ impl Argument {
     }
 
     /// A step between values of the type of `of`, in its unit.
-    fn step(&self, row: usize, of: &Self) -> u128 {
-        let (array, row) = self.at(row);
+    fn step_at(&self, row: usize, of: &Self) -> u128 {
+        let (array, row) = self.value_at(row);
         if *array.data_type() != DataType::Interval(IntervalUnit::MonthDayNano) {
-            return self.number(row).unsigned_abs();
+            return self.number_at(row).unsigned_abs();
         }
         const DAY: i128 = 86_400_000_000_000;
         let step = array.as_primitive::<IntervalMonthDayNanoType>().value(row);
         let days = i128::from(step.months) * 28 + i128::from(step.days);
         let nanoseconds = days * DAY + i128::from(step.nanoseconds);
-        let unit = match of.at(0).0.data_type() {
+        let unit = match of.value_at(0).0.data_type() {
             DataType::Date32 => DAY,
             DataType::Date64 | DataType::Timestamp(TimeUnit::Millisecond, _) => 1_000_000,
             DataType::Timestamp(TimeUnit::Second, _) => 1_000_000_000,
@@ -348,9 +355,9 @@ impl Argument {
 }
 
 /// Puts functions with a bound in the place of the engine's.
-pub fn hold(functions: &mut [Arc<ScalarUDF>]) {
+pub fn hold_functions(functions: &mut [Arc<ScalarUDF>]) {
     for function in functions {
-        if let Some(held) = held(function) {
+        if let Some(held) = hold_function(function) {
             *function = held;
         }
     }
@@ -358,7 +365,7 @@ pub fn hold(functions: &mut [Arc<ScalarUDF>]) {
 
 /// A function with its bound, if it is to have one and has none. The engine calls some that are not
 /// those of the session: `ARRAY[…]`, `||` of lists.
-pub fn held(function: &ScalarUDF) -> Option<Arc<ScalarUDF>> {
+pub fn hold_function(function: &ScalarUDF) -> Option<Arc<ScalarUDF>> {
     let inner = function.inner();
     if (inner.as_ref() as &dyn Any).is::<Held>() {
         return None;
@@ -410,12 +417,12 @@ impl ScalarUDFImpl for Held {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let known: Vec<_> = args.args.iter().map(Argument::of).collect::<Result<_>>()?;
-        let rows = known.iter().map(Argument::rows).max().unwrap_or(0);
+        let known: Vec<_> = args.args.iter().map(Argument::from_value).collect::<Result<_>>()?;
+        let rows = known.iter().map(Argument::count_rows).max().unwrap_or(0);
         let is_constant = known.iter().all(|arg| arg.is_one);
-        let given = Bytes::of(rows, |row| whole(&known, row)).all;
-        let made = Bytes::of(rows, |row| (self.estimate)(&known, row));
-        check(self.name(), is_constant, if is_constant { 0 } else { given }, made)?;
+        let given = Bytes::sum_bytes(rows, |row| whole_bytes(&known, row)).all;
+        let made = Bytes::sum_bytes(rows, |row| (self.estimate)(&known, row));
+        check_bytes(self.name(), is_constant, if is_constant { 0 } else { given }, made)?;
         self.inner.invoke_with_args(args)
     }
 

@@ -13,7 +13,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 
 /// The plan with such numbers in it. It comes before the engine brings both sides to one type.
-pub fn narrowed(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub fn narrow_numbers(plan: LogicalPlan) -> Result<LogicalPlan> {
     if has_fixed_types(&plan)? {
         return Ok(plan);
     }
@@ -22,7 +22,7 @@ pub fn narrowed(plan: LogicalPlan) -> Result<LogicalPlan> {
         let names = NamePreserver::new(&plan);
         let changed = plan.map_expressions(|expr| {
             let name = names.save(&expr);
-            let changed = expr.transform_up(|expr| Ok(expression(expr, &schema)))?;
+            let changed = expr.transform_up(|expr| Ok(narrow_expression(expr, &schema)))?;
             Ok(match changed.transformed {
                 true => changed.update_data(|expr| name.restore(expr)),
                 false => changed,
@@ -47,7 +47,7 @@ fn has_fixed_types(plan: &LogicalPlan) -> Result<bool> {
     Ok(fixed)
 }
 
-fn expression(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+fn narrow_expression(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
         return Transformed::no(expr);
     };
@@ -57,14 +57,15 @@ fn expression(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo
     );
     let changed = is_arithmetic
-        && (pair(&mut left, &mut right, schema) || pair(&mut right, &mut left, schema));
+        && (narrow_pair(&mut left, &mut right, schema)
+            || narrow_pair(&mut right, &mut left, schema));
     let expr = Expr::BinaryExpr(BinaryExpr { left, op, right });
     if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
 }
 
 /// Makes both sides integers, if one is declared and the other is a number of the statement.
-fn pair(declared: &mut Box<Expr>, number: &mut Box<Expr>, schema: &DFSchema) -> bool {
-    let Some(value) = value(number) else { return false };
+fn narrow_pair(declared: &mut Box<Expr>, number: &mut Box<Expr>, schema: &DFSchema) -> bool {
+    let Some(value) = integer_value(number) else { return false };
     let Ok(data_type) = declared.get_type(schema) else { return false };
     match data_type {
         DataType::Int32 => {}
@@ -79,10 +80,10 @@ fn pair(declared: &mut Box<Expr>, number: &mut Box<Expr>, schema: &DFSchema) -> 
 }
 
 /// A number of the statement that is an integer in Trino.
-fn value(expr: &Expr) -> Option<i32> {
+fn integer_value(expr: &Expr) -> Option<i32> {
     match expr {
         Expr::Literal(ScalarValue::Int64(Some(value)), _) => i32::try_from(*value).ok(),
-        Expr::Negative(inner) => value(inner)?.checked_neg(),
+        Expr::Negative(inner) => integer_value(inner)?.checked_neg(),
         _ => None,
     }
 }

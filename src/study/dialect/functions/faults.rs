@@ -5,7 +5,7 @@ use datafusion::common::{DataFusionError, Result};
 use crate::error::Error;
 
 /// The error that arguments don't fit; how it is called is added.
-pub fn misfit<T>() -> Result<T> {
+pub fn refuse_arguments<T>() -> Result<T> {
     Err(DataFusionError::Plan(String::new()))
 }
 

@@ -9,13 +9,13 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::base::{Native, is_text, texts};
-use super::faults::{misfit, row_error};
+use super::base::{Native, expect_texts, is_text};
+use super::faults::{refuse_arguments, row_error};
 
 /// The functions.
-pub fn all() -> Vec<Arc<ScalarUDF>> {
+pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
     vec![
-        Native::udf(
+        Native::make_udf(
             "element_at",
             "element_at(array, index) or element_at(map, key)",
             |types| match types {
@@ -23,11 +23,13 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                     Ok(vec![types[0].clone(), DataType::Int64])
                 }
                 [DataType::Map(entries, _), _] => {
-                    let DataType::Struct(entries) = entries.data_type() else { return misfit() };
+                    let DataType::Struct(entries) = entries.data_type() else {
+                        return refuse_arguments();
+                    };
                     let key = entries.first().map(|key| key.data_type().clone());
-                    Ok(vec![types[0].clone(), key.map_or_else(misfit, Ok)?])
+                    Ok(vec![types[0].clone(), key.map_or_else(refuse_arguments, Ok)?])
                 }
-                _ => misfit(),
+                _ => refuse_arguments(),
             },
             |types| match types.first() {
                 Some(DataType::List(item)) => Ok(item.data_type().clone()),
@@ -35,27 +37,27 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                     DataType::Struct(entries) if entries.len() == 2 => {
                         Ok(entries[1].data_type().clone())
                     }
-                    _ => misfit(),
+                    _ => refuse_arguments(),
                 },
-                _ => misfit(),
+                _ => refuse_arguments(),
             },
             |args| match args[0].data_type() {
                 DataType::List(_) => list_element(&args[0], &args[1]),
                 _ => map_element(&args[0], &args[1]),
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "contains",
             "contains(array, value) or contains(text, part)",
             |types| match types {
                 [DataType::List(item), _] => Ok(vec![types[0].clone(), item.data_type().clone()]),
-                [value, part] if is_text(value) && is_text(part) => texts(types, 2, 2),
-                _ => misfit(),
+                [value, part] if is_text(value) && is_text(part) => expect_texts(types, 2, 2),
+                _ => refuse_arguments(),
             },
             |_| Ok(DataType::Boolean),
-            contains,
+            find_values,
         ),
-        Native::udf(
+        Native::make_udf(
             "slice",
             "slice(array, start, length)",
             |types| match types {
@@ -64,10 +66,10 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                 {
                     Ok(vec![types[0].clone(), DataType::Int64, DataType::Int64])
                 }
-                _ => misfit(),
+                _ => refuse_arguments(),
             },
-            |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
-            slice,
+            |types| types.first().map_or_else(refuse_arguments, |data_type| Ok(data_type.clone())),
+            slice_lists,
         ),
     ]
 }
@@ -77,9 +79,9 @@ fn whole_or_null(data_type: &DataType) -> bool {
 }
 
 /// So many values from a place on; -1 is the last. Where there are none, the list is empty.
-fn slice(args: &[ArrayRef]) -> Result<ArrayRef> {
+fn slice_lists(args: &[ArrayRef]) -> Result<ArrayRef> {
     let lists = args[0].as_list::<i32>();
-    let DataType::List(item) = lists.data_type() else { return misfit() };
+    let DataType::List(item) = lists.data_type() else { return refuse_arguments() };
     let starts = args[1].as_primitive::<Int64Type>();
     let lengths = args[2].as_primitive::<Int64Type>();
     let (mut places, mut counts, mut valid) = (Vec::new(), Vec::new(), Vec::new());
@@ -151,7 +153,7 @@ fn map_element(maps: &ArrayRef, keys: &ArrayRef) -> Result<ArrayRef> {
 }
 
 /// Null if there is no array or value, or if only a null could be the value.
-fn contains(args: &[ArrayRef]) -> Result<ArrayRef> {
+fn find_values(args: &[ArrayRef]) -> Result<ArrayRef> {
     if !matches!(args[0].data_type(), DataType::List(_)) {
         let (values, parts) = (args[0].as_string::<i32>(), args[1].as_string::<i32>());
         let found = values.iter().zip(parts).map(|(value, part)| Some(value?.contains(part?)));

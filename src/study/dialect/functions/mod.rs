@@ -17,24 +17,27 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateBuilder;
 
 pub use arithmetic::TRIED;
-pub use declared::narrowed;
+pub use declared::narrow_numbers;
 
 /// `CAST(… AS varchar)`.
 pub const TO_VARCHAR: &str = "to_varchar";
 
 /// Adds them to a session.
-pub fn extend(mut builder: SessionStateBuilder) -> SessionStateBuilder {
+pub fn add_functions(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let functions = builder.scalar_functions().get_or_insert_default();
-    let ours = time::all().into_iter().chain(text::all()).chain(lists::all());
-    for function in ours.chain(arithmetic::all()).chain([once::function()]) {
+    let ours = time::list_functions()
+        .into_iter()
+        .chain(text::list_functions())
+        .chain(lists::list_functions());
+    for function in ours.chain(arithmetic::list_functions()).chain([once::fence_function()]) {
         // One of the engine's that has the name, or goes by it, too, gives way.
         functions.retain(|known| known.name() != function.name());
         functions.push(function);
     }
-    bounded::hold(functions);
+    bounded::hold_functions(functions);
     let aggregates = builder.aggregate_functions().get_or_insert_default();
     aggregates.retain(|known| known.name() != "sum");
-    aggregates.push(sum::function());
+    aggregates.push(sum::sum_function());
     // Trino has none of the engine's, and some of them have no end.
     *builder.table_functions() = Some(HashMap::new());
     builder
@@ -43,7 +46,7 @@ pub fn extend(mut builder: SessionStateBuilder) -> SessionStateBuilder {
 }
 
 /// The form of a function that gives null where the function fails.
-pub fn tried(name: &str) -> Option<&'static str> {
+pub fn find_try_form(name: &str) -> Option<&'static str> {
     Some(match name {
         "from_iso8601_timestamp" => "try_from_iso8601_timestamp",
         "from_iso8601_date" => "try_from_iso8601_date",

@@ -15,18 +15,18 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Projection, ScalarUDF};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::base::Native;
-use super::faults::misfit;
+use super::faults::refuse_arguments;
 
 /// Parts that what makes a column may have, with what makes the columns in it.
 const PARTS: usize = 200;
 
 /// What gives what it is given, and is no one's to move.
-pub fn function() -> Arc<ScalarUDF> {
-    Native::immovable(
+pub fn fence_function() -> Arc<ScalarUDF> {
+    Native::make_immovable(
         "__once",
         "a value that is made once",
-        |types| if types.len() == 1 { Ok(types.to_vec()) } else { misfit() },
-        |types| types.first().map_or_else(misfit, |data_type| Ok(data_type.clone())),
+        |types| if types.len() == 1 { Ok(types.to_vec()) } else { refuse_arguments() },
+        |types| types.first().map_or_else(refuse_arguments, |data_type| Ok(data_type.clone())),
         |args| Ok(args[0].clone()),
     )
 }
@@ -43,23 +43,24 @@ type Parts = Vec<usize>;
 impl Once {
     /// The rule.
     pub fn new() -> Self {
-        Self { function: function() }
+        Self { function: fence_function() }
     }
 
-    fn plan(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Parts)> {
+    fn fence_plan(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Parts)> {
         let mut inputs: Vec<Parts> = Vec::new();
         let plan = plan.map_children(|input| {
-            let (input, parts) = self.plan(input)?;
+            let (input, parts) = self.fence_plan(input)?;
             inputs.push(parts);
             Ok(Transformed::yes(input))
         })?;
-        let plan = plan.data.map_subqueries(|plan| Ok(Transformed::yes(self.plan(plan)?.0)))?.data;
+        let plan =
+            plan.data.map_subqueries(|plan| Ok(Transformed::yes(self.fence_plan(plan)?.0)))?.data;
         let (plan, own) = match plan {
             LogicalPlan::Projection(projection) if inputs.len() == 1 => {
-                let counts = counts(&projection.expr, projection.input.schema(), &inputs[0])?;
+                let counts = count_each(&projection.expr, projection.input.schema(), &inputs[0])?;
                 let plan = match counts.iter().any(|count| *count > PARTS) {
                     true => {
-                        let expr = self.closed(projection.expr, &counts);
+                        let expr = self.fence_large(projection.expr, &counts);
                         LogicalPlan::Projection(Projection::try_new(expr, projection.input)?)
                     }
                     false => LogicalPlan::Projection(projection),
@@ -70,7 +71,8 @@ impl Once {
             LogicalPlan::Aggregate(aggregate) if inputs.len() == 1 => {
                 // Conditions on groups are moved below whatever makes them: it is for the projection
                 // above to close them.
-                let counts = counts(&aggregate.group_expr, aggregate.input.schema(), &inputs[0])?;
+                let counts =
+                    count_each(&aggregate.group_expr, aggregate.input.schema(), &inputs[0])?;
                 (LogicalPlan::Aggregate(aggregate), Some(counts))
             }
             other => (other, None),
@@ -87,7 +89,7 @@ impl Once {
     }
 
     /// Expressions with the large ones closed.
-    fn closed(&self, exprs: Vec<Expr>, counts: &Parts) -> Vec<Expr> {
+    fn fence_large(&self, exprs: Vec<Expr>, counts: &Parts) -> Vec<Expr> {
         let names = NamePreserver::new_for_projection();
         let closed = exprs.into_iter().zip(counts).map(|(expr, count)| {
             if *count <= PARTS {
@@ -101,12 +103,12 @@ impl Once {
     }
 }
 
-fn counts(exprs: &[Expr], schema: &DFSchema, input: &Parts) -> Result<Parts> {
-    exprs.iter().map(|expr| count(expr, schema, input)).collect()
+fn count_each(exprs: &[Expr], schema: &DFSchema, input: &Parts) -> Result<Parts> {
+    exprs.iter().map(|expr| count_parts(expr, schema, input)).collect()
 }
 
 /// The parts of an expression, with those of what makes the columns in it.
-fn count(expr: &Expr, schema: &DFSchema, input: &Parts) -> Result<usize> {
+fn count_parts(expr: &Expr, schema: &DFSchema, input: &Parts) -> Result<usize> {
     let mut count = 0_usize;
     expr.apply(|part| {
         let parts = match part {
@@ -145,6 +147,6 @@ impl AnalyzerRule for Once {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(self.plan(plan)?.0)
+        Ok(self.fence_plan(plan)?.0)
     }
 }

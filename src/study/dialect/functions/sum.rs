@@ -20,7 +20,7 @@ use super::faults::row_error;
 const OVERFLOW: &str = "a sum is out of range (overflow)";
 
 /// What numbers are added up as. So many rows that this overflows no one has.
-fn wide(data_type: &DataType) -> Option<DataType> {
+fn wide_type(data_type: &DataType) -> Option<DataType> {
     match data_type {
         DataType::Int64 => Some(DataType::Decimal128(38, 0)),
         DataType::Decimal128(_, scale) => Some(DataType::Decimal256(76, *scale)),
@@ -28,13 +28,13 @@ fn wide(data_type: &DataType) -> Option<DataType> {
     }
 }
 
-fn narrow(sums: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
+fn narrow_sums(sums: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(sums, data_type, &options).map_err(|_| row_error(OVERFLOW))
 }
 
 /// The function.
-pub fn function() -> Arc<AggregateUDF> {
+pub fn sum_function() -> Arc<AggregateUDF> {
     Arc::new(AggregateUDF::from(WholeSum::default()))
 }
 
@@ -52,16 +52,16 @@ struct Types {
 }
 
 impl Types {
-    fn of(field: &FieldRef) -> Option<Self> {
+    fn from_field(field: &FieldRef) -> Option<Self> {
         let sum = field.data_type().clone();
-        Some(Self { wide: wide(&sum)?, sum })
+        Some(Self { wide: wide_type(&sum)?, sum })
     }
 
-    fn field(&self) -> FieldRef {
+    fn result_field(&self) -> FieldRef {
         Arc::new(Field::new("sum", self.wide.clone(), true))
     }
 
-    fn widened(&self, values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+    fn widen_values(&self, values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
         Ok(values.iter().map(|values| cast(values, &self.wide)).collect::<Result<_, _>>()?)
     }
 }
@@ -80,18 +80,18 @@ impl AggregateUDFImpl for WholeSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let Some(types) = Types::of(&args.return_field) else {
+        let Some(types) = Types::from_field(&args.return_field) else {
             return self.inner.accumulator(args);
         };
-        let args = AccumulatorArgs { return_field: types.field(), ..args };
+        let args = AccumulatorArgs { return_field: types.result_field(), ..args };
         Ok(Box::new(Whole { inner: self.inner.accumulator(args)?, types }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        match Types::of(&args.return_field) {
-            Some(types) => {
-                self.inner.state_fields(StateFieldsArgs { return_field: types.field(), ..args })
-            }
+        match Types::from_field(&args.return_field) {
+            Some(types) => self
+                .inner
+                .state_fields(StateFieldsArgs { return_field: types.result_field(), ..args }),
             None => self.inner.state_fields(args),
         }
     }
@@ -104,15 +104,15 @@ impl AggregateUDFImpl for WholeSum {
         &self,
         args: AccumulatorArgs,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        let Some(types) = Types::of(&args.return_field) else {
+        let Some(types) = Types::from_field(&args.return_field) else {
             return self.inner.create_groups_accumulator(args);
         };
-        let args = AccumulatorArgs { return_field: types.field(), ..args };
+        let args = AccumulatorArgs { return_field: types.result_field(), ..args };
         Ok(Box::new(WholeGroups { inner: self.inner.create_groups_accumulator(args)?, types }))
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let Some(types) = Types::of(&args.return_field) else {
+        let Some(types) = Types::from_field(&args.return_field) else {
             return self.inner.create_sliding_accumulator(args);
         };
         if args.is_distinct && types.sum == DataType::Int64 {
@@ -121,7 +121,7 @@ impl AggregateUDFImpl for WholeSum {
         if args.is_distinct {
             return self.inner.create_sliding_accumulator(args);
         }
-        let args = AccumulatorArgs { return_field: types.field(), ..args };
+        let args = AccumulatorArgs { return_field: types.result_field(), ..args };
         Ok(Box::new(Whole { inner: self.inner.create_sliding_accumulator(args)?, types }))
     }
 
@@ -143,11 +143,11 @@ struct Whole {
 
 impl Accumulator for Whole {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.update_batch(&self.types.widened(values)?)
+        self.inner.update_batch(&self.types.widen_values(values)?)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let sum = narrow(&self.inner.evaluate()?.to_array()?, &self.types.sum)?;
+        let sum = narrow_sums(&self.inner.evaluate()?.to_array()?, &self.types.sum)?;
         ScalarValue::try_from_array(&sum, 0)
     }
 
@@ -164,7 +164,7 @@ impl Accumulator for Whole {
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.retract_batch(&self.types.widened(values)?)
+        self.inner.retract_batch(&self.types.widen_values(values)?)
     }
 
     fn supports_retract_batch(&self) -> bool {
@@ -182,7 +182,7 @@ struct Distinct {
 
 impl Accumulator for Distinct {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for number in whole(values)?.iter().flatten() {
+        for number in whole_numbers(values)?.iter().flatten() {
             let times = self.numbers.entry(number).or_default();
             *times += 1;
             if *times == 1 {
@@ -193,7 +193,7 @@ impl Accumulator for Distinct {
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for number in whole(values)?.iter().flatten() {
+        for number in whole_numbers(values)?.iter().flatten() {
             let Some(times) = self.numbers.get_mut(&number) else { continue };
             *times -= 1;
             if *times == 0 {
@@ -235,7 +235,7 @@ impl Accumulator for Distinct {
     }
 }
 
-fn whole(values: &[ArrayRef]) -> Result<&Int64Array> {
+fn whole_numbers(values: &[ArrayRef]) -> Result<&Int64Array> {
     let numbers = values.first().and_then(|values| values.as_primitive_opt::<Int64Type>());
     numbers.ok_or_else(|| row_error("sum() is of whole numbers here"))
 }
@@ -254,11 +254,11 @@ impl GroupsAccumulator for WholeGroups {
         filter: Option<&BooleanArray>,
         count: usize,
     ) -> Result<()> {
-        self.inner.update_batch(&self.types.widened(values)?, groups, filter, count)
+        self.inner.update_batch(&self.types.widen_values(values)?, groups, filter, count)
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
-        narrow(&self.inner.evaluate(emit)?, &self.types.sum)
+        narrow_sums(&self.inner.evaluate(emit)?, &self.types.sum)
     }
 
     fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
@@ -274,7 +274,7 @@ impl GroupsAccumulator for WholeGroups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        self.inner.convert_to_state(&self.types.widened(values)?, filter)
+        self.inner.convert_to_state(&self.types.widen_values(values)?, filter)
     }
 
     fn size(&self) -> usize {

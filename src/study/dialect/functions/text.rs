@@ -13,45 +13,51 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 use regex::Regex;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::base::{Native, is_text, map_text, text, texts};
+use super::base::{Native, expect_texts, is_text, map_text, text_argument};
 use super::bounded::Room;
-use super::faults::{misfit, row_error};
+use super::faults::{refuse_arguments, row_error};
 use super::{TO_VARCHAR, time};
 
 /// A digest of bytes as bytes, as in Trino; of text as hexadecimal text, as in DuckDB.
 macro_rules! digest_udf {
     ($name:literal, $of:ident) => {
-        Native::udf($name, concat!($name, "(bytes or text)"), digest_types, digest_type, |args| {
-            $of(&args[0])
-        })
+        Native::make_udf(
+            $name,
+            concat!($name, "(bytes or text)"),
+            digest_types,
+            digest_type,
+            |args| $of(&args[0]),
+        )
     };
 }
 
 /// The functions.
-pub fn all() -> Vec<Arc<ScalarUDF>> {
+pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
     vec![
-        Native::udf(
+        Native::make_udf(
             TO_VARCHAR,
             "CAST(… AS varchar)",
             |types| match types {
-                [DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _)] => misfit(),
+                [DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _)] => {
+                    refuse_arguments()
+                }
                 [_] => Ok(types.to_vec()),
-                _ => misfit(),
+                _ => refuse_arguments(),
             },
             |_| Ok(DataType::Utf8),
             |args| match args[0].data_type() {
-                DataType::Timestamp(_, _) => time::shown(&args[0]),
+                DataType::Timestamp(_, _) => time::show_times(&args[0]),
                 _ => Ok(cast(&args[0], &DataType::Utf8)?),
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "json_extract_scalar",
             "json_extract_scalar(json, path)",
-            |types| texts(types, 2, 2),
+            |types| expect_texts(types, 2, 2),
             |_| Ok(DataType::Utf8),
             |args| {
-                let paths = text(args, 1)?;
-                map_text(text(args, 0)?, |row, json| {
+                let paths = text_argument(args, 1)?;
+                map_text(text_argument(args, 0)?, |row, json| {
                     if paths.is_null(row) {
                         return Ok(None);
                     }
@@ -59,29 +65,29 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                 })
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "regexp_extract",
             "regexp_extract(text, pattern[, group])",
             pattern_types,
             |_| Ok(DataType::Utf8),
             |args| {
-                let mut patterns = Patterns::new(text(args, 1)?);
-                map_text(text(args, 0)?, |row, value| {
-                    let Some(pattern) = patterns.at(row)? else { return Ok(None) };
+                let mut patterns = Patterns::new(text_argument(args, 1)?);
+                map_text(text_argument(args, 0)?, |row, value| {
+                    let Some(pattern) = patterns.pattern_at(row)? else { return Ok(None) };
                     let found = pattern.captures(value);
-                    let group = group(args, row)?;
+                    let group = group_argument(args, row)?;
                     Ok(found.and_then(|found| Some(found.get(group)?.as_str().to_owned())))
                 })
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "regexp_extract_all",
             "regexp_extract_all(text, pattern[, group])",
             pattern_types,
             |_| Ok(text_list()),
             |args| {
-                lists(args, |pattern, row, value, out| {
-                    let group = group(args, row)?;
+                make_lists(args, |pattern, row, value, out| {
+                    let group = group_argument(args, row)?;
                     for found in pattern.captures_iter(value) {
                         out.push(found.get(group).map(|found| found.as_str().to_owned()));
                     }
@@ -89,40 +95,40 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                 })
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "regexp_split",
             "regexp_split(text, pattern)",
-            |types| texts(types, 2, 2),
+            |types| expect_texts(types, 2, 2),
             |_| Ok(text_list()),
             |args| {
-                lists(args, |pattern, _, value, out| {
+                make_lists(args, |pattern, _, value, out| {
                     out.extend(pattern.split(value).map(|part| Some(part.to_owned())));
                     Ok(())
                 })
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "regexp_replace",
             "regexp_replace(text, pattern[, replacement])",
-            |types| texts(types, 2, 3),
+            |types| expect_texts(types, 2, 3),
             |_| Ok(DataType::Utf8),
             |args| {
-                let mut patterns = Patterns::new(text(args, 1)?);
-                let by = if args.len() == 3 { Some(text(args, 2)?) } else { None };
-                let values = text(args, 0)?;
+                let mut patterns = Patterns::new(text_argument(args, 1)?);
+                let by = if args.len() == 3 { Some(text_argument(args, 2)?) } else { None };
+                let values = text_argument(args, 0)?;
                 let mut room = Room::new("regexp_replace", values.value_data().len());
                 map_text(values, |row, value| {
-                    let Some(pattern) = patterns.at(row)? else { return Ok(None) };
+                    let Some(pattern) = patterns.pattern_at(row)? else { return Ok(None) };
                     let by = match by {
                         None => "",
                         Some(by) if by.is_null(row) => return Ok(None),
                         Some(by) => by.value(row),
                     };
-                    replaced(pattern, value, &groups(by), &mut room).map(Some)
+                    replace_found(pattern, value, &convert_groups(by), &mut room).map(Some)
                 })
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "format",
             "format(pattern, …)",
             |types| match types.split_first() {
@@ -131,32 +137,32 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                     types.extend(rest.iter().cloned());
                     Ok(types)
                 }
-                _ => misfit(),
+                _ => refuse_arguments(),
             },
             |_| Ok(DataType::Utf8),
-            format,
+            format_rows,
         ),
-        Native::udf(
+        Native::make_udf(
             "typeof",
             "typeof(value)",
-            |types| if types.len() == 1 { Ok(types.to_vec()) } else { misfit() },
+            |types| if types.len() == 1 { Ok(types.to_vec()) } else { refuse_arguments() },
             |_| Ok(DataType::Utf8),
             |args| {
                 let name = type_name(args[0].data_type());
                 Ok(Arc::new(StringArray::from_iter_values(vec![name; args[0].len()])))
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "to_utf8",
             "to_utf8(text)",
-            |types| texts(types, 1, 1),
+            |types| expect_texts(types, 1, 1),
             |_| Ok(DataType::Binary),
             |args| Ok(cast(&args[0], &DataType::Binary)?),
         ),
-        Native::udf(
+        Native::make_udf(
             "from_utf8",
             "from_utf8(bytes)",
-            bytes,
+            expect_bytes,
             |_| Ok(DataType::Utf8),
             |args| {
                 let values = args[0].as_binary::<i32>().iter();
@@ -164,12 +170,12 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                 Ok(Arc::new(texts.collect::<StringArray>()))
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "to_hex",
             "to_hex(bytes or number)",
             |types| match types {
                 [number] if number.is_integer() => Ok(vec![DataType::Int64]),
-                _ => bytes(types),
+                _ => expect_bytes(types),
             },
             |_| Ok(DataType::Utf8),
             |args| match args[0].data_type() {
@@ -178,28 +184,28 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                     let texts = values.map(|value| value.map(|value| format!("{value:x}")));
                     Ok(Arc::new(texts.collect::<StringArray>()))
                 }
-                _ => hex(&args[0], false),
+                _ => write_hex(&args[0], false),
             },
         ),
-        digest_udf!("md5", md5),
-        digest_udf!("sha256", sha256),
-        digest_udf!("sha512", sha512),
+        digest_udf!("md5", hash_md5),
+        digest_udf!("sha256", hash_sha256),
+        digest_udf!("sha512", hash_sha512),
     ]
 }
 
-fn bytes(types: &[DataType]) -> Result<Vec<DataType>> {
+fn expect_bytes(types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
         [DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::Null] => {
             Ok(vec![DataType::Binary])
         }
-        _ => misfit(),
+        _ => refuse_arguments(),
     }
 }
 
 fn digest_types(types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
         [only] if is_text(only) => Ok(vec![DataType::Utf8]),
-        _ => bytes(types),
+        _ => expect_bytes(types),
     }
 }
 
@@ -210,16 +216,16 @@ fn digest_type(types: &[DataType]) -> Result<DataType> {
     })
 }
 
-fn sha256(array: &ArrayRef) -> Result<ArrayRef> {
-    digested(array, |value| Sha256::digest(value).to_vec())
+fn hash_sha256(array: &ArrayRef) -> Result<ArrayRef> {
+    digest_values(array, |value| Sha256::digest(value).to_vec())
 }
 
-fn sha512(array: &ArrayRef) -> Result<ArrayRef> {
-    digested(array, |value| Sha512::digest(value).to_vec())
+fn hash_sha512(array: &ArrayRef) -> Result<ArrayRef> {
+    digest_values(array, |value| Sha512::digest(value).to_vec())
 }
 
 /// The engine's own, which gives text.
-fn md5(array: &ArrayRef) -> Result<ArrayRef> {
+fn hash_md5(array: &ArrayRef) -> Result<ArrayRef> {
     let function = datafusion::functions::crypto::md5();
     let field =
         |name: &str, data_type: &DataType| Arc::new(Field::new(name, data_type.clone(), true));
@@ -249,15 +255,15 @@ fn md5(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(values.collect::<BinaryArray>()))
 }
 
-fn digested(array: &ArrayRef, of: fn(&[u8]) -> Vec<u8>) -> Result<ArrayRef> {
+fn digest_values(array: &ArrayRef, of: fn(&[u8]) -> Vec<u8>) -> Result<ArrayRef> {
     let is_binary = *array.data_type() == DataType::Binary;
     let values = cast(array, &DataType::Binary)?;
     let values = values.as_binary::<i32>().iter().map(|value| value.map(of));
     let digests: ArrayRef = Arc::new(values.collect::<BinaryArray>());
-    if is_binary { Ok(digests) } else { hex(&digests, true) }
+    if is_binary { Ok(digests) } else { write_hex(&digests, true) }
 }
 
-fn hex(array: &ArrayRef, lower: bool) -> Result<ArrayRef> {
+fn write_hex(array: &ArrayRef, lower: bool) -> Result<ArrayRef> {
     let texts = array.as_binary::<i32>().iter().map(|value| {
         value.map(|value| {
             value.iter().fold(String::with_capacity(value.len() * 2), |mut text, byte| {
@@ -278,16 +284,16 @@ fn text_list() -> DataType {
 
 fn pattern_types(types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
-        [value, pattern] if is_text(value) && is_text(pattern) => texts(types, 2, 2),
+        [value, pattern] if is_text(value) && is_text(pattern) => expect_texts(types, 2, 2),
         [value, pattern, group] if is_text(value) && is_text(pattern) && group.is_integer() => {
             Ok(vec![DataType::Utf8, DataType::Utf8, DataType::Int64])
         }
-        _ => misfit(),
+        _ => refuse_arguments(),
     }
 }
 
 /// The group asked for; none is the whole.
-fn group(args: &[ArrayRef], row: usize) -> Result<usize> {
+fn group_argument(args: &[ArrayRef], row: usize) -> Result<usize> {
     match args.get(2) {
         None => Ok(0),
         Some(groups) => {
@@ -298,7 +304,7 @@ fn group(args: &[ArrayRef], row: usize) -> Result<usize> {
 }
 
 /// `$1` and `$name` as the library takes them; a `\$` is a dollar.
-fn groups(by: &str) -> String {
+fn convert_groups(by: &str) -> String {
     let mut out = String::with_capacity(by.len());
     let mut letters = by.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -337,7 +343,7 @@ impl<'a> Patterns<'a> {
         Self { texts, last: None }
     }
 
-    fn at(&mut self, row: usize) -> Result<Option<&Regex>> {
+    fn pattern_at(&mut self, row: usize) -> Result<Option<&Regex>> {
         if self.texts.is_null(row) {
             return Ok(None);
         }
@@ -356,7 +362,7 @@ impl<'a> Patterns<'a> {
 }
 
 /// A text with what a pattern finds replaced.
-fn replaced(pattern: &Regex, value: &str, by: &str, room: &mut Room) -> Result<String> {
+fn replace_found(pattern: &Regex, value: &str, by: &str, room: &mut Room) -> Result<String> {
     let mut out = String::new();
     let mut end = 0;
     let literal = !by.contains('$');
@@ -369,7 +375,7 @@ fn replaced(pattern: &Regex, value: &str, by: &str, room: &mut Room) -> Result<S
             put(&mut out, found.start(), found.end());
             out.push_str(by);
             if out.len() > room.next() {
-                return room.exceeded();
+                return room.refuse_more();
             }
         }
     } else {
@@ -380,30 +386,30 @@ fn replaced(pattern: &Regex, value: &str, by: &str, room: &mut Room) -> Result<S
             put(&mut out, whole.start(), whole.end());
             let most = by.len().saturating_add(named.saturating_mul(whole.len()));
             if most > room.next() {
-                return room.exceeded();
+                return room.refuse_more();
             }
             found.expand(by, &mut out);
             if out.len() > room.next() {
-                return room.exceeded();
+                return room.refuse_more();
             }
         }
     }
     out.push_str(&value[end..]);
-    room.take(out.len())?;
+    room.take_bytes(out.len())?;
     Ok(out)
 }
 
 /// Lists of texts that patterns give.
-fn lists(
+fn make_lists(
     args: &[ArrayRef],
     mut make: impl FnMut(&Regex, usize, &str, &mut Vec<Option<String>>) -> Result<()>,
 ) -> Result<ArrayRef> {
-    let values = text(args, 0)?;
-    let mut patterns = Patterns::new(text(args, 1)?);
+    let values = text_argument(args, 0)?;
+    let mut patterns = Patterns::new(text_argument(args, 1)?);
     let mut out = ListBuilder::new(StringBuilder::new());
     let mut found = Vec::new();
     for (row, value) in values.iter().enumerate() {
-        let pattern = patterns.at(row)?;
+        let pattern = patterns.pattern_at(row)?;
         match (value, pattern) {
             (Some(value), Some(pattern)) => {
                 make(pattern, row, value, &mut found)?;
@@ -470,26 +476,26 @@ fn json_path(path: &str) -> Option<Vec<Step>> {
 }
 
 /// `%s`, `%d`, `%f`, `%x` with width, precision, `0`, `,` and `-`.
-fn format(args: &[ArrayRef]) -> Result<ArrayRef> {
+fn format_rows(args: &[ArrayRef]) -> Result<ArrayRef> {
     let texts = args.iter().skip(1).map(|array| match array.data_type() {
-        DataType::Timestamp(_, _) => time::shown(array),
+        DataType::Timestamp(_, _) => time::show_times(array),
         _ => Ok(cast(array, &DataType::Utf8)?),
     });
     let texts = texts.collect::<Result<Vec<_>>>()?;
     let given = texts.iter().map(|array| array.as_string::<i32>().value_data().len()).sum();
     let mut room = Room::new("format", given);
-    map_text(text(args, 0)?, |row, pattern| {
+    map_text(text_argument(args, 0)?, |row, pattern| {
         let values = texts.iter().map(|array| {
             let array = array.as_string::<i32>();
             array.is_valid(row).then(|| array.value(row))
         });
-        let made = formatted(pattern, values.collect())?;
-        room.take(made.len())?;
+        let made = format_row(pattern, values.collect())?;
+        room.take_bytes(made.len())?;
         Ok(Some(made))
     })
 }
 
-fn formatted(pattern: &str, values: Vec<Option<&str>>) -> Result<String> {
+fn format_row(pattern: &str, values: Vec<Option<&str>>) -> Result<String> {
     let unknown = || row_error("format() knows %s, %d, %f, %x and %% on the embedded engine");
     let mut out = String::new();
     let mut values = values.into_iter();
@@ -514,7 +520,7 @@ fn formatted(pattern: &str, values: Vec<Option<&str>>) -> Result<String> {
             (_, None) => "null".to_owned(),
             ('d', Some(value)) => {
                 let number: i64 = value.parse().map_err(|_| unknown())?;
-                if comma { thousands(&number.to_string()) } else { number.to_string() }
+                if comma { group_thousands(&number.to_string()) } else { number.to_string() }
             }
             ('x', Some(value)) => {
                 let number: i64 = value.parse().map_err(|_| unknown())?;
@@ -523,7 +529,7 @@ fn formatted(pattern: &str, values: Vec<Option<&str>>) -> Result<String> {
             ('f', Some(value)) => {
                 let number: f64 = value.parse().map_err(|_| unknown())?;
                 let text = format!("{number:.*}", precision.parse::<usize>().unwrap_or(6).min(30));
-                if comma { thousands(&text) } else { text }
+                if comma { group_thousands(&text) } else { text }
             }
             _ => return Err(unknown()),
         };
@@ -552,7 +558,7 @@ fn formatted(pattern: &str, values: Vec<Option<&str>>) -> Result<String> {
     Ok(out)
 }
 
-fn thousands(number: &str) -> String {
+fn group_thousands(number: &str) -> String {
     let (whole, rest) = number.split_at(number.find('.').unwrap_or(number.len()));
     let (sign, digits) = match whole.strip_prefix('-') {
         Some(digits) => ("-", digits),

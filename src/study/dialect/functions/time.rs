@@ -13,96 +13,96 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::base::{Native, is_text, map_text, text, texts};
-use super::faults::{misfit, row_error};
+use super::base::{Native, expect_texts, is_text, map_text, text_argument};
+use super::faults::{refuse_arguments, row_error};
 
 const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 /// The functions.
-pub fn all() -> Vec<Arc<ScalarUDF>> {
+pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
     let mut all = vec![
-        Native::udf(
+        Native::make_udf(
             "from_iso8601_timestamp",
             "from_iso8601_timestamp(text)",
-            |types| texts(types, 1, 1),
+            |types| expect_texts(types, 1, 1),
             |_| Ok(TIMESTAMP),
-            |args| parsed(args, iso_timestamp, Some("a text is no ISO 8601 time")),
+            |args| parse_times(args, iso_timestamp, Some("a text is no ISO 8601 time")),
         ),
-        Native::udf(
+        Native::make_udf(
             "try_from_iso8601_timestamp",
             "try(from_iso8601_timestamp(text))",
-            |types| texts(types, 1, 1),
+            |types| expect_texts(types, 1, 1),
             |_| Ok(TIMESTAMP),
-            |args| parsed(args, iso_timestamp, None),
+            |args| parse_times(args, iso_timestamp, None),
         ),
-        Native::udf(
+        Native::make_udf(
             "from_iso8601_date",
             "from_iso8601_date(text)",
-            |types| texts(types, 1, 1),
+            |types| expect_texts(types, 1, 1),
             |_| Ok(DataType::Date32),
-            |args| dates(args, Some("a text is no ISO 8601 date")),
+            |args| parse_dates(args, Some("a text is no ISO 8601 date")),
         ),
-        Native::udf(
+        Native::make_udf(
             "try_from_iso8601_date",
             "try(from_iso8601_date(text))",
-            |types| texts(types, 1, 1),
+            |types| expect_texts(types, 1, 1),
             |_| Ok(DataType::Date32),
-            |args| dates(args, None),
+            |args| parse_dates(args, None),
         ),
-        Native::udf(
+        Native::make_udf(
             "date_parse",
             "date_parse(text, format)",
-            |types| texts(types, 2, 2),
+            |types| expect_texts(types, 2, 2),
             |_| Ok(TIMESTAMP),
             |args| date_parse(args, true),
         ),
-        Native::udf(
+        Native::make_udf(
             "try_date_parse",
             "try(date_parse(text, format))",
-            |types| texts(types, 2, 2),
+            |types| expect_texts(types, 2, 2),
             |_| Ok(TIMESTAMP),
             |args| date_parse(args, false),
         ),
-        Native::udf(
+        Native::make_udf(
             "date_format",
             "date_format(time, format)",
             |types| match types {
-                [time, format] if is_text(format) => Ok(vec![moment(time)?, DataType::Utf8]),
-                _ => misfit(),
+                [time, format] if is_text(format) => Ok(vec![expect_moment(time)?, DataType::Utf8]),
+                _ => refuse_arguments(),
             },
             |_| Ok(DataType::Utf8),
             date_format,
         ),
-        Native::udf("date_diff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
-        Native::udf("datediff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
-        Native::udf(
+        Native::make_udf("date_diff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
+        Native::make_udf("datediff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
+        Native::make_udf(
             "date_add",
             "date_add(unit, number, date or timestamp)",
             |types| match types {
                 [unit, number, time] if is_text(unit) && is_number(number) => {
-                    Ok(vec![DataType::Utf8, DataType::Int64, moment(time)?])
+                    Ok(vec![DataType::Utf8, DataType::Int64, expect_moment(time)?])
                 }
-                _ => misfit(),
+                _ => refuse_arguments(),
             },
-            |types| types.get(2).cloned().map_or_else(misfit, Ok),
+            |types| types.get(2).cloned().map_or_else(refuse_arguments, Ok),
             date_add,
         ),
-        Native::udf(
+        Native::make_udf(
             "date_trunc",
             "date_trunc(unit, date or timestamp)",
             |types| match types {
-                [unit, time] if is_text(unit) => Ok(vec![DataType::Utf8, moment(time)?]),
-                _ => misfit(),
+                [unit, time] if is_text(unit) => Ok(vec![DataType::Utf8, expect_moment(time)?]),
+                _ => refuse_arguments(),
             },
-            |types| types.get(1).cloned().map_or_else(misfit, Ok),
+            |types| types.get(1).cloned().map_or_else(refuse_arguments, Ok),
             date_trunc,
         ),
-        Native::udf(
+        Native::make_udf(
             "last_day_of_month",
             "last_day_of_month(date or timestamp)",
             |types| match types {
-                [time] => Ok(vec![moment(time)?]),
-                _ => misfit(),
+                [time] => Ok(vec![expect_moment(time)?]),
+                _ => refuse_arguments(),
             },
             |_| Ok(DataType::Date32),
             |args| {
@@ -115,12 +115,12 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                 Ok(Arc::new(last))
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "from_unixtime",
             "from_unixtime(seconds)",
             |types| match types {
                 [seconds] if is_number(seconds) => Ok(vec![DataType::Float64]),
-                _ => misfit(),
+                _ => refuse_arguments(),
             },
             |_| Ok(TIMESTAMP),
             |args| {
@@ -134,49 +134,49 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
                 Ok(Arc::new(micros?))
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "to_unixtime",
             "to_unixtime(time)",
             |types| match types {
-                [time] => Ok(vec![moment(time)?]),
-                _ => misfit(),
+                [time] => Ok(vec![expect_moment(time)?]),
+                _ => refuse_arguments(),
             },
             |_| Ok(DataType::Float64),
             |args| {
-                let micros = times(&args[0])?;
+                let micros = to_times(&args[0])?;
                 let seconds = micros
                     .unary::<_, datafusion::arrow::datatypes::Float64Type>(|m| m as f64 / 1e6);
                 Ok(Arc::new(seconds))
             },
         ),
-        Native::udf(
+        Native::make_udf(
             "to_iso8601",
             "to_iso8601(date or timestamp)",
             |types| match types {
-                [time] => Ok(vec![moment(time)?]),
-                _ => misfit(),
+                [time] => Ok(vec![expect_moment(time)?]),
+                _ => refuse_arguments(),
             },
             |_| Ok(DataType::Utf8),
             |args| Ok(cast(&args[0], &DataType::Utf8)?),
         ),
     ];
-    all.extend(parts());
+    all.extend(part_functions());
     all
 }
 
 const DIFF: &str = "date_diff(unit, from, to)";
 
 /// `year(x)` and its like.
-fn parts() -> Vec<Arc<ScalarUDF>> {
+fn part_functions() -> Vec<Arc<ScalarUDF>> {
     /// A function per part: these are pointers, so each has to be written out.
     macro_rules! part {
         ($name:literal, $part:ident) => {
-            Native::udf(
+            Native::make_udf(
                 $name,
                 concat!($name, "(date or timestamp)"),
                 |types| match types {
-                    [time] => Ok(vec![moment(time)?]),
-                    _ => misfit(),
+                    [time] => Ok(vec![expect_moment(time)?]),
+                    _ => refuse_arguments(),
                 },
                 |_| Ok(DataType::Int64),
                 |args| Ok(cast(&date_part(&args[0], DatePart::$part)?, &DataType::Int64)?),
@@ -204,18 +204,20 @@ fn is_number(data_type: &DataType) -> bool {
 }
 
 /// What a time is brought to: dates stay dates; text is not taken, as Trino does not.
-fn moment(data_type: &DataType) -> Result<DataType> {
+fn expect_moment(data_type: &DataType) -> Result<DataType> {
     match data_type {
         DataType::Date32 | DataType::Date64 => Ok(DataType::Date32),
         DataType::Timestamp(_, _) | DataType::Null => Ok(TIMESTAMP),
-        _ => misfit(),
+        _ => refuse_arguments(),
     }
 }
 
 fn diff_types(types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
-        [unit, from, to] if is_text(unit) => Ok(vec![DataType::Utf8, moment(from)?, moment(to)?]),
-        _ => misfit(),
+        [unit, from, to] if is_text(unit) => {
+            Ok(vec![DataType::Utf8, expect_moment(from)?, expect_moment(to)?])
+        }
+        _ => refuse_arguments(),
     }
 }
 
@@ -227,7 +229,7 @@ fn out_of_range() -> DataFusionError {
 }
 
 /// Dates, as their beginnings, or times.
-fn times(moments: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+fn to_times(moments: &ArrayRef) -> Result<TimestampMicrosecondArray> {
     match moments.as_primitive_opt::<Date32Type>() {
         Some(days) => days.try_unary::<_, TimestampMicrosecondType, _>(|day| {
             i64::from(day).checked_mul(DAY).ok_or_else(out_of_range)
@@ -308,12 +310,12 @@ fn iso_date(text: &str) -> Option<NaiveDate> {
     }
 }
 
-fn parsed(
+fn parse_times(
     args: &[ArrayRef],
     parse: fn(&str) -> Option<NaiveDateTime>,
     fault: Option<&str>,
 ) -> Result<ArrayRef> {
-    let texts = text(args, 0)?;
+    let texts = text_argument(args, 0)?;
     let mut out = TimestampMicrosecondArray::builder(texts.len());
     for value in texts {
         match (value, value.and_then(parse), fault) {
@@ -325,8 +327,8 @@ fn parsed(
     Ok(Arc::new(out.finish()))
 }
 
-fn dates(args: &[ArrayRef], fault: Option<&str>) -> Result<ArrayRef> {
-    let texts = text(args, 0)?;
+fn parse_dates(args: &[ArrayRef], fault: Option<&str>) -> Result<ArrayRef> {
+    let texts = text_argument(args, 0)?;
     let mut out = Date32Array::builder(texts.len());
     for value in texts {
         match (value, value.and_then(iso_date).and_then(day_of), fault) {
@@ -382,7 +384,7 @@ fn format_of(format: &str) -> Result<String> {
 }
 
 fn date_parse(args: &[ArrayRef], strict: bool) -> Result<ArrayRef> {
-    let (texts, formats) = (text(args, 0)?, text(args, 1)?);
+    let (texts, formats) = (text_argument(args, 0)?, text_argument(args, 1)?);
     let mut out = TimestampMicrosecondArray::builder(texts.len());
     let mut known: Option<(String, String)> = None;
     for (value, format) in texts.iter().zip(formats) {
@@ -412,8 +414,8 @@ fn date_parse(args: &[ArrayRef], strict: bool) -> Result<ArrayRef> {
 }
 
 fn date_format(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let times = times(&args[0])?;
-    map_text(text(args, 1)?, |row, format| {
+    let times = to_times(&args[0])?;
+    map_text(text_argument(args, 1)?, |row, format| {
         if times.is_null(row) {
             return Ok(None);
         }
@@ -434,7 +436,7 @@ enum Unit {
     Months(i32),
 }
 
-fn unit(text: &str) -> Result<Unit> {
+fn parse_unit(text: &str) -> Result<Unit> {
     const SECOND: i64 = 1_000_000;
     Ok(match text.to_ascii_lowercase().trim_end_matches('s') {
         "millisecond" => Unit::Micros(1000),
@@ -458,24 +460,24 @@ fn unit(text: &str) -> Result<Unit> {
 const DAY: i64 = 86_400_000_000;
 
 /// Months since the year 0.
-fn months(micros: i64) -> Option<i64> {
+fn month_number(micros: i64) -> Option<i64> {
     let time = time_of(micros)?;
     Some(i64::from(time.year()) * 12 + i64::from(time.month0()))
 }
 
 /// Weeks since that of 1 January 1970, which was a Thursday: they begin three days before.
-fn weeks(micros: i64) -> Option<i64> {
+fn week_number(micros: i64) -> Option<i64> {
     Some(micros.checked_add(3 * DAY)?.div_euclid(7 * DAY))
 }
 
 /// How often a unit begins from one time to another.
-fn between(unit: Unit, from: i64, to: i64) -> Option<i64> {
+fn units_between(unit: Unit, from: i64, to: i64) -> Option<i64> {
     match unit {
         Unit::Micros(size) => to.div_euclid(size).checked_sub(from.div_euclid(size)),
-        Unit::Week => weeks(to)?.checked_sub(weeks(from)?),
+        Unit::Week => week_number(to)?.checked_sub(week_number(from)?),
         Unit::Months(size) => {
             let size = i64::from(size);
-            Some(months(to)?.div_euclid(size) - months(from)?.div_euclid(size))
+            Some(month_number(to)?.div_euclid(size) - month_number(from)?.div_euclid(size))
         }
     }
 }
@@ -483,24 +485,24 @@ fn between(unit: Unit, from: i64, to: i64) -> Option<i64> {
 /// How many times a unit begins between two times, as DuckDB counts: from 31 December to 1 January
 /// it is a year.
 fn date_diff(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let units = text(args, 0)?;
-    let (from, to) = (times(&args[1])?, times(&args[2])?);
+    let units = text_argument(args, 0)?;
+    let (from, to) = (to_times(&args[1])?, to_times(&args[2])?);
     let mut out = Int64Array::builder(units.len());
     for (row, name) in units.iter().enumerate() {
         let Some(name) = name.filter(|_| from.is_valid(row) && to.is_valid(row)) else {
             out.append_null();
             continue;
         };
-        let count = between(unit(name)?, from.value(row), to.value(row));
+        let count = units_between(parse_unit(name)?, from.value(row), to.value(row));
         out.append_value(count.ok_or_else(out_of_range)?);
     }
     Ok(Arc::new(out.finish()))
 }
 
 fn date_add(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let units = text(args, 0)?;
+    let units = text_argument(args, 0)?;
     let numbers = args[1].as_primitive::<Int64Type>();
-    let times = times(&args[2])?;
+    let times = to_times(&args[2])?;
     let mut out = TimestampMicrosecondArray::builder(units.len());
     for (row, name) in units.iter().enumerate() {
         let Some(name) = name.filter(|_| numbers.is_valid(row) && times.is_valid(row)) else {
@@ -508,7 +510,7 @@ fn date_add(args: &[ArrayRef]) -> Result<ArrayRef> {
             continue;
         };
         let (number, time) = (numbers.value(row), times.value(row));
-        let moved = match unit(name)? {
+        let moved = match parse_unit(name)? {
             Unit::Micros(size) => number.checked_mul(size).and_then(|by| time.checked_add(by)),
             Unit::Week => number.checked_mul(7 * DAY).and_then(|by| time.checked_add(by)),
             Unit::Months(size) => number.checked_mul(i64::from(size)).and_then(|months| {
@@ -528,13 +530,13 @@ fn date_add(args: &[ArrayRef]) -> Result<ArrayRef> {
 }
 
 /// The beginning of the unit that a time is in.
-fn begin(unit: Unit, time: i64) -> Option<i64> {
+fn unit_begin(unit: Unit, time: i64) -> Option<i64> {
     match unit {
         Unit::Micros(size) => time.div_euclid(size).checked_mul(size),
-        Unit::Week => weeks(time)?.checked_mul(7 * DAY)?.checked_sub(3 * DAY),
+        Unit::Week => week_number(time)?.checked_mul(7 * DAY)?.checked_sub(3 * DAY),
         Unit::Months(size) => {
             let size = i64::from(size);
-            let month = months(time)?.div_euclid(size) * size;
+            let month = month_number(time)?.div_euclid(size) * size;
             let year = i32::try_from(month.div_euclid(12)).ok()?;
             let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
             Some(micros_of(NaiveDate::from_ymd_opt(year, month, 1)?.and_hms_opt(0, 0, 0)?))
@@ -544,22 +546,22 @@ fn begin(unit: Unit, time: i64) -> Option<i64> {
 
 /// Times cut to the beginning of a unit; a date stays a date.
 fn date_trunc(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let units = text(args, 0)?;
-    let times = times(&args[1])?;
+    let units = text_argument(args, 0)?;
+    let times = to_times(&args[1])?;
     let mut out = TimestampMicrosecondArray::builder(units.len());
     for (row, name) in units.iter().enumerate() {
         let Some(name) = name.filter(|_| times.is_valid(row)) else {
             out.append_null();
             continue;
         };
-        out.append_value(begin(unit(name)?, times.value(row)).ok_or_else(out_of_range)?);
+        out.append_value(unit_begin(parse_unit(name)?, times.value(row)).ok_or_else(out_of_range)?);
     }
     let begins: ArrayRef = Arc::new(out.finish());
     Ok(cast(&begins, args[1].data_type())?)
 }
 
 /// A time as text, with a space between date and time.
-pub fn shown(times: &ArrayRef) -> Result<ArrayRef> {
+pub fn show_times(times: &ArrayRef) -> Result<ArrayRef> {
     let times = cast(times, &TIMESTAMP)?;
     let times: &PrimitiveArray<TimestampMicrosecondType> = times.as_primitive();
     let texts = times
@@ -578,16 +580,20 @@ mod tests {
         let units = ["millisecond", "day", "week", "month", "quarter", "year"];
         for time in [i64::MIN, i64::MIN + 1, i64::MAX] {
             for name in units {
-                let unit = unit(name).unwrap();
-                let _ = (begin(unit, time), between(unit, i64::MIN, time), between(unit, time, 0));
+                let unit = parse_unit(name).unwrap();
+                let _ = (
+                    unit_begin(unit, time),
+                    units_between(unit, i64::MIN, time),
+                    units_between(unit, time, 0),
+                );
             }
-            assert_eq!(begin(Unit::Months(1), time), None);
+            assert_eq!(unit_begin(Unit::Months(1), time), None);
         }
-        assert_eq!(begin(Unit::Micros(1000), i64::MIN), None);
-        assert_eq!(begin(Unit::Week, 0), Some(-3 * DAY));
-        assert_eq!(between(Unit::Week, 0, 4 * DAY), Some(1));
+        assert_eq!(unit_begin(Unit::Micros(1000), i64::MIN), None);
+        assert_eq!(unit_begin(Unit::Week, 0), Some(-3 * DAY));
+        assert_eq!(units_between(Unit::Week, 0, 4 * DAY), Some(1));
         let days: ArrayRef = Arc::new(Date32Array::from(vec![i32::MAX]));
-        let error = times(&days).unwrap_err().to_string();
+        let error = to_times(&days).unwrap_err().to_string();
         assert!(error.contains("out of range"), "{error}");
     }
 

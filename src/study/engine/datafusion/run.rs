@@ -73,7 +73,7 @@ impl Runner {
             }
         };
         let plan = dialect::join_beside(plan).map_err(invalid)?;
-        let plan = dialect::functions::narrowed(plan).map_err(invalid)?;
+        let plan = dialect::functions::narrow_numbers(plan).map_err(invalid)?;
         let names = plan.schema().fields().iter().map(|field| field.name().clone());
         let spelled = self.spelled_columns(query)?;
         let names = names.map(|name| {
