@@ -253,7 +253,7 @@ pub fn archive_tables(
     formulas: Formulas,
     work: &WorkFolder,
 ) -> Result<Exported> {
-    let tables = engine.tables(&study.prefix)?;
+    let tables = engine.list_tables(&study.prefix)?;
     if tables.is_empty() {
         return Err(not_built(&study.prefix));
     }
@@ -349,7 +349,7 @@ fn write_table(
     (csv, parquet, style): (&Path, &Path, Style),
     work: &WorkFolder,
 ) -> Result<bool> {
-    let rows = engine.sorted(name, work)?;
+    let rows = engine.read_sorted(name, work)?;
     let mut out: Option<Files> = None;
     for batch in rows.batches {
         let batch = batch?;

@@ -64,7 +64,7 @@ pub fn import_archive(
     if identified {
         engine.keeps_marks().map_err(|error| refuse(error.to_string()))?;
     }
-    let build = engine.begin(&StudyName::parse(&study)?, Start::Empty)?;
+    let build = engine.begin_build(&StudyName::parse(&study)?, Start::Empty)?;
     if identified {
         build.mark_raw();
     }
@@ -76,11 +76,11 @@ pub fn import_archive(
         let schema = reader.schema().clone();
         let batches = reader.build().with_context(|| context.clone())?;
         let batches = batches.map(move |batch| batch.context(context.clone()));
-        tables.push(build.import(&table, schema, Box::new(batches))?);
+        tables.push(build.import_rows(&table, schema, Box::new(batches))?);
         std::fs::remove_file(&path)
             .with_context(|| format!("cannot remove '{}'", path.display()))?;
     }
-    build.commit()?;
+    build.commit_tables()?;
     Ok((study, tables))
 }
 

@@ -111,7 +111,7 @@ fn constructs_run_as_documented() {
             continue;
         }
         let expected = lines.next_if(|next| next.starts_with("=> ")).map(|next| &next[3..]);
-        let result = engine.query(line).and_then(shown);
+        let result = engine.run_query(line).and_then(shown);
         let result = result.unwrap_or_else(|error| format!("refused: {error}"));
         if expected != Some(result.as_str()) {
             wrong.push(format!(
@@ -153,7 +153,7 @@ fn constructs_of_the_specification_run_or_are_refused_in_words() {
     }
     site.file("in/tiny.ndjson", "{\"id\":1,\"arr\":[10,20]}\n{\"id\":2,\"arr\":[]}\n{\"id\":3}\n");
     let engine = open(&site, "in");
-    let build = engine.begin(&name("zz"), Start::Empty).unwrap();
+    let build = engine.begin_build(&name("zz"), Start::Empty).unwrap();
     let mut runs = 0;
     let mut refused = Vec::new();
     for row in csv::Reader::from_path(list).unwrap().records() {
@@ -172,7 +172,7 @@ fn constructs_of_the_specification_run_or_are_refused_in_words() {
                 .map_err(Error::from)
                 .and_then(|sql| build.execute(&sql))
                 .map(|_| ()),
-            false => engine.query(&sql).and_then(shown).map(|_| ()),
+            false => engine.run_query(&sql).and_then(shown).map(|_| ()),
         };
         match ended {
             Ok(()) => runs += 1,

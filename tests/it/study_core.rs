@@ -42,15 +42,15 @@ fn engine(root: &Path, input: &Path) -> DataFusion {
 
 fn build(engine: &DataFusion) {
     let sources = core::read_sources(engine).unwrap();
-    let building = engine.begin(&name(core::PREFIX), Start::Empty).unwrap();
+    let building = engine.begin_build(&name(core::PREFIX), Start::Empty).unwrap();
     core::build_tables(building.as_ref(), &sources, 2, &|_| {})
         .unwrap_or_else(|error| panic!("{error}"));
-    building.commit().unwrap();
+    building.commit_tables().unwrap();
 }
 
 /// A table's columns and rows.
 fn table(engine: &DataFusion, name: &str) -> (Arc<Schema>, Vec<Row>) {
-    let rows = engine.read(name).unwrap();
+    let rows = engine.read_table(name).unwrap();
     let schema = rows.schema.clone();
     let batches: Vec<_> = rows.batches.map(|batch| batch.unwrap()).collect();
     (schema, batches.iter().flat_map(texts).collect())
@@ -112,7 +112,7 @@ fn tables_are_those_of_cumulus_library() {
 
     let mut faults = Vec::new();
     let names: Vec<_> =
-        engine.tables(&name("core")).unwrap().into_iter().map(|table| table.name).collect();
+        engine.list_tables(&name("core")).unwrap().into_iter().map(|table| table.name).collect();
     assert_eq!(names.len(), 111);
     for name in names.iter().filter(|name| !name.starts_with("core__lib_")) {
         let (schema, mut ours) = table(&engine, name);
@@ -180,7 +180,7 @@ static STATEMENTS: LazyLock<BTreeMap<String, Vec<core::Column>>> = LazyLock::new
 
 /// Checks that the tables have the columns that are declared.
 fn check_columns(engine: &DataFusion) {
-    let tables = engine.tables(&name("core")).unwrap();
+    let tables = engine.list_tables(&name("core")).unwrap();
     assert_eq!(tables.len(), 111);
     for (name, declared) in STATEMENTS.iter() {
         let (schema, _) = table(engine, name);
@@ -215,7 +215,7 @@ fn columns_are_fixed_whatever_the_data() {
     build(&engine);
     check_columns(&engine);
     // All but these have rows.
-    let tables = engine.tables(&name("core")).unwrap().into_iter();
+    let tables = engine.list_tables(&name("core")).unwrap().into_iter();
     let empty: Vec<_> =
         tables.filter(|table| table.rows == Some(0)).map(|table| table.name).collect();
     assert_eq!(empty, ["core__incomplete_encounter", "core__lib_ref_summary"]);

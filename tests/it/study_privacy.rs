@@ -86,11 +86,11 @@ fn expected(rows: &[Row], columns: usize, least: usize, secondary: bool) -> Vec<
 
 fn counted(engine: &DataFusion, workflow: &str, columns: usize) -> Vec<Cell> {
     let tables = counts::read(&Source::of("counts.workflow", workflow)).unwrap();
-    let build = engine.begin(&name("p"), Start::Empty).unwrap();
-    build.count("p__count", &tables[0]).unwrap();
-    build.commit().unwrap();
+    let build = engine.begin_build(&name("p"), Start::Empty).unwrap();
+    build.make_counts("p__count", &tables[0]).unwrap();
+    build.commit_tables().unwrap();
     let mut cells = Vec::new();
-    for batch in engine.read("p__count").unwrap().batches {
+    for batch in engine.read_table("p__count").unwrap().batches {
         let batch = batch.unwrap();
         assert_eq!(batch.num_columns(), columns + 1);
         let count = batch.column(0).as_primitive::<Int64Type>();

@@ -35,13 +35,13 @@ fn ground() -> Site {
     let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
     let limits = Limits { memory: 64 << 20, threads: 1 };
     let engine = DataFusion::open(folder("db"), Input::Nothing, work, &limits).unwrap();
-    let build = engine.begin(&StudyName::parse("irae").unwrap(), Start::Empty).unwrap();
+    let build = engine.begin_build(&StudyName::parse("irae").unwrap(), Start::Empty).unwrap();
     for table in ["irae__nlp_x_gpt4o", "irae__LIB_statistics", "irae__old"] {
         build
             .execute(&parse_statement(&format!("CREATE TABLE {table} AS SELECT 7 AS x")).unwrap())
             .unwrap();
     }
-    build.commit().unwrap();
+    build.commit_tables().unwrap();
     site
 }
 

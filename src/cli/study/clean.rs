@@ -32,7 +32,7 @@ impl CleanArgs {
             self.target.iter().map(|name| StudyName::parse(name)).collect::<Result<_>>()?;
         let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
         for study in &studies {
-            let Cleaned { removed, kept } = opened.engine.clean(study)?;
+            let Cleaned { removed, kept } = opened.engine.clean_study(study)?;
             let tables = |count: usize| format_count(count as u64, "table");
             let stay = match kept {
                 0 => String::new(),

@@ -79,12 +79,12 @@ impl ListArgs {
 
 /// What is in the database.
 fn list_built(engine: &dyn Engine, text: &mut String) -> Result<()> {
-    let studies = engine.studies()?;
+    let studies = engine.list_studies()?;
     if studies.is_empty() {
         text.push_str("no study is built\n\n");
     }
     for study in studies {
-        let tables = engine.tables(&study)?;
+        let tables = engine.list_tables(&study)?;
         let _ = writeln!(text, "{study}  built, {}", format_count(tables.len() as u64, "table"));
         let width = tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
         for table in tables {

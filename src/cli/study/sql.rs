@@ -54,7 +54,7 @@ impl SqlArgs {
         self.logging.init();
         ui::signals::install_handlers()?;
         let opened = self.database.open_engine(|options| self.input.resolve_input(options))?;
-        let rows = opened.engine.query(&self.query)?;
+        let rows = opened.engine.run_query(&self.query)?;
         let mut out = BufWriter::new(Out::default());
         let printed = match self.format {
             Format::Table => write_table(rows, &mut out),

@@ -68,7 +68,7 @@ pub fn build_study(
     let clock = Instant::now();
     let plan = plan::read_plan(study, options)?;
     let start = if plan.whole { Start::Empty } else { Start::Without(&plan.made) };
-    let build = engine.begin(&study.prefix, start)?;
+    let build = engine.begin_build(&study.prefix, start)?;
     if let Some(schema) = &study.dedicated_schema {
         build.dedicated_schema(schema);
     }
@@ -84,7 +84,7 @@ pub fn build_study(
         run.run_step(step, options.concurrent)?;
     }
     let tables = run.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
-    build.commit()?;
+    build.commit_tables()?;
     Ok(Summary { tables, time: clock.elapsed() })
 }
 
@@ -126,13 +126,13 @@ pub fn build_core(
              core's tables"
         );
     }
-    let build = engine.begin(&StudyName::parse(core::PREFIX)?, Start::Empty)?;
+    let build = engine.begin_build(&StudyName::parse(core::PREFIX)?, Start::Empty)?;
     let tables = Mutex::new(Vec::new());
     core::build_tables(&*build, &sources, concurrent, &|table| {
         observer.note_table(table);
         tables.lock().unwrap_or_else(PoisonError::into_inner).push(table.clone());
     })?;
-    build.commit()?;
+    build.commit_tables()?;
     let tables = tables.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Summary { tables, time: clock.elapsed() })
 }
@@ -171,7 +171,7 @@ impl Run<'_> {
                     made.map_err(|error| locate_error(place, &error, planned.as_text()))?
                 }
                 Work::Count(name, counts) => {
-                    let made = self.build.count(name, counts);
+                    let made = self.build.make_counts(name, counts);
                     Some(made.map_err(|error| locate_error(place, &error, ""))?)
                 }
                 Work::Upload(name, files) => {

@@ -34,7 +34,7 @@ pub fn load_table(build: &dyn Build, name: &str, table: &UploadTable) -> Result<
         Ok((columns, _)) => one_error(refuse_columns(path, &columns, &known)),
         Err(error) => one_error(error),
     });
-    build.load(name, schema, Box::new(rows.chain(others)))
+    build.load_rows(name, schema, Box::new(rows.chain(others)))
 }
 
 fn one_error(error: Error) -> BatchIter<'static> {

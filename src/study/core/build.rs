@@ -38,7 +38,7 @@ pub fn build_tables(
     }
     room::each(&read_counts()?, threads, |counts| {
         let name = format!("{PREFIX}__{}", counts.name);
-        let info = build.count(&name, counts).map_err(|error| name_table(&name, error))?;
+        let info = build.make_counts(&name, counts).map_err(|error| name_table(&name, error))?;
         told(&info);
         Ok(())
     })?;
@@ -50,7 +50,7 @@ pub fn build_tables(
 /// was done is noted after what was done before, the others are made anew.
 fn keep_books(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
     let TableQuery { table, columns, query, .. } = made;
-    if !build.has(table) {
+    if !build.has_table(table) {
         return make_table(build, made, told);
     }
     let failed = |error| name_table(table, error);

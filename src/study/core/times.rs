@@ -50,7 +50,7 @@ pub fn count_unread(engine: &dyn Engine, sources: &Sources) -> Result<Vec<Unread
         };
         let counted: Vec<_> = elements.iter().enumerate().map(counted).collect();
         let sql = format!("SELECT {} FROM {table} AS s", counted.join(", "));
-        for batch in engine.query(&sql)?.batches {
+        for batch in engine.run_query(&sql)?.batches {
             let batch = batch?;
             for (element, column) in elements.iter().zip(batch.columns()) {
                 let counts = column.as_primitive_opt::<Int64Type>();

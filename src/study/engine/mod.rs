@@ -1,7 +1,7 @@
 //! What studies need of a database, and the embedded one.
 //!
 //! A study's text is Athena's SQL. [`Engine`] reads; [`Build`] changes the tables of one study, and
-//! what it changed is seen by others all at once, on [`Build::commit`], or not at all.
+//! what it changed is seen by others all at once, on [`Build::commit_tables`], or not at all.
 
 pub mod athena;
 pub mod datafusion;
@@ -19,10 +19,10 @@ use crate::store::WorkFolder;
 /// A database with tables of studies, and the tables that these are made of.
 pub trait Engine: Send + Sync {
     /// The tables of a study, as they are named, sorted; none if it was never built.
-    fn tables(&self, study: &StudyName) -> Result<Vec<TableInfo>>;
+    fn list_tables(&self, study: &StudyName) -> Result<Vec<TableInfo>>;
 
     /// The studies that have tables, sorted.
-    fn studies(&self) -> Result<Vec<StudyName>>;
+    fn list_studies(&self) -> Result<Vec<StudyName>>;
 
     /// The columns of a table of any kind, with their names as they are spelled; `None` if there is
     /// no such table. Case does not matter.
@@ -32,14 +32,14 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// What is no query, or can't be run. The message has no value of a row.
-    fn query(&self, sql: &str) -> Result<Rows>;
+    fn run_query(&self, sql: &str) -> Result<Rows>;
 
     /// Reads a table.
-    fn read(&self, table: &str) -> Result<Rows>;
+    fn read_table(&self, table: &str) -> Result<Rows>;
 
     /// Reads a table for an export: sorted by all columns that can be, descending, nulls first.
     /// Temporary files go to `work`, which must be there as long as the rows are.
-    fn sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows>;
+    fn read_sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows>;
 
     /// Whether a study, or one that it reads, was built from FHIR as it is.
     fn is_raw(&self, _study: &StudyName) -> Result<bool> {
@@ -58,10 +58,10 @@ pub trait Engine: Send + Sync {
     fn keeps_marks(&self) -> Result<()>;
 
     /// Begins to change a study's tables, one study's at a time. Waits for another run that is at it.
-    fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>>;
+    fn begin_build(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>>;
 
     /// Removes a study's tables, but those that are protected. Waits for another run that is at it.
-    fn clean(&self, study: &StudyName) -> Result<Cleaned>;
+    fn clean_study(&self, study: &StudyName) -> Result<Cleaned>;
 }
 
 /// The query of a table's rows in the order of an export.
@@ -81,7 +81,7 @@ fn sorted_sql(table: &str, schema: &Schema) -> String {
 }
 
 /// The error that a table is not there.
-fn missing(table: &str) -> Error {
+fn missing_table(table: &str) -> Error {
     let study = table.split_once("__").map_or(table, |(study, _)| study);
     let message = format!(
         "there is no table {table}: run study build -t {study} first, with the stage that makes it"
@@ -109,7 +109,7 @@ pub enum Start<'a> {
 
 impl Start<'_> {
     /// Whether a table is still there. Those that are protected always are.
-    fn keeps(self, table: &str) -> bool {
+    fn keeps_table(self, table: &str) -> bool {
         is_protected(table)
             || match self {
                 Self::Empty => false,
@@ -133,7 +133,7 @@ fn same_name(a: &str, b: &str) -> bool {
 }
 
 /// A study while its tables are made. Statements see what was made before them. Dropped without
-/// [`Build::commit`], the study stays as it was.
+/// [`Build::commit_tables`], the study stays as it was.
 ///
 /// Several threads may work on different tables.
 pub trait Build: Send + Sync {
@@ -145,30 +145,30 @@ pub trait Build: Send + Sync {
     fn execute(&self, statement: &Statement) -> Result<Option<TableInfo>>;
 
     /// Checks that a statement can be run, as far as that can be told without running it.
-    fn check(&self, statement: &Statement) -> Result<()>;
+    fn check_statement(&self, statement: &Statement) -> Result<()>;
 
     /// Makes a table of counts.
-    fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo>;
+    fn make_counts(&self, name: &str, counts: &CountsTable) -> Result<TableInfo>;
 
     /// Makes a table of rows that come with a study.
-    fn load(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo>;
+    fn load_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo>;
 
     /// Makes a table of an archive's rows, which may be patients'.
-    fn import(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
-        self.load(name, schema, rows)
+    fn import_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+        self.load_rows(name, schema, rows)
     }
 
     /// From now on the study is one that was built from FHIR as it is.
     fn mark_raw(&self) {}
 
     /// Whether there is a table of this name now.
-    fn has(&self, name: &str) -> bool;
+    fn has_table(&self, name: &str) -> bool;
 
     /// The columns of a table, as [`Engine::schema`] gives them, with what was made so far.
     fn schema(&self, table: &str) -> Result<Option<SchemaRef>>;
 
     /// Shows the study's tables as they are now to all others.
-    fn commit(self: Box<Self>) -> Result<()>;
+    fn commit_tables(self: Box<Self>) -> Result<()>;
 }
 
 /// Batches from somewhere.

@@ -126,34 +126,34 @@ fn workgroups_are_looked_at() {
 #[ignore = "run by the module above"]
 fn a_study_is_built() {
     let athena = athena();
-    let build = athena.begin(&name("asthma"), Start::Empty).unwrap();
-    assert!(!build.has("asthma__cohort"));
+    let build = athena.begin_build(&name("asthma"), Start::Empty).unwrap();
+    assert!(!build.has_table("asthma__cohort"));
     let made = build.execute(&parse_statement(&format!("{COHORT};\n")).unwrap()).unwrap();
     assert_eq!(made.map(|table| table.name).as_deref(), Some("asthma__cohort"));
-    assert!(build.has("ASTHMA__COHORT"));
+    assert!(build.has_table("ASTHMA__COHORT"));
     build.execute(&parse_statement(VIEW).unwrap()).unwrap();
     let schema = build.schema("asthma__cohort").unwrap().unwrap();
     let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names, ["subject_ref", "gender", "city"]);
     assert!(build.schema("asthma__other").unwrap().is_none());
-    build.commit().unwrap();
-    let tables = athena.tables(&name("asthma")).unwrap();
+    build.commit_tables().unwrap();
+    let tables = athena.list_tables(&name("asthma")).unwrap();
     let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(names, ["asthma__cohort", "asthma__view"]);
-    assert_eq!(athena.studies().unwrap(), ["asthma", "core"]);
+    assert_eq!(athena.list_studies().unwrap(), ["asthma", "core"]);
     assert!(athena.scanned() >= 2 * 1234, "{}", athena.scanned());
-    assert_eq!(rows(athena.query(LOOK).unwrap()), [["40"]]);
+    assert_eq!(rows(athena.run_query(LOOK).unwrap()), [["40"]]);
     // What is built in addition leaves the rest.
-    let build = athena.begin(&name("asthma"), Start::Without(&[])).unwrap();
-    assert!(build.has("asthma__cohort") && !build.has("asthma__more"));
+    let build = athena.begin_build(&name("asthma"), Start::Without(&[])).unwrap();
+    assert!(build.has_table("asthma__cohort") && !build.has_table("asthma__more"));
 }
 
 #[test]
 #[ignore = "run by the module above"]
 fn a_study_is_cleaned() {
     let athena = athena();
-    assert!(athena.clean(&name("asthma")).unwrap().removed > 0);
-    assert_eq!(athena.clean(&name("asthma")).unwrap(), Cleaned::default());
+    assert!(athena.clean_study(&name("asthma")).unwrap().removed > 0);
+    assert_eq!(athena.clean_study(&name("asthma")).unwrap(), Cleaned::default());
 }
 
 /// Workflows of counts.
@@ -170,7 +170,7 @@ const COUNTS: [&str; 4] = [
 #[ignore = "run by the module above"]
 fn counts_equal_their_definition() {
     let athena = athena();
-    let build = athena.begin(&name("asthma"), Start::Empty).unwrap();
+    let build = athena.begin_build(&name("asthma"), Start::Empty).unwrap();
     for (number, text) in COUNTS.iter().enumerate() {
         let text = format!(
             "config_type = 'counts'\n[tables.count]\nsource_table = 'core__patient'\n{text}\n"
@@ -178,9 +178,9 @@ fn counts_equal_their_definition() {
         let tables = counts::read(&Source::of("counts.workflow", text));
         let Ok(tables) = tables else { continue };
         let name = format!("asthma__count_{number}");
-        build.count(&name, &tables[0]).unwrap();
-        let counted = sorted(rows(athena.query(&format!("SELECT * FROM {name}")).unwrap()));
-        let defined = sorted(rows(athena.query(&tables[0].whole_sql()).unwrap()));
+        build.make_counts(&name, &tables[0]).unwrap();
+        let counted = sorted(rows(athena.run_query(&format!("SELECT * FROM {name}")).unwrap()));
+        let defined = sorted(rows(athena.run_query(&tables[0].whole_sql()).unwrap()));
         assert_eq!(counted, defined, "{}", cube_sql(&tables[0]));
         assert!(!counted.is_empty(), "{}", cube_sql(&tables[0]));
         let distinct: BTreeSet<_> = counted.iter().map(|row| &row[1..]).collect();
@@ -195,13 +195,13 @@ fn counts_equal_their_definition() {
 #[ignore = "run by the module above"]
 fn tables_are_read() {
     let athena = athena();
-    let read = athena.read("core__patient").unwrap();
+    let read = athena.read_table("core__patient").unwrap();
     assert_eq!(read.schema.field(4).data_type(), &DataType::Int64);
     let all = rows(read);
     let numbers: BTreeSet<_> = all.iter().map(|row| row[4].clone()).collect();
     assert_eq!((all.len(), numbers.len()), (120, 120));
     assert!(all.iter().any(|row| row[2] == "null"));
-    let build = athena.begin(&name("asthma"), Start::Empty).unwrap();
+    let build = athena.begin_build(&name("asthma"), Start::Empty).unwrap();
     build
         .execute(
             &parse_statement(
@@ -210,11 +210,11 @@ fn tables_are_read() {
             .unwrap(),
         )
         .unwrap();
-    let none = athena.read("asthma__none").unwrap();
+    let none = athena.read_table("asthma__none").unwrap();
     let types: Vec<_> = none.schema.fields().iter().map(|f| f.data_type().clone()).collect();
     assert_eq!(types, [DataType::Int64, DataType::Utf8]);
     assert_eq!(rows(none).len(), 0);
-    let error = athena.read("asthma__missing").err().unwrap();
+    let error = athena.read_table("asthma__missing").err().unwrap();
     assert_eq!(error.exit(), Exit::StudyInvalid, "{error}");
 }
 
@@ -222,7 +222,7 @@ fn tables_are_read() {
 #[ignore = "run by the module above"]
 fn rows_are_loaded() {
     let athena = athena();
-    let build = athena.begin(&name("asthma"), Start::Empty).unwrap();
+    let build = athena.begin_build(&name("asthma"), Start::Empty).unwrap();
     for codes in [vec![Some("J45"), None], vec![Some("J46")]] {
         let count = codes.len() as u64;
         let n: ArrayRef = Arc::new(Int64Array::from((0..codes.len() as i64).collect::<Vec<_>>()));
@@ -230,15 +230,16 @@ fn rows_are_loaded() {
         let batch =
             RecordBatch::try_from_iter_with_nullable([("code", code, true), ("n", n, true)])
                 .unwrap();
-        let info =
-            build.load("asthma__codes", batch.schema(), Box::new([Ok(batch)].into_iter())).unwrap();
+        let info = build
+            .load_rows("asthma__codes", batch.schema(), Box::new([Ok(batch)].into_iter()))
+            .unwrap();
         assert_eq!(info.rows, Some(count));
-        let back = rows(athena.query("SELECT code FROM asthma__codes ORDER BY n").unwrap());
+        let back = rows(athena.run_query("SELECT code FROM asthma__codes ORDER BY n").unwrap());
         let back: Vec<_> =
             back.iter().map(|row| (row[0] != "null").then_some(row[0].as_str())).collect();
         assert_eq!(back, codes);
     }
-    assert!(build.has("asthma__codes"));
+    assert!(build.has_table("asthma__codes"));
 }
 
 #[test]
@@ -249,15 +250,16 @@ fn names_in_any_case_are_one() {
         let n: ArrayRef = Arc::new((0..count).collect::<Int64Array>());
         RecordBatch::try_from_iter([("n", n)]).unwrap()
     };
-    let build = athena.begin(&name("Asthma"), Start::Empty).unwrap();
+    let build = athena.begin_build(&name("Asthma"), Start::Empty).unwrap();
     for (table, count) in [("Asthma__Codes", 3), ("asthma__CODES", 2)] {
         let batch = numbers(count);
-        let info = build.load(table, batch.schema(), Box::new([Ok(batch)].into_iter())).unwrap();
+        let info =
+            build.load_rows(table, batch.schema(), Box::new([Ok(batch)].into_iter())).unwrap();
         assert_eq!(info.name, "asthma__codes");
-        assert_eq!(rows(athena.read(table).unwrap()).len(), count as usize);
+        assert_eq!(rows(athena.read_table(table).unwrap()).len(), count as usize);
     }
-    assert!(build.has("ASTHMA__codes"));
-    let tables = athena.tables(&name("ASTHMA")).unwrap();
+    assert!(build.has_table("ASTHMA__codes"));
+    let tables = athena.list_tables(&name("ASTHMA")).unwrap();
     assert_eq!(tables.into_iter().map(|table| table.name).collect::<Vec<_>>(), ["asthma__codes"]);
 }
 
@@ -272,7 +274,7 @@ fn temporary_files_go_where_they_shall_and_go_away() {
     let athena = Athena::open(&Settings { work_dir, ..settings() }).unwrap();
     let left = || std::fs::read_dir(work.path()).unwrap().count();
     let before = left();
-    let read = athena.sorted("Core__Patient", &work).unwrap();
+    let read = athena.read_sorted("Core__Patient", &work).unwrap();
     assert!(left() > before, "the rows are there while they are read");
     assert_eq!(rows(read).len(), 120);
     assert_eq!(left(), before);
@@ -284,7 +286,7 @@ fn temporary_files_go_where_they_shall_and_go_away() {
 #[ignore = "run by the module above"]
 fn pages_are_turned() {
     let athena = athena();
-    let build = athena.begin(&name("many"), Start::Empty).unwrap();
+    let build = athena.begin_build(&name("many"), Start::Empty).unwrap();
     for number in 0..10 {
         build
             .execute(
@@ -294,11 +296,11 @@ fn pages_are_turned() {
             .unwrap();
     }
     build.execute(&parse_statement("CREATE TABLE many_more__t AS SELECT 1 AS n").unwrap()).unwrap();
-    let tables = athena.tables(&name("many")).unwrap();
+    let tables = athena.list_tables(&name("many")).unwrap();
     assert_eq!(tables.len(), 10);
     let sql =
         "SELECT n, n / 2.0 AS half, n > 5 AS big, gender FROM core__patient ORDER BY n LIMIT 10";
-    let found = athena.query(sql).unwrap();
+    let found = athena.run_query(sql).unwrap();
     let types: Vec<_> = found.schema.fields().iter().map(|f| f.data_type().clone()).collect();
     let expected = [DataType::Int64, DataType::Float64, DataType::Boolean, DataType::Utf8];
     assert_eq!(types, expected);
@@ -306,15 +308,15 @@ fn pages_are_turned() {
     assert_eq!(found.len(), 10);
     assert_eq!(found[9], ["9", "4.5", "true", "female"]);
     assert_eq!(found[8], ["8", "4.0", "true", "null"]);
-    assert!(athena.clean(&name("many")).unwrap().removed > 0);
-    assert_eq!(athena.studies().unwrap(), ["core", "many_more"]);
+    assert!(athena.clean_study(&name("many")).unwrap().removed > 0);
+    assert_eq!(athena.list_studies().unwrap(), ["core", "many_more"]);
 }
 
 #[test]
 #[ignore = "run by the module above"]
 fn an_insert_fails() {
     let athena = athena();
-    let build = athena.begin(&name("asthma"), Start::Without(&[])).unwrap();
+    let build = athena.begin_build(&name("asthma"), Start::Without(&[])).unwrap();
     let sql = "INSERT INTO asthma__cohort SELECT 'Patient/1', 'female', 'x'";
     let error = build.execute(&parse_statement(sql).unwrap()).unwrap_err().to_string();
     assert!(error.contains("GENERIC_INTERNAL_ERROR"), "{error}");
@@ -322,7 +324,7 @@ fn an_insert_fails() {
 
 fn at_once(max_concurrent: usize) {
     let athena = Athena::open(&Settings { max_concurrent, ..settings() }).unwrap();
-    let build = athena.begin(&name("many"), Start::Empty).unwrap();
+    let build = athena.begin_build(&name("many"), Start::Empty).unwrap();
     std::thread::scope(|scope| {
         for number in 0..30 {
             let build = &build;
@@ -336,8 +338,8 @@ fn at_once(max_concurrent: usize) {
             });
         }
     });
-    assert_eq!(athena.tables(&name("many")).unwrap().len(), 30);
-    assert!(athena.clean(&name("many")).unwrap().removed > 0);
+    assert_eq!(athena.list_tables(&name("many")).unwrap().len(), 30);
+    assert!(athena.clean_study(&name("many")).unwrap().removed > 0);
 }
 
 #[test]
@@ -356,7 +358,7 @@ fn twenty_at_once() {
 #[ignore = "run by the module above"]
 fn a_statement_fails() {
     let athena = athena();
-    let build = athena.begin(&name("asthma"), Start::Empty).unwrap();
+    let build = athena.begin_build(&name("asthma"), Start::Empty).unwrap();
     let failed = |sql: &str| {
         let error = build.execute(&parse_statement(sql).unwrap()).unwrap_err();
         assert_eq!(error.exit(), Exit::StudyInvalid, "{error}");
@@ -365,9 +367,9 @@ fn a_statement_fails() {
     let told = failed("CREATE TABLE asthma__x AS SELECT CAST('Smith-Jones' AS date) AS d");
     assert!(told.starts_with("asthma__x: ") && told.contains("(query query-"), "{told}");
     assert!(told.contains("INVALID_CAST_ARGUMENT") && !told.contains("Smith"), "{told}");
-    let error = athena.query("SELECT n FRM core__patient").err().unwrap();
+    let error = athena.run_query("SELECT n FRM core__patient").err().unwrap();
     assert_eq!(error.exit(), Exit::StudyInvalid, "{error}");
     assert!(error.to_string().contains("SYNTAX_ERROR"), "{error}");
-    let error = athena.query("DROP TABLE core__patient").err().unwrap();
+    let error = athena.run_query("DROP TABLE core__patient").err().unwrap();
     assert_eq!(error.exit(), Exit::ArgsInvalid, "{error}");
 }

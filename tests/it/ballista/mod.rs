@@ -162,10 +162,10 @@ fn tables(site: &Site, database: &str) -> BTreeMap<String, (Vec<String>, Vec<Str
     let database = folder(&site.path(database));
     let engine = DataFusion::open(database, Input::Nothing, work, &limits).unwrap();
     let core = StudyName::parse("core").unwrap();
-    let names = engine.tables(&core).unwrap().into_iter().map(|table| table.name);
+    let names = engine.list_tables(&core).unwrap().into_iter().map(|table| table.name);
     names
         .map(|name| {
-            let rows = engine.read(&name).unwrap();
+            let rows = engine.read_table(&name).unwrap();
             let columns = columns(&rows.schema);
             let mut texts: Vec<_> = rows.batches.flat_map(|batch| texts(&batch.unwrap())).collect();
             texts.sort_unstable();

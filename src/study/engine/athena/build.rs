@@ -87,12 +87,12 @@ impl Build for AthenaBuild<'_> {
         Ok(made.map(|name| self.made(name)))
     }
 
-    fn check(&self, _: &Statement) -> Result<()> {
+    fn check_statement(&self, _: &Statement) -> Result<()> {
         // Athena checks a statement when it runs it; tables that it names may not be there yet.
         Ok(())
     }
 
-    fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
+    fn make_counts(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
         let name = name.to_lowercase();
         self.check_annotation(&name, counts)?;
         let sql = format!("CREATE TABLE {} AS\n{}", quoted(&name), cube_sql(counts));
@@ -100,7 +100,7 @@ impl Build for AthenaBuild<'_> {
         Ok(self.made(&name))
     }
 
-    fn load(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+    fn load_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
         // The catalog keeps names in lower case.
         let name = name.to_lowercase();
         let info = loading::load(self.athena, &self.study, &name, &schema, rows)?;
@@ -109,13 +109,13 @@ impl Build for AthenaBuild<'_> {
         Ok(info)
     }
 
-    fn import(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+    fn import_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
         let name = name.to_lowercase();
         let info = loading::load(self.athena, &self.study, &name, &schema, rows)?;
         Ok(TableInfo { rows: info.rows, ..self.made(&name) })
     }
 
-    fn has(&self, name: &str) -> bool {
+    fn has_table(&self, name: &str) -> bool {
         self.tables().contains(&name.to_lowercase())
     }
 
@@ -123,7 +123,7 @@ impl Build for AthenaBuild<'_> {
         metadata::schema(&self.athena.queries, table)
     }
 
-    fn commit(self: Box<Self>) -> Result<()> {
+    fn commit_tables(self: Box<Self>) -> Result<()> {
         let bytes = self.athena.scanned() - self.before;
         info!(
             bytes,

@@ -30,7 +30,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::datafusion::{DataFusion, Input, Limits};
-use super::{BatchIter, Build, Cleaned, Engine, Rows, Start, TableInfo, missing, sorted_sql};
+use super::{BatchIter, Build, Cleaned, Engine, Rows, Start, TableInfo, missing_table, sorted_sql};
 use crate::error::{Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::StudyName;
@@ -87,12 +87,12 @@ impl Athena {
 }
 
 impl Engine for Athena {
-    fn tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
+    fn list_tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
         let tables = metadata::of_study(&self.queries, study)?;
         Ok(tables.into_iter().map(|table| TableInfo { name: table.name, rows: None }).collect())
     }
 
-    fn studies(&self) -> Result<Vec<StudyName>> {
+    fn list_studies(&self) -> Result<Vec<StudyName>> {
         let tables = metadata::list(&self.queries, None)?;
         let studies: BTreeSet<_> =
             tables.iter().filter_map(|table| StudyName::of_table(&table.name)).collect();
@@ -103,36 +103,36 @@ impl Engine for Athena {
         metadata::schema(&self.queries, table)
     }
 
-    fn query(&self, sql: &str) -> Result<Rows> {
+    fn run_query(&self, sql: &str) -> Result<Rows> {
         results::query(&self.queries, sql)
     }
 
-    fn read(&self, table: &str) -> Result<Rows> {
+    fn read_table(&self, table: &str) -> Result<Rows> {
         let work_dir = self.queries.settings.work_dir.as_deref();
         unload::read(&self.queries, &self.workgroup, &self.bucket, table, work_dir)
     }
 
-    fn sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows> {
+    fn read_sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows> {
         let table = table.to_lowercase();
         let table = table.as_str();
-        let Rows { schema, batches } = self.read(table)?;
+        let Rows { schema, batches } = self.read_table(table)?;
         // The embedded engine sorts them: exports of both are the same, and what does not fit into
         // memory goes to its disk.
         let removed = Removed(work.path().join(format!("sort-{table}")));
         let place = Folder::open(&removed.0.to_string_lossy())?.private();
         let local = DataFusion::open(place, Input::Nothing, work.clone(), &Limits::of_machine())?;
-        let study = StudyName::of_table(table).ok_or_else(|| missing(table))?;
-        let build = local.begin(&study, Start::Empty)?;
-        build.load(table, schema.clone(), batches)?;
-        build.commit()?;
-        let Rows { schema, batches } = local.query(&sorted_sql(table, &schema))?;
+        let study = StudyName::of_table(table).ok_or_else(|| missing_table(table))?;
+        let build = local.begin_build(&study, Start::Empty)?;
+        build.load_rows(table, schema.clone(), batches)?;
+        build.commit_tables()?;
+        let Rows { schema, batches } = local.run_query(&sorted_sql(table, &schema))?;
         Ok(Rows { schema, batches: Box::new(Sorted { batches, _place: removed }) })
     }
 
-    fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
+    fn begin_build(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
         let tables = metadata::of_study(&self.queries, study)?;
         let (kept, gone): (Vec<_>, Vec<_>) =
-            tables.into_iter().partition(|table| start.keeps(&table.name));
+            tables.into_iter().partition(|table| start.keeps_table(&table.name));
         self.drop_all(&gone)?;
         let names = kept.into_iter().map(|table| table.name).collect();
         Ok(Box::new(AthenaBuild::new(self, study, names)))
@@ -144,7 +144,7 @@ impl Engine for Athena {
         Err(Error::new(Exit::StudyInvalid, message))
     }
 
-    fn clean(&self, study: &StudyName) -> Result<Cleaned> {
+    fn clean_study(&self, study: &StudyName) -> Result<Cleaned> {
         let tables = metadata::of_study(&self.queries, study)?;
         let (kept, gone): (Vec<_>, Vec<_>) =
             tables.into_iter().partition(|table| is_protected(&table.name));

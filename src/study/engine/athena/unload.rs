@@ -15,7 +15,7 @@ use super::queries::Queries;
 use super::workgroup::Workgroup;
 use crate::error::{Context, Error, Result};
 use crate::store::{Folder, WorkFolder};
-use crate::study::engine::{BatchIter, Rows, missing};
+use crate::study::engine::{BatchIter, Rows, missing_table};
 
 /// Rows of a batch.
 const ROWS: usize = 8192;
@@ -30,7 +30,7 @@ pub(super) fn read(
     work_dir: Option<&str>,
 ) -> Result<Rows> {
     let name = table.to_lowercase();
-    let schema = metadata::schema(queries, &name)?.ok_or_else(|| missing(&name))?;
+    let schema = metadata::schema(queries, &name)?.ok_or_else(|| missing_table(&name))?;
     // A `/` at the end: else the table's files could not be told from those of a longer name.
     let place = format!("export/{name}.parquet");
     let folder = bucket.child(&place);

@@ -53,7 +53,7 @@ impl StudyBuild {
     pub fn begin(engine: &DataFusion, study: &StudyName, start: Start<'_>) -> Result<Self> {
         let seen = engine.tables.clone();
         let change = seen.database().begin(study)?;
-        let kept = change.tables().iter().filter(|table| start.keeps(&table.name));
+        let kept = change.tables().iter().filter(|table| start.keeps_table(&table.name));
         let kept: Vec<_> = kept.cloned().collect();
         let raw = seen.has_raw_source() || (!kept.is_empty() && change.was_raw());
         seen.begin(study)?;
@@ -298,7 +298,7 @@ impl Build for StudyBuild {
         match &statement.command {
             Command::Query(_) => {
                 // It changes nothing, and still has to be one that could be run.
-                self.check(statement)?;
+                self.check_statement(statement)?;
                 Ok(None)
             }
             Command::Create { name, if_not_exists, .. }
@@ -332,7 +332,7 @@ impl Build for StudyBuild {
                     let name = self.own(name)?;
                     let lock = self.changing(&name);
                     let _changing = held(&lock);
-                    if !*if_exists && !self.has(&name) {
+                    if !*if_exists && !self.has_table(&name) {
                         return Err(invalid(format!("there is no table {name} to drop")));
                     }
                     self.drop_table(&name);
@@ -342,7 +342,7 @@ impl Build for StudyBuild {
         }
     }
 
-    fn check(&self, statement: &Statement) -> Result<()> {
+    fn check_statement(&self, statement: &Statement) -> Result<()> {
         match statement.command.query() {
             Some(query) => self.runner.plan(query, &statement.spelling).map(|_| ()),
             None => Ok(()),
@@ -354,20 +354,20 @@ impl Build for StudyBuild {
         self.seen.dedicated_schema(schema);
     }
 
-    fn count(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
+    fn make_counts(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
         let lock = self.changing(name);
         let _changing = held(&lock);
         self.count_steps(name, counts)
     }
 
-    fn load(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+    fn load_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
         let lock = self.changing(name);
         let _changing = held(&lock);
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
         self.make(name, write::table_schema(&schema, names)?, rows, false)
     }
 
-    fn import(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
+    fn import_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
         let lock = self.changing(name);
         let _changing = held(&lock);
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -379,7 +379,7 @@ impl Build for StudyBuild {
         self.raw.store(true, Ordering::Relaxed);
     }
 
-    fn has(&self, name: &str) -> bool {
+    fn has_table(&self, name: &str) -> bool {
         self.stored(name).is_some()
     }
 
@@ -388,7 +388,7 @@ impl Build for StudyBuild {
         Ok(table.map(|table| table.spelled().clone()))
     }
 
-    fn commit(mut self: Box<Self>) -> Result<()> {
+    fn commit_tables(mut self: Box<Self>) -> Result<()> {
         let tables = std::mem::take(&mut *held(&self.tables));
         match self.change.take() {
             Some(change) => {

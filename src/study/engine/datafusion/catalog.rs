@@ -218,7 +218,7 @@ impl Tables {
     /// The names of all tables, in lower case.
     pub fn names(&self) -> Result<BTreeSet<String>> {
         let mut names = self.source.tables();
-        for study in self.database.studies()? {
+        for study in self.database.list_studies()? {
             if let Some(listing) = self.database.list(&study)? {
                 names.extend(listing.tables.iter().map(|table| table.name.to_lowercase()));
             }

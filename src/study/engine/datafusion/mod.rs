@@ -41,7 +41,7 @@ use self::run::Runner;
 pub use self::session::Limits;
 use self::source::Source;
 use self::stores::Stores;
-use super::{Build, Cleaned, Engine, Rows, Start, TableInfo, missing, sorted_sql};
+use super::{Build, Cleaned, Engine, Rows, Start, TableInfo, missing_table, sorted_sql};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
 use crate::study::dialect::{self, Command};
@@ -129,7 +129,7 @@ impl DataFusion {
 }
 
 impl Engine for DataFusion {
-    fn tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
+    fn list_tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
         let listing = self.tables.database().list(study)?;
         let tables = listing.into_iter().flat_map(|listing| listing.tables);
         let mut tables: Vec<_> =
@@ -138,15 +138,15 @@ impl Engine for DataFusion {
         Ok(tables)
     }
 
-    fn studies(&self) -> Result<Vec<StudyName>> {
-        self.tables.database().studies()
+    fn list_studies(&self) -> Result<Vec<StudyName>> {
+        self.tables.database().list_studies()
     }
 
     fn schema(&self, table: &str) -> Result<Option<SchemaRef>> {
         Ok(self.tables.open(table)?.map(|table| table.spelled().clone()))
     }
 
-    fn query(&self, sql: &str) -> Result<Rows> {
+    fn run_query(&self, sql: &str) -> Result<Rows> {
         let statement = dialect::parse_statement(sql)?;
         let Command::Query(query) = &statement.command else {
             let message = "only a query can be run here: a study's statements are for study build";
@@ -156,13 +156,13 @@ impl Engine for DataFusion {
         self.runner.run(planned)
     }
 
-    fn read(&self, table: &str) -> Result<Rows> {
-        self.query(&format!("SELECT * FROM \"{}\"", table.replace('"', "\"\"")))
+    fn read_table(&self, table: &str) -> Result<Rows> {
+        self.run_query(&format!("SELECT * FROM \"{}\"", table.replace('"', "\"\"")))
     }
 
-    fn sorted(&self, table: &str, _work: &WorkFolder) -> Result<Rows> {
-        let schema = Engine::schema(self, table)?.ok_or_else(|| missing(table))?;
-        self.query(&sorted_sql(table, &schema))
+    fn read_sorted(&self, table: &str, _work: &WorkFolder) -> Result<Rows> {
+        let schema = Engine::schema(self, table)?.ok_or_else(|| missing_table(table))?;
+        self.run_query(&sorted_sql(table, &schema))
     }
 
     fn is_raw(&self, study: &StudyName) -> Result<bool> {
@@ -170,7 +170,7 @@ impl Engine for DataFusion {
         Ok(listing.is_some_and(|listing| listing.raw))
     }
 
-    fn begin(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
+    fn begin_build(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
         Ok(Box::new(StudyBuild::begin(self, study, start)?))
     }
 
@@ -185,7 +185,7 @@ impl Engine for DataFusion {
         Ok(())
     }
 
-    fn clean(&self, study: &StudyName) -> Result<Cleaned> {
+    fn clean_study(&self, study: &StudyName) -> Result<Cleaned> {
         self.tables.database().clean(study)
     }
 }

@@ -35,12 +35,12 @@ fn a_study_is_built_and_read() {
 "#;
     fs::write(root.path().join("in/Condition.ndjson"), lines).unwrap();
     let engine = engine(root.path());
-    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     let sql = "CREATE TABLE s__codes AS SELECT c.id, c.\"recordedDate\" AS \"recordedDate_day\", u.x.code, o FROM condition c, UNNEST(c.code.coding) WITH ORDINALITY AS u (x, o)";
     assert_eq!(build.execute(&parse_statement(sql).unwrap()).unwrap().unwrap().rows, Some(2));
-    build.commit().unwrap();
+    build.commit_tables().unwrap();
     assert_eq!(
-        shown(engine.query("select * from s__codes order by code").unwrap()),
+        shown(engine.run_query("select * from s__codes order by code").unwrap()),
         "+----+------------------+------+---+\n\
          | id | recordedDate_day | code | o |\n\
          +----+------------------+------+---+\n\
@@ -90,7 +90,7 @@ fn files_of_a_table_may_differ_at_any_depth() {
                FROM patient p LEFT JOIN UNNEST(p.code.coding) AS c (coding) ON TRUE \
                CROSS JOIN UNNEST(p.items) AS i (item) ORDER BY 1, 4, 5";
     assert_eq!(
-        shown(engine.query(sql).unwrap()),
+        shown(engine.run_query(sql).unwrap()),
         "+----+------+------+---+------+-------+-----+\n\
          | id | text | code | x | z    | later | n   |\n\
          +----+------+------+---+------+-------+-----+\n\
@@ -101,7 +101,7 @@ fn files_of_a_table_may_differ_at_any_depth() {
     );
     // A condition on a column that a file lacks, and on a field.
     let filtered = "SELECT id FROM patient p WHERE later AND p.code.text IS NULL AND n > 1";
-    assert!(shown(engine.query(filtered).unwrap()).contains("| b  |"));
+    assert!(shown(engine.run_query(filtered).unwrap()).contains("| b  |"));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn columns_that_differ_in_case_only_are_refused() {
     let limits = Limits { memory: 64 << 20, threads: 1 };
     let input = Input::Lake(folder("lake"));
     let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
-    let error = engine.query("SELECT id FROM patient").err().unwrap().to_string();
+    let error = engine.run_query("SELECT id FROM patient").err().unwrap().to_string();
     assert!(error.contains("differ in case only"), "{error}");
 }
 
@@ -137,23 +137,23 @@ fn a_database_can_be_in_a_bucket() {
         database().list().unwrap().into_iter().map(|entry| entry.name).collect()
     };
     let engine = open();
-    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     build
         .execute(&parse_statement("CREATE TABLE s__a AS SELECT id FROM patient").unwrap())
         .unwrap();
     build.execute(&parse_statement("INSERT INTO s__a VALUES ('b')").unwrap()).unwrap();
-    build.commit().unwrap();
-    assert!(shown(open().query("SELECT count(*) AS n FROM s__a").unwrap()).contains("| 2 |"));
+    build.commit_tables().unwrap();
+    assert!(shown(open().run_query("SELECT count(*) AS n FROM s__a").unwrap()).contains("| 2 |"));
     // One that ends early leaves nothing.
     let before = names();
-    let build = engine.begin(&name("s"), Start::Without(&[])).unwrap();
+    let build = engine.begin_build(&name("s"), Start::Without(&[])).unwrap();
     build.execute(&parse_statement("CREATE TABLE s__b AS SELECT 1 AS x").unwrap()).unwrap();
-    assert!(build.has("s__a") && names().len() > before.len());
+    assert!(build.has_table("s__a") && names().len() > before.len());
     drop(build);
     assert_eq!(names(), before);
-    assert_eq!(engine.clean(&name("S")).unwrap().removed, 1);
+    assert_eq!(engine.clean_study(&name("S")).unwrap().removed, 1);
     assert_eq!(names(), Vec::<String>::new());
-    assert_eq!(engine.clean(&name("s")).unwrap(), Cleaned::default());
+    assert_eq!(engine.clean_study(&name("s")).unwrap(), Cleaned::default());
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn sorts_and_groups_go_to_the_disk_when_memory_is_short() {
     let limits = Limits { memory: 40 << 20, threads: 2 };
     let input = Input::Ndjson(folder("in"));
     let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
-    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     let rows = "SELECT n, concat('a value that takes some room ', CAST(n * 7919 % 1000003 AS varchar)) AS v \
                 FROM (SELECT UNNEST(sequence(1, 600000)) AS n)";
     build.execute(&parse_statement(&format!("CREATE TABLE s__rows AS {rows}")).unwrap()).unwrap();
@@ -204,7 +204,7 @@ fn files(root: &std::path::Path) -> Vec<String> {
 fn no_row_is_lost_where_many_add_to_a_table_and_take_from_it() {
     let root = tempfile::tempdir().unwrap();
     let engine = alone(root.path());
-    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     build.execute(&parse_statement("CREATE TABLE s__t AS SELECT -1 AS n").unwrap()).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..6 {
@@ -229,8 +229,8 @@ fn no_row_is_lost_where_many_add_to_a_table_and_take_from_it() {
             });
         }
     });
-    build.commit().unwrap();
-    let shown = shown(engine.query("SELECT count(*) AS n, sum(n) AS s FROM s__t").unwrap());
+    build.commit_tables().unwrap();
+    let shown = shown(engine.run_query("SELECT count(*) AS n, sum(n) AS s FROM s__t").unwrap());
     assert!(shown.contains("| 25 | 419 |"), "{shown}");
 }
 
@@ -242,7 +242,7 @@ fn rows_of_tables_that_are_gone_are_gone() {
                   table_cols = ['kind']\nmin_subject = 1\n";
     let counts = crate::study::counts::read(&crate::study::source::Source::of("c", counts));
     let counts = counts.unwrap();
-    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     build
         .execute(
             &parse_statement("CREATE TABLE s__rows AS SELECT 'a' AS subject_ref, 'x' AS kind")
@@ -252,27 +252,27 @@ fn rows_of_tables_that_are_gone_are_gone() {
     // What the rows to count were once called.
     let taken = "CREATE TABLE s__count__counted_rows AS SELECT 'mine' AS whose";
     build.execute(&parse_statement(taken).unwrap()).unwrap();
-    build.count("s__count", &counts[0]).unwrap();
+    build.make_counts("s__count", &counts[0]).unwrap();
     let open = files(&root.path().join("db"));
     assert!(!open.iter().any(|name| name.contains("-counted")), "{open:?}");
     build.execute(&parse_statement("DROP TABLE s__rows").unwrap()).unwrap();
     build.execute(&parse_statement("CREATE TABLE s__again AS SELECT 1 AS x").unwrap()).unwrap();
     build.execute(&parse_statement("CREATE TABLE s__again AS SELECT 2 AS x").unwrap()).unwrap();
-    build.commit().unwrap();
+    build.commit_tables().unwrap();
     let named = |part: &str| {
         let files = files(&root.path().join("db/s"));
         files.into_iter().filter(|name| name.contains(part)).count()
     };
     assert_eq!(named("rows"), 1, "the user's own");
     assert_eq!((named("again"), named("s__count."), named("")), (1, 1, 4));
-    assert!(shown(engine.read("s__count__counted_rows").unwrap()).contains("mine"));
+    assert!(shown(engine.read_table("s__count__counted_rows").unwrap()).contains("mine"));
 
     // Who reads while the next build ends still can; the one after takes the files away.
     let without = [String::from("S__Again")];
     for left in [1, 0] {
-        let build = engine.begin(&name("s"), Start::Without(&without)).unwrap();
-        assert!(build.has("s__count") && !build.has("s__again"));
-        build.commit().unwrap();
+        let build = engine.begin_build(&name("s"), Start::Without(&without)).unwrap();
+        assert!(build.has_table("s__count") && !build.has_table("s__again"));
+        build.commit_tables().unwrap();
         assert_eq!(named("again"), left);
     }
 }
@@ -288,16 +288,16 @@ fn what_is_not_a_studys_stays() {
         fs::write(path, "x").unwrap();
     }
     for study in ["s", "patient"] {
-        assert_eq!(engine.clean(&name(study)).unwrap(), Cleaned::default());
-        let build = engine.begin(&name(study), Start::Empty).unwrap();
+        assert_eq!(engine.clean_study(&name(study)).unwrap(), Cleaned::default());
+        let build = engine.begin_build(&name(study), Start::Empty).unwrap();
         build
             .execute(
                 &parse_statement(&format!("CREATE TABLE {study}__a AS SELECT 1 AS x")).unwrap(),
             )
             .unwrap();
-        build.commit().unwrap();
-        assert!(engine.clean(&name(study)).unwrap().removed > 0);
-        assert_eq!(engine.clean(&name(study)).unwrap(), Cleaned::default());
+        build.commit_tables().unwrap();
+        assert!(engine.clean_study(&name(study)).unwrap().removed > 0);
+        assert_eq!(engine.clean_study(&name(study)).unwrap(), Cleaned::default());
     }
     let files: Vec<_> =
         files(&root.path().join("db")).into_iter().filter(|name| !name.starts_with('.')).collect();
@@ -308,7 +308,7 @@ fn what_is_not_a_studys_stays() {
 fn a_schema_of_a_studys_own_has_its_tables() {
     let root = tempfile::tempdir().unwrap();
     let engine = alone(root.path());
-    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     build.dedicated_schema("Own");
     build
         .execute(
@@ -332,9 +332,9 @@ fn a_schema_of_a_studys_own_has_its_tables() {
         .execute(&parse_statement("CREATE TABLE other.patient AS SELECT 1 AS x").unwrap())
         .unwrap_err();
     assert!(foreign.to_string().contains("must begin with s__"), "{foreign}");
-    build.commit().unwrap();
+    build.commit_tables().unwrap();
     assert_eq!(
-        shown(engine.query("SELECT * FROM s__all ORDER BY id").unwrap()),
+        shown(engine.run_query("SELECT * FROM s__all ORDER BY id").unwrap()),
         "+-------+----+\n\
          | Whose | id |\n\
          +-------+----+\n\
@@ -348,34 +348,34 @@ fn a_schema_of_a_studys_own_has_its_tables() {
 fn nobody_stands_in_for_the_main_jobs_own_tables() {
     let root = tempfile::tempdir().unwrap();
     let engine = alone(root.path());
-    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     build
         .execute(
             &parse_statement("CREATE TABLE s__completion AS SELECT 'false' AS table_name").unwrap(),
         )
         .unwrap();
-    build.commit().unwrap();
+    build.commit_tables().unwrap();
     // As an older program may have left it.
     fs::rename(root.path().join("db/s"), root.path().join("db/etl")).unwrap();
     let list = root.path().join("db/etl/tables.json");
     let text =
         fs::read_to_string(&list).unwrap().replace("\"s__completion\"", "\"etl__completion\"");
     fs::write(&list, text).unwrap();
-    let shown = shown(engine.query("SELECT count(*) AS n FROM ETL__Completion").unwrap());
+    let shown = shown(engine.run_query("SELECT count(*) AS n FROM ETL__Completion").unwrap());
     assert!(shown.contains("| 0 |"), "{shown}");
-    assert_eq!(engine.studies().unwrap(), Vec::<StudyName>::new());
+    assert_eq!(engine.list_studies().unwrap(), Vec::<StudyName>::new());
 }
 
 #[test]
 fn rows_are_in_no_file_that_has_a_name() {
     let root = tempfile::tempdir().unwrap();
     let engine = alone(root.path());
-    assert!(shown(engine.query("SELECT id FROM patient").unwrap()).contains("| p  |"));
-    let build = engine.begin(&name("s"), Start::Empty).unwrap();
+    assert!(shown(engine.run_query("SELECT id FROM patient").unwrap()).contains("| p  |"));
+    let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     build
         .execute(&parse_statement("CREATE TABLE s__a AS SELECT id FROM patient").unwrap())
         .unwrap();
-    build.commit().unwrap();
+    build.commit_tables().unwrap();
     let work = files(&root.path().join("work"));
     assert!(work.iter().all(|name| name.ends_with("/lock")), "{work:?}");
     // That they were patients' own is known as long as there are tables of them.
@@ -388,9 +388,9 @@ fn rows_are_in_no_file_that_has_a_name() {
         ("t", "CREATE TABLE t__a AS SELECT 1 AS x", false),
         ("u", "CREATE TABLE u__a AS SELECT * FROM s__a", true),
     ] {
-        let build = later.begin(&name(study), Start::Empty).unwrap();
+        let build = later.begin_build(&name(study), Start::Empty).unwrap();
         build.execute(&parse_statement(sql).unwrap()).unwrap();
-        build.commit().unwrap();
+        build.commit_tables().unwrap();
         assert_eq!(later.is_raw(&name(study)).unwrap(), raw, "{study}");
     }
 }
