@@ -216,7 +216,7 @@ impl DatabaseArgs {
                 &schema.unwrap_or_default(),
             )
         };
-        let engine = Athena::open(&settings)?;
+        let engine = Athena::open_schema(&settings)?;
         let threads = settings.max_concurrent;
         Ok(Opened { engine: Box::new(engine), work: self.limits.open_work()?, options, threads })
     }

@@ -76,7 +76,7 @@ fn settings() -> Settings {
 }
 
 fn athena() -> Athena {
-    Athena::open(&settings()).unwrap()
+    Athena::open_schema(&settings()).unwrap()
 }
 
 /// Rows as texts; `null` where there is no value.
@@ -105,8 +105,8 @@ fn sorted(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
 #[ignore = "run by the module above"]
 fn workgroups_are_looked_at() {
     let refused = |name: &str| {
-        let error =
-            Athena::open(&Settings { workgroup: name.to_owned(), ..settings() }).unwrap_err();
+        let error = Athena::open_schema(&Settings { workgroup: name.to_owned(), ..settings() })
+            .unwrap_err();
         assert_eq!(error.exit(), Exit::ArgsInvalid, "{error}");
         error.to_string()
     };
@@ -115,10 +115,11 @@ fn workgroups_are_looked_at() {
     assert!(refused("missing").contains("missing"));
     assert!(refused("a b").contains("--workgroup"));
     let named = |name: &str| Settings { workgroup: name.to_owned(), ..settings() };
-    Athena::open(&named("plain")).unwrap();
-    Athena::open(&Settings { staging: Some("s3://results/x/".into()), ..named("nowhere") })
+    Athena::open_schema(&named("plain")).unwrap();
+    Athena::open_schema(&Settings { staging: Some("s3://results/x/".into()), ..named("nowhere") })
         .unwrap();
-    let error = Athena::open(&Settings { staging: Some("/tmp".into()), ..settings() }).unwrap_err();
+    let error =
+        Athena::open_schema(&Settings { staging: Some("/tmp".into()), ..settings() }).unwrap_err();
     assert!(error.to_string().contains("--s3-staging-dir"), "{error}");
 }
 
@@ -141,7 +142,7 @@ fn a_study_is_built() {
     let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(names, ["asthma__cohort", "asthma__view"]);
     assert_eq!(athena.list_studies().unwrap(), ["asthma", "core"]);
-    assert!(athena.scanned() >= 2 * 1234, "{}", athena.scanned());
+    assert!(athena.scanned_bytes() >= 2 * 1234, "{}", athena.scanned_bytes());
     assert_eq!(rows(athena.run_query(LOOK).unwrap()), [["40"]]);
     // What is built in addition leaves the rest.
     let build = athena.begin_build(&name("asthma"), Start::Without(&[])).unwrap();
@@ -271,7 +272,7 @@ fn temporary_files_go_where_they_shall_and_go_away() {
     let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
     let work = WorkFolder::create_work(Some(dir.path().to_str().unwrap()), &folder).unwrap();
     let work_dir = Some(place.to_str().unwrap().to_owned());
-    let athena = Athena::open(&Settings { work_dir, ..settings() }).unwrap();
+    let athena = Athena::open_schema(&Settings { work_dir, ..settings() }).unwrap();
     let left = || std::fs::read_dir(work.path()).unwrap().count();
     let before = left();
     let read = athena.read_sorted("Core__Patient", &work).unwrap();
@@ -323,7 +324,7 @@ fn an_insert_fails() {
 }
 
 fn at_once(max_concurrent: usize) {
-    let athena = Athena::open(&Settings { max_concurrent, ..settings() }).unwrap();
+    let athena = Athena::open_schema(&Settings { max_concurrent, ..settings() }).unwrap();
     let build = athena.begin_build(&name("many"), Start::Empty).unwrap();
     std::thread::scope(|scope| {
         for number in 0..30 {

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use tracing::info;
 
 use super::counts::cube_sql;
-use super::unload::quoted;
+use super::unload::quote_name;
 use super::{Athena, loading, metadata, results};
 use crate::error::{Error, Exit, Result};
 use crate::study::counts::CountsTable;
@@ -28,16 +28,16 @@ pub(super) struct AthenaBuild<'a> {
 
 impl<'a> AthenaBuild<'a> {
     pub fn new(athena: &'a Athena, study: &str, tables: BTreeSet<String>) -> Self {
-        let before = athena.scanned();
+        let before = athena.scanned_bytes();
         let (study, tables) = (study.to_lowercase(), Mutex::new(tables));
         Self { athena, study, tables, uploads: Mutex::default(), before }
     }
 
-    fn tables(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn lock_tables(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn uploads(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn lock_uploads(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,10 +55,10 @@ impl<'a> AthenaBuild<'a> {
         };
         let study = table.split_once("__").map(|(study, _)| study).or(schema);
         let is_vocabulary = study.is_some_and(|study| VOCABULARIES.contains(&study));
-        if is_vocabulary || (schema.is_none() && self.uploads().contains(table)) {
+        if is_vocabulary || (schema.is_none() && self.lock_uploads().contains(table)) {
             return Ok(());
         }
-        for batch in results::query(&self.athena.queries, &annotation.repeated_sql())?.batches {
+        for batch in results::run_query(&self.athena.queries, &annotation.repeated_sql())?.batches {
             if batch?.num_rows() > 0 {
                 return Err(Error::new(Exit::StudyInvalid, annotation.explain_repeats(name)));
             }
@@ -66,8 +66,8 @@ impl<'a> AthenaBuild<'a> {
         Ok(())
     }
 
-    fn made(&self, name: &str) -> TableInfo {
-        self.tables().insert(name.to_lowercase());
+    fn note_made(&self, name: &str) -> TableInfo {
+        self.lock_tables().insert(name.to_lowercase());
         TableInfo { name: name.to_owned(), rows: None }
     }
 }
@@ -84,7 +84,7 @@ impl Build for AthenaBuild<'_> {
             None => sql.lines().next().unwrap_or_default().chars().take(60).collect(),
         };
         self.athena.queries.run(&label, sql)?;
-        Ok(made.map(|name| self.made(name)))
+        Ok(made.map(|name| self.note_made(name)))
     }
 
     fn check_statement(&self, _: &Statement) -> Result<()> {
@@ -95,28 +95,28 @@ impl Build for AthenaBuild<'_> {
     fn make_counts(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
         let name = name.to_lowercase();
         self.check_annotation(&name, counts)?;
-        let sql = format!("CREATE TABLE {} AS\n{}", quoted(&name), cube_sql(counts));
+        let sql = format!("CREATE TABLE {} AS\n{}", quote_name(&name), cube_sql(counts));
         self.athena.queries.run(&name, &sql)?;
-        Ok(self.made(&name))
+        Ok(self.note_made(&name))
     }
 
     fn load_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
         // The catalog keeps names in lower case.
         let name = name.to_lowercase();
-        let info = loading::load(self.athena, &self.study, &name, &schema, rows)?;
-        self.made(&name);
-        self.uploads().insert(name);
+        let info = loading::load_table(self.athena, &self.study, &name, &schema, rows)?;
+        self.note_made(&name);
+        self.lock_uploads().insert(name);
         Ok(info)
     }
 
     fn import_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
         let name = name.to_lowercase();
-        let info = loading::load(self.athena, &self.study, &name, &schema, rows)?;
-        Ok(TableInfo { rows: info.rows, ..self.made(&name) })
+        let info = loading::load_table(self.athena, &self.study, &name, &schema, rows)?;
+        Ok(TableInfo { rows: info.rows, ..self.note_made(&name) })
     }
 
     fn has_table(&self, name: &str) -> bool {
-        self.tables().contains(&name.to_lowercase())
+        self.lock_tables().contains(&name.to_lowercase())
     }
 
     fn schema(&self, table: &str) -> Result<Option<SchemaRef>> {
@@ -124,7 +124,7 @@ impl Build for AthenaBuild<'_> {
     }
 
     fn commit_tables(self: Box<Self>) -> Result<()> {
-        let bytes = self.athena.scanned() - self.before;
+        let bytes = self.athena.scanned_bytes() - self.before;
         info!(
             bytes,
             study = self.study,

@@ -10,7 +10,7 @@ use crate::store::unreadable_profile;
 use crate::text::escape_controls;
 
 /// The error of a call. `what` says what was tried.
-pub(super) fn explain<E, R>(error: &SdkError<E, R>, what: &str) -> Error
+pub(super) fn explain_call<E, R>(error: &SdkError<E, R>, what: &str) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Debug + 'static,
     R: Debug,
@@ -27,7 +27,7 @@ where
         SdkError::TimeoutError(_) => Error::failed(format!("{what}: Athena takes too long")),
         SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => Error::failed(format!(
             "{what}: {}",
-            credentials(&DisplayErrorContext(error).to_string())
+            explain_credentials(&DisplayErrorContext(error).to_string())
         )),
         _ => match code {
             "AccessDeniedException" | "AccessDenied" => Error::failed(format!(
@@ -54,7 +54,7 @@ where
 }
 
 /// Why there are no credentials; the chain of causes may quote files.
-fn credentials(text: &str) -> String {
+fn explain_credentials(text: &str) -> String {
     if text.contains("region") {
         return "there is no region: give --region, or set AWS_REGION".to_owned();
     }
@@ -99,14 +99,14 @@ const SAID: [&str; 5] =
     ["Query exhausted", "Insufficient", "Table ", "FAILED: ParseException", "FAILED: SemanticExc"];
 
 /// Why a query has failed, in Athena's words where they can have no value of a row in them.
-pub(super) fn failed(query: &QueryExecution) -> String {
+pub(super) fn explain_failure(query: &QueryExecution) -> String {
     let status = query.status();
     let reason = status.and_then(|status| status.state_change_reason());
     let error = status.and_then(|status| status.athena_error()).and_then(|e| e.error_message());
-    words(reason.or(error).unwrap_or_default())
+    known_words(reason.or(error).unwrap_or_default())
 }
 
-fn words(text: &str) -> String {
+fn known_words(text: &str) -> String {
     let code = text.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap_or_default();
     let is_code = code.len() > 3 && text[code.len()..].starts_with(':');
     if (is_code && SHOWN.contains(&code)) || SAID.iter().any(|start| text.starts_with(start)) {
@@ -124,15 +124,15 @@ mod tests {
     #[test]
     fn values_of_rows_are_not_shown() {
         let shown = "COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved";
-        assert_eq!(words(shown), shown);
-        assert!(words("Query exhausted resources at this scale factor").ends_with("factor"));
+        assert_eq!(known_words(shown), shown);
+        assert!(known_words("Query exhausted resources at this scale factor").ends_with("factor"));
         for text in [
             "INVALID_CAST_ARGUMENT: Value cannot be cast to date: Smith",
             "Smith",
             "HIVE_BAD_DATA: Smith",
             "",
         ] {
-            let words = words(text);
+            let words = known_words(text);
             assert!(!words.contains("Smith") && words.contains("history"), "{words}");
         }
     }

@@ -20,7 +20,7 @@ impl Reader<'_> {
         if depth > DEEPEST {
             return None;
         }
-        let name = self.word().to_ascii_lowercase();
+        let name = self.read_word().to_ascii_lowercase();
         Some(match name.as_str() {
             "tinyint" => DataType::Int8,
             "smallint" => DataType::Int16,
@@ -34,36 +34,36 @@ impl Reader<'_> {
             "binary" | "varbinary" => DataType::Binary,
             "string" => DataType::Utf8,
             "varchar" | "char" => {
-                self.numbers();
+                self.read_numbers();
                 DataType::Utf8
             }
-            "decimal" => match self.numbers().as_slice() {
+            "decimal" => match self.read_numbers().as_slice() {
                 [precision] => DataType::Decimal128(*precision, 0),
                 [precision, scale] => DataType::Decimal128(*precision, i8::try_from(*scale).ok()?),
                 _ => DataType::Decimal128(10, 0),
             },
             "array" => {
-                self.expect('<')?;
+                self.expect_char('<')?;
                 let item = self.read(depth + 1)?;
-                self.expect('>')?;
+                self.expect_char('>')?;
                 DataType::new_list(item, true)
             }
             "map" => {
-                self.expect('<')?;
+                self.expect_char('<')?;
                 let key = self.read(depth + 1)?;
-                self.expect(',')?;
+                self.expect_char(',')?;
                 let value = self.read(depth + 1)?;
-                self.expect('>')?;
+                self.expect_char('>')?;
                 let fields = [Field::new("key", key, false), Field::new("value", value, true)];
                 let entries = DataType::Struct(Fields::from(fields.to_vec()));
                 DataType::Map(Field::new("entries", entries, false).into(), false)
             }
             "struct" => {
-                self.expect('<')?;
+                self.expect_char('<')?;
                 let mut fields = Vec::new();
-                while self.expect('>').is_none() {
+                while self.expect_char('>').is_none() {
                     if !fields.is_empty() {
-                        self.expect(',')?;
+                        self.expect_char(',')?;
                     }
                     let end = self.rest.find(':')?;
                     let name = self.rest[..end].trim().trim_matches('`').to_owned();
@@ -76,7 +76,7 @@ impl Reader<'_> {
         })
     }
 
-    fn word(&mut self) -> &str {
+    fn read_word(&mut self) -> &str {
         self.rest = self.rest.trim_start();
         let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let (word, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
@@ -84,13 +84,13 @@ impl Reader<'_> {
         word
     }
 
-    fn expect(&mut self, c: char) -> Option<()> {
+    fn expect_char(&mut self, c: char) -> Option<()> {
         self.rest = self.rest.trim_start().strip_prefix(c)?;
         Some(())
     }
 
     /// What stands in parentheses, if anything does.
-    fn numbers(&mut self) -> Vec<u8> {
+    fn read_numbers(&mut self) -> Vec<u8> {
         let Some((inside, rest)) =
             self.rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')'))
         else {

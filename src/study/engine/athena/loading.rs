@@ -17,17 +17,18 @@ use crate::error::{Context, Error, Exit, Result};
 use crate::study::engine::{BatchIter, TableInfo};
 
 /// Puts a table in place of the one of this name, if there is one. Names are in lower case.
-pub(super) fn load(
+pub(super) fn load_table(
     athena: &Athena,
     study: &str,
     name: &str,
     schema: &SchemaRef,
     rows: BatchIter<'_>,
 ) -> Result<TableInfo> {
-    let ddl_columns = columns(name, schema)?;
+    let ddl_columns = column_lines(name, schema)?;
     let topic = name.strip_prefix(&format!("{study}__")).unwrap_or(name);
     let workgroup = &athena.workgroup;
-    let place = workgroup.below(&format!("cumulus_user_uploads/{}/{study}/{topic}", athena.schema));
+    let place = workgroup
+        .location_below(&format!("cumulus_user_uploads/{}/{study}/{topic}", athena.schema));
     let folder = athena.bucket.child(&place);
     let file = format!("{topic}.parquet");
     let failed = || format!("cannot write '{}'", folder.show(&file));
@@ -64,17 +65,17 @@ pub(super) fn load(
 }
 
 /// The columns as `CREATE EXTERNAL TABLE` wants them, one a line.
-fn columns(table: &str, schema: &SchemaRef) -> Result<String> {
+fn column_lines(table: &str, schema: &SchemaRef) -> Result<String> {
     let mut text = String::new();
     for field in schema.fields() {
-        let kind = kind(table, field)?;
+        let kind = hive_type(table, field)?;
         let comma = if text.is_empty() { "" } else { ",\n" };
         let _ = write!(text, "{comma}  `{}` {kind}", field.name().replace('`', "``"));
     }
     Ok(text)
 }
 
-fn kind(table: &str, field: &Field) -> Result<String> {
+fn hive_type(table: &str, field: &Field) -> Result<String> {
     // A column without any value has no type of its own.
     if field.data_type() == &DataType::Null {
         return Ok("string".to_owned());

@@ -6,7 +6,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use aws_sdk_athena::error::ProvideErrorMetadata;
 use aws_sdk_athena::types::{Column, TableMetadata};
 
-use super::explain::explain;
+use super::explain::explain_call;
 use super::hive;
 use super::queries::{CATALOG, Queries};
 use crate::error::{Error, Result};
@@ -29,14 +29,14 @@ pub(super) enum Kind {
 /// The tables of a study, sorted.
 pub(super) fn of_study(queries: &Queries, study: &str) -> Result<Vec<Table>> {
     let prefix = format!("{}__", study.to_lowercase());
-    let mut tables = list(queries, Some(&format!("{prefix}*")))?;
+    let mut tables = list_tables(queries, Some(&format!("{prefix}*")))?;
     // What the pattern means exactly is the catalog's matter.
     tables.retain(|table| table.name.starts_with(&prefix));
     Ok(tables)
 }
 
 /// All tables whose names match a pattern, sorted.
-pub(super) fn list(queries: &Queries, pattern: Option<&str>) -> Result<Vec<Table>> {
+pub(super) fn list_tables(queries: &Queries, pattern: Option<&str>) -> Result<Vec<Table>> {
     let schema = &queries.settings.schema;
     let mut pages = queries
         .client
@@ -51,9 +51,9 @@ pub(super) fn list(queries: &Queries, pattern: Option<&str>) -> Result<Vec<Table
     block_on(async {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
-                explain(&error, &format!("cannot list the tables of the schema '{schema}'"))
+                explain_call(&error, &format!("cannot list the tables of the schema '{schema}'"))
             })?;
-            tables.extend(page.table_metadata_list().iter().map(table));
+            tables.extend(page.table_metadata_list().iter().map(to_table));
         }
         Ok::<_, Error>(())
     })?;
@@ -61,7 +61,7 @@ pub(super) fn list(queries: &Queries, pattern: Option<&str>) -> Result<Vec<Table
     Ok(tables)
 }
 
-fn table(data: &TableMetadata) -> Table {
+fn to_table(data: &TableMetadata) -> Table {
     let view = data.table_type().is_some_and(|kind| kind.eq_ignore_ascii_case("VIRTUAL_VIEW"));
     let kind = if view { Kind::View } else { Kind::Table };
     Table { name: data.name().to_lowercase(), kind }
@@ -73,7 +73,7 @@ pub(super) fn schema(queries: &Queries, name: &str) -> Result<Option<SchemaRef>>
         Some((schema, name)) => (schema, name),
         None => (queries.settings.schema.as_str(), name),
     };
-    let (schema, name) = (unquoted(schema), unquoted(name));
+    let (schema, name) = (strip_quotes(schema), strip_quotes(name));
     let answer = block_on(
         queries
             .client
@@ -92,19 +92,22 @@ pub(super) fn schema(queries: &Queries, name: &str) -> Result<Option<SchemaRef>>
             if missing {
                 return Ok(None);
             }
-            return Err(explain(&error, &format!("cannot look at the table '{schema}.{name}'")));
+            return Err(explain_call(
+                &error,
+                &format!("cannot look at the table '{schema}.{name}'"),
+            ));
         }
     };
     let Some(data) = data else { return Ok(None) };
     let columns = data.columns().iter().chain(data.partition_keys());
-    let fields: Vec<_> = columns.map(field).collect();
+    let fields: Vec<_> = columns.map(to_field).collect();
     Ok(Some(Arc::new(Schema::new(fields))))
 }
 
-fn field(column: &Column) -> Field {
+fn to_field(column: &Column) -> Field {
     Field::new(column.name(), hive::arrow_type(column.r#type().unwrap_or("string")), true)
 }
 
-fn unquoted(name: &str) -> String {
+fn strip_quotes(name: &str) -> String {
     name.trim_matches(['"', '`']).to_lowercase()
 }

@@ -57,9 +57,9 @@ impl Athena {
     ///
     /// # Errors
     /// No such workgroup, no right to look at it, no encryption of its results, or no place for them.
-    pub fn open(settings: &Settings) -> Result<Self> {
-        settings.check()?;
-        let (client, config) = queries::connect(settings);
+    pub fn open_schema(settings: &Settings) -> Result<Self> {
+        settings.check_values()?;
+        let (client, config) = queries::connect_client(settings);
         let workgroup = Workgroup::read(&client, settings)?;
         let options = workgroup.store_options(settings, &config);
         let bucket = Folder::open_with(&format!("s3://{}", workgroup.bucket), &options)?;
@@ -68,8 +68,8 @@ impl Athena {
     }
 
     /// Bytes that all queries so far have scanned: what Athena charges for.
-    pub fn scanned(&self) -> u64 {
-        self.queries.scanned()
+    pub fn scanned_bytes(&self) -> u64 {
+        self.queries.scanned_bytes()
     }
 
     /// Drops tables and views, many at once.
@@ -93,7 +93,7 @@ impl Engine for Athena {
     }
 
     fn list_studies(&self) -> Result<Vec<StudyName>> {
-        let tables = metadata::list(&self.queries, None)?;
+        let tables = metadata::list_tables(&self.queries, None)?;
         let studies: BTreeSet<_> =
             tables.iter().filter_map(|table| StudyName::of_table(&table.name)).collect();
         Ok(studies.into_iter().collect())
@@ -104,12 +104,12 @@ impl Engine for Athena {
     }
 
     fn run_query(&self, sql: &str) -> Result<Rows> {
-        results::query(&self.queries, sql)
+        results::run_query(&self.queries, sql)
     }
 
     fn read_table(&self, table: &str) -> Result<Rows> {
         let work_dir = self.queries.settings.work_dir.as_deref();
-        unload::read(&self.queries, &self.workgroup, &self.bucket, table, work_dir)
+        unload::read_table(&self.queries, &self.workgroup, &self.bucket, table, work_dir)
     }
 
     fn read_sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows> {

@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
-use super::explain::{explain, failed};
+use super::explain::{explain_call, explain_failure};
 use super::settings::Settings;
 use super::workgroup::Workgroup;
 use crate::error::{Error, Exit, Result};
@@ -49,7 +49,7 @@ pub(super) struct Done {
 }
 
 /// A client, by the settings and what the AWS tools know.
-pub(super) fn connect(settings: &Settings) -> (Client, SdkConfig) {
+pub(super) fn connect_client(settings: &Settings) -> (Client, SdkConfig) {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
     if let Some(region) = &settings.region {
@@ -70,7 +70,7 @@ impl Queries {
         let end = signals::before_the_end(move || {
             Some(Box::pin(async move {
                 // By now all that were being started are known.
-                let ids: Vec<_> = held(&known).drain().collect();
+                let ids: Vec<_> = lock_running(&known).drain().collect();
                 let stop =
                     |id: String| stopper.stop_query_execution().query_execution_id(id).send();
                 stream::iter(ids).map(stop).buffer_unordered(20).for_each(|_| async {}).await;
@@ -79,7 +79,7 @@ impl Queries {
         let output = settings
             .staging
             .as_ref()
-            .map(|_| format!("s3://{}/{}", workgroup.bucket, workgroup.below("")));
+            .map(|_| format!("s3://{}/{}", workgroup.bucket, workgroup.location_below("")));
         Self {
             client,
             settings: settings.clone(),
@@ -92,20 +92,20 @@ impl Queries {
     }
 
     /// Bytes that all queries so far have scanned.
-    pub fn scanned(&self) -> u64 {
+    pub fn scanned_bytes(&self) -> u64 {
         self.scanned.load(Ordering::Relaxed)
     }
 
     /// Runs a statement to its end; waits while as many as may be are under way. `label` is what
     /// it is called in messages.
     pub fn run(&self, label: &str, sql: &str) -> Result<Done> {
-        block_on(self.finish(label, sql))
+        block_on(self.finish_query(label, sql))
     }
 
     /// Runs statements, as many at once as may be. One that fails is the error; those not begun by
     /// then are left out.
     pub fn run_all(&self, statements: &[String]) -> Result<()> {
-        let runs = statements.iter().map(|sql| self.finish(sql, sql));
+        let runs = statements.iter().map(|sql| self.finish_query(sql, sql));
         block_on(
             stream::iter(runs)
                 .buffer_unordered(self.settings.max_concurrent)
@@ -113,7 +113,7 @@ impl Queries {
         )
     }
 
-    async fn finish(&self, label: &str, sql: &str) -> Result<Done> {
+    async fn finish_query(&self, label: &str, sql: &str) -> Result<Done> {
         let _slot = self.slots.acquire().await.map_err(|_| Error::failed("queries have ended"))?;
         let mut tries = 1;
         loop {
@@ -121,14 +121,14 @@ impl Queries {
                 // The end of the process waits until it is known what runs, and nothing is started
                 // after that.
                 let _starting = stop::Writer::begin_writer()?;
-                let id = self.start(label, sql).await?;
-                held(&self.running).insert(id.clone());
+                let id = self.start_query(label, sql).await?;
+                lock_running(&self.running).insert(id.clone());
                 id
             };
-            let ended = self.wait(&id, label).await;
-            held(&self.running).remove(&id);
+            let ended = self.wait_for_query(&id, label).await;
+            lock_running(&self.running).remove(&id);
             let query = ended?;
-            self.count(label, &query);
+            self.count_bytes(label, &query);
             let status = query.status();
             let state = status.and_then(|status| status.state());
             if state == Some(&QueryExecutionState::Succeeded) {
@@ -136,17 +136,17 @@ impl Queries {
             }
             let error = status.and_then(|status| status.athena_error());
             // To insert twice would be to insert rows twice.
-            let again = error.is_some_and(|error| error.retryable()) && !inserts(sql);
+            let again = error.is_some_and(|error| error.retryable()) && !is_insert(sql);
             if !again || tries == TRIES {
-                return Err(self.error(label, &query));
+                return Err(self.failure_of(label, &query));
             }
-            warn!("{label}: {}; trying again", failed(&query));
-            tokio::time::sleep(self.settings.look(8)).await;
+            warn!("{label}: {}; trying again", explain_failure(&query));
+            tokio::time::sleep(self.settings.wait_before_look(8)).await;
             tries += 1;
         }
     }
 
-    async fn start(&self, label: &str, sql: &str) -> Result<String> {
+    async fn start_query(&self, label: &str, sql: &str) -> Result<String> {
         let context = QueryExecutionContext::builder()
             .catalog(CATALOG)
             .database(&self.settings.schema)
@@ -163,7 +163,7 @@ impl Queries {
             .set_result_configuration(output)
             .send()
             .await
-            .map_err(|error| explain(&error, &format!("{label}: cannot start the query")))?;
+            .map_err(|error| explain_call(&error, &format!("{label}: cannot start the query")))?;
         let id = answer.query_execution_id().unwrap_or_default();
         match id.is_empty() {
             true => Err(Error::failed(format!("{label}: Athena gives the query no ID"))),
@@ -171,12 +171,13 @@ impl Queries {
         }
     }
 
-    async fn wait(&self, id: &str, label: &str) -> Result<QueryExecution> {
+    async fn wait_for_query(&self, id: &str, label: &str) -> Result<QueryExecution> {
         for attempt in 0.. {
-            tokio::time::sleep(self.settings.look(attempt)).await;
+            tokio::time::sleep(self.settings.wait_before_look(attempt)).await;
             let answer = self.client.get_query_execution().query_execution_id(id).send().await;
-            let answer = answer
-                .map_err(|error| explain(&error, &format!("{label}: cannot look at query {id}")))?;
+            let answer = answer.map_err(|error| {
+                explain_call(&error, &format!("{label}: cannot look at query {id}"))
+            })?;
             let Some(query) = answer.query_execution else { continue };
             match query.status().and_then(|status| status.state()) {
                 Some(QueryExecutionState::Queued | QueryExecutionState::Running) | None => {}
@@ -186,7 +187,7 @@ impl Queries {
         Err(Error::failed(format!("{label}: query {id} does not end")))
     }
 
-    fn count(&self, label: &str, query: &QueryExecution) {
+    fn count_bytes(&self, label: &str, query: &QueryExecution) {
         let statistics = query.statistics();
         let bytes = statistics.and_then(|s| s.data_scanned_in_bytes()).unwrap_or(0).max(0) as u64;
         let time = statistics.and_then(|s| s.total_execution_time_in_millis()).unwrap_or(0);
@@ -196,7 +197,7 @@ impl Queries {
         info!(bytes, "{label}: {} bytes scanned in {seconds:.1} s", format_thousands(bytes));
     }
 
-    fn error(&self, label: &str, query: &QueryExecution) -> Error {
+    fn failure_of(&self, label: &str, query: &QueryExecution) -> Error {
         let id = query.query_execution_id().unwrap_or_default();
         let status = query.status();
         let cancelled = status.and_then(|s| s.state()) == Some(&QueryExecutionState::Cancelled);
@@ -204,7 +205,7 @@ impl Queries {
         let error = status.and_then(|status| status.athena_error());
         let users = error.and_then(|error| error.error_category()) == Some(2);
         let exit = if users { Exit::StudyInvalid } else { Exit::Failed };
-        let what = if cancelled { "was cancelled in Athena" } else { &failed(query) };
+        let what = if cancelled { "was cancelled in Athena" } else { &explain_failure(query) };
         Error::new(exit, format!("{label}: {what} (query {id})"))
     }
 }
@@ -215,11 +216,11 @@ impl fmt::Debug for Queries {
     }
 }
 
-fn inserts(sql: &str) -> bool {
+fn is_insert(sql: &str) -> bool {
     let mut words = sql.split_whitespace();
     words.next().is_some_and(|word| word.eq_ignore_ascii_case("insert"))
 }
 
-fn held(running: &Mutex<HashSet<String>>) -> std::sync::MutexGuard<'_, HashSet<String>> {
+fn lock_running(running: &Mutex<HashSet<String>>) -> std::sync::MutexGuard<'_, HashSet<String>> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use aws_sdk_athena::Client;
 use aws_sdk_athena::types::{ColumnInfo, Row};
 
-use super::explain::explain;
+use super::explain::explain_call;
 use super::queries::Queries;
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::block_on;
@@ -16,10 +16,10 @@ use crate::study::dialect;
 use crate::study::engine::Rows;
 
 /// Runs a query. Numbers and booleans have their types, the rest is text as Athena writes it.
-pub(super) fn query(queries: &Queries, sql: &str) -> Result<Rows> {
+pub(super) fn run_query(queries: &Queries, sql: &str) -> Result<Rows> {
     let statement = dialect::cut_single(sql)?;
     let sql = statement.text.as_str();
-    if !reads(sql) {
+    if !is_reading(sql) {
         let message = "only queries can be run here: SELECT, WITH, VALUES, SHOW, DESCRIBE, EXPLAIN";
         return Err(Error::new(Exit::ArgsInvalid, message));
     }
@@ -34,11 +34,11 @@ pub(super) fn query(queries: &Queries, sql: &str) -> Result<Rows> {
         ended: false,
     };
     // The columns come with the first page.
-    pages.fetch()?;
+    pages.fetch_page()?;
     Ok(Rows { schema: pages.schema.clone(), batches: Box::new(pages) })
 }
 
-fn reads(sql: &str) -> bool {
+fn is_reading(sql: &str) -> bool {
     const WORDS: [&str; 6] = ["select", "with", "values", "show", "describe", "explain"];
     let start = sql.trim_start_matches(|c: char| c.is_whitespace() || c == '(').to_lowercase();
     let word = start.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
@@ -56,7 +56,7 @@ struct Pages {
 }
 
 impl Pages {
-    fn fetch(&mut self) -> Result<()> {
+    fn fetch_page(&mut self) -> Result<()> {
         let request = self
             .client
             .get_query_results()
@@ -64,14 +64,14 @@ impl Pages {
             .max_results(1000)
             .set_next_token(self.token.take());
         let answer = block_on(request.send())
-            .map_err(|error| explain(&error, "cannot read the query's results"))?;
+            .map_err(|error| explain_call(&error, "cannot read the query's results"))?;
         self.token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
         self.ended = self.token.is_none();
         let Some(set) = answer.result_set() else { return Ok(()) };
         let mut rows = set.rows();
         if !self.begun {
             let info = set.result_set_metadata().map(|data| data.column_info()).unwrap_or_default();
-            self.schema = Arc::new(Schema::new(info.iter().map(field).collect::<Vec<_>>()));
+            self.schema = Arc::new(Schema::new(info.iter().map(to_field).collect::<Vec<_>>()));
             // The first row of a query is its head; what is no query has none.
             let named = |row: &Row| {
                 let cells = row.data().iter().map(|cell| cell.var_char_value());
@@ -83,7 +83,7 @@ impl Pages {
             self.begun = true;
         }
         if !rows.is_empty() && !self.schema.fields().is_empty() {
-            self.ready.push_back(batch(&self.schema, rows)?);
+            self.ready.push_back(to_batch(&self.schema, rows)?);
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Iterator for Pages {
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.ready.is_empty() && !self.ended {
-            if let Err(error) = self.fetch() {
+            if let Err(error) = self.fetch_page() {
                 self.ended = true;
                 return Some(Err(error));
             }
@@ -103,7 +103,7 @@ impl Iterator for Pages {
     }
 }
 
-fn field(column: &ColumnInfo) -> Field {
+fn to_field(column: &ColumnInfo) -> Field {
     let kind = match column.r#type() {
         "tinyint" | "smallint" | "integer" | "int" | "bigint" => DataType::Int64,
         "float" | "real" | "double" => DataType::Float64,
@@ -113,7 +113,7 @@ fn field(column: &ColumnInfo) -> Field {
     Field::new(column.name(), kind, true)
 }
 
-fn batch(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch> {
+fn to_batch(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch> {
     let columns = schema.fields().iter().enumerate().map(|(index, field)| {
         let cell =
             |row: &'_ Row| row.data().get(index).and_then(|cell| cell.var_char_value.clone());

@@ -48,7 +48,7 @@ impl Settings {
         }
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check_values(&self) -> Result<()> {
         let invalid = |what: &str| Err(Error::new(Exit::ArgsInvalid, what.to_owned()));
         let name = |text: &str, more: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || more.contains(c))
@@ -71,7 +71,7 @@ impl Settings {
     }
 
     /// The wait before the `attempt`-th look at a query, from 0.
-    pub(super) fn look(&self, attempt: u32) -> Duration {
+    pub(super) fn wait_before_look(&self, attempt: u32) -> Duration {
         let milliseconds = 200_u64 << attempt.min(4);
         self.pace.of(Duration::from_millis(milliseconds.min(2_000)))
     }

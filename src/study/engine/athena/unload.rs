@@ -22,7 +22,7 @@ const ROWS: usize = 8192;
 
 /// Reads a table. Its rows are copied to a temporary folder of this machine first, so that the
 /// prefix is empty again when this returns.
-pub(super) fn read(
+pub(super) fn read_table(
     queries: &Queries,
     workgroup: &Workgroup,
     bucket: &Folder,
@@ -34,16 +34,16 @@ pub(super) fn read(
     // A `/` at the end: else the table's files could not be told from those of a longer name.
     let place = format!("export/{name}.parquet");
     let folder = bucket.child(&place);
-    empty(&folder)?;
+    empty_folder(&folder)?;
     let sql = format!(
         "UNLOAD (SELECT * FROM {}) TO 's3://{}/{place}/' WITH (format = 'PARQUET', compression = \
          'SNAPPY')",
-        quoted(&name),
+        quote_name(&name),
         workgroup.bucket
     );
     let unloaded = queries.run(&format!("{name}: export"), &sql);
-    let files = unloaded.and_then(|_| fetch(&folder, work_dir));
-    let emptied = empty(&folder);
+    let files = unloaded.and_then(|_| fetch_files(&folder, work_dir));
+    let emptied = empty_folder(&folder);
     let files = files?;
     emptied?;
     let mut readers = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn read(
 }
 
 /// The files, without names, in this machine's temporary folder.
-fn fetch(folder: &Folder, work_dir: Option<&str>) -> Result<Vec<File>> {
+fn fetch_files(folder: &Folder, work_dir: Option<&str>) -> Result<Vec<File>> {
     let mut files = Vec::new();
     let mut entries = folder.list()?;
     entries.retain(|entry| entry.size > 0);
@@ -85,11 +85,11 @@ fn fetch(folder: &Folder, work_dir: Option<&str>) -> Result<Vec<File>> {
     Ok(files)
 }
 
-fn empty(folder: &Folder) -> Result<()> {
+fn empty_folder(folder: &Folder) -> Result<()> {
     folder.list()?.iter().try_for_each(|entry| folder.remove(&entry.name))
 }
 
 /// A table's name, each part in quotes.
-pub(super) fn quoted(name: &str) -> String {
+pub(super) fn quote_name(name: &str) -> String {
     name.split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(".")
 }

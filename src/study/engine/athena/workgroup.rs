@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use aws_sdk_athena::Client;
 use aws_sdk_athena::types::EncryptionOption;
 
-use super::explain::explain;
+use super::explain::explain_call;
 use super::settings::{Settings, split_s3_location};
 use crate::error::{Error, Exit, Result};
 use crate::store::{StoreOptions, block_on};
@@ -27,8 +27,9 @@ impl Workgroup {
     pub fn read(client: &Client, settings: &Settings) -> Result<Self> {
         let name = &settings.workgroup;
         let answer = block_on(client.get_work_group().work_group(name).send());
-        let answer = answer
-            .map_err(|error| explain(&error, &format!("cannot look at the workgroup '{name}'")))?;
+        let answer = answer.map_err(|error| {
+            explain_call(&error, &format!("cannot look at the workgroup '{name}'"))
+        })?;
         let missing = || {
             let message = format!("there is no workgroup '{name}' in this region");
             Error::new(Exit::ArgsInvalid, message)
@@ -76,7 +77,7 @@ impl Workgroup {
     }
 
     /// A place below that of results.
-    pub fn below(&self, name: &str) -> String {
+    pub fn location_below(&self, name: &str) -> String {
         match self.prefix.is_empty() {
             true => name.to_owned(),
             false => format!("{}/{name}", self.prefix),
