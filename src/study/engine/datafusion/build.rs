@@ -40,23 +40,23 @@ pub struct StudyBuild {
     changing: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock_state<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn invalid(message: String) -> Error {
+fn invalid_study(message: String) -> Error {
     Error::new(Exit::StudyInvalid, message)
 }
 
 impl StudyBuild {
     /// Waits for another run that changes the study.
-    pub fn begin(engine: &DataFusion, study: &StudyName, start: Start<'_>) -> Result<Self> {
+    pub fn begin_study(engine: &DataFusion, study: &StudyName, start: Start<'_>) -> Result<Self> {
         let seen = engine.tables.clone();
-        let change = seen.database().begin(study)?;
-        let kept = change.tables().iter().filter(|table| start.keeps_table(&table.name));
+        let change = seen.study_database().begin_change(study)?;
+        let kept = change.old_tables().iter().filter(|table| start.keeps_table(&table.name));
         let kept: Vec<_> = kept.cloned().collect();
         let raw = seen.has_raw_source() || (!kept.is_empty() && change.was_raw());
-        seen.begin(study)?;
+        seen.begin_study(study)?;
         // From here on it ends when this is dropped.
         let build = Self {
             runner: engine.runner.clone(),
@@ -70,20 +70,20 @@ impl StudyBuild {
             changing: Mutex::default(),
         };
         for table in kept {
-            build.put(table)?;
+            build.put_table(table)?;
         }
         Ok(build)
     }
 
-    fn change(&self) -> Result<&Change> {
+    fn open_change(&self) -> Result<&Change> {
         self.change.as_ref().ok_or_else(|| Error::failed("the build has ended"))
     }
 
     /// The whole name of a table that a statement changes.
-    fn own(&self, table: &Table) -> Result<String> {
+    fn own_name(&self, table: &Table) -> Result<String> {
         let has_prefix = matches!(table.name.split_once("__"),
             Some((study, _)) if study.eq_ignore_ascii_case(&self.study));
-        let own = held(&self.schema).clone();
+        let own = lock_state(&self.schema).clone();
         let in_own_schema =
             matches!((&table.schema, &own), (Some(a), Some(b)) if a.eq_ignore_ascii_case(b));
         let whole = match (has_prefix, in_own_schema) {
@@ -91,7 +91,7 @@ impl StudyBuild {
             // The schema stands for the prefix.
             (false, true) => format!("{}__{}", self.study, table.name),
             _ => {
-                return Err(invalid(format!(
+                return Err(invalid_study(format!(
                     "{} is not a table of this study: its name must begin with {}__",
                     table.name, self.study
                 )));
@@ -100,9 +100,9 @@ impl StudyBuild {
         let plain = |c: char| c.is_alphanumeric() || c == '_';
         match whole.chars().all(plain) {
             true => Ok(whole),
-            false => {
-                Err(invalid(format!("'{whole}' is no table's name: letters, digits and '_' are")))
-            }
+            false => Err(invalid_study(format!(
+                "'{whole}' is no table's name: letters, digits and '_' are"
+            ))),
         }
     }
 
@@ -118,19 +118,23 @@ impl StudyBuild {
     }
 
     /// A new file of a table.
-    fn file(&self, table: &str, schema: SchemaRef) -> Result<TableFile> {
-        let change = self.change()?;
+    fn begin_file(&self, table: &str, schema: SchemaRef) -> Result<TableFile> {
+        let change = self.open_change()?;
         let number = {
-            let mut numbers = held(&self.numbers);
+            let mut numbers = lock_state(&self.numbers);
             let number = numbers.entry(table.to_lowercase()).or_default();
             *number += 1;
             *number
         };
-        TableFile::begin(change.folder(), change.file_name(&table.to_lowercase(), number), schema)
+        TableFile::begin_file(
+            change.study_folder(),
+            change.file_name(&table.to_lowercase(), number),
+            schema,
+        )
     }
 
     /// Makes a table of some rows, which may be `of_patients`.
-    fn make(
+    fn make_table(
         &self,
         name: &str,
         schema: SchemaRef,
@@ -138,29 +142,29 @@ impl StudyBuild {
         of_patients: bool,
     ) -> Result<TableInfo> {
         if schema.fields().is_empty() {
-            return Err(invalid(format!("{name} would have no columns")));
+            return Err(invalid_study(format!("{name} would have no columns")));
         }
-        let mut file = self.file(name, schema)?;
+        let mut file = self.begin_file(name, schema)?;
         for batch in rows {
             file.write(&batch?)?;
         }
-        let files = vec![file.finish()?];
-        self.put(StoredTable { name: name.to_owned(), files, counted: false, of_patients })
+        let files = vec![file.finish_file()?];
+        self.put_table(StoredTable { name: name.to_owned(), files, counted: false, of_patients })
     }
 
     /// The lock of a table's changes. Nobody holds two of them.
-    fn changing(&self, name: &str) -> Arc<Mutex<()>> {
-        held(&self.changing).entry(name.to_lowercase()).or_default().clone()
+    fn change_lock(&self, name: &str) -> Arc<Mutex<()>> {
+        lock_state(&self.changing).entry(name.to_lowercase()).or_default().clone()
     }
 
-    fn put(&self, table: StoredTable) -> Result<TableInfo> {
-        let info = TableInfo { name: table.name.clone(), rows: Some(table.rows()) };
-        let opened = self.seen.open_stored(self.change()?.folder(), &table)?;
+    fn put_table(&self, table: StoredTable) -> Result<TableInfo> {
+        let info = TableInfo { name: table.name.clone(), rows: Some(table.count_rows()) };
+        let opened = self.seen.open_stored(self.open_change()?.study_folder(), &table)?;
         let origin =
             Origin { of_patients: table.of_patients, raw: self.raw.load(Ordering::Relaxed) };
-        self.seen.put(&table.name, opened, origin);
+        self.seen.put_table(&table.name, opened, origin);
         let lower = table.name.to_lowercase();
-        let mut tables = held(&self.tables);
+        let mut tables = lock_state(&self.tables);
         match tables.iter_mut().find(|(name, _)| *name == lower) {
             Some((_, known)) => *known = table,
             None => tables.push((lower, table)),
@@ -168,28 +172,28 @@ impl StudyBuild {
         Ok(info)
     }
 
-    fn stored(&self, name: &str) -> Option<StoredTable> {
+    fn find_stored(&self, name: &str) -> Option<StoredTable> {
         let lower = name.to_lowercase();
-        let tables = held(&self.tables);
+        let tables = lock_state(&self.tables);
         tables.iter().find(|(name, _)| *name == lower).map(|(_, table)| table.clone())
     }
 
     fn drop_table(&self, name: &str) {
         let lower = name.to_lowercase();
-        held(&self.tables).retain(|(name, _)| *name != lower);
-        self.seen.remove(name);
+        lock_state(&self.tables).retain(|(name, _)| *name != lower);
+        self.seen.remove_table(name);
     }
 
     /// Adds rows to a table.
-    fn insert(
+    fn insert_rows(
         &self,
         name: &str,
         columns: &[String],
         rows: Rows,
         of_patients: bool,
     ) -> Result<TableInfo> {
-        let (Some(mut table), Some(schema)) = (self.stored(name), self.schema(name)?) else {
-            return Err(invalid(format!("there is no table {name} to insert into")));
+        let (Some(mut table), Some(schema)) = (self.find_stored(name), self.schema(name)?) else {
+            return Err(invalid_study(format!("there is no table {name} to insert into")));
         };
         let target: Vec<_> = match columns.is_empty() {
             true => schema.fields().iter().cloned().collect(),
@@ -197,21 +201,21 @@ impl StudyBuild {
                 .iter()
                 .map(|column| match fit::find(schema.fields(), column) {
                     Some((_, field)) => Ok(field.clone()),
-                    None => Err(invalid(format!("{name} has no column '{column}'"))),
+                    None => Err(invalid_study(format!("{name} has no column '{column}'"))),
                 })
                 .collect::<Result<_>>()?,
         };
         if target.len() != rows.schema.fields().len() {
-            return Err(invalid(format!(
+            return Err(invalid_study(format!(
                 "{} columns are inserted into {} of {name}",
                 rows.schema.fields().len(),
                 target.len()
             )));
         }
         let target = Arc::new(Schema::new(target));
-        let mut file = self.file(name, schema.clone())?;
+        let mut file = self.begin_file(name, schema.clone())?;
         for batch in rows.batches {
-            let batch = write::brought(&batch?, &target).map_err(|_| {
+            let batch = write::bring_batch(&batch?, &target).map_err(|_| {
                 Error::failed(format!("a row's value does not fit into its column of {name}"))
             })?;
             let whole: ArrayRef = Arc::new(StructArray::from(batch));
@@ -219,10 +223,10 @@ impl StudyBuild {
             let whole = fit::fit(&whole, &to).context("cannot insert")?;
             file.write(&whole.as_struct().into())?;
         }
-        table.files.push(file.finish()?);
+        table.files.push(file.finish_file()?);
         table.of_patients |= of_patients;
         table.counted = false;
-        self.put(table)
+        self.put_table(table)
     }
 
     /// The groupings' rows as one table, then what the annotation and the clauses make of them.
@@ -234,25 +238,26 @@ impl StudyBuild {
         let made = self.query_into(&source, &counts.source_sql()).and_then(|_| {
             let mut file: Option<TableFile> = None;
             for grouping in counts.list_groupings() {
-                let rows = self.query(&counts.grouping_sql(grouping, &quoted(&source)))?;
+                let rows = self.query_text(&counts.grouping_sql(grouping, &quoted(&source)))?;
                 let file = match &mut file {
                     Some(file) => file,
-                    none => none.insert(self.file(&finished, rows.schema.clone())?),
+                    none => none.insert(self.begin_file(&finished, rows.schema.clone())?),
                 };
                 for batch in rows.batches {
                     file.write(&batch?)?;
                 }
             }
             if let Some(file) = file {
-                let (name, files) = (finished.clone(), vec![file.finish()?]);
-                self.put(StoredTable { name, files, counted: false, of_patients: true })?;
+                let (name, files) = (finished.clone(), vec![file.finish_file()?]);
+                self.put_table(StoredTable { name, files, counted: false, of_patients: true })?;
             }
             self.query_into(name, &counts.finish_sql(&quoted(&finished)))?;
-            let table = self.stored(name).ok_or_else(|| Error::failed("the table has gone"))?;
-            self.put(StoredTable { counted: true, ..table })
+            let table =
+                self.find_stored(name).ok_or_else(|| Error::failed("the table has gone"))?;
+            self.put_table(StoredTable { counted: true, ..table })
         });
-        self.discard(&source);
-        self.discard(&finished);
+        self.discard_table(&source);
+        self.discard_table(&finished);
         made
     }
 
@@ -267,29 +272,29 @@ impl StudyBuild {
         }
         for batch in self.run_query(&statement)?.0.batches {
             if batch?.num_rows() > 0 {
-                return Err(invalid(annotation.explain_repeats(name)));
+                return Err(invalid_study(annotation.explain_repeats(name)));
             }
         }
         Ok(())
     }
 
     /// Drops a table that no statement can name, and with it its rows.
-    fn discard(&self, name: &str) {
-        let files = self.stored(name).map(|table| table.files).unwrap_or_default();
+    fn discard_table(&self, name: &str) {
+        let files = self.find_stored(name).map(|table| table.files).unwrap_or_default();
         self.drop_table(name);
         if let Some(change) = &self.change {
-            files.iter().for_each(|file| change.remove(file));
+            files.iter().for_each(|file| change.remove_file(file));
         }
     }
 
-    fn query(&self, sql: &str) -> Result<Rows> {
+    fn query_text(&self, sql: &str) -> Result<Rows> {
         Ok(self.run_query(&dialect::parse_statement(sql)?)?.0)
     }
 
     fn query_into(&self, name: &str, sql: &str) -> Result<TableInfo> {
         let statement = dialect::parse_statement(sql)?;
         let (rows, of_patients) = self.run_query(&statement)?;
-        self.make(name, rows.schema, rows.batches, of_patients)
+        self.make_table(name, rows.schema, rows.batches, of_patients)
     }
 }
 
@@ -303,37 +308,37 @@ impl Build for StudyBuild {
             }
             Command::Create { name, if_not_exists, .. }
             | Command::Declare { name, if_not_exists, .. } => {
-                let name = self.own(name)?;
-                let lock = self.changing(&name);
-                let _changing = held(&lock);
-                if *if_not_exists && let Some(table) = self.stored(&name) {
-                    let rows = Some(table.rows());
+                let name = self.own_name(name)?;
+                let lock = self.change_lock(&name);
+                let _changing = lock_state(&lock);
+                if *if_not_exists && let Some(table) = self.find_stored(&name) {
+                    let rows = Some(table.count_rows());
                     return Ok(Some(TableInfo { name: table.name, rows }));
                 }
                 let (rows, of_patients) = self.run_query(statement)?;
-                self.make(&name, rows.schema, rows.batches, of_patients).map(Some)
+                self.make_table(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
             Command::Insert { name, columns, .. } => {
-                let name = self.own(name)?;
-                let lock = self.changing(&name);
-                let _changing = held(&lock);
+                let name = self.own_name(name)?;
+                let lock = self.change_lock(&name);
+                let _changing = lock_state(&lock);
                 let (rows, of_patients) = self.run_query(statement)?;
-                self.insert(&name, columns, rows, of_patients).map(Some)
+                self.insert_rows(&name, columns, rows, of_patients).map(Some)
             }
             Command::Delete { name, .. } => {
-                let name = self.own(name)?;
-                let lock = self.changing(&name);
-                let _changing = held(&lock);
+                let name = self.own_name(name)?;
+                let lock = self.change_lock(&name);
+                let _changing = lock_state(&lock);
                 let (rows, of_patients) = self.run_query(statement)?;
-                self.make(&name, rows.schema, rows.batches, of_patients).map(Some)
+                self.make_table(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
             Command::Drop { names, if_exists } => {
                 for name in names {
-                    let name = self.own(name)?;
-                    let lock = self.changing(&name);
-                    let _changing = held(&lock);
+                    let name = self.own_name(name)?;
+                    let lock = self.change_lock(&name);
+                    let _changing = lock_state(&lock);
                     if !*if_exists && !self.has_table(&name) {
-                        return Err(invalid(format!("there is no table {name} to drop")));
+                        return Err(invalid_study(format!("there is no table {name} to drop")));
                     }
                     self.drop_table(&name);
                 }
@@ -350,29 +355,29 @@ impl Build for StudyBuild {
     }
 
     fn dedicated_schema(&self, schema: &str) {
-        *held(&self.schema) = Some(schema.to_owned());
+        *lock_state(&self.schema) = Some(schema.to_owned());
         self.seen.dedicated_schema(schema);
     }
 
     fn make_counts(&self, name: &str, counts: &CountsTable) -> Result<TableInfo> {
-        let lock = self.changing(name);
-        let _changing = held(&lock);
+        let lock = self.change_lock(name);
+        let _changing = lock_state(&lock);
         self.count_steps(name, counts)
     }
 
     fn load_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
-        let lock = self.changing(name);
-        let _changing = held(&lock);
+        let lock = self.change_lock(name);
+        let _changing = lock_state(&lock);
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
-        self.make(name, write::table_schema(&schema, names)?, rows, false)
+        self.make_table(name, write::table_schema(&schema, names)?, rows, false)
     }
 
     fn import_rows(&self, name: &str, schema: SchemaRef, rows: BatchIter<'_>) -> Result<TableInfo> {
-        let lock = self.changing(name);
-        let _changing = held(&lock);
+        let lock = self.change_lock(name);
+        let _changing = lock_state(&lock);
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
         let of_patients = !VOCABULARIES.contains(&&*self.study);
-        self.make(name, write::table_schema(&schema, names)?, rows, of_patients)
+        self.make_table(name, write::table_schema(&schema, names)?, rows, of_patients)
     }
 
     fn mark_raw(&self) {
@@ -380,20 +385,20 @@ impl Build for StudyBuild {
     }
 
     fn has_table(&self, name: &str) -> bool {
-        self.stored(name).is_some()
+        self.find_stored(name).is_some()
     }
 
     fn schema(&self, table: &str) -> Result<Option<SchemaRef>> {
-        let table = self.seen.open(table)?;
-        Ok(table.map(|table| table.spelled().clone()))
+        let table = self.seen.open_table(table)?;
+        Ok(table.map(|table| table.spelled_schema().clone()))
     }
 
     fn commit_tables(mut self: Box<Self>) -> Result<()> {
-        let tables = std::mem::take(&mut *held(&self.tables));
+        let tables = std::mem::take(&mut *lock_state(&self.tables));
         match self.change.take() {
             Some(change) => {
                 let raw = self.raw.load(Ordering::Relaxed);
-                change.commit(tables.into_iter().map(|(_, table)| table).collect(), raw)
+                change.commit_tables(tables.into_iter().map(|(_, table)| table).collect(), raw)
             }
             None => Ok(()),
         }
@@ -402,6 +407,6 @@ impl Build for StudyBuild {
 
 impl Drop for StudyBuild {
     fn drop(&mut self) {
-        self.seen.end();
+        self.seen.end_study();
     }
 }

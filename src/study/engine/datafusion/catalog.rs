@@ -40,7 +40,7 @@ pub struct Origin {
 
 impl Origin {
     /// That of rows which are made of both.
-    pub fn and(self, other: Self) -> Self {
+    pub fn joined_with(self, other: Self) -> Self {
         Self { of_patients: self.of_patients || other.of_patients, raw: self.raw || other.raw }
     }
 }
@@ -66,7 +66,7 @@ struct UnfinishedStudy {
     tables: BTreeMap<String, KnownTable>,
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock_state<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -83,16 +83,16 @@ impl Tables {
     }
 
     /// The studies' tables.
-    pub fn database(&self) -> &Database {
+    pub fn study_database(&self) -> &Database {
         &self.database
     }
 
-    /// From now on the tables of `study` are those that [`Tables::put`] brings, until [`Tables::end`].
+    /// From now on the tables of `study` are those that [`Tables::put_table`] brings, until [`Tables::end_study`].
     ///
     /// # Errors
     /// Another study is being built: which tables names mean is known for one at a time.
-    pub fn begin(&self, study: &StudyName) -> Result<()> {
-        let mut unfinished = held(&self.unfinished);
+    pub fn begin_study(&self, study: &StudyName) -> Result<()> {
+        let mut unfinished = lock_state(&self.unfinished);
         if let Some(other) = unfinished.as_ref() {
             let message = format!("{} is being built: {study} has to wait for it", other.study);
             return Err(Error::failed(message));
@@ -104,7 +104,7 @@ impl Tables {
 
     /// From now on the tables in this schema are those of the study that is being built.
     pub fn dedicated_schema(&self, schema: &str) {
-        if let Some(unfinished) = held(&self.unfinished).as_mut() {
+        if let Some(unfinished) = lock_state(&self.unfinished).as_mut() {
             // Names without a schema are in that one, too.
             unfinished.schema = Some(schema.to_lowercase()).filter(|schema| schema != SCHEMA);
         }
@@ -113,7 +113,7 @@ impl Tables {
     /// The name of a table without its schema.
     pub fn whole_name(&self, schema: Option<&str>, name: &str) -> String {
         let schema = schema.map(str::to_lowercase);
-        match held(&self.unfinished).as_ref() {
+        match lock_state(&self.unfinished).as_ref() {
             Some(UnfinishedStudy { study, schema: Some(own), .. })
                 if schema.as_ref() == Some(own) && study_of(name) != Some(&**study) =>
             {
@@ -129,31 +129,31 @@ impl Tables {
     }
 
     /// The study is as the database has it.
-    pub fn end(&self) {
-        let ended = held(&self.unfinished).take();
+    pub fn end_study(&self) {
+        let ended = lock_state(&self.unfinished).take();
         if let Some(ended) = ended {
             let own = |name: &String| study_of(name) == Some(&*ended.study);
-            held(&self.opened).retain(|name, _| !own(name));
+            lock_state(&self.opened).retain(|name, _| !own(name));
         }
     }
 
     /// Adds a table of the study that is being built, or puts it in place of the one there was.
-    pub fn put(&self, name: &str, table: ParquetTable, origin: Origin) {
-        if let Some(unfinished) = held(&self.unfinished).as_mut() {
+    pub fn put_table(&self, name: &str, table: ParquetTable, origin: Origin) {
+        if let Some(unfinished) = lock_state(&self.unfinished).as_mut() {
             let table = KnownTable { table: Arc::new(table), origin };
             unfinished.tables.insert(name.to_lowercase(), table);
         }
     }
 
     /// Takes a table of the study that is being built away.
-    pub fn remove(&self, name: &str) {
-        if let Some(unfinished) = held(&self.unfinished).as_mut() {
+    pub fn remove_table(&self, name: &str) {
+        if let Some(unfinished) = lock_state(&self.unfinished).as_mut() {
             unfinished.tables.remove(&name.to_lowercase());
         }
     }
 
     /// The table of this name, whatever its case. Not from asynchronous code.
-    pub fn open(&self, name: &str) -> Result<Option<Arc<ParquetTable>>> {
+    pub fn open_table(&self, name: &str) -> Result<Option<Arc<ParquetTable>>> {
         Ok(self.open_known(name)?.map(|known| known.table))
     }
 
@@ -164,18 +164,18 @@ impl Tables {
 
     fn open_known(&self, name: &str) -> Result<Option<KnownTable>> {
         let name = name.to_lowercase();
-        if let Some(unfinished) = held(&self.unfinished).as_ref()
+        if let Some(unfinished) = lock_state(&self.unfinished).as_ref()
             && study_of(&name) == Some(&*unfinished.study)
         {
             return Ok(unfinished.tables.get(&name).cloned());
         }
-        let slot = held(&self.opened).entry(name.clone()).or_default().clone();
+        let slot = lock_state(&self.opened).entry(name.clone()).or_default().clone();
         // Others who want this table wait; those who want another don't.
-        let mut slot = held(&slot);
+        let mut slot = lock_state(&slot);
         if slot.is_none() {
             *slot = match self.find_stored(&name)? {
                 Some(known) => Some(known),
-                None => self.source.open(&name, &self.stores)?.map(|table| KnownTable {
+                None => self.source.open_table(&name, &self.stores)?.map(|table| KnownTable {
                     table: Arc::new(table),
                     origin: Origin { of_patients: true, raw: self.has_raw_source() },
                 }),
@@ -191,7 +191,7 @@ impl Tables {
         let Some(listing) = self.database.list(&study)? else { return Ok(None) };
         let table = listing.tables.iter().find(|table| table.name.to_lowercase() == name);
         let Some(table) = table else { return Ok(None) };
-        let opened = self.open_stored(&self.database.folder(&study), table)?;
+        let opened = self.open_stored(&self.database.study_folder(&study), table)?;
         let origin = Origin { of_patients: table.of_patients, raw: listing.raw };
         Ok(Some(KnownTable { table: Arc::new(opened), origin }))
     }
@@ -203,7 +203,7 @@ impl Tables {
         for file in &table.files {
             if schema.is_none() {
                 let entry = Entry { name: file.name.clone(), size: file.bytes };
-                schema = Some(files::footer(folder, &entry)?.0);
+                schema = Some(files::read_footer(folder, &entry)?.0);
             }
             data.push(DataFile {
                 path: folder.path(&file.name),
@@ -212,18 +212,18 @@ impl Tables {
             });
         }
         let schema = schema.unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
-        ParquetTable::new(self.stores.of(folder)?, data, schema)
+        ParquetTable::new(self.stores.store_of(folder)?, data, schema)
     }
 
     /// The names of all tables, in lower case.
-    pub fn names(&self) -> Result<BTreeSet<String>> {
-        let mut names = self.source.tables();
+    pub fn table_names(&self) -> Result<BTreeSet<String>> {
+        let mut names = self.source.table_names();
         for study in self.database.list_studies()? {
             if let Some(listing) = self.database.list(&study)? {
                 names.extend(listing.tables.iter().map(|table| table.name.to_lowercase()));
             }
         }
-        if let Some(unfinished) = held(&self.unfinished).as_ref() {
+        if let Some(unfinished) = lock_state(&self.unfinished).as_ref() {
             names.retain(|name| study_of(name) != Some(&*unfinished.study));
             names.extend(unfinished.tables.keys().cloned());
         }
@@ -258,7 +258,7 @@ impl SchemaProvider for Schema {
     fn table_names(&self) -> Vec<String> {
         // Asked for within asynchronous code, where this thread may not wait for a store.
         let names = std::thread::scope(|scope| {
-            join_scoped(Thread::named("names").start_in(scope, || self.tables.names())?)
+            join_scoped(Thread::named("names").start_in(scope, || self.tables.table_names())?)
         });
         // There is no way to hand on an error here.
         names.map(|names| names.into_iter().collect()).unwrap_or_default()
@@ -268,7 +268,7 @@ impl SchemaProvider for Schema {
         let tables = self.tables.clone();
         let name = tables.whole_name(Some(&self.name), name);
         // To open a table is work for a thread that may wait.
-        let opened = tokio::task::spawn_blocking(move || tables.open(&name)).await;
+        let opened = tokio::task::spawn_blocking(move || tables.open_table(&name)).await;
         match opened {
             Ok(Ok(table)) => Ok(table.map(|table| table as Arc<dyn TableProvider>)),
             Ok(Err(error)) => Err(DataFusionError::External(Box::new(error))),

@@ -88,7 +88,7 @@ pub struct StoredFile {
 
 impl StoredTable {
     /// Rows in all files.
-    pub fn rows(&self) -> u64 {
+    pub fn count_rows(&self) -> u64 {
         self.files.iter().map(|file| file.rows).sum()
     }
 }
@@ -101,12 +101,12 @@ impl Database {
     }
 
     /// The folder of a study.
-    pub fn folder(&self, study: &StudyName) -> Folder {
+    pub fn study_folder(&self, study: &StudyName) -> Folder {
         self.root.child(study)
     }
 
     /// The studies that have tables, sorted.
-    pub fn studies(&self) -> Result<Vec<StudyName>> {
+    pub fn list_studies(&self) -> Result<Vec<StudyName>> {
         if !self.root.exists() {
             return Ok(Vec::new());
         }
@@ -123,7 +123,7 @@ impl Database {
 
     /// A study's tables; `None` if it was never built.
     pub fn list(&self, study: &StudyName) -> Result<Option<Listing>> {
-        let folder = self.folder(study);
+        let folder = self.study_folder(study);
         let Some(bytes) = folder.read(LIST)? else { return Ok(None) };
         let listing: Listing = serde_json::from_slice(&bytes).with_context(|| {
             format!("'{}' is damaged; clean the study and build it again", folder.show(LIST))
@@ -140,16 +140,16 @@ impl Database {
     }
 
     /// Begins to change a study; waits for another run that does.
-    pub fn begin(&self, study: &StudyName) -> Result<Change> {
-        let folder = self.folder(study);
+    pub fn begin_change(&self, study: &StudyName) -> Result<Change> {
+        let folder = self.study_folder(study);
         folder.create()?;
-        let lock = self.lock(study)?;
+        let lock = self.lock_study(study)?;
         // Before what it lists: a list that changes meanwhile is then another version.
         let version = folder.version(LIST)?;
         let listing = self.list(study)?;
         let change = Change {
             build: Uuid::new_v4().simple().to_string(),
-            before: listing.as_ref().map(Listing::builds).unwrap_or_default(),
+            before: listing.as_ref().map(Listing::list_builds).unwrap_or_default(),
             listing,
             version,
             folder,
@@ -160,12 +160,12 @@ impl Database {
     }
 
     /// Removes a study's tables, but those that are protected.
-    pub fn clean(&self, study: &StudyName) -> Result<Cleaned> {
-        let folder = self.folder(study);
+    pub fn clean_study(&self, study: &StudyName) -> Result<Cleaned> {
+        let folder = self.study_folder(study);
         if !folder.exists() || (folder.read(LIST)?.is_none() && builds_in(&folder)?.is_empty()) {
             return Ok(Cleaned::default());
         }
-        let lock = self.lock(study)?;
+        let lock = self.lock_study(study)?;
         let version = folder.version(LIST)?;
         // A list that can't be read is of tables that nobody can read.
         let listing = self.list(study).ok().flatten();
@@ -179,7 +179,7 @@ impl Database {
             let kept = listing.tables.len();
             lock.check_lock()?;
             listing.put(&folder, &version)?;
-            let named: HashSet<_> = listing.files().map(|file| file.name.as_str()).collect();
+            let named: HashSet<_> = listing.list_files().map(|file| file.name.as_str()).collect();
             remove_unnamed(&folder, &named)?;
             return Ok(Cleaned { removed: count - kept, kept });
         }
@@ -195,7 +195,7 @@ impl Database {
         Ok(Cleaned { removed: count, kept: 0 })
     }
 
-    fn lock(&self, study: &StudyName) -> Result<Lock> {
+    fn lock_study(&self, study: &StudyName) -> Result<Lock> {
         let locks = self.root.child(LOCKS);
         locks.create()?;
         locks.lock_file(study)
@@ -203,7 +203,7 @@ impl Database {
 }
 
 impl Listing {
-    fn files(&self) -> impl Iterator<Item = &StoredFile> {
+    fn list_files(&self) -> impl Iterator<Item = &StoredFile> {
         self.tables.iter().flat_map(|table| &table.files)
     }
 
@@ -221,8 +221,9 @@ impl Listing {
     }
 
     /// The build folders that it names.
-    fn builds(&self) -> Vec<String> {
-        let builds = self.files().filter_map(|file| Some(file.name.split_once('/')?.0.to_owned()));
+    fn list_builds(&self) -> Vec<String> {
+        let builds =
+            self.list_files().filter_map(|file| Some(file.name.split_once('/')?.0.to_owned()));
         let builds: HashSet<_> = builds.collect();
         builds.into_iter().collect()
     }
@@ -242,7 +243,7 @@ pub struct Change {
 
 impl Change {
     /// The study's folder.
-    pub fn folder(&self) -> &Folder {
+    pub fn study_folder(&self) -> &Folder {
         &self.folder
     }
 
@@ -252,7 +253,7 @@ impl Change {
     }
 
     /// The tables that the study had.
-    pub fn tables(&self) -> &[StoredTable] {
+    pub fn old_tables(&self) -> &[StoredTable] {
         self.listing.as_ref().map_or(&[], |listing| &listing.tables)
     }
 
@@ -262,7 +263,7 @@ impl Change {
     }
 
     /// Removes a file of this build that nobody will read.
-    pub fn remove(&self, file: &StoredFile) {
+    pub fn remove_file(&self, file: &StoredFile) {
         if file.name.starts_with(&self.build)
             && let Err(error) = self.folder.remove(&file.name)
         {
@@ -272,7 +273,7 @@ impl Change {
     }
 
     /// Shows these tables in place of those that the study had. `raw`: see [`Listing`].
-    pub fn commit(self, tables: Vec<StoredTable>, raw: bool) -> Result<()> {
+    pub fn commit_tables(self, tables: Vec<StoredTable>, raw: bool) -> Result<()> {
         let listing = Listing {
             layout: LAYOUT,
             program: concat!("cumulus-etl ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -284,7 +285,7 @@ impl Change {
         // Who was held up for long is taken for dead, and another run may be at it by now.
         self.lock.check_lock()?;
         listing.put(&self.folder, &self.version)?;
-        let mut keep = listing.builds();
+        let mut keep = listing.list_builds();
         keep.extend(listing.before.iter().cloned());
         // The study is whole; what could not be removed is removed by the next build.
         if let Err(error) = self.remove_others(&keep).and_then(|()| self.remove_unnamed(&listing)) {
@@ -305,8 +306,8 @@ impl Change {
     /// were dropped or made anew.
     fn remove_unnamed(&self, listing: &Listing) -> Result<()> {
         let named: HashSet<_> = listing
-            .files()
-            .chain(self.listing.iter().flat_map(Listing::files))
+            .list_files()
+            .chain(self.listing.iter().flat_map(Listing::list_files))
             .map(|file| file.name.as_str())
             .collect();
         remove_unnamed(&self.folder, &named)
@@ -360,7 +361,7 @@ mod tests {
 
     fn table(change: &Change, name: &str) -> StoredTable {
         let file = change.file_name(name, 1);
-        change.folder().write(&file, "rows").unwrap();
+        change.study_folder().write(&file, "rows").unwrap();
         StoredTable {
             name: name.to_owned(),
             files: vec![StoredFile { name: file, bytes: 4, rows: 1 }],
@@ -381,28 +382,28 @@ mod tests {
     #[test]
     fn who_has_lost_the_study_does_not_commit() {
         let database = Database::new(Folder::open("memory://lost/db").unwrap());
-        let first = database.begin(&s()).unwrap();
+        let first = database.begin_change(&s()).unwrap();
         let made = table(&first, "s__first");
         // Another run has taken the lock over, and is done.
         database.root.child(LOCKS).write("s", "of another run").unwrap();
         let other = r#"{"layout": 1, "program": "x", "built": "x", "tables": []}"#;
-        let error = first.commit(vec![made], false).unwrap_err().to_string();
+        let error = first.commit_tables(vec![made], false).unwrap_err().to_string();
         assert!(error.contains("another run has taken over"), "{error}");
         assert!(database.list(&s()).unwrap().is_none());
 
         // The same between the look at the lock and the list.
         database.root.child(LOCKS).remove("s").unwrap();
         for before in [false, true] {
-            let change = database.begin(&s()).unwrap();
-            assert_eq!(change.tables().is_empty(), !before);
+            let change = database.begin_change(&s()).unwrap();
+            assert_eq!(change.old_tables().is_empty(), !before);
             let made = table(&change, "s__late");
-            database.folder(&s()).write(LIST, other).unwrap();
-            let error = change.commit(vec![made], false).unwrap_err().to_string();
+            database.study_folder(&s()).write(LIST, other).unwrap();
+            let error = change.commit_tables(vec![made], false).unwrap_err().to_string();
             assert!(error.contains("has changed 'memory://lost/db/s/tables.json'"), "{error}");
             assert_eq!(names(&database), [""; 0]);
-            let change = database.begin(&s()).unwrap();
+            let change = database.begin_change(&s()).unwrap();
             let made = table(&change, "s__second");
-            change.commit(vec![made], false).unwrap();
+            change.commit_tables(vec![made], false).unwrap();
             assert_eq!(names(&database), ["s__second"]);
         }
     }
@@ -413,10 +414,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("db");
         let database = Database::new(Folder::open(root.to_str().unwrap()).unwrap());
-        let change = database.begin(&s()).unwrap();
+        let change = database.begin_change(&s()).unwrap();
         let made = table(&change, "s__t");
         let file = root.join("s").join(&made.files[0].name);
-        change.commit(vec![made], false).unwrap();
+        change.commit_tables(vec![made], false).unwrap();
         for path in [&root, &root.join("s"), &root.join("s/tables.json"), &file] {
             let mode = path.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());

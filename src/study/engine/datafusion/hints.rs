@@ -27,14 +27,14 @@ pub fn reason(tables: &Tables, query: &Query) -> Result<Option<Error>> {
             continue;
         }
         let whole = tables.whole_name(schema.as_deref(), &name);
-        match tables.open(&whole)? {
+        match tables.open_table(&whole)? {
             Some(table) => found.push(table),
-            None => return Ok(Some(unknown_table(&whole, &tables.names()?))),
+            None => return Ok(Some(unknown_table(&whole, &tables.table_names()?))),
         }
     }
     let mut lists = Lists { aliases: aliases(query), found: None, columns: Vec::new() };
     for table in &found {
-        lists.columns.extend(table.spelled().fields().iter().cloned());
+        lists.columns.extend(table.spelled_schema().fields().iter().cloned());
     }
     let _ = query.visit(&mut lists);
     Ok(lists.found.map(|why| Error::new(Exit::StudyInvalid, why)))

@@ -113,8 +113,8 @@ impl DataFusion {
         let environment = session::runtime(limits, work.path())?;
         let stores = Stores::new(environment.clone());
         let source = match input {
-            Input::Lake(root) => Source::lake(root, rewritten)?,
-            Input::Ndjson(root) => Source::ndjson(root, work.clone())?,
+            Input::Lake(root) => Source::of_lake(root, rewritten)?,
+            Input::Ndjson(root) => Source::of_ndjson(root, work.clone())?,
             Input::Nothing => Source::None,
         };
         let tables = Arc::new(Tables::new(source, Database::new(database), stores));
@@ -130,20 +130,21 @@ impl DataFusion {
 
 impl Engine for DataFusion {
     fn list_tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
-        let listing = self.tables.database().list(study)?;
+        let listing = self.tables.study_database().list(study)?;
         let tables = listing.into_iter().flat_map(|listing| listing.tables);
-        let mut tables: Vec<_> =
-            tables.map(|table| TableInfo { rows: Some(table.rows()), name: table.name }).collect();
+        let mut tables: Vec<_> = tables
+            .map(|table| TableInfo { rows: Some(table.count_rows()), name: table.name })
+            .collect();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(tables)
     }
 
     fn list_studies(&self) -> Result<Vec<StudyName>> {
-        self.tables.database().list_studies()
+        self.tables.study_database().list_studies()
     }
 
     fn schema(&self, table: &str) -> Result<Option<SchemaRef>> {
-        Ok(self.tables.open(table)?.map(|table| table.spelled().clone()))
+        Ok(self.tables.open_table(table)?.map(|table| table.spelled_schema().clone()))
     }
 
     fn run_query(&self, sql: &str) -> Result<Rows> {
@@ -166,17 +167,17 @@ impl Engine for DataFusion {
     }
 
     fn is_raw(&self, study: &StudyName) -> Result<bool> {
-        let listing = self.tables.database().list(study)?;
+        let listing = self.tables.study_database().list(study)?;
         Ok(listing.is_some_and(|listing| listing.raw))
     }
 
     fn begin_build(&self, study: &StudyName, start: Start<'_>) -> Result<Box<dyn Build + '_>> {
-        Ok(Box::new(StudyBuild::begin(self, study, start)?))
+        Ok(Box::new(StudyBuild::begin_study(self, study, start)?))
     }
 
     fn is_counted(&self, table: &str) -> Result<bool> {
         let Some(study) = StudyName::of_table(table) else { return Ok(false) };
-        let listing = self.tables.database().list(&study)?;
+        let listing = self.tables.study_database().list(&study)?;
         let mut tables = listing.into_iter().flat_map(|listing| listing.tables);
         Ok(tables.any(|known| known.counted && known.name.eq_ignore_ascii_case(table)))
     }
@@ -186,7 +187,7 @@ impl Engine for DataFusion {
     }
 
     fn clean_study(&self, study: &StudyName) -> Result<Cleaned> {
-        self.tables.database().clean(study)
+        self.tables.study_database().clean_study(study)
     }
 }
 

@@ -106,8 +106,8 @@ impl Runner {
         let mut columns = Vec::new();
         for (schema, name) in list_relations(query) {
             let name = self.tables.whole_name(schema.as_deref(), &name);
-            if let Some(table) = self.tables.open(&name)? {
-                columns.extend(table.spelled().fields().iter().map(|f| f.name().clone()));
+            if let Some(table) = self.tables.open_table(&name)? {
+                columns.extend(table.spelled_schema().fields().iter().map(|f| f.name().clone()));
             }
         }
         Ok(columns)
@@ -117,7 +117,7 @@ impl Runner {
     pub fn origin_of(&self, query: &Query) -> Result<Origin> {
         list_relations(query).iter().try_fold(Origin::default(), |origin, (schema, name)| {
             let name = self.tables.whole_name(schema.as_deref(), name);
-            Ok(origin.and(self.tables.origin_of(&name)?))
+            Ok(origin.joined_with(self.tables.origin_of(&name)?))
         })
     }
 
@@ -153,7 +153,7 @@ impl Iterator for Batches {
             Ok(batch) => batch?,
             Err(error) => return Some(Err(error)),
         };
-        let batch = batch.and_then(|batch| Ok(write::brought(&batch, &self.schema)?));
+        let batch = batch.and_then(|batch| Ok(write::bring_batch(&batch, &self.schema)?));
         Some(batch.map_err(|error| failed(error, &self.runner.work)))
     }
 }

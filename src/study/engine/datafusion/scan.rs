@@ -86,13 +86,13 @@ impl ParquetTable {
 
     /// The name of the store that its files are in.
     #[cfg(feature = "ballista")]
-    pub fn store(&self) -> &ObjectStoreUrl {
+    pub fn store_url(&self) -> &ObjectStoreUrl {
         &self.store
     }
 
     /// Its files.
     #[cfg(feature = "ballista")]
-    pub fn files(&self) -> &[DataFile] {
+    pub fn data_files(&self) -> &[DataFile] {
         &self.files
     }
 
@@ -106,7 +106,7 @@ impl ParquetTable {
     }
 
     /// The columns as they are spelled in the files.
-    pub fn spelled(&self) -> &SchemaRef {
+    pub fn spelled_schema(&self) -> &SchemaRef {
         &self.spelled
     }
 
@@ -119,7 +119,7 @@ impl ParquetTable {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    fn statistics(&self) -> Statistics {
+    fn known_statistics(&self) -> Statistics {
         let mut statistics = Statistics::new_unknown(&self.schema);
         let rows: Option<u64> = self.files.iter().map(|file| file.rows).sum();
         if let Some(rows) = rows.and_then(|rows| usize::try_from(rows).ok()) {
@@ -179,7 +179,7 @@ impl TableProvider for ParquetTable {
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let scan = FileScanConfigBuilder::new(self.store.clone(), self.source(source))
             .with_file_groups(groups)
-            .with_statistics(self.statistics())
+            .with_statistics(self.known_statistics())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit.filter(|_| filters.is_empty()))
             .with_expr_adapter(Some(Arc::new(AnySpelling)))

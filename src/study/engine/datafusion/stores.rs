@@ -25,22 +25,22 @@ impl Stores {
     }
 
     /// A temporary file, and where it is.
-    pub fn keep(&self, file: Veiled) -> Result<(ObjectStoreUrl, Path)> {
+    pub fn keep_file(&self, file: Veiled) -> Result<(ObjectStoreUrl, Path)> {
         let url = ObjectStoreUrl::parse(Veils::URL).context("cannot name temporary files")?;
         self.runtime.register_object_store(url.as_ref(), self.veils.clone());
-        Ok((url, self.veils.keep(file)))
+        Ok((url, self.veils.keep_file(file)))
     }
 
     /// The local disk.
-    pub fn local(&self) -> ObjectStoreUrl {
+    pub fn local_disk(&self) -> ObjectStoreUrl {
         ObjectStoreUrl::local_filesystem()
     }
 
     /// The store of a folder, as the folder itself reaches it: with our credentials, retries and
     /// messages.
-    pub fn of(&self, folder: &Folder) -> Result<ObjectStoreUrl> {
+    pub fn store_of(&self, folder: &Folder) -> Result<ObjectStoreUrl> {
         if folder.local().is_some() {
-            return Ok(self.local());
+            return Ok(self.local_disk());
         }
         let url = ObjectStoreUrl::parse(name(folder.url()))
             .with_context(|| format!("'{folder}' is no usable location"))?;

@@ -93,13 +93,13 @@ impl Veils {
     pub const URL: &str = "veiled://work";
 
     /// Keeps a file as long as there is the store; where it is in it.
-    pub fn keep(&self, file: Veiled) -> Path {
+    pub fn keep_file(&self, file: Veiled) -> Path {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.push(file);
         Path::from((files.len() - 1).to_string())
     }
 
-    fn find(&self, location: &Path) -> Result<Veiled> {
+    fn find_file(&self, location: &Path) -> Result<Veiled> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let number: Option<usize> = location.as_ref().parse().ok();
         number.and_then(|number| files.get(number).cloned()).ok_or_else(|| Error::NotFound {
@@ -115,18 +115,18 @@ impl fmt::Display for Veils {
     }
 }
 
-fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+fn wrap_error(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::Generic { store: "temporary files", source: source.into() }
 }
 
-fn unsupported<T>() -> Result<T> {
+fn refuse_call<T>() -> Result<T> {
     Err(Error::NotSupported { source: "temporary files are only read".into() })
 }
 
 #[async_trait]
 impl ObjectStore for Veils {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let file = self.find(location)?;
+        let file = self.find_file(location)?;
         let meta = ObjectMeta {
             location: location.clone(),
             last_modified: DateTime::UNIX_EPOCH,
@@ -135,19 +135,19 @@ impl ObjectStore for Veils {
             version: None,
         };
         let range = match &options.range {
-            Some(range) => range.as_range(meta.size).map_err(failed)?,
+            Some(range) => range.as_range(meta.size).map_err(wrap_error)?,
             None => 0..meta.size,
         };
         let bytes = match options.head {
             true => Bytes::new(),
-            false => read(&file, range.clone()).await.map_err(failed)?,
+            false => read(&file, range.clone()).await.map_err(wrap_error)?,
         };
         let payload = GetResultPayload::Stream(stream::once(async { Ok(bytes) }).boxed());
         Ok(GetResult { payload, meta, range, attributes: Attributes::default() })
     }
 
     async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
-        unsupported()
+        refuse_call()
     }
 
     async fn put_multipart_opts(
@@ -155,14 +155,14 @@ impl ObjectStore for Veils {
         _: &Path,
         _: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        unsupported()
+        refuse_call()
     }
 
     fn delete_stream(
         &self,
         _: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        stream::once(async { unsupported() }).boxed()
+        stream::once(async { refuse_call() }).boxed()
     }
 
     fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -170,10 +170,10 @@ impl ObjectStore for Veils {
     }
 
     async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
-        unsupported()
+        refuse_call()
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
-        unsupported()
+        refuse_call()
     }
 }

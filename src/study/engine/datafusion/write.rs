@@ -17,7 +17,7 @@ use crate::store::{Folder, Upload};
 const ROW_GROUP_ROWS: usize = 1 << 18;
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
-/// A Parquet file that is being written. It appears on [`TableFile::finish`].
+/// A Parquet file that is being written. It appears on [`TableFile::finish_file`].
 pub struct TableFile {
     writer: ArrowWriter<Upload>,
     schema: SchemaRef,
@@ -28,7 +28,7 @@ pub struct TableFile {
 
 impl TableFile {
     /// Begins a file of these columns.
-    pub fn begin(folder: &Folder, name: String, schema: SchemaRef) -> Result<Self> {
+    pub fn begin_file(folder: &Folder, name: String, schema: SchemaRef) -> Result<Self> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -43,7 +43,7 @@ impl TableFile {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let context = || format!("cannot write '{}'", self.folder.show(&self.name));
         // The reason may hold a row's value.
-        let batch = brought(batch, &self.schema).map_err(|_| {
+        let batch = bring_batch(batch, &self.schema).map_err(|_| {
             Error::failed(format!("{}: a row's value does not fit into its column", context()))
         })?;
         self.rows += batch.num_rows() as u64;
@@ -55,7 +55,7 @@ impl TableFile {
     }
 
     /// Makes the file appear.
-    pub fn finish(self) -> Result<StoredFile> {
+    pub fn finish_file(self) -> Result<StoredFile> {
         let context = || format!("cannot write '{}'", self.folder.show(&self.name));
         let upload = self.writer.into_inner().with_context(context)?;
         let bytes = upload.finish()?;
@@ -64,7 +64,7 @@ impl TableFile {
 }
 
 /// The batch with the schema's names and types.
-pub fn brought(
+pub fn bring_batch(
     batch: &RecordBatch,
     schema: &SchemaRef,
 ) -> Result<RecordBatch, arrow::error::ArrowError> {

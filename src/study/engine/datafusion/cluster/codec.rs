@@ -49,15 +49,15 @@ fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusion
 
 impl SentTable {
     fn of(table: &ParquetTable) -> Self {
-        let columns = IpcSchemaEncoder::new().schema_to_fb(table.spelled());
+        let columns = IpcSchemaEncoder::new().schema_to_fb(table.spelled_schema());
         let file = |file: &DataFile| SentFile {
             path: file.path.to_string(),
             size: file.size,
             rows: file.rows,
         };
         Self {
-            store: table.store().as_str().to_owned(),
-            files: table.files().iter().map(file).collect(),
+            store: table.store_url().as_str().to_owned(),
+            files: table.data_files().iter().map(file).collect(),
             columns: BASE64_STANDARD.encode(columns.finished_data()),
         }
     }
@@ -218,10 +218,10 @@ mod tests {
             codec.try_decode_table_provider(&bytes, &name, table.schema(), &context).unwrap();
         assert_eq!(arrived.schema(), table.schema());
         let arrived = (arrived.as_ref() as &dyn Any).downcast_ref::<ParquetTable>().unwrap();
-        assert_eq!(arrived.spelled().field(0).name(), "recordedDate");
-        assert_eq!(arrived.store().as_str(), "s3://bucket/");
-        assert_eq!(arrived.files()[0].path, path);
-        assert_eq!((arrived.files()[0].size, arrived.files()[0].rows), (7, Some(3)));
+        assert_eq!(arrived.spelled_schema().field(0).name(), "recordedDate");
+        assert_eq!(arrived.store_url().as_str(), "s3://bucket/");
+        assert_eq!(arrived.data_files()[0].path, path);
+        assert_eq!((arrived.data_files()[0].size, arrived.data_files()[0].rows), (7, Some(3)));
     }
 
     #[test]

@@ -14,20 +14,20 @@ use crate::output::delta;
 use crate::store::{Entry, Folder};
 
 /// All Parquet files of a folder, with the union of their columns.
-pub fn parquet(folder: &Folder, entries: &[Entry], stores: &Stores) -> Result<ParquetTable> {
+pub fn open_parquet(folder: &Folder, entries: &[Entry], stores: &Stores) -> Result<ParquetTable> {
     let mut schema = Schema::empty();
     let mut files = Vec::new();
     for entry in entries.iter().filter(|entry| entry.name.ends_with(".parquet")) {
-        let (columns, rows) = footer(folder, entry)?;
+        let (columns, rows) = read_footer(folder, entry)?;
         schema = fit::union(&schema, &columns);
         let path = Path::from(format!("{}/{}", folder.path(""), entry.name));
         files.push(DataFile { path, size: entry.size, rows: Some(rows) });
     }
-    ParquetTable::new(stores.of(folder)?, files, Arc::new(schema))
+    ParquetTable::new(stores.store_of(folder)?, files, Arc::new(schema))
 }
 
 /// The columns and the number of rows of a Parquet file.
-pub fn footer(folder: &Folder, entry: &Entry) -> Result<(SchemaRef, u64)> {
+pub fn read_footer(folder: &Folder, entry: &Entry) -> Result<(SchemaRef, u64)> {
     let metadata = delta::footer(folder, &entry.name, entry.size)?;
     let file = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), None)

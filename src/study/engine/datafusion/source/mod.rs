@@ -58,7 +58,7 @@ impl Source {
     ///
     /// # Errors
     /// A folder without any table.
-    pub fn lake(root: Folder, work: Option<WorkFolder>) -> Result<Self> {
+    pub fn of_lake(root: Folder, work: Option<WorkFolder>) -> Result<Self> {
         if !root.exists() {
             return Err(Error::new(Exit::FolderMissing, format!("there is no folder '{root}'")));
         }
@@ -103,7 +103,7 @@ impl Source {
     ///
     /// # Errors
     /// A folder without any.
-    pub fn ndjson(root: Folder, work: WorkFolder) -> Result<Self> {
+    pub fn of_ndjson(root: Folder, work: WorkFolder) -> Result<Self> {
         if !root.exists() {
             return Err(Error::new(Exit::FolderMissing, format!("there is no folder '{root}'")));
         }
@@ -116,7 +116,7 @@ impl Source {
     }
 
     /// The names of all tables, in lower case.
-    pub fn tables(&self) -> BTreeSet<String> {
+    pub fn table_names(&self) -> BTreeSet<String> {
         let mut tables = match self {
             Self::None => return BTreeSet::new(),
             Self::Lake { tables, .. } => tables.iter().map(|(name, _)| name.clone()).collect(),
@@ -128,7 +128,7 @@ impl Source {
 
     /// Opens a table; `None` if there is none of this name (in lower case). A table that the main
     /// job knows, but that has no rows, is there with its fixed columns.
-    pub fn open(&self, name: &str, stores: &Stores) -> Result<Option<ParquetTable>> {
+    pub fn open_table(&self, name: &str, stores: &Stores) -> Result<Option<ParquetTable>> {
         let found = match self {
             Self::None => return Ok(None),
             Self::Lake { root, tables, work } => {
@@ -143,15 +143,15 @@ impl Source {
                 let files = ndjson::of_table(root, inputs, name)?;
                 match files.is_empty() {
                     true => None,
-                    false => Some(ndjson::table(root, &files, name, work, stores)?),
+                    false => Some(ndjson::make_table(root, &files, name, work, stores)?),
                 }
             }
         };
         if found.is_some() {
             return Ok(found);
         }
-        match fixed(name) {
-            Some(schema) => ParquetTable::new(stores.local(), Vec::new(), schema).map(Some),
+        match fixed_schema(name) {
+            Some(schema) => ParquetTable::new(stores.local_disk(), Vec::new(), schema).map(Some),
             None => Ok(None),
         }
     }
@@ -170,12 +170,12 @@ fn open_folder(
             size: file.size,
             rows: file.rows,
         });
-        return ParquetTable::new(stores.of(folder)?, files.collect(), schema).map(Some);
+        return ParquetTable::new(stores.store_of(folder)?, files.collect(), schema).map(Some);
     }
     let entries = folder.list()?;
     let parquet = |name: &str| name.ends_with(".parquet");
     if let Some(entries) = files_of(folder, name, &entries, OutputFormat::PARQUET, &parquet) {
-        return files::parquet(folder, &entries, stores).map(Some);
+        return files::open_parquet(folder, &entries, stores).map(Some);
     }
     let lines = files_of(folder, name, &entries, OutputFormat::NDJSON, &ndjson::is_ndjson);
     if let Some(lines) = lines {
@@ -186,7 +186,7 @@ fn open_folder(
                  deltalake or parquet"
             )));
         };
-        return ndjson::table(folder, &lines, name, work, stores).map(Some);
+        return ndjson::make_table(folder, &lines, name, work, stores).map(Some);
     }
     if entries.iter().any(|entry| entry.name.ends_with(".csv")) {
         return Err(Error::failed(format!(
@@ -237,7 +237,7 @@ fn resource_of(table: &str) -> Option<&'static fhir::Type> {
 }
 
 /// The columns that a table of the main job has whatever its rows.
-fn fixed(table: &str) -> Option<SchemaRef> {
+fn fixed_schema(table: &str) -> Option<SchemaRef> {
     match table {
         COMPLETION => Some(schema::completion_schema()),
         COMPLETION_ENCOUNTERS => Some(schema::completion_encounters()),

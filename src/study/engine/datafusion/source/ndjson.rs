@@ -56,7 +56,7 @@ pub fn of_table(root: &Folder, inputs: &Inputs, table: &str) -> Result<Vec<Strin
 }
 
 /// A table of some files' lines.
-pub fn table(
+pub fn make_table(
     folder: &Folder,
     files: &[String],
     name: &str,
@@ -65,7 +65,7 @@ pub fn table(
 ) -> Result<ParquetTable> {
     let columns = match resource_of(name) {
         Some(r4) => resource_columns(folder, files, r4)?,
-        None => plain_columns(folder, files, super::fixed(name))?,
+        None => plain_columns(folder, files, super::fixed_schema(name))?,
     };
     let context = || format!("cannot write a temporary file in '{work}'");
     let rewritten = Veiled::create_in(work.path()).with_context(context)?;
@@ -100,9 +100,9 @@ pub fn table(
             format_count(left_out as u64, "line")
         );
     }
-    let rows = out.finish().with_context(context)?;
+    let rows = out.finish_file().with_context(context)?;
     let size = rewritten.bytes();
-    let (store, path) = stores.keep(rewritten)?;
+    let (store, path) = stores.keep_file(rewritten)?;
     let file = DataFile { path, size, rows: Some(rows) };
     ParquetTable::new(store, vec![file], columns.schema)
 }
@@ -223,7 +223,7 @@ impl Rows {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<u64, arrow::error::ArrowError> {
+    fn finish_file(mut self) -> Result<u64, arrow::error::ArrowError> {
         self.write()?;
         self.writer.close()?;
         Ok(self.rows)
