@@ -118,7 +118,7 @@ fn build_core(output: &str, database: &str, shared: &str) -> Result<()> {
     let work = WorkFolder::create_apart(None)?;
     let limits = Limits::of_machine();
     let input = Input::Lake(Folder::open(output)?);
-    let engine = DataFusion::open(Folder::open(database)?, input, work.clone(), &limits)?;
+    let engine = DataFusion::open_database(Folder::open(database)?, input, work.clone(), &limits)?;
     let built = build::build_core(&engine, limits.threads, &Quiet)?;
     let tables = |count: usize| format_count(count as u64, "table");
     println!("Built core: {} in {:.1} s", tables(built.tables.len()), built.time.as_secs_f64());

@@ -73,7 +73,7 @@ fn open(site: &Site, input: &str) -> DataFusion {
     let folder = |name: &str| Folder::open(&site.arg(name)).unwrap();
     let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
     let limits = Limits { memory: 256 << 20, threads: 2 };
-    DataFusion::open(folder("db"), Input::Ndjson(folder(input)), work, &limits).unwrap()
+    DataFusion::open_database(folder("db"), Input::Ndjson(folder(input)), work, &limits).unwrap()
 }
 
 /// Rows as one line: cells by commas, rows by bars.

@@ -37,7 +37,7 @@ fn engine(root: &Path, input: &Path) -> DataFusion {
     let work = WorkFolder::create_work(Some(work.to_str().unwrap()), &folder(&work)).unwrap();
     let limits = Limits { memory: 1 << 30, threads: 2 };
     let input = Input::Ndjson(folder(input));
-    DataFusion::open(folder(&root.join("database")), input, work, &limits).unwrap()
+    DataFusion::open_database(folder(&root.join("database")), input, work, &limits).unwrap()
 }
 
 fn build(engine: &DataFusion) {

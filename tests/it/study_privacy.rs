@@ -135,7 +135,8 @@ fn cells_are_those_counted_by_hand_and_none_is_too_small() {
         let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
         let limits = Limits { memory: 128 << 20, threads: 2 };
         let engine =
-            DataFusion::open(folder("db"), Input::Ndjson(folder("in")), work, &limits).unwrap();
+            DataFusion::open_database(folder("db"), Input::Ndjson(folder("in")), work, &limits)
+                .unwrap();
 
         let names: Vec<_> = (0..columns).map(|column| format!("'c{column}'")).collect();
         let mut workflow = format!(

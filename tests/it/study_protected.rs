@@ -34,7 +34,7 @@ fn ground() -> Site {
     let folder = |name: &str| Folder::open(&site.arg(name)).unwrap();
     let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
     let limits = Limits { memory: 64 << 20, threads: 1 };
-    let engine = DataFusion::open(folder("db"), Input::Nothing, work, &limits).unwrap();
+    let engine = DataFusion::open_database(folder("db"), Input::Nothing, work, &limits).unwrap();
     let build = engine.begin_build(&StudyName::parse("irae").unwrap(), Start::Empty).unwrap();
     for table in ["irae__nlp_x_gpt4o", "irae__LIB_statistics", "irae__old"] {
         build

@@ -145,7 +145,7 @@ impl DatabaseArgs {
         let work = self.limits.open_work()?;
         let input = input(&options)?;
         refuse_raw_tables_in_output(&database, "--database", &input)?;
-        let engine = DataFusion::open(database, input, work.clone(), &limits)?;
+        let engine = DataFusion::open_database(database, input, work.clone(), &limits)?;
         Ok(Opened { engine: Box::new(engine), work, options, threads })
     }
 

@@ -160,7 +160,7 @@ fn tables(site: &Site, database: &str) -> BTreeMap<String, (Vec<String>, Vec<Str
     let work = WorkFolder::create_work(temporary.to_str(), &folder(&temporary)).unwrap();
     let limits = Limits { memory: 1 << 30, threads: 2 };
     let database = folder(&site.path(database));
-    let engine = DataFusion::open(database, Input::Nothing, work, &limits).unwrap();
+    let engine = DataFusion::open_database(database, Input::Nothing, work, &limits).unwrap();
     let core = StudyName::parse("core").unwrap();
     let names = engine.list_tables(&core).unwrap().into_iter().map(|table| table.name);
     names

@@ -53,7 +53,7 @@ fn check_import(root: &Path, bytes: &[u8]) -> bool {
     let work = work.to_str().expect("a path in UTF-8");
     let new_work = || WorkFolder::create_work(Some(work), &open("work")).expect("a work folder");
     let limits = Limits { memory: 256 << 20, threads: 1 };
-    let engine = DataFusion::open(open("db"), Input::Nothing, new_work(), &limits);
+    let engine = DataFusion::open_database(open("db"), Input::Nothing, new_work(), &limits);
     let engine = engine.expect("an empty database");
     match import_archive(&engine, &path, &new_work()) {
         Ok((study, tables)) => {

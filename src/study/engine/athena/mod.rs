@@ -120,7 +120,8 @@ impl Engine for Athena {
         // memory goes to its disk.
         let removed = Removed(work.path().join(format!("sort-{table}")));
         let place = Folder::open(&removed.0.to_string_lossy())?.private();
-        let local = DataFusion::open(place, Input::Nothing, work.clone(), &Limits::of_machine())?;
+        let local =
+            DataFusion::open_database(place, Input::Nothing, work.clone(), &Limits::of_machine())?;
         let study = StudyName::of_table(table).ok_or_else(|| missing_table(table))?;
         let build = local.begin_build(&study, Start::Empty)?;
         build.load_rows(table, schema.clone(), batches)?;

@@ -39,9 +39,9 @@ impl PhysicalExprAdapter for Adapter {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
         // From the top: a field of a struct is taken before the struct is.
         expr.transform_down(|expr| {
-            let done = match (self.field(&expr)?, expr.downcast_ref::<Column>()) {
+            let done = match (self.adapt_field(&expr)?, expr.downcast_ref::<Column>()) {
                 (Some(field), _) => field,
-                (None, Some(column)) => self.column(column)?,
+                (None, Some(column)) => self.adapt_column(column)?,
                 (None, None) => return Ok(Transformed::no(expr)),
             };
             Ok(Transformed::new(done, true, TreeNodeRecursion::Jump))
@@ -51,22 +51,22 @@ impl PhysicalExprAdapter for Adapter {
 }
 
 impl Adapter {
-    fn column(&self, column: &Column) -> Result<Arc<dyn PhysicalExpr>> {
+    fn adapt_column(&self, column: &Column) -> Result<Arc<dyn PhysicalExpr>> {
         // A name that the table doesn't have is the engine's own.
         let Ok(wanted) = self.table.field_with_name(column.name()) else {
             return Ok(Arc::new(column.clone()));
         };
-        match fit::find(self.file.fields(), column.name()) {
-            None => null(wanted.data_type()),
+        match fit::find_field(self.file.fields(), column.name()) {
+            None => null_literal(wanted.data_type()),
             Some((index, field)) => {
                 let found = Arc::new(Column::new(field.name(), index));
-                Ok(fitted(found, field.data_type(), wanted))
+                Ok(fit_expression(found, field.data_type(), wanted))
             }
         }
     }
 
     /// `get_field(column, 'a', 'b')`, for which only that field need be read.
-    fn field(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+    fn adapt_field(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Option<Arc<dyn PhysicalExpr>>> {
         let Some(access) = ScalarFunctionExpr::try_downcast_func::<GetFieldFunc>(expr.as_ref())
         else {
             return Ok(None);
@@ -74,8 +74,8 @@ impl Adapter {
         let Some((column, names)) = access.args().split_first() else { return Ok(None) };
         let Some(column) = column.downcast_ref::<Column>() else { return Ok(None) };
         let Ok(wanted) = self.table.field_with_name(column.name()) else { return Ok(None) };
-        let Some((index, root)) = fit::find(self.file.fields(), column.name()) else {
-            return null(access.return_type()).map(Some);
+        let Some((index, root)) = fit::find_field(self.file.fields(), column.name()) else {
+            return null_literal(access.return_type()).map(Some);
         };
         let mut wanted_type = wanted.data_type();
         let mut file_type = root.data_type();
@@ -88,10 +88,10 @@ impl Adapter {
             else {
                 return Ok(None);
             };
-            let Some((_, field)) = fit::find(wanted, name) else { return Ok(None) };
+            let Some((_, field)) = fit::find_field(wanted, name) else { return Ok(None) };
             wanted_type = field.data_type();
-            let Some((_, field)) = fit::find(file, name) else {
-                return null(access.return_type()).map(Some);
+            let Some((_, field)) = fit::find_field(file, name) else {
+                return null_literal(access.return_type()).map(Some);
             };
             file_type = field.data_type();
             let spelled = ScalarValue::Utf8(Some(field.name().clone()));
@@ -104,15 +104,19 @@ impl Adapter {
             Arc::new(access.config_options().clone()),
         )?;
         let wanted = Field::new(access.name(), wanted_type.clone(), true);
-        Ok(Some(fitted(Arc::new(taken), file_type, &wanted)))
+        Ok(Some(fit_expression(Arc::new(taken), file_type, &wanted)))
     }
 }
 
-fn null(data_type: &DataType) -> Result<Arc<dyn PhysicalExpr>> {
+fn null_literal(data_type: &DataType) -> Result<Arc<dyn PhysicalExpr>> {
     Ok(Arc::new(Literal::new(ScalarValue::try_from(data_type)?)))
 }
 
-fn fitted(expr: Arc<dyn PhysicalExpr>, from: &DataType, wanted: &Field) -> Arc<dyn PhysicalExpr> {
+fn fit_expression(
+    expr: Arc<dyn PhysicalExpr>,
+    from: &DataType,
+    wanted: &Field,
+) -> Arc<dyn PhysicalExpr> {
     if from == wanted.data_type() {
         return expr;
     }
@@ -163,7 +167,7 @@ impl PhysicalExpr for Fitted {
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let array = self.expr.evaluate(batch)?.into_array(batch.num_rows())?;
-        Ok(ColumnarValue::Array(fit::fit(&array, self.wanted.data_type())?))
+        Ok(ColumnarValue::Array(fit::fit_array(&array, self.wanted.data_type())?))
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {

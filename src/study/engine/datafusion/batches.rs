@@ -21,7 +21,7 @@ const UNKNOWN: usize = 64 << 10;
 const REPEATING: [&str; 4] = ["repeat", "lpad", "rpad", "array_repeat"];
 
 /// The rows of a batch, by the widest row that a plan names.
-pub fn rows(plan: &LogicalPlan) -> Result<usize> {
+pub fn batch_rows(plan: &LogicalPlan) -> Result<usize> {
     let mut widest = 1;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
@@ -35,8 +35,8 @@ pub fn rows(plan: &LogicalPlan) -> Result<usize> {
         node.apply_expressions(|expr| {
             expr.apply(|part| {
                 widest = widest.max(match part {
-                    Expr::Literal(value, _) => bytes(value),
-                    Expr::ScalarFunction(function) => repeated(function),
+                    Expr::Literal(value, _) => value_bytes(value),
+                    Expr::ScalarFunction(function) => repeat_count(function),
                     _ => 0,
                 });
                 Ok(TreeNodeRecursion::Continue)
@@ -46,7 +46,7 @@ pub fn rows(plan: &LogicalPlan) -> Result<usize> {
     Ok((BATCH / widest).clamp(1, BATCH_ROWS))
 }
 
-fn bytes(value: &ScalarValue) -> usize {
+fn value_bytes(value: &ScalarValue) -> usize {
     match value {
         ScalarValue::Utf8(text) | ScalarValue::LargeUtf8(text) | ScalarValue::Utf8View(text) => {
             text.as_ref().map_or(0, String::len)
@@ -59,7 +59,7 @@ fn bytes(value: &ScalarValue) -> usize {
     }
 }
 
-fn repeated(function: &ScalarFunction) -> usize {
+fn repeat_count(function: &ScalarFunction) -> usize {
     if !REPEATING.contains(&function.name()) {
         return 0;
     }

@@ -111,8 +111,8 @@ impl StudyBuild {
     fn run_query(&self, statement: &Statement) -> Result<(Rows, bool)> {
         let query = statement.command.query().ok_or_else(|| Error::failed("there is no query"))?;
         let origin = self.runner.origin_of(query)?;
-        let planned = self.runner.plan(query, &statement.spelling)?;
-        let rows = self.runner.run(planned)?;
+        let planned = self.runner.plan_query(query, &statement.spelling)?;
+        let rows = self.runner.run_plan(planned)?;
         self.raw.fetch_or(origin.raw, Ordering::Relaxed);
         Ok((rows, origin.of_patients))
     }
@@ -199,7 +199,7 @@ impl StudyBuild {
             true => schema.fields().iter().cloned().collect(),
             false => columns
                 .iter()
-                .map(|column| match fit::find(schema.fields(), column) {
+                .map(|column| match fit::find_field(schema.fields(), column) {
                     Some((_, field)) => Ok(field.clone()),
                     None => Err(invalid_study(format!("{name} has no column '{column}'"))),
                 })
@@ -220,7 +220,7 @@ impl StudyBuild {
             })?;
             let whole: ArrayRef = Arc::new(StructArray::from(batch));
             let to = DataType::Struct(schema.fields().clone());
-            let whole = fit::fit(&whole, &to).context("cannot insert")?;
+            let whole = fit::fit_array(&whole, &to).context("cannot insert")?;
             file.write(&whole.as_struct().into())?;
         }
         table.files.push(file.finish_file()?);
@@ -349,7 +349,7 @@ impl Build for StudyBuild {
 
     fn check_statement(&self, statement: &Statement) -> Result<()> {
         match statement.command.query() {
-            Some(query) => self.runner.plan(query, &statement.spelling).map(|_| ()),
+            Some(query) => self.runner.plan_query(query, &statement.spelling).map(|_| ()),
             None => Ok(()),
         }
     }

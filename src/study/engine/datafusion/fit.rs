@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// Two columns, or two fields of a struct, that differ in case only.
-pub fn lowered(schema: &Schema) -> Result<SchemaRef> {
+pub fn lower_names(schema: &Schema) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new(lowered_fields(schema.fields())?)))
 }
 
@@ -53,32 +53,35 @@ fn lowered_type(data_type: &DataType) -> Result<DataType> {
 }
 
 /// The field of this name in any spelling, and where it is.
-pub fn find<'a>(fields: &'a Fields, name: &str) -> Option<(usize, &'a FieldRef)> {
+pub fn find_field<'a>(fields: &'a Fields, name: &str) -> Option<(usize, &'a FieldRef)> {
     let exact = fields.iter().position(|field| field.name() == name);
-    let index = exact.or_else(|| fields.iter().position(|field| same(field.name(), name)))?;
+    let index =
+        exact.or_else(|| fields.iter().position(|field| is_same_name(field.name(), name)))?;
     Some((index, &fields[index]))
 }
 
 /// Whether two names are the same but for case.
-pub fn same(a: &str, b: &str) -> bool {
+pub fn is_same_name(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
 }
 
 /// The array as `to`; see [`crate::table::fit_array`]. Names mean fields in any spelling.
-pub fn fit(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
-    crate::table::fit_array(array, to, |fields, name| find(fields, name).map(|(index, _)| index))
+pub fn fit_array(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    crate::table::fit_array(array, to, |fields, name| {
+        find_field(fields, name).map(|(index, _)| index)
+    })
 }
 
 /// The union of two schemas, in any spelling: what only `more` has comes last, at every depth. Where
 /// types differ and are not both structs or lists, text is the one that holds both.
-pub fn union(first: &Schema, more: &Schema) -> Schema {
+pub fn unite_schemas(first: &Schema, more: &Schema) -> Schema {
     Schema::new(union_fields(first.fields(), more.fields()))
 }
 
 fn union_fields(first: &Fields, more: &Fields) -> Fields {
     let mut fields: Vec<FieldRef> = first.iter().cloned().collect();
     for field in more {
-        match find(first, field.name()) {
+        match find_field(first, field.name()) {
             None => fields.push(field.clone()),
             Some((index, known)) => {
                 let data_type = union_type(known.data_type(), field.data_type());

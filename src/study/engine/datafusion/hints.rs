@@ -19,7 +19,7 @@ const SHOWN: usize = 5;
 const DISTANCE: usize = 2;
 
 /// A better reason why a query can't be planned, if there is one.
-pub fn reason(tables: &Tables, query: &Query) -> Result<Option<Error>> {
+pub fn find_reason(tables: &Tables, query: &Query) -> Result<Option<Error>> {
     let own = own_names(query);
     let mut found = Vec::new();
     for (schema, name) in list_relations(query) {
@@ -32,7 +32,7 @@ pub fn reason(tables: &Tables, query: &Query) -> Result<Option<Error>> {
             None => return Ok(Some(unknown_table(&whole, &tables.table_names()?))),
         }
     }
-    let mut lists = Lists { aliases: aliases(query), found: None, columns: Vec::new() };
+    let mut lists = Lists { aliases: list_aliases(query), found: None, columns: Vec::new() };
     for table in &found {
         lists.columns.extend(table.spelled_schema().fields().iter().cloned());
     }
@@ -41,7 +41,7 @@ pub fn reason(tables: &Tables, query: &Query) -> Result<Option<Error>> {
 }
 
 fn unknown_table<'n>(name: &str, known: impl IntoIterator<Item = &'n String>) -> Error {
-    let meant = match near(name, known.into_iter().map(String::as_str)).as_slice() {
+    let meant = match near_names(name, known.into_iter().map(String::as_str)).as_slice() {
         [] => String::new(),
         names => format!(": did you mean {}?", names.join(", ")),
     };
@@ -49,8 +49,8 @@ fn unknown_table<'n>(name: &str, known: impl IntoIterator<Item = &'n String>) ->
 }
 
 /// What a column that is not there may stand for.
-pub fn column(name: &str, qualified: bool, known: &[String]) -> String {
-    let mut hint = match near(name, known.iter().map(String::as_str)).as_slice() {
+pub fn hint_column(name: &str, qualified: bool, known: &[String]) -> String {
+    let mut hint = match near_names(name, known.iter().map(String::as_str)).as_slice() {
         [] => String::new(),
         names => format!("; did you mean {}?", names.join(", ")),
     };
@@ -61,7 +61,7 @@ pub fn column(name: &str, qualified: bool, known: &[String]) -> String {
 }
 
 /// The names that differ by few letters, the nearest first.
-fn near<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Vec<String> {
+fn near_names<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Vec<String> {
     // `core_patient` is `core__patient`.
     let plain = |name: &str| name.to_lowercase().replace("__", "_");
     let wanted = plain(name);
@@ -95,7 +95,7 @@ fn own_names(query: &Query) -> HashSet<String> {
 }
 
 /// What the tables of a query are called in it, in lower case.
-fn aliases(query: &Query) -> HashSet<String> {
+fn list_aliases(query: &Query) -> HashSet<String> {
     struct Aliases(HashSet<String>);
 
     impl Visitor for Aliases {
@@ -153,13 +153,13 @@ fn into_list(
     columns: &[arrow::datatypes::FieldRef],
 ) -> Option<String> {
     let (first, rest) = path.split_first()?;
-    let column = columns.iter().find(|field| same(field.name(), first))?;
+    let column = columns.iter().find(|field| is_same_name(field.name(), first))?;
     let mut data_type = column.data_type().clone();
     for (index, name) in rest.iter().enumerate() {
         if let DataType::List(item) | DataType::LargeList(item) = &data_type {
-            let list = shown(&whole[..=start + index]);
+            let list = show_path(&whole[..=start + index]);
             let value = &whole[start + index].value;
-            let field = shown(rest.get(index..)?);
+            let field = show_path(rest.get(index..)?);
             let DataType::Struct(fields) = item.data_type() else {
                 return Some(format!("{list} is a list, and its values have no fields"));
             };
@@ -176,14 +176,17 @@ fn into_list(
 }
 
 fn field_of(fields: &Fields, name: &Ident) -> Option<DataType> {
-    fields.iter().find(|field| same(field.name(), name)).map(|field| field.data_type().clone())
+    fields
+        .iter()
+        .find(|field| is_same_name(field.name(), name))
+        .map(|field| field.data_type().clone())
 }
 
-fn same(name: &str, ident: &Ident) -> bool {
+fn is_same_name(name: &str, ident: &Ident) -> bool {
     name.to_lowercase() == ident.value.to_lowercase()
 }
 
-fn shown(parts: &[Ident]) -> String {
+fn show_path(parts: &[Ident]) -> String {
     parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".")
 }
 
@@ -193,7 +196,7 @@ mod tests {
     #[test]
     fn names_that_may_be_meant_are_near() {
         let known = ["patient", "patients_of_s", "core__patient", "encounter", "a"];
-        let near = |name| super::near(name, known.into_iter());
+        let near = |name| super::near_names(name, known.into_iter());
         assert_eq!(near("patients"), ["patient"]);
         assert_eq!(near("core_patient"), ["core__patient"]);
         assert_eq!(near("Encuonter"), ["encounter"]);

@@ -75,7 +75,12 @@ impl DataFusion {
     ///
     /// # Errors
     /// An input without tables.
-    pub fn open(database: Folder, input: Input, work: WorkFolder, limits: &Limits) -> Result<Self> {
+    pub fn open_database(
+        database: Folder,
+        input: Input,
+        work: WorkFolder,
+        limits: &Limits,
+    ) -> Result<Self> {
         Self::open_with(database, input, work.clone(), Some(work), limits, |builder| builder)
     }
 
@@ -110,7 +115,7 @@ impl DataFusion {
         limits: &Limits,
         attach: impl FnOnce(SessionStateBuilder) -> SessionStateBuilder,
     ) -> Result<Self> {
-        let environment = session::runtime(limits, work.path())?;
+        let environment = session::session_runtime(limits, work.path())?;
         let stores = Stores::new(environment.clone());
         let source = match input {
             Input::Lake(root) => Source::of_lake(root, rewritten)?,
@@ -119,7 +124,10 @@ impl DataFusion {
         };
         let tables = Arc::new(Tables::new(source, Database::new(database), stores));
         let catalog = Arc::new(Catalog(tables.clone()));
-        let context = session::context(attach(session::builder(limits, environment)), catalog);
+        let context = session::session_context(
+            attach(session::session_builder(limits, environment)),
+            catalog,
+        );
         let thread = Thread::named("engine").with_stack(room::STACK);
         let runtime = Pool::of(thread, limits.threads.max(1)).with_reserve(BLOCKING).within_catch();
         let runtime = runtime.build().context("cannot start the query engine")?;
@@ -153,8 +161,8 @@ impl Engine for DataFusion {
             let message = "only a query can be run here: a study's statements are for study build";
             return Err(Error::new(Exit::StudyInvalid, message));
         };
-        let planned = self.runner.plan(query, &statement.spelling)?;
-        self.runner.run(planned)
+        let planned = self.runner.plan_query(query, &statement.spelling)?;
+        self.runner.run_plan(planned)
     }
 
     fn read_table(&self, table: &str) -> Result<Rows> {

@@ -71,7 +71,7 @@ struct Cut {
 impl Step for Cut {
     const NAME: &'static str = "Cut";
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe_step(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "lists={:?}", self.lists)
     }
 
@@ -85,7 +85,7 @@ impl Step for Cut {
         let input = input.execute(partition, context)?;
         let (schema, lists) = (input.schema(), self.lists.clone());
         let batches = input.flat_map(move |batch| match batch {
-            Ok(batch) => stream::iter(Parts::of(batch, &lists, most)).left_stream(),
+            Ok(batch) => stream::iter(Parts::cut_batch(batch, &lists, most)).left_stream(),
             Err(error) => stream::iter([Err(error)]).right_stream(),
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
@@ -103,12 +103,12 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(batch: RecordBatch, lists: &[usize], most: usize) -> Self {
+    fn cut_batch(batch: RecordBatch, lists: &[usize], most: usize) -> Self {
         Self { batch, lists: lists.to_vec(), most: most.max(1), row: 0, given: 0 }
     }
 
     /// The length of the longest list in a row.
-    fn longest(&self, row: usize) -> usize {
+    fn longest_list(&self, row: usize) -> usize {
         let length = |column: &usize| {
             let lists = self.batch.column(*column).as_list::<i32>();
             if lists.is_null(row) { 0 } else { lists.value(row).len() }
@@ -117,7 +117,7 @@ impl Parts {
     }
 
     /// A row whose lists are a piece of what they are in the batch.
-    fn piece(&self, row: usize, start: usize) -> Result<RecordBatch> {
+    fn cut_piece(&self, row: usize, start: usize) -> Result<RecordBatch> {
         let one = self.batch.slice(row, 1);
         let mut columns = one.columns().to_vec();
         for column in &self.lists {
@@ -140,7 +140,7 @@ impl Iterator for Parts {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rows = self.batch.num_rows();
-        let short = (self.row..rows).take_while(|row| self.longest(*row) <= self.most).count();
+        let short = (self.row..rows).take_while(|row| self.longest_list(*row) <= self.most).count();
         if short > 0 {
             let part = self.batch.slice(self.row, short);
             self.row += short;
@@ -151,10 +151,10 @@ impl Iterator for Parts {
         }
         let (row, start) = (self.row, self.given);
         self.given += self.most;
-        if self.given >= self.longest(row) {
+        if self.given >= self.longest_list(row) {
             (self.row, self.given) = (row + 1, 0);
         }
-        Some(self.piece(row, start))
+        Some(self.cut_piece(row, start))
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
         let long = list(&[&[1], &[1, 2, 3, 4, 5], &[], &[7, 8]]);
         let other = list(&[&[1, 2], &[9, 8, 7], &[1], &[]]);
         let batch = RecordBatch::try_from_iter([("n", names), ("l", long), ("o", other)]).unwrap();
-        let parts: Vec<_> = Parts::of(batch, &[1, 2], 2).map(|part| part.unwrap()).collect();
+        let parts: Vec<_> = Parts::cut_batch(batch, &[1, 2], 2).map(|part| part.unwrap()).collect();
         let rows: Vec<_> = parts.iter().map(RecordBatch::num_rows).collect();
         assert_eq!(rows, [1, 1, 1, 1, 2]);
         let values = |part: usize, column: usize| {

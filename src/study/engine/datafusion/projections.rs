@@ -15,7 +15,7 @@ use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::projection::remove_unnecessary_projections;
 
 /// The engine's rules for plans, with [`Projections`] in the place of its own.
-pub fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+pub fn list_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let own = ProjectionPushdown::new();
     let rules = PhysicalOptimizer::new().rules.into_iter();
     let rules = rules.map(|rule| match rule.name() == own.name() {

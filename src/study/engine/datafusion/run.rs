@@ -60,20 +60,20 @@ impl Runner {
     ///
     /// # Errors
     /// Names that are not there, types that don't fit, what is not supported.
-    pub fn plan(&self, query: &Query, spelling: &Spelling) -> Result<Planned> {
+    pub fn plan_query(&self, query: &Query, spelling: &Spelling) -> Result<Planned> {
         let state = self.context.state();
         let statement = dialect::engine_statement(query);
-        let plan = self.wait(state.statement_to_plan(statement))?;
+        let plan = self.wait_for(state.statement_to_plan(statement))?;
         let plan = match plan {
             Ok(plan) => plan,
             // What the statement says may tell more than why the engine could not plan it.
             Err(error) => {
-                let reason = hints::reason(&self.tables, query)?;
-                return Err(reason.unwrap_or_else(|| invalid(error)));
+                let reason = hints::find_reason(&self.tables, query)?;
+                return Err(reason.unwrap_or_else(|| explain_invalid(error)));
             }
         };
-        let plan = dialect::join_beside(plan).map_err(invalid)?;
-        let plan = dialect::functions::narrow_numbers(plan).map_err(invalid)?;
+        let plan = dialect::join_beside(plan).map_err(explain_invalid)?;
+        let plan = dialect::functions::narrow_numbers(plan).map_err(explain_invalid)?;
         let names = plan.schema().fields().iter().map(|field| field.name().clone());
         let spelled = self.spelled_columns(query)?;
         let names = names.map(|name| {
@@ -83,7 +83,7 @@ impl Runner {
             })
         });
         let schema = write::table_schema(plan.schema().as_arrow(), names.collect())?;
-        let hint = hints::reason(&self.tables, query).ok().flatten();
+        let hint = hints::find_reason(&self.tables, query).ok().flatten();
         Ok(Planned { plan, schema, hint })
     }
 
@@ -92,7 +92,7 @@ impl Runner {
     /// # Errors
     /// The engine has panicked, as it does where the texts of a batch are longer together than a column
     /// can have.
-    fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+    fn wait_for<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         catch_panic(|| self.runtime.block_on(work)).ok_or_else(|| {
             Error::failed(
                 "the query engine can't do what the statement asks. Most often rows are too wide for it: \
@@ -122,17 +122,18 @@ impl Runner {
     }
 
     /// Runs a query.
-    pub fn run(self: &Arc<Self>, planned: Planned) -> Result<Rows> {
+    pub fn run_plan(self: &Arc<Self>, planned: Planned) -> Result<Rows> {
         let Planned { plan, schema, hint } = planned;
-        let stream = self.wait(async {
+        let stream = self.wait_for(async {
             let mut state = self.context.state();
             let plan = state.optimize(&plan)?;
-            let config = state.config().clone().with_batch_size(batches::rows(&plan)?);
+            let config = state.config().clone().with_batch_size(batches::batch_rows(&plan)?);
             *state.config_mut() = config;
             let plan = state.query_planner().create_physical_plan(&plan, &state).await?;
             execute_stream(plan, state.task_ctx())
         })?;
-        let stream = stream.map_err(|error| hint.unwrap_or_else(|| failed(error, &self.work)))?;
+        let stream =
+            stream.map_err(|error| hint.unwrap_or_else(|| explain_failure(error, &self.work)))?;
         let batches = Batches { runner: self.clone(), stream, schema: schema.clone() };
         Ok(Rows { schema, batches: Box::new(batches) })
     }
@@ -149,18 +150,18 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = match self.runner.wait(self.stream.next()) {
+        let batch = match self.runner.wait_for(self.stream.next()) {
             Ok(batch) => batch?,
             Err(error) => return Some(Err(error)),
         };
         let batch = batch.and_then(|batch| Ok(write::bring_batch(&batch, &self.schema)?));
-        Some(batch.map_err(|error| failed(error, &self.runner.work)))
+        Some(batch.map_err(|error| explain_failure(error, &self.runner.work)))
     }
 }
 
 /// The engine's reason why a statement can't be planned.
-fn invalid(error: DataFusionError) -> Error {
-    match root(error) {
+fn explain_invalid(error: DataFusionError) -> Error {
+    match root_error(error) {
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(own) => *own,
             Err(other) => Error::failed(other.to_string()),
@@ -170,8 +171,8 @@ fn invalid(error: DataFusionError) -> Error {
                 let known: Vec<_> = valid_fields.iter().map(|column| column.name.clone()).collect();
                 let place = field.relation.as_ref().map(|relation| format!("{relation}."));
                 let (name, qualified) = (&field.name, place.is_some());
-                let hint = hints::column(name, qualified, &known);
-                let columns: Vec<_> = valid_fields.iter().map(shown).collect();
+                let hint = hints::hint_column(name, qualified, &known);
+                let columns: Vec<_> = valid_fields.iter().map(show_column).collect();
                 let why = match columns.is_empty() {
                     true => String::new(),
                     false => format!(". There are: {}", columns.join(", ")),
@@ -191,7 +192,7 @@ fn invalid(error: DataFusionError) -> Error {
 }
 
 /// A column as a statement can name it.
-fn shown(column: &Column) -> String {
+fn show_column(column: &Column) -> String {
     let table = column.relation.as_ref().map(TableReference::table);
     match table.is_some_and(|table| table.starts_with(dialect::UNNAMED)) {
         true => column.name.clone(),
@@ -200,12 +201,12 @@ fn shown(column: &Column) -> String {
 }
 
 /// The engine's reason why a query did not come to its end, without values of rows.
-fn failed(error: DataFusionError, work: &WorkFolder) -> Error {
-    match root(error) {
+fn explain_failure(error: DataFusionError, work: &WorkFolder) -> Error {
+    match root_error(error) {
         DataFusionError::IoError(error) => not_kept(work, &error),
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(own) => *own,
-            Err(other) => Error::failed(words(&other.to_string())),
+            Err(other) => Error::failed(known_words(&other.to_string())),
         },
         DataFusionError::ResourcesExhausted(why) => Error::failed(format!(
             "not enough memory for the query: {}; raise --memory-limit, or lower --max-concurrent",
@@ -216,14 +217,14 @@ fn failed(error: DataFusionError, work: &WorkFolder) -> Error {
             ArrowError::IoError(_, error) => not_kept(work, &error),
             ArrowError::DivideByZero => Error::failed("division by zero"),
             ArrowError::ArithmeticOverflow(_) => Error::failed(OVERFLOW),
-            other => Error::failed(words(&other.to_string())),
+            other => Error::failed(known_words(&other.to_string())),
         },
         // These are about files.
         DataFusionError::ObjectStore(error) => {
             Error::failed(store::unwrap_error(*error).to_string())
         }
         DataFusionError::ParquetError(error) => Error::failed(without_values(&error.to_string())),
-        other => Error::failed(words(&other.strip_backtrace())),
+        other => Error::failed(known_words(&other.strip_backtrace())),
     }
 }
 
@@ -256,7 +257,7 @@ const KNOWN: [(&str, &str); 16] = [
 ];
 
 /// What can be said about a failure, by the engine's words.
-fn words(text: &str) -> String {
+fn known_words(text: &str) -> String {
     let lower = text.to_lowercase();
     match KNOWN.iter().find(|(part, _)| lower.contains(part)) {
         Some((_, said)) => (*said).to_owned(),
@@ -276,21 +277,23 @@ fn not_kept(work: &WorkFolder, error: &io::Error) -> Error {
 }
 
 /// The error that others are wrapped around.
-fn root(error: DataFusionError) -> DataFusionError {
+fn root_error(error: DataFusionError) -> DataFusionError {
     match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => root(*inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            root_error(*inner)
+        }
         DataFusionError::Collection(mut errors) if !errors.is_empty() => {
-            root(errors.swap_remove(0))
+            root_error(errors.swap_remove(0))
         }
         DataFusionError::ArrowError(error, trace) => match *error {
             ArrowError::ExternalError(inner) => match inner.downcast::<DataFusionError>() {
-                Ok(inner) => root(*inner),
+                Ok(inner) => root_error(*inner),
                 Err(inner) => DataFusionError::External(inner),
             },
             other => DataFusionError::ArrowError(Box::new(other), trace),
         },
         DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
-            Ok(error) => root(error),
+            Ok(error) => root_error(error),
             Err(shared) => match shared.find_root() {
                 DataFusionError::External(inner) if inner.is::<Error>() => {
                     let exit = inner.downcast_ref().map_or(Exit::Failed, Error::exit);
@@ -333,7 +336,7 @@ mod tests {
         let work = tempfile::tempdir().unwrap();
         let folder = crate::store::Folder::open(work.path().to_str().unwrap()).unwrap();
         let work = WorkFolder::create_work(work.path().to_str(), &folder).unwrap();
-        let failed = |error| failed(error, &work);
+        let failed = |error| explain_failure(error, &work);
         let arrow = |error| failed(DataFusionError::ArrowError(Box::new(error), None)).to_string();
         let execution =
             |text: &str| failed(DataFusionError::Execution(text.to_owned())).to_string();

@@ -70,7 +70,7 @@ impl ParquetTable {
         Ok(Self {
             store,
             files,
-            schema: fit::lowered(&spelled)?,
+            schema: fit::lower_names(&spelled)?,
             spelled,
             #[cfg(feature = "ballista")]
             for_cluster: false,

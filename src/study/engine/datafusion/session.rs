@@ -52,23 +52,23 @@ impl Limits {
 }
 
 /// The disk of a session: for rows that operators spill.
-pub fn disk(work: &Path) -> DiskManagerBuilder {
+pub fn spill_disk(work: &Path) -> DiskManagerBuilder {
     DiskManagerBuilder::default().with_temp_file_factory(Arc::new(Spills(work.to_owned())))
 }
 
 /// Memory and disk of a session; spilled rows go below `work`, which must be private.
-pub fn runtime(limits: &Limits, work: &Path) -> Result<Arc<RuntimeEnv>> {
+pub fn session_runtime(limits: &Limits, work: &Path) -> Result<Arc<RuntimeEnv>> {
     // Operators that spill share what those that can't leave.
     let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory), NAMED_CONSUMERS);
     let runtime = RuntimeEnvBuilder::new()
-        .with_disk_manager_builder(disk(work))
+        .with_disk_manager_builder(spill_disk(work))
         .with_memory_pool(Arc::new(pool))
         .build_arc();
-    runtime.map_err(plain).context("cannot set up the query engine")
+    runtime.map_err(unwrap_error).context("cannot set up the query engine")
 }
 
 /// How a session is set up.
-pub fn builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder {
+pub fn session_builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder {
     let mut config = SessionConfig::new()
         .with_target_partitions(limits.threads.max(1))
         .with_batch_size(BATCH_ROWS)
@@ -85,32 +85,37 @@ pub fn builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder
     options.execution.parquet.schema_force_view_types = false;
     options.execution.parquet.skip_metadata = true;
     // Last: the engine's own rules know the nodes that these put between others not.
-    equipped(config, runtime)
+    equip_session(config, runtime)
         .with_physical_optimizer_rule(Arc::new(Steps))
         .with_physical_optimizer_rule(Arc::new(Pieces))
 }
 
 /// A session with our functions and rules in it.
-pub fn equipped(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder {
+pub fn equip_session(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder {
     let builder = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
-        .with_physical_optimizer_rules(projections::rules());
+        .with_physical_optimizer_rules(projections::list_rules());
     dialect::extend_session(builder)
 }
 
 /// A session on some tables.
-pub fn context(builder: SessionStateBuilder, tables: Arc<dyn CatalogProvider>) -> SessionContext {
+pub fn session_context(
+    builder: SessionStateBuilder,
+    tables: Arc<dyn CatalogProvider>,
+) -> SessionContext {
     let context = SessionContext::new_with_state(builder.build());
     context.register_catalog(CATALOG, tables);
     context
 }
 
 /// The engine's error without what it wraps it in.
-pub fn plain(error: DataFusionError) -> DataFusionError {
+pub fn unwrap_error(error: DataFusionError) -> DataFusionError {
     match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => plain(*inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            unwrap_error(*inner)
+        }
         other => other,
     }
 }

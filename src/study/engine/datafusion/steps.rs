@@ -65,7 +65,7 @@ struct Term {
 impl Step for Term {
     const NAME: &'static str = "Term";
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe_step(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "query={}", self.query)
     }
 

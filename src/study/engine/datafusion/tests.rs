@@ -16,7 +16,8 @@ fn engine(root: &std::path::Path) -> DataFusion {
     let folder = |name: &str| Folder::open(root.join(name).to_str().unwrap()).unwrap();
     let work = WorkFolder::create_work(Some(root.join("work").to_str().unwrap()), &folder("work"));
     let limits = Limits { memory: 256 << 20, threads: 2 };
-    DataFusion::open(folder("db"), Input::Ndjson(folder("in")), work.unwrap(), &limits).unwrap()
+    DataFusion::open_database(folder("db"), Input::Ndjson(folder("in")), work.unwrap(), &limits)
+        .unwrap()
 }
 
 fn shown(rows: Rows) -> String {
@@ -85,7 +86,7 @@ fn files_of_a_table_may_differ_at_any_depth() {
         WorkFolder::create_work(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
     let limits = Limits { memory: 64 << 20, threads: 2 };
     let input = Input::Lake(folder("lake"));
-    let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
+    let engine = DataFusion::open_database(folder("db"), input, work.unwrap(), &limits).unwrap();
     let sql = "SELECT p.id, p.code.text, c.coding.code, i.item.x, i.item.y.z, p.later, p.n \
                FROM patient p LEFT JOIN UNNEST(p.code.coding) AS c (coding) ON TRUE \
                CROSS JOIN UNNEST(p.items) AS i (item) ORDER BY 1, 4, 5";
@@ -116,7 +117,7 @@ fn columns_that_differ_in_case_only_are_refused() {
         WorkFolder::create_work(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
     let limits = Limits { memory: 64 << 20, threads: 1 };
     let input = Input::Lake(folder("lake"));
-    let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
+    let engine = DataFusion::open_database(folder("db"), input, work.unwrap(), &limits).unwrap();
     let error = engine.run_query("SELECT id FROM patient").err().unwrap().to_string();
     assert!(error.contains("differ in case only"), "{error}");
 }
@@ -131,7 +132,7 @@ fn a_database_can_be_in_a_bucket() {
         let work = root.path().join("work");
         let work = WorkFolder::create_work(Some(work.to_str().unwrap()), &folder("work")).unwrap();
         let limits = Limits { memory: 64 << 20, threads: 2 };
-        DataFusion::open(database(), Input::Lake(folder("lake")), work, &limits).unwrap()
+        DataFusion::open_database(database(), Input::Lake(folder("lake")), work, &limits).unwrap()
     };
     let names = || -> Vec<String> {
         database().list().unwrap().into_iter().map(|entry| entry.name).collect()
@@ -170,7 +171,7 @@ fn sorts_and_groups_go_to_the_disk_when_memory_is_short() {
         WorkFolder::create_work(Some(root.path().join("work").to_str().unwrap()), &folder("work"));
     let limits = Limits { memory: 40 << 20, threads: 2 };
     let input = Input::Ndjson(folder("in"));
-    let engine = DataFusion::open(folder("db"), input, work.unwrap(), &limits).unwrap();
+    let engine = DataFusion::open_database(folder("db"), input, work.unwrap(), &limits).unwrap();
     let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     let rows = "SELECT n, concat('a value that takes some room ', CAST(n * 7919 % 1000003 AS varchar)) AS v \
                 FROM (SELECT UNNEST(sequence(1, 600000)) AS n)";
@@ -383,7 +384,8 @@ fn rows_are_in_no_file_that_has_a_name() {
     let folder = |name: &str| Folder::open(root.path().join(name).to_str().unwrap()).unwrap();
     let work = WorkFolder::create_work(Some(root.path().join("w").to_str().unwrap()), &folder("w"));
     let limits = Limits { memory: 64 << 20, threads: 1 };
-    let later = DataFusion::open(folder("db"), Input::Nothing, work.unwrap(), &limits).unwrap();
+    let later =
+        DataFusion::open_database(folder("db"), Input::Nothing, work.unwrap(), &limits).unwrap();
     for (study, sql, raw) in [
         ("t", "CREATE TABLE t__a AS SELECT 1 AS x", false),
         ("u", "CREATE TABLE u__a AS SELECT * FROM s__a", true),

@@ -21,7 +21,7 @@ pub trait Step: fmt::Debug + Clone + Send + Sync + 'static {
     const NAME: &'static str;
 
     /// Writes what tells this node from others of its name.
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    fn describe_step(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 
     /// The rows of a partition.
     fn execute(
@@ -44,7 +44,7 @@ pub struct Through<S> {
 impl<S: Step> DisplayAs for Through<S> {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", S::NAME)?;
-        self.step.describe(f)
+        self.step.describe_step(f)
     }
 }
 

@@ -69,7 +69,7 @@ pub fn bring_batch(
     schema: &SchemaRef,
 ) -> Result<RecordBatch, arrow::error::ArrowError> {
     let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns.map(|(column, field)| fit::fit(column, field.data_type()));
+    let columns = columns.map(|(column, field)| fit::fit_array(column, field.data_type()));
     let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options)
@@ -83,7 +83,7 @@ pub fn bring_batch(
 pub fn table_schema(query: &Schema, names: Vec<String>) -> Result<SchemaRef> {
     let mut fields: Vec<Field> = Vec::with_capacity(names.len());
     for (field, name) in query.fields().iter().zip(names) {
-        if fields.iter().any(|known| fit::same(known.name(), &name)) {
+        if fields.iter().any(|known| fit::is_same_name(known.name(), &name)) {
             let message = format!("there would be two columns '{name}': name them apart with AS");
             return Err(Error::new(Exit::StudyInvalid, message));
         }

@@ -29,7 +29,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tracing::info;
 
-use super::super::session::{Limits, disk, equipped};
+use super::super::session::{Limits, equip_session, spill_disk};
 use super::codec::{Scans, Tables};
 use super::peers::with_peers;
 use super::reached::Reached;
@@ -79,7 +79,7 @@ impl Scheduler {
             let runtime = RuntimeEnvBuilder::new()
                 .with_object_store_registry(Arc::new(Reached::new(stores.clone())))
                 .build_arc()?;
-            Ok(equipped(config, runtime).build())
+            Ok(equip_session(config, runtime).build())
         };
         let config = SchedulerConfig {
             // Executors ask for work: the scheduler need not reach them.
@@ -170,11 +170,11 @@ impl Executor {
         let (stores, spilled) = (self.stores.clone(), work.path().to_owned());
         let produce_runtime = move |_: &SessionConfig| {
             RuntimeEnvBuilder::new()
-                .with_disk_manager_builder(disk(&spilled))
+                .with_disk_manager_builder(spill_disk(&spilled))
                 .with_object_store_registry(Arc::new(Reached::new(stores.clone())))
                 .build_arc()
         };
-        let functions = equipped(session_config(), Arc::new(RuntimeEnv::default())).build();
+        let functions = equip_session(session_config(), Arc::new(RuntimeEnv::default())).build();
         let tls = self.tls.clone();
         let config_of_tasks = move || secured(session_config(), tls.as_ref());
         let config = ExecutorProcessConfig {

@@ -19,7 +19,7 @@ pub fn open_parquet(folder: &Folder, entries: &[Entry], stores: &Stores) -> Resu
     let mut files = Vec::new();
     for entry in entries.iter().filter(|entry| entry.name.ends_with(".parquet")) {
         let (columns, rows) = read_footer(folder, entry)?;
-        schema = fit::union(&schema, &columns);
+        schema = fit::unite_schemas(&schema, &columns);
         let path = Path::from(format!("{}/{}", folder.path(""), entry.name));
         files.push(DataFile { path, size: entry.size, rows: Some(rows) });
     }

@@ -143,7 +143,7 @@ fn plain_columns(folder: &Folder, files: &[String], fixed: Option<SchemaRef>) ->
                 let shown = shown.with_context(|| {
                     format!("cannot read line {number} of '{}'", folder.show(file))
                 })?;
-                schema = fit::union(&schema, &shown);
+                schema = fit::unite_schemas(&schema, &shown);
             }
         }
         Ok(())
