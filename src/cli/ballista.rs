@@ -123,9 +123,9 @@ mod serving {
             if let Some(tasks) = self.tasks {
                 limits.threads = usize::from(tasks);
             }
-            let scheduler = Cluster::parse(&self.scheduler)?;
+            let scheduler = Cluster::parse_url(&self.scheduler)?;
             let bind = self.bind;
-            let tls = self.tls.read(&[scheduler.host(), &bind.ip().to_string()])?;
+            let tls = self.tls.read(&[scheduler.host_name(), &bind.ip().to_string()])?;
             let executor = Executor {
                 scheduler: scheduler.with_tls(tls.clone()),
                 bind,

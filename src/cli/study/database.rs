@@ -183,8 +183,8 @@ impl DatabaseArgs {
                  of the cluster reach by that name",
             ));
         };
-        let cluster = Cluster::parse(scheduler)?;
-        let tls = self.tls.read(&[cluster.host()])?;
+        let cluster = Cluster::parse_url(scheduler)?;
+        let tls = self.tls.read(&[cluster.host_name()])?;
         let cluster = cluster.with_tls(tls);
         let tables = Folder::open_with(tables, &options)?;
         claim::refuse_claimed(&tables, "--tables", &[Role::Phi, Role::Output])?;

@@ -103,8 +103,10 @@ impl DataFusion {
                            and name its OUTPUT with --lake";
             return Err(Error::new(Exit::ArgsConflict, message));
         }
-        cluster.reach()?;
-        Self::open_with(database, input, work, None, limits, |builder| cluster.attach(builder))
+        cluster.reach_scheduler()?;
+        Self::open_with(database, input, work, None, limits, |builder| {
+            cluster.attach_session(builder)
+        })
     }
 
     fn open_with(

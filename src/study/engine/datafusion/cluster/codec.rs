@@ -43,12 +43,12 @@ struct SentFile {
     rows: Option<u64>,
 }
 
-fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+fn wrap_error(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
 impl SentTable {
-    fn of(table: &ParquetTable) -> Self {
+    fn from_table(table: &ParquetTable) -> Self {
         let columns = IpcSchemaEncoder::new().schema_to_fb(table.spelled_schema());
         let file = |file: &DataFile| SentFile {
             path: file.path.to_string(),
@@ -62,8 +62,8 @@ impl SentTable {
         }
     }
 
-    fn table(self) -> Result<ParquetTable> {
-        let columns = BASE64_STANDARD.decode(&self.columns).map_err(external)?;
+    fn into_table(self) -> Result<ParquetTable> {
+        let columns = BASE64_STANDARD.decode(&self.columns).map_err(wrap_error)?;
         let columns = root_as_schema(&columns)
             .map_err(|_| DataFusionError::Plan("a table came without its columns".to_owned()))?;
         let columns = fb_to_schema(columns);
@@ -71,12 +71,12 @@ impl SentTable {
             .files
             .into_iter()
             .map(|file| {
-                let path = Path::parse(&file.path).map_err(external)?;
+                let path = Path::parse(&file.path).map_err(wrap_error)?;
                 Ok(DataFile { path, size: file.size, rows: file.rows })
             })
             .collect();
         let table = ParquetTable::new(ObjectStoreUrl::parse(&self.store)?, files?, columns.into());
-        Ok(table.map_err(external)?.for_cluster())
+        Ok(table.map_err(wrap_error)?.for_cluster())
     }
 }
 
@@ -105,8 +105,8 @@ impl LogicalExtensionCodec for Tables {
         _: SchemaRef,
         _: &TaskContext,
     ) -> Result<Arc<dyn TableProvider>> {
-        let sent: SentTable = serde_json::from_slice(bytes).map_err(external)?;
-        Ok(Arc::new(sent.table()?))
+        let sent: SentTable = serde_json::from_slice(bytes).map_err(wrap_error)?;
+        Ok(Arc::new(sent.into_table()?))
     }
 
     fn try_encode_table_provider(
@@ -118,7 +118,7 @@ impl LogicalExtensionCodec for Tables {
         let Some(table) = (table.as_ref() as &dyn Any).downcast_ref::<ParquetTable>() else {
             return internal_err!("{name} is no table that a cluster can read");
         };
-        serde_json::to_writer(bytes, &SentTable::of(table)).map_err(external)
+        serde_json::to_writer(bytes, &SentTable::from_table(table)).map_err(wrap_error)
     }
 
     fn try_decode_file_format(

@@ -48,7 +48,7 @@ use crate::store;
 use codec::Tables;
 pub use scan::AnySpellingParquet;
 pub use serve::{Executor, Scheduler};
-use tls::causes;
+use tls::list_causes;
 pub use tls::{Certificates, Tls};
 
 /// Where a scheduler listens if its URL does not say.
@@ -78,7 +78,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Anything else.
-    pub fn parse(url: &str) -> Result<Self> {
+    pub fn parse_url(url: &str) -> Result<Self> {
         let parsed = Url::parse(url).ok().filter(|url| url.scheme() == "df");
         let plain = parsed.filter(|url| {
             url.username().is_empty()
@@ -103,7 +103,7 @@ impl Cluster {
     }
 
     /// The scheduler's name or address, without the brackets of IPv6.
-    pub fn host(&self) -> &str {
+    pub fn host_name(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
@@ -111,16 +111,16 @@ impl Cluster {
     ///
     /// # Errors
     /// None does (exit 33).
-    pub fn reach(&self) -> Result<()> {
+    pub fn reach_scheduler(&self) -> Result<()> {
         store::block_on(async {
-            self.listens().await?;
-            self.answers().await
+            self.check_listens().await?;
+            self.check_answers().await
         })
     }
 
     /// Whether something listens there.
-    async fn listens(&self) -> Result<()> {
-        let connect = TcpStream::connect((self.host(), self.port));
+    async fn check_listens(&self) -> Result<()> {
+        let connect = TcpStream::connect((self.host_name(), self.port));
         let connected = match tokio::time::timeout(PATIENCE, connect).await {
             Ok(connected) => connected.map(drop),
             Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
@@ -138,17 +138,18 @@ impl Cluster {
 
     /// Whether what listens there answers as a scheduler does. A certificate that is not taken shows
     /// with the first answer only.
-    async fn answers(&self) -> Result<()> {
+    async fn check_answers(&self) -> Result<()> {
         let ask = async {
-            let endpoint = Endpoint::from_shared(self.url()).map_err(|error| causes(&error))?;
+            let endpoint =
+                Endpoint::from_shared(self.to_url()).map_err(|error| list_causes(&error))?;
             let endpoint = match &self.tls {
-                Some(tls) => tls.secure(endpoint).map_err(|error| causes(&*error))?,
+                Some(tls) => tls.secure_endpoint(endpoint).map_err(|error| list_causes(&*error))?,
                 None => endpoint,
             };
-            let channel = endpoint.connect().await.map_err(|error| causes(&error))?;
+            let channel = endpoint.connect().await.map_err(|error| list_causes(&error))?;
             let nothing = GetJobStatusParams { job_id: "none".to_owned() };
             let answer = SchedulerGrpcClient::new(channel).get_job_status(nothing).await;
-            answer.map(drop).map_err(|error| causes(&error))
+            answer.map(drop).map_err(|error| list_causes(&error))
         };
         let answer = match tokio::time::timeout(PATIENCE, ask).await {
             Ok(answer) => answer,
@@ -170,13 +171,13 @@ impl Cluster {
         })
     }
 
-    fn url(&self) -> String {
+    fn to_url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}:{}", self.host, self.port)
     }
 
     /// The session with its queries going to the cluster.
-    pub(super) fn attach(&self, mut builder: SessionStateBuilder) -> SessionStateBuilder {
+    pub(super) fn attach_session(&self, mut builder: SessionStateBuilder) -> SessionStateBuilder {
         let config = builder.config().take().unwrap_or_default();
         let config = config
             .upgrade_for_ballista()
@@ -185,9 +186,9 @@ impl Cluster {
             .set_bool(BALLISTA_ADAPTIVE_PLANNER_ENABLED, false)
             // What it takes out of an aggregate's arguments has another name after the journey.
             .set_bool("datafusion.optimizer.enable_leaf_expression_pushdown", false);
-        let config = secured(config, self.tls.as_ref());
+        let config = secure_session(config, self.tls.as_ref());
         let remote = BallistaQueryPlanner::with_extension(
-            self.url(),
+            self.to_url(),
             config.ballista_config(),
             Arc::new(Tables::default()),
         );
@@ -199,11 +200,11 @@ impl Cluster {
 }
 
 /// A session whose connections to other members are as they must be.
-fn secured(config: SessionConfig, tls: Option<&Tls>) -> SessionConfig {
+fn secure_session(config: SessionConfig, tls: Option<&Tls>) -> SessionConfig {
     match tls {
         Some(tls) => config
             .with_ballista_use_tls(true)
-            .with_ballista_override_create_grpc_client_endpoint(tls.securing()),
+            .with_ballista_override_create_grpc_client_endpoint(tls.endpoint_override()),
         None => config,
     }
 }
@@ -238,7 +239,7 @@ fn reads_tables(plan: &LogicalPlan) -> EngineResult<bool> {
 }
 
 /// Context for what a library says.
-fn failed<T, E: fmt::Display>(result: std::result::Result<T, E>, what: &str) -> Result<T> {
+fn name_failure<T, E: fmt::Display>(result: std::result::Result<T, E>, what: &str) -> Result<T> {
     result.map_err(|error| Error::failed(error.to_string())).context(what)
 }
 
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn schedulers_are_named_by_urls() {
-        let shown = |url| Cluster::parse(url).map(|cluster| cluster.to_string()).ok();
+        let shown = |url| Cluster::parse_url(url).map(|cluster| cluster.to_string()).ok();
         assert_eq!(shown("df://scheduler:50050").as_deref(), Some("df://scheduler:50050"));
         assert_eq!(shown("df://10.0.0.7").as_deref(), Some("df://10.0.0.7:50050"));
         assert_eq!(shown("df://[::1]:7").as_deref(), Some("df://[::1]:7"));

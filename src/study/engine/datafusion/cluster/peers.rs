@@ -43,7 +43,7 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let peer = peer(request.extensions());
+        let peer = peer_address(request.extensions());
         let mut make = self.0.clone();
         Box::pin(async move {
             let mut service = make.call(peer).await?;
@@ -53,7 +53,7 @@ where
 }
 
 /// The address that a request comes from; an unusable one if the server does not know it.
-fn peer(extensions: &http::Extensions) -> SocketAddr {
+fn peer_address(extensions: &http::Extensions) -> SocketAddr {
     let plain = extensions.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
     let tls = || {
         let info = extensions.get::<TlsConnectInfo<TcpConnectInfo>>()?;

@@ -29,7 +29,7 @@ impl Log for Said {
 }
 
 /// From now on it is heard.
-pub fn begin() {
+pub fn begin_hearing() {
     // Where something else listens already, that does.
     if log::set_logger(&Said).is_ok() {
         log::set_max_level(LevelFilter::Warn);

@@ -31,7 +31,7 @@ use super::codec::ANY_SPELLING;
 #[derive(Clone)]
 pub struct AnySpellingParquet(pub ParquetSource);
 
-fn wrapped(source: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+fn wrap_source(source: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
     match source.downcast_ref::<ParquetSource>() {
         Some(parquet) => Arc::new(AnySpellingParquet(parquet.clone())),
         None => source,
@@ -62,7 +62,7 @@ impl FileSource for AnySpellingParquet {
     }
 
     fn with_batch_size(&self, rows: usize) -> Arc<dyn FileSource> {
-        wrapped(self.0.with_batch_size(rows))
+        wrap_source(self.0.with_batch_size(rows))
     }
 
     fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
@@ -91,7 +91,7 @@ impl FileSource for AnySpellingParquet {
         options: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
         let done = self.0.try_pushdown_filters(filters, options)?;
-        let updated_node = done.updated_node.map(wrapped);
+        let updated_node = done.updated_node.map(wrap_source);
         Ok(FilterPushdownPropagation { filters: done.filters, updated_node })
     }
 
@@ -100,7 +100,7 @@ impl FileSource for AnySpellingParquet {
         order: &[PhysicalSortExpr],
         known: &EquivalenceProperties,
     ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
-        Ok(self.0.try_pushdown_sort(order, known)?.map(wrapped))
+        Ok(self.0.try_pushdown_sort(order, known)?.map(wrap_source))
     }
 
     fn reorder_files(&self, files: Vec<PartitionedFile>) -> Vec<PartitionedFile> {
@@ -111,7 +111,7 @@ impl FileSource for AnySpellingParquet {
         &self,
         projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn FileSource>>> {
-        Ok(self.0.try_pushdown_projection(projection)?.map(wrapped))
+        Ok(self.0.try_pushdown_projection(projection)?.map(wrap_source))
     }
 
     fn apply_expressions(

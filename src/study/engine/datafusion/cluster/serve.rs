@@ -34,8 +34,8 @@ use super::codec::{Scans, Tables};
 use super::peers::with_peers;
 use super::reached::Reached;
 use super::said;
-use super::tls::{Tls, causes};
-use super::{Cluster, failed, secured};
+use super::tls::{Tls, list_causes};
+use super::{Cluster, name_failure, secure_session};
 use crate::error::{Context, Error, Exit, Result};
 use crate::memory::count_cores;
 use crate::store::{StoreOptions, WorkFolder};
@@ -73,7 +73,7 @@ impl Scheduler {
     /// # Errors
     /// The address can't be had.
     pub fn run(self, listens: impl FnOnce(SocketAddr)) -> Result<()> {
-        said::begin();
+        said::begin_hearing();
         let stores = self.stores;
         let session = move |config| {
             let runtime = RuntimeEnvBuilder::new()
@@ -98,29 +98,29 @@ impl Scheduler {
             override_physical_codec: Some(Arc::new(Scans::default())),
             ..SchedulerConfig::default()
         };
-        failed(config.validate(), "cannot set up the scheduler")?;
-        runtime()?.block_on(async {
+        name_failure(config.validate(), "cannot set up the scheduler")?;
+        start_runtime()?.block_on(async {
             let listener = TcpListener::bind(self.bind)
                 .await
                 .with_context(|| format!("cannot listen at {}", self.bind))?;
             let at = listener.local_addr().context("cannot listen")?;
             let cluster = BallistaCluster::new_from_config(&config).await;
-            let cluster = failed(cluster, "cannot set up the scheduler")?;
+            let cluster = name_failure(cluster, "cannot set up the scheduler")?;
             let scheduler =
                 create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config));
-            let scheduler = failed(scheduler.await, "cannot set up the scheduler")?;
+            let scheduler = name_failure(scheduler.await, "cannot set up the scheduler")?;
             let service = SchedulerGrpcServer::new(scheduler)
                 .max_decoding_message_size(MESSAGE as usize)
                 .max_encoding_message_size(MESSAGE as usize);
             let mut server = match &self.tls {
-                Some(tls) => tls.serve(Server::builder())?,
+                Some(tls) => tls.secure_server(Server::builder())?,
                 None => Server::builder(),
             };
             let server = server.add_routes(with_peers(Routes::new(service)));
             listens(at);
             // Ballista's own way to serve it knows no TLS.
             let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-            failed(server.serve_with_incoming(incoming).await, "the scheduler")
+            name_failure(server.serve_with_incoming(incoming).await, "the scheduler")
         })
     }
 }
@@ -149,12 +149,12 @@ impl Executor {
     /// # Errors
     /// The scheduler can't be reached, or the address can't be had.
     pub fn run(self, work: &WorkFolder) -> Result<()> {
-        said::begin();
+        said::begin_hearing();
         let failed = || format!("cannot listen at {}", self.bind);
         let listener = std::net::TcpListener::bind(self.bind).with_context(failed)?;
         listener.set_nonblocking(true).with_context(failed)?;
         let bind = listener.local_addr().with_context(failed)?;
-        let runtime = runtime()?;
+        let runtime = start_runtime()?;
         let waited = runtime.block_on(async {
             tokio::select! {
                 waited = self.wait_for_scheduler() => waited.map(Some),
@@ -176,7 +176,7 @@ impl Executor {
         };
         let functions = equip_session(session_config(), Arc::new(RuntimeEnv::default())).build();
         let tls = self.tls.clone();
-        let config_of_tasks = move || secured(session_config(), tls.as_ref());
+        let config_of_tasks = move || secure_session(session_config(), tls.as_ref());
         let config = ExecutorProcessConfig {
             bind_host: bind.ip().to_string(),
             port: bind.port(),
@@ -195,8 +195,8 @@ impl Executor {
             override_config_producer: Some(Arc::new(config_of_tasks)),
             override_logical_codec: Some(Arc::new(Tables::default())),
             override_physical_codec: Some(Arc::new(Scans::default())),
-            override_arrow_flight_service: Some(flight(listener, self.tls.clone())),
-            override_create_grpc_client_endpoint: self.tls.as_ref().map(Tls::securing),
+            override_arrow_flight_service: Some(flight_server(listener, self.tls.clone())),
+            override_create_grpc_client_endpoint: self.tls.as_ref().map(Tls::endpoint_override),
             ..ExecutorProcessConfig::default()
         };
         info!(
@@ -223,31 +223,35 @@ impl Executor {
     /// None answers in time, or it does not take this process for a member.
     async fn wait_for_scheduler(&self) -> Result<()> {
         let begun = Instant::now();
-        while let Err(error) = self.scheduler.listens().await {
+        while let Err(error) = self.scheduler.check_listens().await {
             if begun.elapsed() > WAIT_FOR_SCHEDULER {
                 return Err(error);
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        self.scheduler.answers().await
+        self.scheduler.check_answers().await
     }
 }
 
 /// The server that others fetch rows from. Ballista's own knows no TLS.
-fn flight(listener: std::net::TcpListener, tls: Option<Tls>) -> Arc<ArrowFlightServerProvider> {
+fn flight_server(
+    listener: std::net::TcpListener,
+    tls: Option<Tls>,
+) -> Arc<ArrowFlightServerProvider> {
     let listener = Mutex::new(Some(listener));
     Arc::new(move |folder, _, mut shutdown, config| {
         let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         let tls = tls.clone();
         tokio::spawn(async move {
-            let general = |error: &dyn std::error::Error| BallistaError::General(causes(error));
+            let general =
+                |error: &dyn std::error::Error| BallistaError::General(list_causes(error));
             let listener = listener.ok_or_else(|| {
                 BallistaError::General("rows are served by one server only".to_owned())
             })?;
             let listener = TcpListener::from_std(listener).map_err(|error| general(&error))?;
             let server = create_grpc_server(&config);
             let mut server = match &tls {
-                Some(tls) => tls.serve(server).map_err(|error| general(&error))?,
+                Some(tls) => tls.secure_server(server).map_err(|error| general(&error))?,
                 None => server,
             };
             let service = FlightServiceServer::new(BallistaFlightService::new(folder))
@@ -267,7 +271,7 @@ fn session_config() -> SessionConfig {
         .with_create_default_catalog_and_schema(true)
 }
 
-fn runtime() -> Result<Runtime> {
+fn start_runtime() -> Result<Runtime> {
     let thread = Thread::named("cluster").with_stack(room::STACK);
     Pool::of(thread, count_cores()).with_reserve(BLOCKING).build()
 }

@@ -68,9 +68,9 @@ impl Tls {
             .identity(identity)
             .timeout(HANDSHAKE);
         let tls = Self { client, server };
-        tls.serve(Server::builder())?;
+        tls.secure_server(Server::builder())?;
         let probe = Endpoint::from_static("https://localhost").tls_config(tls.client.clone());
-        probe.map_err(|error| unusable(&error))?;
+        probe.map_err(|error| refuse_certificates(&error))?;
         Ok(tls)
     }
 
@@ -78,13 +78,16 @@ impl Tls {
     ///
     /// # Errors
     /// The certificates can't be used (exit 38).
-    pub fn serve(&self, server: Server) -> Result<Server> {
-        server.tls_config(self.server.clone()).map_err(|error| unusable(&error))
+    pub fn secure_server(&self, server: Server) -> Result<Server> {
+        server.tls_config(self.server.clone()).map_err(|error| refuse_certificates(&error))
     }
 
     /// The connection that `endpoint` describes, to a member only. Ballista has executors call the
     /// scheduler without encryption, whatever it is told: so the scheme is ours to choose.
-    pub fn secure(&self, endpoint: Endpoint) -> Result<Endpoint, Box<dyn StdError + Send + Sync>> {
+    pub fn secure_endpoint(
+        &self,
+        endpoint: Endpoint,
+    ) -> Result<Endpoint, Box<dyn StdError + Send + Sync>> {
         let endpoint = match endpoint.uri().scheme() == Some(&Scheme::HTTPS) {
             true => endpoint,
             false => {
@@ -98,23 +101,23 @@ impl Tls {
     }
 
     /// The same as Ballista takes it.
-    pub fn securing(&self) -> EndpointOverrideFn {
+    pub fn endpoint_override(&self) -> EndpointOverrideFn {
         let tls = self.clone();
-        Arc::new(move |endpoint| tls.secure(endpoint))
+        Arc::new(move |endpoint| tls.secure_endpoint(endpoint))
     }
 }
 
-fn unusable(error: &dyn StdError) -> Error {
+fn refuse_certificates(error: &dyn StdError) -> Error {
     let message = format!(
         "cannot use the files of --tls-cert, --tls-key and --tls-ca: {}. They are PEM: a \
          certificate, its key, and the authority's certificate",
-        causes(error)
+        list_causes(error)
     );
     Error::new(Exit::BadCredential, message)
 }
 
 /// An error with what lies below it, which is what tells something here.
-pub fn causes(error: &dyn StdError) -> String {
+pub fn list_causes(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -180,7 +183,8 @@ mod tests {
         let (authority, [(own, key), _]) = authority();
         let tls = made(&own, &key, &authority).unwrap();
         for url in ["http://10.0.0.7:50050", "https://10.0.0.7:50050", "http://[::1]:7"] {
-            let endpoint = tls.secure(Endpoint::from_shared(url.to_owned()).unwrap()).unwrap();
+            let endpoint =
+                tls.secure_endpoint(Endpoint::from_shared(url.to_owned()).unwrap()).unwrap();
             assert_eq!(endpoint.uri().scheme(), Some(&Scheme::HTTPS), "{url}");
             assert_eq!(endpoint.uri().port_u16(), url.rsplit(':').next().unwrap().parse().ok());
         }
