@@ -89,7 +89,7 @@ pub struct Exported {
 impl Study {
     /// What the actions of a stage export.
     pub fn of_stage(study: &Manifest, stage: Option<&str>) -> Result<Self> {
-        let actions = study.stage(stage)?.into_iter();
+        let actions = study.stage_actions(stage)?.into_iter();
         let tables = actions.flat_map(|action| match &action.work {
             Work::Export { tables, .. } => tables.clone(),
             Work::Build { .. } => Vec::new(),
@@ -147,7 +147,7 @@ fn find_counted(study: &Manifest) -> HashMap<String, Counted> {
         let Work::Build { files, .. } = &action.work else { continue };
         for file in files {
             let Content::Workflow(Workflow::Counts(tables)) = &file.content else { continue };
-            let name = |name: &str| study.table(name).to_lowercase();
+            let name = |name: &str| study.table_name(name).to_lowercase();
             counted.extend(tables.iter().map(|t| (name(&t.name), Counted::of_table(t, patient))));
         }
     }
@@ -195,7 +195,7 @@ pub fn export_tables(
     let archive = format!("{}.zip", study.prefix);
     let mut zip = Archive::begin_archive(&place.path(&archive))?;
     for (table, screen) in tables.iter().zip(&mut screens) {
-        let (name, tag) = (&table.name, table.kind.tag());
+        let (name, tag) = (&table.name, table.kind.file_tag());
         let csv = place.path(&format!("{name}.{tag}.csv"));
         let parquet = work.path().join(format!("{name}.{tag}.parquet"));
         if write_table(engine, name, Some(screen), (&csv, &parquet, style), work)? {
@@ -274,7 +274,7 @@ pub fn archive_tables(
     let mut exported = Exported::default();
     for table in tables {
         let kind = study.tables.iter().find(|known| known.name.eq_ignore_ascii_case(&table.name));
-        let tag = kind.map_or(ARCHIVE, |kind| kind.kind.tag());
+        let tag = kind.map_or(ARCHIVE, |kind| kind.kind.file_tag());
         let base = format!("{}.{tag}", table.name);
         let csv = work.path().join(format!("{base}.csv"));
         let parquet = work.path().join(format!("{base}.parquet"));
@@ -331,7 +331,7 @@ fn screen_tables(
                  as it is, allow it by --allow-small-cells {name}"
             ));
         }
-        let tag = table.kind.tag();
+        let tag = table.kind.file_tag();
         faults.extend(found.iter().map(|why| format!("{name} is not exported as {tag}: {why}")));
     }
     if faults.is_empty() {

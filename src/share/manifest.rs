@@ -75,7 +75,7 @@ const DICTIONARY: &str = "data_dictionary";
 /// A manifest that can't be read any more.
 pub fn spelled_out(study: &Manifest) -> Result<String> {
     let source = Source::read(&study.root, &study.path)?;
-    let mut text: Table = source.toml()?;
+    let mut text: Table = source.read_toml()?;
     // The tables of each action that exports, by stage and place: submanifests are taken in.
     let mut stages = Table::new();
     for (stage, actions) in &study.stages {

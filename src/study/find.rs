@@ -21,19 +21,19 @@ pub struct Found {
 /// The studies in some folders and below, by path within each. A faulty one is part of the result;
 /// a second study of a prefix is an error of that one. Links are followed within a folder; a study
 /// that one leads to elsewhere is faulty. An error if a folder is not there.
-pub fn below(folders: &[PathBuf]) -> Result<Vec<Found>> {
+pub fn find_below(folders: &[PathBuf]) -> Result<Vec<Found>> {
     let mut paths = Vec::new();
     let mut seen = HashSet::new();
     for folder in folders {
         let root = StudyFolder::new(folder)?;
         let mut found = Vec::new();
-        collect(&root, folder, &mut seen, &mut found)?;
+        collect_manifests(&root, folder, &mut seen, &mut found)?;
         paths.extend(found.into_iter().map(|path| (root.clone(), path)));
     }
     let mut prefixes: Vec<(StudyName, PathBuf)> = Vec::new();
     let mut studies = Vec::new();
     for (root, path) in paths {
-        let study = Manifest::load(&root, &path).and_then(|study| {
+        let study = Manifest::load_manifest(&root, &path).and_then(|study| {
             match prefixes.iter().find(|(prefix, _)| *prefix == study.prefix) {
                 None => Ok(study),
                 Some((prefix, other)) => Err(Error::new(
@@ -52,7 +52,7 @@ pub fn below(folders: &[PathBuf]) -> Result<Vec<Found>> {
 
 /// Adds the manifests in a folder and below; each folder once, whatever links lead to it. What a link
 /// leads to outside of `root` is not walked through.
-fn collect(
+fn collect_manifests(
     root: &StudyFolder,
     folder: &Path,
     seen: &mut HashSet<PathBuf>,
@@ -68,7 +68,7 @@ fn collect(
         let path = entry.path();
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
         if !hidden && path.is_dir() {
-            match root.kind(&path) {
+            match root.kind_of(&path) {
                 Ok(_) => folders.push(path),
                 // To load it is the fault that is told.
                 Err(_) if path.join(FILE_NAME).exists() => into.push(path.join(FILE_NAME)),
@@ -79,5 +79,5 @@ fn collect(
         }
     }
     folders.sort();
-    folders.iter().try_for_each(|folder| collect(root, folder, seen, into))
+    folders.iter().try_for_each(|folder| collect_manifests(root, folder, seen, into))
 }

@@ -48,22 +48,22 @@ impl StudyFolder {
     ///
     /// # Errors
     /// It is not there, leads out of the folder, or is no regular file (exit 72).
-    pub fn open(&self, path: &Path) -> Result<File> {
-        let (parent, name) = self.parent(path)?;
+    pub fn open_file(&self, path: &Path) -> Result<File> {
+        let (parent, name) = self.open_parent(path)?;
         let shown = || format!("{} cannot be read", path.display());
         // Looked at before it is opened: to open a device can do something, and to open a pipe can
         // take for ever.
         let there = statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW).with_context(shown);
-        regular(path, FileType::from_raw_mode(there.map_err(unusable)?.st_mode))?;
+        check_regular(path, FileType::from_raw_mode(there.map_err(unusable_study)?.st_mode))?;
         let flags =
             OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = openat(&parent, &name, flags, Mode::empty()).with_context(shown);
-        let file = file.map_err(unusable)?;
+        let file = file.map_err(unusable_study)?;
         // And again: it may be another one by now.
-        let opened = fstat(&file).with_context(shown).map_err(unusable)?;
-        regular(path, FileType::from_raw_mode(opened.st_mode))?;
+        let opened = fstat(&file).with_context(shown).map_err(unusable_study)?;
+        check_regular(path, FileType::from_raw_mode(opened.st_mode))?;
         if is_kernels(&file) {
-            return Err(special(path));
+            return Err(special_file(path));
         }
         Ok(File::from(file))
     }
@@ -71,27 +71,27 @@ impl StudyFolder {
     /// What is at a path.
     ///
     /// # Errors
-    /// As [`StudyFolder::open`].
-    pub fn kind(&self, path: &Path) -> Result<Kind> {
-        if self.below(path)?.as_os_str().is_empty() {
+    /// As [`StudyFolder::open_file`].
+    pub fn kind_of(&self, path: &Path) -> Result<Kind> {
+        if self.path_below(path)?.as_os_str().is_empty() {
             return Ok(Kind::Folder);
         }
-        let (parent, name) = self.parent(path)?;
+        let (parent, name) = self.open_parent(path)?;
         let there = statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW);
         let there = there.with_context(|| format!("{} cannot be read", path.display()));
-        match FileType::from_raw_mode(there.map_err(unusable)?.st_mode) {
+        match FileType::from_raw_mode(there.map_err(unusable_study)?.st_mode) {
             FileType::RegularFile => Ok(Kind::File),
             FileType::Directory => Ok(Kind::Folder),
-            _ => Err(special(path)),
+            _ => Err(special_file(path)),
         }
     }
 
     /// Checks that a path leads to a regular file of this folder.
     ///
     /// # Errors
-    /// As [`StudyFolder::open`].
-    pub fn check(&self, path: &Path) -> Result<()> {
-        match self.kind(path)? {
+    /// As [`StudyFolder::open_file`].
+    pub fn check_file(&self, path: &Path) -> Result<()> {
+        match self.kind_of(path)? {
             Kind::File => Ok(()),
             Kind::Folder => Err(is_folder(path)),
         }
@@ -101,38 +101,41 @@ impl StudyFolder {
     /// followed.
     ///
     /// # Errors
-    /// As [`StudyFolder::open`], for each of them.
-    pub fn files(&self, path: &Path) -> Result<Vec<PathBuf>> {
+    /// As [`StudyFolder::open_file`], for each of them.
+    pub fn list_files(&self, path: &Path) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
-        self.collect(path, &mut files)?;
+        self.collect_files(path, &mut files)?;
         Ok(files)
     }
 
-    fn collect(&self, folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
-        self.below(folder)?;
+    fn collect_files(&self, folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
+        self.path_below(folder)?;
         let failed = || format!("{} cannot be read", folder.display());
-        let entries = fs::read_dir(folder).with_context(failed).map_err(unusable)?;
+        let entries = fs::read_dir(folder).with_context(failed).map_err(unusable_study)?;
         for entry in entries {
-            let entry = entry.with_context(failed).map_err(unusable)?;
+            let entry = entry.with_context(failed).map_err(unusable_study)?;
             let path = entry.path();
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            let is_link = entry.file_type().with_context(failed).map_err(unusable)?.is_symlink();
-            match self.kind(&path)? {
+            let is_link =
+                entry.file_type().with_context(failed).map_err(unusable_study)?.is_symlink();
+            match self.kind_of(&path)? {
                 Kind::File => into.push(path),
                 Kind::Folder if is_link => {}
-                Kind::Folder => self.collect(&path, into)?,
+                Kind::Folder => self.collect_files(&path, into)?,
             }
         }
         Ok(())
     }
 
     /// Where a path leads to, counted from this folder.
-    fn below(&self, path: &Path) -> Result<PathBuf> {
+    fn path_below(&self, path: &Path) -> Result<PathBuf> {
         let real = path.canonicalize().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => missing(path),
-            _ => unusable(Error::failed(format!("{} cannot be read: {error}", path.display()))),
+            std::io::ErrorKind::NotFound => missing_file(path),
+            _ => {
+                unusable_study(Error::failed(format!("{} cannot be read: {error}", path.display())))
+            }
         })?;
         match real.strip_prefix(&self.real) {
             Ok(below) => Ok(below.to_owned()),
@@ -150,14 +153,16 @@ impl StudyFolder {
 
     /// The folder that a path leads into, and the last part of the path. No link is followed on the
     /// way down from this folder, so that a link that is put there meanwhile leads nowhere.
-    fn parent(&self, path: &Path) -> Result<(OwnedFd, std::ffi::OsString)> {
-        let below = self.below(path)?;
+    fn open_parent(&self, path: &Path) -> Result<(OwnedFd, std::ffi::OsString)> {
+        let below = self.path_below(path)?;
         let failed = || format!("{} cannot be read", path.display());
         let Some(name) = below.file_name().map(OsStr::to_owned) else {
             return Err(is_folder(path));
         };
         let open = |at: &dyn AsFd, part: &Path| {
-            openat(at.as_fd(), part, FOLDER, Mode::empty()).with_context(failed).map_err(unusable)
+            openat(at.as_fd(), part, FOLDER, Mode::empty())
+                .with_context(failed)
+                .map_err(unusable_study)
         };
         let mut parent = open(&CWD, &self.real)?;
         refuse_data(&parent, path)?;
@@ -216,11 +221,11 @@ fn is_kernels(_: &OwnedFd) -> bool {
     false
 }
 
-fn regular(path: &Path, kind: FileType) -> Result<()> {
+fn check_regular(path: &Path, kind: FileType) -> Result<()> {
     match kind {
         FileType::RegularFile => Ok(()),
         FileType::Directory => Err(is_folder(path)),
-        _ => Err(special(path)),
+        _ => Err(special_file(path)),
     }
 }
 
@@ -229,17 +234,17 @@ fn is_folder(path: &Path) -> Error {
     Error::new(Exit::StudyInvalid, message)
 }
 
-fn special(path: &Path) -> Error {
+fn special_file(path: &Path) -> Error {
     let message = format!("{} is no regular file: it is not read", path.display());
     Error::new(Exit::StudyInvalid, message)
 }
 
-fn missing(path: &Path) -> Error {
+fn missing_file(path: &Path) -> Error {
     Error::new(Exit::StudyInvalid, format!("there is no file {}", path.display()))
 }
 
 /// A study with a file that can't be used can't be used.
-fn unusable(error: Error) -> Error {
+fn unusable_study(error: Error) -> Error {
     Error::new(Exit::StudyInvalid, error.to_string())
 }
 
@@ -268,7 +273,7 @@ mod tests {
         symlink("s", studies.join("t")).unwrap();
         for path in ["s/a.sql", "s/deep/../a.sql", "s/deep/link.sql", "absolute.sql", "t/a.sql"] {
             let mut text = String::new();
-            folder.open(&studies.join(path)).unwrap().read_to_string(&mut text).unwrap();
+            folder.open_file(&studies.join(path)).unwrap().read_to_string(&mut text).unwrap();
             assert_eq!(text, "own", "{path}");
         }
     }
@@ -291,16 +296,16 @@ mod tests {
             "s/environ",
             "../studies2/x",
         ] {
-            let error = folder.open(&studies.join(path)).unwrap_err();
+            let error = folder.open_file(&studies.join(path)).unwrap_err();
             assert_eq!(error.exit(), Exit::StudyInvalid, "{path}");
             assert!(error.to_string().contains("leads out of"), "{path}: {error}");
         }
         for path in ["s/loop", "s/none", "s", "."] {
-            let error = folder.open(&studies.join(path)).unwrap_err();
+            let error = folder.open_file(&studies.join(path)).unwrap_err();
             assert_eq!(error.exit(), Exit::StudyInvalid, "{path}");
         }
         for path in ["/etc/passwd", "/proc/self/environ", "/dev/zero"] {
-            assert!(folder.open(Path::new(path)).is_err(), "{path}");
+            assert!(folder.open_file(Path::new(path)).is_err(), "{path}");
         }
     }
 
@@ -323,16 +328,16 @@ mod tests {
             for path in
                 [studies.join(file), studies.join("s/link"), studies.join("s/..").join(file)]
             {
-                let error = folder.open(&path).unwrap_err();
+                let error = folder.open_file(&path).unwrap_err();
                 assert_eq!(error.exit(), Exit::StudyInvalid, "{file}");
                 assert!(error.to_string().contains("a study reads tables by its SQL"), "{error}");
-                folder.check(&path).unwrap_err();
+                folder.check_file(&path).unwrap_err();
             }
         }
         // Names alone say little.
         let (_dir, folder, studies) = ground();
         fs::write(studies.join("s/codebook.json"), "{}").unwrap();
-        folder.open(&studies.join("s/codebook.json")).unwrap();
+        folder.open_file(&studies.join("s/codebook.json")).unwrap();
     }
 
     #[test]
@@ -343,16 +348,16 @@ mod tests {
         let _socket = std::os::unix::net::UnixListener::bind(studies.join("s/socket")).unwrap();
         symlink("fifo.csv", studies.join("s/link.csv")).unwrap();
         for path in ["s/fifo.csv", "s/socket", "s/link.csv"] {
-            let error = folder.open(&studies.join(path)).unwrap_err().to_string();
+            let error = folder.open_file(&studies.join(path)).unwrap_err().to_string();
             assert!(error.contains("is no regular file"), "{path}: {error}");
         }
-        assert!(folder.files(&studies.join("s")).is_err());
+        assert!(folder.list_files(&studies.join("s")).is_err());
         #[cfg(target_os = "linux")]
         for (root, path) in
             [("/proc", "/proc/self/environ"), ("/dev", "/dev/zero"), ("/", "/proc/version")]
         {
             let folder = StudyFolder::new(Path::new(root)).unwrap();
-            let error = folder.open(Path::new(path)).unwrap_err().to_string();
+            let error = folder.open_file(Path::new(path)).unwrap_err().to_string();
             assert!(error.contains("is no regular file"), "{path}: {error}");
         }
     }

@@ -18,7 +18,7 @@ pub const LINKS: usize = 5_000;
 const THREAD: Thread = Thread::named("study").with_stack(STACK);
 
 /// Does something where there is room.
-pub fn with<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+pub fn with_room<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     scope(|scope| join_scoped(THREAD.start_in(scope, work)?))
 }
 
@@ -27,7 +27,7 @@ pub fn with<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
 ///
 /// # Errors
 /// The first: others may follow from it.
-pub fn each<T: Sync>(
+pub fn for_each_item<T: Sync>(
     items: &[T],
     threads: usize,
     work: impl Fn(&T) -> Result<()> + Sync,

@@ -32,14 +32,14 @@ impl Source {
     /// Reads a file of a folder of studies, which must be UTF-8.
     ///
     /// # Errors
-    /// What [`StudyFolder::open`] refuses, and what is too large (exit 72).
+    /// What [`StudyFolder::open_file`] refuses, and what is too large (exit 72).
     pub fn read(root: &StudyFolder, path: &Path) -> Result<Self> {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let limit = match ending.as_str() {
             "sql" | "jinja" => STATEMENTS,
             _ => DECLARATIONS,
         };
-        let bytes = bounded::read_all(root.open(path)?, limit, "the file");
+        let bytes = bounded::read_all(root.open_file(path)?, limit, "the file");
         let fault = |why: &str| {
             let message = format!("{}:1: this cannot be read: {why}", path.display());
             Error::new(Exit::StudyInvalid, message)
@@ -48,11 +48,11 @@ impl Source {
         let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8 text"))?;
         // Windows' editors put a mark in front that is no part of the text.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-        Ok(Self { root: Some(root.clone()), ..Self::of(path, text) })
+        Ok(Self { root: Some(root.clone()), ..Self::from_text(path, text) })
     }
 
     /// A text that is said to be a file's, and names no other files.
-    pub fn of(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+    pub fn from_text(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         let text = text.into();
         let ends = memchr::memchr_iter(b'\n', text.as_bytes());
         let lines = std::iter::once(0).chain(ends.map(|end| end + 1)).collect();
@@ -63,7 +63,7 @@ impl Source {
     ///
     /// # Errors
     /// It is no file, and may name none.
-    pub fn root(&self) -> Result<&StudyFolder> {
+    pub fn root_folder(&self) -> Result<&StudyFolder> {
         self.root.as_ref().ok_or_else(|| {
             let message = format!("{}: there are no files beside it", self.path.display());
             Error::new(Exit::StudyInvalid, message)
@@ -86,37 +86,37 @@ impl Source {
     }
 
     /// Reads it as TOML of a known structure.
-    pub fn toml<T: DeserializeOwned>(&self) -> Result<T> {
+    pub fn read_toml<T: DeserializeOwned>(&self) -> Result<T> {
         toml::from_str(&self.text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            self.fault(self.line(offset), error.message().trim_end())
+            self.fault_in_line(self.line_at(offset), error.message().trim_end())
         })
     }
 
     /// The line of a byte of the text, from 1.
-    pub fn line(&self, offset: usize) -> usize {
+    pub fn line_at(&self, offset: usize) -> usize {
         // A manifest names tens of thousands of things, each with its line.
         self.lines.partition_point(|begins| *begins <= offset)
     }
 
     /// The line that a value of the TOML begins in.
     pub fn line_of<T>(&self, value: &Spanned<T>) -> usize {
-        self.line(value.span().start)
+        self.line_at(value.span().start)
     }
 
     /// The error that something in a line is wrong.
-    pub fn fault(&self, line: usize, message: impl AsRef<str>) -> Error {
+    pub fn fault_in_line(&self, line: usize, message: impl AsRef<str>) -> Error {
         let place = format!("{}:{line}", self.path.display());
         Error::new(Exit::StudyInvalid, format!("{place}: {}", message.as_ref()))
     }
 
     /// The error that a statement, which begins in a line, can't be run as it is written.
     pub fn statement_fault(&self, line: usize, refused: Refused) -> Error {
-        self.fault(refused.line.unwrap_or(line), refused.why)
+        self.fault_in_line(refused.line.unwrap_or(line), refused.why)
     }
 
     /// The error that a value of the TOML is wrong.
     pub fn fault_at<T>(&self, value: &Spanned<T>, message: impl AsRef<str>) -> Error {
-        self.fault(self.line_of(value), message)
+        self.fault_in_line(self.line_of(value), message)
     }
 }

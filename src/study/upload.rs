@@ -86,7 +86,7 @@ struct RawTable {
 
 /// Reads a workflow. Each file must be there: paths count from the workflow's folder.
 pub fn read(source: &Source) -> Result<Vec<UploadTable>> {
-    let raw: RawWorkflow = source.toml()?;
+    let raw: RawWorkflow = source.read_toml()?;
     raw.tables.into_iter().map(|(name, table)| table.check_table(&name, source)).collect()
 }
 
@@ -126,7 +126,7 @@ impl RawTable {
             name: name.get_ref().clone(),
             line: source.line_of(name),
             files,
-            root: source.root()?.clone(),
+            root: source.root_folder()?.clone(),
             delimiter: self.delimiter.map(Spanned::into_inner),
             col_types: self.col_types,
             create_mode: self.create_mode,
@@ -139,10 +139,10 @@ impl RawTable {
 /// them (`.md`) are none of them.
 fn find_files(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
     let path = source.folder().join(file.get_ref());
-    let root = source.root()?;
-    let files = match root.kind(&path) {
+    let root = source.root_folder()?;
+    let files = match root.kind_of(&path) {
         Ok(Kind::File) => Ok(vec![path.clone()]),
-        Ok(Kind::Folder) => root.files(&path),
+        Ok(Kind::Folder) => root.list_files(&path),
         Err(error) => Err(error),
     };
     let mut files = files.map_err(|error| source.fault_at(file, error.to_string()))?;

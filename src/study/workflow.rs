@@ -26,7 +26,7 @@ struct Kind {
 impl Workflow {
     /// Reads a workflow by its `config_type`.
     pub fn read(source: &Source) -> Result<Self> {
-        let kind: Kind = source.toml()?;
+        let kind: Kind = source.read_toml()?;
         match kind.config_type.get_ref().as_str() {
             "counts" => counts::read(source).map(Self::Counts),
             "file_upload" => upload::read(source).map(Self::Upload),

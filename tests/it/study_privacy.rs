@@ -85,7 +85,7 @@ fn expected(rows: &[Row], columns: usize, least: usize, secondary: bool) -> Vec<
 }
 
 fn counted(engine: &DataFusion, workflow: &str, columns: usize) -> Vec<Cell> {
-    let tables = counts::read(&Source::of("counts.workflow", workflow)).unwrap();
+    let tables = counts::read(&Source::from_text("counts.workflow", workflow)).unwrap();
     let build = engine.begin_build(&name("p"), Start::Empty).unwrap();
     build.make_counts("p__count", &tables[0]).unwrap();
     build.commit_tables().unwrap();

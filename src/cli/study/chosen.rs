@@ -32,7 +32,7 @@ pub struct ChosenArgs {
 impl ChosenArgs {
     /// The studies in the order in which they are asked for, each read and checked.
     pub fn read_studies(&self) -> Result<Vec<Chosen>> {
-        let mut found = find::below(&self.study_dir)?;
+        let mut found = find::find_below(&self.study_dir)?;
         let mut studies = Vec::new();
         let mut asked = HashSet::new();
         for target in &self.target {

@@ -39,7 +39,7 @@ impl ListArgs {
                            has tables of (--database DB, or --db-type athena)";
             return Err(Error::new(Exit::Usage, message));
         }
-        let studies = find::below(&self.study_dir)?;
+        let studies = find::find_below(&self.study_dir)?;
         let mut text = String::new();
         if self.database.is_given() {
             let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
@@ -122,7 +122,7 @@ fn action_lines(study: &Manifest, action: &Action, text: &mut String) {
             }
         }
         Work::Export { kind, tables } => {
-            let _ = writeln!(text, "    export as {}{label}{skipped}", kind.tag());
+            let _ = writeln!(text, "    export as {}{label}{skipped}", kind.file_tag());
             for table in tables {
                 let _ = writeln!(text, "      {}", table.name);
             }
@@ -136,7 +136,7 @@ fn list_tables_of(study: &Manifest, file: &StudyFile) -> String {
         Content::Template => return "tables known once it is filled in".to_owned(),
         Content::Sql(tables) => tables.clone(),
         Content::Workflow(workflow) => {
-            workflow.table_names().into_iter().map(|(name, _)| study.table(&name)).collect()
+            workflow.table_names().into_iter().map(|(name, _)| study.table_name(&name)).collect()
         }
     };
     if names.is_empty() { "no tables".to_owned() } else { names.join(", ") }

@@ -60,7 +60,7 @@ pub struct Library {
 impl StudyArgs {
     /// Does what the command line says.
     pub fn run(self) -> Result<()> {
-        room::with(|| self.run_here())
+        room::with_room(|| self.run_here())
     }
 
     fn run_here(self) -> Result<()> {

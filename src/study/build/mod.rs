@@ -149,7 +149,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn run_step(&self, step: &Step, concurrent: usize) -> Result<()> {
         let threads = if step.parallel { concurrent } else { 1 };
-        room::each(&step.units, threads, |unit| {
+        room::for_each_item(&step.units, threads, |unit| {
             self.run_unit(unit).inspect_err(|_| self.stop.store(true, Ordering::Relaxed))
         })
     }

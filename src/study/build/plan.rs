@@ -52,7 +52,7 @@ pub enum Work {
 
 /// Reads the files of the stage that is to be built.
 pub fn read_plan(study: &Manifest, options: &Options) -> Result<Plan> {
-    let actions = study.stage(options.stage.as_deref())?;
+    let actions = study.stage_actions(options.stage.as_deref())?;
     let builds = |action: &&manifest::Action| matches!(action.work, manifest::Work::Build { .. });
     let all = study.stages.values().flatten().filter(builds).count();
     let templates = Templates::new(study, options)?;
@@ -97,7 +97,7 @@ impl Made<'_> {
     /// A table that is made. A template's tables are known only now.
     fn note_made(&mut self, name: &dialect::Table, place: &Place) -> Result<()> {
         self.check_changed(name, place)?;
-        self.note_table(&self.study.table(&name.name), place, true)
+        self.note_table(&self.study.table_name(&name.name), place, true)
     }
 
     /// A table that is made, changed or dropped. It must be one of this study, and not protected: some
@@ -120,7 +120,7 @@ impl Made<'_> {
                 format!("{place}: {schema}.{} is in a schema that is not this study's", name.name);
             return Err(Error::new(Exit::StudyInvalid, message));
         }
-        match protected::name_fault(&self.study.table(&name.name)) {
+        match protected::name_fault(&self.study.table_name(&name.name)) {
             None => Ok(()),
             Some(fault) => Err(Error::new(Exit::StudyInvalid, format!("{place}: {fault}"))),
         }
@@ -151,12 +151,12 @@ fn read_unit(
         Content::Template => {
             let source = Source::read(&study.root, &file.path)?;
             let text = templates.fill_template(&source, &file.name)?;
-            read_statements(&Source::of(&file.path, text), made)?
+            read_statements(&Source::from_text(&file.path, text), made)?
         }
         Content::Workflow(Workflow::Counts(tables)) => {
             let mut work = Vec::new();
             for table in tables {
-                let (name, place) = (study.table(&table.name), place(table.line));
+                let (name, place) = (study.table_name(&table.name), place(table.line));
                 made.note_table(&name, &place, false)?;
                 work.push((Work::Count(name, Box::new(table.clone())), place));
             }
@@ -166,7 +166,7 @@ fn read_unit(
             let mut work = Vec::new();
             for table in tables {
                 for (name, files) in table.list_tables() {
-                    let (name, place) = (study.table(&name), place(table.line));
+                    let (name, place) = (study.table_name(&name), place(table.line));
                     let table = UploadTable { files, ..table.clone() };
                     made.note_table(&name, &place, false)?;
                     upload::check_types(&table)

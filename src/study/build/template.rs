@@ -108,7 +108,7 @@ impl Templates {
     pub fn fill_template(&self, source: &Source, name: &str) -> Result<String> {
         if let Some(at) = find_odd_import(source.text()) {
             let why = "what a template imports is given a name: {% import 'file' as name %}";
-            return Err(source.fault(source.line(at), why));
+            return Err(source.fault_in_line(source.line_at(at), why));
         }
         let filled = self.environment.render_named_str(name, source.text(), &self.variables);
         let filled = filled.map_err(|error| {
@@ -131,13 +131,12 @@ impl Templates {
                 Some(other) if other != name => {
                     Error::new(Exit::StudyInvalid, format!("{other}:{line}: {why}"))
                 }
-                _ => source.fault(line, why),
+                _ => source.fault_in_line(line, why),
             }
         })?;
         match filled.len() > TEXT {
-            true => {
-                Err(source.fault(1, format!("this becomes more than {TEXT} bytes of statements")))
-            }
+            true => Err(source
+                .fault_in_line(1, format!("this becomes more than {TEXT} bytes of statements"))),
             false => Ok(filled),
         }
     }

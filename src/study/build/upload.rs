@@ -71,7 +71,7 @@ pub(super) fn read_file(
     table: &UploadTable,
 ) -> Result<(SchemaRef, BatchIter<'static>)> {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let file = table.root.open(path)?;
+    let file = table.root.open_file(path)?;
     let (schema, batches) = match ending.as_str() {
         "parquet" => read_parquet(path, file)?,
         "xlsx" => {

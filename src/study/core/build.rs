@@ -34,9 +34,9 @@ pub fn build_tables(
 ) -> Result<()> {
     let started = Utc::now();
     for step in plan_steps(sources) {
-        room::each(&step.tables, threads, |made| make_table(build, made, told))?;
+        room::for_each_item(&step.tables, threads, |made| make_table(build, made, told))?;
     }
-    room::each(&read_counts()?, threads, |counts| {
+    room::for_each_item(&read_counts()?, threads, |counts| {
         let name = format!("{PREFIX}__{}", counts.name);
         let info = build.make_counts(&name, counts).map_err(|error| name_table(&name, error))?;
         told(&info);

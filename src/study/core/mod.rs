@@ -180,5 +180,5 @@ pub fn list_exports() -> Result<Vec<ExportTable>> {
 
 /// The tables of counts, which follow the [`plan_steps`]. An error is a fault of the program.
 pub fn read_counts() -> Result<Vec<CountsTable>> {
-    counts::read(&Source::of("core/counts.workflow", COUNTS))
+    counts::read(&Source::from_text("core/counts.workflow", COUNTS))
 }

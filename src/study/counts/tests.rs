@@ -6,7 +6,7 @@ use super::*;
 /// Reads a workflow of one table from its keys.
 fn table(keys: &str) -> Result<CountsTable> {
     let text = format!("config_type = 'counts'\n[tables.count_x]\n{keys}");
-    let source = Source::of("n.workflow", text);
+    let source = Source::from_text("n.workflow", text);
     Ok(read(&source)?.remove(0))
 }
 

@@ -142,7 +142,7 @@ mod tests {
 
     /// What is nested this deep is read where there is room, as in the program.
     fn read(sql: &str) -> Result<(), Refused> {
-        room::with(|| Ok(parse_statement(sql).map(drop))).unwrap()
+        room::with_room(|| Ok(parse_statement(sql).map(drop))).unwrap()
     }
 
     fn doubling(steps: usize, body: &str) -> String {

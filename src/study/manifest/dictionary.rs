@@ -38,11 +38,13 @@ pub fn read(source: &Source) -> Result<Vec<Term>> {
         "csv" => csv_rows(source)?,
         "json" => {
             let fields: Fields = serde_json::from_str(source.text())
-                .map_err(|error| source.fault(error.line().max(1), error.to_string()))?;
+                .map_err(|error| source.fault_in_line(error.line().max(1), error.to_string()))?;
             fields.fields
         }
-        "toml" => source.toml::<Fields>()?.fields,
-        _ => return Err(source.fault(1, "a data dictionary is a .csv, .json or .toml file")),
+        "toml" => source.read_toml::<Fields>()?.fields,
+        _ => {
+            return Err(source.fault_in_line(1, "a data dictionary is a .csv, .json or .toml file"));
+        }
     };
     for term in &terms {
         if let Some(kind) = &term.kind
@@ -51,7 +53,7 @@ pub fn read(source: &Source) -> Result<Vec<Term>> {
             let line = source.text().lines().position(|line| line.contains(&term.name));
             let message =
                 format!("type '{kind}' of '{}' is none of {}", term.name, TYPES.join(", "));
-            return Err(source.fault(line.map_or(1, |line| line + 1), message));
+            return Err(source.fault_in_line(line.map_or(1, |line| line + 1), message));
         }
     }
     Ok(terms)
@@ -65,7 +67,7 @@ fn csv_rows(source: &Source) -> Result<Vec<Term>> {
         .map(|row| {
             row.map_err(|error: csv::Error| {
                 let line = error.position().map_or(1, csv::Position::line);
-                source.fault(usize::try_from(line).unwrap_or(1), error.to_string())
+                source.fault_in_line(usize::try_from(line).unwrap_or(1), error.to_string())
             })
         })
         .collect()

@@ -32,19 +32,19 @@ const BYTES: usize = 64 << 20;
 impl Manifest {
     /// Reads the manifest of a folder, or of a path to a manifest, with all files that it names, all
     /// of them below `root`. The first fault is the error; nothing is changed.
-    pub fn load(root: &StudyFolder, path: &Path) -> Result<Self> {
+    pub fn load_manifest(root: &StudyFolder, path: &Path) -> Result<Self> {
         let path = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
         Self::read(&Source::read(root, &path)?)
     }
 
     fn read(source: &Source) -> Result<Self> {
-        let mut raw: RawManifest = source.toml()?;
+        let mut raw: RawManifest = source.read_toml()?;
         if let Some(script) = &raw.advanced_options.dynamic_study_prefix {
             let message = "Python does not run here: give the study's prefix as study_prefix";
             return Err(source.fault_at(script, message));
         }
         let prefix = match &raw.study_prefix {
-            None => return Err(source.fault(1, "study_prefix is missing")),
+            None => return Err(source.fault_in_line(1, "study_prefix is missing")),
             Some(prefix) => match names::prefix_fault(prefix.get_ref()) {
                 None => StudyName::parse(prefix.get_ref())?,
                 Some(fault) => return Err(source.fault_at(prefix, fault)),
@@ -67,10 +67,10 @@ impl Manifest {
             annotated: HashSet::new(),
             bytes: 0,
         };
-        let mut stages = reader.stages(source, &mut raw)?;
-        stages.values_mut().flatten().for_each(|action| reader.tag(action));
+        let mut stages = reader.read_stages(source, &mut raw)?;
+        stages.values_mut().flatten().for_each(|action| reader.tag_annotated(action));
         Ok(Self {
-            root: source.root()?.clone(),
+            root: source.root_folder()?.clone(),
             path: source.path().to_owned(),
             description: raw.description,
             dictionary,
@@ -97,21 +97,21 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn stages(
+    fn read_stages(
         &mut self,
         source: &Source,
         raw: &mut RawManifest,
     ) -> Result<IndexMap<String, Vec<Action>>> {
-        let older = self.older(source, raw)?;
+        let older = self.read_older(source, raw)?;
         if raw.stages.is_empty() {
             return match older.is_empty() {
-                true => Err(source.fault(1, "there are no stages: add [[stages.default]]")),
+                true => Err(source.fault_in_line(1, "there are no stages: add [[stages.default]]")),
                 false => Ok(IndexMap::from([(DEFAULT_STAGE.to_owned(), older)])),
             };
         }
         if let Some(action) = older.first() {
             let message = "a manifest with stages has its files and exports in them: move these";
-            return Err(source.fault(action.place.line, message));
+            return Err(source.fault_in_line(action.place.line, message));
         }
         let mut stages = IndexMap::new();
         for (name, actions) in std::mem::take(&mut raw.stages) {
@@ -121,7 +121,7 @@ impl Reader<'_> {
             }
             let mut read = Vec::new();
             for action in actions {
-                self.action(source, action, true, &mut read)?;
+                self.read_action(source, action, true, &mut read)?;
             }
             stages.insert(name.into_inner(), read);
         }
@@ -129,7 +129,7 @@ impl Reader<'_> {
     }
 
     /// The actions that the older layout means.
-    fn older(&mut self, source: &Source, raw: &mut RawManifest) -> Result<Vec<Action>> {
+    fn read_older(&mut self, source: &Source, raw: &mut RawManifest) -> Result<Vec<Action>> {
         let mut actions = Vec::new();
         let lists = [
             &mut raw.table_builder_config,
@@ -139,13 +139,13 @@ impl Reader<'_> {
             &mut raw.statistics_config,
         ];
         for list in lists.into_iter().filter_map(Option::take) {
-            let place = place(source, &list);
-            let files = self.files(source, list.into_inner().file_names)?;
+            let place = place_of(source, &list);
+            let files = self.read_files(source, list.into_inner().file_names)?;
             let work = Work::Build { parallel: false, files };
             actions.push(Action { label: None, work, skip_by_default: false, place });
         }
         if let Some(exports) = raw.export_config.take() {
-            let place = place(source, &exports);
+            let place = place_of(source, &exports);
             let exports = exports.into_inner();
             // Where kinds were not told apart, tables about the study were listed with the counts.
             let (meta, counts) = exports
@@ -161,7 +161,7 @@ impl Reader<'_> {
                 (ExportKind::Meta, exports.meta_list),
             ];
             for (kind, tables) in lists.into_iter().filter(|(_, tables)| !tables.is_empty()) {
-                let tables = self.exports(source, kind, tables)?;
+                let tables = self.read_exports(source, kind, tables)?;
                 let work = Work::Export { kind, tables };
                 let place = place.clone();
                 actions.push(Action { label: None, work, skip_by_default: false, place });
@@ -171,14 +171,14 @@ impl Reader<'_> {
     }
 
     /// Reads an action, or those of the submanifests that it names.
-    fn action(
+    fn read_action(
         &mut self,
         source: &Source,
         action: Spanned<RawAction>,
         may_have_submanifests: bool,
         into: &mut Vec<Action>,
     ) -> Result<()> {
-        let place = place(source, &action);
+        let place = place_of(source, &action);
         let raw = action.into_inner();
         let label = raw.label.or(raw.description);
         if let Some(label) = &label
@@ -187,7 +187,7 @@ impl Reader<'_> {
             return Err(source.fault_at(label, "a label has no square brackets"));
         }
         let kind = raw.kind.as_ref().map_or("build:serial", |kind| kind.get_ref());
-        let fault = |message: &str| source.fault(place.line, message);
+        let fault = |message: &str| source.fault_in_line(place.line, message);
         let export = match kind {
             "build:serial" | "build:parallel" | "submanifest" => None,
             "export:counts" => Some(ExportKind::Cube),
@@ -210,7 +210,7 @@ impl Reader<'_> {
                 return Err(fault("an export has tables, not files"));
             }
             let tables = raw.tables.ok_or_else(|| fault("an export needs 'tables'"))?;
-            Work::Export { kind, tables: self.exports(source, kind, tables)? }
+            Work::Export { kind, tables: self.read_exports(source, kind, tables)? }
         } else {
             if raw.tables.is_some() {
                 return Err(fault("only an export has tables; this action needs 'files'"));
@@ -220,17 +220,17 @@ impl Reader<'_> {
                 if !may_have_submanifests {
                     return Err(fault("a submanifest has no submanifests of its own"));
                 }
-                return self.submanifests(source, &files, raw.skip_by_default, into);
+                return self.read_submanifests(source, &files, raw.skip_by_default, into);
             }
             let parallel = kind == "build:parallel";
-            Work::Build { parallel, files: self.files(source, files)? }
+            Work::Build { parallel, files: self.read_files(source, files)? }
         };
         let label = label.map(Spanned::into_inner);
         into.push(Action { label, work, skip_by_default: raw.skip_by_default, place });
         Ok(())
     }
 
-    fn submanifests(
+    fn read_submanifests(
         &mut self,
         source: &Source,
         files: &[Spanned<String>],
@@ -239,10 +239,10 @@ impl Reader<'_> {
     ) -> Result<()> {
         for file in files {
             let part = self.read(source, source.line_of(file), file.get_ref())?;
-            let raw: RawSubmanifest = part.toml()?;
+            let raw: RawSubmanifest = part.read_toml()?;
             let first = into.len();
             for action in raw.actions {
-                self.action(&part, action, false, into)?;
+                self.read_action(&part, action, false, into)?;
             }
             for action in &mut into[first..] {
                 action.skip_by_default |= skip_by_default;
@@ -261,17 +261,21 @@ impl Reader<'_> {
                     "the files that the study names have more than {BYTES} bytes, each as often as it \
                      is named"
                 );
-                Err(source.fault(line, message))
+                Err(source.fault_in_line(line, message))
             }
             false => Ok(file),
         }
     }
 
-    fn files(&mut self, source: &Source, files: Vec<Spanned<String>>) -> Result<Vec<StudyFile>> {
-        files.into_iter().map(|file| self.file(source, &file)).collect()
+    fn read_files(
+        &mut self,
+        source: &Source,
+        files: Vec<Spanned<String>>,
+    ) -> Result<Vec<StudyFile>> {
+        files.into_iter().map(|file| self.read_study_file(source, &file)).collect()
     }
 
-    fn file(&mut self, source: &Source, file: &Spanned<String>) -> Result<StudyFile> {
+    fn read_study_file(&mut self, source: &Source, file: &Spanned<String>) -> Result<StudyFile> {
         let name = file.get_ref();
         let lower = name.to_ascii_lowercase();
         if lower.ends_with(".py") {
@@ -280,21 +284,21 @@ impl Reader<'_> {
         let path = self.folder.join(name);
         let content = if lower.ends_with(".sql.jinja") {
             // It is read when it is filled in.
-            let there = source.root()?.check(&path);
+            let there = source.root_folder()?.check_file(&path);
             there.map_err(|error| source.fault_at(file, error.to_string()))?;
             Content::Template
         } else if lower.ends_with(".sql") {
             let statements = self.read(source, source.line_of(file), name)?;
-            Content::Sql(self.statements(&statements)?)
+            Content::Sql(self.read_statements(&statements)?)
         } else if names::is_workflow(name) {
             let workflow = self.read(source, source.line_of(file), name)?;
             let content = Workflow::read(&workflow)?;
             for (name, line) in content.table_names() {
-                let whole = names::own(self.prefix, &name, &workflow, line)?;
-                self.names.make(&whole, &workflow, line)?;
+                let whole = names::own_name(self.prefix, &name, &workflow, line)?;
+                self.names.note_made(&whole, &workflow, line)?;
             }
             if let Workflow::Counts(tables) = &content {
-                self.annotations(tables);
+                self.note_annotations(tables);
             }
             Content::Workflow(content)
         } else {
@@ -304,7 +308,7 @@ impl Reader<'_> {
         Ok(StudyFile { name: name.clone(), path, content })
     }
 
-    fn statements(&mut self, source: &Source) -> Result<Vec<String>> {
+    fn read_statements(&mut self, source: &Source) -> Result<Vec<String>> {
         let mut tables = Vec::new();
         let cut = cut_statements(source.text());
         let cut = cut.map_err(|refused| source.statement_fault(1, refused))?;
@@ -312,13 +316,13 @@ impl Reader<'_> {
             let named = (table.schema.as_deref(), table.name.as_str());
             let schema = self.dedicated_schema;
             let whole = names::own_in_sql(self.prefix, schema, named, source, table.line)?;
-            self.names.make(&whole, source, table.line)?;
+            self.names.note_made(&whole, source, table.line)?;
             tables.push(whole);
         }
         Ok(tables)
     }
 
-    fn exports(
+    fn read_exports(
         &mut self,
         source: &Source,
         kind: ExportKind,
@@ -332,8 +336,8 @@ impl Reader<'_> {
                 let workflow = self.read(source, line, &name)?;
                 self.workflow_exports(source, line, (kind, &workflow), &mut tables)?;
             } else {
-                let name = names::own(self.prefix, &name, source, line)?;
-                self.names.export(&name, source, line)?;
+                let name = names::own_name(self.prefix, &name, source, line)?;
+                self.names.note_exported(&name, source, line)?;
                 tables.push(ExportTable { name, description, kind });
             }
         }
@@ -350,26 +354,26 @@ impl Reader<'_> {
     ) -> Result<()> {
         let Workflow::Counts(tables) = Workflow::read(source)? else {
             let message = format!("{} makes no counts", source.path().display());
-            return Err(manifest.fault(line, message));
+            return Err(manifest.fault_in_line(line, message));
         };
-        self.annotations(&tables);
+        self.note_annotations(&tables);
         for table in tables {
-            let name = names::own(self.prefix, &table.name, source, table.line)?;
-            self.names.export(&name, manifest, line)?;
+            let name = names::own_name(self.prefix, &table.name, source, table.line)?;
+            self.names.note_exported(&name, manifest, line)?;
             into.push(ExportTable { name, description: table.description, kind });
         }
         Ok(())
     }
 
     /// Takes note of the tables that an annotation explains.
-    fn annotations(&mut self, tables: &[CountsTable]) {
+    fn note_annotations(&mut self, tables: &[CountsTable]) {
         let annotated = tables.iter().filter(|table| table.annotation.is_some());
-        let names = annotated.map(|table| names::whole(self.prefix, &table.name));
+        let names = annotated.map(|table| names::whole_name(self.prefix, &table.name));
         self.annotated.extend(names.map(|name| name.to_ascii_lowercase()));
     }
 
     /// Annotated counts are exported as such, however the manifest lists them.
-    fn tag(&self, action: &mut Action) {
+    fn tag_annotated(&self, action: &mut Action) {
         let Work::Export { tables, .. } = &mut action.work else { return };
         for table in tables.iter_mut().filter(|table| table.kind == ExportKind::Cube) {
             if self.annotated.contains(&table.name.to_ascii_lowercase()) {
@@ -382,11 +386,11 @@ impl Reader<'_> {
 /// A file that counts from the study's folder, named in a line. The fault of a file that can't be had is
 /// there, but one of what is in it has its own place.
 fn at_line(folder: &Path, source: &Source, line: usize, name: &str) -> Result<Source> {
-    let (root, path) = (source.root()?, folder.join(name));
-    root.check(&path).map_err(|error| source.fault(line, error.to_string()))?;
+    let (root, path) = (source.root_folder()?, folder.join(name));
+    root.check_file(&path).map_err(|error| source.fault_in_line(line, error.to_string()))?;
     Source::read(root, &path)
 }
 
-fn place<T>(source: &Source, value: &Spanned<T>) -> Place {
+fn place_of<T>(source: &Source, value: &Spanned<T>) -> Place {
     Place { file: source.path().to_owned(), line: source.line_of(value) }
 }

@@ -119,7 +119,7 @@ pub enum ExportKind {
 
 impl ExportKind {
     /// The kind's part of file names.
-    pub fn tag(self) -> &'static str {
+    pub fn file_tag(self) -> &'static str {
         match self {
             Self::Cube => "cube",
             Self::AnnotatedCube => "annotated_cube",
@@ -158,7 +158,7 @@ impl fmt::Display for Place {
 impl Manifest {
     /// The actions of a stage. Without a name: of `default`, or of all stages if there is none of
     /// that name. `all` is every stage in order, without the actions that are skipped by default.
-    pub fn stage(&self, name: Option<&str>) -> Result<Vec<&Action>> {
+    pub fn stage_actions(&self, name: Option<&str>) -> Result<Vec<&Action>> {
         let all = || self.stages.values().flatten().filter(|action| !action.skip_by_default);
         match name.unwrap_or(DEFAULT_STAGE) {
             ALL_STAGES => Ok(all().collect()),
@@ -179,7 +179,7 @@ impl Manifest {
     }
 
     /// A table's whole name: the prefix is added where it is missing.
-    pub fn table(&self, name: &str) -> String {
-        names::whole(&self.prefix, name)
+    pub fn table_name(&self, name: &str) -> String {
+        names::whole_name(&self.prefix, name)
     }
 }

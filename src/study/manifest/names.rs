@@ -35,7 +35,7 @@ pub fn prefix_fault(prefix: &str) -> Option<&'static str> {
 }
 
 /// A table's whole name.
-pub fn whole(prefix: &str, name: &str) -> String {
+pub fn whole_name(prefix: &str, name: &str) -> String {
     match name.split_once(SEPARATOR) {
         Some((before, after)) if before.eq_ignore_ascii_case(prefix) => {
             format!("{prefix}{SEPARATOR}{after}")
@@ -54,12 +54,12 @@ pub struct Names {
 impl Names {
     /// Takes note of a table that a file makes. A file may be part of several stages; its tables
     /// are the same.
-    pub fn make(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
+    pub fn note_made(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
         let place = Place { file: source.path().to_owned(), line };
         match self.made.get(&name.to_lowercase()) {
             Some(other) if *other != place => {
                 let message = format!("table {name} is made at {other}, too; rename one of them");
-                Err(source.fault(line, message))
+                Err(source.fault_in_line(line, message))
             }
             Some(_) => Ok(()),
             None => {
@@ -70,35 +70,37 @@ impl Names {
     }
 
     /// Takes note of a table that is exported at a line of the manifest.
-    pub fn export(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
+    pub fn note_exported(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
         let place = Place { file: source.path().to_owned(), line };
         match self.exported.insert(name.to_lowercase(), place) {
             None => Ok(()),
-            Some(other) => Err(source.fault(line, format!("{name} is exported at {other}, too"))),
+            Some(other) => {
+                Err(source.fault_in_line(line, format!("{name} is exported at {other}, too")))
+            }
         }
     }
 }
 
 /// The whole name of a table that may lack its prefix; an error if it has another study's.
-pub fn own(prefix: &str, name: &str, source: &Source, line: usize) -> Result<String> {
+pub fn own_name(prefix: &str, name: &str, source: &Source, line: usize) -> Result<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.is_empty() || !name.chars().all(plain) {
         let message = format!("'{name}' is no table's name: letters, digits and '_' are");
-        return Err(source.fault(line, message));
+        return Err(source.fault_in_line(line, message));
     }
     match name.split_once(SEPARATOR) {
         Some((before, _)) if !before.eq_ignore_ascii_case(prefix) => {
-            Err(foreign(prefix, name, source, line))
+            Err(foreign_table(prefix, name, source, line))
         }
-        _ => permitted(whole(prefix, name), source, line),
+        _ => permitted_name(whole_name(prefix, name), source, line),
     }
 }
 
 /// The whole name, unless no study may have such a table.
-fn permitted(whole: String, source: &Source, line: usize) -> Result<String> {
+fn permitted_name(whole: String, source: &Source, line: usize) -> Result<String> {
     match protected::name_fault(&whole) {
         None => Ok(whole),
-        Some(fault) => Err(source.fault(line, fault)),
+        Some(fault) => Err(source.fault_in_line(line, fault)),
     }
 }
 
@@ -113,22 +115,22 @@ pub fn own_in_sql(
 ) -> Result<String> {
     let same = |schema: &str| dedicated_schema.is_some_and(|own| own.eq_ignore_ascii_case(schema));
     match schema {
-        Some(schema) if same(schema) => permitted(whole(prefix, name), source, line),
+        Some(schema) if same(schema) => permitted_name(whole_name(prefix, name), source, line),
         Some(schema) => {
             let message = format!("{schema}.{name} is in a schema that is not this study's");
-            Err(source.fault(line, message))
+            Err(source.fault_in_line(line, message))
         }
         None if name.split_once(SEPARATOR).is_some_and(|(p, _)| p.eq_ignore_ascii_case(prefix)) => {
-            permitted(whole(prefix, name), source, line)
+            permitted_name(whole_name(prefix, name), source, line)
         }
-        None => Err(foreign(prefix, name, source, line)),
+        None => Err(foreign_table(prefix, name, source, line)),
     }
 }
 
-fn foreign(prefix: &str, name: &str, source: &Source, line: usize) -> Error {
+fn foreign_table(prefix: &str, name: &str, source: &Source, line: usize) -> Error {
     let message =
         format!("{name} is not a table of this study: its name must begin with {prefix}__");
-    source.fault(line, message)
+    source.fault_in_line(line, message)
 }
 
 /// Whether a table tells about the study itself, by its name.

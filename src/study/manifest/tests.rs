@@ -17,7 +17,7 @@ fn study(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 /// The study of a folder, which is the folder that it is found in.
 fn loaded(folder: &Path) -> Result<Manifest> {
-    Manifest::load(&StudyFolder::new(folder).unwrap(), folder)
+    Manifest::load_manifest(&StudyFolder::new(folder).unwrap(), folder)
 }
 
 /// The message of a study that is not accepted, paths from its folder on.
@@ -72,7 +72,7 @@ fn stages_run_in_order_and_all_leaves_out_what_is_skipped() {
     let manifest = loaded(dir.path()).unwrap();
     assert_eq!(&*manifest.prefix, "s");
     assert_eq!(manifest.stages.keys().collect::<Vec<_>>(), ["second", "first"]);
-    let all = manifest.stage(None).unwrap();
+    let all = manifest.stage_actions(None).unwrap();
     assert_eq!(files(&all), ["b.sql", "a.sql", "n.workflow"]);
     let expected = [
         ("s__count_a", Cube),
@@ -82,10 +82,10 @@ fn stages_run_in_order_and_all_leaves_out_what_is_skipped() {
         ("s__meta", Meta),
     ];
     assert_eq!(exports(&all), expected.map(|(name, kind)| (name.to_owned(), kind)));
-    let first = manifest.stage(Some("first")).unwrap();
+    let first = manifest.stage_actions(Some("first")).unwrap();
     assert_eq!(files(&first), ["c.sql.jinja", "n.workflow"]);
     assert_eq!(first[0].label.as_deref(), Some("old label"));
-    let unknown = manifest.stage(Some("third")).unwrap_err();
+    let unknown = manifest.stage_actions(Some("third")).unwrap_err();
     assert!(unknown.to_string().ends_with("there are: second, first, all"), "{unknown}");
 }
 
@@ -102,7 +102,7 @@ fn annotated_counts_are_tagged_when_they_are_listed_by_name() {
     ]);
     let manifest = loaded(dir.path()).unwrap();
     let expected = [("s__count_a".to_owned(), Cube), ("s__count_b".to_owned(), AnnotatedCube)];
-    assert_eq!(exports(&manifest.stage(None).unwrap()), expected);
+    assert_eq!(exports(&manifest.stage_actions(None).unwrap()), expected);
 }
 
 #[test]
@@ -117,8 +117,8 @@ fn a_stage_called_default_runs_alone() {
         ("b.sql", ""),
     ]);
     let manifest = loaded(dir.path()).unwrap();
-    assert_eq!(files(&manifest.stage(None).unwrap()), ["b.sql"]);
-    assert_eq!(files(&manifest.stage(Some("all")).unwrap()), ["a.sql"]);
+    assert_eq!(files(&manifest.stage_actions(None).unwrap()), ["b.sql"]);
+    assert_eq!(files(&manifest.stage_actions(Some("all")).unwrap()), ["a.sql"]);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn the_older_layout_is_one_stage() {
         ("b.sql", ""),
     ]);
     let manifest = loaded(dir.path()).unwrap();
-    let actions = manifest.stage(None).unwrap();
+    let actions = manifest.stage_actions(None).unwrap();
     assert_eq!(files(&actions), ["a.sql", "b.sql"]);
     let tables = [
         ("s__a", Cube),
@@ -229,7 +229,9 @@ fn a_schema_of_its_own_stands_for_the_prefix() {
         ("a.sql", "CREATE TABLE own.x AS SELECT 1"),
     ]);
     let manifest = loaded(dir.path()).unwrap();
-    let Work::Build { files, .. } = &manifest.stage(None).unwrap()[0].work else { panic!() };
+    let Work::Build { files, .. } = &manifest.stage_actions(None).unwrap()[0].work else {
+        panic!()
+    };
     assert!(matches!(&files[0].content, Content::Sql(tables) if *tables == ["s__x"]));
 }
 

@@ -176,7 +176,7 @@ fn counts_equal_their_definition() {
         let text = format!(
             "config_type = 'counts'\n[tables.count]\nsource_table = 'core__patient'\n{text}\n"
         );
-        let tables = counts::read(&Source::of("counts.workflow", text));
+        let tables = counts::read(&Source::from_text("counts.workflow", text));
         let Ok(tables) = tables else { continue };
         let name = format!("asthma__count_{number}");
         build.make_counts(&name, &tables[0]).unwrap();

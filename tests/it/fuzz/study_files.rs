@@ -19,7 +19,7 @@ pub fn check(data: &[u8]) -> bool {
     let Some((kind, rest)) = data.split_first() else { return false };
     let Ok(text) = std::str::from_utf8(rest) else { return false };
     // As every command on studies does.
-    let checked = room::with(|| {
+    let checked = room::with_room(|| {
         Ok(match kind {
             b'm' => check_manifest(text),
             b'c' => check_workflow(text),
@@ -39,11 +39,11 @@ fn check_manifest(text: &str) -> bool {
     let workflow = "config_type = 'counts'\n[tables.count_a]\nsource_table = 's__a'\n\
                     table_cols = ['one']\n";
     fs::write(folder.path().join("c.workflow"), workflow).expect("a file");
-    match Manifest::load(&StudyFolder::new(folder.path()).unwrap(), folder.path()) {
+    match Manifest::load_manifest(&StudyFolder::new(folder.path()).unwrap(), folder.path()) {
         Ok(manifest) => {
             // A stage that is there can be asked for.
-            assert!(manifest.stage(Some("all")).is_ok());
-            assert!(manifest.table("x").ends_with("__x"), "{}", manifest.table("x"));
+            assert!(manifest.stage_actions(Some("all")).is_ok());
+            assert!(manifest.table_name("x").ends_with("__x"), "{}", manifest.table_name("x"));
             true
         }
         Err(error) => {
@@ -57,7 +57,7 @@ fn check_manifest(text: &str) -> bool {
 }
 
 fn check_workflow(text: &str) -> bool {
-    let source = Source::of("counts.workflow", text);
+    let source = Source::from_text("counts.workflow", text);
     match Workflow::read(&source) {
         Ok(Workflow::Counts(tables)) => {
             for table in &tables {
@@ -130,7 +130,7 @@ fn check_study(text: &str) -> bool {
     }
     let root = StudyFolder::new(folder.path()).expect("the folder");
     let read = || -> Result<()> {
-        let manifest = Manifest::load(&root, folder.path())?;
+        let manifest = Manifest::load_manifest(&root, folder.path())?;
         check_build(&manifest)?;
         let options = Options {
             stage: Some("all".to_owned()),

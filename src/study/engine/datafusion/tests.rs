@@ -241,7 +241,7 @@ fn rows_of_tables_that_are_gone_are_gone() {
     let engine = alone(root.path());
     let counts = "config_type = 'counts'\n[tables.count]\nsource_table = 's__rows'\n\
                   table_cols = ['kind']\nmin_subject = 1\n";
-    let counts = crate::study::counts::read(&crate::study::source::Source::of("c", counts));
+    let counts = crate::study::counts::read(&crate::study::source::Source::from_text("c", counts));
     let counts = counts.unwrap();
     let build = engine.begin_build(&name("s"), Start::Empty).unwrap();
     build
