@@ -43,6 +43,7 @@ mod reruns;
 mod s3;
 mod skips;
 mod stores;
+mod structure;
 mod study;
 mod study_annotated;
 mod study_bounds;

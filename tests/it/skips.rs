@@ -117,12 +117,14 @@ fn tests_ask_for_what_they_need_in_one_place() {
 #[test]
 fn no_test_returns_in_silence() {
     let mut wrong = Vec::new();
+    // In two parts, so that it is not found here.
+    let silent = ["else {", " return }"].concat();
     let of_tests = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "tests");
     let all = ["src", "tests"].into_iter().flat_map(sources);
     for path in all.filter(|path| path.ends_with("tests.rs") || of_tests(path)) {
         let text = fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {
-            if line.contains("else { return }") && !line.contains(".contains(") {
+            if line.contains(&silent) {
                 wrong.push(format!("{}:{}: {line}", path.display(), number + 1));
             }
         }

@@ -12,9 +12,9 @@ use object_store::{ObjectMeta, ObjectStore};
 use serde_json::Value;
 use url::Url;
 
-use super::LOG_FOLDER;
 use super::listing_cache::ListingCache;
 use super::snapshot::{DataFile, Snapshot};
+use super::{LOG_FOLDER, MANIFEST_FOLDER};
 use crate::error::{Context, Result};
 use crate::store::{Folder, block_on, unwrap_error};
 
@@ -172,7 +172,7 @@ impl Log {
 /// checkpoints that the library wrote.
 pub fn remove_unfinished(table: &Folder) {
     table.remove_unfinished_of_before(&super::write::is_data_file);
-    table.child(super::manifest::FOLDER).remove_unfinished();
+    table.child(MANIFEST_FOLDER).remove_unfinished();
     let log = table.child(LOG_FOLDER);
     log.remove_unfinished();
     log.remove_unfinished_of_before(&|name| {

@@ -3,13 +3,12 @@
 
 use std::fmt::Write;
 
+use super::MANIFEST_FOLDER;
 use super::log::Log;
 use super::snapshot::Snapshot;
 use crate::error::Result;
 use crate::store::Folder;
 
-/// The manifest's folder, below the table's.
-pub(super) const FOLDER: &str = "_symlink_format_manifest";
 const TRIES: usize = 3;
 
 /// Brings `_symlink_format_manifest/manifest` up to the newest version.
@@ -17,7 +16,7 @@ pub(super) fn refresh(log: &Log) -> Result<Option<Snapshot>> {
     let mut table = log.cached_snapshot()?;
     for _ in 0..TRIES {
         let Some(now) = &table else { break };
-        log.folder.child(FOLDER).write("manifest", text(&log.folder, now))?;
+        log.folder.child(MANIFEST_FOLDER).write("manifest", text(&log.folder, now))?;
         // Another writer may have committed, and written its manifest, before ours was.
         if log.latest_version()?.is_none_or(|newest| newest == now.version) {
             break;

@@ -48,6 +48,8 @@ pub use self::optimize::{Optimized, optimize};
 
 /// The folder of the log, below the table's.
 pub const LOG_FOLDER: &str = "_delta_log";
+/// The manifest's folder, below the table's.
+const MANIFEST_FOLDER: &str = "_symlink_format_manifest";
 
 /// How often a merge is done anew because another writer was faster.
 const ATTEMPTS: usize = 10;
