@@ -229,7 +229,7 @@ pub fn remove_unfinished(output: &Folder, formats: &[OutputFormat], phi: Option<
     output.remove_unfinished();
     below(&output.child(JOB_CONFIG)).iter().for_each(Folder::remove_unfinished);
     for format in formats {
-        layout::remove_unfinished(&layout::root(output, *format, formats));
+        layout::remove_unfinished(&layout::format_root(output, *format, formats));
     }
 }
 

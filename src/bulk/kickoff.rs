@@ -61,7 +61,7 @@ pub(super) async fn kick_off(
             Err(error) => error,
         };
         drop(writer);
-        let passing = matches!(error.status(), Some(429 | 500..)) && error.retryable();
+        let passing = matches!(error.status(), Some(429 | 500..)) && error.is_retryable();
         failures += 1;
         if !passing || failures > ATTEMPTS {
             let event = failure_detail(client, kickoff, capabilities, Err(&error));
@@ -97,10 +97,10 @@ async fn send_kickoff(
     };
     let mut request = client
         .request(method, kickoff.url.clone())
-        .accept("application/fhir+json")
-        .header(HeaderName::from_static("prefer"), prefer);
+        .accept_type("application/fhir+json")
+        .with_header(HeaderName::from_static("prefer"), prefer);
     if let Some(body) = &kickoff.body {
-        request = request.body(body.to_string(), "application/fhir+json");
+        request = request.with_body(body.to_string(), "application/fhir+json");
     }
     let response = request.send().await?;
     let answered = response.url().clone();
@@ -194,7 +194,7 @@ pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) ->
                     return Ending::Refused(error);
                 }
                 _ => {
-                    let passing = error.retryable();
+                    let passing = error.is_retryable();
                     let error = error.into_error(Exit::BulkFailed);
                     (error.to_string(), error.exit(), passing)
                 }

@@ -200,7 +200,7 @@ async fn fetch_page(job: &ExportContext<'_>, url: &Url, first: bool) -> Result<P
                     }
                     _ if is_passing(&error) => {
                         failures += 1;
-                        match job.options.pace.backoff(failures) {
+                        match job.options.pace.backoff_wait(failures) {
                             Some(wait) => (Some(error), wait),
                             None => return Err(PollError::Stuck(no_more(job, error))),
                         }
@@ -231,7 +231,7 @@ enum Asked {
 }
 
 async fn ask_status(job: &ExportContext<'_>, url: &Url, accept: &str) -> http::Result<Asked> {
-    let request = job.client.request(Method::GET, url.clone()).accept(accept);
+    let request = job.client.request(Method::GET, url.clone()).accept_type(accept);
     let response = request.send().await?;
     let headers = response.headers().clone();
     if response.status().as_u16() == 202 {
@@ -290,7 +290,7 @@ fn report_progress(job: &ExportContext<'_>, headers: &HeaderMap, body: &str, sai
 
 /// Whether it may be over soon: a manifest that is cut off is, too.
 fn is_passing(error: &http::Error) -> bool {
-    matches!(error, http::Error::NotJson { .. }) || error.retryable()
+    matches!(error, http::Error::NotJson { .. }) || error.is_retryable()
 }
 
 fn failure_error(error: http::Error) -> Error {

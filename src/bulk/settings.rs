@@ -194,7 +194,7 @@ pub(super) fn canonical_type(name: &str) -> String {
 /// Real time, unless a test wants it quicker.
 pub fn read_pace() -> Pace {
     let scale = std::env::var(TIME_SCALE).ok().and_then(|text| text.parse().ok());
-    scale.map_or_else(Pace::default, Pace::scaled)
+    scale.map_or_else(Pace::default, Pace::with_scale)
 }
 
 /// A span like `90s`, `15m`, `12h`, `30d`; a bare number is in seconds.

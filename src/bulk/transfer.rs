@@ -165,15 +165,18 @@ async fn attempt_transfer(
 ) -> io::Result<Ended> {
     let mut request = client
         .request(Method::GET, entry.url.clone())
-        .accept("application/fhir+ndjson")
-        .token(entry.token);
+        .accept_type("application/fhir+ndjson")
+        .with_token(entry.token);
     // Only of the same version of the file is the rest of use.
     let version = file.incoming.validator.clone().filter(|_| file.incoming.offset > 0);
     match &version {
         // The bytes of a compressed transfer are others than those that we have.
         Some(version) => {
             let range = format!("bytes={}-", file.incoming.offset);
-            request = request.identity().header(RANGE, &range).header(IF_RANGE, version);
+            request = request
+                .without_compression()
+                .with_header(RANGE, &range)
+                .with_header(IF_RANGE, version);
         }
         None if file.incoming.offset > 0 => file.begin_anew()?,
         None => {}
@@ -219,7 +222,7 @@ fn judge_refusal(
         }
         // A file may be a moment late, a token may have run out just now.
         (Some(401 | 404), _) => Ended::Broken(error),
-        _ if error.retryable() => Ended::Broken(error),
+        _ if error.is_retryable() => Ended::Broken(error),
         _ => Ended::Refused(error),
     })
 }
@@ -276,7 +279,7 @@ async fn receive_file(
     }
     let (begun, mut flow) = (Instant::now(), Flow::new(shared.pace.of(SLOW).max(LEAST_SLOW)));
     loop {
-        let bytes = match response.chunk().await {
+        let bytes = match response.next_chunk().await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => break,
             Err(error) => return Ok(Received::Broken(error)),

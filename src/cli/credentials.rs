@@ -46,7 +46,7 @@ pub(super) struct CredentialArgs {
 impl CredentialArgs {
     /// Adds the flags that were given to the uppermost layer.
     pub(super) fn add_to(&self, flags: &mut Dict) {
-        let secret = |secret: &Option<Secret>| secret.as_ref().map(|s| s.expose().to_owned());
+        let secret = |secret: &Option<Secret>| secret.as_ref().map(|s| s.expose_text().to_owned());
         for (key, text) in [
             ("smart-client-id", self.smart_client_id.clone()),
             ("smart-key", secret(&self.smart_key).or_else(|| secret(&self.smart_jwks))),

@@ -127,7 +127,7 @@ impl EtlArgs {
         refuse_missing_parts(&mut layers)?;
         layers.finish()?;
         let config = config?;
-        config.credentials.check()?;
+        config.credentials.check_consistency()?;
         ui::signals::install_handlers()?;
         match check {
             true => crate::etl::check_settings(&config),

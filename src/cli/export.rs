@@ -50,7 +50,7 @@ impl ExportArgs {
         let credentials = CredentialArgs::read_credentials(&mut layers);
         layers.finish()?;
         let settings = settings?;
-        credentials.check()?;
+        credentials.check_consistency()?;
         let target = ExportTarget::parse(&self.url)?;
         let folder = local_path(&self.dir)?;
         let place = Folder::open(&folder.to_string_lossy())?;

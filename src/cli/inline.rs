@@ -58,7 +58,7 @@ impl InlineArgs {
         let store = StoreArgs::read_options(&mut layers);
         layers.finish()?;
         let selection = selection?;
-        credentials.check()?;
+        credentials.check_consistency()?;
         let url = url.ok_or_else(|| {
             let message = "--fhir-url is needed: the FHIR server that the data came from";
             Error::new(Exit::Usage, message)

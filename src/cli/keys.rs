@@ -73,7 +73,7 @@ impl KeysArgs {
             }
             KeysCommand::Show { key, logging } => {
                 logging.init();
-                show_public_key(key.expose())
+                show_public_key(key.expose_text())
             }
         }
     }
@@ -103,7 +103,7 @@ fn make_keys(dir: &str, algorithm: Algorithm) -> Result<()> {
         return Err(taken(name));
     }
     folder.create()?;
-    let key = PrivateKey::generate(algorithm)?;
+    let key = PrivateKey::generate_key(algorithm)?;
     let public = format!("{:#}\n", key.public_jwks()?);
     let private = key.private_jwks()?;
     for (name, text) in [(PRIVATE, private.as_str()), (PUBLIC, &public)] {

@@ -107,42 +107,42 @@ impl Authorizer {
     }
 
     /// Tells the redactor what must not be shown.
-    pub(super) fn hide(&self, redactor: &super::Redactor) {
+    pub(super) fn hide_secrets(&self, redactor: &super::Redactor) {
         match &self.auth.scheme {
             Scheme::None | Scheme::Smart(_) => {}
-            Scheme::Bearer(token) => redactor.hide(token.expose()),
+            Scheme::Bearer(token) => redactor.hide(token.expose_text()),
             Scheme::Basic { user, password } => {
-                redactor.hide(password.expose());
-                redactor.hide(&basic(user, password));
+                redactor.hide(password.expose_text());
+                redactor.hide(&basic_header(user, password));
             }
         }
     }
 
     /// The credential for a request to the server of `client`.
-    pub(super) async fn credential(&self, client: &Client) -> Result<Option<Credential>> {
+    pub(super) async fn current_credential(&self, client: &Client) -> Result<Option<Credential>> {
         let (scheme, value) = match &self.auth.scheme {
             Scheme::None => return Ok(None),
-            Scheme::Basic { user, password } => ("Basic", basic(user, password)),
-            Scheme::Bearer(token) => ("Bearer", token.expose().to_owned()),
+            Scheme::Basic { user, password } => ("Basic", basic_header(user, password)),
+            Scheme::Bearer(token) => ("Bearer", token.expose_text().to_owned()),
             Scheme::Smart(backend) => {
                 let mut held = self.token.lock().await;
                 let due = held.token.as_ref().is_none_or(|token| token.renew_at <= Instant::now());
                 if due {
                     let endpoint =
-                        self.endpoint.get_or_try_init(|| backend.discover(client)).await?;
-                    held.token = Some(backend.fetch(client, endpoint).await?);
+                        self.endpoint.get_or_try_init(|| backend.discover_endpoint(client)).await?;
+                    held.token = Some(backend.fetch_token(client, endpoint).await?);
                     held.serial += 1;
                 }
-                let value = held.token.as_ref().map(|token| token.value.expose().to_owned());
-                let header = header("Bearer", &value.unwrap_or_default())?;
+                let value = held.token.as_ref().map(|token| token.value.expose_text().to_owned());
+                let header = credential_header("Bearer", &value.unwrap_or_default())?;
                 return Ok(Some(Credential { header, serial: Some(held.serial) }));
             }
         };
-        Ok(Some(Credential { header: header(scheme, &value)?, serial: None }))
+        Ok(Some(Credential { header: credential_header(scheme, &value)?, serial: None }))
     }
 
     /// Forgets the access token of that number, which the server has refused.
-    pub(super) async fn forget(&self, serial: u64) {
+    pub(super) async fn forget_token(&self, serial: u64) {
         let mut held = self.token.lock().await;
         if held.serial == serial {
             held.token = None;
@@ -150,11 +150,11 @@ impl Authorizer {
     }
 }
 
-fn basic(user: &str, password: &Secret) -> String {
-    STANDARD.encode(format!("{user}:{}", password.expose()))
+fn basic_header(user: &str, password: &Secret) -> String {
+    STANDARD.encode(format!("{user}:{}", password.expose_text()))
 }
 
-fn header(scheme: &str, value: &str) -> Result<HeaderValue> {
+fn credential_header(scheme: &str, value: &str) -> Result<HeaderValue> {
     let mut header = HeaderValue::from_str(&format!("{scheme} {value}")).map_err(|_| {
         let what = "the token has characters that no HTTP header can carry, such as a line break; \
                     is it the right file?";

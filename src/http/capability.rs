@@ -33,8 +33,8 @@ impl Capabilities {
         }
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let software = &statement["software"];
-        let rest = || items(&statement["rest"]);
-        let types = rest().flat_map(|rest| items(&rest["resource"]));
+        let rest = || list_items(&statement["rest"]);
+        let types = rest().flat_map(|rest| list_items(&rest["resource"]));
         Some(Self {
             fhir_version: text(&statement["fhirVersion"]),
             software_name: text(&software["name"]),
@@ -59,7 +59,7 @@ impl Capabilities {
 
 fn token_url(security: &Value) -> Option<String> {
     let named = |value: &Value, url: &str| {
-        items(value).filter(|extension| extension["url"] == url).cloned().collect::<Vec<_>>()
+        list_items(value).filter(|extension| extension["url"] == url).cloned().collect::<Vec<_>>()
     };
     let uris = named(&security["extension"], OAUTH_URIS);
     uris.iter()
@@ -68,7 +68,7 @@ fn token_url(security: &Value) -> Option<String> {
         .find(|url| !url.is_empty())
 }
 
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
+fn list_items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 

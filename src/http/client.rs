@@ -86,10 +86,10 @@ impl Client {
         base.set_fragment(None);
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
-        let http = connections(options, None)?;
+        let http = build_client(options, None)?;
         let trust = Trust::new(base.clone(), options.allowed.clone());
         let (authorizer, redactor) = (Authorizer::new(auth), Redactor::default());
-        authorizer.hide(&redactor);
+        authorizer.hide_secrets(&redactor);
         let (capabilities, met) = (OnceCell::new(), OnceCell::new());
         let options = options.clone();
         let inner = Inner { options, base, trust, authorizer, redactor, capabilities, met };
@@ -98,7 +98,7 @@ impl Client {
 
     /// The same client with connections of its own: for a thread that does all its work itself.
     pub(crate) fn with_own_connections(&self) -> error::Result<Self> {
-        let http = connections(&self.inner.options, self.reach.as_ref())?;
+        let http = build_client(&self.inner.options, self.reach.as_ref())?;
         Ok(Self { http, inner: self.inner.clone(), reach: self.reach.clone() })
     }
 
@@ -107,15 +107,15 @@ impl Client {
     /// name.
     pub(crate) fn limited_to(&self, hosts: Vec<HostName>) -> error::Result<Self> {
         let reach = Some(Arc::new(Reach::new(self.inner.base.clone(), hosts)));
-        let http = connections(&self.inner.options, reach.as_ref())?;
+        let http = build_client(&self.inner.options, reach.as_ref())?;
         Ok(Self { http, inner: self.inner.clone(), reach })
     }
 
     /// Says no to a URL that this client must not ask.
-    pub(super) async fn check(&self, url: &Url) -> Result<(), String> {
-        self.inner.trust.check(url)?;
+    pub(super) async fn check_reach(&self, url: &Url) -> Result<(), String> {
+        self.inner.trust.check_url(url)?;
         match &self.reach {
-            Some(reach) => reach.check(url).await,
+            Some(reach) => reach.check_host(url).await,
             None => Ok(()),
         }
     }
@@ -126,7 +126,7 @@ impl Client {
         self.inner.trust.is_own(url)
     }
 
-    pub(super) fn trust(&self) -> &Trust {
+    pub(super) fn token_trust(&self) -> &Trust {
         &self.inner.trust
     }
 
@@ -165,7 +165,7 @@ impl Client {
 
     /// Gets the access token, if there is one to get, so that wrong credentials show early.
     pub async fn authorize(&self) -> Result<()> {
-        self.inner.authorizer.credential(self).await.map(drop)
+        self.inner.authorizer.current_credential(self).await.map(drop)
     }
 
     /// The server's CapabilityStatement, asked for once.
@@ -175,9 +175,9 @@ impl Client {
 
     async fn ask_for_capabilities(&self) -> Result<Capabilities> {
         // It is public by the standard, but some servers guard it.
-        match self.statement(TokenUse::Never).await {
+        match self.fetch_statement(TokenUse::Never).await {
             Err(error) if matches!(error.status(), Some(401 | 403)) && !self.auth().is_none() => {
-                self.statement(TokenUse::SameOrigin).await
+                self.fetch_statement(TokenUse::SameOrigin).await
             }
             result => result,
         }
@@ -188,16 +188,19 @@ impl Client {
         if let Some(known) = self.inner.capabilities.get() {
             return Some(known.clone());
         }
-        let statement = self.statement(TokenUse::Never).await.ok()?;
+        let statement = self.fetch_statement(TokenUse::Never).await.ok()?;
         // Whoever is asking for it at this moment may be waiting for the token.
         let _ = self.inner.capabilities.set(statement.clone());
         Some(statement)
     }
 
     /// Asks for the CapabilityStatement. On the way to a token only without one.
-    pub(super) async fn statement(&self, token: TokenUse) -> Result<Capabilities> {
-        let request = self.request(Method::GET, self.url("metadata")).token(token).unmet();
-        let response = request.accept("application/fhir+json").send().await?;
+    pub(super) async fn fetch_statement(&self, token: TokenUse) -> Result<Capabilities> {
+        let request = self
+            .request(Method::GET, self.url("metadata"))
+            .with_token(token)
+            .skip_server_detection();
+        let response = request.accept_type("application/fhir+json").send().await?;
         let url = super::show_url(response.url());
         let statement = response.json(LONGEST_STATEMENT).await?;
         Capabilities::read(&statement).ok_or_else(|| {
@@ -223,7 +226,7 @@ impl Client {
         Some((HeaderName::from_static("epic-client-id"), value))
     }
 
-    pub(super) fn http(&self) -> &reqwest::Client {
+    pub(super) fn inner_client(&self) -> &reqwest::Client {
         &self.http
     }
 
@@ -232,7 +235,7 @@ impl Client {
     }
 }
 
-fn connections(options: &Options, reach: Option<&Arc<Reach>>) -> error::Result<reqwest::Client> {
+fn build_client(options: &Options, reach: Option<&Arc<Reach>>) -> error::Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("cumulus-etl/", env!("CARGO_PKG_VERSION")))
         .gzip(options.gzip)
@@ -245,8 +248,8 @@ fn connections(options: &Options, reach: Option<&Arc<Reach>>) -> error::Result<r
     if let Some(reach) = reach {
         builder = builder.dns_resolver(Arc::new(Resolver(reach.clone())));
     }
-    roots::trust(builder)?.build().map_err(|error| {
-        let message = format!("cannot set up HTTPS: {}", super::request::causes(&error));
+    roots::trust_roots(builder)?.build().map_err(|error| {
+        let message = format!("cannot set up HTTPS: {}", super::request::list_causes(&error));
         error::Error::failed(message)
     })
 }

@@ -30,7 +30,7 @@ pub struct Credentials {
 
 impl Credentials {
     /// Refuses more than one kind (exit 37), and half of a pair (15, 25). Reads no file.
-    pub fn check(&self) -> Result<()> {
+    pub fn check_consistency(&self) -> Result<()> {
         let basic = self.basic_user.is_some() || self.basic_passwd.is_some();
         let kinds = [self.smart_key.is_some(), basic, self.bearer_token.is_some()];
         if kinds.into_iter().filter(|given| *given).count() > 1 {
@@ -68,13 +68,15 @@ impl Credentials {
     /// Reads the files. `resource_types` are those that SMART's scopes shall allow to read; without
     /// any, all. What can't be read or used ends with exit 38.
     pub fn auth(&self, resource_types: &[String]) -> Result<Auth> {
-        self.check()?;
+        self.check_consistency()?;
         let client_id = match &self.smart_client_id {
-            Some(id) => Some(Secret::new(id).read("--smart-client-id")?.expose().trim().to_owned()),
+            Some(id) => {
+                Some(Secret::new(id).read("--smart-client-id")?.expose_text().trim().to_owned())
+            }
             None => None,
         };
         if let Some(key) = &self.smart_key {
-            let key = PrivateKey::read_option("--smart-key", key.expose())?;
+            let key = PrivateKey::read_option("--smart-key", key.expose_text())?;
             let backend = Backend::new(client_id.unwrap_or_default(), key)
                 .with_token_url(self.token_url()?)
                 .with_scope(self.scope.clone())
@@ -140,14 +142,14 @@ mod tests {
             (&["user"], Some(Exit::BasicCredentialsMissing)),
             (&["id", "password"], Some(Exit::BasicCredentialsMissing)),
         ] {
-            let ended = given(names).check().err().map(|error| error.exit());
+            let ended = given(names).check_consistency().err().map(|error| error.exit());
             assert_eq!(ended, exit, "{names:?}");
         }
     }
 
     #[test]
     fn a_token_url_must_be_one() {
-        let key = PrivateKey::generate(super::super::smart::Algorithm::Es384).unwrap();
+        let key = PrivateKey::generate_key(super::super::smart::Algorithm::Es384).unwrap();
         let credentials = Credentials {
             smart_key: Some(Secret::new(key.private_jwks().unwrap().as_str())),
             token_url: Some("ehr.example/token".to_owned()),

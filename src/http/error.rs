@@ -85,7 +85,7 @@ pub struct StatusError {
 
 impl Error {
     /// Whether the same request may go well later: no answer, 408, 429, or 5xx.
-    pub fn retryable(&self) -> bool {
+    pub fn is_retryable(&self) -> bool {
         match self {
             Self::Transport { retryable, .. } => *retryable,
             Self::Status(answer) => match answer.status.as_u16() {
@@ -97,7 +97,7 @@ impl Error {
             | Self::NotJson { .. }
             | Self::Refused { .. }
             | Self::Local { .. } => false,
-            Self::Token { cause, .. } => cause.as_ref().is_some_and(|cause| cause.retryable()),
+            Self::Token { cause, .. } => cause.as_ref().is_some_and(|cause| cause.is_retryable()),
         }
     }
 
@@ -122,7 +122,7 @@ impl Error {
     /// Whether it is for want of credentials that the server accepts.
     pub fn is_auth(&self) -> bool {
         match self {
-            Self::Token { .. } => !self.retryable(),
+            Self::Token { .. } => !self.is_retryable(),
             Self::Status(answer) => answer.status == StatusCode::UNAUTHORIZED,
             _ => false,
         }

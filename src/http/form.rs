@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use url::Url;
 use uuid::Uuid;
 
-use super::request::{causes, transport};
+use super::request::{list_causes, transport_error};
 use super::{Error, Redactor, Result, roots, show_url};
 use crate::error;
 
@@ -78,15 +78,15 @@ impl Poster {
             .connect_timeout(Duration::from_secs(30))
             .tcp_keepalive(Duration::from_secs(60))
             .redirect(redirect::Policy::none());
-        let http = roots::trust(builder)?.build().map_err(|error| {
-            error::Error::failed(format!("cannot set up HTTPS: {}", causes(&error)))
+        let http = roots::trust_roots(builder)?.build().map_err(|error| {
+            error::Error::failed(format!("cannot set up HTTPS: {}", list_causes(&error)))
         })?;
         Ok(Self { http, redactor, silence })
     }
 
     /// Sends `fields` in their order, then the file as `file`; `moved` hears of bytes of the file
     /// as they go.
-    pub async fn post(
+    pub async fn post_form(
         &self,
         url: &Url,
         fields: &[(String, String)],
@@ -108,8 +108,8 @@ impl Poster {
             .header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"))
             .body(reqwest::Body::wrap(form));
         let answer = tokio::select! {
-            answer = self.answer(request, url) => answer,
-            () = silent(&track.sent, self.silence) => Err(Error::Transport {
+            answer = self.read_answer(request, url) => answer,
+            () = wait_for_silence(&track.sent, self.silence) => Err(Error::Transport {
                 url: show_url(url),
                 what: format!("nothing has moved for {} s", self.silence.as_secs()),
                 retryable: true,
@@ -121,8 +121,8 @@ impl Poster {
         })
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder, url: &Url) -> Result<Answer> {
-        let failed = |error| transport(&self.redactor, url, error);
+    async fn read_answer(&self, request: reqwest::RequestBuilder, url: &Url) -> Result<Answer> {
+        let failed = |error| transport_error(&self.redactor, url, error);
         let mut answer = request.send().await.map_err(failed)?;
         let mut body = BytesMut::new();
         while body.len() < ANSWER {
@@ -146,7 +146,7 @@ struct Track {
 }
 
 /// Ends when the number stays the same for so long.
-async fn silent(sent: &AtomicU64, silence: Duration) {
+async fn wait_for_silence(sent: &AtomicU64, silence: Duration) {
     loop {
         let before = sent.load(Ordering::Relaxed);
         tokio::time::sleep(silence).await;

@@ -30,11 +30,11 @@ impl Reach {
     }
 
     /// Says no to a URL that must not be asked. Names are looked at when they are resolved.
-    pub(super) async fn check(&self, url: &Url) -> Result<(), String> {
+    pub(super) async fn check_host(&self, url: &Url) -> Result<(), String> {
         if url.origin() == self.base.origin() {
             return Ok(());
         }
-        if !self.hosts.iter().any(|host| host.has(url)) {
+        if !self.hosts.iter().any(|host| host.covers_host(url)) {
             let host = url.host_str().unwrap_or_default();
             return Err(format!(
                 "'{host}' is not the server's own host and port (--note-host {host} lets it be \
@@ -113,7 +113,7 @@ impl std::error::Error for PrivateAddress {}
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
-        IpAddr::V6(address) => match embedded(address) {
+        IpAddr::V6(address) => match embedded_ipv4(address) {
             Some(inner) => is_private_v4(inner),
             None => {
                 let first = address.segments()[0];
@@ -143,7 +143,7 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
 }
 
 /// The address that one of version 6 stands for: mapped, compatible, translated (NAT64), 6to4.
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let of = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         Ipv4Addr::new(a, b, c, d)
@@ -205,7 +205,7 @@ mod tests {
     fn check(base: &str, hosts: &[&str], url: &str) -> bool {
         let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
         let reach = Reach::new(Url::parse(base).unwrap(), hosts);
-        crate::store::block_on(reach.check(&Url::parse(url).unwrap())).is_ok()
+        crate::store::block_on(reach.check_host(&Url::parse(url).unwrap())).is_ok()
     }
 
     #[test]

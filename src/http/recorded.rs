@@ -13,7 +13,7 @@ const FORMATS: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "nd
 /// (`patient`, `_typeFilter`, the ID of a single patient's export) or be a secret (`token`, a user and
 /// password). `None` for what is no URL of a server.
 pub fn recorded_url(text: &str) -> Option<String> {
-    recorded(&Url::parse(text.trim()).ok()?, 0)
+    record_url(&Url::parse(text.trim()).ok()?, 0)
 }
 
 /// The same of a request to the server with this base URL, all of which is kept.
@@ -21,11 +21,11 @@ pub fn recorded_request(url: &Url, base: &Url) -> Option<String> {
     let own = base.path().trim_end_matches('/');
     let is_below = url.origin() == base.origin()
         && url.path().strip_prefix(own).is_some_and(|rest| rest.starts_with('/'));
-    recorded(url, if is_below { own.matches('/').count() } else { 0 })
+    record_url(url, if is_below { own.matches('/').count() } else { 0 })
 }
 
 /// `own`: parts of the path that are the server's address for sure.
-fn recorded(url: &Url, own: usize) -> Option<String> {
+fn record_url(url: &Url, own: usize) -> Option<String> {
     let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https"))?;
     let mut recorded = format!("{}://{host}", url.scheme());
     if let Some(port) = url.port() {

@@ -54,7 +54,7 @@ impl Redactor {
             return;
         }
         let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
-        if !values.iter().any(|known| known.expose() == value) {
+        if !values.iter().any(|known| known.expose_text() == value) {
             values.push(Secret::new(value));
         }
     }
@@ -71,7 +71,7 @@ impl Redactor {
 
     fn without_values(&self, text: &str) -> String {
         let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
-        values.iter().fold(text.to_owned(), |text, value| without_word(&text, value.expose()))
+        values.iter().fold(text.to_owned(), |text, value| without_word(&text, value.expose_text()))
     }
 
     /// The headers without cookies and credentials.

@@ -34,7 +34,7 @@ impl Request {
     }
 
     /// Sets a header; a value that no header can carry is left out.
-    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }
@@ -42,27 +42,27 @@ impl Request {
     }
 
     /// Sets `Accept`.
-    pub fn accept(self, media_type: &str) -> Self {
-        self.header(header::ACCEPT, media_type)
+    pub fn accept_type(self, media_type: &str) -> Self {
+        self.with_header(header::ACCEPT, media_type)
     }
 
     /// Asks for the answer as it is stored, uncompressed: for `Range`.
-    pub fn identity(self) -> Self {
-        self.header(header::ACCEPT_ENCODING, "identity")
+    pub fn without_compression(self) -> Self {
+        self.with_header(header::ACCEPT_ENCODING, "identity")
     }
 
     /// Says who gets the credentials.
-    pub fn token(self, token: TokenUse) -> Self {
+    pub fn with_token(self, token: TokenUse) -> Self {
         Self { token, ..self }
     }
 
     /// Sets the body and its `Content-Type`.
-    pub fn body(self, body: impl Into<Bytes>, content_type: &str) -> Self {
+    pub fn with_body(self, body: impl Into<Bytes>, content_type: &str) -> Self {
         let body = Some(body.into());
-        Self { body, ..self.header(header::CONTENT_TYPE, content_type) }
+        Self { body, ..self.with_header(header::CONTENT_TYPE, content_type) }
     }
 
-    pub(super) fn unmet(self) -> Self {
+    pub(super) fn skip_server_detection(self) -> Self {
         Self { unmet: true, ..self }
     }
 
@@ -70,26 +70,26 @@ impl Request {
     ///
     /// After a 401 the access token is renewed and the request sent once more.
     pub async fn send(self) -> Result<Response> {
-        let (response, serial) = self.follow().await?;
+        let (response, serial) = self.follow_redirects().await?;
         let (Some(serial), StatusCode::UNAUTHORIZED) = (serial, response.status()) else {
-            return response.checked(&self.method).await;
+            return response.check_status(&self.method).await;
         };
-        self.client.authorizer().forget(serial).await;
-        let (response, _) = self.follow().await?;
-        response.checked(&self.method).await
+        self.client.authorizer().forget_token(serial).await;
+        let (response, _) = self.follow_redirects().await?;
+        response.check_status(&self.method).await
     }
 
     /// The answer at the end of all redirects, and the number of the access token that its
     /// server was shown.
-    async fn follow(&self) -> Result<(Response, Option<u64>)> {
+    async fn follow_redirects(&self) -> Result<(Response, Option<u64>)> {
         let (mut url, mut method, mut body) =
             (self.url.clone(), self.method.clone(), self.body.clone());
-        let trust = self.client.trust();
+        let trust = self.client.token_trust();
         let auth = self.client.auth();
         // What is dropped on the way stays dropped.
         let mut dropped = None;
         for _ in 0..=REDIRECTS {
-            if let Err(what) = self.client.check(&url).await {
+            if let Err(what) = self.client.check_reach(&url).await {
                 return Err(Error::Refused { url: show_url(&url), what });
             }
             let showing = match &dropped {
@@ -97,15 +97,15 @@ impl Request {
                 Some(why) => Showing::Nothing(Some(String::clone(why))),
             };
             let (credential, withheld) = match showing {
-                Showing::Credentials => (self.credential().await?, None),
+                Showing::Credentials => (self.needed_credential().await?, None),
                 Showing::Nothing(why) => {
                     (None, why.filter(|_| !auth.is_none() && self.token != TokenUse::Never))
                 }
             };
             let serial = credential.as_ref().and_then(|credential| credential.serial);
             let authorized = credential.is_some();
-            let answer = self.step(&url, &method, body.clone(), credential).await?;
-            let Some(target) = redirect(&answer, &url)? else {
+            let answer = self.send_once(&url, &method, body.clone(), credential).await?;
+            let Some(target) = redirect_target(&answer, &url)? else {
                 let client = self.client.clone();
                 return Ok((Response::new(answer, url, client, authorized, withheld), serial));
             };
@@ -140,12 +140,12 @@ impl Request {
         Err(Error::Unusable { url: show_url(&self.url), what })
     }
 
-    async fn credential(&self) -> Result<Option<Credential>> {
+    async fn needed_credential(&self) -> Result<Option<Credential>> {
         // To get a token is to send requests, which is why this one is boxed.
-        Box::pin(self.client.authorizer().credential(&self.client)).await
+        Box::pin(self.client.authorizer().current_credential(&self.client)).await
     }
 
-    async fn step(
+    async fn send_once(
         &self,
         url: &Url,
         method: &Method,
@@ -165,19 +165,19 @@ impl Request {
         // What stands before an @ would be sent as user and password.
         let mut bare = url.clone();
         let _ = (bare.set_username(""), bare.set_password(None));
-        let mut request = self.client.http().request(method.clone(), bare);
+        let mut request = self.client.inner_client().request(method.clone(), bare);
         if let Some(body) = body {
             request = request.body(body);
         } else {
             headers.remove(header::CONTENT_TYPE);
         }
         let sent = request.headers(headers).send().await;
-        sent.map_err(|error| transport(self.client.redactor(), url, error))
+        sent.map_err(|error| transport_error(self.client.redactor(), url, error))
     }
 }
 
 /// Where an answer sends us, if it does.
-fn redirect(answer: &reqwest::Response, url: &Url) -> Result<Option<Url>> {
+fn redirect_target(answer: &reqwest::Response, url: &Url) -> Result<Option<Url>> {
     if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
@@ -193,14 +193,14 @@ fn redirect(answer: &reqwest::Response, url: &Url) -> Result<Option<Url>> {
 }
 
 /// The error of a request that had no, or no whole, answer.
-pub(super) fn transport(redactor: &Redactor, url: &Url, error: reqwest::Error) -> Error {
+pub(super) fn transport_error(redactor: &Redactor, url: &Url, error: reqwest::Error) -> Error {
     let error = error.without_url();
-    if let Some(private) = find::<PrivateAddress>(&error) {
+    if let Some(private) = find_cause::<PrivateAddress>(&error) {
         return Error::Refused { url: show_url(url), what: private.to_string() };
     }
-    let untrusted = find::<rustls::Error>(&error)
+    let untrusted = find_cause::<rustls::Error>(&error)
         .is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
-    let mut what = redactor.clean(&causes(&error));
+    let mut what = redactor.clean(&list_causes(&error));
     if error.is_timeout() {
         what = format!("it took too long ({what})");
     }
@@ -212,14 +212,14 @@ pub(super) fn transport(redactor: &Redactor, url: &Url, error: reqwest::Error) -
 }
 
 /// The cause of this type, if it is one of the error's.
-fn find<'e, T: std::error::Error + 'static>(
+fn find_cause<'e, T: std::error::Error + 'static>(
     error: &'e (dyn std::error::Error + 'static),
 ) -> Option<&'e T> {
     let mut next = Some(error);
     while let Some(error) = next {
         // An I/O error names not what it wraps, but the cause of that.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if let Some(found) = wrapped.and_then(|inner| find(inner)) {
+        if let Some(found) = wrapped.and_then(|inner| find_cause(inner)) {
             return Some(found);
         }
         if let Some(found) = error.downcast_ref() {
@@ -231,7 +231,7 @@ fn find<'e, T: std::error::Error + 'static>(
 }
 
 /// An error and its causes in a line.
-pub(super) fn causes(error: &reqwest::Error) -> String {
+pub(super) fn list_causes(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
-use super::request::transport;
+use super::request::transport_error;
 use super::{Client, Error, Result, StatusError, outcome_text, show_url};
 use crate::bounded::json;
 use crate::text::BYTE_ORDER_MARK;
@@ -61,16 +61,16 @@ impl Response {
 
     /// The next bytes of the body, decompressed; `None` at its end. A body that breaks off is an
     /// error.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
         let chunk = self.answer.chunk().await;
-        chunk.map_err(|error| transport(self.client.redactor(), &self.url, error))
+        chunk.map_err(|error| transport_error(self.client.redactor(), &self.url, error))
     }
 
     /// The whole body, which must have at most `limit` bytes, and must not take longer than
     /// [`LONGEST_BODY`].
     pub async fn bytes(self, limit: usize) -> Result<Bytes> {
         let url = show_url(&self.url);
-        match tokio::time::timeout(LONGEST_BODY, self.collect(limit)).await {
+        match tokio::time::timeout(LONGEST_BODY, self.collect_body(limit)).await {
             Ok(collected) => collected,
             Err(_) => {
                 let minutes = LONGEST_BODY.as_secs() / 60;
@@ -80,9 +80,9 @@ impl Response {
         }
     }
 
-    async fn collect(mut self, limit: usize) -> Result<Bytes> {
+    async fn collect_body(mut self, limit: usize) -> Result<Bytes> {
         let mut body = BytesMut::new();
-        while let Some(chunk) = self.chunk().await? {
+        while let Some(chunk) = self.next_chunk().await? {
             if body.len() + chunk.len() > limit {
                 let what = format!("it is longer than {limit} bytes");
                 return Err(Error::Unusable { url: show_url(&self.url), what });
@@ -109,7 +109,7 @@ impl Response {
     }
 
     /// Makes an error of a status of 400 or more.
-    pub(super) async fn checked(mut self, method: &Method) -> Result<Self> {
+    pub(super) async fn check_status(mut self, method: &Method) -> Result<Self> {
         if self.status().as_u16() < 400 {
             return Ok(self);
         }
@@ -117,7 +117,7 @@ impl Response {
         let end = tokio::time::Instant::now() + LONGEST_ERROR;
         while body.len() < ERROR_BODY {
             // What came before it broke off, or before it took too long, may say enough.
-            let chunk = tokio::time::timeout_at(end, self.chunk()).await;
+            let chunk = tokio::time::timeout_at(end, self.next_chunk()).await;
             let Ok(Ok(Some(chunk))) = chunk else { break };
             body.extend_from_slice(&chunk);
         }

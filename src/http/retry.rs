@@ -29,10 +29,10 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let date = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
     let now = date.unwrap_or_else(SystemTime::now);
-    Some(wait(text, now).clamp(SHORTEST_WAIT, LONGEST_WAIT))
+    Some(parse_wait(text, now).clamp(SHORTEST_WAIT, LONGEST_WAIT))
 }
 
-fn wait(text: &str, now: SystemTime) -> Duration {
+fn parse_wait(text: &str, now: SystemTime) -> Duration {
     // Fractions are no standard, but are sent.
     if let Ok(seconds) = text.parse::<f64>()
         && !seconds.is_nan()
@@ -60,7 +60,7 @@ impl Default for Pace {
 
 impl Pace {
     /// Waits `scale` times as long as usual; 1 is real life, 0 never waits.
-    pub fn scaled(scale: f64) -> Self {
+    pub fn with_scale(scale: f64) -> Self {
         Self { scale: if scale.is_finite() { scale.max(0.0) } else { 1.0 } }
     }
 
@@ -75,7 +75,7 @@ impl Pace {
     }
 
     /// The wait after the `failures`-th failure in a row: 1, 2, 4, 8 minutes, then `None`.
-    pub fn backoff(self, failures: usize) -> Option<Duration> {
+    pub fn backoff_wait(self, failures: usize) -> Option<Duration> {
         let minutes = BACKOFF.get(failures.checked_sub(1)?)?;
         Some(self.of(Duration::from_secs(minutes * 60)))
     }
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn seconds_and_dates_are_understood() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        let seconds = |text: &str| wait(text, now).as_secs();
+        let seconds = |text: &str| parse_wait(text, now).as_secs();
         assert_eq!(seconds("120"), 120);
         assert_eq!(seconds("0.5"), 0);
         assert_eq!(seconds("-5"), 0);
@@ -149,8 +149,9 @@ mod tests {
 
     #[test]
     fn the_backoff_doubles_and_ends() {
-        let waits = (1..=5).map(|failures| Pace::default().backoff(failures).map(|w| w.as_secs()));
+        let waits =
+            (1..=5).map(|failures| Pace::default().backoff_wait(failures).map(|w| w.as_secs()));
         assert_eq!(waits.collect::<Vec<_>>(), [Some(60), Some(120), Some(240), Some(480), None]);
-        assert_eq!(Pace::scaled(0.001).backoff(1), Some(Duration::from_millis(60)));
+        assert_eq!(Pace::with_scale(0.001).backoff_wait(1), Some(Duration::from_millis(60)));
     }
 }

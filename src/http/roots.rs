@@ -18,7 +18,7 @@ use crate::error::{Context, Error, Exit, Result};
 /// Trusts the system's authorities, which `SSL_CERT_FILE` and `SSL_CERT_DIR` replace, so that a
 /// hospital's own authority works, and a server's own certificate too. Only a system that has no
 /// authorities at all gets Mozilla's.
-pub(super) fn trust(builder: ClientBuilder) -> Result<ClientBuilder> {
+pub(super) fn trust_roots(builder: ClientBuilder) -> Result<ClientBuilder> {
     let named: Vec<_> = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()
         .filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
@@ -98,7 +98,7 @@ impl ServerCertVerifier for OwnRoots {
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
         let invalid = |error| Err(TlsError::InvalidCertificate(error));
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        match validity(end_entity) {
+        match read_validity(end_entity) {
             None => invalid(CertificateError::BadEncoding),
             Some((from, _)) if seconds < from => invalid(CertificateError::NotValidYet),
             Some((_, until)) if seconds > until => invalid(CertificateError::Expired),
@@ -130,25 +130,25 @@ impl ServerCertVerifier for OwnRoots {
 }
 
 /// From when to when a certificate is valid, in seconds since 1970 (RFC 5280, 4.1.2.5).
-fn validity(certificate: &[u8]) -> Option<(i64, i64)> {
+fn read_validity(certificate: &[u8]) -> Option<(i64, i64)> {
     const VERSION: u8 = 0xa0;
-    let (_, certificate, _) = element(certificate)?;
-    let (_, signed, _) = element(certificate)?;
-    let (tag, _, after) = element(signed)?;
+    let (_, certificate, _) = read_element(certificate)?;
+    let (_, signed, _) = read_element(certificate)?;
+    let (tag, _, after) = read_element(signed)?;
     // The version may be left out. Then: serial number, algorithm, issuer.
     let mut rest = if tag == VERSION { after } else { signed };
     for _ in 0..3 {
-        rest = element(rest)?.2;
+        rest = read_element(rest)?.2;
     }
-    let (_, times, _) = element(rest)?;
-    let (tag, from, rest) = element(times)?;
-    let from = seconds(tag, from)?;
-    let (tag, until, _) = element(rest)?;
-    Some((from, seconds(tag, until)?))
+    let (_, times, _) = read_element(rest)?;
+    let (tag, from, rest) = read_element(times)?;
+    let from = parse_time(tag, from)?;
+    let (tag, until, _) = read_element(rest)?;
+    Some((from, parse_time(tag, until)?))
 }
 
 /// The first element of DER: its tag, its content, and what follows it.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+fn read_element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, first], rest) = bytes.split_first_chunk()?;
     let (length, rest) = match first {
         0..=0x7f => (usize::from(first), rest),
@@ -162,7 +162,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-fn seconds(tag: u8, time: &[u8]) -> Option<i64> {
+fn parse_time(tag: u8, time: &[u8]) -> Option<i64> {
     const UTC_TIME: u8 = 0x17;
     const GENERALIZED_TIME: u8 = 0x18;
     let time = std::str::from_utf8(time).ok()?;
@@ -216,11 +216,11 @@ mod tests {
     fn times_of_certificates_are_read() {
         let seconds = |year| date_time_ymd(year, 1, 1).unix_timestamp();
         for (from, until) in [(1970, 2049), (2000, 2050), (1999, 3000)] {
-            assert_eq!(validity(&made((from, until))), Some((seconds(from), seconds(until))));
+            assert_eq!(read_validity(&made((from, until))), Some((seconds(from), seconds(until))));
         }
         let whole = made((2000, 2050));
         for length in 0..whole.len() / 2 {
-            assert_eq!(validity(&whole[..length]), None);
+            assert_eq!(read_validity(&whole[..length]), None);
         }
     }
 }

@@ -21,7 +21,7 @@ impl Secret {
     }
 
     /// The text, for those who have to send it.
-    pub fn expose(&self) -> &str {
+    pub fn expose_text(&self) -> &str {
         &self.0
     }
 
@@ -30,7 +30,7 @@ impl Secret {
     /// The path of a file means its content without white space around it. What can only be
     /// meant as a path, but names no file, is refused (exit 38) rather than sent to a server.
     pub fn read(&self, option: &str) -> Result<Self> {
-        let text = self.expose();
+        let text = self.expose_text();
         let path = Path::new(text);
         if !path.is_file() {
             if looks_like_a_path(text) {
@@ -110,8 +110,8 @@ mod tests {
         let path = folder.path().join("password");
         fs::write(&path, "  s3cret word\r\n").unwrap();
         let read = |text: &str| Secret::new(text).read("--basic-passwd");
-        assert_eq!(read(path.to_str().unwrap()).unwrap().expose(), "s3cret word");
-        assert_eq!(read("literal/with/slashes").unwrap().expose(), "literal/with/slashes");
+        assert_eq!(read(path.to_str().unwrap()).unwrap().expose_text(), "s3cret word");
+        assert_eq!(read("literal/with/slashes").unwrap().expose_text(), "literal/with/slashes");
     }
 
     #[test]

@@ -41,14 +41,14 @@ pub struct HostName {
 
 impl HostName {
     /// Whether the URL's host is this one, at the port that was named; if none was, at any.
-    pub fn has(&self, url: &Url) -> bool {
+    pub fn covers_host(&self, url: &Url) -> bool {
         let port = url.port_or_known_default();
         host_of(url) == self.host && self.port.is_none_or(|named| Some(named) == port)
     }
 
     /// The same, but without a port only the usual one of the URL's scheme.
     fn has_exactly(&self, url: &Url) -> bool {
-        self.has(url) && (self.port.is_some() || url.port().is_none())
+        self.covers_host(url) && (self.port.is_some() || url.port().is_none())
     }
 
     /// Whether this is the host's name in a look-up of addresses.
@@ -152,7 +152,7 @@ impl Trust {
     }
 
     /// Says no to a URL that must not be asked at all.
-    pub(super) fn check(&self, url: &Url) -> Result<(), String> {
+    pub(super) fn check_url(&self, url: &Url) -> Result<(), String> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err("it is no HTTP URL".to_owned());
         }
@@ -288,7 +288,7 @@ mod tests {
             ("0x7f.1", "http://127.0.0.1:9/", true),
         ] {
             let host: HostName = named.parse().unwrap();
-            assert_eq!(host.has(&url(there)), same, "{named} {there}");
+            assert_eq!(host.covers_host(&url(there)), same, "{named} {there}");
         }
         for text in ["", "a b", "host/path", "user@host", "host?x", "http://host", "host:99999"] {
             assert!(text.parse::<HostName>().is_err(), "{text}");
@@ -358,21 +358,21 @@ mod tests {
     fn nothing_is_asked_over_http_where_the_server_is_encrypted() {
         let strict = trust("https://ehr.example/fhir", false, &[]);
         for refused in ["http://ehr.example/x", "http://127.0.0.1/", "ftp://ehr.example/"] {
-            assert!(strict.check(&url(refused)).is_err(), "{refused}");
+            assert!(strict.check_url(&url(refused)).is_err(), "{refused}");
         }
-        assert!(strict.check(&url("https://other/")).is_ok());
+        assert!(strict.check_url(&url("https://other/")).is_ok());
         let lax = trust("https://ehr.example/fhir", true, &[]);
-        assert!(lax.check(&url("http://ehr.example/x")).is_ok());
-        assert!(lax.check(&url("file:///etc/passwd")).is_err());
+        assert!(lax.check_url(&url("http://ehr.example/x")).is_ok());
+        assert!(lax.check_url(&url("file:///etc/passwd")).is_err());
         // Where there is no option, none is named.
         let without = Trust::new(url("https://ehr.example"), Allowed::default());
         let said = [
-            without.check(&url("http://other/")),
+            without.check_url(&url("http://other/")),
             without.check_redirect(&url("https://ehr.example"), &url("http://other/")),
         ];
         assert!(said.iter().all(|said| !said.as_ref().unwrap_err().contains("--")), "{said:?}");
         let open = trust("http://ehr.example/fhir", false, &[]);
-        assert!(open.check(&url("http://other/x")).is_ok());
+        assert!(open.check_url(&url("http://other/x")).is_ok());
         assert!(open.check_redirect(&url("https://other/"), &url("http://other/")).is_err());
         assert!(open.check_redirect(&url("http://other/"), &url("http://more/")).is_ok());
     }

@@ -51,8 +51,14 @@ impl TableFormat for Deltalake {
             ..delta_options(options)
         };
         let folder = root.child(run.name);
-        let merged =
-            delta::merge(&folder, run.rows, run.live.clone(), Some(run.keys), run.merge, &options)?;
+        let merged = delta::merge_run(
+            &folder,
+            run.rows,
+            run.live.clone(),
+            Some(run.keys),
+            run.merge,
+            &options,
+        )?;
         Ok(WrittenTable {
             files: merged.files,
             rows: merged.rows,
@@ -72,7 +78,7 @@ impl TableFormat for Deltalake {
         schema: SchemaRef,
         _work: &WorkFolder,
     ) -> Result<()> {
-        delta::create(&root.child(table), schema)
+        delta::create_table(&root.child(table), schema)
     }
 
     /// Compacts and vacuums the table, unless that is not wanted.
@@ -85,7 +91,7 @@ impl TableFormat for Deltalake {
         if !options.optimize {
             return Ok(None);
         }
-        let optimized = delta::optimize(&root.child(table), &delta_options(options))?;
+        let optimized = delta::optimize_table(&root.child(table), &delta_options(options))?;
         Ok(Some(optimized.version))
     }
 

@@ -30,7 +30,7 @@ use replace::Replacement;
 /// A kind of plain file. It writes and reads one file; how a table is made of files is the same for all.
 pub trait FileFormat: Send + Sync {
     /// The end of file names, which is the format's name, too.
-    fn extension(&self) -> &'static str;
+    fn file_extension(&self) -> &'static str;
 
     /// Whether one file is written on all threads, rather than some files at the same time: for a
     /// format that holds much of a file in memory.
@@ -81,7 +81,7 @@ pub trait FileFormat: Send + Sync {
 
 impl<F: FileFormat> TableFormat for F {
     fn name(&self) -> &'static str {
-        self.extension()
+        self.file_extension()
     }
 
     fn wants_lines(&self) -> bool {
@@ -93,7 +93,7 @@ impl<F: FileFormat> TableFormat for F {
     }
 
     fn makes_file(&self, table: &str, name: &str) -> bool {
-        existing::file_number(name, table, self.extension()).is_some()
+        existing::file_number(name, table, self.file_extension()).is_some()
             || self.makes_beside(table, name)
     }
 
@@ -156,7 +156,7 @@ fn add_file(
 ) -> Result<WrittenTable> {
     let folder = root.child(run.name);
     folder.create()?;
-    let files = existing::list_files(&folder, run.name, format.extension())?;
+    let files = existing::list_files(&folder, run.name, format.file_extension())?;
     let mut live = run.live.clone();
     if run.merge == Merge::InsertOnly {
         existing::keep_new_rows(format, &folder, &files, run, &mut live)?;
@@ -175,7 +175,7 @@ fn add_file(
 
 /// The name of a table's file with this number.
 fn name_file<F: FileFormat + ?Sized>(format: &F, table: &str, number: usize) -> String {
-    format!("{table}.{number:03}.{}", format.extension())
+    format!("{table}.{number:03}.{}", format.file_extension())
 }
 
 /// Writes the rows that are `live`, as Arrow, on all threads, to files whose numbers begin with

@@ -48,7 +48,7 @@ impl KeyIndex {
     /// Adds the row at `slot`.
     pub fn add(&mut self, key: RowKey, slot: u64, last_updated: i64) -> Result<()> {
         self.recent.push(Entry { key, slot, last_updated });
-        if self.recent.len() >= self.in_memory { self.spill() } else { Ok(()) }
+        if self.recent.len() >= self.in_memory { self.spill_run() } else { Ok(()) }
     }
 
     /// Adds a delete, which wins over rows of the same key.
@@ -56,7 +56,7 @@ impl KeyIndex {
         self.add(key, DELETED, 0)
     }
 
-    fn spill(&mut self) -> Result<()> {
+    fn spill_run(&mut self) -> Result<()> {
         self.recent.sort_unstable();
         let mut bytes = Vec::with_capacity(self.recent.len() * ENTRY);
         let mut starts = vec![0; 257];
@@ -64,7 +64,7 @@ impl KeyIndex {
             bytes.extend(entry.key.to_le_bytes());
             bytes.extend(entry.slot.to_le_bytes());
             bytes.extend(entry.last_updated.to_le_bytes());
-            starts[upper_byte(entry.key) + 1] += 1;
+            starts[bucket_of(entry.key) + 1] += 1;
         }
         for byte in 0..256 {
             starts[byte + 1] += starts[byte];
@@ -83,7 +83,7 @@ impl KeyIndex {
         self.recent.sort_unstable();
         let (mut replaced, mut deleted, mut keys) = (0, 0, 0);
         for byte in 0..=u8::MAX {
-            let entries = self.gather(byte)?;
+            let entries = self.read_bucket(byte)?;
             for (index, entry) in entries.iter().enumerate() {
                 match entries.get(index + 1).filter(|next| next.key == entry.key) {
                     None => keys += 1,
@@ -104,9 +104,9 @@ impl KeyIndex {
     }
 
     /// All entries with this uppermost byte, sorted.
-    fn gather(&self, byte: u8) -> Result<Vec<Entry>> {
-        let from = self.recent.partition_point(|entry| upper_byte(entry.key) < usize::from(byte));
-        let to = self.recent.partition_point(|entry| upper_byte(entry.key) <= usize::from(byte));
+    fn read_bucket(&self, byte: u8) -> Result<Vec<Entry>> {
+        let from = self.recent.partition_point(|entry| bucket_of(entry.key) < usize::from(byte));
+        let to = self.recent.partition_point(|entry| bucket_of(entry.key) <= usize::from(byte));
         let mut entries = self.recent[from..to].to_vec();
         for run in &self.runs {
             let (from, to) = (run.starts[usize::from(byte)], run.starts[usize::from(byte) + 1]);
@@ -143,7 +143,7 @@ impl KeySource for KeyIndex {
 
     fn scan(&self, range: Range<u16>, visit: &mut dyn FnMut(RowKey, Change)) -> Result<()> {
         for byte in range.start..range.end.min(256) {
-            let entries = self.gather(byte as u8)?;
+            let entries = self.read_bucket(byte as u8)?;
             for (index, entry) in entries.iter().enumerate() {
                 if entries.get(index + 1).is_some_and(|next| next.key == entry.key) {
                     continue;
@@ -162,7 +162,7 @@ impl KeySource for KeyIndex {
     }
 }
 
-fn upper_byte(key: RowKey) -> usize {
+fn bucket_of(key: RowKey) -> usize {
     (key >> 120) as usize
 }
 

@@ -16,7 +16,7 @@ use crate::store::Folder;
 const LOOKS: usize = 8;
 
 /// Where a format's tables go: one format writes right below `output`, several in a folder each.
-pub fn root(output: &Folder, format: OutputFormat, formats: &[OutputFormat]) -> Folder {
+pub fn format_root(output: &Folder, format: OutputFormat, formats: &[OutputFormat]) -> Folder {
     match formats.len() {
         1 => output.clone(),
         _ => output.child(format.name()),
@@ -93,7 +93,7 @@ pub fn refuse_others(output: &Folder, formats: &[OutputFormat], tables: &[&str])
     }
     let (folders, _) = output.list_direct()?;
     for format in formats {
-        let root = root(output, *format, formats);
+        let root = format_root(output, *format, formats);
         let mut there = match formats.len() {
             1 => folders.clone(),
             _ if folders.iter().any(|name| name == format.name()) => root.list_direct()?.0,

@@ -58,7 +58,7 @@ impl Default for Settings {
     }
 }
 
-/// A Parquet file (zstd) that is being written. It appears on [`ParquetFile::finish`], durably
+/// A Parquet file (zstd) that is being written. It appears on [`ParquetFile::finish_file`], durably
 /// on a local disk; dropped before that, nothing appears. Holds some 64 MiB at most: one row
 /// group and the parts under way.
 pub struct ParquetFile {
@@ -117,7 +117,7 @@ impl ParquetFile {
     ///
     /// # Errors
     /// A type that Parquet has no place for; a store that refuses.
-    pub fn create(
+    pub fn create_file(
         folder: &Folder,
         name: &str,
         schema: SchemaRef,
@@ -183,15 +183,16 @@ impl ParquetFile {
                     .with_context(|| format!("cannot write '{}'", self.shown))?,
                 ),
             };
-            let rows = step.min(batch.num_rows() - start).min(self.row_group_rows - group.rows());
+            let rows =
+                step.min(batch.num_rows() - start).min(self.row_group_rows - group.row_count());
             group
                 .write(&batch.slice(start, rows), self.threads)
                 .with_context(|| format!("cannot write '{}'", self.shown))?;
             start += rows;
             self.rows += rows as u64;
             self.group_values += rows * row_bytes;
-            if group.rows() >= self.row_group_rows
-                || group.memory() >= self.row_group_bytes
+            if group.row_count() >= self.row_group_rows
+                || group.memory_bytes() >= self.row_group_bytes
                 || self.group_values >= GROUP_VALUES
             {
                 self.end_group()?;
@@ -204,28 +205,32 @@ impl ParquetFile {
         self.group_values = 0;
         let Some(group) = self.group.take() else { return Ok(()) };
         group
-            .finish(&mut self.writer, self.threads)
+            .finish_group(&mut self.writer, self.threads)
             .with_context(|| format!("cannot write '{}'", self.shown))
     }
 
     /// Rows written so far.
-    pub fn rows(&self) -> u64 {
+    pub fn row_count(&self) -> u64 {
         self.rows
     }
 
     /// About how many bytes the file has so far.
-    pub fn bytes(&self) -> u64 {
-        (self.writer.bytes_written() + self.group.as_ref().map_or(0, RowGroup::bytes)) as u64
+    pub fn byte_count(&self) -> u64 {
+        (self.writer.bytes_written() + self.group.as_ref().map_or(0, RowGroup::byte_count)) as u64
     }
 
     /// Makes the file appear.
-    pub fn finish(mut self) -> Result<Written> {
+    pub fn finish_file(mut self) -> Result<Written> {
         self.end_group()?;
         let metadata =
             self.writer.finish().with_context(|| format!("cannot write '{}'", self.shown))?;
         let upload = self.writer.inner_mut().0.take();
         let upload = upload.ok_or_else(|| Error::failed("the file was finished before"))?;
-        Ok(Written { rows: self.rows, bytes: upload.finish()?, stats: stats(&metadata) })
+        Ok(Written {
+            rows: self.rows,
+            bytes: upload.finish()?,
+            stats: column_statistics(&metadata),
+        })
     }
 }
 
@@ -283,7 +288,7 @@ impl Write for Sink {
     }
 }
 
-fn stats(metadata: &ParquetMetaData) -> Vec<ColumnStats> {
+fn column_statistics(metadata: &ParquetMetaData) -> Vec<ColumnStats> {
     let columns = metadata.file_metadata().schema_descr().columns();
     let flat = columns.iter().enumerate().filter(|(_, column)| column.max_rep_level() == 0);
     flat.filter_map(|(index, column)| column_stats(metadata.row_groups(), index, column)).collect()
@@ -305,14 +310,14 @@ fn column_stats(
             continue;
         }
         match bounds_of(statistics, column) {
-            Some(of_group) => bounds = Some(widen(bounds, of_group)),
+            Some(of_group) => bounds = Some(widen_statistics(bounds, of_group)),
             None => known = false,
         }
     }
     Some(ColumnStats { path, nulls, bounds: bounds.filter(|_| known) })
 }
 
-fn widen(bounds: Option<(Bound, Bound)>, (min, max): (Bound, Bound)) -> (Bound, Bound) {
+fn widen_statistics(bounds: Option<(Bound, Bound)>, (min, max): (Bound, Bound)) -> (Bound, Bound) {
     match bounds {
         None => (min, max),
         Some((low, high)) => (

@@ -25,7 +25,7 @@ impl TableSinks {
     pub fn new(output: &Folder, formats: &[OutputFormat], options: SinkOptions) -> Self {
         let sink = |format: &OutputFormat| TableSink {
             format: *format,
-            root: layout::root(output, *format, formats),
+            root: layout::format_root(output, *format, formats),
             options,
         };
         Self(formats.iter().map(sink).collect())

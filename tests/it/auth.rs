@@ -13,7 +13,7 @@ use crate::loopback::{Answer, Asked, Server};
 
 /// Credentials of a registered client.
 pub fn smart() -> Credentials {
-    let key = PrivateKey::generate(Algorithm::Es384).unwrap();
+    let key = PrivateKey::generate_key(Algorithm::Es384).unwrap();
     Credentials {
         smart_client_id: Some("our-client".to_owned()),
         smart_key: Some(Secret::new(key.private_jwks().unwrap().as_str())),
@@ -217,7 +217,7 @@ fn refused_credentials_end_with_32_and_the_servers_words() {
     });
     let error = block_on(client_of(&server, &smart()).authorize()).unwrap_err();
     assert_eq!(server.asked_of("/token").len(), 2);
-    assert!(!error.retryable());
+    assert!(!error.is_retryable());
     let (details, error) = (format!("{error:?}"), error.into_error(Exit::Failed));
     assert_eq!(error.exit(), Exit::AuthFailed);
     assert!(error.to_string().contains("invalid_client: no key for ***"), "{error}");
@@ -234,7 +234,7 @@ fn a_token_endpoint_that_is_down_may_be_tried_again() {
         _ => Answer::new(503, "later"),
     });
     let error = block_on(client_of(&server, &smart()).authorize()).unwrap_err();
-    assert!(error.retryable() && !error.is_auth(), "{error}");
+    assert!(error.is_retryable() && !error.is_auth(), "{error}");
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn a_server_that_is_down_is_not_blamed_on_the_credentials() {
         _ => Answer::new(404, ""),
     });
     let error = block_on(client_of(&server, &smart()).authorize()).unwrap_err();
-    assert!(error.retryable() && !error.is_auth(), "{error}");
+    assert!(error.is_retryable() && !error.is_auth(), "{error}");
 }
 
 #[test]

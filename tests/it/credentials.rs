@@ -66,7 +66,7 @@ fn ask_for_what_the_environment_names() {
         let ask = async { request.send().await?.bytes(1 << 20).await };
         match block_on(ask) {
             Ok(body) => String::from_utf8_lossy(&body).into_owned(),
-            Err(error) => format!("retryable: {}: {error}", error.retryable()),
+            Err(error) => format!("retryable: {}: {error}", error.is_retryable()),
         }
     });
     println!("answer: {result:?}");

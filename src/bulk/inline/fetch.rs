@@ -90,7 +90,7 @@ impl Fetcher {
             };
             failures += 1;
             let asked = error.answer().and_then(|answer| retry_after(&answer.headers));
-            match WAITS.get(failures - 1).filter(|_| error.retryable()) {
+            match WAITS.get(failures - 1).filter(|_| error.is_retryable()) {
                 // Others may have found out meanwhile that there is no use.
                 Some(_) if self.breaker.is_open(&url) => return Err(MissingNote::NotAsked),
                 Some(wait) => {
@@ -128,7 +128,8 @@ impl Fetcher {
             Some(kind) => kind.to_owned(),
             None => self.mimetypes.join(", "),
         };
-        let asked = |accept: &str| self.client.request(Method::GET, url.clone()).accept(accept);
+        let asked =
+            |accept: &str| self.client.request(Method::GET, url.clone()).accept_type(accept);
         let response = match asked(&accept).send().await {
             // The server has notes in its own format only.
             Err(error) if error.status() == Some(406) => asked(FHIR).send().await?,
@@ -175,7 +176,7 @@ impl Fetcher {
     /// Why a note is not there, without what names it: its ID is a patient's data. Many notes share
     /// the reason.
     fn missing_note(&self, url: &Url, error: &http::Error) -> MissingNote {
-        if error.is_auth() || error.retryable() {
+        if error.is_auth() || error.is_retryable() {
             self.breaker.note_failure(url);
         } else if error.answer().is_some() {
             self.breaker.note_answer(url);

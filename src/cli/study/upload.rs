@@ -67,7 +67,7 @@ impl UploadArgs {
         let data = or_default(&self.data_path, DATA_PATH);
         let data = Folder::open_with(data, &self.store.of_command()?)?;
         let user = self.user.filter(|user| !user.is_empty());
-        let id = self.id.filter(|id| !id.expose().is_empty());
+        let id = self.id.filter(|id| !id.expose_text().is_empty());
         let (user, id) = match (user, id) {
             (Some(user), Some(id)) => (user, id.read("--id")?),
             // To look at what would be sent, nobody need be known yet.

@@ -13,9 +13,9 @@ use crate::error::Result;
 const LIFETIME: u64 = 240;
 
 /// A signed JWT for one token request: `iss` and `sub` are the client, `aud` the token endpoint.
-pub(super) fn sign(key: &PrivateKey, client_id: &str, token_url: &str) -> Result<String> {
+pub(super) fn sign_assertion(key: &PrivateKey, client_id: &str, token_url: &str) -> Result<String> {
     let mut header = json!({"alg": key.algorithm().name(), "typ": "JWT"});
-    if let Some(kid) = key.kid() {
+    if let Some(kid) = key.key_id() {
         header["kid"] = json!(kid);
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -28,6 +28,6 @@ pub(super) fn sign(key: &PrivateKey, client_id: &str, token_url: &str) -> Result
     });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(&header), part(&claims));
-    let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())?);
+    let signature = URL_SAFE_NO_PAD.encode(key.sign_message(signed.as_bytes())?);
     Ok(format!("{signed}.{signature}"))
 }

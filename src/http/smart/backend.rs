@@ -83,7 +83,7 @@ impl Backend {
     }
 
     /// Finds the token endpoint: in the SMART configuration, else in the CapabilityStatement.
-    pub async fn discover(&self, client: &Client) -> Result<Endpoint> {
+    pub async fn discover_endpoint(&self, client: &Client) -> Result<Endpoint> {
         if let (Some(url), Some(scope)) = (&self.token_url, &self.scope) {
             return Ok(Endpoint { url: url.clone(), scope: scope.clone() });
         }
@@ -91,7 +91,7 @@ impl Backend {
         let scopes_v2 = configuration.as_ref().is_ok_and(only_scopes_v2);
         let scope = match &self.scope {
             Some(scope) => scope.clone(),
-            None => self.scopes(client, scopes_v2).await,
+            None => self.token_scopes(client, scopes_v2).await,
         };
         if let Some(url) = &self.token_url {
             return Ok(Endpoint { url: url.clone(), scope });
@@ -99,19 +99,19 @@ impl Backend {
         let named = configuration.as_ref().ok().and_then(token_endpoint);
         let (url, cause) = match named {
             Some(url) => (Some(url), None),
-            None => match client.statement(TokenUse::Never).await {
+            None => match client.fetch_statement(TokenUse::Never).await {
                 Ok(statement) => (statement.token_url, configuration.err()),
-                Err(error) if error.retryable() => (None, Some(error)),
+                Err(error) if error.is_retryable() => (None, Some(error)),
                 Err(error) => (None, Some(configuration.err().unwrap_or(error))),
             },
         };
         match url {
-            Some(url) => Ok(Endpoint { url: absolute(client, &url)?, scope }),
+            Some(url) => Ok(Endpoint { url: absolute_url(client, &url)?, scope }),
             None => {
                 let base = show_url(client.base());
                 let what = match &cause {
                     // Nothing was heard of the server, or nothing that it means to say.
-                    Some(error) if error.retryable() || error.answer().is_none() => {
+                    Some(error) if error.is_retryable() || error.answer().is_none() => {
                         format!(
                             "cannot ask {base} where to get access tokens (--token-url names it)"
                         )
@@ -124,23 +124,23 @@ impl Backend {
     }
 
     /// Gets an access token.
-    pub async fn fetch(&self, client: &Client, endpoint: &Endpoint) -> Result<Token> {
+    pub async fn fetch_token(&self, client: &Client, endpoint: &Endpoint) -> Result<Token> {
         // Epic's answers 400 now and then to what it takes the next time.
-        match self.ask(client, endpoint).await {
+        match self.request_token(client, endpoint).await {
             Err(error) if bad_request(&error) => {
                 debug!("the token endpoint has answered 400; asking once more");
-                self.ask(client, endpoint).await
+                self.request_token(client, endpoint).await
             }
             result => result,
         }
     }
 
-    async fn ask(&self, client: &Client, endpoint: &Endpoint) -> Result<Token> {
+    async fn request_token(&self, client: &Client, endpoint: &Endpoint) -> Result<Token> {
         let url = Url::parse(&endpoint.url)
             .ok()
             .filter(|url| ["http", "https"].contains(&url.scheme()))
             .ok_or_else(|| token_error("the token endpoint's URL can't be used", None))?;
-        let signed = assertion::sign(&self.key, &self.client_id, &endpoint.url)
+        let signed = assertion::sign_assertion(&self.key, &self.client_id, &endpoint.url)
             .map_err(|error| token_error(&error.to_string(), None))?;
         client.redactor().hide(&signed);
         let form = form_urlencoded::Serializer::new(String::new())
@@ -152,9 +152,12 @@ impl Backend {
             )
             .append_pair("client_assertion", &signed)
             .finish();
-        let request = client.request(Method::POST, url.clone()).token(TokenUse::InBody).unmet();
-        let request = request.accept("application/json");
-        let sent = request.body(form, "application/x-www-form-urlencoded").send().await;
+        let request = client
+            .request(Method::POST, url.clone())
+            .with_token(TokenUse::InBody)
+            .skip_server_detection();
+        let request = request.accept_type("application/json");
+        let sent = request.with_body(form, "application/x-www-form-urlencoded").send().await;
         let failed = |cause| token_error("cannot get an access token", Some(cause));
         let response = sent.map_err(failed)?;
         let asked = Instant::now();
@@ -167,7 +170,7 @@ impl Backend {
 
     /// The scopes for the resource types. Those of types that the server lacks could cost the
     /// whole token; if it has none of them, that is for others to say.
-    async fn scopes(&self, client: &Client, scopes_v2: bool) -> String {
+    async fn token_scopes(&self, client: &Client, scopes_v2: bool) -> String {
         let action = if scopes_v2 { "rs" } else { "read" };
         let of = |name: &String| format!("system/{name}.{action}");
         if self.resource_types.is_empty() {
@@ -186,8 +189,9 @@ impl Backend {
 
 async fn smart_configuration(client: &Client) -> Result<Value> {
     let url = client.url(".well-known/smart-configuration");
-    let request = client.request(Method::GET, url).token(TokenUse::Never).unmet();
-    request.accept("application/json").send().await?.json(LONGEST_ANSWER).await
+    let request =
+        client.request(Method::GET, url).with_token(TokenUse::Never).skip_server_detection();
+    request.accept_type("application/json").send().await?.json(LONGEST_ANSWER).await
 }
 
 fn token_endpoint(configuration: &Value) -> Option<String> {
@@ -204,7 +208,7 @@ fn only_scopes_v2(configuration: &Value) -> bool {
     has("permission-v2") && !has("permission-v1")
 }
 
-fn absolute(client: &Client, url: &str) -> Result<String> {
+fn absolute_url(client: &Client, url: &str) -> Result<String> {
     match Url::parse(url) {
         // As it is spelled: the server compares it with the assertion's `aud`.
         Ok(_) => Ok(url.to_owned()),
@@ -237,13 +241,13 @@ fn read_token(answer: &Value, asked: Instant, client: &Client) -> Result<Token, 
     if !bearer {
         return Err("has a token that is not of the type Bearer");
     }
-    let lifetime = lifetime(&answer["expires_in"]);
+    let lifetime = token_lifetime(&answer["expires_in"]);
     let renew_after = lifetime - MARGIN.min(lifetime / 2);
     Ok(Token { value: Secret::new(value), renew_at: asked + renew_after })
 }
 
 /// `expires_in`: seconds, by some servers as text.
-fn lifetime(value: &Value) -> Duration {
+fn token_lifetime(value: &Value) -> Duration {
     let seconds = match value {
         Value::String(text) => text.trim().parse::<f64>().ok(),
         value => value.as_f64(),

@@ -62,7 +62,7 @@ fn read_single_key(key: &Value) -> Result<PrivateKey> {
     let (algorithm, pair) = match text("kty") {
         Some("RSA") => (named.unwrap_or(Algorithm::Rs384), KeyPair::Rsa(read_rsa(key)?)),
         Some("EC") => {
-            let of_curve = |algorithm: &Algorithm| algorithm.curve() == text("crv");
+            let of_curve = |algorithm: &Algorithm| algorithm.curve_name() == text("crv");
             let algorithm =
                 Algorithm::ALL[3..].iter().copied().find(of_curve).ok_or_else(|| {
                     let known = "P-256, P-384, P-521";
@@ -75,8 +75,8 @@ fn read_single_key(key: &Value) -> Result<PrivateKey> {
         _ => return Err(invalid_key("the key is neither RSA nor EC")),
     };
     let fits = match &pair {
-        KeyPair::Rsa(_) => algorithm.curve().is_none(),
-        KeyPair::Ec(_) => algorithm.curve() == text("crv"),
+        KeyPair::Rsa(_) => algorithm.curve_name().is_none(),
+        KeyPair::Ec(_) => algorithm.curve_name() == text("crv"),
     };
     if !fits {
         return Err(invalid_key("the key's 'alg' does not fit its kind"));
@@ -122,7 +122,7 @@ fn read_ec(key: &Value, algorithm: Algorithm) -> Result<EcdsaKeyPair> {
     let mut point = vec![4];
     point.extend_from_slice(&number("x")?);
     point.extend_from_slice(&number("y")?);
-    let ecdsa = algorithm.ecdsa().ok_or_else(damaged)?;
+    let ecdsa = algorithm.ecdsa_algorithm().ok_or_else(damaged)?;
     EcdsaKeyPair::from_private_key_and_public_key(ecdsa, &number("d")?, &point)
         .map_err(|_| damaged())
 }

@@ -56,7 +56,7 @@ impl Algorithm {
     }
 
     /// The name of the curve, for those that have one.
-    pub fn curve(self) -> Option<&'static str> {
+    pub fn curve_name(self) -> Option<&'static str> {
         match self {
             Self::Es256 => Some("P-256"),
             Self::Es384 => Some("P-384"),
@@ -65,7 +65,7 @@ impl Algorithm {
         }
     }
 
-    fn rsa(self) -> &'static dyn RsaEncoding {
+    fn rsa_encoding(self) -> &'static dyn RsaEncoding {
         match self {
             Self::Rs256 => &signature::RSA_PKCS1_SHA256,
             Self::Rs512 => &signature::RSA_PKCS1_SHA512,
@@ -74,7 +74,7 @@ impl Algorithm {
     }
 
     /// How to sign on this algorithm's curve, giving r and s side by side as JWS wants them.
-    pub(super) fn ecdsa(self) -> Option<&'static EcdsaSigningAlgorithm> {
+    pub(super) fn ecdsa_algorithm(self) -> Option<&'static EcdsaSigningAlgorithm> {
         match self {
             Self::Es256 => Some(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
             Self::Es384 => Some(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
@@ -99,9 +99,9 @@ pub struct PrivateKey {
 
 impl PrivateKey {
     /// Makes a new key with a random `kid`. RSA keys have 3072 bits.
-    pub fn generate(algorithm: Algorithm) -> Result<Self> {
+    pub fn generate_key(algorithm: Algorithm) -> Result<Self> {
         let failed = |_| Error::failed("cannot make a key: the system gives no random numbers");
-        let pair = match algorithm.ecdsa() {
+        let pair = match algorithm.ecdsa_algorithm() {
             Some(ecdsa) => KeyPair::Ec(EcdsaKeyPair::generate(ecdsa).map_err(failed)?),
             None => KeyPair::Rsa(RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?),
         };
@@ -114,12 +114,12 @@ impl PrivateKey {
     }
 
     /// The name of the key, if it has one.
-    pub fn kid(&self) -> Option<&str> {
+    pub fn key_id(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
     /// Signs as JWS wants it (RFC 7515; for ECDSA r and s side by side).
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+    pub fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>> {
         let random = SystemRandom::new();
         let failed = |_| Error::failed("cannot sign with the private key");
         match &self.pair {
@@ -128,7 +128,8 @@ impl PrivateKey {
             }
             KeyPair::Rsa(pair) => {
                 let mut made = vec![0; pair.public_modulus_len()];
-                pair.sign(self.algorithm.rsa(), &random, message, &mut made).map_err(failed)?;
+                pair.sign(self.algorithm.rsa_encoding(), &random, message, &mut made)
+                    .map_err(failed)?;
                 Ok(made)
             }
         }
@@ -147,14 +148,14 @@ impl PrivateKey {
                 let public = pkcs1::RsaPublicKey::from_der(pair.public_key().as_ref());
                 let public = public.map_err(|_| encode_error())?;
                 let (n, e) = (public.modulus.as_bytes(), public.public_exponent.as_bytes());
-                json!({"kty": "RSA", "n": encode(n), "e": encode(e)})
+                json!({"kty": "RSA", "n": encode_base64(n), "e": encode_base64(e)})
             }
             KeyPair::Ec(pair) => {
                 // 4, then x and y.
                 let point = pair.public_key().as_ref();
                 let (x, y) = point.get(1..).unwrap_or_default().split_at(point.len() / 2);
-                let crv = self.algorithm.curve();
-                json!({"kty": "EC", "crv": crv, "x": encode(x), "y": encode(y)})
+                let crv = self.algorithm.curve_name();
+                json!({"kty": "EC", "crv": crv, "x": encode_base64(x), "y": encode_base64(y)})
             }
         };
         jwk["alg"] = json!(self.algorithm.name());
@@ -173,7 +174,7 @@ impl PrivateKey {
             KeyPair::Ec(pair) => {
                 let d: EcPrivateKeyBin =
                     pair.private_key().as_be_bytes().map_err(|_| encode_error())?;
-                jwk["d"] = json!(encode(d.as_ref()));
+                jwk["d"] = json!(encode_base64(d.as_ref()));
             }
             KeyPair::Rsa(pair) => {
                 let der: Pkcs8V1Der = pair.as_der().map_err(|_| encode_error())?;
@@ -189,7 +190,7 @@ impl PrivateKey {
                     ("dq", key.exponent2),
                     ("qi", key.coefficient),
                 ] {
-                    jwk[name] = json!(encode(number.as_bytes()));
+                    jwk[name] = json!(encode_base64(number.as_bytes()));
                 }
             }
         }
@@ -206,7 +207,7 @@ fn encode_error() -> Error {
     Error::failed("cannot write the key down")
 }
 
-fn encode(bytes: &[u8]) -> String {
+fn encode_base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 

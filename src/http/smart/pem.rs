@@ -23,14 +23,14 @@ pub(super) fn read_pem(text: &str) -> Result<PrivateKey> {
     })?;
     let kinds = "it must be RSA with 2048 to 8192 bits, or EC on P-256, P-384 or P-521";
     let (algorithm, pair) = match &der {
-        PrivateKeyDer::Pkcs1(key) => rsa(RsaKeyPair::from_der(key.secret_pkcs1_der())),
+        PrivateKeyDer::Pkcs1(key) => rsa_pair(RsaKeyPair::from_der(key.secret_pkcs1_der())),
         PrivateKeyDer::Sec1(key) => {
-            ec(|ecdsa| EcdsaKeyPair::from_private_key_der(ecdsa, key.secret_sec1_der()))
+            find_ec_pair(|ecdsa| EcdsaKeyPair::from_private_key_der(ecdsa, key.secret_sec1_der()))
         }
         PrivateKeyDer::Pkcs8(key) => {
             let der = key.secret_pkcs8_der();
-            let rsa = rsa(RsaKeyPair::from_pkcs8(der));
-            rsa.or_else(|| ec(|ecdsa| EcdsaKeyPair::from_pkcs8(ecdsa, der)))
+            let rsa = rsa_pair(RsaKeyPair::from_pkcs8(der));
+            rsa.or_else(|| find_ec_pair(|ecdsa| EcdsaKeyPair::from_pkcs8(ecdsa, der)))
         }
         _ => None,
     }
@@ -38,16 +38,16 @@ pub(super) fn read_pem(text: &str) -> Result<PrivateKey> {
     Ok(PrivateKey { pair, algorithm, kid: None })
 }
 
-fn rsa<E>(pair: Result<RsaKeyPair, E>) -> Option<(Algorithm, KeyPair)> {
+fn rsa_pair<E>(pair: Result<RsaKeyPair, E>) -> Option<(Algorithm, KeyPair)> {
     // Servers must have RS384 or ES384 (SMART App Launch IG, "Client Authentication: Asymmetric").
     pair.ok().map(|pair| (Algorithm::Rs384, KeyPair::Rsa(pair)))
 }
 
-fn ec<E>(
+fn find_ec_pair<E>(
     read: impl Fn(&'static aws_lc_rs::signature::EcdsaSigningAlgorithm) -> Result<EcdsaKeyPair, E>,
 ) -> Option<(Algorithm, KeyPair)> {
     Algorithm::ALL.into_iter().find_map(|algorithm| {
-        let pair = read(algorithm.ecdsa()?).ok()?;
+        let pair = read(algorithm.ecdsa_algorithm()?).ok()?;
         Some((algorithm, KeyPair::Ec(pair)))
     })
 }

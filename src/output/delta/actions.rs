@@ -16,7 +16,7 @@ pub(super) fn create_actions(folder: &Folder, schema: &TableSchema) -> [Value; 2
         "id": Uuid::new_v4().to_string(),
         "name": path.filename(),
         "format": {"provider": "parquet", "options": {}},
-        "schemaString": schema.text(),
+        "schemaString": schema.json_text(),
         "partitionColumns": [],
         "configuration": {},
         "createdTime": now_millis(),

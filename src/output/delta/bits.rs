@@ -67,7 +67,7 @@ impl Bits {
 
     /// Cuts the bits into ranges that hold `set` set bits each (the last may hold fewer), to
     /// within 64. Ranges without any are left out.
-    pub fn split(&self, set: u64) -> Vec<Range<u64>> {
+    pub fn split_slots(&self, set: u64) -> Vec<Range<u64>> {
         let mut ranges = Vec::new();
         let (mut start, mut held) = (0, 0);
         for (index, word) in self.words.iter().enumerate() {
@@ -103,7 +103,7 @@ mod tests {
         });
         let bits = Bits::copy_of(&bitmap);
         assert_eq!(bits.count(), bitmap.count());
-        let ranges = bits.split(50);
+        let ranges = bits.split_slots(50);
         assert!(ranges.len() > 3, "{ranges:?}");
         let mut next = 0;
         for range in &ranges {

@@ -40,7 +40,7 @@ pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -
             obstacles.join(", ")
         )));
     }
-    if removes && table.setting("delta.appendOnly") == Some("true") {
+    if removes && table.table_setting("delta.appendOnly") == Some("true") {
         return Err(Error::failed(format!(
             "the Delta table '{folder}' is append-only (delta.appendOnly), so rows cannot be \
              updated or deleted. Nothing was changed"
@@ -63,18 +63,20 @@ const LEGACY: [(&str, FeatureCheck); 10] = [
     ("invariants", |table| table.schema.has_metadata("delta.invariants")),
     ("NOT NULL columns", |table| table.schema.has_not_null()),
     ("checkConstraints", |table| table.has_setting_below("delta.constraints.")),
-    ("changeDataFeed", |table| table.setting("delta.enableChangeDataFeed") == Some("true")),
+    ("changeDataFeed", |table| table.table_setting("delta.enableChangeDataFeed") == Some("true")),
     ("generatedColumns", |table| table.schema.has_metadata("delta.generationExpression")),
     ("identityColumns", |table| table.schema.has_metadata("delta.identity.start")),
     ("allowColumnDefaults", |table| table.schema.has_metadata("CURRENT_DEFAULT")),
     ("columnMapping", |table| {
-        table.setting("delta.columnMapping.mode").is_some_and(|mode| mode != "none")
+        table.table_setting("delta.columnMapping.mode").is_some_and(|mode| mode != "none")
     }),
     ("deletionVectors", |table| {
-        table.setting("delta.enableDeletionVectors") == Some("true")
+        table.table_setting("delta.enableDeletionVectors") == Some("true")
             || table.files.iter().any(|file| file.has_deleted_rows())
     }),
-    ("inCommitTimestamp", |table| table.setting("delta.enableInCommitTimestamps") == Some("true")),
+    ("inCommitTimestamp", |table| {
+        table.table_setting("delta.enableInCommitTimestamps") == Some("true")
+    }),
 ];
 
 /// Features of writer version 7 that a table may name: those above, which count only when made
@@ -96,7 +98,7 @@ fn is_supported(feature: &str) -> bool {
 /// Files are written with statistics of scalar columns, and of those right inside a struct.
 fn clustering_has_stats(table: &Snapshot) -> bool {
     let inside = |fields: &Fields, name: &str| fields.find(name).map(|(_, field)| field.clone());
-    let columns = table.schema.arrow().fields();
+    let columns = table.schema.arrow_schema().fields();
     table.clustering.iter().all(|path| {
         let column = match path.as_slice() {
             [name] => inside(columns, name),
@@ -116,7 +118,7 @@ fn clustering_has_stats(table: &Snapshot) -> bool {
 
 /// Refuses a table whose files cannot be read as they are.
 pub(super) fn check_readable(folder: &Folder, table: &Snapshot) -> Result<()> {
-    match table.setting("delta.columnMapping.mode") {
+    match table.table_setting("delta.columnMapping.mode") {
         None | Some("none") => Ok(()),
         Some(_) => Err(Error::failed(format!(
             "the Delta table '{folder}' maps its columns to other names (columnMapping), which \

@@ -28,7 +28,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub fn open(folder: &Folder) -> Result<Self> {
+    pub fn open_log(folder: &Folder) -> Result<Self> {
         // The library sees the table as all there is, whatever store and path it lies in: names
         // that a URL spells otherwise than a path cannot confuse it. Of a `file` URL it expects
         // listings in no order.

@@ -12,11 +12,11 @@ use crate::store::Folder;
 const TRIES: usize = 3;
 
 /// Brings `_symlink_format_manifest/manifest` up to the newest version.
-pub(super) fn refresh(log: &Log) -> Result<Option<Snapshot>> {
+pub(super) fn refresh_manifest(log: &Log) -> Result<Option<Snapshot>> {
     let mut table = log.cached_snapshot()?;
     for _ in 0..TRIES {
         let Some(now) = &table else { break };
-        log.folder.child(MANIFEST_FOLDER).write("manifest", text(&log.folder, now))?;
+        log.folder.child(MANIFEST_FOLDER).write("manifest", manifest_text(&log.folder, now))?;
         // Another writer may have committed, and written its manifest, before ours was.
         if log.latest_version()?.is_none_or(|newest| newest == now.version) {
             break;
@@ -26,7 +26,7 @@ pub(super) fn refresh(log: &Log) -> Result<Option<Snapshot>> {
     Ok(table)
 }
 
-fn text(folder: &Folder, table: &Snapshot) -> String {
+fn manifest_text(folder: &Folder, table: &Snapshot) -> String {
     let mut text = String::new();
     for file in &table.files {
         // Hive takes these as they are: a space is a space, not `%20`.

@@ -43,14 +43,14 @@ pub(super) struct Matches {
 
 impl Matches {
     /// Where nothing is compared: every live row is new.
-    pub fn none(live: &Bitmap, files: usize) -> Self {
+    pub fn no_matches(live: &Bitmap, files: usize) -> Self {
         let leaving = (0..files).map(|_| None).collect();
         Self { live: Bits::copy_of(live), leaving, updated: 0, deleted: 0, unchanged: 0 }
     }
 }
 
 /// Compares the run's keys with those of the table's files.
-pub(super) fn find(
+pub(super) fn find_matches(
     log: &Log,
     files: &[DataFile],
     live: &Bitmap,
@@ -69,11 +69,11 @@ pub(super) fn find(
         deleted: AtomicU64::new(0),
     };
     let wanted = search.live.count();
-    for range in ranges(keys.count(), options.key_budget) {
-        let table = search.load(keys, range.clone())?;
+    for range in key_ranges(keys.count(), options.key_budget) {
+        let table = search.load_keys(keys, range.clone())?;
         if !table.is_empty() {
             parallel::run(options.threads, files.len(), |index| {
-                search.scan(index, &table, &range)
+                search.scan_files(index, &table, &range)
             })?;
         }
     }
@@ -88,7 +88,7 @@ pub(super) fn find(
 }
 
 /// The ranges of uppermost bytes that are compared at once, so that each fits the budget.
-pub(super) fn ranges(keys: u64, budget: usize) -> Vec<Range<u16>> {
+pub(super) fn key_ranges(keys: u64, budget: usize) -> Vec<Range<u16>> {
     // A hash table holds a power of two of entries, and is filled to seven eighths.
     let slots = (budget / (size_of::<(RowKey, Entry)>() + 1)).max(16);
     let fits = (1_u64 << slots.ilog2()) / 8 * 7;
@@ -142,7 +142,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn load(&self, keys: &dyn KeySource, range: Range<u16>) -> Result<Table> {
+    fn load_keys(&self, keys: &dyn KeySource, range: Range<u16>) -> Result<Table> {
         let share = keys.count() * u64::from(range.end - range.start) / PARTS;
         let room = (share + share / 16 + 64) as usize;
         let mut table = Table::with_capacity_and_hasher(room, Default::default());
@@ -159,18 +159,18 @@ impl Search<'_> {
         Ok(table)
     }
 
-    fn scan(&self, index: usize, table: &Table, range: &Range<u16>) -> Result<()> {
+    fn scan_files(&self, index: usize, table: &Table, range: &Range<u16>) -> Result<()> {
         let file = &self.files[index];
         let mut columns = self.options.key_columns.clone();
         if self.options.last_updated {
             columns.push(LAST_UPDATED.to_owned());
         }
-        let rows = reader::open(&self.log.folder, file, Some(&columns))?;
+        let rows = reader::open_file(&self.log.folder, file, Some(&columns))?;
         let count = rows.count;
         let mut first_row = 0;
         for batch in rows {
             let batch = batch?;
-            let (keys, times) = self.columns(file, &batch)?;
+            let (keys, times) = self.read_columns(file, &batch)?;
             let Some(keys) = keys else { return Ok(()) };
             let mut parts = vec![""; keys.len()];
             for row in 0..batch.num_rows() {
@@ -185,7 +185,7 @@ impl Search<'_> {
                 }
                 let Some(entry) = table.get(&key) else { continue };
                 let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
-                if self.leaves(*entry, time) {
+                if self.resolve_match(*entry, time) {
                     self.leaving[index]
                         .get_or_init(|| Bits::none_set(count))
                         .set(first_row + row as u64);
@@ -197,7 +197,7 @@ impl Search<'_> {
     }
 
     /// Whether the table's row gives way to what the run says of its key.
-    fn leaves(&self, entry: Entry, time: Option<&str>) -> bool {
+    fn resolve_match(&self, entry: Entry, time: Option<&str>) -> bool {
         if entry.slot == DELETE {
             self.deleted.fetch_add(1, Relaxed);
             return true;
@@ -219,7 +219,7 @@ impl Search<'_> {
 
     /// The key columns, unless the file lacks one, and the times, if it has them.
     #[allow(clippy::type_complexity)]
-    fn columns<'b>(
+    fn read_columns<'b>(
         &self,
         file: &DataFile,
         batch: &'b DeidentifiedBatch,

@@ -44,7 +44,7 @@ use crate::store::Folder;
 use crate::table::DeidentifiedBatch;
 
 pub use self::log::remove_unfinished;
-pub use self::optimize::{Optimized, optimize};
+pub use self::optimize::{Optimized, optimize_table};
 
 /// The folder of the log, below the table's.
 pub const LOG_FOLDER: &str = "_delta_log";
@@ -132,7 +132,7 @@ pub struct Committed {
 /// A column with another type in the table than in the run; a table that asks of its writers
 /// what this program doesn't do; a store that refuses. The table is untouched then, unless the
 /// message says that the version is committed.
-pub fn merge(
+pub fn merge_run(
     folder: &Folder,
     rows: &dyn RowSource,
     live: Bitmap,
@@ -140,47 +140,49 @@ pub fn merge(
     merge: Merge,
     options: &Options<'_>,
 ) -> Result<Committed> {
-    let log = Log::open(folder)?;
+    let log = Log::open_log(folder)?;
     let keys = keys.filter(|_| merge != Merge::Append);
     let run = Run { rows, live: &live, keys, merge, options };
     for attempt in 0..ATTEMPTS {
-        if let Some(committed) = run.attempt(&log)? {
+        if let Some(committed) = run.attempt_merge(&log)? {
             return Ok(committed);
         }
-        give_way(attempt);
+        back_off(attempt);
     }
-    Err(contended(folder))
+    Err(conflict_error(folder))
 }
 
 /// Makes an empty table, or adds to an existing one the columns that it lacks.
 ///
 /// # Errors
-/// As of [`merge`].
-pub fn create(folder: &Folder, schema: SchemaRef) -> Result<()> {
-    let log = Log::open(folder)?;
+/// As of [`merge_run`].
+pub fn create_table(folder: &Folder, schema: SchemaRef) -> Result<()> {
+    let log = Log::open_log(folder)?;
     for attempt in 0..ATTEMPTS {
         let table = log.read_snapshot()?;
         let wanted = table_schema(folder, table.as_ref(), &schema)?;
         if table.as_ref().is_some_and(|table| table.schema == wanted) {
             return Ok(());
         }
-        if commit(&log, table.as_ref(), &wanted, "CREATE TABLE", json!({}), Vec::new())?.is_some() {
+        if commit_actions(&log, table.as_ref(), &wanted, "CREATE TABLE", json!({}), Vec::new())?
+            .is_some()
+        {
             return Ok(());
         }
-        give_way(attempt);
+        back_off(attempt);
     }
-    Err(contended(folder))
+    Err(conflict_error(folder))
 }
 
 /// Whether there is a table in the folder.
 pub fn exists(folder: &Folder) -> Result<bool> {
-    Log::open(folder)?.table_exists()
+    Log::open_log(folder)?.table_exists()
 }
 
 /// The columns of the table in the folder, or `None` where there is none.
 pub fn schema(folder: &Folder) -> Result<Option<SchemaRef>> {
-    let table = Log::open(folder)?.read_snapshot()?;
-    Ok(table.map(|table| table.schema.arrow().clone()))
+    let table = Log::open_log(folder)?.read_snapshot()?;
+    Ok(table.map(|table| table.schema.arrow_schema().clone()))
 }
 
 /// Gives a table's rows to `visit`, in its schema, in no particular order; nothing where there is
@@ -189,16 +191,16 @@ pub fn schema(folder: &Folder) -> Result<Option<SchemaRef>> {
 /// # Errors
 /// A table whose reader features are not understood; what `visit` gives.
 pub fn read(folder: &Folder, visit: &mut dyn FnMut(DeidentifiedBatch) -> Result<()>) -> Result<()> {
-    let log = Log::open(folder)?;
+    let log = Log::open_log(folder)?;
     let Some(table) = log.read_snapshot()? else { return Ok(()) };
     compatibility::check_readable(folder, &table)?;
-    reader::each(folder, &table.files)
+    reader::open_each(folder, &table.files)
         .try_for_each(|(file, rows)| read_file(&log, &table, file, rows?, visit))
 }
 
 /// What the footer of a Parquet file of `size` bytes tells, whether it is a table's or not.
 pub fn footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
-    reader::footer(folder, name, size)
+    reader::read_footer(folder, name, size)
 }
 
 /// A data file of a table, as other readers need to know it.
@@ -220,12 +222,12 @@ pub struct ListedFile {
 /// A table whose rows are not simply those of its files: with deletion vectors, partition columns or
 /// columns of other names.
 pub fn list(folder: &Folder) -> Result<Option<(SchemaRef, Vec<ListedFile>)>> {
-    let Some(table) = Log::open(folder)?.read_snapshot()? else { return Ok(None) };
+    let Some(table) = Log::open_log(folder)?.read_snapshot()? else { return Ok(None) };
     compatibility::check_readable(folder, &table)?;
     compatibility::check_no_row_level_features(folder, &table)?;
     let files = table.files.into_iter();
     let files = files.map(|DataFile { name, size, rows, .. }| ListedFile { name, size, rows });
-    Ok(Some((table.schema.arrow().clone(), files.collect())))
+    Ok(Some((table.schema.arrow_schema().clone(), files.collect())))
 }
 
 fn read_file(
@@ -245,8 +247,10 @@ fn read_file(
         let context = || format!("cannot read the data file '{}'", log.folder.show(&file.name));
         let batch = batch
             .filter(&keep)
-            .and_then(|batch| batch.fit_to(table.schema.arrow()))
-            .and_then(|batch| partitions::fill(&batch, &table.partition_columns(), &file.partition))
+            .and_then(|batch| batch.fit_to(table.schema.arrow_schema()))
+            .and_then(|batch| {
+                partitions::fill_partitions(&batch, &table.partition_columns(), &file.partition)
+            })
             .with_context(context)?;
         visit(batch)?;
     }
@@ -264,15 +268,15 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Merges into the newest version; `None` where another writer made a newer one meanwhile.
-    fn attempt(&self, log: &Log) -> Result<Option<Committed>> {
+    fn attempt_merge(&self, log: &Log) -> Result<Option<Committed>> {
         let table = log.read_snapshot()?;
         let schema = table_schema(&log.folder, table.as_ref(), &self.rows.schema())?;
         let files = table.as_ref().map_or(&[][..], |table| &table.files);
         let found = match self.keys {
             Some(keys) if !files.is_empty() => {
-                matching::find(log, files, self.live, keys, self.merge, self.options)?
+                matching::find_matches(log, files, self.live, keys, self.merge, self.options)?
             }
-            _ => Matches::none(self.live, files.len()),
+            _ => Matches::no_matches(self.live, files.len()),
         };
         let rewrites = || files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_some());
         if let Some(table) = &table {
@@ -282,12 +286,12 @@ impl Run<'_> {
         let known = table.as_ref().is_some_and(|table| table.schema == schema);
         if known && inserts == 0 && rewrites().next().is_none() {
             // A run that died after its commit may have left the manifest behind.
-            manifest::refresh(log)?;
-            return self.committed(log, table.as_ref(), &found, &[], files.iter()).map(Some);
+            manifest::refresh_manifest(log)?;
+            return self.summarize_commit(log, table.as_ref(), &found, &[], files.iter()).map(Some);
         }
 
         let writer = FileWriter::new(&log.folder, &schema, table.as_ref(), self.options)?;
-        let new = self.write(log, &writer, files, &found)?;
+        let new = self.write_files(log, &writer, files, &found)?;
         let added = new.iter().map(|file| file.add(true));
         let actions =
             rewrites().map(|(file, _)| actions::remove_action(file, true)).chain(added).collect();
@@ -301,13 +305,14 @@ impl Run<'_> {
         let operation = if self.keys.is_some() { "MERGE" } else { "WRITE" };
         let kept = files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_none());
         let kept = kept.map(|(file, _)| file);
-        let mut committed = self.committed(log, table.as_ref(), &found, &new, kept)?;
+        let mut committed = self.summarize_commit(log, table.as_ref(), &found, &new, kept)?;
         // Between the two a sudden end would leave files that no version names.
         let version = stop::last_step(|| {
-            let submitted = writer.submit();
-            let version = commit(log, table.as_ref(), &schema, operation, metrics, actions)?;
+            let submitted = writer.submit_files();
+            let version =
+                commit_actions(log, table.as_ref(), &schema, operation, metrics, actions)?;
             if version.is_none() {
-                submitted.withdraw();
+                submitted.withdraw_files();
             }
             Ok(version)
         })?;
@@ -318,7 +323,7 @@ impl Run<'_> {
     }
 
     /// Writes the files that lose rows anew, and the run's rows.
-    fn write(
+    fn write_files(
         &self,
         log: &Log,
         writer: &FileWriter<'_>,
@@ -331,31 +336,31 @@ impl Run<'_> {
         let threads = self.options.threads;
         let mut new = parallel::run(threads, rewrites.len(), |index| {
             let (file, leaving) = rewrites[index];
-            let mut out = writer.begin(threads, rewrites.len());
+            let mut out = writer.begin_file(threads, rewrites.len());
             let mut first_row = 0;
-            for batch in reader::open(&log.folder, file, None)? {
+            for batch in reader::open_file(&log.folder, file, None)? {
                 let batch = batch?;
                 let stay = leaving.filter_unset(first_row, batch.num_rows());
                 first_row += batch.num_rows() as u64;
                 out.write(&batch.filter(&stay).context("cannot filter")?)?;
             }
-            out.finish()
+            out.finish_file()
         })?;
         let rows = found.live.count();
         let per_file = rows.div_ceil(rows.div_ceil(self.options.rows_per_file.max(1)).max(1));
         // One after the other, each on all threads: fewer row groups in memory.
-        for slots in found.live.split(per_file.max(1)) {
-            let mut out = writer.begin(threads, 1);
+        for slots in found.live.split_slots(per_file.max(1)) {
+            let mut out = writer.begin_file(threads, 1);
             for batch in self.rows.read(slots, &found.live)? {
                 out.write(&batch?)?;
             }
-            new.push(out.finish()?);
+            new.push(out.finish_file()?);
         }
         Ok(new.into_iter().flatten().collect())
     }
 
     /// What there will be, apart from the version.
-    fn committed<'f>(
+    fn summarize_commit<'f>(
         &self,
         log: &Log,
         table: Option<&Snapshot>,
@@ -378,7 +383,7 @@ impl Run<'_> {
             committed.bytes += file.size;
             committed.rows += match file.rows {
                 Some(rows) => rows,
-                None => reader::open(&log.folder, file, Some(&[]))?.count,
+                None => reader::open_file(&log.folder, file, Some(&[]))?.count,
             };
         }
         Ok(committed)
@@ -396,7 +401,7 @@ fn table_schema(
         None => TableSchema::new(brought),
         Some(table) => {
             compatibility::check_writable(folder, table, false)?;
-            table.schema.union(brought)
+            table.schema.union_with(brought)
         }
     };
     schema.with_context(|| format!("cannot write the Delta table '{folder}'"))
@@ -404,7 +409,7 @@ fn table_schema(
 
 /// Adds the version after `table`, then brings manifest and checkpoint up to it. Gives the
 /// version; `None` where another writer has added it.
-fn commit(
+fn commit_actions(
     log: &Log,
     table: Option<&Snapshot>,
     schema: &TableSchema,
@@ -424,7 +429,7 @@ fn commit(
     if !log.add_version(version, &actions)? {
         return Ok(None);
     }
-    let newest = manifest::refresh(log).with_context(|| {
+    let newest = manifest::refresh_manifest(log).with_context(|| {
         format!("version {version} of '{}' is committed, but not its manifest", log.folder)
     })?;
     if version > 0
@@ -439,13 +444,13 @@ fn commit(
 
 /// Lets the writer that was faster finish: a random while, longer each time, so that many writers
 /// do not meet again and again.
-fn give_way(attempt: usize) {
+fn back_off(attempt: usize) {
     let most = 50_u64 << attempt.min(6);
     let wait = getrandom::u64().map_or(most, |random| random % most);
     std::thread::sleep(std::time::Duration::from_millis(wait));
 }
 
-fn contended(folder: &Folder) -> Error {
+fn conflict_error(folder: &Folder) -> Error {
     Error::failed(format!(
         "other writers kept changing the Delta table '{folder}'; nothing was changed. Run again \
          when they are done"

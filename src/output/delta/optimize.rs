@@ -15,7 +15,7 @@ use super::compatibility;
 use super::log::Log;
 use super::snapshot::{DataFile, Snapshot, relative_name};
 use super::write::{FileWriter, is_data_file};
-use super::{ATTEMPTS, Options, commit, reader};
+use super::{ATTEMPTS, Options, commit_actions, reader};
 use crate::error::{Context, Result};
 use crate::output::parallel;
 use crate::stop;
@@ -44,8 +44,8 @@ pub struct Optimized {
 ///
 /// # Errors
 /// A table that asks of its writers what this program doesn't do; a store that refuses.
-pub fn optimize(folder: &Folder, options: &Options<'_>) -> Result<Optimized> {
-    let log = Log::open(folder)?;
+pub fn optimize_table(folder: &Folder, options: &Options<'_>) -> Result<Optimized> {
+    let log = Log::open_log(folder)?;
     let mut done = Optimized::default();
     let objects = log.list_objects()?;
     for attempt in 0..ATTEMPTS {
@@ -54,31 +54,31 @@ pub fn optimize(folder: &Folder, options: &Options<'_>) -> Result<Optimized> {
         compatibility::check_writable(folder, &table, false)?;
         done.version = table.version;
         // Another writer's commit is no reason to fail: the next run tries again.
-        if let Some((version, compacted)) = compact(&log, &table, options)? {
+        if let Some((version, compacted)) = compact_files(&log, &table, options)? {
             (done.version, done.compacted) = (version, compacted);
             break;
         }
     }
-    done.vacuumed = vacuum(&log, objects, now_millis())?;
+    done.vacuumed = remove_unneeded(&log, objects, now_millis())?;
     Ok(done)
 }
 
 /// Gives the version and how many files became part of larger ones; `None` where another writer
 /// was faster.
-fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<(u64, u64)>> {
-    let bins = bins(table, options.rows_per_file);
+fn compact_files(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<(u64, u64)>> {
+    let bins = group_small_files(table, options.rows_per_file);
     if bins.is_empty() {
         return Ok(Some((table.version, 0)));
     }
     let writer = FileWriter::new(&log.folder, &table.schema, Some(table), options)?;
     let new = parallel::run(options.threads, bins.len(), |index| {
-        let mut out = writer.begin(options.threads, bins.len());
-        for (_, rows) in reader::each(&log.folder, bins[index].iter().copied()) {
+        let mut out = writer.begin_file(options.threads, bins.len());
+        for (_, rows) in reader::open_each(&log.folder, bins[index].iter().copied()) {
             for batch in rows? {
                 out.write(&batch?)?;
             }
         }
-        out.finish()
+        out.finish_file()
     })?;
     let new: Vec<_> = new.into_iter().flatten().collect();
     let removed = bins.iter().flatten().map(|file| remove_action(file, false));
@@ -86,10 +86,11 @@ fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<
     let files: usize = bins.iter().map(Vec::len).sum();
     let metrics = json!({"numRemovedFiles": files, "numAddedFiles": new.len()});
     let version = stop::last_step(|| {
-        let submitted = writer.submit();
-        let version = commit(log, Some(table), &table.schema, "OPTIMIZE", metrics, actions)?;
+        let submitted = writer.submit_files();
+        let version =
+            commit_actions(log, Some(table), &table.schema, "OPTIMIZE", metrics, actions)?;
         if version.is_none() {
-            submitted.withdraw();
+            submitted.withdraw_files();
         }
         Ok(version)
     })?;
@@ -97,7 +98,7 @@ fn compact(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<
 }
 
 /// Groups of two and more small files, each with about as many rows as a file should have.
-fn bins(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>> {
+fn group_small_files(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>> {
     let small = table.files.iter().filter_map(|file| {
         let rows = file.rows?;
         (rows < rows_per_file / 2 && file.size < SMALL_BYTES).then_some((rows, file))
@@ -124,7 +125,7 @@ fn bins(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>> {
 
 /// Removes those of the table's `objects` that no version within the retention time needs, as seen
 /// at `now`; gives how many. Writes a checkpoint first where one is due.
-pub(super) fn vacuum(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> Result<u64> {
+pub(super) fn remove_unneeded(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> Result<u64> {
     let context = || format!("cannot clean up the Delta table '{}'", log.folder);
     // Before the tombstones: a file that leaves the table in between counts as live still.
     let Some(table) = log.cached_snapshot()? else { return Ok(0) };
@@ -135,7 +136,7 @@ pub(super) fn vacuum(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> Result<u6
     let old = |time: DateTime<Utc>| time.timestamp_millis() < now - DAY;
     let may_go =
         |object: &ObjectMeta| old(object.last_modified) && !live.contains(object.location.as_ref());
-    let by_default = KEPT_FOR.iter().all(|setting| table.setting(setting).is_none());
+    let by_default = KEPT_FOR.iter().all(|setting| table.table_setting(setting).is_none());
     if by_default && !objects.iter().any(may_go) && !log.oldest_entry_time().is_some_and(old) {
         return Ok(0);
     }

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 use crate::table::{DeidentifiedBatch, find_field, fit_array};
 
 /// Fills partition columns, which data files need not have, with what the log says of the file.
-pub(super) fn fill(
+pub(super) fn fill_partitions(
     batch: &DeidentifiedBatch,
     columns: &[&str],
     values: &HashMap<String, String>,

@@ -71,12 +71,16 @@ type OpenGroup = Box<dyn Fn(usize) -> ParquetResult<ParquetRecordBatchReader> + 
 
 /// Reads all columns of a file, or those named (`meta.lastUpdated` by its path); a named one that
 /// the file lacks is left out.
-pub(super) fn open(folder: &Folder, file: &DataFile, columns: Option<&[String]>) -> Result<Rows> {
-    open_requested(folder, file, columns, request(folder, file))
+pub(super) fn open_file(
+    folder: &Folder,
+    file: &DataFile,
+    columns: Option<&[String]>,
+) -> Result<Rows> {
+    open_requested(folder, file, columns, request_file(folder, file))
 }
 
 /// Opens files one after the other; small ones are asked for before their turn.
-pub(super) fn each<'f>(
+pub(super) fn open_each<'f>(
     folder: &'f Folder,
     files: impl IntoIterator<Item = &'f DataFile> + 'f,
 ) -> impl Iterator<Item = (&'f DataFile, Result<Rows>)> + 'f {
@@ -85,7 +89,7 @@ pub(super) fn each<'f>(
     std::iter::from_fn(move || {
         while requested.len() <= AHEAD {
             let Some(file) = files.next() else { break };
-            requested.push_back((file, request(folder, file)));
+            requested.push_back((file, request_file(folder, file)));
         }
         let (file, request) = requested.pop_front()?;
         Some((file, open_requested(folder, file, None, request)))
@@ -93,7 +97,7 @@ pub(super) fn each<'f>(
 }
 
 /// Asks for a small remote file.
-fn request(folder: &Folder, file: &DataFile) -> Option<Requested> {
+fn request_file(folder: &Folder, file: &DataFile) -> Option<Requested> {
     let small = folder.local().is_none() && file.size <= SMALL;
     small.then(|| folder.request_object(&file.name))
 }
@@ -109,8 +113,8 @@ fn open_requested(
     let (count, source) = match (folder.local(), requested) {
         (Some(path), _) => {
             let opened = Arc::new(fs::File::open(path.join(&file.name)).with_context(context)?);
-            let metadata = metadata(&*opened).with_context(context)?;
-            whole(move || opened.try_clone().map_err(ParquetError::from), metadata, columns)
+            let metadata = read_metadata(&*opened).with_context(context)?;
+            whole_columns(move || opened.try_clone().map_err(ParquetError::from), metadata, columns)
         }
         (None, Some(requested)) => {
             let mut bytes = Vec::new();
@@ -118,8 +122,8 @@ fn open_requested(
                 reader.read_to_end(&mut bytes).with_context(context)?;
             }
             let bytes = Bytes::from(bytes);
-            let metadata = metadata(&bytes).with_context(context)?;
-            whole(move || Ok(bytes.clone()), metadata, columns)
+            let metadata = read_metadata(&bytes).with_context(context)?;
+            whole_columns(move || Ok(bytes.clone()), metadata, columns)
         }
         (None, None) => {
             let mut remote = RemoteFile {
@@ -132,7 +136,7 @@ fn open_requested(
             let count = rows_of(metadata.metadata());
             let groups = metadata.metadata().row_groups().iter();
             let rows = groups.map(|group| batch_rows(group, columns)).min().unwrap_or(BATCH_ROWS);
-            let mask = projection(&metadata, columns);
+            let mask = project_columns(&metadata, columns);
             let mut stream = ParquetRecordBatchStreamBuilder::new_with_metadata(remote, metadata)
                 .with_projection(mask)
                 .with_batch_size(rows)
@@ -153,18 +157,18 @@ fn open_requested(
     Ok(Rows { count, source, shown })
 }
 
-fn metadata(file: &impl ChunkReader) -> ParquetResult<ArrowReaderMetadata> {
+fn read_metadata(file: &impl ChunkReader) -> ParquetResult<ArrowReaderMetadata> {
     ArrowReaderMetadata::load(file, reader_options()).and_then(keep_instants)
 }
 
 /// A file that is read where it is.
-fn whole<F: ChunkReader + 'static>(
+fn whole_columns<F: ChunkReader + 'static>(
     file: impl Fn() -> ParquetResult<F> + Send + 'static,
     metadata: ArrowReaderMetadata,
     columns: Option<&[String]>,
 ) -> (u64, Source) {
     let count = rows_of(metadata.metadata());
-    let mask = projection(&metadata, columns);
+    let mask = project_columns(&metadata, columns);
     let groups = metadata.metadata().row_groups();
     let rows: Vec<usize> = groups.iter().map(|group| batch_rows(group, columns)).collect();
     let groups = rows.len();
@@ -183,7 +187,7 @@ fn rows_of(metadata: &ParquetMetaData) -> u64 {
 }
 
 /// What a Parquet file's footer tells.
-pub(super) fn footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
+pub(super) fn read_footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
     let mut file = RemoteFile { store: folder.store().clone(), path: folder.path(name), size };
     block_on(file.get_metadata(None))
         .with_context(|| format!("cannot read the Parquet file '{}'", folder.show(name)))
@@ -221,7 +225,7 @@ fn with_instants(field: &FieldRef, leaves: &mut impl Iterator<Item = bool>) -> F
 }
 
 /// The leaves of the columns that are wanted. Names may differ in case.
-fn projection(metadata: &ArrowReaderMetadata, columns: Option<&[String]>) -> ProjectionMask {
+fn project_columns(metadata: &ArrowReaderMetadata, columns: Option<&[String]>) -> ProjectionMask {
     let Some(columns) = columns else { return ProjectionMask::all() };
     let schema = metadata.parquet_schema();
     let is_wanted = |path: &str| {
@@ -302,20 +306,21 @@ struct RemoteFile {
     size: u64,
 }
 
-fn external(error: object_store::Error) -> ParquetError {
+fn external_error(error: object_store::Error) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
 impl AsyncFileReader for RemoteFile {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        self.store.get_range(&self.path, range).map_err(external).boxed()
+        self.store.get_range(&self.path, range).map_err(external_error).boxed()
     }
 
     fn get_byte_ranges(
         &mut self,
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
-        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external_error) }
+            .boxed()
     }
 
     fn get_metadata<'a>(

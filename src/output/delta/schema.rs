@@ -20,26 +20,26 @@ pub(super) struct TableSchema {
 impl TableSchema {
     /// The schema of a new table.
     pub fn new(schema: &Schema) -> Result<Self> {
-        Self::parse(json!({"type": "struct", "fields": []}))?.union(schema)
+        Self::parse_schema(json!({"type": "struct", "fields": []}))?.union_with(schema)
     }
 
     /// Reads the `schemaString` of a table's metadata.
-    pub fn read(text: &str) -> Result<Self> {
-        Self::parse(serde_json::from_str(text).context("the table's schema is not JSON")?)
+    pub fn read_text(text: &str) -> Result<Self> {
+        Self::parse_schema(serde_json::from_str(text).context("the table's schema is not JSON")?)
     }
 
-    fn parse(json: Value) -> Result<Self> {
+    fn parse_schema(json: Value) -> Result<Self> {
         let fields = arrow_fields(&json, "")?;
         Ok(Self { json, arrow: Arc::new(Schema::new(fields)) })
     }
 
     /// The same columns, all nullable.
-    pub fn arrow(&self) -> &SchemaRef {
+    pub fn arrow_schema(&self) -> &SchemaRef {
         &self.arrow
     }
 
     /// The `schemaString` of the table's metadata.
-    pub fn text(&self) -> String {
+    pub fn json_text(&self) -> String {
         self.json.to_string()
     }
 
@@ -51,10 +51,10 @@ impl TableSchema {
     ///
     /// # Errors
     /// A column that both have with different types: nothing is widened silently.
-    pub fn union(&self, run: &Schema) -> Result<Self> {
+    pub fn union_with(&self, run: &Schema) -> Result<Self> {
         let mut json = self.json.clone();
         add_fields(&mut json, run.fields(), "")?;
-        Self::parse(json)
+        Self::parse_schema(json)
     }
 
     /// Whether any column, at any depth, carries this metadata key.
@@ -87,15 +87,15 @@ fn any_object(json: &Value, test: &impl Fn(&Value) -> bool) -> bool {
     }
 }
 
-fn inner(path: &str, name: &str) -> String {
+fn inner_type(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn add_fields(table: &mut Value, run: &Fields, path: &str) -> Result<()> {
     let fields = table.get_mut("fields").and_then(Value::as_array_mut);
-    let fields = fields.ok_or_else(|| malformed(path))?;
+    let fields = fields.ok_or_else(|| malformed_error(path))?;
     for field in run {
-        let path = inner(path, field.name());
+        let path = inner_type(path, field.name());
         let name = field.name().as_str();
         let is_same = |known: &Value| {
             known["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name))
@@ -125,23 +125,23 @@ fn add_type(table: &mut Value, run: &DataType, path: &str) -> Result<()> {
         _ if *table == delta_type(run, path)? => Ok(()),
         _ => Err(Error::failed(format!(
             "column '{path}' is {} in the table, but {} in this run",
-            show(table),
-            show(&delta_type(run, path)?)
+            show_type(table),
+            show_type(&delta_type(run, path)?)
         ))),
     }
 }
 
 /// `string`, `struct`, `array of string`.
-fn show(delta_type: &Value) -> String {
+fn show_type(delta_type: &Value) -> String {
     match (delta_type.as_str(), delta_type["type"].as_str()) {
         (Some(name), _) => name.to_owned(),
-        (None, Some("array")) => format!("array of {}", show(&delta_type["elementType"])),
+        (None, Some("array")) => format!("array of {}", show_type(&delta_type["elementType"])),
         (None, Some(name)) => name.to_owned(),
         (None, None) => "of an unknown type".to_owned(),
     }
 }
 
-fn malformed(path: &str) -> Error {
+fn malformed_error(path: &str) -> Error {
     Error::failed(format!("the table's schema is damaged at '{path}'"))
 }
 
@@ -177,10 +177,10 @@ fn delta_type(arrow: &DataType, path: &str) -> Result<Value> {
 }
 
 fn arrow_fields(json: &Value, path: &str) -> Result<Fields> {
-    let fields = json["fields"].as_array().ok_or_else(|| malformed(path))?;
+    let fields = json["fields"].as_array().ok_or_else(|| malformed_error(path))?;
     let fields = fields.iter().map(|field| {
-        let name = field["name"].as_str().ok_or_else(|| malformed(path))?;
-        let data_type = arrow_type(&field["type"], &inner(path, name))?;
+        let name = field["name"].as_str().ok_or_else(|| malformed_error(path))?;
+        let data_type = arrow_type(&field["type"], &inner_type(path, name))?;
         Ok(Field::new(name, data_type, true))
     });
     fields.collect()
@@ -188,7 +188,7 @@ fn arrow_fields(json: &Value, path: &str) -> Result<Fields> {
 
 fn arrow_type(json: &Value, path: &str) -> Result<DataType> {
     if let Some(name) = json.as_str() {
-        return scalar(name).ok_or_else(|| {
+        return scalar_type(name).ok_or_else(|| {
             Error::failed(format!("column '{path}' has the type {name}, which is not supported"))
         });
     }
@@ -207,11 +207,11 @@ fn arrow_type(json: &Value, path: &str) -> Result<DataType> {
             let entries = Field::new("key_value", DataType::Struct(entries), false);
             DataType::Map(Arc::new(entries), false)
         }
-        _ => return Err(malformed(path)),
+        _ => return Err(malformed_error(path)),
     })
 }
 
-fn scalar(name: &str) -> Option<DataType> {
+fn scalar_type(name: &str) -> Option<DataType> {
     Some(match name {
         "string" => DataType::Utf8,
         "boolean" => DataType::Boolean,

@@ -65,7 +65,7 @@ impl Snapshot {
         let protocol = serde_json::to_value(configuration.protocol());
         let protocol = Protocol::from_action(&protocol.context("its protocol is damaged")?);
         let schema = metadata.get("schemaString").and_then(Value::as_str).unwrap_or_default();
-        let schema = TableSchema::read(schema)?;
+        let schema = TableSchema::read_text(schema)?;
         let clustering = match protocol.has_feature("clustering") {
             true => kernel.get_physical_clustering_columns(engine),
             false => Ok(None),
@@ -85,13 +85,13 @@ impl Snapshot {
     }
 
     /// A table property.
-    pub fn setting(&self, key: &str) -> Option<&str> {
+    pub fn table_setting(&self, key: &str) -> Option<&str> {
         self.metadata.get("configuration")?.get(key)?.as_str()
     }
 
     /// Commits between two checkpoints.
     pub fn checkpoint_interval(&self) -> u64 {
-        let interval = self.setting("delta.checkpointInterval");
+        let interval = self.table_setting("delta.checkpointInterval");
         interval.and_then(|text| text.parse().ok()).unwrap_or(CHECKPOINT_INTERVAL).max(1)
     }
 
@@ -110,7 +110,7 @@ impl Snapshot {
     /// The `metaData` action that gives the table this schema.
     pub fn with_schema(&self, schema: &TableSchema) -> Value {
         let mut metadata = self.metadata.clone();
-        metadata.insert("schemaString".to_owned(), schema.text().into());
+        metadata.insert("schemaString".to_owned(), schema.json_text().into());
         json!({"metaData": metadata})
     }
 }

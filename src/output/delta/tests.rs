@@ -71,7 +71,7 @@ impl TestRun {
         how: Merge,
         options: &Options<'_>,
     ) -> Result<Committed> {
-        merge(folder, self, self.live(), Some(self), how, options)
+        merge_run(folder, self, self.live(), Some(self), how, options)
     }
 }
 
@@ -245,16 +245,16 @@ fn the_first_version_asks_little_of_readers() {
 #[test]
 fn making_an_empty_table_is_idempotent_and_widens() {
     let folder = memory();
-    create(&folder, plain()).unwrap();
-    create(&folder, plain()).unwrap();
-    assert_eq!(Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap().version, 0);
+    create_table(&folder, plain()).unwrap();
+    create_table(&folder, plain()).unwrap();
+    assert_eq!(Log::open_log(&folder).unwrap().read_snapshot().unwrap().unwrap().version, 0);
     assert_eq!(statuses(&folder), "");
-    create(&folder, schema_with(vec![text("gender")])).unwrap();
-    create(&folder, plain()).unwrap();
+    create_table(&folder, schema_with(vec![text("gender")])).unwrap();
+    create_table(&folder, plain()).unwrap();
     let names: Vec<_> =
         schema(&folder).unwrap().unwrap().fields().iter().map(|f| f.name().clone()).collect();
     assert_eq!(names, ["id", "status", "meta", "gender"]);
-    assert_eq!(Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap().version, 1);
+    assert_eq!(Log::open_log(&folder).unwrap().read_snapshot().unwrap().unwrap().version, 1);
     TestRun::new(&plain(), &[row("a", "1")]).merge(&folder).unwrap();
     assert_eq!(statuses(&folder), "a=1");
 }

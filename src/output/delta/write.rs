@@ -68,7 +68,7 @@ impl<'a> FileWriter<'a> {
         options: &Options<'a>,
     ) -> Result<Self> {
         // As the table spells them.
-        let columns = schema.arrow().fields();
+        let columns = schema.arrow_schema().fields();
         let keys = options.key_columns.iter().filter_map(|name| find_field(columns, name));
         let keys: Vec<String> = keys.map(|index| columns[index].name().clone()).collect();
         let mut stats_columns = table.map_or_else(Vec::new, |table| table.clustering.clone());
@@ -87,7 +87,7 @@ impl<'a> FileWriter<'a> {
 
     /// Begins to write rows, as one of `jobs` that share `threads`; files are made as there are
     /// any.
-    pub fn begin(&self, threads: usize, jobs: usize) -> Files<'_> {
+    pub fn begin_file(&self, threads: usize, jobs: usize) -> Files<'_> {
         let at_once = jobs.clamp(1, threads.max(1));
         let settings = Settings {
             threads: threads.div_ceil(at_once),
@@ -99,7 +99,7 @@ impl<'a> FileWriter<'a> {
 
     /// Ends the writing: from now on the files may be part of the table, even where its commit
     /// seems to fail. Gives what removes them where it is known that they are not.
-    pub fn submit(self) -> Submitted<'a> {
+    pub fn submit_files(self) -> Submitted<'a> {
         Submitted { folder: self.folder, names: mem::take(&mut *self.names()) }
     }
 
@@ -111,7 +111,7 @@ impl<'a> FileWriter<'a> {
 impl Drop for FileWriter<'_> {
     fn drop(&mut self) {
         let names = mem::take(&mut *self.names());
-        Submitted { folder: self.folder, names }.withdraw();
+        Submitted { folder: self.folder, names }.withdraw_files();
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) struct Submitted<'a> {
 
 impl Submitted<'_> {
     /// Removes the files: the commit was not made.
-    pub fn withdraw(self) {
+    pub fn withdraw_files(self) {
         for name in self.names {
             // What stays is no part of the table, and goes with a later vacuum.
             let _ = self.folder.remove(&name);
@@ -155,19 +155,19 @@ impl Files<'_> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let schema = self.writer.schema.arrow();
+        let schema = self.writer.schema.arrow_schema();
         let batch = batch.fit_to(schema).context("rows do not fit the table's schema")?;
         let (_, file) = match &mut self.current {
             Some(current) => current,
             none => {
                 let name = format!("{DATA_FILE}{}{DATA_FILE_END}", Uuid::new_v4());
                 let folder = self.writer.folder;
-                let file = ParquetFile::create(folder, &name, schema.clone(), &self.settings)?;
+                let file = ParquetFile::create_file(folder, &name, schema.clone(), &self.settings)?;
                 none.insert((name, file))
             }
         };
         file.write(&batch)?;
-        let full = file.rows() >= self.writer.rows_per_file || file.bytes() >= FILE_BYTES;
+        let full = file.row_count() >= self.writer.rows_per_file || file.byte_count() >= FILE_BYTES;
         if let Some(progress) = self.writer.progress {
             progress(batch.num_rows() as u64);
         }
@@ -175,7 +175,7 @@ impl Files<'_> {
     }
 
     /// Ends the last file; gives what was written.
-    pub fn finish(mut self) -> Result<Vec<NewFile>> {
+    pub fn finish_file(mut self) -> Result<Vec<NewFile>> {
         self.end_file()?;
         Ok(self.done)
     }
@@ -184,15 +184,15 @@ impl Files<'_> {
         let Some((name, file)) = self.current.take() else { return Ok(()) };
         // Noted first: the file may have appeared even if this fails.
         self.writer.names().push(name.clone());
-        let written = file.finish()?;
-        let stats = stats(&written, &self.writer.stats_columns);
+        let written = file.finish_file()?;
+        let stats = file_statistics(&written, &self.writer.stats_columns);
         self.done.push(NewFile { name, rows: written.rows, bytes: written.bytes, stats });
         Ok(())
     }
 }
 
 /// The `stats` of an `add` action.
-fn stats(written: &Written, always: &[Vec<String>]) -> String {
+fn file_statistics(written: &Written, always: &[Vec<String>]) -> String {
     let (mut min, mut max, mut nulls) = (Map::new(), Map::new(), Map::new());
     let top_level = written.stats.iter().filter(|column| column.path.len() == 1);
     let top_level: Vec<&ColumnStats> = top_level.take(STATS_COLUMNS).collect();
@@ -202,8 +202,8 @@ fn stats(written: &Written, always: &[Vec<String>]) -> String {
     for column in top_level.iter().copied().chain(named) {
         put(&mut nulls, &column.path, column.nulls.into());
         if let Some((low, high)) = &column.bounds {
-            put(&mut min, &column.path, bound(low));
-            put(&mut max, &column.path, bound(high));
+            put(&mut min, &column.path, bound_value(low));
+            put(&mut max, &column.path, bound_value(high));
         }
     }
     json!({"numRecords": written.rows, "minValues": min, "maxValues": max, "nullCount": nulls})
@@ -225,7 +225,7 @@ fn put(into: &mut Map<String, Value>, path: &[String], value: Value) {
     }
 }
 
-fn bound(bound: &Bound) -> Value {
+fn bound_value(bound: &Bound) -> Value {
     match bound {
         Bound::Boolean(value) => (*value).into(),
         Bound::Integer(value) => (*value).into(),

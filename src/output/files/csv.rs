@@ -20,7 +20,7 @@ use crate::text::text_of_line;
 pub struct Csv;
 
 impl FileFormat for Csv {
-    fn extension(&self) -> &'static str {
+    fn file_extension(&self) -> &'static str {
         "csv"
     }
 

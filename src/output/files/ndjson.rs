@@ -25,7 +25,7 @@ const LARGEST_ROW: usize = 1 << 20;
 pub struct Ndjson;
 
 impl FileFormat for Ndjson {
-    fn extension(&self) -> &'static str {
+    fn file_extension(&self) -> &'static str {
         "ndjson"
     }
 

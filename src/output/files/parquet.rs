@@ -20,7 +20,7 @@ use crate::table::find_field;
 pub struct Parquet;
 
 impl FileFormat for Parquet {
-    fn extension(&self) -> &'static str {
+    fn file_extension(&self) -> &'static str {
         "parquet"
     }
 
@@ -39,11 +39,11 @@ impl FileFormat for Parquet {
     ) -> Result<(u64, u64)> {
         let unique_columns = run.key_columns.iter().map(|s| (*s).to_owned()).collect();
         let settings = Settings { unique_columns, threads, ..Settings::default() };
-        let mut file = ParquetFile::create(folder, name, run.rows.schema(), &settings)?;
+        let mut file = ParquetFile::create_file(folder, name, run.rows.schema(), &settings)?;
         for batch in batches {
             file.write(&batch?)?;
         }
-        let written = file.finish()?;
+        let written = file.finish_file()?;
         Ok((written.rows, written.bytes))
     }
 

@@ -35,27 +35,29 @@ impl RowGroup {
         let columns = schema
             .fields()
             .iter()
-            .map(|field| Mutex::new(writers.by_ref().take(leaves(field.data_type())).collect()))
+            .map(|field| {
+                Mutex::new(writers.by_ref().take(count_leaves(field.data_type())).collect())
+            })
             .collect();
         Ok(Self { schema: schema.clone(), columns, rows: 0 })
     }
 
-    pub fn rows(&self) -> usize {
+    pub fn row_count(&self) -> usize {
         self.rows
     }
 
     /// Bytes held in memory, about.
-    pub fn memory(&self) -> usize {
-        self.sum(ArrowColumnWriter::memory_size)
+    pub fn memory_bytes(&self) -> usize {
+        self.sum_columns(ArrowColumnWriter::memory_size)
     }
 
     /// Bytes that the file will have of it, about.
-    pub fn bytes(&self) -> usize {
-        self.sum(ArrowColumnWriter::get_estimated_total_bytes)
+    pub fn byte_count(&self) -> usize {
+        self.sum_columns(ArrowColumnWriter::get_estimated_total_bytes)
     }
 
-    fn sum(&self, of: impl Fn(&ArrowColumnWriter) -> usize) -> usize {
-        self.columns.iter().map(|column| lock(column).iter().map(&of).sum::<usize>()).sum()
+    fn sum_columns(&self, of: impl Fn(&ArrowColumnWriter) -> usize) -> usize {
+        self.columns.iter().map(|column| lock_columns(column).iter().map(&of).sum::<usize>()).sum()
     }
 
     /// Adds rows.
@@ -65,7 +67,7 @@ impl RowGroup {
         parallel::run(threads, self.columns.len(), |index| {
             let leaves = compute_leaves(&fields[index], batch.column(index));
             let leaves = leaves.context("a column cannot be encoded")?;
-            let mut writers = lock(&self.columns[index]);
+            let mut writers = lock_columns(&self.columns[index]);
             let mut pairs = writers.iter_mut().zip(&leaves);
             pairs.try_for_each(|(writer, leaf)| writer.write(leaf)).context("a column failed")
         })?;
@@ -74,14 +76,14 @@ impl RowGroup {
     }
 
     /// Puts the row group into its file.
-    pub fn finish<W: Write + Send>(
+    pub fn finish_group<W: Write + Send>(
         self,
         file: &mut SerializedFileWriter<W>,
         threads: usize,
     ) -> Result<()> {
         let failed = "a row group cannot be ended";
         let chunks = parallel::run(threads, self.columns.len(), |index| {
-            let writers = mem::take(&mut *lock(&self.columns[index])).into_iter();
+            let writers = mem::take(&mut *lock_columns(&self.columns[index])).into_iter();
             writers.map(ArrowColumnWriter::close).collect::<ParquetResult<Vec<_>>>().context(failed)
         })?;
         let mut group = file.next_row_group().context(failed)?;
@@ -92,18 +94,20 @@ impl RowGroup {
     }
 }
 
-fn lock(column: &Mutex<Vec<ArrowColumnWriter>>) -> MutexGuard<'_, Vec<ArrowColumnWriter>> {
+fn lock_columns(column: &Mutex<Vec<ArrowColumnWriter>>) -> MutexGuard<'_, Vec<ArrowColumnWriter>> {
     column.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 /// How many Parquet columns an Arrow column has.
-fn leaves(data_type: &DataType) -> usize {
+fn count_leaves(data_type: &DataType) -> usize {
     match data_type {
-        DataType::Struct(members) => members.iter().map(|member| leaves(member.data_type())).sum(),
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            leaves(item.data_type())
+        DataType::Struct(members) => {
+            members.iter().map(|member| count_leaves(member.data_type())).sum()
         }
-        DataType::Map(entries, _) => leaves(entries.data_type()),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            count_leaves(item.data_type())
+        }
+        DataType::Map(entries, _) => count_leaves(entries.data_type()),
         _ => 1,
     }
 }

@@ -27,10 +27,11 @@ fn rows_of(batch: &RecordBatch) -> DeidentifiedBatch {
 }
 
 fn write(folder: &Folder, batches: &[RecordBatch], settings: &Settings) -> Written {
-    let mut file = ParquetFile::create(folder, "x.parquet", batches[0].schema(), settings).unwrap();
+    let mut file =
+        ParquetFile::create_file(folder, "x.parquet", batches[0].schema(), settings).unwrap();
     batches.iter().for_each(|batch| file.write(&rows_of(batch)).unwrap());
     assert_eq!(folder.read("x.parquet").unwrap(), None);
-    file.finish().unwrap()
+    file.finish_file().unwrap()
 }
 
 fn open(folder: &Folder) -> ParquetRecordBatchReaderBuilder<File> {
@@ -124,13 +125,14 @@ fn row_groups_end_by_rows_and_by_bytes() {
         row_group_bytes: 1 << 20,
         threads: 2,
     };
-    let mut file = ParquetFile::create(&folder, "x.parquet", rows.schema(), &settings).unwrap();
+    let mut file =
+        ParquetFile::create_file(&folder, "x.parquet", rows.schema(), &settings).unwrap();
     for start in (0..20_000).step_by(5_000) {
         file.write(&rows_of(&rows.slice(start, 5_000))).unwrap();
-        assert!(file.group.as_ref().map_or(0, RowGroup::memory) < (1 << 20) + 2 * PIECE);
+        assert!(file.group.as_ref().map_or(0, RowGroup::memory_bytes) < (1 << 20) + 2 * PIECE);
     }
-    assert_eq!(file.rows(), 20_000);
-    let written = file.finish().unwrap();
+    assert_eq!(file.row_count(), 20_000);
+    let written = file.finish_file().unwrap();
     assert_eq!(written.rows, 20_000);
     let builder = open(&folder);
     let groups: Vec<_> = builder.metadata().row_groups().iter().map(|g| g.num_rows()).collect();
@@ -146,7 +148,8 @@ fn a_file_that_is_dropped_never_appears() {
     let (_dir, folder) = local();
     let rows = batch(vec![("id", Arc::new(StringArray::from(vec!["a"])))]);
     let settings = Settings::default();
-    let mut file = ParquetFile::create(&folder, "x.parquet", rows.schema(), &settings).unwrap();
+    let mut file =
+        ParquetFile::create_file(&folder, "x.parquet", rows.schema(), &settings).unwrap();
     file.write(&rows_of(&rows)).unwrap();
     drop(file);
     assert!(folder.list().unwrap().is_empty());

@@ -121,11 +121,11 @@ impl Aggregator {
         let mut request = self
             .client
             .request(Method::POST, self.url.clone())
-            .token(TokenUse::SameOrigin)
-            .accept("application/json")
-            .body(body, "application/json");
+            .with_token(TokenUse::SameOrigin)
+            .accept_type("application/json")
+            .with_body(body, "application/json");
         if let Some(id) = transaction {
-            request = request.header(TRANSACTION, id);
+            request = request.with_header(TRANSACTION, id);
         }
         let response = request.send().await.map_err(|error| self.explain_failure(&error))?;
         let transaction = response.headers().get(TRANSACTION);
@@ -173,7 +173,7 @@ impl Aggregator {
         let Some(answer) = error.answer() else {
             let message = format!("the Aggregator cannot be asked: {error}");
             let failure = Failure::new(Exit::UploadFailed, message).for_all();
-            return if error.retryable() { failure.or_retryable() } else { failure };
+            return if error.is_retryable() { failure.or_retryable() } else { failure };
         };
         let words = read_sentence(&answer.body);
         let words = if words.is_empty() { answer.status.to_string() } else { words };
@@ -221,7 +221,7 @@ impl Aggregator {
             _ => {
                 let what = "the Aggregator does not take the upload".to_owned();
                 let failure = failure(Exit::UploadFailed, what);
-                if error.retryable() { failure.or_retryable().for_all() } else { failure }
+                if error.is_retryable() { failure.or_retryable().for_all() } else { failure }
             }
         }
     }

@@ -226,12 +226,13 @@ async fn send_once(
     let file = package
         .file(&aggregator.file_name(package))
         .map_err(|error| (Failure { error, again: false, for_all: false }, false))?;
-    let answer = poster.post(&link.url, &link.fields, &file, move |bytes| moved.add(bytes)).await;
+    let answer =
+        poster.post_form(&link.url, &link.fields, &file, move |bytes| moved.add(bytes)).await;
     progress.end_step();
     match answer {
         Ok(answer) => s3::judge_answer(&answer, link).map_err(|failure| (failure, false)),
         Err(SendError { error, all_sent }) => {
-            if !error.retryable() {
+            if !error.is_retryable() {
                 let message = format!("the file was not taken: {error}");
                 return Err((Failure::new(Exit::UploadFailed, message), all_sent));
             }

@@ -72,7 +72,7 @@ pub fn write_visits(path: &Path, times: &[&str]) {
 }
 
 fn settings() -> Settings {
-    Settings { pace: Pace::scaled(0.05), ..Settings::new("safe", "cumulus") }
+    Settings { pace: Pace::with_scale(0.05), ..Settings::new("safe", "cumulus") }
 }
 
 fn athena() -> Athena {

@@ -174,7 +174,7 @@ fn notes_come_into_any_store_and_the_files_are_the_same_to_the_byte() {
         for (name, bytes) in documents(40) {
             folder.write(name, bytes).unwrap();
         }
-        let put = || inline_folder(&client, &folder, &selection, 3, Pace::scaled(0.001), false);
+        let put = || inline_folder(&client, &folder, &selection, 3, Pace::with_scale(0.001), false);
         let summary = put().unwrap();
         assert_eq!((summary.downloaded, summary.present), (48, 0), "{location}: {summary:?}");
         let first = content_of(&folder);
@@ -279,7 +279,7 @@ fn a_draft_of_other_rows_is_not_used() {
                 folder.write(".d.ndjson.draft/000000", row).unwrap();
             }
         }
-        let put = inline_folder(&client, &folder, &selection, 3, Pace::scaled(0.0), false);
+        let put = inline_folder(&client, &folder, &selection, 3, Pace::with_scale(0.0), false);
         assert_eq!(put.unwrap().downloaded, 1, "{location}");
         let found = content_of(&folder);
         assert_eq!(found.keys().collect::<Vec<_>>(), ["d.ndjson"], "{location}");
@@ -449,7 +449,7 @@ fn what_a_killed_run_could_not_have_is_asked_for_again() {
             None => folder.write(".d.ndjson.draft/000000", format!("1 {had}")).unwrap(),
         }
         server.forget();
-        let put = inline_folder(&client, &folder, &selection, 3, Pace::scaled(0.0), false);
+        let put = inline_folder(&client, &folder, &selection, 3, Pace::with_scale(0.0), false);
         let summary = put.unwrap();
         assert_eq!((summary.downloaded, summary.present), (2, 0), "{location}: {summary:?}");
         assert_eq!(summary.failed.values().sum::<u64>(), 1, "{location}: {summary:?}");

@@ -102,7 +102,7 @@ fn deletes_find_rows_whose_key_is_spelled_otherwise() {
     assert_eq!((done.deleted, done.rows), (1, 1));
     // And the compaction keeps what is left.
     TestRun::new(&plain(), &[row("d", "new")]).merge(&folder).unwrap();
-    assert_eq!(optimize(&folder, &Options::default()).unwrap().compacted, 2);
+    assert_eq!(optimize_table(&folder, &Options::default()).unwrap().compacted, 2);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_table_with_columns_that_differ_in_case_only_is_refused() {
         let brought = schema_with(vec![structure("link", vec![text("type")])]);
         let error = TestRun::new(&brought, &[row("a", "1")]).merge(&folder).unwrap_err();
         assert!(error.to_string().contains("Duplicate field name"), "{error}");
-        assert_eq!(Log::open(&folder).unwrap().latest_version().unwrap(), Some(0));
+        assert_eq!(Log::open_log(&folder).unwrap().latest_version().unwrap(), Some(0));
     }
 }
 

@@ -111,7 +111,7 @@ fn what_others_noted_on_columns_survives() {
         "partitionColumns": [], "configuration": {"delta.checkpointInterval": "7", "mine": "1"},
     }});
     let protocol = json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}});
-    Log::open(&folder).unwrap().add_version(0, &[protocol, metadata]).unwrap();
+    Log::open_log(&folder).unwrap().add_version(0, &[protocol, metadata]).unwrap();
     TestRun::new(&plain(), &[row("a", "1")]).merge(&folder).unwrap();
     let actions = actions(&folder, 1);
     let metadata = actions.iter().find_map(|action| action.get("metaData")).unwrap();
@@ -145,12 +145,12 @@ fn every_type_that_delta_knows_is_read_as_arrow() {
     fields
         .push(field("l", json!({"type": "array", "elementType": "string", "containsNull": true})));
     let json = json!({"type": "struct", "fields": fields});
-    let read = TableSchema::read(&json.to_string()).unwrap();
+    let read = TableSchema::read_text(&json.to_string()).unwrap();
     // And back again: nothing that it reads would be written otherwise.
-    let again = TableSchema::new(read.arrow()).unwrap();
-    assert_eq!(serde_json::from_str::<Value>(&again.text()).unwrap(), json);
+    let again = TableSchema::new(read.arrow_schema()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&again.json_text()).unwrap(), json);
 
     let unknown = json!({"type": "struct", "fields": [field("v", json!("variant"))]});
-    let error = TableSchema::read(&unknown.to_string()).unwrap_err().to_string();
+    let error = TableSchema::read_text(&unknown.to_string()).unwrap_err().to_string();
     assert!(error.contains("column 'v' has the type variant"), "{error}");
 }

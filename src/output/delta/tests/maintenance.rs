@@ -12,7 +12,7 @@ fn runs(folder: &Folder, count: u64) {
 }
 
 fn vacuum(log: &Log, now: i64) -> Result<u64> {
-    optimize::vacuum(log, log.list_objects()?, now)
+    optimize::remove_unneeded(log, log.list_objects()?, now)
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn compaction_and_vacuum_keep_every_row() {
     for folder in [memory(), local(&dir)] {
         runs(&folder, 5);
         let before = rows(&folder);
-        let done = optimize(&folder, &Options::default()).unwrap();
+        let done = optimize_table(&folder, &Options::default()).unwrap();
         assert_eq!((done.version, done.compacted, done.vacuumed), (5, 5, 0));
         assert_eq!(rows(&folder), before);
         let changes = actions(&folder, 5);
@@ -29,15 +29,15 @@ fn compaction_and_vacuum_keep_every_row() {
             let change = action.get("add").or(action.get("remove")).map(|a| &a["dataChange"]);
             change.is_none_or(|change| *change == false)
         }));
-        let table = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
+        let table = Log::open_log(&folder).unwrap().read_snapshot().unwrap().unwrap();
         assert_eq!((table.files.len(), table.files[0].rows), (1, Some(6)));
 
         // Nothing small is left to join, and nothing is old enough to go.
-        let again = optimize(&folder, &Options::default()).unwrap();
+        let again = optimize_table(&folder, &Options::default()).unwrap();
         assert_eq!(again, Optimized { version: 5, ..Optimized::default() });
         assert!(parquet_files(&folder).len() > 5);
 
-        let log = Log::open(&folder).unwrap();
+        let log = Log::open_log(&folder).unwrap();
         let later = actions::now_millis() + 8 * DAY;
         assert!(vacuum(&log, later).unwrap() > 5);
         assert_eq!(parquet_files(&folder), [table.files[0].name.clone()]);
@@ -54,9 +54,9 @@ fn only_small_files_are_joined() {
         let rows: Vec<Value> = (0..rows).map(|n| row(&format!("{file}{n}"), "1")).collect();
         TestRun::new(&plain(), &rows).merge_with(&folder, Merge::Upsert, &options).unwrap();
     }
-    let done = optimize(&folder, &options).unwrap();
+    let done = optimize_table(&folder, &options).unwrap();
     assert_eq!(done.compacted, 3);
-    let table = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
+    let table = Log::open_log(&folder).unwrap().read_snapshot().unwrap().unwrap();
     let mut sizes: Vec<_> = table.files.iter().filter_map(|file| file.rows).collect();
     sizes.sort();
     assert_eq!(sizes, [6, 9, 9]);
@@ -67,14 +67,14 @@ fn only_small_files_are_joined() {
 fn vacuum_removes_only_what_is_its_own_and_old() {
     let folder = memory();
     runs(&folder, 2);
-    let live = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
+    let live = Log::open_log(&folder).unwrap().read_snapshot().unwrap().unwrap();
     let live: Vec<_> = live.files.iter().map(|file| file.name.clone()).collect();
     let others = ["patient.000.parquet", "notes.txt", "_hidden/part-0.parquet", "sub/x.parquet"];
     let orphans = ["part-00000-dead-c000.zstd.parquet"];
     for name in others.iter().chain(&orphans) {
         folder.write(name, "x").unwrap();
     }
-    let log = Log::open(&folder).unwrap();
+    let log = Log::open_log(&folder).unwrap();
     let there = |name: &str| folder.read(name).unwrap().is_some();
     assert_eq!(vacuum(&log, actions::now_millis() + 6 * DAY).unwrap(), 0);
     assert_eq!(vacuum(&log, actions::now_millis() + 8 * DAY).unwrap(), 2);
@@ -87,7 +87,7 @@ fn vacuum_removes_only_what_is_its_own_and_old() {
 fn vacuum_keeps_files_as_long_as_the_table_says() {
     let folder = memory();
     runs(&folder, 1);
-    let log = Log::open(&folder).unwrap();
+    let log = Log::open_log(&folder).unwrap();
     let mut metadata = actions(&folder, 0)[2].clone();
     metadata["metaData"]["configuration"]["delta.deletedFileRetentionDuration"] =
         "interval 30 days".into();
@@ -126,7 +126,7 @@ fn the_manifest_lists_the_files_of_the_newest_version() {
             lines
         };
         let live = || {
-            let table = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
+            let table = Log::open_log(&folder).unwrap().read_snapshot().unwrap().unwrap();
             let root = match folder.local() {
                 Some(path) => format!("{}/", path.display()),
                 None => "memory:///lake/patient/".to_owned(),
@@ -136,7 +136,7 @@ fn the_manifest_lists_the_files_of_the_newest_version() {
             names.sort();
             names
         };
-        create(&folder, plain()).unwrap();
+        create_table(&folder, plain()).unwrap();
         assert_eq!(listed(), live());
         for _ in 0..3 {
             runs(&folder, 2);
@@ -147,7 +147,7 @@ fn the_manifest_lists_the_files_of_the_newest_version() {
         folder.write("_symlink_format_manifest/manifest", "stale").unwrap();
         TestRun::new(&plain(), &[]).merge(&folder).unwrap();
         assert_eq!(listed(), live());
-        optimize(&folder, &Options::default()).unwrap();
+        optimize_table(&folder, &Options::default()).unwrap();
         assert_eq!(listed(), live());
         assert_eq!(listed().len(), 1);
     }
@@ -156,6 +156,6 @@ fn the_manifest_lists_the_files_of_the_newest_version() {
 #[test]
 fn housekeeping_without_a_table_does_nothing() {
     let folder = memory();
-    assert_eq!(optimize(&folder, &Options::default()).unwrap(), Optimized::default());
+    assert_eq!(optimize_table(&folder, &Options::default()).unwrap(), Optimized::default());
     assert!(folder.list().unwrap().is_empty());
 }

@@ -87,7 +87,7 @@ fn appending_compares_nothing() {
     let run = TestRun::new(&plain(), &[row("a", "1")]);
     let options = Options::default();
     run.merge_with(&folder, Merge::Append, &options).unwrap();
-    let done = merge(&folder, &run, run.live(), None, Merge::Upsert, &options).unwrap();
+    let done = merge_run(&folder, &run, run.live(), None, Merge::Upsert, &options).unwrap();
     assert_eq!((done.inserted, done.updated, done.rows, done.files), (1, 0, 2, 2));
 }
 
@@ -185,7 +185,7 @@ fn writers_at_once_lose_no_row_and_double_none() {
         });
         let rows = rows(&folder);
         assert_eq!(rows.len(), 13);
-        let newest = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
+        let newest = Log::open_log(&folder).unwrap().read_snapshot().unwrap().unwrap();
         assert_eq!(newest.version, 11);
         // What overtaken merges wrote is gone.
         let named: usize = (0..=newest.version)
@@ -259,7 +259,7 @@ fn a_failed_run_leaves_nothing_behind() {
     let run = Broken(TestRun::new(&plain(), &many));
     // The first files of 100 rows are finished before the run breaks.
     let options = Options { rows_per_file: 100, threads: 1, ..Options::default() };
-    let error = merge(&folder, &run, run.0.live(), Some(&run.0), Merge::Upsert, &options);
+    let error = merge_run(&folder, &run, run.0.live(), Some(&run.0), Merge::Upsert, &options);
     assert!(error.unwrap_err().to_string().contains("the disk is gone"));
     assert_eq!(folder.list().unwrap(), before);
 }
@@ -268,11 +268,11 @@ fn a_failed_run_leaves_nothing_behind() {
 fn keys_are_compared_in_passes_that_fit_the_budget() {
     for (keys, budget) in [(0, 1 << 20), (1_000_000, 64 << 20), (5_000_000, 64 << 20), (1 << 40, 1)]
     {
-        let ranges = matching::ranges(keys, budget);
+        let ranges = matching::key_ranges(keys, budget);
         assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, 256));
         assert!(ranges.windows(2).all(|pair| pair[0].end == pair[1].start));
         assert!(ranges.iter().all(|range| !range.is_empty()));
     }
-    assert_eq!(matching::ranges(800_000, 64 << 20).len(), 1);
-    assert_eq!(matching::ranges(5_000_000, 64 << 20).len(), 6);
+    assert_eq!(matching::key_ranges(800_000, 64 << 20).len(), 1);
+    assert_eq!(matching::key_ranges(5_000_000, 64 << 20).len(), 6);
 }

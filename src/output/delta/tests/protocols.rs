@@ -53,7 +53,7 @@ fn put_file(folder: &Folder, name: &str, ids: &[&str]) -> Value {
 }
 
 pub(super) fn commit_all(folder: &Folder, actions: &[Value]) {
-    assert!(Log::open(folder).unwrap().add_version(0, actions).unwrap());
+    assert!(Log::open_log(folder).unwrap().add_version(0, actions).unwrap());
 }
 
 /// What Cumulus ETL makes through Spark.
@@ -92,14 +92,14 @@ fn a_clustered_table_is_carried_on() {
         assert!(add.get("clusteringProvider").is_none());
     }
     // The domain is still there when the first version isn't read any more.
-    optimize(&folder, &Options::default()).unwrap();
-    let log = Log::open(&folder).unwrap();
+    optimize_table(&folder, &Options::default()).unwrap();
+    let log = Log::open_log(&folder).unwrap();
     log.write_checkpoint().unwrap();
     let version = log.read_snapshot().unwrap().unwrap().version;
     for old in 0..version {
         folder.remove(&format!("_delta_log/{old:020}.json")).unwrap();
     }
-    let table = Log::open(&folder).unwrap().read_snapshot().unwrap().unwrap();
+    let table = Log::open_log(&folder).unwrap().read_snapshot().unwrap().unwrap();
     assert_eq!(table.clustering, [["id"]]);
     assert_eq!(statuses(&folder), "a=spark b=run c=run");
 }
@@ -167,8 +167,8 @@ fn what_is_not_honoured_is_refused_before_anything_is_written() {
             error.contains(feature) && error.contains("cumulus-etl convert"),
             "{feature}: {error}"
         );
-        assert!(create(&folder, plain()).is_err(), "{feature}");
-        assert!(optimize(&folder, &Options::default()).is_err(), "{feature}");
+        assert!(create_table(&folder, plain()).is_err(), "{feature}");
+        assert!(optimize_table(&folder, &Options::default()).is_err(), "{feature}");
         assert_eq!(folder.list().unwrap(), before, "{feature}");
         assert_eq!(statuses(&folder), "", "{feature}: reading works");
     }
@@ -194,8 +194,8 @@ fn advice_is_such_as_would_be_taken() {
             let run = TestRun::new(&plain(), &[row("a", "1")]);
             let refusals = [
                 run.merge(&folder).unwrap_err(),
-                create(&folder, plain()).unwrap_err(),
-                optimize(&folder, &Options::default()).unwrap_err(),
+                create_table(&folder, plain()).unwrap_err(),
+                optimize_table(&folder, &Options::default()).unwrap_err(),
                 read(&folder, &mut |_| Ok(())).unwrap_err(),
             ];
             for error in refusals.map(|error| error.to_string()) {
@@ -227,7 +227,7 @@ fn features_that_are_named_but_not_used_are_no_obstacle() {
     commit_all(&folder, &[protocol, metadata(COLUMNS, &[], json!({"delta.appendOnly": "false"}))]);
     TestRun::new(&plain(), &[row("a", "1")]).merge(&folder).unwrap();
     TestRun::new(&plain(), &[row("a", "2")]).merge(&folder).unwrap();
-    optimize(&folder, &Options::default()).unwrap();
+    optimize_table(&folder, &Options::default()).unwrap();
     assert_eq!(statuses(&folder), "a=2");
 }
 
