@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::logging::LoggingArgs;
 use crate::claim::{self, Role};
-use crate::demo::{self, Summary};
+use crate::demo::{self, DemoSummary};
 use crate::error::Result;
 use crate::etl::EtlConfig;
 use crate::share::export::{Rules, Study, export_tables};
@@ -89,7 +89,7 @@ impl DemoArgs {
     }
 }
 
-fn describe_run(summary: &Summary, dir: &str, clock: Instant) -> String {
+fn describe_run(summary: &DemoSummary, dir: &str, clock: Instant) -> String {
     let rows: u64 = summary.rows.values().sum();
     let seconds = clock.elapsed().as_secs_f64();
     format!(

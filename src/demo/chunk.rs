@@ -1,25 +1,25 @@
 //! The rows of a few patients, by type: what one thread makes at a time.
 
 use super::codes::orders::TAGS;
-use super::dates::{EXPORTED, Spelling, WriteTime};
+use super::dates::{EXPORTED, TimeSpelling, WriteTime};
 use super::flaws::{self, Flaw};
 use super::json::Json;
 use super::rng::{Id, Rng};
 use super::row::Revision;
 use super::world::{Person, World};
-use super::{Kind, resources};
+use super::{RowType, resources};
 
 /// Patients per chunk: some 4 MB of rows.
 pub(super) const PATIENTS: u64 = 16;
 
 /// Lines of one file, and where each ends.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct FileLines {
     pub bytes: Vec<u8>,
     pub ends: Vec<usize>,
 }
 
-impl Lines {
+impl FileLines {
     fn clear_lines(&mut self) {
         self.bytes.clear();
         self.ends.clear();
@@ -33,15 +33,15 @@ impl Lines {
 
 /// What was made.
 #[derive(Default)]
-pub(super) struct Counts {
-    pub rows: [u64; Kind::ALL.len()],
+pub(super) struct RowCounts {
+    pub rows: [u64; RowType::ALL.len()],
     pub duplicates: u64,
     pub broken: u64,
     pub deleted: u64,
     pub deleted_here: u64,
 }
 
-impl Counts {
+impl RowCounts {
     pub fn add(&mut self, other: &Self) {
         for (sum, rows) in self.rows.iter_mut().zip(other.rows) {
             *sum += rows;
@@ -55,21 +55,21 @@ impl Counts {
 
 /// A chunk; its buffers are used again for the next one.
 #[derive(Default)]
-pub(super) struct Chunk {
-    pub lines: [Lines; Kind::ALL.len()],
-    pub deleted: Lines,
-    pub counts: Counts,
+pub(super) struct PatientChunk {
+    pub lines: [FileLines; RowType::ALL.len()],
+    pub deleted: FileLines,
+    pub counts: RowCounts,
     /// Rows to come again at the end: patient, type, index.
-    again: Vec<(u64, Kind, u64)>,
+    again: Vec<(u64, RowType, u64)>,
 }
 
-impl Chunk {
+impl PatientChunk {
     /// Makes chunk `number` of `chunks`.
     pub fn fill_rows(&mut self, world: &World, number: u64, chunks: u64) {
-        self.lines.iter_mut().for_each(Lines::clear_lines);
+        self.lines.iter_mut().for_each(FileLines::clear_lines);
         self.deleted.clear_lines();
         self.again.clear();
-        self.counts = Counts::default();
+        self.counts = RowCounts::default();
         let mut rng = Rng::from_parts(&[world.seed, number, 0x63_68]);
         let first = number * PATIENTS;
         let patients = first..(first + PATIENTS).min(world.patients);
@@ -77,11 +77,11 @@ impl Chunk {
 
         if world.flaws && number == 0 {
             // A server's complaint where the first row should be.
-            for kind in [Kind::Observation, Kind::DiagnosticReport] {
+            for kind in [RowType::Observation, RowType::DiagnosticReport] {
                 self.break_row(world, &host, kind, Flaw::Outcome, 0);
             }
         }
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_shared()) {
+        for kind in RowType::ALL.into_iter().filter(|kind| kind.is_shared()) {
             let count = world.count_shared(kind);
             for index in number * count / chunks..(number + 1) * count / chunks {
                 self.add_row(world, &host, kind, index, &mut rng);
@@ -89,7 +89,7 @@ impl Chunk {
         }
         for patient in patients.clone() {
             let person = Person::new(world, patient);
-            for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_shared()) {
+            for kind in RowType::ALL.into_iter().filter(|kind| !kind.is_shared()) {
                 for index in 0..person.count_rows(kind) {
                     self.add_row(world, &person, kind, index, &mut rng);
                 }
@@ -106,12 +106,19 @@ impl Chunk {
         }
         if world.flaws && number + 1 == chunks {
             // The last line of a file need not end.
-            self.lines[Kind::Specimen as usize].bytes.pop();
+            self.lines[RowType::Specimen as usize].bytes.pop();
         }
     }
 
     /// Writes a row.
-    fn add_row(&mut self, world: &World, person: &Person, kind: Kind, index: u64, rng: &mut Rng) {
+    fn add_row(
+        &mut self,
+        world: &World,
+        person: &Person,
+        kind: RowType,
+        index: u64,
+        rng: &mut Rng,
+    ) {
         let lines = &mut self.lines[kind as usize];
         resources::write_row(&mut lines.bytes, world, person, kind, index, Revision::First);
         if world.flaws {
@@ -130,11 +137,11 @@ impl Chunk {
         let mut again = std::mem::take(&mut self.again);
         if number == 0 && world.patients > 0 {
             // Even a tiny export has one.
-            again.push((0, Kind::Observation, 0));
+            again.push((0, RowType::Observation, 0));
         } else if number > 0 {
             let patient = number / 2 * PATIENTS;
             let person = Person::new(world, patient);
-            for kind in Kind::ALL {
+            for kind in RowType::ALL {
                 let rows = if kind.is_shared() {
                     // Those of the first chunk's first patient are surely past.
                     u64::from(rng.one_in(8))
@@ -166,7 +173,7 @@ impl Chunk {
 
     /// Writes broken rows: of each type several in the first chunk, some in the later ones.
     fn break_some(&mut self, world: &World, person: &Person, number: u64, rng: &mut Rng) {
-        for kind in Kind::ALL {
+        for kind in RowType::ALL {
             if number == 0 {
                 for at in 0..4 {
                     let flaw = Flaw::ALL[(kind as usize * 3 + at) % Flaw::ALL.len()];
@@ -179,7 +186,7 @@ impl Chunk {
         }
     }
 
-    fn break_row(&mut self, world: &World, person: &Person, kind: Kind, flaw: Flaw, at: u64) {
+    fn break_row(&mut self, world: &World, person: &Person, kind: RowType, flaw: Flaw, at: u64) {
         // An index that no row has, and so an id.
         let index = (1 << 32) + at;
         let lines = &mut self.lines[kind as usize];
@@ -190,16 +197,16 @@ impl Chunk {
 
     /// Writes a Bundle of deletions.
     fn add_deletions(&mut self, world: &World, person: &Person, number: u64, rng: &mut Rng) {
-        const KINDS: [Kind; 6] = [
-            Kind::Observation,
-            Kind::Condition,
-            Kind::DocumentReference,
-            Kind::MedicationRequest,
-            Kind::Procedure,
-            Kind::Immunization,
+        const KINDS: [RowType; 6] = [
+            RowType::Observation,
+            RowType::Condition,
+            RowType::DocumentReference,
+            RowType::MedicationRequest,
+            RowType::Procedure,
+            RowType::Immunization,
         ];
         let here = if number == 0 { 3 } else { rng.pick_below(2) };
-        let mut urls: Vec<(Kind, Id)> = Vec::new();
+        let mut urls: Vec<(RowType, Id)> = Vec::new();
         for at in 0..here {
             let kind = KINDS[(number + at) as usize % KINDS.len()];
             if person.count_rows(kind) > 0 {
@@ -208,7 +215,7 @@ impl Chunk {
         }
         self.counts.deleted_here += urls.len() as u64;
         for at in 0..=rng.pick_below(6) {
-            let kind = *rng.pick_item(&Kind::ALL);
+            let kind = *rng.pick_item(&RowType::ALL);
             urls.push((kind, world.row_id(kind, person.number, (1 << 33) + at)));
         }
         self.counts.deleted += urls.len() as u64;
@@ -219,7 +226,7 @@ impl Chunk {
             w.add_str("resourceType", "Bundle");
             w.add_bytes("id", id.as_bytes());
             w.add_object("meta", |w| {
-                w.add_time("lastUpdated", EXPORTED, Spelling::Millis);
+                w.add_time("lastUpdated", EXPORTED, TimeSpelling::Millis);
                 w.add_list("tag", |w| w.add_item(|w| w.add_str("code", TAGS[1].code)));
             });
             w.add_str("type", "transaction");

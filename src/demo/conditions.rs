@@ -1,6 +1,6 @@
 //! Diagnoses and allergies.
 
-use super::Kind;
+use super::RowType;
 use super::codes::YEAR;
 use super::codes::drugs::ROUTES;
 use super::codes::problems::{
@@ -64,7 +64,7 @@ pub(super) fn write_condition(w: &mut Row) {
         w.add_reference("asserter", asserter);
     }
     if case % 17 == 0 {
-        let report = w.target_own(Kind::DiagnosticReport, index);
+        let report = w.target_own(RowType::DiagnosticReport, index);
         w.add_list("stage", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
@@ -75,7 +75,7 @@ pub(super) fn write_condition(w: &mut Row) {
         });
     }
     if case % 13 == 0 {
-        let proof = w.target_own(Kind::Observation, index * 4);
+        let proof = w.target_own(RowType::Observation, index * 4);
         w.add_list("evidence", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();

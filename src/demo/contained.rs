@@ -1,6 +1,6 @@
 //! Resources inside resources: people and places that exist in one row only.
 
-use super::codes::Concept;
+use super::codes::CodedConcept;
 use super::codes::drugs::{FORMS, INGREDIENTS};
 use super::codes::staff::{ORGANIZATION_TYPES, ROLES};
 use super::codes::{MILLIGRAM, NPI, TABLET};
@@ -36,7 +36,7 @@ impl Row<'_> {
     }
 
     /// `"contained":[…]`: the medicine `#medication`, of a site's own making.
-    pub fn contained_medication(&mut self, drug: &Concept) {
+    pub fn contained_medication(&mut self, drug: &CodedConcept) {
         self.add_list("contained", |w| {
             w.add_item(|w| {
                 w.add_str("resourceType", "Medication");
@@ -86,7 +86,7 @@ impl Row<'_> {
 
     /// No rules are known for this type: little of it may stay.
     fn contained_relative(&mut self) {
-        let who = super::names::Name::of_relative(self.person.number);
+        let who = super::names::PersonName::of_relative(self.person.number);
         self.add_str("resourceType", "RelatedPerson");
         self.add_str("id", "relative");
         self.add_str("language", "en");

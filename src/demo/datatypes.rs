@@ -1,24 +1,24 @@
 //! FHIR's datatypes as EHRs fill them: nearly regular, and full of names.
 
-use super::codes::{Code, Concept, EPIC, UCUM, Unit, code, concept};
+use super::codes::{Code, CodedConcept, EPIC, UCUM, ValueUnit, code, concept};
 use super::dates::Time;
 use super::json::Json;
-use super::names::{Name, REGIONS};
+use super::names::{PersonName, REGIONS};
 use super::row::Row;
 
 /// A rarity's odds: what is odd in some of the many datatypes of a row.
 const ODD: u64 = 0x3f;
 
-const IDENTIFIER_TYPE: Concept = concept(
+const IDENTIFIER_TYPE: CodedConcept = concept(
     "National provider identifier",
     &[code("http://terminology.hl7.org/CodeSystem/v2-0203", "NPI", "NPI")],
 );
 
 impl Row<'_> {
     /// A practitioner's name, any.
-    pub fn some_name(&mut self) -> Name {
-        let count = self.world.count_shared(super::Kind::Practitioner);
-        Name::of_practitioner(self.rng.pick_below(count))
+    pub fn some_name(&mut self) -> PersonName {
+        let count = self.world.count_shared(super::RowType::Practitioner);
+        PersonName::of_practitioner(self.rng.pick_below(count))
     }
 
     /// Some free text that names the patient and a doctor.
@@ -73,12 +73,12 @@ impl Row<'_> {
     }
 
     /// `"name":{…}`
-    pub fn add_concept(&mut self, name: &str, concept: &Concept) {
+    pub fn add_concept(&mut self, name: &str, concept: &CodedConcept) {
         self.add_object(name, |w| w.concept_members(concept));
     }
 
     /// `"name":[{…}]`
-    pub fn add_concepts(&mut self, name: &str, concepts: &[Concept]) {
+    pub fn add_concepts(&mut self, name: &str, concepts: &[CodedConcept]) {
         self.add_list(name, |w| {
             for concept in concepts {
                 w.add_item(|w| w.concept_members(concept));
@@ -87,19 +87,19 @@ impl Row<'_> {
     }
 
     /// `"name":{…}`, one of a list.
-    pub fn one_of(&mut self, name: &str, concepts: &[Concept]) {
+    pub fn one_of(&mut self, name: &str, concepts: &[CodedConcept]) {
         let concept = *self.rng.pick_item(concepts);
         self.add_concept(name, &concept);
     }
 
     /// `"name":[{…}]`, one of a list.
-    pub fn list_of(&mut self, name: &str, concepts: &[Concept]) {
+    pub fn list_of(&mut self, name: &str, concepts: &[CodedConcept]) {
         let concept = *self.rng.pick_item(concepts);
         self.add_concepts(name, &[concept]);
     }
 
     /// What is in a CodeableConcept.
-    pub fn concept_members(&mut self, concept: &Concept) {
+    pub fn concept_members(&mut self, concept: &CodedConcept) {
         let bits = self.rng.next_bits();
         self.add_oddities(bits);
         self.add_list("coding", |w| {
@@ -193,12 +193,12 @@ impl Row<'_> {
     }
 
     /// `"name":{…}`: a Quantity of `value` units of `10^-places`.
-    pub fn add_quantity(&mut self, name: &str, value: i64, places: u32, unit: Unit) {
+    pub fn add_quantity(&mut self, name: &str, value: i64, places: u32, unit: ValueUnit) {
         self.add_object(name, |w| w.quantity_members(value, places, unit));
     }
 
     /// What is in a Quantity.
-    pub fn quantity_members(&mut self, value: i64, places: u32, unit: Unit) {
+    pub fn quantity_members(&mut self, value: i64, places: u32, unit: ValueUnit) {
         let bits = self.rng.next_bits();
         self.quantity_extensions(bits, value, places);
         if bits >> 8 & 0x7f == 0 {
@@ -247,7 +247,7 @@ impl Row<'_> {
     }
 
     /// `"name":{"low":…,"high":…}`
-    pub fn add_range(&mut self, name: &str, low: i64, high: i64, unit: Unit) {
+    pub fn add_range(&mut self, name: &str, low: i64, high: i64, unit: ValueUnit) {
         self.add_object(name, |w| {
             let bits = w.rng.next_bits();
             w.add_oddities(bits);
@@ -260,8 +260,8 @@ impl Row<'_> {
     pub fn add_ratio(
         &mut self,
         name: &str,
-        (over, over_unit): (i64, Unit),
-        (under, under_unit): (i64, Unit),
+        (over, over_unit): (i64, ValueUnit),
+        (under, under_unit): (i64, ValueUnit),
     ) {
         self.add_object(name, |w| {
             let bits = w.rng.next_bits();
@@ -293,7 +293,7 @@ impl Row<'_> {
     }
 
     /// What is in an Address: `number` tells apart those of one person.
-    pub fn write_address(&mut self, who: &Name) {
+    pub fn write_address(&mut self, who: &PersonName) {
         let bits = self.rng.next_bits();
         let (state, zip, country) = *self.rng.pick_item(REGIONS);
         match bits >> 8 & 3 {
@@ -326,7 +326,7 @@ impl Row<'_> {
     }
 
     /// `"telecom":[…]`
-    pub fn add_telecom(&mut self, who: &Name) {
+    pub fn add_telecom(&mut self, who: &PersonName) {
         self.add_list("telecom", |w| {
             w.add_item(|w| {
                 w.add_str("system", "phone");
@@ -359,7 +359,7 @@ impl Row<'_> {
     }
 
     /// What is in a HumanName.
-    pub fn human_name(&mut self, who: &Name) {
+    pub fn human_name(&mut self, who: &PersonName) {
         self.add_str("use", "official");
         self.add_str_of("text", |w| who.write_full(w));
         self.add_str_of("family", |w| who.write_family(w));

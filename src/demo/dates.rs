@@ -14,7 +14,7 @@ pub(super) const EXPORTED: Time = Time(1_751_287_500); // 2025-06-30T12:45:00
 
 /// How a time is spelled.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Spelling {
+pub(super) enum TimeSpelling {
     /// `2019`
     Year,
     /// `2019-03`
@@ -62,33 +62,33 @@ impl Time {
 /// Writing times.
 pub(super) trait WriteTime: Json {
     /// `"name":"…"`
-    fn add_time(&mut self, name: &str, time: Time, spelling: Spelling) {
+    fn add_time(&mut self, name: &str, time: Time, spelling: TimeSpelling) {
         self.add_str_of(name, |w| w.write_time(time, spelling));
     }
 
     /// The time alone.
-    fn write_time(&mut self, time: Time, spelling: Spelling) {
+    fn write_time(&mut self, time: Time, spelling: TimeSpelling) {
         let offset = time.utc_offset();
         let shown = match spelling {
-            Spelling::Utc | Spelling::Micros => time.plus_seconds(-offset * 3_600),
+            TimeSpelling::Utc | TimeSpelling::Micros => time.plus_seconds(-offset * 3_600),
             _ => time,
         };
-        if spelling == Spelling::Clock {
+        if spelling == TimeSpelling::Clock {
             return self.write_clock(shown);
         }
         let (year, month, day) = shown.calendar_date();
         self.write_padded(year, 4);
-        if spelling == Spelling::Year {
+        if spelling == TimeSpelling::Year {
             return;
         }
         self.write_raw("-");
         self.write_padded(month, 2);
-        if spelling == Spelling::Month {
+        if spelling == TimeSpelling::Month {
             return;
         }
         self.write_raw("-");
         self.write_padded(day, 2);
-        if spelling == Spelling::Date {
+        if spelling == TimeSpelling::Date {
             return;
         }
         self.write_raw("T");
@@ -96,13 +96,13 @@ pub(super) trait WriteTime: Json {
         // The fraction has to come from somewhere: any number that differs from row to row will do.
         let fraction = shown.0.wrapping_mul(7_919).rem_euclid(1_000_000);
         match spelling {
-            Spelling::Utc => return self.write_raw("Z"),
-            Spelling::Micros => {
+            TimeSpelling::Utc => return self.write_raw("Z"),
+            TimeSpelling::Micros => {
                 self.write_raw(".");
                 self.write_padded(fraction, 6);
                 return self.write_raw("+00:00");
             }
-            Spelling::Millis => {
+            TimeSpelling::Millis => {
                 self.write_raw(".");
                 self.write_padded(fraction / 1_000, 3);
             }

@@ -1,7 +1,7 @@
 //! Notes and reports.
 
-use super::Kind;
-use super::codes::Concept;
+use super::RowType;
+use super::codes::CodedConcept;
 use super::codes::admin::{EVENT, NOTE_CATEGORIES, NOTE_FORMATS, NOTE_TYPES, SECURITY_LABELS};
 use super::codes::orders::{ORDERS, REPORT_CATEGORIES};
 use super::codes::problems::CONDITIONS;
@@ -18,7 +18,7 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
     w.begin_resource();
     let (case, index, time) = (w.case_number(), w.index, w.time);
     w.add_identifiers();
-    let order = w.target_own(Kind::ServiceRequest, index);
+    let order = w.target_own(RowType::ServiceRequest, index);
     w.refer_list("basedOn", &[order]);
     let statuses = ["final", "final", "amended"];
     let status = if case % 70 == 3 { "entered-in-error" } else { w.by_turn(&statuses) };
@@ -38,14 +38,14 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
     if case % 3 == 1 {
         w.refer_list("resultsInterpreter", &[Some(reader)]);
     }
-    let specimen = w.target_own(Kind::Specimen, index);
+    let specimen = w.target_own(RowType::Specimen, index);
     w.refer_list("specimen", &[specimen]);
-    let results = w.person.count_rows(Kind::Observation);
+    let results = w.person.count_rows(RowType::Observation);
     let mut found = [None; PER_REPORT as usize];
     for (at, slot) in found.iter_mut().enumerate() {
         let number = index * PER_REPORT + at as u64;
         if number < results {
-            *slot = w.target_own(Kind::Observation, number);
+            *slot = w.target_own(RowType::Observation, number);
         }
     }
     w.refer_list("result", &found);
@@ -90,7 +90,7 @@ pub(super) fn write_document_reference(w: &mut Row) {
     }
     w.add_reference("custodian", owner);
     if case % 8 == 3 {
-        let earlier = w.target_own(Kind::DocumentReference, index + 1);
+        let earlier = w.target_own(RowType::DocumentReference, index + 1);
         w.add_list("relatesTo", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
@@ -112,7 +112,7 @@ pub(super) fn write_document_reference(w: &mut Row) {
     w.add_object("context", add_context);
 }
 
-fn add_content(w: &mut Row, kind: &Concept) {
+fn add_content(w: &mut Row, kind: &CodedConcept) {
     w.add_backbone_oddities();
     w.add_object("attachment", |w| note_attachment(w, kind));
     let format = *w.rng.pick_item(NOTE_FORMATS);
@@ -135,14 +135,14 @@ fn add_context(w: &mut Row) {
         w.one_of("practiceSetting", SPECIALTIES);
     }
     if case % 7 == 2 {
-        let (patient, order) = (w.target_subject(), w.target_own(Kind::ServiceRequest, index));
+        let (patient, order) = (w.target_subject(), w.target_own(RowType::ServiceRequest, index));
         w.add_reference("sourcePatientInfo", patient);
         w.refer_list("related", &[order]);
     }
 }
 
 /// A note: linked in most rows, inside the row in one of four.
-fn note_attachment(w: &mut Row, kind: &Concept) {
+fn note_attachment(w: &mut Row, kind: &CodedConcept) {
     let content_type = *w.rng.pick_item(CONTENT_TYPES);
     let inline = w.rng.one_in(4);
     w.write_attachment(content_type, |w| {
@@ -154,7 +154,7 @@ fn note_attachment(w: &mut Row, kind: &Concept) {
 }
 
 /// One to six kilobytes of what a clinician writes, the patient's name all over it.
-fn note_text(w: &mut Row, kind: &Concept, html: bool) -> Vec<u8> {
+fn note_text(w: &mut Row, kind: &CodedConcept, html: bool) -> Vec<u8> {
     const SENTENCES: &[&str] = &[
         "Presents today for follow-up; denies chest pain, shortness of breath, fever or chills.",
         "Blood pressure is well controlled on the current regimen, no change for now.",

@@ -1,6 +1,6 @@
 //! Visits, and the episodes they belong to.
 
-use super::Kind;
+use super::RowType;
 use super::codes::HOUR;
 use super::codes::admin::{
     ADMIT_SOURCE, ARRANGEMENT, CLASSES, COURTESY, DIAGNOSIS_ROLES, DIET, DISCHARGES,
@@ -59,12 +59,12 @@ pub(super) fn write_encounter(w: &mut Row) {
     }
     w.add_subject("subject");
     let (case, index) = (w.case_number(), w.index);
-    let episode = w.target_own(Kind::EpisodeOfCare, index);
+    let episode = w.target_own(RowType::EpisodeOfCare, index);
     if case % 3 == 0 {
         w.refer_list("episodeOfCare", &[episode]);
     }
     if case % 4 == 1 {
-        let order = w.target_own(Kind::ServiceRequest, index);
+        let order = w.target_own(RowType::ServiceRequest, index);
         w.refer_list("basedOn", &[order]);
     }
     w.add_list("participant", |w| {
@@ -88,7 +88,7 @@ pub(super) fn write_encounter(w: &mut Row) {
         1..4 => w.list_of("reasonCode", CONDITIONS),
         _ => {}
     }
-    let condition = w.target_own(Kind::Condition, index * 3 / 2);
+    let condition = w.target_own(RowType::Condition, index * 3 / 2);
     if case % 4 == 2 {
         w.refer_list("reasonReference", &[condition]);
     }
@@ -122,7 +122,7 @@ pub(super) fn write_encounter(w: &mut Row) {
     let provider = w.target_organization();
     w.add_reference("serviceProvider", provider);
     if inpatient && index > 0 {
-        let before = w.target_own(Kind::Encounter, index - 1);
+        let before = w.target_own(RowType::Encounter, index - 1);
         w.refer_to("partOf", before);
     }
 }
@@ -165,7 +165,7 @@ pub(super) fn write_episode_of_care(w: &mut Row) {
         });
     });
     w.list_of("type", EPISODE_TYPES);
-    if let Some(condition) = w.target_own(Kind::Condition, index) {
+    if let Some(condition) = w.target_own(RowType::Condition, index) {
         w.add_list("diagnosis", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
@@ -179,7 +179,7 @@ pub(super) fn write_episode_of_care(w: &mut Row) {
     let organization = w.target_organization();
     w.add_reference("managingOrganization", organization);
     w.add_period("period", start, EXPORTED);
-    let order = w.target_own(Kind::ServiceRequest, index);
+    let order = w.target_own(RowType::ServiceRequest, index);
     w.refer_list("referralRequest", &[order]);
     let manager = w.target_practitioner();
     w.add_reference("careManager", manager);

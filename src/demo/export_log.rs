@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use super::dates::{EXPORTED, Spelling, Time, WriteTime};
-use super::files::Written;
+use super::dates::{EXPORTED, Time, TimeSpelling, WriteTime};
+use super::files::ExportFile;
 use super::json::Json;
 use super::references::BASE;
-use super::{Kind, Options};
+use super::{Options, RowType};
 use crate::error::{Context, Result};
 
 /// Writes `error/OperationOutcome.000.ndjson`: a warning, which does not fail an export.
-pub(super) fn write_warnings(dir: &Path, options: &Options) -> Result<Written> {
+pub(super) fn write_warnings(dir: &Path, options: &Options) -> Result<ExportFile> {
     let mut text = Vec::new();
     text.add_item(|w| {
         w.add_str("resourceType", "OperationOutcome");
@@ -37,7 +37,7 @@ pub(super) fn write_warnings(dir: &Path, options: &Options) -> Result<Written> {
         (name.to_owned(), text)
     };
     write_file(dir, &name, &text)?;
-    Ok(Written {
+    Ok(ExportFile {
         name,
         resource_type: "OperationOutcome",
         item_type: "error",
@@ -47,16 +47,17 @@ pub(super) fn write_warnings(dir: &Path, options: &Options) -> Result<Written> {
 }
 
 /// Writes `log.ndjson` and returns its length.
-pub(super) fn write(dir: &Path, options: &Options, files: &[Written]) -> Result<u64> {
-    let mut log = Log { text: Vec::new(), clock: EXPORTED.plus_seconds(-1_800) };
+pub(super) fn write(dir: &Path, options: &Options, files: &[ExportFile]) -> Result<u64> {
+    let mut log = ExportLog { text: Vec::new(), clock: EXPORTED.plus_seconds(-1_800) };
     let count = |item_type| files.iter().filter(|file| file.item_type == item_type).count() as i64;
-    let transaction_time = |w: &mut Vec<u8>| w.add_time("transactionTime", EXPORTED, Spelling::Utc);
+    let transaction_time =
+        |w: &mut Vec<u8>| w.add_time("transactionTime", EXPORTED, TimeSpelling::Utc);
 
     log.write_event("kickoff", |w| {
         w.add_str_of("exportUrl", |w| {
             w.write_raw(BASE);
             w.write_raw("/Group/demo/$export?_outputFormat=application%2Ffhir%2Bndjson&_type=");
-            for (at, kind) in Kind::ALL.into_iter().enumerate() {
+            for (at, kind) in RowType::ALL.into_iter().enumerate() {
                 w.write_raw(if at > 0 { "," } else { "" });
                 w.write_raw(kind.name());
             }
@@ -116,12 +117,12 @@ pub(super) fn write(dir: &Path, options: &Options, files: &[Written]) -> Result<
     Ok(log.text.len() as u64)
 }
 
-struct Log {
+struct ExportLog {
     text: Vec<u8>,
     clock: Time,
 }
 
-impl Log {
+impl ExportLog {
     fn write_event(&mut self, id: &str, detail: impl FnOnce(&mut Vec<u8>)) {
         let clock = self.clock;
         self.text.add_item(|w| {
@@ -129,7 +130,7 @@ impl Log {
                 w.write_raw(BASE);
                 w.write_raw("/bulkstatus/demo");
             });
-            w.add_time("timestamp", clock, Spelling::Millis);
+            w.add_time("timestamp", clock, TimeSpelling::Millis);
             w.add_str("eventId", id);
             w.add_object("eventDetail", detail);
         });

@@ -1,7 +1,7 @@
 //! Extensions: those that are kept, those that are dropped (silently or not), and where an EHR
 //! puts them.
 
-use super::Kind;
+use super::RowType;
 use super::codes::admin::{ENCOUNTER_TYPES, EPISODE_TYPES};
 use super::codes::labs::METHODS;
 use super::codes::problems::{BODY_SITES, PROCEDURES};
@@ -58,12 +58,14 @@ enum Holds {
     /// A name, which makes the extension one that must go.
     Name,
 }
-use Holds::{Bool, Code, Concept, DateTime, Decimal, Instant, Int, Patient, Practitioner, Text};
+use Holds::{
+    Bool, Code, Concept, DateTime, Decimal, Instant, Int, Patient, Practitioner, Text,
+};
 
 /// Those that stand on a resource itself, and are kept.
-fn known_extensions(kind: Kind) -> &'static [(&'static str, Holds)] {
+fn known_extensions(kind: RowType) -> &'static [(&'static str, Holds)] {
     match kind {
-        Kind::Patient => &[
+        RowType::Patient => &[
             (epic!("legal-sex"), Concept),
             (epic!("sex-for-clinical-use"), Concept),
             (epic!("calculated-pronouns-to-use-for-text"), Concept),
@@ -99,7 +101,7 @@ fn known_extensions(kind: Kind) -> &'static [(&'static str, Holds)] {
             ("http://hl7.org/fhir/Profile/us-core#race", Concept),
             ("http://hl7.org/fhir/Profile/us-core#ethnicity", Concept),
         ],
-        Kind::Encounter => &[
+        RowType::Encounter => &[
             (epic!("accidentrelated"), Bool),
             (epic!("ip-admit-datetime"), DateTime),
             (epic!("patient-type"), Concept),
@@ -107,7 +109,7 @@ fn known_extensions(kind: Kind) -> &'static [(&'static str, Holds)] {
             (epic!("specialty"), Concept),
             (cerner!("client-organization"), Text("client-11")),
         ],
-        Kind::EpisodeOfCare => &[
+        RowType::EpisodeOfCare => &[
             (epic!("transplant-center"), Text("Northfield Transplant Center")),
             (epic!("transplant-donor-or-recipient"), Concept),
             (epic!("transplant-event-admission-date"), DateTime),
@@ -124,7 +126,7 @@ fn known_extensions(kind: Kind) -> &'static [(&'static str, Holds)] {
             (epic!("transplant-phase-status"), Concept),
             (epic!("transplant-waitlist-score"), Decimal),
         ],
-        Kind::Observation => &[
+        RowType::Observation => &[
             (
                 "http://open.epic.com/FHIR/STU3/StructureDefinition/temperature-in-fahrenheit",
                 Decimal,
@@ -136,7 +138,7 @@ fn known_extensions(kind: Kind) -> &'static [(&'static str, Holds)] {
             (fhir!("event-performerFunction"), Concept),
             ("http://terminology.hl7.org/CodeSystem/data-absent-reason", Code("unknown")),
         ],
-        Kind::DocumentReference => &[
+        RowType::DocumentReference => &[
             (epic!("clinical-note-attached-media"), Text("none")),
             (epic!("clinical-note-authentication-instant"), Instant),
             (epic!("clinical-note-author-provider-type"), Concept),
@@ -150,17 +152,17 @@ fn known_extensions(kind: Kind) -> &'static [(&'static str, Holds)] {
                 Practitioner,
             ),
         ],
-        Kind::Condition => &[
+        RowType::Condition => &[
             (fhir!("condition-assertedDate"), DateTime),
             (epic!("template-id"), Int),
             ("http://nictiz.nl/fhir/StructureDefinition/BodySite-Qualifier", Holds::Site),
         ],
-        Kind::Procedure => &[
+        RowType::Procedure => &[
             (epic!("surgical-history-laterality"), Concept),
             (epic!("surgical-history-source"), Concept),
             (epic!("log-level-procedure-codes"), Concept),
         ],
-        Kind::MedicationRequest => &[
+        RowType::MedicationRequest => &[
             (us_core!("medication-adherence"), Concept),
             (cerner!("pharmacy-verification-status"), Code("verified")),
             (
@@ -169,16 +171,16 @@ fn known_extensions(kind: Kind) -> &'static [(&'static str, Holds)] {
             ),
             ("http://electronichealth.se/fhir/StructureDefinition/NLLRegistrationBasis", Code("2")),
         ],
-        Kind::MedicationDispense => &[
+        RowType::MedicationDispense => &[
             ("http://electronichealth.se/fhir/StructureDefinition/NLLDosePackaging", Bool),
             (epic!("data-conversion-warning"), Text("unit mapped")),
         ],
-        Kind::Practitioner | Kind::PractitionerRole => &[
+        RowType::Practitioner | RowType::PractitionerRole => &[
             ("https://open.epic.com/fhir/extensions/specialty", Concept),
             (us_core!("jurisdiction"), Concept),
             (epic!("specialty"), Concept),
         ],
-        Kind::Organization => &[
+        RowType::Organization => &[
             (synthea!("utilization-encounters-extension"), Int),
             (synthea!("utilization-labs-extension"), Int),
             (synthea!("utilization-prescriptions-extension"), Int),
@@ -222,10 +224,10 @@ impl Row<'_> {
         let known = known_extensions(self.kind);
         let often = self.kind.per_patient() <= 1;
         let due = if often { Some(case) } else { (case % 5 == 0).then_some(case / 5) };
-        let silent = bits & 15 == 0 || self.kind == Kind::Patient;
+        let silent = bits & 15 == 0 || self.kind == RowType::Patient;
         let unknown = bits >> 4 & 15 == 0;
         let smartdata = bits >> 8 & 31 == 0 && !shared;
-        let person = self.kind == Kind::Patient;
+        let person = self.kind == RowType::Patient;
         if due.is_some() || silent || unknown || smartdata {
             self.add_list("extension", |w| {
                 if person {
@@ -284,11 +286,11 @@ impl Row<'_> {
             Code(code) => self.add_str("valueCode", code),
             Concept => {
                 let concepts = match self.kind {
-                    Kind::Patient => SEXES,
-                    Kind::Encounter => ENCOUNTER_TYPES,
-                    Kind::EpisodeOfCare => EPISODE_TYPES,
-                    Kind::Observation => METHODS,
-                    Kind::Practitioner | Kind::PractitionerRole => SPECIALTIES,
+                    RowType::Patient => SEXES,
+                    RowType::Encounter => ENCOUNTER_TYPES,
+                    RowType::EpisodeOfCare => EPISODE_TYPES,
+                    RowType::Observation => METHODS,
+                    RowType::Practitioner | RowType::PractitionerRole => SPECIALTIES,
                     _ => PROCEDURES,
                 };
                 self.one_of("valueCodeableConcept", concepts);

@@ -9,12 +9,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::chunk::{Chunk, Lines};
-use super::{Kind, Options};
+use super::chunk::{FileLines, PatientChunk};
+use super::{Options, RowType};
 use crate::error::{Context, Result};
 
 /// A file that was written.
-pub(super) struct Written {
+pub(super) struct ExportFile {
     /// The path below the export's folder.
     pub name: String,
     /// The type of its rows.
@@ -27,7 +27,7 @@ pub(super) struct Written {
 }
 
 /// All files of the export that hold rows.
-pub(super) struct Files {
+pub(super) struct ExportFiles {
     dir: PathBuf,
     gzip: bool,
     rows_per_file: u64,
@@ -40,36 +40,36 @@ pub(super) struct Files {
 struct Lane {
     resource_type: &'static str,
     item_type: &'static str,
-    state: Mutex<State>,
+    state: Mutex<LaneState>,
     turn: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct LaneState {
     /// The chunk whose turn it is.
     next: u64,
     open: Option<Open>,
-    written: Vec<Written>,
+    written: Vec<ExportFile>,
 }
 
 struct Open {
-    sink: Sink,
+    sink: FileSink,
     name: String,
     rows: u64,
 }
 
-enum Sink {
-    Plain(Counted),
-    Gzip(Box<GzEncoder<Counted>>),
+enum FileSink {
+    Plain(CountedFile),
+    Gzip(Box<GzEncoder<CountedFile>>),
 }
 
 /// A file, and how much was written to it.
-struct Counted {
+struct CountedFile {
     file: File,
     bytes: u64,
 }
 
-impl Write for Counted {
+impl Write for CountedFile {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let length = self.file.write(data)?;
         self.bytes += length as u64;
@@ -81,7 +81,7 @@ impl Write for Counted {
     }
 }
 
-impl Sink {
+impl FileSink {
     fn written_bytes(&self) -> u64 {
         match self {
             Self::Plain(file) => file.bytes,
@@ -105,13 +105,13 @@ impl Sink {
     }
 }
 
-impl Files {
+impl ExportFiles {
     pub fn new(dir: &Path, options: &Options) -> Result<Self> {
         for folder in ["deleted", "error"] {
             fs::create_dir_all(dir.join(folder))
                 .with_context(|| format!("cannot make folders in '{}'", dir.display()))?;
         }
-        let outputs = Kind::ALL.into_iter().map(|kind| (kind.name(), "output"));
+        let outputs = RowType::ALL.into_iter().map(|kind| (kind.name(), "output"));
         let lanes = outputs.chain([("Bundle", "deleted")]).map(|(resource_type, item_type)| Lane {
             resource_type,
             item_type,
@@ -137,7 +137,7 @@ impl Files {
     ///
     /// Chunks must be given out in order: each waits for the ones before it. After a failure in any
     /// thread nothing more is written.
-    pub fn write(&self, number: u64, chunk: &Chunk) -> Result<()> {
+    pub fn write(&self, number: u64, chunk: &PatientChunk) -> Result<()> {
         let lines = chunk.lines.iter().chain([&chunk.deleted]);
         for (lane, lines) in self.lanes.iter().zip(lines) {
             let Some(mut state) = self.wait_turn(lane, number) else { return Ok(()) };
@@ -154,14 +154,14 @@ impl Files {
     }
 
     /// Waits for chunk `number`'s turn; `None` if there will be none.
-    fn wait_turn<'l>(&self, lane: &'l Lane, number: u64) -> Option<MutexGuard<'l, State>> {
+    fn wait_turn<'l>(&self, lane: &'l Lane, number: u64) -> Option<MutexGuard<'l, LaneState>> {
         let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = |state: &mut State| state.next != number && !self.is_stopped();
+        let waiting = |state: &mut LaneState| state.next != number && !self.is_stopped();
         let state = lane.turn.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner);
         (!self.is_stopped()).then_some(state)
     }
 
-    fn append_lines(&self, lane: &Lane, state: &mut State, lines: &Lines) -> Result<()> {
+    fn append_lines(&self, lane: &Lane, state: &mut LaneState, lines: &FileLines) -> Result<()> {
         let (mut start, mut ends) = (0, lines.ends.as_slice());
         while !ends.is_empty() {
             let mut open = match state.open.take() {
@@ -193,20 +193,20 @@ impl Files {
         let name = format!("{folder}{}.{number:03}.ndjson{suffix}", lane.resource_type);
         let file =
             File::create_new(self.dir.join(&name)).with_context(|| self.cannot_write(&name))?;
-        let file = Counted { file, bytes: 0 };
+        let file = CountedFile { file, bytes: 0 };
         let sink = if self.gzip {
-            Sink::Gzip(Box::new(GzEncoder::new(file, Compression::fast())))
+            FileSink::Gzip(Box::new(GzEncoder::new(file, Compression::fast())))
         } else {
-            Sink::Plain(file)
+            FileSink::Plain(file)
         };
         Ok(Open { sink, name, rows: 0 })
     }
 
-    fn close_file(&self, lane: &Lane, state: &mut State, open: Open) -> Result<()> {
+    fn close_file(&self, lane: &Lane, state: &mut LaneState, open: Open) -> Result<()> {
         let before = open.sink.written_bytes();
         let bytes = open.sink.finish_file().with_context(|| self.cannot_write(&open.name))?;
         self.bytes.fetch_add(bytes - before, Ordering::Relaxed);
-        state.written.push(Written {
+        state.written.push(ExportFile {
             name: open.name,
             resource_type: lane.resource_type,
             item_type: lane.item_type,
@@ -217,7 +217,7 @@ impl Files {
     }
 
     /// Closes what is open; all files in the order of types and numbers.
-    pub fn finish_files(self) -> Result<Vec<Written>> {
+    pub fn finish_files(self) -> Result<Vec<ExportFile>> {
         let mut all = Vec::new();
         for lane in &self.lanes {
             let mut state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,7 +249,7 @@ impl Files {
 
     /// Stops the other threads if this one panics: they would wait for its chunk for ever.
     pub fn stop_on_panic(&self) -> impl Drop + '_ {
-        struct Guard<'f>(&'f Files);
+        struct Guard<'f>(&'f ExportFiles);
         impl Drop for Guard<'_> {
             fn drop(&mut self) {
                 if std::thread::panicking() {

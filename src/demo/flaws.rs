@@ -1,6 +1,6 @@
 //! Rows that have to be rejected, each for another reason.
 
-use super::Kind;
+use super::RowType;
 use super::json::Json;
 use super::resources;
 use super::row::Revision;
@@ -80,7 +80,7 @@ pub(super) fn write_broken_line(
     buf: &mut Vec<u8>,
     world: &World,
     person: &Person,
-    kind: Kind,
+    kind: RowType,
     index: u64,
     flaw: Flaw,
 ) {
@@ -135,7 +135,7 @@ fn write_object(
     world: &World,
     person: &Person,
     kind_name: &str,
-    kind: Kind,
+    kind: RowType,
     index: u64,
     members: impl FnOnce(&mut Vec<u8>),
 ) {

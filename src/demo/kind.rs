@@ -2,7 +2,7 @@
 
 /// The types of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RowType {
     AllergyIntolerance,
     Condition,
     Device,
@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Specimen,
 }
 
-impl Kind {
+impl RowType {
     pub(super) const ALL: [Self; 20] = [
         Self::AllergyIntolerance,
         Self::Condition,

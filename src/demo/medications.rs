@@ -1,13 +1,13 @@
 //! Medicines: what they are, who was prescribed which, and what was handed out.
 
-use super::Kind;
+use super::RowType;
 use super::codes::drugs::{
     COURSES, DISPENSE_CATEGORIES, DISPENSE_TYPES, DRUGS, FORMS, INGREDIENTS, NOT_DISPENSED,
     PACKAGER, REQUEST_CATEGORIES, STOPPED, SUBSTITUTION_REASONS, SUBSTITUTIONS,
 };
 use super::codes::problems::CONDITIONS;
 use super::codes::staff::{PERFORMER_ROLES, ROLES};
-use super::codes::{Concept, DAYS, MILLIGRAM, TABLET};
+use super::codes::{CodedConcept, DAYS, MILLIGRAM, TABLET};
 use super::dates::{DAY, EXPORTED};
 use super::json::Json;
 use super::rng::mix_parts;
@@ -25,13 +25,13 @@ enum Way {
 
 /// The medicine of the patient's prescription `request`, and how it is told: a dispense says the
 /// same as the prescription it fills.
-fn find_prescribed(w: &Row, request: u64) -> (&'static Concept, Way) {
+fn find_prescribed(w: &Row, request: u64) -> (&'static CodedConcept, Way) {
     let bits = mix_parts(&[w.world.seed, w.person.number, request, 0x72_78]);
     let medication = bits >> 8 & 0xffff;
     match bits & 7 {
         0 => (&DRUGS[(bits >> 32) as usize % DRUGS.len()], Way::Contained),
         1..4 => {
-            let at = medication % w.world.count_shared(Kind::Medication);
+            let at = medication % w.world.count_shared(RowType::Medication);
             (&DRUGS[at as usize % DRUGS.len()], Way::Shared(at))
         }
         _ => (&DRUGS[(bits >> 32) as usize % DRUGS.len()], Way::Inline),
@@ -39,7 +39,7 @@ fn find_prescribed(w: &Row, request: u64) -> (&'static Concept, Way) {
 }
 
 /// Starts a row about a medicine.
-fn begin_medicine(w: &mut Row, drug: &Concept, way: Way) {
+fn begin_medicine(w: &mut Row, drug: &CodedConcept, way: Way) {
     w.begin_with(|w| {
         let contains = way == Way::Contained;
         if contains {
@@ -50,7 +50,7 @@ fn begin_medicine(w: &mut Row, drug: &Concept, way: Way) {
 }
 
 /// `medicationCodeableConcept` or `medicationReference`.
-fn add_medicine(w: &mut Row, drug: &Concept, way: Way) {
+fn add_medicine(w: &mut Row, drug: &CodedConcept, way: Way) {
     match way {
         Way::Inline => w.add_concept("medicationCodeableConcept", drug),
         Way::Contained => {
@@ -58,7 +58,7 @@ fn add_medicine(w: &mut Row, drug: &Concept, way: Way) {
             w.refer_plainly("medicationReference", target);
         }
         Way::Shared(at) => {
-            let target = w.target_shared(Kind::Medication, at);
+            let target = w.target_shared(RowType::Medication, at);
             w.refer_plainly("medicationReference", target);
         }
     }
@@ -135,7 +135,7 @@ pub(super) fn write_medication_request(w: &mut Row) {
     w.add_subject("subject");
     w.add_encounter("encounter");
     if case % 15 == 1 {
-        let fact = w.target_own(Kind::Observation, index);
+        let fact = w.target_own(RowType::Observation, index);
         w.refer_list("supportingInformation", &[fact]);
     }
     w.add_date_time("authoredOn", time);
@@ -152,7 +152,7 @@ pub(super) fn write_medication_request(w: &mut Row) {
     if case % 3 == 1 {
         w.list_of("reasonCode", CONDITIONS);
     } else {
-        let reason = w.target_own(Kind::Condition, index);
+        let reason = w.target_own(RowType::Condition, index);
         w.refer_list("reasonReference", &[reason]);
     }
     if case % 18 == 1 {
@@ -160,7 +160,7 @@ pub(super) fn write_medication_request(w: &mut Row) {
         w.add_strs("instantiatesUri", &["https://example.com/protocols/9"]);
     }
     if case % 14 == 1 {
-        let order = w.target_own(Kind::ServiceRequest, index);
+        let order = w.target_own(RowType::ServiceRequest, index);
         w.refer_list("basedOn", &[order]);
     }
     if case % 4 == 0 {
@@ -189,7 +189,7 @@ pub(super) fn write_medication_request(w: &mut Row) {
         });
     }
     if case % 9 == 1 {
-        let prior = w.target_own(Kind::MedicationRequest, index + 1);
+        let prior = w.target_own(RowType::MedicationRequest, index + 1);
         w.refer_to("priorPrescription", prior);
     }
     if case % 22 == 1 {
@@ -222,13 +222,13 @@ fn dispense_request(w: &mut Row, case: u64) {
 }
 
 pub(super) fn write_medication_dispense(w: &mut Row) {
-    let request = w.index * 2 % w.person.count_rows(Kind::MedicationRequest).max(1);
+    let request = w.index * 2 % w.person.count_rows(RowType::MedicationRequest).max(1);
     let (drug, way) = find_prescribed(w, request);
     begin_medicine(w, drug, way);
     let (case, index, time) = (w.case_number(), w.index, w.time);
     w.add_identifiers();
     if case % 10 == 1 {
-        let procedure = w.target_own(Kind::Procedure, index);
+        let procedure = w.target_own(RowType::Procedure, index);
         w.refer_list("partOf", &[procedure]);
     }
     let declined = case % 20 == 3;
@@ -256,7 +256,7 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     w.add_subject("subject");
     w.add_encounter("context");
     if case % 12 == 1 {
-        let fact = w.target_own(Kind::Observation, index);
+        let fact = w.target_own(RowType::Observation, index);
         w.refer_list("supportingInformation", &[fact]);
     }
     w.add_list("performer", |w| {
@@ -273,7 +273,7 @@ pub(super) fn write_medication_dispense(w: &mut Row) {
     });
     let place = w.target_location();
     w.add_reference("location", place);
-    let prescription = w.target_own(Kind::MedicationRequest, request);
+    let prescription = w.target_own(RowType::MedicationRequest, request);
     w.refer_list("authorizingPrescription", &[prescription]);
     w.one_of("type", DISPENSE_TYPES);
     w.add_quantity("quantity", 30, 0, TABLET);

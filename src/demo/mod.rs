@@ -50,9 +50,9 @@ use std::{fs, io, thread};
 
 use crate::error::{Context, Error, Exit, Result};
 use crate::threads::{Thread, join_scoped};
-use chunk::Chunk;
-use files::Files;
-use kind::Kind;
+use chunk::PatientChunk;
+use files::ExportFiles;
+use kind::RowType;
 pub use names::{identifying_strings, identifying_words};
 use world::World;
 
@@ -90,7 +90,7 @@ impl Default for Options {
 
 /// What was generated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct DemoSummary {
     /// Files, the log included.
     pub files: u64,
     /// Their bytes, as stored.
@@ -115,7 +115,7 @@ pub fn generate_export(
     dir: &Path,
     options: &Options,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Summary> {
+) -> Result<DemoSummary> {
     let threads = thread::available_parallelism().map_or(2, usize::from);
     generate_with(dir, options, threads, progress)
 }
@@ -125,17 +125,17 @@ fn generate_with(
     options: &Options,
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Summary> {
+) -> Result<DemoSummary> {
     claim_folder(dir)?;
     let world = World::new(options);
-    let files = Files::new(dir, options)?;
+    let files = ExportFiles::new(dir, options)?;
     let chunks = options.patients.div_ceil(chunk::PATIENTS).max(1);
     let next = AtomicU64::new(0);
 
-    let work = || -> Result<chunk::Counts> {
+    let work = || -> Result<chunk::RowCounts> {
         let _guard = files.stop_on_panic();
-        let mut chunk = Chunk::default();
-        let mut counts = chunk::Counts::default();
+        let mut chunk = PatientChunk::default();
+        let mut counts = chunk::RowCounts::default();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= chunks {
@@ -154,7 +154,7 @@ fn generate_with(
         let workers: Vec<_> = workers
             .collect::<Result<_>>()
             .inspect_err(|_| next.store(chunks, Ordering::Relaxed))?;
-        let mut total = chunk::Counts::default();
+        let mut total = chunk::RowCounts::default();
         for worker in workers {
             total.add(&join_scoped(worker)?);
         }
@@ -165,10 +165,10 @@ fn generate_with(
     written.push(export_log::write_warnings(dir, options)?);
     let log_bytes = export_log::write(dir, options, &written)?;
     progress(written.iter().map(|file| file.bytes).sum::<u64>() + log_bytes);
-    Ok(Summary {
+    Ok(DemoSummary {
         files: written.len() as u64 + 1,
         bytes: written.iter().map(|file| file.bytes).sum::<u64>() + log_bytes,
-        rows: Kind::ALL
+        rows: RowType::ALL
             .into_iter()
             .filter(|kind| counts.rows[*kind as usize] > 0)
             .map(|kind| (kind.name(), counts.rows[kind as usize]))

@@ -154,7 +154,7 @@ pub fn identifying_strings(patient: u64) -> [String; 6] {
         write(&mut buf);
         String::from_utf8_lossy(&buf).into_owned()
     };
-    let who = Name::of_patient(patient);
+    let who = PersonName::of_patient(patient);
     [
         text(&|w| who.write_full(w)),
         text(&|w| who.record_number(w)),
@@ -167,14 +167,14 @@ pub fn identifying_strings(patient: u64) -> [String; 6] {
 
 /// A person's name, and what else belongs to one person only.
 #[derive(Clone, Copy)]
-pub(super) struct Name {
+pub(super) struct PersonName {
     given: &'static str,
     middle: &'static str,
     surname: &'static str,
     number: i64,
 }
 
-impl Name {
+impl PersonName {
     /// The patient of this number.
     pub(super) fn of_patient(number: u64) -> Self {
         Self::pick_name(&mut Rng::from_parts(&[number, 0x7061]), 10_000 + number as i64)

@@ -1,13 +1,13 @@
 //! Vital signs, laboratory results, answers.
 
-use super::Kind;
+use super::RowType;
 use super::codes::admin::ABSENT;
 use super::codes::labs::{
-    ANSWERS, BLOOD_PRESSURE, CATEGORIES, DIASTOLIC, INTERPRETATIONS, LABS, METHODS, MM_HG, Measure,
-    SURVEY, SYSTOLIC, VITALS,
+    ANSWERS, BLOOD_PRESSURE, CATEGORIES, DIASTOLIC, INTERPRETATIONS, LABS, LabMeasure, METHODS,
+    MM_HG, SURVEY, SYSTOLIC, VITALS,
 };
 use super::codes::problems::BODY_SITES;
-use super::codes::{Concept, unit};
+use super::codes::{CodedConcept, unit};
 use super::dates::DAY;
 use super::json::Json;
 use super::row::Row;
@@ -20,11 +20,11 @@ pub(super) fn write_observation(w: &mut Row) {
     let (case, index) = (w.case_number(), w.index);
     w.add_identifiers();
     if case % 4 == 0 {
-        let order = w.target_own(Kind::ServiceRequest, index / PER_REPORT);
+        let order = w.target_own(RowType::ServiceRequest, index / PER_REPORT);
         w.refer_list("basedOn", &[order]);
     }
     if case % 9 == 0 {
-        let procedure = w.target_own(Kind::Procedure, index);
+        let procedure = w.target_own(RowType::Procedure, index);
         w.refer_list("partOf", &[procedure]);
     }
     let status = match case % 90 {
@@ -70,7 +70,7 @@ fn add_category(w: &mut Row, at: usize) {
 }
 
 /// What was observed, of whom, when.
-fn head(w: &mut Row, concept: &Concept) {
+fn head(w: &mut Row, concept: &CodedConcept) {
     let (case, time) = (w.case_number(), w.time);
     w.add_concept("code", concept);
     w.add_subject("subject");
@@ -90,7 +90,7 @@ fn head(w: &mut Row, concept: &Concept) {
     w.refer_list("performer", &[Some(performer)]);
 }
 
-fn add_measured(w: &mut Row, measure: &Measure) {
+fn add_measured(w: &mut Row, measure: &LabMeasure) {
     if w.rng.one_in(40) {
         w.one_of("dataAbsentReason", ABSENT);
         return;
@@ -192,22 +192,22 @@ fn add_details(w: &mut Row) {
         w.one_of("method", METHODS);
     }
     if case % 3 == 0 {
-        let specimen = w.target_own(Kind::Specimen, index / 8);
+        let specimen = w.target_own(RowType::Specimen, index / 8);
         w.refer_to("specimen", specimen);
     }
     if case % 10 == 3 {
-        let device = w.target_own(Kind::Device, index);
+        let device = w.target_own(RowType::Device, index);
         w.refer_to("device", device);
     }
     if case % 21 == 4 {
         let members = [
-            w.target_own(Kind::Observation, index + 1),
-            w.target_own(Kind::Observation, index + 2),
+            w.target_own(RowType::Observation, index + 1),
+            w.target_own(RowType::Observation, index + 2),
         ];
         w.refer_list("hasMember", &members);
     }
     if case % 27 == 5 {
-        let source = w.target_own(Kind::Observation, index + 3);
+        let source = w.target_own(RowType::Observation, index + 3);
         w.refer_list("derivedFrom", &[source]);
     }
 }

@@ -2,7 +2,7 @@
 //! every element is asked for.
 
 use super::codes::MINUTE;
-use super::dates::{Spelling, WriteTime};
+use super::dates::{TimeSpelling, WriteTime};
 use super::extensions::DATA_ABSENT;
 use super::json::Json;
 use super::row::Row;
@@ -197,6 +197,6 @@ impl Row<'_> {
     /// `"name":"14:05:11"`
     pub fn clock_time(&mut self, name: &str) {
         let time = self.time;
-        self.add_time(name, time, Spelling::Clock);
+        self.add_time(name, time, TimeSpelling::Clock);
     }
 }

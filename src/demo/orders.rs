@@ -1,6 +1,6 @@
 //! What is ordered, and the specimens taken for it.
 
-use super::Kind;
+use super::RowType;
 use super::codes::drugs::AS_NEEDED;
 use super::codes::orders::{
     ADDITIVE, COLLECTION, FASTING, ORDER_CATEGORIES, ORDER_DETAILS, ORDERS, PROCESSING,
@@ -25,7 +25,7 @@ pub(super) fn write_service_request(w: &mut Row) {
         w.add_gappy_list("instantiatesUri", "https://example.com/protocols/17");
     }
     if case % 9 == 1 {
-        let earlier = w.target_own(Kind::ServiceRequest, index + 1);
+        let earlier = w.target_own(RowType::ServiceRequest, index + 1);
         w.refer_list("basedOn", &[earlier]);
         w.refer_list("replaces", &[earlier]);
     }
@@ -75,7 +75,7 @@ pub(super) fn write_service_request(w: &mut Row) {
     if case % 3 == 1 {
         w.list_of("reasonCode", CONDITIONS);
     } else if case % 3 == 2 {
-        let reason = w.target_own(Kind::Condition, index);
+        let reason = w.target_own(RowType::Condition, index);
         w.refer_list("reasonReference", &[reason]);
     }
     if case % 6 == 2 {
@@ -84,12 +84,12 @@ pub(super) fn write_service_request(w: &mut Row) {
     }
     if case % 8 == 3 {
         let (fact, history) =
-            (w.target_own(Kind::Observation, index), w.target_elsewhere("Provenance"));
+            (w.target_own(RowType::Observation, index), w.target_elsewhere("Provenance"));
         w.refer_list("supportingInfo", &[fact]);
         w.refer_list("relevantHistory", &[Some(history)]);
     }
     if case % 2 == 0 {
-        let specimen = w.target_own(Kind::Specimen, index);
+        let specimen = w.target_own(RowType::Specimen, index);
         w.refer_list("specimen", &[specimen]);
     }
     if case % 9 == 2 {
@@ -114,10 +114,10 @@ pub(super) fn write_specimen(w: &mut Row) {
     w.add_subject("subject");
     w.add_date_time("receivedTime", time.plus_seconds(3_600));
     if case % 9 == 1 {
-        let parent = w.target_own(Kind::Specimen, index + 1);
+        let parent = w.target_own(RowType::Specimen, index + 1);
         w.refer_list("parent", &[parent]);
     }
-    let order = w.target_own(Kind::ServiceRequest, index);
+    let order = w.target_own(RowType::ServiceRequest, index);
     w.refer_list("request", &[order]);
     w.add_object("collection", |w| {
         let collector = w.target_practitioner();

@@ -1,11 +1,11 @@
 //! Patients, and who treats them.
 
-use super::Kind;
+use super::RowType;
 use super::codes::NPI;
 use super::codes::staff::{DEGREES, LANGUAGES, MARITAL, RELATIONSHIPS, ROLES, SPECIALTIES};
 use super::dates::{DAY, EXPORTED};
 use super::json::Json;
-use super::names::Name;
+use super::names::PersonName;
 use super::row::Row;
 
 const WEEKDAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri"];
@@ -32,7 +32,7 @@ pub(super) fn write_patient(w: &mut Row) {
         w.add_item(|w| w.human_name(&who));
         w.add_item(|w| {
             w.add_str("use", "maiden");
-            w.add_str_of("family", |w| Name::of_relative(person.number).write_family(w));
+            w.add_str_of("family", |w| PersonName::of_relative(person.number).write_family(w));
         });
     });
     w.add_telecom(&who);
@@ -57,7 +57,7 @@ pub(super) fn write_patient(w: &mut Row) {
     w.add_list("address", |w| {
         w.add_item(|w| w.write_address(&who));
         if w.has_turn(6, 2) {
-            w.add_item(|w| w.write_address(&Name::of_relative(person.number)));
+            w.add_item(|w| w.write_address(&PersonName::of_relative(person.number)));
         }
     });
     w.one_of("maritalStatus", MARITAL);
@@ -88,9 +88,9 @@ pub(super) fn write_patient(w: &mut Row) {
             w.add_bool("preferred", true);
         });
     });
-    let doctor = w.practitioner_of(person.number % w.world.count_shared(Kind::Practitioner));
+    let doctor = w.practitioner_of(person.number % w.world.count_shared(RowType::Practitioner));
     w.refer_list("generalPractitioner", &[Some(doctor)]);
-    let home = w.target_shared(Kind::Organization, person.number);
+    let home = w.target_shared(RowType::Organization, person.number);
     w.refer_plainly("managingOrganization", home);
     if w.has_turn(37, 5) {
         let other = w.target_elsewhere("Patient");
@@ -105,7 +105,7 @@ pub(super) fn write_patient(w: &mut Row) {
 }
 
 fn write_contact(w: &mut Row) {
-    let relative = Name::of_relative(w.person.number);
+    let relative = PersonName::of_relative(w.person.number);
     w.add_backbone_oddities();
     w.list_of("relationship", RELATIONSHIPS);
     w.add_object("name", |w| w.human_name(&relative));
@@ -154,7 +154,7 @@ impl Row<'_> {
     }
 
     /// A National Provider Identifier, and numbers that have to go.
-    fn provider_identifiers(&mut self, who: &Name, keep: &[&str]) {
+    fn provider_identifiers(&mut self, who: &PersonName, keep: &[&str]) {
         self.add_list("identifier", |w| {
             for system in keep {
                 w.add_item(|w| w.write_identifier(system, |w| who.provider_number(w)));
@@ -169,7 +169,7 @@ impl Row<'_> {
 
 pub(super) fn write_practitioner(w: &mut Row) {
     w.begin_resource();
-    let who = Name::of_practitioner(w.index);
+    let who = PersonName::of_practitioner(w.index);
     w.provider_identifiers(&who, &[NPI]);
     w.add_bool("active", !w.has_turn(9, 4));
     w.add_list("name", |w| w.add_item(|w| w.human_name(&who)));
@@ -201,22 +201,22 @@ pub(super) fn write_practitioner(w: &mut Row) {
 
 pub(super) fn write_practitioner_role(w: &mut Row) {
     w.begin_resource();
-    let practitioners = w.world.count_shared(Kind::Practitioner);
-    let who = Name::of_practitioner(w.index % practitioners);
+    let practitioners = w.world.count_shared(RowType::Practitioner);
+    let who = PersonName::of_practitioner(w.index % practitioners);
     w.provider_identifiers(&who, &[NPI]);
     w.add_bool("active", true);
     let time = w.time;
     w.add_period("period", time, EXPORTED);
     let practitioner = w.practitioner_of(w.index % practitioners);
     w.refer_plainly("practitioner", practitioner);
-    let organization = w.target_shared(Kind::Organization, w.index);
+    let organization = w.target_shared(RowType::Organization, w.index);
     w.refer_plainly("organization", organization);
     w.list_of("code", ROLES);
     let (specialty, index) = (*w.by_turn(SPECIALTIES), w.index);
     w.add_concepts("specialty", &[specialty]);
     let places = [
-        Some(w.target_shared(Kind::Location, index)),
-        Some(w.target_shared(Kind::Location, index + 7)),
+        Some(w.target_shared(RowType::Location, index)),
+        Some(w.target_shared(RowType::Location, index + 7)),
     ];
     w.refer_list("location", &places);
     let service = w.target_elsewhere("HealthcareService");
@@ -252,7 +252,7 @@ pub(super) fn write_organization(w: &mut Row) {
         "Harbor Street Family Practice",
     ];
     w.begin_resource();
-    let who = Name::of_practitioner(w.index);
+    let who = PersonName::of_practitioner(w.index);
     w.provider_identifiers(
         &who,
         &[NPI, "urn:oid:2.16.840.1.113883.4.7", "urn:oid:2.16.840.1.113883.6.300"],
@@ -270,7 +270,7 @@ pub(super) fn write_organization(w: &mut Row) {
     if w.index > 0 {
         // Half of them belong to the first one, the others to one of those.
         let parent =
-            w.target_shared(Kind::Organization, if w.has_turn(2, 0) { 0 } else { w.index / 2 });
+            w.target_shared(RowType::Organization, if w.has_turn(2, 0) { 0 } else { w.index / 2 });
         w.refer_plainly("partOf", parent);
     }
     w.add_list("contact", |w| {
@@ -290,7 +290,7 @@ pub(super) fn write_location(w: &mut Row) {
     const NAMES: &[&str] =
         &["Emergency Department", "Ward 4 East", "Outpatient Clinic", "Radiology", "Main Pharmacy"];
     w.begin_resource();
-    let who = Name::of_practitioner(w.index);
+    let who = PersonName::of_practitioner(w.index);
     w.provider_identifiers(&who, &[NPI]);
     w.add_str("status", if w.has_turn(12, 5) { "suspended" } else { "active" });
     w.add_object("operationalStatus", |w| {
@@ -316,10 +316,10 @@ pub(super) fn write_location(w: &mut Row) {
         w.add_decimal("longitude", -71_059_773, 6);
         w.add_decimal("latitude", 42_358_431, 6);
     });
-    let owner = w.target_shared(Kind::Organization, w.index);
+    let owner = w.target_shared(RowType::Organization, w.index);
     w.refer_plainly("managingOrganization", owner);
     if w.index > 0 {
-        let parent = w.target_shared(Kind::Location, w.index / 3);
+        let parent = w.target_shared(RowType::Location, w.index / 3);
         w.refer_plainly("partOf", parent);
     }
     w.add_list("hoursOfOperation", |w| {

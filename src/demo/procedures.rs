@@ -1,6 +1,6 @@
 //! What was done to a patient: procedures, vaccines, devices.
 
-use super::Kind;
+use super::RowType;
 use super::codes::drugs::{
     ELIGIBLE, FUNDING, NOT_GIVEN, REPORT_ORIGINS, ROUTES, SUBPOTENT, TARGET_DISEASES, VACCINATORS,
     VACCINES,
@@ -26,10 +26,10 @@ pub(super) fn write_procedure(w: &mut Row) {
         );
         w.add_strs("instantiatesUri", &["https://example.com/protocols/3", ""]);
     }
-    let order = w.target_own(Kind::ServiceRequest, index);
+    let order = w.target_own(RowType::ServiceRequest, index);
     w.refer_list("basedOn", &[order]);
     if case % 11 == 1 {
-        let whole = w.target_own(Kind::Procedure, index + 1);
+        let whole = w.target_own(RowType::Procedure, index + 1);
         w.refer_list("partOf", &[whole]);
     }
     let not_done = case % 25 == 3;
@@ -78,25 +78,25 @@ pub(super) fn write_procedure(w: &mut Row) {
     if case % 3 == 1 {
         w.list_of("reasonCode", CONDITIONS);
     } else {
-        let reason = w.target_own(Kind::Condition, index);
+        let reason = w.target_own(RowType::Condition, index);
         w.refer_list("reasonReference", &[reason]);
     }
     if case % 5 == 1 {
         w.list_of("bodySite", BODY_SITES);
         w.one_of("outcome", OUTCOMES);
-        let report = w.target_own(Kind::DiagnosticReport, index);
+        let report = w.target_own(RowType::DiagnosticReport, index);
         w.refer_list("report", &[report]);
     }
     if case % 18 == 2 {
         w.list_of("complication", COMPLICATIONS);
-        let detail = w.target_own(Kind::Condition, index + 1);
+        let detail = w.target_own(RowType::Condition, index + 1);
         w.refer_list("complicationDetail", &[detail]);
         w.list_of("followUp", FOLLOW_UPS);
     }
     if case % 3 == 2 {
         w.add_note();
     }
-    let device = w.target_own(Kind::Device, index);
+    let device = w.target_own(RowType::Device, index);
     if let (0, Some(device)) = (case % 13, device) {
         w.add_list("focalDevice", |w| {
             w.add_item(|w| {
@@ -156,7 +156,7 @@ pub(super) fn write_immunization(w: &mut Row) {
     match case % 4 {
         0 => w.list_of("reasonCode", CONDITIONS),
         1 => {
-            let reason = w.target_own(Kind::Condition, index);
+            let reason = w.target_own(RowType::Condition, index);
             w.refer_list("reasonReference", &[reason]);
         }
         _ => {}
@@ -178,7 +178,7 @@ pub(super) fn write_immunization(w: &mut Row) {
         w.one_of("fundingSource", FUNDING);
     }
     if case % 15 == 4 {
-        let detail = w.target_own(Kind::Observation, index);
+        let detail = w.target_own(RowType::Observation, index);
         w.add_list("reaction", |w| {
             w.add_item(|w| {
                 w.add_backbone_oddities();
@@ -279,7 +279,7 @@ pub(super) fn write_device(w: &mut Row) {
     });
     w.add_subject("patient");
     let (owner, place, parent) =
-        (w.target_organization(), w.target_location(), w.target_own(Kind::Device, w.index + 1));
+        (w.target_organization(), w.target_location(), w.target_own(RowType::Device, w.index + 1));
     w.add_reference("owner", owner);
     let who = w.some_name();
     w.add_list("contact", |w| {

@@ -1,8 +1,8 @@
 //! References to other resources, in all the ways that servers spell them.
 
-use super::Kind;
+use super::RowType;
 use super::json::Json;
-use super::names::Name;
+use super::names::PersonName;
 use super::rng::Id;
 use super::row::Row;
 
@@ -13,13 +13,13 @@ pub(super) const BASE: &str = "https://ehr.example.com/fhir";
 #[derive(Clone, Copy)]
 enum Shown {
     Nothing,
-    Person(Name),
+    Person(PersonName),
     Text(&'static str),
 }
 
 /// What a reference points at.
 #[derive(Clone, Copy)]
-pub(super) struct Target {
+pub(super) struct ReferenceTarget {
     kind: &'static str,
     to: To,
     shown: Shown,
@@ -31,38 +31,38 @@ enum To {
     /// A contained resource.
     Inside(&'static str),
     /// A practitioner by provider number.
-    Number(Name),
+    Number(PersonName),
 }
 
 impl Row<'_> {
     /// The row `index` (modulo their count) of the patient's rows of a type, if there is any.
-    pub fn target_own(&self, kind: Kind, index: u64) -> Option<Target> {
+    pub fn target_own(&self, kind: RowType, index: u64) -> Option<ReferenceTarget> {
         let count = self.person.count_rows(kind);
         (count > 0)
             .then(|| self.make_target(kind, self.person.number, index % count, Shown::Nothing))
     }
 
     /// The patient.
-    pub fn target_subject(&self) -> Target {
-        self.make_target(Kind::Patient, self.person.number, 0, Shown::Person(self.person.name))
+    pub fn target_subject(&self) -> ReferenceTarget {
+        self.make_target(RowType::Patient, self.person.number, 0, Shown::Person(self.person.name))
     }
 
     /// The visit.
-    pub fn target_encounter(&self) -> Target {
+    pub fn target_encounter(&self) -> ReferenceTarget {
         let index = self.person.visit_of(self.kind, self.index) as u64;
-        self.make_target(Kind::Encounter, self.person.number, index, Shown::Nothing)
+        self.make_target(RowType::Encounter, self.person.number, index, Shown::Nothing)
     }
 
     /// Some practitioner.
-    pub fn target_practitioner(&mut self) -> Target {
-        let index = self.rng.pick_below(self.world.count_shared(Kind::Practitioner));
+    pub fn target_practitioner(&mut self) -> ReferenceTarget {
+        let index = self.rng.pick_below(self.world.count_shared(RowType::Practitioner));
         self.practitioner_of(index)
     }
 
     /// The practitioner of this number, at times by other means than the id.
-    pub fn practitioner_of(&mut self, index: u64) -> Target {
-        let name = Name::of_practitioner(index);
-        let mut target = self.make_target(Kind::Practitioner, 0, index, Shown::Person(name));
+    pub fn practitioner_of(&mut self, index: u64) -> ReferenceTarget {
+        let name = PersonName::of_practitioner(index);
+        let mut target = self.make_target(RowType::Practitioner, 0, index, Shown::Person(name));
         if self.holds_practitioner && self.rng.one_in(2) {
             target.to = To::Inside("#practitioner");
         } else if self.rng.one_in(12) {
@@ -72,9 +72,9 @@ impl Row<'_> {
     }
 
     /// Some organization.
-    pub fn target_organization(&mut self) -> Target {
-        let index = self.rng.pick_below(self.world.count_shared(Kind::Organization));
-        let mut target = self.target_shared(Kind::Organization, index);
+    pub fn target_organization(&mut self) -> ReferenceTarget {
+        let index = self.rng.pick_below(self.world.count_shared(RowType::Organization));
+        let mut target = self.target_shared(RowType::Organization, index);
         if self.holds_organization && self.rng.one_in(2) {
             target.to = To::Inside("#organization");
         }
@@ -83,50 +83,60 @@ impl Row<'_> {
     }
 
     /// Some location.
-    pub fn target_location(&mut self) -> Target {
-        let index = self.rng.pick_below(self.world.count_shared(Kind::Location));
-        self.target_shared(Kind::Location, index)
+    pub fn target_location(&mut self) -> ReferenceTarget {
+        let index = self.rng.pick_below(self.world.count_shared(RowType::Location));
+        self.target_shared(RowType::Location, index)
     }
 
     /// The shared row `index` of a type (modulo their count).
-    pub fn target_shared(&self, kind: Kind, index: u64) -> Target {
+    pub fn target_shared(&self, kind: RowType, index: u64) -> ReferenceTarget {
         self.make_target(kind, 0, index % self.world.count_shared(kind), Shown::Nothing)
     }
 
     /// A resource of a type that is not exported.
-    pub fn target_elsewhere(&self, kind: &'static str) -> Target {
+    pub fn target_elsewhere(&self, kind: &'static str) -> ReferenceTarget {
         let id = Id::from_parts(&[
             self.world.seed,
             kind.len() as u64,
             self.person.number,
             self.index % 3,
         ]);
-        Target { kind, to: To::Id(id), shown: Shown::Nothing }
+        ReferenceTarget { kind, to: To::Id(id), shown: Shown::Nothing }
     }
 
     /// The contained resource `#name`.
-    pub fn target_contained(&self, name: &'static str) -> Target {
-        Target { kind: "", to: To::Inside(name), shown: Shown::Nothing }
+    pub fn target_contained(&self, name: &'static str) -> ReferenceTarget {
+        ReferenceTarget { kind: "", to: To::Inside(name), shown: Shown::Nothing }
     }
 
-    fn make_target(&self, kind: Kind, patient: u64, index: u64, shown: Shown) -> Target {
-        Target { kind: kind.name(), to: To::Id(self.world.row_id(kind, patient, index)), shown }
+    fn make_target(
+        &self,
+        kind: RowType,
+        patient: u64,
+        index: u64,
+        shown: Shown,
+    ) -> ReferenceTarget {
+        ReferenceTarget {
+            kind: kind.name(),
+            to: To::Id(self.world.row_id(kind, patient, index)),
+            shown,
+        }
     }
 
     /// `"name":{"reference":…}`, spelled in one of many ways.
-    pub fn add_reference(&mut self, name: &str, target: Target) {
+    pub fn add_reference(&mut self, name: &str, target: ReferenceTarget) {
         self.add_object(name, |w| w.reference_members(target, 0));
     }
 
     /// The same, if there is something to refer to.
-    pub fn refer_to(&mut self, name: &str, target: Option<Target>) {
+    pub fn refer_to(&mut self, name: &str, target: Option<ReferenceTarget>) {
         if let Some(target) = target {
             self.add_reference(name, target);
         }
     }
 
     /// `"name":[{"reference":…}]`
-    pub fn refer_list(&mut self, name: &str, targets: &[Option<Target>]) {
+    pub fn refer_list(&mut self, name: &str, targets: &[Option<ReferenceTarget>]) {
         if targets.iter().any(Option::is_some) {
             self.add_list(name, |w| {
                 for target in targets.iter().flatten() {
@@ -137,7 +147,7 @@ impl Row<'_> {
     }
 
     /// `"name":{…}` for what tables are joined by: nearly always spelled the plain way.
-    pub fn refer_plainly(&mut self, name: &str, target: Target) {
+    pub fn refer_plainly(&mut self, name: &str, target: ReferenceTarget) {
         self.add_object(name, |w| w.reference_members(target, 3));
     }
 
@@ -156,7 +166,7 @@ impl Row<'_> {
     }
 
     /// What is in a Reference; each step of `plain` halves the odds of an odd one.
-    pub fn reference_members(&mut self, target: Target, plain: u32) {
+    pub fn reference_members(&mut self, target: ReferenceTarget, plain: u32) {
         let bits = self.rng.next_bits();
         let style = if bits >> 40 & ((1 << plain) - 1) == 0 { bits & 63 } else { 63 };
         if style == 0 {

@@ -1,12 +1,12 @@
 //! One row: where it is written to, whom it is about, and what every resource begins with.
 
-use super::Kind;
+use super::RowType;
 use super::codes::admin::CONFIDENTIALITY;
 use super::codes::orders::TAGS;
-use super::dates::{DAY, EXPORTED, Spelling, Time, WriteTime};
+use super::dates::{DAY, EXPORTED, Time, TimeSpelling, WriteTime};
 use super::json::Json;
 use super::rng::Rng;
-use super::world::{Person, Visit, World};
+use super::world::{PatientVisit, Person, World};
 
 /// Which version of a row is written. All but the first are duplicates: the same id with other
 /// content.
@@ -25,7 +25,7 @@ pub(super) struct Row<'a> {
     pub rng: Rng,
     pub world: &'a World,
     pub person: &'a Person,
-    pub kind: Kind,
+    pub kind: RowType,
     /// Which one of the patient's rows of this type, or of the shared ones.
     pub index: u64,
     /// When it happened.
@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
         buf: &'a mut Vec<u8>,
         world: &'a World,
         person: &'a Person,
-        kind: Kind,
+        kind: RowType,
         index: u64,
         revision: Revision,
     ) -> Self {
@@ -105,7 +105,7 @@ impl<'a> Row<'a> {
     }
 
     /// The visit that this row belongs to.
-    pub fn visit(&self) -> &'a Visit {
+    pub fn visit(&self) -> &'a PatientVisit {
         &self.person.visits[self.person.visit_of(self.kind, self.index)]
     }
 
@@ -166,10 +166,10 @@ impl<'a> Row<'a> {
         let updated = self.visit().end_time().0 + delay;
         let updated = Time(updated.min(EXPORTED.0 - 2 * DAY) + shift);
         let spelling = *self.rng.pick_item(&[
-            Spelling::Millis,
-            Spelling::Utc,
-            Spelling::Micros,
-            Spelling::Seconds,
+            TimeSpelling::Millis,
+            TimeSpelling::Utc,
+            TimeSpelling::Micros,
+            TimeSpelling::Seconds,
         ]);
         self.add_time("lastUpdated", updated, spelling);
         let bits = self.rng.next_bits();
@@ -226,13 +226,13 @@ impl<'a> Row<'a> {
     /// `"name":"…"`: a dateTime of any precision.
     pub fn add_date_time(&mut self, name: &str, time: Time) {
         let spelling = match self.rng.pick_below(24) {
-            0 => Spelling::Year,
-            1 => Spelling::Month,
-            2..6 => Spelling::Date,
-            6..8 => Spelling::Millis,
-            8..10 => Spelling::Utc,
-            10 => Spelling::Micros,
-            _ => Spelling::Seconds,
+            0 => TimeSpelling::Year,
+            1 => TimeSpelling::Month,
+            2..6 => TimeSpelling::Date,
+            6..8 => TimeSpelling::Millis,
+            8..10 => TimeSpelling::Utc,
+            10 => TimeSpelling::Micros,
+            _ => TimeSpelling::Seconds,
         };
         self.add_time(name, time, spelling);
         if self.rng.one_in(200) {
@@ -242,12 +242,13 @@ impl<'a> Row<'a> {
 
     /// `"name":"…"`: an instant or a time of the day with its offset.
     pub fn add_instant(&mut self, name: &str, time: Time) {
-        let spelling = *self.rng.pick_item(&[Spelling::Millis, Spelling::Utc, Spelling::Micros]);
+        let spelling =
+            *self.rng.pick_item(&[TimeSpelling::Millis, TimeSpelling::Utc, TimeSpelling::Micros]);
         self.add_time(name, time, spelling);
     }
 
     /// `"name":"2019-03-02"`
     pub fn add_date(&mut self, name: &str, time: Time) {
-        self.add_time(name, time, Spelling::Date);
+        self.add_time(name, time, TimeSpelling::Date);
     }
 }

@@ -16,7 +16,7 @@ use super::*;
 /// An export in a folder that is deleted with it.
 struct Export {
     dir: TempDir,
-    summary: Summary,
+    summary: DemoSummary,
 }
 
 impl Export {
@@ -46,7 +46,7 @@ impl Export {
     }
 
     /// The lines of all files of a type, in order; without their ends.
-    fn lines(&self, kind: Kind) -> Vec<String> {
+    fn lines(&self, kind: RowType) -> Vec<String> {
         let prefix = format!("{}.", kind.name());
         let files = self.files();
         let of_kind = files.iter().filter(|(name, _)| name.starts_with(&prefix));
@@ -59,11 +59,11 @@ impl Export {
 
     /// The lines of all types, one after the other.
     fn all_lines(&self) -> String {
-        Kind::ALL.iter().flat_map(|kind| self.lines(*kind)).collect()
+        RowType::ALL.iter().flat_map(|kind| self.lines(*kind)).collect()
     }
 
     /// The rows of a type that can be used.
-    fn rows(&self, kind: Kind) -> Vec<Value> {
+    fn rows(&self, kind: RowType) -> Vec<Value> {
         self.lines(kind).iter().filter_map(|line| usable(line, kind)).collect()
     }
 }
@@ -73,7 +73,7 @@ fn options(patients: u64, flaws: bool) -> Options {
 }
 
 /// The row, unless it has to be rejected (spec: "Input").
-fn usable(line: &str, kind: Kind) -> Option<Value> {
+fn usable(line: &str, kind: RowType) -> Option<Value> {
     let row: Value = sonic_rs::from_str(line).ok()?;
     let text = |name: &str| row.get(name).and_then(Value::as_str);
     let modifiers = row["modifierExtension"].as_array().cloned().unwrap_or_default();
@@ -126,7 +126,7 @@ fn a_folder_that_holds_something_is_refused() {
 #[test]
 fn one_patient_shows_every_type() {
     let export = Export::new(&options(1, false));
-    for kind in Kind::ALL {
+    for kind in RowType::ALL {
         assert!(export.summary.rows[kind.name()] > 0, "no {}", kind.name());
         assert!(!export.rows(kind).is_empty(), "no {}", kind.name());
     }
@@ -138,7 +138,7 @@ fn the_summary_counts_what_is_there() {
     let summary = &export.summary;
     let (mut broken, mut duplicates) = (0, 0);
     let mut ids = HashSet::new();
-    for kind in Kind::ALL {
+    for kind in RowType::ALL {
         let lines = export.lines(kind);
         let rows = export.rows(kind);
         assert_eq!(rows.len() as u64, summary.rows[kind.name()], "{}", kind.name());
@@ -210,15 +210,15 @@ fn every_flaw_is_there_and_usable_lines_end_in_all_ways() {
         assert!(all.contains(sign), "no {sign:?}");
     }
     assert!(all.lines().any(|line| line.contains("}{\"")), "no two rows on a line");
-    let patients = export.lines(Kind::Patient);
+    let patients = export.lines(RowType::Patient);
     let no_id =
         |line: &String| sonic_rs::from_str::<Value>(line).is_ok_and(|row| row.get("id").is_none());
-    assert!(Kind::ALL.iter().any(|kind| export.lines(*kind).iter().any(no_id)));
+    assert!(RowType::ALL.iter().any(|kind| export.lines(*kind).iter().any(no_id)));
     assert!(patients.len() > 60);
     assert!(!export.files()["Specimen.000.ndjson"].ends_with(b"\n"));
     assert_eq!(Flaw::ALL.len(), 16, "a new flaw needs a sign above");
     // What a file holds is not told by its first line.
-    assert!(export.lines(Kind::Observation)[0].contains("OperationOutcome"));
+    assert!(export.lines(RowType::Observation)[0].contains("OperationOutcome"));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn duplicates_differ_and_come_later_also_in_later_files() {
         }
         let text = String::from_utf8(text).unwrap();
         assert!(text.lines().filter(|line| !line.trim().is_empty()).count() <= 400, "{name}");
-        for row in text.lines().filter_map(|line| usable(line, Kind::Observation)) {
+        for row in text.lines().filter_map(|line| usable(line, RowType::Observation)) {
             let id = row["id"].as_str().unwrap().to_owned();
             let updated = row["meta"]["lastUpdated"].as_str().unwrap().to_owned();
             let Some((file, before)) = first.get(&id) else {
@@ -258,7 +258,7 @@ fn without_flaws_rows_are_unique_whole_and_linked() {
     let export = Export::new(&options(60, false));
     let mut ids = HashSet::new();
     let mut text = String::new();
-    for kind in Kind::ALL {
+    for kind in RowType::ALL {
         let lines = export.lines(kind);
         assert_eq!(export.rows(kind).len(), lines.len(), "{}", kind.name());
         for row in export.rows(kind) {
@@ -277,7 +277,7 @@ fn without_flaws_rows_are_unique_whole_and_linked() {
     ] {
         assert!(flawed.contains(flaw) && !text.contains(flaw), "{flaw}");
     }
-    let allergies: String = export.lines(Kind::AllergyIntolerance).concat();
+    let allergies: String = export.lines(RowType::AllergyIntolerance).concat();
     assert!(!allergies.contains("\"onsetAge\"") && !allergies.contains("\"onsetPeriod\""));
 
     let (mut found, mut ways) = (0, BTreeMap::<&str, u64>::new());
@@ -301,7 +301,7 @@ fn without_flaws_rows_are_unique_whole_and_linked() {
         };
         *ways.entry(way).or_default() += 1;
         let exported =
-            Kind::ALL.iter().any(|kind| reference.trim().split('/').next() == Some(kind.name()));
+            RowType::ALL.iter().any(|kind| reference.trim().split('/').next() == Some(kind.name()));
         if way == "relative" && exported {
             found += u64::from(ids.contains(reference.trim()));
         }
@@ -375,21 +375,21 @@ fn the_log_tells_the_whole_export() {
 #[test]
 fn patients_have_as_many_rows_as_in_an_ehr() {
     let world = World::new(&options(2_000, false));
-    for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_shared()) {
+    for kind in RowType::ALL.into_iter().filter(|kind| !kind.is_shared()) {
         let rows: u64 = (0..2_000).map(|n| world::Person::new(&world, n).count_rows(kind)).sum();
         let average = rows as f64 / 2_000.0;
         let wanted = kind.per_patient() as f64;
         assert!((average / wanted - 1.0).abs() < 0.1, "{} {average}", kind.name());
     }
     let heavy =
-        (0..2_000).map(|n| world::Person::new(&world, n).count_rows(Kind::Observation)).max();
+        (0..2_000).map(|n| world::Person::new(&world, n).count_rows(RowType::Observation)).max();
     assert!(heavy > Some(200), "no one is very ill: {heavy:?}");
 }
 
 #[test]
 fn each_patient_can_be_searched_for() {
     let export = Export::new(&options(100, false));
-    let lines = export.lines(Kind::Patient);
+    let lines = export.lines(RowType::Patient);
     let mut seen = HashSet::new();
     for (number, line) in lines.iter().enumerate() {
         for secret in identifying_strings(number as u64) {
@@ -407,12 +407,12 @@ fn each_patient_can_be_searched_for() {
 fn a_file_that_cannot_be_written_ends_all_threads() {
     let dir = tempfile::tempdir().unwrap();
     let small = Options { rows_per_file: 5, ..options(300, true) };
-    let (world, files) = (World::new(&small), Files::new(dir.path(), &small).unwrap());
+    let (world, files) = (World::new(&small), ExportFiles::new(dir.path(), &small).unwrap());
     // A folder stands where a later file has to go.
     fs::create_dir(dir.path().join("Patient.012.ndjson")).unwrap();
     let next = AtomicU64::new(0);
     let work = || -> Result<u64> {
-        let mut chunk = Chunk::default();
+        let mut chunk = PatientChunk::default();
         for done in 0.. {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= 18 {

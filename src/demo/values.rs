@@ -1,10 +1,10 @@
 //! The values an extension can have.
 
-use super::Kind;
+use super::RowType;
 use super::codes::problems::SEVERITIES;
 use super::codes::staff::{LANGUAGES, SPECIALTIES};
 use super::codes::{EPIC, HOUR, MILLIGRAM, MINUTE, NPI, YEAR, unit};
-use super::dates::{DAY, Spelling, WriteTime};
+use super::dates::{DAY, TimeSpelling, WriteTime};
 use super::json::Json;
 use super::row::Row;
 
@@ -35,7 +35,7 @@ impl Row<'_> {
             }
             6 => self.add_decimal("valueDecimal", (number >> 6) as i64, 3),
             7 => {
-                let id = self.world.row_id(Kind::Patient, self.person.number, 0);
+                let id = self.world.row_id(RowType::Patient, self.person.number, 0);
                 self.add_bytes("valueId", id.as_bytes());
             }
             8 => self.add_instant("valueInstant", time),
@@ -101,7 +101,7 @@ impl Row<'_> {
             38 => self.add_object("valueDosage", Self::write_dosage),
             39 => self.add_object("valueMeta", |w| {
                 w.add_str("versionId", "3");
-                w.add_time("lastUpdated", time, Spelling::Utc);
+                w.add_time("lastUpdated", time, TimeSpelling::Utc);
                 w.add_str("source", "urn:demo:smartdata");
             }),
             40 => {

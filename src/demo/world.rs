@@ -3,9 +3,9 @@
 use super::codes::Code;
 use super::codes::admin::{CLASSES, EPIC_CLASSES};
 use super::dates::{DAY, EXPORTED, Time};
-use super::names::Name;
+use super::names::PersonName;
 use super::rng::{Id, Rng};
-use super::{Kind, Options};
+use super::{Options, RowType};
 
 /// What belongs to the whole export.
 pub(super) struct World {
@@ -22,25 +22,25 @@ impl World {
     }
 
     /// How many rows of a type there are that belong to no patient.
-    pub fn count_shared(&self, kind: Kind) -> u64 {
+    pub fn count_shared(&self, kind: RowType) -> u64 {
         match kind {
-            Kind::Organization => 12 + self.patients / 1_000,
-            Kind::Location => 24 + self.patients / 200,
-            Kind::Practitioner => 40 + self.patients / 20,
-            Kind::PractitionerRole => 50 + self.patients / 16,
-            Kind::Medication => 60 + self.patients / 20,
+            RowType::Organization => 12 + self.patients / 1_000,
+            RowType::Location => 24 + self.patients / 200,
+            RowType::Practitioner => 40 + self.patients / 20,
+            RowType::PractitionerRole => 50 + self.patients / 16,
+            RowType::Medication => 60 + self.patients / 20,
             _ => 0,
         }
     }
 
     /// The id of the row `index` of a type: of a patient's, or of the shared ones (patient 0).
-    pub fn row_id(&self, kind: Kind, patient: u64, index: u64) -> Id {
+    pub fn row_id(&self, kind: RowType, patient: u64, index: u64) -> Id {
         Id::from_parts(&[self.seed, kind as u64, patient, index])
     }
 }
 
 /// A patient's visit.
-pub(super) struct Visit {
+pub(super) struct PatientVisit {
     pub start: Time,
     pub minutes: i64,
     pub class: &'static Code,
@@ -50,13 +50,13 @@ pub(super) struct Visit {
 /// What all of a patient's rows agree on.
 pub(super) struct Person {
     pub number: u64,
-    pub name: Name,
+    pub name: PersonName,
     pub female: bool,
     pub birth: Time,
     pub death: Option<Time>,
     /// Never empty; by time.
-    pub visits: Vec<Visit>,
-    counts: [u64; Kind::ALL.len()],
+    pub visits: Vec<PatientVisit>,
+    counts: [u64; RowType::ALL.len()],
 }
 
 impl Person {
@@ -68,32 +68,33 @@ impl Person {
             6..9 => 12,
             _ => 34,
         };
-        let mut counts = [0; Kind::ALL.len()];
-        for kind in Kind::ALL {
+        let mut counts = [0; RowType::ALL.len()];
+        for kind in RowType::ALL {
             let average = kind.per_patient();
-            if average > 0 && kind != Kind::Patient {
+            if average > 0 && kind != RowType::Patient {
                 let share = average * tenths * (600 + rng.pick_below(801));
                 counts[kind as usize] = (share + rng.pick_below(10_000)) / 10_000;
                 // The first patient has everything, so that even a tiny export shows every table.
-                if number == 0 || kind == Kind::Encounter {
+                if number == 0 || kind == RowType::Encounter {
                     counts[kind as usize] = counts[kind as usize].max(1);
                 }
             }
         }
-        counts[Kind::Patient as usize] = 1;
+        counts[RowType::Patient as usize] = 1;
 
         let birth = Time(EXPORTED.0 - DAY * rng.pick_between(40, 95 * 365));
         let since = birth.0.max(EXPORTED.0 - 8 * 365 * DAY);
-        let mut starts: Vec<i64> = (0..counts[Kind::Encounter as usize])
+        let mut starts: Vec<i64> = (0..counts[RowType::Encounter as usize])
             .map(|_| rng.pick_between(since, EXPORTED.0 - 20 * DAY) / 300 * 300)
             .collect();
         starts.sort_unstable();
         let last = starts.last().copied().unwrap_or(since);
-        let visits = starts.into_iter().map(|start| Visit::new(&mut rng, Time(start))).collect();
+        let visits =
+            starts.into_iter().map(|start| PatientVisit::new(&mut rng, Time(start))).collect();
         let death = rng.one_in(16).then(|| Time(rng.pick_between(last, EXPORTED.0)));
         Self {
             number,
-            name: Name::of_patient(number),
+            name: PersonName::of_patient(number),
             female: rng.one_in(2),
             birth,
             death,
@@ -103,18 +104,18 @@ impl Person {
     }
 
     /// How many rows of a type the patient has.
-    pub fn count_rows(&self, kind: Kind) -> u64 {
+    pub fn count_rows(&self, kind: RowType) -> u64 {
         self.counts[kind as usize]
     }
 
     /// The visit that row `index` of a type belongs to.
-    pub fn visit_of(&self, kind: Kind, index: u64) -> usize {
+    pub fn visit_of(&self, kind: RowType, index: u64) -> usize {
         let visits = self.visits.len() as u64;
         (index * visits / self.count_rows(kind).max(1)).min(visits - 1) as usize
     }
 }
 
-impl Visit {
+impl PatientVisit {
     fn new(rng: &mut Rng, start: Time) -> Self {
         let (at, minutes) = match rng.pick_below(20) {
             0..13 => (0, rng.pick_between(10, 60)),

@@ -1,6 +1,6 @@
 //! Administration: visits, roles, places, statuses.
 
-use super::{Code, Concept, code, concept, cpt, loinc, snomed};
+use super::{Code, CodedConcept, code, concept, cpt, loinc, snomed};
 
 const ACT: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
@@ -25,7 +25,7 @@ pub(in crate::demo) const EPIC_CLASSES: &[Code] = &[
     code("urn:oid:1.2.840.114350.1.72.1.7.7.10.696784.13260", "4", "Hospital Encounter"),
 ];
 
-pub(in crate::demo) const ENCOUNTER_TYPES: &[Concept] = &[
+pub(in crate::demo) const ENCOUNTER_TYPES: &[CodedConcept] = &[
     concept(
         "Office Visit",
         &[
@@ -74,7 +74,7 @@ pub(in crate::demo) const ENCOUNTER_TYPES: &[Concept] = &[
     ),
 ];
 
-pub(in crate::demo) const SERVICE_TYPES: &[Concept] = &[
+pub(in crate::demo) const SERVICE_TYPES: &[CodedConcept] = &[
     concept("General Practice", &[code(SERVICE_TYPE, "124", "General Practice")]),
     concept("Cardiology service", &[snomed("394579002", "Cardiology (qualifier value)")]),
     concept(
@@ -94,7 +94,7 @@ pub(in crate::demo) const SERVICE_TYPES: &[Concept] = &[
     ),
 ];
 
-pub(in crate::demo) const PRIORITIES: &[Concept] = &[
+pub(in crate::demo) const PRIORITIES: &[CodedConcept] = &[
     concept("Routine", &[code(PRIORITY, "R", "routine")]),
     concept("Emergency", &[code(PRIORITY, "EM", "emergency")]),
     concept("Urgent", &[snomed("103391001", "Urgency (qualifier value)")]),
@@ -111,7 +111,7 @@ pub(in crate::demo) const PRIORITIES: &[Concept] = &[
     ),
 ];
 
-pub(in crate::demo) const DISCHARGES: &[Concept] = &[
+pub(in crate::demo) const DISCHARGES: &[CodedConcept] = &[
     concept(
         "Discharged to Home",
         &[code("http://terminology.hl7.org/CodeSystem/discharge-disposition", "home", "Home")],
@@ -133,19 +133,19 @@ pub(in crate::demo) const DISCHARGES: &[Concept] = &[
     ),
 ];
 
-pub(in crate::demo) const ADMIT_SOURCE: Concept = concept(
+pub(in crate::demo) const ADMIT_SOURCE: CodedConcept = concept(
     "From accident/emergency department",
     &[code("http://terminology.hl7.org/CodeSystem/admit-source", "emd", "Emergency department")],
 );
-pub(in crate::demo) const READMISSION: Concept = concept(
+pub(in crate::demo) const READMISSION: CodedConcept = concept(
     "Re-admission",
     &[code("http://terminology.hl7.org/CodeSystem/v2-0092", "R", "Re-admission")],
 );
-pub(in crate::demo) const DIET: Concept = concept(
+pub(in crate::demo) const DIET: CodedConcept = concept(
     "Vegetarian",
     &[code("http://terminology.hl7.org/CodeSystem/diet", "vegetarian", "Vegetarian")],
 );
-pub(in crate::demo) const COURTESY: Concept = concept(
+pub(in crate::demo) const COURTESY: CodedConcept = concept(
     "Normal courtesy",
     &[code(
         "http://terminology.hl7.org/CodeSystem/v3-EncounterSpecialCourtesy",
@@ -153,7 +153,7 @@ pub(in crate::demo) const COURTESY: Concept = concept(
         "normal courtesy",
     )],
 );
-pub(in crate::demo) const ARRANGEMENT: Concept = concept(
+pub(in crate::demo) const ARRANGEMENT: CodedConcept = concept(
     "Wheelchair",
     &[code(
         "http://terminology.hl7.org/CodeSystem/encounter-special-arrangements",
@@ -162,13 +162,13 @@ pub(in crate::demo) const ARRANGEMENT: Concept = concept(
     )],
 );
 
-pub(in crate::demo) const PARTICIPANTS: &[Concept] = &[
+pub(in crate::demo) const PARTICIPANTS: &[CodedConcept] = &[
     concept("primary performer", &[code(PARTICIPATION, "PPRF", "primary performer")]),
     concept("attender", &[code(PARTICIPATION, "ATND", "attender")]),
     concept("referrer", &[code(PARTICIPATION, "REF", "referrer")]),
 ];
 
-pub(in crate::demo) const DIAGNOSIS_ROLES: &[Concept] = &[
+pub(in crate::demo) const DIAGNOSIS_ROLES: &[CodedConcept] = &[
     concept(
         "Admission diagnosis",
         &[code(
@@ -192,7 +192,7 @@ pub(in crate::demo) const DIAGNOSIS_ROLES: &[Concept] = &[
 ];
 
 /// Notes, by what they are.
-pub(in crate::demo) const NOTE_TYPES: &[Concept] = &[
+pub(in crate::demo) const NOTE_TYPES: &[CodedConcept] = &[
     concept(
         "Progress Notes",
         &[
@@ -210,7 +210,7 @@ pub(in crate::demo) const NOTE_TYPES: &[Concept] = &[
     concept("Procedure note", &[loinc("28570-0", "Procedure note")]),
 ];
 
-pub(in crate::demo) const NOTE_CATEGORIES: &[Concept] = &[concept(
+pub(in crate::demo) const NOTE_CATEGORIES: &[CodedConcept] = &[concept(
     "Clinical Note",
     &[code(
         "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
@@ -237,12 +237,12 @@ pub(in crate::demo) const CONFIDENTIALITY: &[Code] = &[
     code("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "R", "restricted"),
 ];
 
-pub(in crate::demo) const SECURITY_LABELS: &[Concept] = &[concept(
+pub(in crate::demo) const SECURITY_LABELS: &[CodedConcept] = &[concept(
     "Restricted",
     &[code("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "R", "restricted")],
 )];
 
-pub(in crate::demo) const EPISODE_TYPES: &[Concept] = &[
+pub(in crate::demo) const EPISODE_TYPES: &[CodedConcept] = &[
     concept(
         "Home and Community Care",
         &[code(
@@ -262,9 +262,9 @@ pub(in crate::demo) const EPISODE_TYPES: &[Concept] = &[
     ),
 ];
 
-pub(in crate::demo) const EVENT: Concept =
+pub(in crate::demo) const EVENT: CodedConcept =
     concept("Care provision", &[code(ACT, "PCPR", "care provision")]);
-pub(in crate::demo) const ABSENT: &[Concept] = &[
+pub(in crate::demo) const ABSENT: &[CodedConcept] = &[
     concept(
         "Unknown",
         &[code("http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown", "Unknown")],

@@ -1,6 +1,6 @@
 //! Medicines, how they are given, and vaccines.
 
-use super::{Code, Concept, code, concept, rxnorm, snomed};
+use super::{Code, CodedConcept, code, concept, rxnorm, snomed};
 
 const fn cvx(id: &'static str, display: &'static str) -> Code {
     code("http://hl7.org/fhir/sid/cvx", id, display)
@@ -10,7 +10,7 @@ const fn ndc(id: &'static str, display: &'static str) -> Code {
     code("http://hl7.org/fhir/sid/ndc", id, display)
 }
 
-pub(in crate::demo) const DRUGS: &[Concept] = &[
+pub(in crate::demo) const DRUGS: &[CodedConcept] = &[
     concept(
         "lisinopril 10 MG tablet",
         &[
@@ -80,12 +80,12 @@ pub(in crate::demo) const DRUGS: &[Concept] = &[
     ),
 ];
 
-pub(in crate::demo) const INGREDIENTS: &[Concept] = &[
+pub(in crate::demo) const INGREDIENTS: &[CodedConcept] = &[
     concept("lisinopril", &[rxnorm("29046", "lisinopril")]),
     concept("metformin", &[rxnorm("6809", "metformin")]),
     concept("acetaminophen", &[rxnorm("161", "acetaminophen")]),
 ];
-pub(in crate::demo) const FORMS: &[Concept] = &[
+pub(in crate::demo) const FORMS: &[CodedConcept] = &[
     concept("Tablet", &[snomed("385055001", "Tablet (basic dose form)")]),
     concept("Capsule", &[snomed("385049006", "Capsule (basic dose form)")]),
     concept(
@@ -93,7 +93,7 @@ pub(in crate::demo) const FORMS: &[Concept] = &[
         &[snomed("385219001", "Conventional release solution for injection (dose form)")],
     ),
 ];
-pub(in crate::demo) const ROUTES: &[Concept] = &[
+pub(in crate::demo) const ROUTES: &[CodedConcept] = &[
     concept("Oral", &[snomed("26643006", "Oral route (qualifier value)")]),
     concept("Intravenous", &[snomed("47625008", "Intravenous route (qualifier value)")]),
     concept(
@@ -113,7 +113,7 @@ pub(in crate::demo) const ROUTES: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const GIVING: &[Concept] = &[
+pub(in crate::demo) const GIVING: &[CodedConcept] = &[
     concept(
         "Swallow",
         &[snomed("421521009", "Swallow - dosing instruction imperative (qualifier value)")],
@@ -123,15 +123,15 @@ pub(in crate::demo) const GIVING: &[Concept] = &[
         &[snomed("422145002", "Inject - dosing instruction imperative (qualifier value)")],
     ),
 ];
-pub(in crate::demo) const INSTRUCTIONS: &[Concept] = &[
+pub(in crate::demo) const INSTRUCTIONS: &[CodedConcept] = &[
     concept("With food", &[snomed("311504000", "With or after food (qualifier value)")]),
     concept("Until gone", &[snomed("421769005", "Follow directions (qualifier value)")]),
 ];
-pub(in crate::demo) const AS_NEEDED: &[Concept] = &[
+pub(in crate::demo) const AS_NEEDED: &[CodedConcept] = &[
     concept("Pain", &[snomed("22253000", "Pain (finding)")]),
     concept("Wheezing", &[snomed("56018004", "Wheezing (finding)")]),
 ];
-pub(in crate::demo) const DOSE_TYPES: &[Concept] = &[
+pub(in crate::demo) const DOSE_TYPES: &[CodedConcept] = &[
     concept(
         "Ordered",
         &[code("http://terminology.hl7.org/CodeSystem/dose-rate-type", "ordered", "Ordered")],
@@ -141,7 +141,7 @@ pub(in crate::demo) const DOSE_TYPES: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/dose-rate-type", "calculated", "Calculated")],
     ),
 ];
-pub(in crate::demo) const TIMES: &[Concept] = &[
+pub(in crate::demo) const TIMES: &[CodedConcept] = &[
     concept(
         "Twice daily",
         &[code("http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation", "BID", "BID")],
@@ -151,7 +151,7 @@ pub(in crate::demo) const TIMES: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation", "AM", "AM")],
     ),
 ];
-pub(in crate::demo) const REQUEST_CATEGORIES: &[Concept] = &[
+pub(in crate::demo) const REQUEST_CATEGORIES: &[CodedConcept] = &[
     concept(
         "Community",
         &[code(
@@ -177,7 +177,7 @@ pub(in crate::demo) const REQUEST_CATEGORIES: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const STOPPED: &[Concept] = &[
+pub(in crate::demo) const STOPPED: &[CodedConcept] = &[
     concept(
         "Therapy completed",
         &[code(
@@ -195,7 +195,7 @@ pub(in crate::demo) const STOPPED: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const COURSES: &[Concept] = &[
+pub(in crate::demo) const COURSES: &[CodedConcept] = &[
     concept(
         "Long term",
         &[code(
@@ -213,7 +213,7 @@ pub(in crate::demo) const COURSES: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const SUBSTITUTIONS: &[Concept] = &[
+pub(in crate::demo) const SUBSTITUTIONS: &[CodedConcept] = &[
     concept(
         "Equivalent",
         &[code(
@@ -227,11 +227,11 @@ pub(in crate::demo) const SUBSTITUTIONS: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/v3-substanceAdminSubstitution", "N", "none")],
     ),
 ];
-pub(in crate::demo) const SUBSTITUTION_REASONS: &[Concept] = &[concept(
+pub(in crate::demo) const SUBSTITUTION_REASONS: &[CodedConcept] = &[concept(
     "Formulary policy",
     &[code("http://terminology.hl7.org/CodeSystem/v3-ActReason", "FP", "formulary policy")],
 )];
-pub(in crate::demo) const DISPENSE_CATEGORIES: &[Concept] = &[
+pub(in crate::demo) const DISPENSE_CATEGORIES: &[CodedConcept] = &[
     concept(
         "Community",
         &[code(
@@ -249,7 +249,7 @@ pub(in crate::demo) const DISPENSE_CATEGORIES: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const DISPENSE_TYPES: &[Concept] = &[
+pub(in crate::demo) const DISPENSE_TYPES: &[CodedConcept] = &[
     concept(
         "First Fill",
         &[code("http://terminology.hl7.org/CodeSystem/v3-ActCode", "FF", "First Fill")],
@@ -259,7 +259,7 @@ pub(in crate::demo) const DISPENSE_TYPES: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/v3-ActCode", "RFC", "Refill - Complete")],
     ),
 ];
-pub(in crate::demo) const NOT_DISPENSED: &[Concept] = &[concept(
+pub(in crate::demo) const NOT_DISPENSED: &[CodedConcept] = &[concept(
     "Drug not available",
     &[code(
         "http://terminology.hl7.org/CodeSystem/medicationdispense-status-reason",
@@ -267,7 +267,7 @@ pub(in crate::demo) const NOT_DISPENSED: &[Concept] = &[concept(
         "Drug not available - out of stock",
     )],
 )];
-pub(in crate::demo) const PACKAGER: Concept = concept(
+pub(in crate::demo) const PACKAGER: CodedConcept = concept(
     "Packager",
     &[code(
         "http://terminology.hl7.org/CodeSystem/medicationdispense-performer-function",
@@ -276,7 +276,7 @@ pub(in crate::demo) const PACKAGER: Concept = concept(
     )],
 );
 
-pub(in crate::demo) const VACCINES: &[Concept] = &[
+pub(in crate::demo) const VACCINES: &[CodedConcept] = &[
     concept(
         "Influenza",
         &[
@@ -301,7 +301,7 @@ pub(in crate::demo) const VACCINES: &[Concept] = &[
     concept("Zoster", &[cvx("187", "zoster recombinant")]),
     concept("HPV", &[cvx("62", "HPV, quadrivalent")]),
 ];
-pub(in crate::demo) const NOT_GIVEN: &[Concept] = &[
+pub(in crate::demo) const NOT_GIVEN: &[CodedConcept] = &[
     concept(
         "Immunity",
         &[code("http://terminology.hl7.org/CodeSystem/v3-ActReason", "IMMUNE", "immunity")],
@@ -315,7 +315,7 @@ pub(in crate::demo) const NOT_GIVEN: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const REPORT_ORIGINS: &[Concept] = &[concept(
+pub(in crate::demo) const REPORT_ORIGINS: &[CodedConcept] = &[concept(
     "Other provider",
     &[code(
         "http://terminology.hl7.org/CodeSystem/immunization-origin",
@@ -323,11 +323,11 @@ pub(in crate::demo) const REPORT_ORIGINS: &[Concept] = &[concept(
         "Other Provider",
     )],
 )];
-pub(in crate::demo) const VACCINATORS: &[Concept] = &[concept(
+pub(in crate::demo) const VACCINATORS: &[CodedConcept] = &[concept(
     "Administering provider",
     &[code("http://terminology.hl7.org/CodeSystem/v2-0443", "AP", "Administering Provider")],
 )];
-pub(in crate::demo) const SUBPOTENT: &[Concept] = &[concept(
+pub(in crate::demo) const SUBPOTENT: &[CodedConcept] = &[concept(
     "Cold chain break",
     &[code(
         "http://terminology.hl7.org/CodeSystem/immunization-subpotent-reason",
@@ -335,7 +335,7 @@ pub(in crate::demo) const SUBPOTENT: &[Concept] = &[concept(
         "Cold Chain Break",
     )],
 )];
-pub(in crate::demo) const ELIGIBLE: &[Concept] = &[concept(
+pub(in crate::demo) const ELIGIBLE: &[CodedConcept] = &[concept(
     "Not eligible",
     &[code(
         "http://terminology.hl7.org/CodeSystem/immunization-program-eligibility",
@@ -343,7 +343,7 @@ pub(in crate::demo) const ELIGIBLE: &[Concept] = &[concept(
         "Not Eligible",
     )],
 )];
-pub(in crate::demo) const FUNDING: &[Concept] = &[concept(
+pub(in crate::demo) const FUNDING: &[CodedConcept] = &[concept(
     "Private",
     &[code(
         "http://terminology.hl7.org/CodeSystem/immunization-funding-source",
@@ -351,7 +351,7 @@ pub(in crate::demo) const FUNDING: &[Concept] = &[concept(
         "Private",
     )],
 )];
-pub(in crate::demo) const TARGET_DISEASES: &[Concept] = &[
+pub(in crate::demo) const TARGET_DISEASES: &[CodedConcept] = &[
     concept("Influenza", &[snomed("6142004", "Influenza (disorder)")]),
     concept("Measles", &[snomed("14189004", "Measles (disorder)")]),
 ];

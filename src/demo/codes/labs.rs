@@ -1,32 +1,38 @@
 //! What is measured and asked.
 
-use super::{Concept, Unit, code, concept, loinc, snomed, unit};
+use super::{CodedConcept, ValueUnit, code, concept, loinc, snomed, unit};
 
 const CATEGORY: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
 const INTERPRETATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
 
 /// A measurement: its code, unit, and the usual values in units of `10^-places`.
-pub(in crate::demo) struct Measure {
-    pub concept: Concept,
-    pub unit: Unit,
+pub(in crate::demo) struct LabMeasure {
+    pub concept: CodedConcept,
+    pub unit: ValueUnit,
     pub low: i64,
     pub high: i64,
     pub places: u32,
 }
 
-const fn measure(concept: Concept, unit: Unit, low: i64, high: i64, places: u32) -> Measure {
-    Measure { concept, unit, low, high, places }
+const fn measure(
+    concept: CodedConcept,
+    unit: ValueUnit,
+    low: i64,
+    high: i64,
+    places: u32,
+) -> LabMeasure {
+    LabMeasure { concept, unit, low, high, places }
 }
 
-const MG_DL: Unit = unit("mg/dL", "mg/dL");
-const MMOL_L: Unit = unit("mmol/L", "mmol/L");
-const G_DL: Unit = unit("g/dL", "g/dL");
-const PERCENT: Unit = unit("%", "%");
-const U_L: Unit = unit("U/L", "U/L");
-pub(in crate::demo) const MM_HG: Unit = unit("mm[Hg]", "mm[Hg]");
-pub(in crate::demo) const MILLIVOLT: Unit = unit("mV", "mV");
+const MG_DL: ValueUnit = unit("mg/dL", "mg/dL");
+const MMOL_L: ValueUnit = unit("mmol/L", "mmol/L");
+const G_DL: ValueUnit = unit("g/dL", "g/dL");
+const PERCENT: ValueUnit = unit("%", "%");
+const U_L: ValueUnit = unit("U/L", "U/L");
+pub(in crate::demo) const MM_HG: ValueUnit = unit("mm[Hg]", "mm[Hg]");
+pub(in crate::demo) const MILLIVOLT: ValueUnit = unit("mV", "mV");
 
-pub(in crate::demo) const LABS: &[Measure] = &[
+pub(in crate::demo) const LABS: &[LabMeasure] = &[
     measure(
         concept(
             "Hemoglobin",
@@ -229,7 +235,7 @@ pub(in crate::demo) const LABS: &[Measure] = &[
     ),
 ];
 
-pub(in crate::demo) const VITALS: &[Measure] = &[
+pub(in crate::demo) const VITALS: &[LabMeasure] = &[
     measure(
         concept("Heart rate", &[loinc("8867-4", "Heart rate")]),
         unit("/min", "/min"),
@@ -293,17 +299,17 @@ pub(in crate::demo) const VITALS: &[Measure] = &[
     ),
 ];
 
-pub(in crate::demo) const BLOOD_PRESSURE: Concept = concept(
+pub(in crate::demo) const BLOOD_PRESSURE: CodedConcept = concept(
     "Blood pressure",
     &[loinc("85354-9", "Blood pressure panel with all children optional")],
 );
-pub(in crate::demo) const SYSTOLIC: Concept =
+pub(in crate::demo) const SYSTOLIC: CodedConcept =
     concept("Systolic blood pressure", &[loinc("8480-6", "Systolic blood pressure")]);
-pub(in crate::demo) const DIASTOLIC: Concept =
+pub(in crate::demo) const DIASTOLIC: CodedConcept =
     concept("Diastolic blood pressure", &[loinc("8462-4", "Diastolic blood pressure")]);
 
 /// Questions, answered by something other than a quantity.
-pub(in crate::demo) const SURVEY: &[Concept] = &[
+pub(in crate::demo) const SURVEY: &[CodedConcept] = &[
     concept("Tobacco smoking status", &[loinc("72166-2", "Tobacco smoking status")]),
     concept(
         "PHQ-9 total score",
@@ -331,7 +337,7 @@ pub(in crate::demo) const SURVEY: &[Concept] = &[
     concept("Comment", &[loinc("8251-1", "Service comment")]),
 ];
 
-pub(in crate::demo) const ANSWERS: &[Concept] = &[
+pub(in crate::demo) const ANSWERS: &[CodedConcept] = &[
     concept("Never smoker", &[snomed("266919005", "Never smoked tobacco (finding)")]),
     concept("Former smoker", &[snomed("8517006", "Ex-smoker (finding)")]),
     concept("Positive", &[snomed("10828004", "Positive (qualifier value)")]),
@@ -342,21 +348,21 @@ pub(in crate::demo) const ANSWERS: &[Concept] = &[
     concept("Not detected", &[snomed("260415000", "Not detected (qualifier value)")]),
 ];
 
-pub(in crate::demo) const CATEGORIES: &[Concept] = &[
+pub(in crate::demo) const CATEGORIES: &[CodedConcept] = &[
     concept("Laboratory", &[code(CATEGORY, "laboratory", "Laboratory")]),
     concept("Vital Signs", &[code(CATEGORY, "vital-signs", "Vital Signs")]),
     concept("Survey", &[code(CATEGORY, "survey", "Survey")]),
     concept("Social History", &[code(CATEGORY, "social-history", "Social History")]),
 ];
 
-pub(in crate::demo) const INTERPRETATIONS: &[Concept] = &[
+pub(in crate::demo) const INTERPRETATIONS: &[CodedConcept] = &[
     concept("Normal", &[code(INTERPRETATION, "N", "Normal")]),
     concept("High", &[code(INTERPRETATION, "H", "High")]),
     concept("Low", &[code(INTERPRETATION, "L", "Low")]),
     concept("Abnormal", &[code(INTERPRETATION, "A", "Abnormal")]),
 ];
 
-pub(in crate::demo) const METHODS: &[Concept] = &[
+pub(in crate::demo) const METHODS: &[CodedConcept] = &[
     concept(
         "Automated count",
         &[snomed("702659008", "Automated count technique (qualifier value)")],

@@ -17,14 +17,14 @@ pub(super) struct Code {
 
 /// What several systems call one thing.
 #[derive(Clone, Copy)]
-pub(super) struct Concept {
+pub(super) struct CodedConcept {
     pub text: &'static str,
     pub codings: &'static [Code],
 }
 
 /// A unit of measure in UCUM.
 #[derive(Clone, Copy)]
-pub(super) struct Unit {
+pub(super) struct ValueUnit {
     pub unit: &'static str,
     pub code: &'static str,
 }
@@ -35,8 +35,8 @@ pub(super) const RXNORM: &str = "http://www.nlm.nih.gov/research/umls/rxnorm";
 pub(super) const UCUM: &str = "http://unitsofmeasure.org";
 pub(super) const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 
-pub(super) const fn concept(text: &'static str, codings: &'static [Code]) -> Concept {
-    Concept { text, codings }
+pub(super) const fn concept(text: &'static str, codings: &'static [Code]) -> CodedConcept {
+    CodedConcept { text, codings }
 }
 
 pub(super) const fn code(system: &'static str, code: &'static str, display: &'static str) -> Code {
@@ -67,8 +67,8 @@ pub(super) const fn cpt(id: &'static str, display: &'static str) -> Code {
     code("http://www.ama-assn.org/go/cpt", id, display)
 }
 
-pub(super) const fn unit(unit: &'static str, code: &'static str) -> Unit {
-    Unit { unit, code }
+pub(super) const fn unit(unit: &'static str, code: &'static str) -> ValueUnit {
+    ValueUnit { unit, code }
 }
 
 /// Numbers that sites make up in Epic, by what they are for: kept as they are.
@@ -79,10 +79,10 @@ pub(super) const EPIC: &[Code] = &[
     code("urn:oid:1.2.840.114350.1.13.861.1.7.4.798268.30080", "+7", "Verified"),
 ];
 
-pub(super) const MINUTE: Unit = unit("min", "min");
-pub(super) const HOUR: Unit = unit("hour", "h");
-pub(super) const DAYS: Unit = unit("days", "d");
-pub(super) const YEAR: Unit = unit("years", "a");
-pub(super) const MILLILITER: Unit = unit("mL", "mL");
-pub(super) const MILLIGRAM: Unit = unit("mg", "mg");
-pub(super) const TABLET: Unit = unit("tablet", "{tbl}");
+pub(super) const MINUTE: ValueUnit = unit("min", "min");
+pub(super) const HOUR: ValueUnit = unit("hour", "h");
+pub(super) const DAYS: ValueUnit = unit("days", "d");
+pub(super) const YEAR: ValueUnit = unit("years", "a");
+pub(super) const MILLILITER: ValueUnit = unit("mL", "mL");
+pub(super) const MILLIGRAM: ValueUnit = unit("mg", "mg");
+pub(super) const TABLET: ValueUnit = unit("tablet", "{tbl}");

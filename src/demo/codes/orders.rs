@@ -1,11 +1,11 @@
 //! What is ordered and reported, and the specimens for it.
 
-use super::{Code, Concept, code, concept, cpt, loinc, snomed};
+use super::{Code, CodedConcept, code, concept, cpt, loinc, snomed};
 
 const SERVICE_SECTION: &str = "http://terminology.hl7.org/CodeSystem/v2-0074";
 
 /// Panels and studies, as ordered and as reported.
-pub(in crate::demo) const ORDERS: &[Concept] = &[
+pub(in crate::demo) const ORDERS: &[CodedConcept] = &[
     concept(
         "CBC with differential",
         &[
@@ -44,23 +44,23 @@ pub(in crate::demo) const ORDERS: &[Concept] = &[
         ],
     ),
 ];
-pub(in crate::demo) const REPORT_CATEGORIES: &[Concept] = &[
+pub(in crate::demo) const REPORT_CATEGORIES: &[CodedConcept] = &[
     concept("Lab", &[code(SERVICE_SECTION, "LAB", "Laboratory")]),
     concept("Imaging", &[code(SERVICE_SECTION, "RAD", "Radiology")]),
     concept("Cardiology", &[loinc("LP29708-2", "Cardiology")]),
     concept("Pathology", &[loinc("LP7839-6", "Pathology")]),
 ];
-pub(in crate::demo) const ORDER_CATEGORIES: &[Concept] = &[
+pub(in crate::demo) const ORDER_CATEGORIES: &[CodedConcept] = &[
     concept("Laboratory procedure", &[snomed("108252007", "Laboratory procedure (procedure)")]),
     concept("Imaging", &[snomed("363679005", "Imaging (procedure)")]),
 ];
-pub(in crate::demo) const ORDER_DETAILS: &[Concept] =
+pub(in crate::demo) const ORDER_DETAILS: &[CodedConcept] =
     &[concept("Fasting", &[snomed("726054005", "Fasting (finding)")])];
-pub(in crate::demo) const SERVICE_SITES: &[Concept] = &[concept(
+pub(in crate::demo) const SERVICE_SITES: &[CodedConcept] = &[concept(
     "Hospital laboratory",
     &[code("http://terminology.hl7.org/CodeSystem/v3-RoleCode", "HLAB", "hospital laboratory")],
 )];
-pub(in crate::demo) const SPECIMENS: &[Concept] = &[
+pub(in crate::demo) const SPECIMENS: &[CodedConcept] = &[
     concept(
         "Venous blood",
         &[
@@ -72,9 +72,9 @@ pub(in crate::demo) const SPECIMENS: &[Concept] = &[
     concept("Urine", &[snomed("122575003", "Urine specimen (specimen)")]),
     concept("Nasopharyngeal swab", &[snomed("258500001", "Nasopharyngeal swab (specimen)")]),
 ];
-pub(in crate::demo) const COLLECTION: Concept =
+pub(in crate::demo) const COLLECTION: CodedConcept =
     concept("Venipuncture", &[snomed("28520004", "Venipuncture (procedure)")]);
-pub(in crate::demo) const FASTING: Concept = concept(
+pub(in crate::demo) const FASTING: CodedConcept = concept(
     "Fasting",
     &[code(
         "http://terminology.hl7.org/CodeSystem/v2-0916",
@@ -82,17 +82,17 @@ pub(in crate::demo) const FASTING: Concept = concept(
         "Patient was fasting prior to the procedure.",
     )],
 );
-pub(in crate::demo) const PROCESSING: Concept =
+pub(in crate::demo) const PROCESSING: CodedConcept =
     concept("Centrifugation", &[snomed("73373003", "Specimen centrifugation (procedure)")]);
-pub(in crate::demo) const TUBE: Concept = concept(
+pub(in crate::demo) const TUBE: CodedConcept = concept(
     "EDTA tube",
     &[snomed("702278000", "Evacuated blood collection tube with EDTA (physical object)")],
 );
-pub(in crate::demo) const ADDITIVE: Concept = concept(
+pub(in crate::demo) const ADDITIVE: CodedConcept = concept(
     "EDTA",
     &[code("http://terminology.hl7.org/CodeSystem/v2-0371", "EDTK", "Potassium/K EDTA")],
 );
-pub(in crate::demo) const SPECIMEN_STATE: Concept = concept(
+pub(in crate::demo) const SPECIMEN_STATE: CodedConcept = concept(
     "Hemolyzed",
     &[code("http://terminology.hl7.org/CodeSystem/v2-0493", "HEM", "Hemolyzed")],
 );

@@ -1,6 +1,6 @@
 //! Diagnoses, allergies and procedures.
 
-use super::{Code, Concept, code, concept, cpt, icd9, icd10, snomed};
+use super::{Code, CodedConcept, code, concept, cpt, icd9, icd10, snomed};
 
 /// A site's own diagnosis numbers in Epic.
 const fn epic(id: &'static str, display: &'static str) -> Code {
@@ -13,7 +13,7 @@ const ALLERGY_CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/allergyint
 const ALLERGY_VERIFICATION: &str =
     "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
 
-pub(in crate::demo) const CONDITIONS: &[Concept] = &[
+pub(in crate::demo) const CONDITIONS: &[CodedConcept] = &[
     concept(
         "Essential hypertension",
         &[
@@ -198,7 +198,7 @@ pub(in crate::demo) const CONDITIONS: &[Concept] = &[
 ];
 
 /// Reasons for a visit in a Cerner site's terms.
-pub(in crate::demo) const CERNER_REASON: Concept = concept(
+pub(in crate::demo) const CERNER_REASON: CodedConcept = concept(
     "Chest pain",
     &[
         code(
@@ -210,17 +210,17 @@ pub(in crate::demo) const CERNER_REASON: Concept = concept(
     ],
 );
 
-pub(in crate::demo) const CONDITION_STATUS: &[Concept] = &[
+pub(in crate::demo) const CONDITION_STATUS: &[CodedConcept] = &[
     concept("Active", &[code(CLINICAL, "active", "Active")]),
     concept("Resolved", &[code(CLINICAL, "resolved", "Resolved")]),
     concept("Inactive", &[code(CLINICAL, "inactive", "Inactive")]),
 ];
-pub(in crate::demo) const CONDITION_VERIFICATION: &[Concept] = &[
+pub(in crate::demo) const CONDITION_VERIFICATION: &[CodedConcept] = &[
     concept("Confirmed", &[code(VERIFICATION, "confirmed", "Confirmed")]),
     concept("Unconfirmed", &[code(VERIFICATION, "unconfirmed", "Unconfirmed")]),
     concept("Entered in Error", &[code(VERIFICATION, "entered-in-error", "Entered in Error")]),
 ];
-pub(in crate::demo) const CONDITION_CATEGORIES: &[Concept] = &[
+pub(in crate::demo) const CONDITION_CATEGORIES: &[CodedConcept] = &[
     concept(
         "Encounter Diagnosis",
         &[code(
@@ -238,12 +238,12 @@ pub(in crate::demo) const CONDITION_CATEGORIES: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const SEVERITIES: &[Concept] = &[
+pub(in crate::demo) const SEVERITIES: &[CodedConcept] = &[
     concept("Mild", &[snomed("255604002", "Mild (qualifier value)")]),
     concept("Moderate", &[snomed("6736007", "Moderate (severity modifier) (qualifier value)")]),
     concept("Severe", &[snomed("24484000", "Severe (severity modifier) (qualifier value)")]),
 ];
-pub(in crate::demo) const BODY_SITES: &[Concept] = &[
+pub(in crate::demo) const BODY_SITES: &[CodedConcept] = &[
     concept("Left upper arm", &[snomed("368208006", "Left upper arm structure (body structure)")]),
     concept(
         "Right upper arm",
@@ -255,13 +255,13 @@ pub(in crate::demo) const BODY_SITES: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/v3-ActSite", "LA", "left arm")],
     ),
 ];
-pub(in crate::demo) const STAGES: &[Concept] =
+pub(in crate::demo) const STAGES: &[CodedConcept] =
     &[concept("Stage 2", &[snomed("258219007", "Stage 2 (qualifier value)")])];
-pub(in crate::demo) const STAGE_TYPE: Concept = concept(
+pub(in crate::demo) const STAGE_TYPE: CodedConcept = concept(
     "Pathological staging",
     &[snomed("261023001", "Pathological staging (qualifier value)")],
 );
-pub(in crate::demo) const SYMPTOMS: &[Concept] = &[
+pub(in crate::demo) const SYMPTOMS: &[CodedConcept] = &[
     concept("Fever", &[snomed("386661006", "Fever (finding)")]),
     concept("Cough", &[snomed("49727002", "Cough (finding)")]),
     concept("Hives", &[snomed("247472004", "Wheal (finding)")]),
@@ -269,7 +269,7 @@ pub(in crate::demo) const SYMPTOMS: &[Concept] = &[
     concept("Nausea", &[snomed("422587007", "Nausea (finding)")]),
 ];
 
-pub(in crate::demo) const ALLERGENS: &[Concept] = &[
+pub(in crate::demo) const ALLERGENS: &[CodedConcept] = &[
     concept(
         "Penicillin",
         &[super::rxnorm("7980", "penicillin G"), snomed("764146007", "Penicillin (substance)")],
@@ -280,16 +280,16 @@ pub(in crate::demo) const ALLERGENS: &[Concept] = &[
     concept("Aspirin", &[super::rxnorm("1191", "aspirin")]),
     concept("Cat dander", &[snomed("260152009", "Cat dander (substance)")]),
 ];
-pub(in crate::demo) const ALLERGY_STATUS: &[Concept] = &[
+pub(in crate::demo) const ALLERGY_STATUS: &[CodedConcept] = &[
     concept("Active", &[code(ALLERGY_CLINICAL, "active", "Active")]),
     concept("Resolved", &[code(ALLERGY_CLINICAL, "resolved", "Resolved")]),
 ];
-pub(in crate::demo) const ALLERGY_VERIFIED: &[Concept] = &[
+pub(in crate::demo) const ALLERGY_VERIFIED: &[CodedConcept] = &[
     concept("Confirmed", &[code(ALLERGY_VERIFICATION, "confirmed", "Confirmed")]),
     concept("Unconfirmed", &[code(ALLERGY_VERIFICATION, "unconfirmed", "Unconfirmed")]),
 ];
 
-pub(in crate::demo) const PROCEDURES: &[Concept] = &[
+pub(in crate::demo) const PROCEDURES: &[CodedConcept] = &[
     concept(
         "Colonoscopy",
         &[snomed("73761001", "Colonoscopy (procedure)"), cpt("45378", "Diagnostic colonoscopy")],
@@ -324,20 +324,20 @@ pub(in crate::demo) const PROCEDURES: &[Concept] = &[
     ),
     concept("Administration of vaccine", &[cpt("90471", "Immunization administration")]),
 ];
-pub(in crate::demo) const PROCEDURE_CATEGORIES: &[Concept] = &[
+pub(in crate::demo) const PROCEDURE_CATEGORIES: &[CodedConcept] = &[
     concept("Surgical procedure", &[snomed("387713003", "Surgical procedure (procedure)")]),
     concept("Diagnostic procedure", &[snomed("103693007", "Diagnostic procedure (procedure)")]),
     concept("Counseling", &[snomed("409063005", "Counseling (procedure)")]),
 ];
-pub(in crate::demo) const OUTCOMES: &[Concept] =
+pub(in crate::demo) const OUTCOMES: &[CodedConcept] =
     &[concept("Successful", &[snomed("385669000", "Successful (qualifier value)")])];
-pub(in crate::demo) const COMPLICATIONS: &[Concept] =
+pub(in crate::demo) const COMPLICATIONS: &[CodedConcept] =
     &[concept("Bleeding", &[snomed("131148009", "Bleeding (finding)")])];
-pub(in crate::demo) const FOLLOW_UPS: &[Concept] =
+pub(in crate::demo) const FOLLOW_UPS: &[CodedConcept] =
     &[concept("Removal of suture", &[snomed("30549001", "Removal of suture (procedure)")])];
-pub(in crate::demo) const DEVICE_ACTIONS: &[Concept] =
+pub(in crate::demo) const DEVICE_ACTIONS: &[CodedConcept] =
     &[concept("Implantation", &[snomed("71861002", "Implantation (procedure)")])];
-pub(in crate::demo) const NOT_DONE: &[Concept] = &[
+pub(in crate::demo) const NOT_DONE: &[CodedConcept] = &[
     concept("Refused", &[snomed("443390004", "Refused (qualifier value)")]),
     concept(
         "Patient preference",
@@ -348,11 +348,11 @@ pub(in crate::demo) const NOT_DONE: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const DEVICE_STATES: &[Concept] = &[concept(
+pub(in crate::demo) const DEVICE_STATES: &[CodedConcept] = &[concept(
     "Online",
     &[code("http://terminology.hl7.org/CodeSystem/device-status-reason", "online", "Online")],
 )];
-pub(in crate::demo) const DEVICES: &[Concept] = &[
+pub(in crate::demo) const DEVICES: &[CodedConcept] = &[
     concept(
         "Cardiac pacemaker",
         &[snomed("14106009", "Cardiac pacemaker, device (physical object)")],

@@ -1,15 +1,15 @@
 //! People and places: who they are and what they do.
 
-use super::{Concept, code, concept, snomed};
+use super::{CodedConcept, code, concept, snomed};
 
 const TAXONOMY: &str = "http://nucc.org/provider-taxonomy";
 
-pub(in crate::demo) const PERFORMER_ROLES: &[Concept] = &[
+pub(in crate::demo) const PERFORMER_ROLES: &[CodedConcept] = &[
     concept("Surgeon", &[snomed("304292004", "Surgeon (occupation)")]),
     concept("Registered nurse", &[snomed("224535009", "Registered nurse (occupation)")]),
     concept("Pharmacist", &[snomed("46255001", "Pharmacist (occupation)")]),
 ];
-pub(in crate::demo) const SPECIALTIES: &[Concept] = &[
+pub(in crate::demo) const SPECIALTIES: &[CodedConcept] = &[
     concept("Internal Medicine", &[code(TAXONOMY, "207R00000X", "Internal Medicine Physician")]),
     concept("Family Medicine", &[code(TAXONOMY, "207Q00000X", "Family Medicine Physician")]),
     concept("Pediatrics", &[code(TAXONOMY, "208000000X", "Pediatrics Physician")]),
@@ -21,7 +21,7 @@ pub(in crate::demo) const SPECIALTIES: &[Concept] = &[
         &[code(TAXONOMY, "2085R0202X", "Diagnostic Radiology Physician")],
     ),
 ];
-pub(in crate::demo) const ROLES: &[Concept] = &[
+pub(in crate::demo) const ROLES: &[CodedConcept] = &[
     concept(
         "Doctor",
         &[code("http://terminology.hl7.org/CodeSystem/practitioner-role", "doctor", "Doctor")],
@@ -32,7 +32,7 @@ pub(in crate::demo) const ROLES: &[Concept] = &[
     ),
     concept("Physician", &[snomed("309343006", "Physician (occupation)")]),
 ];
-pub(in crate::demo) const DEGREES: &[Concept] = &[
+pub(in crate::demo) const DEGREES: &[CodedConcept] = &[
     concept(
         "MD",
         &[code("http://terminology.hl7.org/CodeSystem/v2-0360", "MD", "Doctor of Medicine")],
@@ -46,7 +46,7 @@ pub(in crate::demo) const DEGREES: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/v2-0360", "PHARMD", "Doctor of Pharmacy")],
     ),
 ];
-pub(in crate::demo) const ORGANIZATION_TYPES: &[Concept] = &[
+pub(in crate::demo) const ORGANIZATION_TYPES: &[CodedConcept] = &[
     concept(
         "Healthcare Provider",
         &[code(
@@ -72,7 +72,7 @@ pub(in crate::demo) const ORGANIZATION_TYPES: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const CONTACT_PURPOSES: &[Concept] = &[
+pub(in crate::demo) const CONTACT_PURPOSES: &[CodedConcept] = &[
     concept(
         "Billing",
         &[code("http://terminology.hl7.org/CodeSystem/contactentity-type", "BILL", "Billing")],
@@ -86,7 +86,7 @@ pub(in crate::demo) const CONTACT_PURPOSES: &[Concept] = &[
         )],
     ),
 ];
-pub(in crate::demo) const LOCATION_TYPES: &[Concept] = &[
+pub(in crate::demo) const LOCATION_TYPES: &[CodedConcept] = &[
     concept(
         "Hospital",
         &[code("http://terminology.hl7.org/CodeSystem/v3-RoleCode", "HOSP", "Hospital")],
@@ -107,7 +107,7 @@ pub(in crate::demo) const LOCATION_TYPES: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/v3-RoleCode", "PHARM", "Pharmacy")],
     ),
 ];
-pub(in crate::demo) const PHYSICAL_TYPES: &[Concept] = &[
+pub(in crate::demo) const PHYSICAL_TYPES: &[CodedConcept] = &[
     concept(
         "Building",
         &[code("http://terminology.hl7.org/CodeSystem/location-physical-type", "bu", "Building")],
@@ -125,13 +125,13 @@ pub(in crate::demo) const PHYSICAL_TYPES: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/location-physical-type", "bd", "Bed")],
     ),
 ];
-pub(in crate::demo) const LANGUAGES: &[Concept] = &[
+pub(in crate::demo) const LANGUAGES: &[CodedConcept] = &[
     concept("English", &[code("urn:ietf:bcp:47", "en-US", "English (United States)")]),
     concept("Spanish", &[code("urn:ietf:bcp:47", "es", "Spanish")]),
     concept("Portuguese", &[code("urn:ietf:bcp:47", "pt-BR", "Portuguese (Brazil)")]),
     concept("Haitian Creole", &[code("urn:ietf:bcp:47", "ht", "Haitian")]),
 ];
-pub(in crate::demo) const MARITAL: &[Concept] = &[
+pub(in crate::demo) const MARITAL: &[CodedConcept] = &[
     concept(
         "Married",
         &[code("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "M", "Married")],
@@ -145,7 +145,7 @@ pub(in crate::demo) const MARITAL: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "W", "Widowed")],
     ),
 ];
-pub(in crate::demo) const RELATIONSHIPS: &[Concept] = &[
+pub(in crate::demo) const RELATIONSHIPS: &[CodedConcept] = &[
     concept(
         "Mother",
         &[code("http://terminology.hl7.org/CodeSystem/v3-RoleCode", "MTH", "mother")],
@@ -159,7 +159,7 @@ pub(in crate::demo) const RELATIONSHIPS: &[Concept] = &[
         &[code("http://terminology.hl7.org/CodeSystem/v2-0131", "N", "Next-of-Kin")],
     ),
 ];
-pub(in crate::demo) const SEXES: &[Concept] = &[
+pub(in crate::demo) const SEXES: &[CodedConcept] = &[
     concept(
         "female",
         &[code("urn:oid:1.2.840.114350.1.13.861.1.7.10.698084.130.657370.19999000", "1", "female")],

@@ -9,13 +9,13 @@ use std::sync::LazyLock;
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
 use super::{Export, options, usable};
-use crate::demo::{Kind, identifying_words};
+use crate::demo::{RowType, identifying_words};
 use crate::needs::{self, need};
 
 /// The lines of an export of a few hundred patients, by type; made once for all tests.
-static LINES: LazyLock<Vec<(Kind, Vec<String>)>> = LazyLock::new(|| {
+static LINES: LazyLock<Vec<(RowType, Vec<String>)>> = LazyLock::new(|| {
     let export = Export::new(&options(200, true));
-    Kind::ALL.into_iter().map(|kind| (kind, export.lines(kind))).collect()
+    RowType::ALL.into_iter().map(|kind| (kind, export.lines(kind))).collect()
 });
 
 /// What becomes of an element.
@@ -228,7 +228,7 @@ fn all_that_studies_read_occurs() {
                 shape_occurs(rows.iter().collect(), shape, table);
             }
         }
-        if *kind == Kind::Patient {
+        if *kind == RowType::Patient {
             for (table, fact) in facts["ext"].as_object().unwrap().iter() {
                 extension_occurs(&rows, table, fact);
             }

@@ -3,7 +3,7 @@
 use chrono::Datelike;
 use sonic_rs::JsonValueTrait;
 
-use crate::demo::dates::{DAY, Spelling, Time, WriteTime};
+use crate::demo::dates::{DAY, Time, TimeSpelling, WriteTime};
 use crate::demo::json::{Json, write_base64};
 use crate::demo::rng::{Id, Rng};
 
@@ -73,14 +73,15 @@ fn dates_are_the_calendars() {
 fn every_spelling_of_a_time_means_the_same() {
     let time = Time(1_551_553_511); // 2019-03-02T19:05:11 on the wall
     let spelled = |spelling| text(|w| w.write_time(time, spelling));
-    assert_eq!(spelled(Spelling::Year), "2019");
-    assert_eq!(spelled(Spelling::Month), "2019-03");
-    assert_eq!(spelled(Spelling::Date), "2019-03-02");
-    assert_eq!(spelled(Spelling::Clock), "19:05:11");
-    assert_eq!(spelled(Spelling::Seconds), "2019-03-02T19:05:11-05:00");
-    assert_eq!(spelled(Spelling::Utc), "2019-03-03T00:05:11Z");
-    let instants = [Spelling::Seconds, Spelling::Millis, Spelling::Utc, Spelling::Micros]
-        .map(|s| chrono::DateTime::parse_from_rfc3339(&spelled(s)).unwrap().timestamp());
+    assert_eq!(spelled(TimeSpelling::Year), "2019");
+    assert_eq!(spelled(TimeSpelling::Month), "2019-03");
+    assert_eq!(spelled(TimeSpelling::Date), "2019-03-02");
+    assert_eq!(spelled(TimeSpelling::Clock), "19:05:11");
+    assert_eq!(spelled(TimeSpelling::Seconds), "2019-03-02T19:05:11-05:00");
+    assert_eq!(spelled(TimeSpelling::Utc), "2019-03-03T00:05:11Z");
+    let instants =
+        [TimeSpelling::Seconds, TimeSpelling::Millis, TimeSpelling::Utc, TimeSpelling::Micros]
+            .map(|s| chrono::DateTime::parse_from_rfc3339(&spelled(s)).unwrap().timestamp());
     assert!(instants.iter().all(|instant| *instant == instants[0]), "{instants:?}");
 }
 
