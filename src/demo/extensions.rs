@@ -58,9 +58,7 @@ enum Holds {
     /// A name, which makes the extension one that must go.
     Name,
 }
-use Holds::{
-    Bool, Code, Concept, DateTime, Decimal, Instant, Int, Patient, Practitioner, Text,
-};
+use Holds::{Bool, Code, Concept, DateTime, Decimal, Instant, Int, Patient, Practitioner, Text};
 
 /// Those that stand on a resource itself, and are kept.
 fn known_extensions(kind: RowType) -> &'static [(&'static str, Holds)] {

@@ -11,7 +11,7 @@ use crate::error::{Context, Error, Exit, Result};
 
 /// A folder with a manifest.
 #[derive(Debug)]
-pub struct Found {
+pub struct FoundStudy {
     /// The manifest's path.
     pub path: PathBuf,
     /// The study, or what is wrong with it.
@@ -21,7 +21,7 @@ pub struct Found {
 /// The studies in some folders and below, by path within each. A faulty one is part of the result;
 /// a second study of a prefix is an error of that one. Links are followed within a folder; a study
 /// that one leads to elsewhere is faulty. An error if a folder is not there.
-pub fn find_below(folders: &[PathBuf]) -> Result<Vec<Found>> {
+pub fn find_below(folders: &[PathBuf]) -> Result<Vec<FoundStudy>> {
     let mut paths = Vec::new();
     let mut seen = HashSet::new();
     for folder in folders {
@@ -45,7 +45,7 @@ pub fn find_below(folders: &[PathBuf]) -> Result<Vec<Found>> {
         if let Ok(study) = &study {
             prefixes.push((study.prefix.clone(), path.clone()));
         }
-        studies.push(Found { path, study });
+        studies.push(FoundStudy { path, study });
     }
     Ok(studies)
 }

@@ -22,7 +22,7 @@ pub struct StudyFolder {
 
 /// What is at a path below the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PathKind {
     /// A regular file.
     File,
     /// A folder.
@@ -72,16 +72,16 @@ impl StudyFolder {
     ///
     /// # Errors
     /// As [`StudyFolder::open_file`].
-    pub fn kind_of(&self, path: &Path) -> Result<Kind> {
+    pub fn kind_of(&self, path: &Path) -> Result<PathKind> {
         if self.path_below(path)?.as_os_str().is_empty() {
-            return Ok(Kind::Folder);
+            return Ok(PathKind::Folder);
         }
         let (parent, name) = self.open_parent(path)?;
         let there = statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW);
         let there = there.with_context(|| format!("{} cannot be read", path.display()));
         match FileType::from_raw_mode(there.map_err(unusable_study)?.st_mode) {
-            FileType::RegularFile => Ok(Kind::File),
-            FileType::Directory => Ok(Kind::Folder),
+            FileType::RegularFile => Ok(PathKind::File),
+            FileType::Directory => Ok(PathKind::Folder),
             _ => Err(special_file(path)),
         }
     }
@@ -92,8 +92,8 @@ impl StudyFolder {
     /// As [`StudyFolder::open_file`].
     pub fn check_file(&self, path: &Path) -> Result<()> {
         match self.kind_of(path)? {
-            Kind::File => Ok(()),
-            Kind::Folder => Err(is_folder(path)),
+            PathKind::File => Ok(()),
+            PathKind::Folder => Err(is_folder(path)),
         }
     }
 
@@ -121,9 +121,9 @@ impl StudyFolder {
             let is_link =
                 entry.file_type().with_context(failed).map_err(unusable_study)?.is_symlink();
             match self.kind_of(&path)? {
-                Kind::File => into.push(path),
-                Kind::Folder if is_link => {}
-                Kind::Folder => self.collect_files(&path, into)?,
+                PathKind::File => into.push(path),
+                PathKind::Folder if is_link => {}
+                PathKind::Folder => self.collect_files(&path, into)?,
             }
         }
         Ok(())

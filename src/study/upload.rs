@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::folder::{Kind, StudyFolder};
+use super::folder::{PathKind, StudyFolder};
 use super::source::Source;
 use crate::error::Result;
 
@@ -65,15 +65,15 @@ pub enum CreateMode {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawWorkflow {
+struct RawUploadWorkflow {
     #[serde(rename = "config_type")]
     _config_type: String,
-    tables: IndexMap<Spanned<String>, RawTable>,
+    tables: IndexMap<Spanned<String>, RawUploadTable>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawTable {
+struct RawUploadTable {
     file: Option<Spanned<String>>,
     files: Option<Vec<Spanned<String>>>,
     delimiter: Option<Spanned<String>>,
@@ -86,11 +86,11 @@ struct RawTable {
 
 /// Reads a workflow. Each file must be there: paths count from the workflow's folder.
 pub fn read(source: &Source) -> Result<Vec<UploadTable>> {
-    let raw: RawWorkflow = source.read_toml()?;
+    let raw: RawUploadWorkflow = source.read_toml()?;
     raw.tables.into_iter().map(|(name, table)| table.check_table(&name, source)).collect()
 }
 
-impl RawTable {
+impl RawUploadTable {
     fn check_table(self, name: &Spanned<String>, source: &Source) -> Result<UploadTable> {
         let named: Vec<_> = self.file.into_iter().chain(self.files.into_iter().flatten()).collect();
         if named.is_empty() {
@@ -141,8 +141,8 @@ fn find_files(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
     let path = source.folder().join(file.get_ref());
     let root = source.root_folder()?;
     let files = match root.kind_of(&path) {
-        Ok(Kind::File) => Ok(vec![path.clone()]),
-        Ok(Kind::Folder) => root.list_files(&path),
+        Ok(PathKind::File) => Ok(vec![path.clone()]),
+        Ok(PathKind::Folder) => root.list_files(&path),
         Err(error) => Err(error),
     };
     let mut files = files.map_err(|error| source.fault_at(file, error.to_string()))?;

@@ -19,14 +19,14 @@ pub enum Workflow {
 
 /// The one key that all kinds share; the others are checked by each kind.
 #[derive(Deserialize)]
-struct Kind {
+struct WorkflowType {
     config_type: Spanned<String>,
 }
 
 impl Workflow {
     /// Reads a workflow by its `config_type`.
     pub fn read(source: &Source) -> Result<Self> {
-        let kind: Kind = source.read_toml()?;
+        let kind: WorkflowType = source.read_toml()?;
         match kind.config_type.get_ref().as_str() {
             "counts" => counts::read(source).map(Self::Counts),
             "file_upload" => upload::read(source).map(Self::Upload),

@@ -11,7 +11,7 @@ use super::database::{DatabaseArgs, InputArgs};
 use super::print_result;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Exit, Result};
-use crate::study::build::{self, Observer, Options, Summary};
+use crate::study::build::{self, BuildOptions, BuildSummary, Observer};
 use crate::study::core;
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::Input;
@@ -61,7 +61,7 @@ impl BuildArgs {
                 input => Ok(input),
             }
         })?;
-        let options = Options {
+        let options = BuildOptions {
             stage: self.stage,
             variables,
             concurrent: concurrent.unwrap_or(opened.threads),
@@ -118,7 +118,7 @@ impl Observer for Told<'_> {
     }
 }
 
-fn print_summary(study: &str, summary: &Summary) -> Result<()> {
+fn print_summary(study: &str, summary: &BuildSummary) -> Result<()> {
     let tables = format_count(summary.tables.len() as u64, "table");
     let mut text = format!("Built {study}: {tables} in {:.1} s\n", summary.time.as_secs_f64());
     let width = summary.tables.iter().map(|table| table.name.len()).max().unwrap_or(0);

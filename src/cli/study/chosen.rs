@@ -55,7 +55,7 @@ impl ChosenArgs {
     }
 
     /// That there is no such study. One that is faulty may be the one that is meant: its fault is told.
-    fn explain_unknown(&self, target: &str, found: &[find::Found]) -> Error {
+    fn explain_unknown(&self, target: &str, found: &[find::FoundStudy]) -> Error {
         if let Some(fault) = found.iter().find_map(|found| found.study.as_ref().err()) {
             let message = format!("there is no study '{target}' that can be read: {fault}");
             return Error::new(fault.exit(), message);

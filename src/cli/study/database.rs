@@ -10,7 +10,7 @@ use crate::cli::tls::{TlsArgs, is_typed};
 use crate::error::{Error, Exit, Result};
 use crate::store::{Folder, StoreOptions, WorkFolder};
 use crate::study::engine::Engine;
-use crate::study::engine::athena::{Athena, MAX_CONCURRENT, Settings};
+use crate::study::engine::athena::{Athena, AthenaSettings, MAX_CONCURRENT};
 use crate::study::engine::datafusion::{DataFusion, Input};
 
 const ATHENA: &str = "athena";
@@ -203,7 +203,7 @@ impl DatabaseArgs {
     fn open_athena(&self, concurrent: Option<usize>, options: StoreOptions) -> Result<Opened> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let schema = given(&self.schema_name).or_else(|| given(&self.database));
-        let settings = Settings {
+        let settings = AthenaSettings {
             region: given(&self.region),
             profile: given(&self.profile),
             staging: given(&self.s3_staging_dir),
@@ -211,7 +211,7 @@ impl DatabaseArgs {
             work_dir: self.limits.work_dir.clone(),
             stores: options.clone(),
             pace: crate::bulk::read_pace(),
-            ..Settings::new(
+            ..AthenaSettings::new(
                 &given(&self.workgroup).unwrap_or_default(),
                 &schema.unwrap_or_default(),
             )

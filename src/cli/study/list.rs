@@ -12,7 +12,7 @@ use crate::error::{Error, Exit, Result};
 use crate::study::build;
 use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
-use crate::study::find::{self, Found};
+use crate::study::find::{self, FoundStudy};
 use crate::study::manifest::{Action, Content, Manifest, StudyFile, Work};
 use crate::text::{escape_controls, escape_lines};
 use crate::ui::{format_count, signals};
@@ -46,7 +46,7 @@ impl ListArgs {
             list_built(&*opened.engine, &mut text)?;
         }
         let mut faults = Vec::new();
-        for Found { path, study } in &studies {
+        for FoundStudy { path, study } in &studies {
             let study = study.as_ref().map_err(ToString::to_string);
             let checked = study.and_then(|study| match build::check_statements(study) {
                 Ok(()) => Ok(study),

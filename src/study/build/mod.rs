@@ -21,15 +21,15 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 pub use self::plan::check_statements;
-use self::plan::{Step, Unit, Work};
+use self::plan::{PlanFile, PlanStep, PlannedWork};
 use super::engine::{Build, Engine, Start, TableInfo};
-use super::manifest::{Manifest, Place};
+use super::manifest::{FilePlace, Manifest};
 use super::{StudyName, core, room};
 use crate::error::{Error, Result};
 
 /// How a study is built.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct BuildOptions {
     /// The stage; without one, what the manifest says.
     pub stage: Option<String>,
     /// Variables for templates.
@@ -48,7 +48,7 @@ pub trait Observer: Sync {
 
 /// What a build did.
 #[derive(Clone, Debug, Default)]
-pub struct Summary {
+pub struct BuildSummary {
     /// The tables that were made, in order.
     pub tables: Vec<TableInfo>,
     /// How long it took.
@@ -62,9 +62,9 @@ pub struct Summary {
 pub fn build_study(
     engine: &dyn Engine,
     study: &Manifest,
-    options: &Options,
+    options: &BuildOptions,
     observer: &dyn Observer,
-) -> Result<Summary> {
+) -> Result<BuildSummary> {
     let clock = Instant::now();
     let plan = plan::read_plan(study, options)?;
     let start = if plan.whole { Start::Empty } else { Start::Without(&plan.made) };
@@ -72,7 +72,7 @@ pub fn build_study(
     if let Some(schema) = &study.dedicated_schema {
         build.dedicated_schema(schema);
     }
-    let run = Run {
+    let run = BuildRun {
         build: &*build,
         observer,
         count: plan.steps.iter().map(|step| step.units.len()).sum(),
@@ -85,7 +85,7 @@ pub fn build_study(
     }
     let tables = run.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
     build.commit_tables()?;
-    Ok(Summary { tables, time: clock.elapsed() })
+    Ok(BuildSummary { tables, time: clock.elapsed() })
 }
 
 /// Reads all that a build would read, and makes nothing: statements, templates as they are filled in,
@@ -94,12 +94,12 @@ pub fn build_study(
 /// # Errors
 /// The first of these that can't be used.
 #[doc(hidden)]
-pub fn read_inputs(study: &Manifest, options: &Options) -> Result<usize> {
+pub fn read_inputs(study: &Manifest, options: &BuildOptions) -> Result<usize> {
     let plan = plan::read_plan(study, options)?;
     let mut rows = 0;
     for unit in plan.steps.iter().flat_map(|step| &step.units) {
         for (work, _) in &unit.work {
-            let Work::Upload(_, table) = work else { continue };
+            let PlannedWork::Upload(_, table) = work else { continue };
             for path in &table.files {
                 let (_, batches) = upload::read_file(path, table)?;
                 for batch in batches {
@@ -116,7 +116,7 @@ pub fn build_core(
     engine: &dyn Engine,
     concurrent: usize,
     observer: &dyn Observer,
-) -> Result<Summary> {
+) -> Result<BuildSummary> {
     let clock = Instant::now();
     let sources = core::read_sources(engine)?;
     for core::Unread { table, element, count } in core::count_unread(engine, &sources)? {
@@ -134,10 +134,10 @@ pub fn build_core(
     })?;
     build.commit_tables()?;
     let tables = tables.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Summary { tables, time: clock.elapsed() })
+    Ok(BuildSummary { tables, time: clock.elapsed() })
 }
 
-struct Run<'a> {
+struct BuildRun<'a> {
     build: &'a dyn Build,
     observer: &'a dyn Observer,
     count: usize,
@@ -146,15 +146,15 @@ struct Run<'a> {
     stop: AtomicBool,
 }
 
-impl Run<'_> {
-    fn run_step(&self, step: &Step, concurrent: usize) -> Result<()> {
+impl BuildRun<'_> {
+    fn run_step(&self, step: &PlanStep, concurrent: usize) -> Result<()> {
         let threads = if step.parallel { concurrent } else { 1 };
         room::for_each_item(&step.units, threads, |unit| {
             self.run_unit(unit).inspect_err(|_| self.stop.store(true, Ordering::Relaxed))
         })
     }
 
-    fn run_unit(&self, unit: &Unit) -> Result<()> {
+    fn run_unit(&self, unit: &PlanFile) -> Result<()> {
         let index = {
             let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
             *begun += 1;
@@ -166,15 +166,15 @@ impl Run<'_> {
                 break;
             }
             let made = match work {
-                Work::Statement(planned) => {
+                PlannedWork::Statement(planned) => {
                     let made = planned.to_statement().and_then(|one| self.build.execute(&one));
                     made.map_err(|error| locate_error(place, &error, planned.as_text()))?
                 }
-                Work::Count(name, counts) => {
+                PlannedWork::Count(name, counts) => {
                     let made = self.build.make_counts(name, counts);
                     Some(made.map_err(|error| locate_error(place, &error, ""))?)
                 }
-                Work::Upload(name, files) => {
+                PlannedWork::Upload(name, files) => {
                     let made = upload::load_table(self.build, name, files);
                     Some(made.map_err(|error| locate_error(place, &error, ""))?)
                 }
@@ -191,7 +191,7 @@ impl Run<'_> {
 }
 
 /// The error with the place and text of the statement.
-fn locate_error(place: &Place, error: &Error, sql: &str) -> Error {
+fn locate_error(place: &FilePlace, error: &Error, sql: &str) -> Error {
     Error::new(error.exit(), format!("{place}: {error}{}", excerpt_statement(sql)))
 }
 

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::kept::{KeptStatements, PlannedStatement};
 use super::template::Templates;
-use super::{Options, upload};
+use super::{BuildOptions, upload};
 use crate::error::{Error, Exit, Result};
 use crate::study::counts::CountsTable;
-use crate::study::dialect::{self, Command};
-use crate::study::manifest::{self, Content, Manifest, Place, StudyFile};
+use crate::study::dialect::{self, StatementCommand};
+use crate::study::manifest::{self, Content, FilePlace, Manifest, StudyFile};
 use crate::study::protected;
 use crate::study::source::Source;
 use crate::study::upload::UploadTable;
@@ -17,7 +17,7 @@ use crate::study::workflow::Workflow;
 /// All of it.
 pub struct Plan {
     /// The actions in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PlanStep>,
     /// Whether the study is built as a whole, or a part of it.
     pub whole: bool,
     /// The whole names of the tables that are made.
@@ -25,23 +25,23 @@ pub struct Plan {
 }
 
 /// An action.
-pub struct Step {
+pub struct PlanStep {
     /// Whether its files may run at once.
     pub parallel: bool,
     /// Its files in order.
-    pub units: Vec<Unit>,
+    pub units: Vec<PlanFile>,
 }
 
 /// A file.
-pub struct Unit {
+pub struct PlanFile {
     /// As the manifest has it.
     pub name: String,
     /// What it does, in order, each with its place.
-    pub work: Vec<(Work, Place)>,
+    pub work: Vec<(PlannedWork, FilePlace)>,
 }
 
 /// One thing to do.
-pub enum Work {
+pub enum PlannedWork {
     /// A statement.
     Statement(PlannedStatement),
     /// A table of counts, with its whole name.
@@ -51,7 +51,7 @@ pub enum Work {
 }
 
 /// Reads the files of the stage that is to be built.
-pub fn read_plan(study: &Manifest, options: &Options) -> Result<Plan> {
+pub fn read_plan(study: &Manifest, options: &BuildOptions) -> Result<Plan> {
     let actions = study.stage_actions(options.stage.as_deref())?;
     let builds = |action: &&manifest::Action| matches!(action.work, manifest::Work::Build { .. });
     let all = study.stages.values().flatten().filter(builds).count();
@@ -61,7 +61,7 @@ pub fn read_plan(study: &Manifest, options: &Options) -> Result<Plan> {
     for action in actions {
         let manifest::Work::Build { parallel, files } = &action.work else { continue };
         let units = files.iter().map(|file| read_unit(study, file, &templates, &mut made));
-        steps.push(Step { parallel: *parallel, units: units.collect::<Result<_>>()? });
+        steps.push(PlanStep { parallel: *parallel, units: units.collect::<Result<_>>()? });
     }
     // Each action is in one stage: as many are all of them. Tables of those that are left out stay.
     let whole = steps.len() == all;
@@ -89,20 +89,20 @@ pub fn check_statements(study: &Manifest) -> Result<()> {
 struct Made<'a> {
     study: &'a Manifest,
     /// By whole name in lower case.
-    tables: HashMap<String, Place>,
+    tables: HashMap<String, FilePlace>,
     kept: KeptStatements,
 }
 
 impl Made<'_> {
     /// A table that is made. A template's tables are known only now.
-    fn note_made(&mut self, name: &dialect::Table, place: &Place) -> Result<()> {
+    fn note_made(&mut self, name: &dialect::TableName, place: &FilePlace) -> Result<()> {
         self.check_changed(name, place)?;
         self.note_table(&self.study.table_name(&name.name), place, true)
     }
 
     /// A table that is made, changed or dropped. It must be one of this study, and not protected: some
     /// engines know no more of who owns which table.
-    fn check_changed(&self, name: &dialect::Table, place: &Place) -> Result<()> {
+    fn check_changed(&self, name: &dialect::TableName, place: &FilePlace) -> Result<()> {
         let (prefix, dedicated) = (&self.study.prefix, &self.study.dedicated_schema);
         let own_schema =
             |schema: &str| dedicated.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(schema));
@@ -127,7 +127,7 @@ impl Made<'_> {
     }
 
     /// Takes note of a table. `again`: whether its file may make it more than once.
-    fn note_table(&mut self, name: &str, place: &Place, again: bool) -> Result<()> {
+    fn note_table(&mut self, name: &str, place: &FilePlace, again: bool) -> Result<()> {
         match self.tables.insert(name.to_lowercase(), place.clone()) {
             Some(other) if other != *place && !(again && other.file == place.file) => {
                 let message =
@@ -144,8 +144,8 @@ fn read_unit(
     file: &StudyFile,
     templates: &Templates,
     made: &mut Made<'_>,
-) -> Result<Unit> {
-    let place = |line| Place { file: file.path.clone(), line };
+) -> Result<PlanFile> {
+    let place = |line| FilePlace { file: file.path.clone(), line };
     let work = match &file.content {
         Content::Sql(_) => read_statements(&Source::read(&study.root, &file.path)?, made)?,
         Content::Template => {
@@ -158,7 +158,7 @@ fn read_unit(
             for table in tables {
                 let (name, place) = (study.table_name(&table.name), place(table.line));
                 made.note_table(&name, &place, false)?;
-                work.push((Work::Count(name, Box::new(table.clone())), place));
+                work.push((PlannedWork::Count(name, Box::new(table.clone())), place));
             }
             work
         }
@@ -171,35 +171,35 @@ fn read_unit(
                     made.note_table(&name, &place, false)?;
                     upload::check_types(&table)
                         .map_err(|error| super::locate_error(&place, &error, ""))?;
-                    work.push((Work::Upload(name, table), place));
+                    work.push((PlannedWork::Upload(name, table), place));
                 }
             }
             work
         }
     };
-    Ok(Unit { name: file.name.clone(), work })
+    Ok(PlanFile { name: file.name.clone(), work })
 }
 
-fn read_statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(Work, Place)>> {
+fn read_statements(source: &Source, made: &mut Made<'_>) -> Result<Vec<(PlannedWork, FilePlace)>> {
     let cut = dialect::cut_statements(source.text());
     let mut work = Vec::new();
     for text in cut.map_err(|refused| source.statement_fault(1, refused))? {
-        let place = Place { file: source.path().to_owned(), line: text.line };
+        let place = FilePlace { file: source.path().to_owned(), line: text.line };
         let statement =
             text.parse_words().map_err(|refused| source.statement_fault(place.line, refused))?;
         match &statement.command {
-            Command::Create { name, .. } | Command::Declare { name, .. } => {
+            StatementCommand::Create { name, .. } | StatementCommand::Declare { name, .. } => {
                 made.note_made(name, &place)?;
             }
-            Command::Insert { name, .. } | Command::Delete { name, .. } => {
+            StatementCommand::Insert { name, .. } | StatementCommand::Delete { name, .. } => {
                 made.check_changed(name, &place)?;
             }
-            Command::Drop { names, .. } => {
+            StatementCommand::Drop { names, .. } => {
                 names.iter().try_for_each(|name| made.check_changed(name, &place))?;
             }
-            Command::Query(_) => {}
+            StatementCommand::Query(_) => {}
         }
-        work.push((Work::Statement(made.kept.keep_statement(statement)), place));
+        work.push((PlannedWork::Statement(made.kept.keep_statement(statement)), place));
     }
     Ok(work)
 }

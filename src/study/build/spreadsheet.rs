@@ -34,7 +34,7 @@ const SHORTEST: u64 = 8;
 const DAYS: f64 = 2_958_466.0;
 
 /// A row's cells with their columns, from 0.
-type Line = Vec<(u32, String)>;
+type SheetRow = Vec<(u32, String)>;
 
 /// The first sheet: its first row names the columns. Cells are text, whole numbers without a point;
 /// rows without any cell are left out.
@@ -65,7 +65,7 @@ pub fn read_spreadsheet(path: &Path, file: File) -> Result<(SchemaRef, Vec<Recor
     };
     let mut table: Option<(u32, TextRows)> = None;
     let mut batches = Vec::new();
-    let mut finish = |row: u32, mut line: Line| -> Result<()> {
+    let mut finish = |row: u32, mut line: SheetRow| -> Result<()> {
         line.sort_by_key(|(column, _)| *column);
         let (Some((first, _)), Some((last, _))) = (line.first(), line.last()) else {
             return Ok(());
@@ -97,7 +97,7 @@ pub fn read_spreadsheet(path: &Path, file: File) -> Result<(SchemaRef, Vec<Recor
         }
         Ok(())
     };
-    let mut line = Line::new();
+    let mut line = SheetRow::new();
     let mut at = 0;
     while let Some((row, column, text)) = next()? {
         if row != at {

@@ -5,7 +5,7 @@ use std::fs;
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
-use super::Options;
+use super::BuildOptions;
 use crate::error::{Error, Exit, Result};
 use crate::study::manifest::Manifest;
 use crate::study::source::Source;
@@ -75,7 +75,7 @@ impl Templates {
     /// Variables are `study_prefix` (and `prefix`), the manifest's `subject_grain_column`, and those
     /// of the command line, which win. Templates of the study's folder can be included by their
     /// names.
-    pub fn new(study: &Manifest, options: &Options) -> Result<Self> {
+    pub fn new(study: &Manifest, options: &BuildOptions) -> Result<Self> {
         let mut environment = Environment::new();
         // A name that is misspelled must not become nothing.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -1,9 +1,9 @@
 //! Tables of codings: one row per coding of a concept, or the best one.
 
 use super::declare::Concept;
-use super::place::{Place, Sources};
+use super::place::{SourceElement, Sources};
 use super::sql_type::SqlType;
-use super::{Column, TableQuery};
+use super::{CoreColumn, TableQuery};
 
 /// The columns of a coding that every table of codings has.
 const CODING: [(&str, SqlType); 4] = [
@@ -20,11 +20,11 @@ impl Concept {
     }
 
     /// The table's columns.
-    pub fn list_columns(&self) -> Vec<Column> {
+    pub fn list_columns(&self) -> Vec<CoreColumn> {
         let row = self.row.then_some(("row", SqlType::BigInt));
         let extra = self.extra.iter().map(|(_, name)| (*name, SqlType::Text));
         let all = std::iter::once(("id", SqlType::Text)).chain(row).chain(CODING).chain(extra);
-        all.map(Column::from).collect()
+        all.map(CoreColumn::from).collect()
     }
 
     fn describe_table(&self) -> String {
@@ -145,11 +145,11 @@ pub(super) fn document_format(sources: &Sources) -> TableQuery {
     let table = "core__documentreference_dn_format".to_owned();
     let about = "The formats of documents' contents.".to_owned();
     let leaves = ["code", "system", "display"];
-    let columns: Vec<Column> =
+    let columns: Vec<CoreColumn> =
         std::iter::once("id").chain(leaves).map(|name| (name, SqlType::Text).into()).collect();
     let list = sources.table_rows("documentreference", "s").get("content");
     let format = list.list_items("l.content").map(|content| content.get("format"));
-    let Some(format) = format.filter(Place::is_known) else {
+    let Some(format) = format.filter(SourceElement::is_known) else {
         return TableQuery::without_rows(table, columns, about);
     };
     let values =

@@ -1,11 +1,11 @@
 //! The words that core's tables are declared in.
 
-use super::place::Place;
+use super::place::SourceElement;
 use super::sql_type::SqlType;
 
 /// A form that a time is shown in.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Part {
+pub(super) enum TimePart {
     /// The time itself.
     Time,
     /// Its day.
@@ -31,9 +31,9 @@ pub(super) struct Resource {
     /// A further condition on rows.
     pub keep: Option<&'static str>,
     /// The columns in order.
-    pub columns: &'static [Columns],
+    pub columns: &'static [ColumnSpec],
     /// Tables joined that no column declares by itself.
-    pub joins: fn(&Place) -> Vec<Join>,
+    pub joins: fn(&SourceElement) -> Vec<Join>,
 }
 
 /// Where equal rows become one.
@@ -48,7 +48,7 @@ pub(super) enum Distinct {
 }
 
 /// One or more columns.
-pub(super) enum Columns {
+pub(super) enum ColumnSpec {
     /// `id`
     Id,
     /// A reference to the resource itself: `Condition/<id>`.
@@ -58,7 +58,7 @@ pub(super) enum Columns {
     /// An element that only expressions use.
     Hidden(&'static str, &'static str, SqlType),
     /// A FHIR date or time: name (`_day` and the like are added), path, forms.
-    Time(&'static str, &'static str, &'static [Part]),
+    Time(&'static str, &'static str, &'static [TimePart]),
     /// A time that only expressions use.
     HiddenTime(&'static str, &'static str),
     /// The day of a FHIR date or time: name, path.
@@ -123,7 +123,7 @@ impl Join {
 }
 
 /// No further tables.
-pub(super) fn no_joins(_: &Place) -> Vec<Join> {
+pub(super) fn no_joins(_: &SourceElement) -> Vec<Join> {
     Vec::new()
 }
 

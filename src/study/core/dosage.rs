@@ -1,9 +1,9 @@
 //! Dosage instructions of requests and dispenses, and the kinds of their doses.
 
-use super::place::{Place, Sources};
+use super::place::{SourceElement, Sources};
 use super::sql_type::SqlType;
 use super::sql_type::SqlType::{BigInt, Boolean, Date, Double, Text};
-use super::{Column, TableQuery};
+use super::{CoreColumn, TableQuery};
 
 /// What an instruction shows: column, element, type.
 const INSTRUCTION: [(&str, &str, SqlType); 18] = [
@@ -58,11 +58,11 @@ pub(super) const DOSED: [Dosed; 2] = [
 
 impl Dosed {
     /// The columns of the instructions' table.
-    fn list_columns(&self) -> Vec<Column> {
-        let mut columns: Vec<Column> =
-            [("id", Text), ("row", BigInt), ("dose_row", BigInt)].map(Column::from).into();
-        columns.extend(INSTRUCTION.map(|(name, _, kind)| Column::from((name, kind))));
-        columns.extend(DOSE.map(Column::from));
+    fn list_columns(&self) -> Vec<CoreColumn> {
+        let mut columns: Vec<CoreColumn> =
+            [("id", Text), ("row", BigInt), ("dose_row", BigInt)].map(CoreColumn::from).into();
+        columns.extend(INSTRUCTION.map(|(name, _, kind)| CoreColumn::from((name, kind))));
+        columns.extend(DOSE.map(CoreColumn::from));
         let own = format!("{}_ref", self.source);
         columns.push((self.time, SqlType::Timestamp).into());
         columns.push((format!("{}_month", self.time), Date).into());
@@ -171,7 +171,7 @@ impl Dosed {
             ))
         };
         let query = query();
-        let columns = columns.map(Column::from).into();
+        let columns = columns.map(CoreColumn::from).into();
         let about =
             format!("The codings of `{}.dosageInstruction[].doseAndRate[].type`.", self.source);
         match query {
@@ -182,14 +182,14 @@ impl Dosed {
 }
 
 /// An item of `doseAndRate`: a quantity or a range.
-struct Dose<'a>(&'a Place);
+struct Dose<'a>(&'a SourceElement);
 
 impl Dose<'_> {
-    fn quantity_places(&self) -> Vec<Place> {
+    fn quantity_places(&self) -> Vec<SourceElement> {
         QUANTITY.map(|leaf| self.0.get("doseQuantity").get(leaf)).into()
     }
 
-    fn range_places(&self) -> Vec<Place> {
+    fn range_places(&self) -> Vec<SourceElement> {
         let end =
             |end: &'static str| QUANTITY.map(|leaf| self.0.get("doseRange").get(end).get(leaf));
         [end("low"), end("high")].concat()
@@ -197,7 +197,7 @@ impl Dose<'_> {
 
     /// Whether the schema has any place for a dose.
     fn is_known(&self) -> bool {
-        self.quantity_places().iter().chain(&self.range_places()).any(Place::is_known)
+        self.quantity_places().iter().chain(&self.range_places()).any(SourceElement::is_known)
     }
 
     /// The columns of [`DOSE`]. Unit, system and code are those of whichever form is used.

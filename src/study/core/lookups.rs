@@ -1,7 +1,7 @@
 //! Tables of fixed content: names of encounter classes, systems and profiles.
 
 use super::sql_type::SqlType;
-use super::{Column, TableQuery};
+use super::{CoreColumn, TableQuery};
 
 /// A table of fixed content.
 pub(super) struct Lookup {
@@ -26,7 +26,11 @@ impl Lookup {
         let rows: Vec<_> = self.rows.iter().map(row).collect();
         TableQuery {
             table: format!("core__{}", self.name),
-            columns: self.columns.iter().map(|name| Column::from((*name, SqlType::Text))).collect(),
+            columns: self
+                .columns
+                .iter()
+                .map(|name| CoreColumn::from((*name, SqlType::Text)))
+                .collect(),
             about: self.about.to_owned(),
             query: format!(
                 "SELECT {columns}\nFROM (\n  VALUES\n  {}\n) AS t ({columns})",

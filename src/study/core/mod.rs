@@ -43,14 +43,14 @@ const COUNTS: &str = include_str!("counts.workflow");
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct CoreColumn {
     /// Its name, as it is spelled.
     pub name: String,
     /// What it holds.
     pub kind: SqlType,
 }
 
-impl<T: Into<String>> From<(T, SqlType)> for Column {
+impl<T: Into<String>> From<(T, SqlType)> for CoreColumn {
     fn from((name, kind): (T, SqlType)) -> Self {
         Self { name: name.into(), kind }
     }
@@ -62,7 +62,7 @@ pub struct TableQuery {
     /// The table's whole name.
     pub table: String,
     /// Its columns in order: those of the query.
-    pub columns: Vec<Column>,
+    pub columns: Vec<CoreColumn>,
     /// What is in it, a sentence or two.
     pub about: String,
     /// The query, in Athena's SQL.
@@ -71,7 +71,7 @@ pub struct TableQuery {
 
 impl TableQuery {
     /// A table without rows.
-    fn without_rows(table: String, columns: Vec<Column>, about: String) -> Self {
+    fn without_rows(table: String, columns: Vec<CoreColumn>, about: String) -> Self {
         let nulls: Vec<_> = columns
             .iter()
             .map(|column| {
@@ -114,7 +114,7 @@ pub const SOURCES: [&str; 20] = [
 
 /// Tables that can be made at once, after those of the steps before.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct TableStep {
     /// What it is called while it runs.
     pub label: &'static str,
     /// The tables.
@@ -122,8 +122,8 @@ pub struct Step {
 }
 
 /// The statements of all tables but those of counts, for source tables with these schemas.
-pub fn plan_steps(sources: &Sources) -> Vec<Step> {
-    let step = |label, tables| Step { label, tables };
+pub fn plan_steps(sources: &Sources) -> Vec<TableStep> {
+    let step = |label, tables| TableStep { label, tables };
     let mut nested: Vec<_> = lookups::LOOKUPS.iter().map(lookups::Lookup::table_query).collect();
     nested.push(special::meta_version());
     nested.extend(concepts::CONCEPTS.iter().map(|concept| concept.table_query(sources)));
@@ -150,14 +150,14 @@ pub fn plan_steps(sources: &Sources) -> Vec<Step> {
 }
 
 /// The tables about the build itself, which follow all others. `finished` is about now.
-pub fn plan_bookkeeping(started: DateTime<Utc>, finished: DateTime<Utc>) -> Result<Step> {
+pub fn plan_bookkeeping(started: DateTime<Utc>, finished: DateTime<Utc>) -> Result<TableStep> {
     let mut made: Vec<_> = plan_steps(&Sources::default())
         .into_iter()
         .flat_map(|step| step.tables)
         .map(|statement| statement.table)
         .collect();
     made.extend(read_counts()?.into_iter().map(|table| format!("{PREFIX}__{}", table.name)));
-    Ok(Step {
+    Ok(TableStep {
         label: "bookkeeping",
         tables: special::bookkeeping_queries(&made, started, finished),
     })

@@ -17,20 +17,20 @@ impl Sources {
     }
 
     /// A table's rows, called `alias`.
-    pub(super) fn table_rows(&self, table: &str, alias: &str) -> Place {
+    pub(super) fn table_rows(&self, table: &str, alias: &str) -> SourceElement {
         let data = self.0.get(table).map(|schema| DataType::Struct(schema.fields().clone()));
-        Place { sql: alias.to_owned(), data }
+        SourceElement { sql: alias.to_owned(), data }
     }
 }
 
 /// An element that a statement can name. If the schema lacks it, its value is null.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct SourceElement {
     sql: String,
     data: Option<DataType>,
 }
 
-impl Place {
+impl SourceElement {
     /// Whether the schema has it.
     pub fn is_known(&self) -> bool {
         self.data.is_some()

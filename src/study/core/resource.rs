@@ -1,9 +1,9 @@
 //! Tables of resources: elements by name, what they list joined, a row for every combination.
 
-use super::declare::{Columns, Distinct, Join, Part, Resource};
-use super::place::{Place, Sources, quote_name};
+use super::declare::{ColumnSpec, Distinct, Join, Resource, TimePart};
+use super::place::{SourceElement, Sources, quote_name};
 use super::sql_type::SqlType;
-use super::{Column, TableQuery};
+use super::{CoreColumn, TableQuery};
 
 /// Types of attachments that hold text.
 const TEXT_TYPES: &str = "'text/html', 'text/plain', 'application/xhtml+xml'";
@@ -12,7 +12,7 @@ const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason
 
 /// What the columns of a resource need: elements of its rows, tables to join, expressions.
 #[derive(Default)]
-struct Parts {
+struct SelectParts {
     elements: Vec<String>,
     joins: Vec<Join>,
     columns: Vec<String>,
@@ -30,8 +30,8 @@ impl Resource {
     }
 
     /// The table's columns.
-    pub fn list_columns(&self) -> Vec<Column> {
-        self.columns.iter().flat_map(Columns::column_names).map(Column::from).collect()
+    pub fn list_columns(&self) -> Vec<CoreColumn> {
+        self.columns.iter().flat_map(ColumnSpec::column_names).map(CoreColumn::from).collect()
     }
 
     /// The statement that makes the table.
@@ -44,7 +44,7 @@ impl Resource {
                 self.about.to_owned(),
             );
         }
-        let mut parts = Parts { joins: (self.joins)(&rows), ..Parts::default() };
+        let mut parts = SelectParts { joins: (self.joins)(&rows), ..SelectParts::default() };
         self.columns.iter().for_each(|columns| columns.add(self, &rows, &mut parts));
 
         let distinct = |place| if self.distinct == place { " DISTINCT" } else { "" };
@@ -90,7 +90,7 @@ impl Resource {
     }
 }
 
-impl Columns {
+impl ColumnSpec {
     /// The columns' names and types.
     fn column_names(&self) -> Vec<(String, SqlType)> {
         let text = |name: &str| (name.to_owned(), SqlType::Text);
@@ -114,7 +114,7 @@ impl Columns {
         }
     }
 
-    fn add(&self, resource: &Resource, rows: &Place, parts: &mut Parts) {
+    fn add(&self, resource: &Resource, rows: &SourceElement, parts: &mut SelectParts) {
         match self {
             Self::Id => {
                 parts.add_element("id", rows.get("id").value_sql(SqlType::Text));
@@ -187,7 +187,7 @@ impl Columns {
     }
 }
 
-impl Parts {
+impl SelectParts {
     /// Adds an element of the rows, once.
     fn add_element(&mut self, name: &str, value: String) {
         let column = format!("{value} AS {}", quote_name(name));
@@ -208,7 +208,7 @@ impl Parts {
     fn join_items(
         &mut self,
         resource: &Resource,
-        rows: &Place,
+        rows: &SourceElement,
         list: &str,
         leaves: &[(&str, &str)],
         present: bool,
@@ -244,7 +244,7 @@ impl Parts {
 }
 
 /// The IDs of resources with an attachment of text, whether its data is there or masked.
-fn has_text(source: &str, rows: &Place, list: &str, attachment: &str) -> Option<String> {
+fn has_text(source: &str, rows: &SourceElement, list: &str, attachment: &str) -> Option<String> {
     let place = rows.get(list);
     let attachment = place.list_items("l.item")?.get(attachment);
     let mime = attachment.get("contentType");
@@ -282,7 +282,7 @@ fn has_text(source: &str, rows: &Place, list: &str, attachment: &str) -> Option<
     }
 }
 
-impl Part {
+impl TimePart {
     /// The column of a time called `name`.
     fn time_column(self, name: &str) -> (String, SqlType) {
         match self {

@@ -7,7 +7,7 @@ use super::declare::Resource;
 use super::place::Sources;
 use super::sql_type::SqlType;
 use super::sql_type::SqlType::{BigInt, Date, Double, Int, Text, Timestamp};
-use super::{Column, TableQuery};
+use super::{CoreColumn, TableQuery};
 
 /// An encounter is complete once each of these is loaded that was exported with it or later.
 const AWAITED: [&str; 11] = [
@@ -32,7 +32,8 @@ const PACKAGE_VERSION: u32 = 5;
 pub(super) fn patient_extension(group: &str, sources: &Sources) -> TableQuery {
     let table = format!("core__patient_ext_{group}");
     let (code, display) = (format!("{group}_code"), format!("{group}_display"));
-    let columns: Vec<Column> = ["id", "system", &code, &display].map(|n| (n, Text).into()).into();
+    let columns: Vec<CoreColumn> =
+        ["id", "system", &code, &display].map(|n| (n, Text).into()).into();
     let query = || {
         let outer = sources.table_rows("patient", "s").get("extension");
         let outer_item = outer.list_items("o.extension")?;
@@ -117,8 +118,8 @@ pub(super) fn component_quantity(sources: &Sources) -> TableQuery {
     let table = "core__observation_component_valuequantity".to_owned();
     let leaves =
         [("value", Double), ("comparator", Text), ("unit", Text), ("system", Text), ("code", Text)];
-    let columns: Vec<Column> =
-        [("id", Text), ("row", BigInt)].into_iter().chain(leaves).map(Column::from).collect();
+    let columns: Vec<CoreColumn> =
+        [("id", Text), ("row", BigInt)].into_iter().chain(leaves).map(CoreColumn::from).collect();
     let about = "The quantities of `observation.component[].valueQuantity`.".to_owned();
     let list = sources.table_rows("observation", "s").get("component");
     let quantity = list.list_items("l.component").map(|component| component.get("valueQuantity"));
@@ -251,7 +252,7 @@ pub(super) fn bookkeeping_queries(
         let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
         TableQuery {
             table: format!("core__lib_{name}"),
-            columns: columns.iter().copied().map(Column::from).collect(),
+            columns: columns.iter().copied().map(CoreColumn::from).collect(),
             about: about.to_owned(),
             query: format!(
                 "SELECT {names}\nFROM (\n  VALUES\n  {}\n) AS t ({names})",
@@ -276,7 +277,7 @@ pub(super) fn bookkeeping_queries(
         ),
         TableQuery::without_rows(
             "core__lib_ref_summary".to_owned(),
-            summary.map(Column::from).into(),
+            summary.map(CoreColumn::from).into(),
             "Always empty; Cumulus Library has it, too.".to_owned(),
         ),
         values(

@@ -15,7 +15,7 @@ use crate::needs::{self, need};
 use crate::table::schema::{Shape, table_schema};
 
 /// All tables in order of their making: name, what is in it, columns.
-fn tables(sources: &Sources) -> Vec<(String, String, Vec<Column>)> {
+fn tables(sources: &Sources) -> Vec<(String, String, Vec<CoreColumn>)> {
     let steps =
         plan_steps(sources).into_iter().chain([plan_bookkeeping(Utc::now(), Utc::now()).unwrap()]);
     let made = steps.flat_map(|step| step.tables);
@@ -23,7 +23,7 @@ fn tables(sources: &Sources) -> Vec<(String, String, Vec<Column>)> {
     for table in read_counts().unwrap() {
         let columns = table.shown_columns().into_iter().map(|name| {
             let kind = if name == "cnt" { SqlType::BigInt } else { SqlType::Text };
-            Column { name, kind }
+            CoreColumn { name, kind }
         });
         let columns = columns.collect();
         tables.push((format!("core__{}", table.name), table.description.unwrap(), columns));

@@ -3,7 +3,7 @@
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 
-use super::declare::Columns;
+use super::declare::ColumnSpec;
 use super::place::Sources;
 use super::resources;
 use super::sql_type::SqlType;
@@ -31,11 +31,11 @@ pub fn count_unread(engine: &dyn Engine, sources: &Sources) -> Result<Vec<Unread
             .columns
             .iter()
             .filter_map(|column| match column {
-                Columns::Time(_, path, _)
-                | Columns::HiddenTime(_, path)
-                | Columns::Date(_, path) => Some(*path),
-                Columns::Element(_, path, SqlType::Timestamp | SqlType::Date)
-                | Columns::Hidden(_, path, SqlType::Timestamp | SqlType::Date) => Some(*path),
+                ColumnSpec::Time(_, path, _)
+                | ColumnSpec::HiddenTime(_, path)
+                | ColumnSpec::Date(_, path) => Some(*path),
+                ColumnSpec::Element(_, path, SqlType::Timestamp | SqlType::Date)
+                | ColumnSpec::Hidden(_, path, SqlType::Timestamp | SqlType::Date) => Some(*path),
                 _ => None,
             })
             .filter(|path| rows.get(path).is_known())

@@ -7,7 +7,7 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::Token;
 use toml::Spanned;
 
-use super::raw::{RawAnnotation, RawColumn, RawFilter, RawTable};
+use super::raw::{RawAnnotation, RawColumn, RawCountsTable, RawFilter};
 use super::{
     Annotation, Column, CountsTable, Filter, MAX_COLUMNS, MIN_SUBJECT, PRIMARY_ID, Secondary,
     clause,
@@ -20,7 +20,11 @@ use crate::study::source::Source;
 pub const COUNT: &str = "cnt";
 
 /// Checks a table.
-pub fn check_table(source: &Source, name: &Spanned<String>, raw: RawTable) -> Result<CountsTable> {
+pub fn check_table(
+    source: &Source,
+    name: &Spanned<String>,
+    raw: RawCountsTable,
+) -> Result<CountsTable> {
     let columns = check_columns(source, name, &raw)?;
     let primary_id = raw.primary_id.map_or(PRIMARY_ID.to_owned(), Spanned::into_inner);
     let secondary_id = raw.secondary_id.as_ref().map(|id| id.get_ref().clone());
@@ -57,7 +61,11 @@ pub fn check_table(source: &Source, name: &Spanned<String>, raw: RawTable) -> Re
     Ok(table)
 }
 
-fn check_columns(source: &Source, name: &Spanned<String>, raw: &RawTable) -> Result<Vec<Column>> {
+fn check_columns(
+    source: &Source,
+    name: &Spanned<String>,
+    raw: &RawCountsTable,
+) -> Result<Vec<Column>> {
     if raw.table_cols.get_ref().is_empty() {
         return Err(source.fault_at(&raw.table_cols, "table_cols names no columns"));
     }

@@ -101,6 +101,6 @@ pub struct Annotation {
 
 /// Reads a workflow.
 pub fn read(source: &Source) -> Result<Vec<CountsTable>> {
-    let raw: raw::RawWorkflow = source.read_toml()?;
+    let raw: raw::RawCountsWorkflow = source.read_toml()?;
     raw.tables.into_iter().map(|(name, table)| check::check_table(source, &name, table)).collect()
 }

@@ -10,15 +10,15 @@ use toml::Spanned;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawWorkflow {
+pub struct RawCountsWorkflow {
     #[serde(rename = "config_type")]
     pub _config_type: String,
-    pub tables: IndexMap<Spanned<String>, RawTable>,
+    pub tables: IndexMap<Spanned<String>, RawCountsTable>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawTable {
+pub struct RawCountsTable {
     pub source_table: Spanned<String>,
     pub table_cols: Spanned<Vec<Spanned<RawColumn>>>,
     pub description: Option<String>,

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 use sqlparser::parser::Parser;
 
 use super::Refused;
-use super::words::Athena;
+use super::words::AthenaDialect;
 
 /// Functions that are the same under another name.
 const RENAMED: [(&str, &str); 22] = [
@@ -367,7 +367,7 @@ fn named_row(values: Vec<Expr>, words: &[String]) -> Result<Expr, Refused> {
     }
     let mut args = Vec::new();
     for (value, pair) in values.into_iter().zip(words.chunks(2)) {
-        let parser = Parser::new(&Athena).try_with_sql(&pair[1]);
+        let parser = Parser::new(&AthenaDialect).try_with_sql(&pair[1]);
         let data_type = parser.and_then(|mut parser| parser.parse_data_type());
         args.push(text_literal(&pair[0].trim_matches('"').to_lowercase()));
         // Its lines are those of the type alone.

@@ -5,7 +5,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::Refused;
-use super::words::Athena;
+use super::words::AthenaDialect;
 
 /// One statement of a text: cut into words, and not parsed yet.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub struct CreatedTable {
 /// # Errors
 /// A text that can't be cut into words, as when a quote is not closed.
 pub fn cut_statements(text: &str) -> Result<Vec<StatementText>, Refused> {
-    let mut places = Places::new(text);
+    let mut places = TextPlaces::new(text);
     let mut statements = Vec::new();
     // Where the statement begins, and its words so far.
     let mut start = 0;
@@ -45,7 +45,7 @@ pub fn cut_statements(text: &str) -> Result<Vec<StatementText>, Refused> {
         let text = text.get(start..end).unwrap_or_default().trim_end().to_owned();
         statements.push(StatementText { text, line, words });
     };
-    for word in cut_words(&Athena, text)? {
+    for word in cut_words(&AthenaDialect, text)? {
         match word.token {
             Token::Whitespace(_) | Token::EOF if words.is_empty() => {}
             Token::SemiColon => {
@@ -145,7 +145,7 @@ fn line_number(line: u64) -> usize {
 
 /// From places that are asked for in their order to bytes of a text, in one walk: a text may have a
 /// million statements in a line.
-struct Places<'t> {
+struct TextPlaces<'t> {
     text: &'t str,
     /// The byte that the walk has come to, and its place.
     byte: usize,
@@ -153,7 +153,7 @@ struct Places<'t> {
     column: u64,
 }
 
-impl<'t> Places<'t> {
+impl<'t> TextPlaces<'t> {
     fn new(text: &'t str) -> Self {
         Self { text, byte: 0, line: 1, column: 1 }
     }

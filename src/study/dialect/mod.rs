@@ -36,7 +36,7 @@ pub use lateral::join_beside;
 pub use planner::column_type;
 pub use rewrite::UNNAMED;
 pub use text::{Spelling, parse_part};
-use words::Athena;
+use words::AthenaDialect;
 
 /// How deep expressions may be nested.
 const DEPTH: usize = 100;
@@ -49,20 +49,20 @@ pub struct Statement {
     /// The line of its first word within the text that it was read from, from 1.
     pub line: usize,
     /// What it does.
-    pub command: Command,
+    pub command: StatementCommand,
     /// How its names were written.
     pub spelling: Spelling,
 }
 
 /// What a statement does.
 #[derive(Clone, Debug)]
-pub enum Command {
+pub enum StatementCommand {
     /// Gives rows.
     Query(Box<Query>),
     /// Makes a table of a query's rows. Views are tables, too.
     Create {
         /// The table.
-        name: Table,
+        name: TableName,
         /// Whether a table that is there stays.
         if_not_exists: bool,
         /// The rows.
@@ -71,7 +71,7 @@ pub enum Command {
     /// Makes an empty table.
     Declare {
         /// The table.
-        name: Table,
+        name: TableName,
         /// Whether a table that is there stays.
         if_not_exists: bool,
         /// The columns and types, as a query without rows.
@@ -80,7 +80,7 @@ pub enum Command {
     /// Adds a query's rows to a table.
     Insert {
         /// The table.
-        name: Table,
+        name: TableName,
         /// The columns that they go to, in lower case; without any, all in order.
         columns: Vec<String>,
         /// The rows.
@@ -89,14 +89,14 @@ pub enum Command {
     /// Takes rows out of a table.
     Delete {
         /// The table.
-        name: Table,
+        name: TableName,
         /// The rows that stay.
         rest: Box<Query>,
     },
     /// Removes tables.
     Drop {
         /// The tables.
-        names: Vec<Table>,
+        names: Vec<TableName>,
         /// Whether they may be missing.
         if_exists: bool,
     },
@@ -104,7 +104,7 @@ pub enum Command {
 
 /// A table that a statement changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
+pub struct TableName {
     /// The schema, if it is named.
     pub schema: Option<String>,
     /// The name as it is written.
@@ -163,8 +163,9 @@ impl StatementText {
         let last_line = self.last_line();
         let Self { text, line, words } = self;
         let (words, mut spelling) = text::lower_names(words);
-        let mut parser =
-            Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(words);
+        let mut parser = Parser::new(&AthenaDialect)
+            .with_recursion_limit(DEPTH)
+            .with_tokens_with_locations(words);
         let parsed =
             parser.parse_statement().map_err(|error| text::parse_error(error, last_line))?;
         let rest = parser.peek_token();
@@ -182,7 +183,7 @@ impl StatementText {
     }
 }
 
-impl Command {
+impl StatementCommand {
     /// Its query.
     pub fn query(&self) -> Option<&Query> {
         match self {
@@ -207,10 +208,10 @@ impl Command {
     }
 }
 
-fn read_command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, Refused> {
+fn read_command(parsed: ast::Statement, spelling: &Spelling) -> Result<StatementCommand, Refused> {
     let table = |name: &ObjectName| read_table_name(name, spelling);
     Ok(match parsed {
-        ast::Statement::Query(query) => Command::Query(query),
+        ast::Statement::Query(query) => StatementCommand::Query(query),
         ast::Statement::CreateTable(create) => create_table(create, spelling)?,
         ast::Statement::CreateView(view) => {
             if let Some(column) = view.columns.first() {
@@ -218,7 +219,7 @@ fn read_command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, 
                 return Err(Refused::of_construct(construct));
             }
             let name = table(&view.name)?;
-            Command::Create { name, if_not_exists: view.if_not_exists, query: view.query }
+            StatementCommand::Create { name, if_not_exists: view.if_not_exists, query: view.query }
         }
         ast::Statement::Insert(Insert { table: into, columns, source, .. }) => {
             let TableObject::TableName(name) = into else {
@@ -228,7 +229,7 @@ fn read_command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, 
             let columns = columns
                 .iter()
                 .filter_map(|column| Some(column.0.last()?.as_ident()?.value.to_lowercase()));
-            Command::Insert { name: table(&name)?, columns: columns.collect(), query }
+            StatementCommand::Insert { name: table(&name)?, columns: columns.collect(), query }
         }
         ast::Statement::Delete(delete) => {
             let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
@@ -240,7 +241,7 @@ fn read_command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, 
             };
             let name = table(name)?;
             let rest = rewrite::select_rest(from.clone(), delete.selection)?;
-            Command::Delete { name, rest }
+            StatementCommand::Delete { name, rest }
         }
         ast::Statement::Drop {
             object_type: ObjectType::Table | ObjectType::View,
@@ -249,7 +250,7 @@ fn read_command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, 
             ..
         } => {
             let names = names.iter().map(table).collect::<Result<_, _>>()?;
-            Command::Drop { names, if_exists }
+            StatementCommand::Drop { names, if_exists }
         }
         other => {
             let text = other.to_string();
@@ -259,7 +260,7 @@ fn read_command(parsed: ast::Statement, spelling: &Spelling) -> Result<Command, 
     })
 }
 
-fn create_table(create: CreateTable, spelling: &Spelling) -> Result<Command, Refused> {
+fn create_table(create: CreateTable, spelling: &Spelling) -> Result<StatementCommand, Refused> {
     let name = read_table_name(&create.name, spelling)?;
     if create.external {
         return Err(Refused::of_construct("CREATE EXTERNAL TABLE"));
@@ -273,12 +274,12 @@ fn create_table(create: CreateTable, spelling: &Spelling) -> Result<Command, Ref
     match create.query {
         // What follows WITH is about files: the engine has its own way.
         Some(query) if create.columns.is_empty() => {
-            Ok(Command::Create { name, if_not_exists, query })
+            Ok(StatementCommand::Create { name, if_not_exists, query })
         }
         Some(_) => Err(Refused::of_construct("CREATE TABLE with both columns and AS")),
         None => {
             let query = rewrite::no_rows(&create.columns)?;
-            Ok(Command::Declare { name, if_not_exists, query })
+            Ok(StatementCommand::Declare { name, if_not_exists, query })
         }
     }
 }
@@ -300,12 +301,12 @@ fn names_place(create: &CreateTable) -> bool {
     create.location.is_some() || in_hive || options.iter().any(is_place)
 }
 
-fn read_table_name(name: &ObjectName, spelling: &Spelling) -> Result<Table, Refused> {
+fn read_table_name(name: &ObjectName, spelling: &Spelling) -> Result<TableName, Refused> {
     let parts: Option<Vec<_>> = name.0.iter().map(|part| part.as_ident()).collect();
     let mut parts = parts.ok_or_else(|| Refused::of_construct("a table named by a function"))?;
     let last = parts.pop().ok_or_else(|| Refused::new("a table has no name"))?;
     let schema = parts.pop().map(|schema| schema.value.clone());
-    Ok(Table { schema, name: spelling.spell_name(last) })
+    Ok(TableName { schema, name: spelling.spell_name(last) })
 }
 
 /// Adds to a session what Athena has and the engine has not, or has otherwise.

@@ -15,7 +15,7 @@ use super::calls::{self, field_within, make_call, text_literal};
 use super::elements;
 use super::size;
 use super::text::line_of;
-use super::words::Athena;
+use super::words::AthenaDialect;
 
 /// How the names begin that tables in FROM get which have none.
 pub const UNNAMED: &str = "__unnamed_";
@@ -68,7 +68,7 @@ pub(super) fn select_rest(
 
 /// A query of our own.
 fn parse_own(sql: &str) -> Result<Box<Query>, Refused> {
-    let parser = Parser::new(&Athena).try_with_sql(sql);
+    let parser = Parser::new(&AthenaDialect).try_with_sql(sql);
     parser
         .and_then(|mut parser| parser.parse_query())
         .map_err(|error| super::text::parse_error(error, 0))

@@ -19,7 +19,7 @@ const COPIED: usize = 100_000;
 
 /// Refuses a query that would become too large to plan.
 pub(super) fn measure_query(query: &Query) -> Result<(), Refused> {
-    let mut measure = Measure { levels: vec![Level::default()] };
+    let mut measure = SizeMeter { levels: vec![Level::default()] };
     let _ = query.visit(&mut measure);
     let whole = measure.levels.pop().unwrap_or_default().size;
     if whole.tables > TABLES || whole.expressions > EXPRESSIONS {
@@ -79,12 +79,12 @@ struct Level {
     coming: VecDeque<String>,
 }
 
-struct Measure {
+struct SizeMeter {
     /// The queries around, the innermost last.
     levels: Vec<Level>,
 }
 
-impl Measure {
+impl SizeMeter {
     fn add(&mut self, size: Size) {
         if let Some(level) = self.levels.last_mut() {
             level.size.add(size);
@@ -92,7 +92,7 @@ impl Measure {
     }
 }
 
-impl Visitor for Measure {
+impl Visitor for SizeMeter {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {

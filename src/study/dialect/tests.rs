@@ -5,7 +5,9 @@ fn names_are_in_lower_case_and_their_spelling_is_known() {
     let statement =
         parse_statement("CREATE TABLE \"S__Made\" AS SELECT \"Code\" AS \"theCode\", Other FROM t");
     let statement = statement.unwrap();
-    let Command::Create { name, query, .. } = &statement.command else { panic!("{statement:?}") };
+    let StatementCommand::Create { name, query, .. } = &statement.command else {
+        panic!("{statement:?}")
+    };
     assert_eq!(name.name, "S__Made");
     assert!(query.to_string().contains("\"code\" AS \"thecode\""), "{query}");
     let table = |lower: &str| (lower == "code").then(|| "cOdE".to_owned());
@@ -50,7 +52,7 @@ fn names_with_many_dots_before_subscripts_are_refused() {
         let refused = parse_statement(&sql).unwrap_err();
         assert!(refused.why.contains("more than 16 dots"), "{sql}: {refused:?}");
         assert_eq!(refused.line, Some(1));
-        assert!(parse_part(&Athena, &sql).is_err(), "{sql}");
+        assert!(parse_part(&AthenaDialect, &sql).is_err(), "{sql}");
     }
     for sql in [
         "SELECT r.code.coding[1].extension[1].value.coding[1].code FROM r",

@@ -7,7 +7,7 @@ use sqlparser::dialect::{Dialect, GenericDialect};
 /// What the parser takes for valid: the generic dialect without what others than Trino have, and
 /// with lambdas (`x -> x + 1`).
 #[derive(Debug)]
-pub struct Athena;
+pub struct AthenaDialect;
 
 /// Methods that say yes.
 macro_rules! yes {
@@ -18,7 +18,7 @@ macro_rules! yes {
     };
 }
 
-impl Dialect for Athena {
+impl Dialect for AthenaDialect {
     /// Where the parser asks which dialect it has, it is the generic one.
     fn dialect(&self) -> TypeId {
         GenericDialect {}.dialect()

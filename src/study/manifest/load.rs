@@ -7,11 +7,11 @@ use std::path::Path;
 use indexmap::IndexMap;
 use toml::Spanned;
 
-use super::names::{self, Names};
+use super::names::{self, TableNames};
 use super::raw::{RawAction, RawExport, RawManifest, RawSubmanifest};
 use super::{
-    ALL_STAGES, Action, Content, DEFAULT_STAGE, ExportKind, ExportTable, FILE_NAME, Manifest,
-    Place, StudyFile, Work, dictionary,
+    ALL_STAGES, Action, Content, DEFAULT_STAGE, ExportKind, ExportTable, FILE_NAME, FilePlace,
+    Manifest, StudyFile, Work, dictionary,
 };
 use crate::error::Result;
 use crate::study::StudyName;
@@ -59,11 +59,11 @@ impl Manifest {
                 dictionary::read(&at_line(source.folder(), source, line, name.get_ref())?)?
             }
         };
-        let mut reader = Reader {
+        let mut reader = ManifestReader {
             prefix: &prefix,
             dedicated_schema: dedicated_schema.as_deref(),
             folder: source.folder(),
-            names: Names::default(),
+            names: TableNames::default(),
             annotated: HashSet::new(),
             bytes: 0,
         };
@@ -84,19 +84,19 @@ impl Manifest {
 }
 
 /// What is known while actions are read.
-struct Reader<'a> {
+struct ManifestReader<'a> {
     prefix: &'a str,
     dedicated_schema: Option<&'a str>,
     /// The study's folder, from which its files count.
     folder: &'a Path,
-    names: Names,
+    names: TableNames,
     /// Tables of annotated counts, in lower case.
     annotated: HashSet<String>,
     /// Bytes of the files that were read.
     bytes: usize,
 }
 
-impl Reader<'_> {
+impl ManifestReader<'_> {
     fn read_stages(
         &mut self,
         source: &Source,
@@ -391,6 +391,6 @@ fn at_line(folder: &Path, source: &Source, line: usize, name: &str) -> Result<So
     Source::read(root, &path)
 }
 
-fn place_of<T>(source: &Source, value: &Spanned<T>) -> Place {
-    Place { file: source.path().to_owned(), line: source.line_of(value) }
+fn place_of<T>(source: &Source, value: &Spanned<T>) -> FilePlace {
+    FilePlace { file: source.path().to_owned(), line: source.line_of(value) }
 }

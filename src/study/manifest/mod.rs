@@ -60,7 +60,7 @@ pub struct Action {
     /// Left out unless its stage is asked for.
     pub skip_by_default: bool,
     /// Where it is declared.
-    pub place: Place,
+    pub place: FilePlace,
 }
 
 /// What an action does.
@@ -142,14 +142,14 @@ pub struct ExportTable {
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct FilePlace {
     /// The file.
     pub file: PathBuf,
     /// The line, from 1.
     pub line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file.display(), self.line)
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::Place;
+use super::FilePlace;
 use crate::error::{Error, Result};
 use crate::study::protected;
 use crate::study::source::Source;
@@ -46,16 +46,16 @@ pub fn whole_name(prefix: &str, name: &str) -> String {
 
 /// The tables that were seen so far. Names are the same whatever their case.
 #[derive(Default)]
-pub struct Names {
-    made: HashMap<String, Place>,
-    exported: HashMap<String, Place>,
+pub struct TableNames {
+    made: HashMap<String, FilePlace>,
+    exported: HashMap<String, FilePlace>,
 }
 
-impl Names {
+impl TableNames {
     /// Takes note of a table that a file makes. A file may be part of several stages; its tables
     /// are the same.
     pub fn note_made(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
-        let place = Place { file: source.path().to_owned(), line };
+        let place = FilePlace { file: source.path().to_owned(), line };
         match self.made.get(&name.to_lowercase()) {
             Some(other) if *other != place => {
                 let message = format!("table {name} is made at {other}, too; rename one of them");
@@ -71,7 +71,7 @@ impl Names {
 
     /// Takes note of a table that is exported at a line of the manifest.
     pub fn note_exported(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
-        let place = Place { file: source.path().to_owned(), line };
+        let place = FilePlace { file: source.path().to_owned(), line };
         match self.exported.insert(name.to_lowercase(), place) {
             None => Ok(()),
             Some(other) => {

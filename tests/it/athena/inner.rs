@@ -14,7 +14,7 @@ use cumulus_etl::store::{Folder, WorkFolder};
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::counts;
 use cumulus_etl::study::dialect::parse_statement;
-use cumulus_etl::study::engine::athena::{Athena, Settings, cube_sql};
+use cumulus_etl::study::engine::athena::{Athena, AthenaSettings, cube_sql};
 use cumulus_etl::study::engine::{Cleaned, Engine, Rows, Start};
 use cumulus_etl::study::source::Source;
 use parquet::arrow::ArrowWriter;
@@ -71,8 +71,8 @@ pub fn write_visits(path: &Path, times: &[&str]) {
     writer.close().unwrap();
 }
 
-fn settings() -> Settings {
-    Settings { pace: Pace::with_scale(0.05), ..Settings::new("safe", "cumulus") }
+fn settings() -> AthenaSettings {
+    AthenaSettings { pace: Pace::with_scale(0.05), ..AthenaSettings::new("safe", "cumulus") }
 }
 
 fn athena() -> Athena {
@@ -105,8 +105,9 @@ fn sorted(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
 #[ignore = "run by the module above"]
 fn workgroups_are_looked_at() {
     let refused = |name: &str| {
-        let error = Athena::open_schema(&Settings { workgroup: name.to_owned(), ..settings() })
-            .unwrap_err();
+        let error =
+            Athena::open_schema(&AthenaSettings { workgroup: name.to_owned(), ..settings() })
+                .unwrap_err();
         assert_eq!(error.exit(), Exit::ArgsInvalid, "{error}");
         error.to_string()
     };
@@ -114,12 +115,15 @@ fn workgroups_are_looked_at() {
     assert!(refused("nowhere").contains("has no location for its results"));
     assert!(refused("missing").contains("missing"));
     assert!(refused("a b").contains("--workgroup"));
-    let named = |name: &str| Settings { workgroup: name.to_owned(), ..settings() };
+    let named = |name: &str| AthenaSettings { workgroup: name.to_owned(), ..settings() };
     Athena::open_schema(&named("plain")).unwrap();
-    Athena::open_schema(&Settings { staging: Some("s3://results/x/".into()), ..named("nowhere") })
-        .unwrap();
-    let error =
-        Athena::open_schema(&Settings { staging: Some("/tmp".into()), ..settings() }).unwrap_err();
+    Athena::open_schema(&AthenaSettings {
+        staging: Some("s3://results/x/".into()),
+        ..named("nowhere")
+    })
+    .unwrap();
+    let error = Athena::open_schema(&AthenaSettings { staging: Some("/tmp".into()), ..settings() })
+        .unwrap_err();
     assert!(error.to_string().contains("--s3-staging-dir"), "{error}");
 }
 
@@ -272,7 +276,7 @@ fn temporary_files_go_where_they_shall_and_go_away() {
     let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
     let work = WorkFolder::create_work(Some(dir.path().to_str().unwrap()), &folder).unwrap();
     let work_dir = Some(place.to_str().unwrap().to_owned());
-    let athena = Athena::open_schema(&Settings { work_dir, ..settings() }).unwrap();
+    let athena = Athena::open_schema(&AthenaSettings { work_dir, ..settings() }).unwrap();
     let left = || std::fs::read_dir(work.path()).unwrap().count();
     let before = left();
     let read = athena.read_sorted("Core__Patient", &work).unwrap();
@@ -324,7 +328,7 @@ fn an_insert_fails() {
 }
 
 fn at_once(max_concurrent: usize) {
-    let athena = Athena::open_schema(&Settings { max_concurrent, ..settings() }).unwrap();
+    let athena = Athena::open_schema(&AthenaSettings { max_concurrent, ..settings() }).unwrap();
     let build = athena.begin_build(&name("many"), Start::Empty).unwrap();
     std::thread::scope(|scope| {
         for number in 0..30 {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use cumulus_etl::error::Result;
-use cumulus_etl::study::build::{Options, check_statements as check_build, read_inputs};
+use cumulus_etl::study::build::{BuildOptions, check_statements as check_build, read_inputs};
 use cumulus_etl::study::folder::StudyFolder;
 use cumulus_etl::study::manifest::Manifest;
 use cumulus_etl::study::source::Source;
@@ -132,7 +132,7 @@ fn check_study(text: &str) -> bool {
     let read = || -> Result<()> {
         let manifest = Manifest::load_manifest(&root, folder.path())?;
         check_build(&manifest)?;
-        let options = Options {
+        let options = BuildOptions {
             stage: Some("all".to_owned()),
             variables: BTreeMap::from([("site".to_owned(), "a".to_owned())]),
             concurrent: 1,

@@ -15,13 +15,13 @@ pub struct Look {
     number: Option<u64>,
     /// Bytes since [`PROMISE`] without a number.
     waited: usize,
-    pub places: Places,
+    pub places: CellPlaces,
 }
 
 /// Looks for names of cells, and of parts of a sheet, that no sheet has: who reads the sheet adds up
 /// their letters and digits, however many there are.
 #[derive(Default)]
-pub struct Places {
+pub struct CellPlaces {
     at: At,
     /// The value of an attribute, as far as it was seen.
     value: Vec<u8>,
@@ -42,7 +42,7 @@ enum At {
     Value(u8),
 }
 
-impl Places {
+impl CellPlaces {
     /// Letters and digits of the last cell that a sheet may have: `XFD1048576`.
     const LETTERS: usize = 3;
     const DIGITS: usize = 7;

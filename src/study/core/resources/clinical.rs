@@ -1,17 +1,17 @@
 //! What is found and done.
 
-use crate::study::core::declare::Columns::{
+use crate::study::core::declare::ColumnSpec::{
     Concept, ConceptAs, Each, Element, HasText, Id, Own, Sql, Time,
 };
-use crate::study::core::declare::Part::{Month, Time as Instant, Week, Year};
-use crate::study::core::declare::{Distinct, Join, Part, Resource, no_joins};
-use crate::study::core::place::Place;
+use crate::study::core::declare::TimePart::{Month, Time as Instant, Week, Year};
+use crate::study::core::declare::{Distinct, Join, Resource, TimePart, no_joins};
+use crate::study::core::place::SourceElement;
 use crate::study::core::sql_type::SqlType::{BigInt, Double, Text, Timestamp};
 
 use super::{ALL, DAYS};
 
 /// The forms of a recorded date.
-const RECORDED: &[Part] = &[Instant, Week, Month, Year];
+const RECORDED: &[TimePart] = &[Instant, Week, Month, Year];
 
 pub const ALLERGY_INTOLERANCE: Resource = Resource {
     fhir: "AllergyIntolerance",
@@ -54,7 +54,7 @@ const VERIFIED: &str = "(dn_verification_status.code IS NULL \
      OR dn_verification_status.code <> 'entered-in-error')";
 
 /// The reactions with their places.
-fn reactions_sql(rows: &Place) -> String {
+fn reactions_sql(rows: &SourceElement) -> String {
     let list = rows.get("reaction");
     match list.list_items("r.reaction") {
         None => format!(

@@ -4,12 +4,13 @@ mod clinical;
 mod orders;
 mod people;
 
-use super::declare::{Part, Resource};
+use super::declare::{Resource, TimePart};
 
 /// All forms of a time.
-const ALL: &[Part] = &[Part::Time, Part::Day, Part::Week, Part::Month, Part::Year];
+const ALL: &[TimePart] =
+    &[TimePart::Time, TimePart::Day, TimePart::Week, TimePart::Month, TimePart::Year];
 /// All but the time itself.
-const DAYS: &[Part] = &[Part::Day, Part::Week, Part::Month, Part::Year];
+const DAYS: &[TimePart] = &[TimePart::Day, TimePart::Week, TimePart::Month, TimePart::Year];
 
 /// The patients' table, which others look up.
 pub(super) const PATIENT: Resource = people::PATIENT;

@@ -1,10 +1,10 @@
 //! What is ordered, dispensed and taken.
 
-use crate::study::core::declare::Columns::{
+use crate::study::core::declare::ColumnSpec::{
     Concept, ConceptAs, Date, Each, EachPresent, Element, Hidden, Id, Own, Time,
 };
-use crate::study::core::declare::Part::{Month, Time as Instant};
-use crate::study::core::declare::{Columns, Distinct, Join, Resource, no_joins};
+use crate::study::core::declare::TimePart::{Month, Time as Instant};
+use crate::study::core::declare::{ColumnSpec, Distinct, Join, Resource, no_joins};
 use crate::study::core::sql_type::SqlType::{BigInt, Boolean, Double, Text};
 
 use super::ALL;
@@ -88,9 +88,9 @@ pub const MEDICATION_DISPENSE: Resource = Resource {
     joins: |_| vec![join_medication("medicationdispense")],
 };
 
-const MEDICATION_REFERENCE: Columns =
+const MEDICATION_REFERENCE: ColumnSpec =
     Hidden("medication_reference", "medicationReference.reference", Text);
-const MEDICATION: Columns = ConceptAs(
+const MEDICATION: ColumnSpec = ConceptAs(
     "medication_codes",
     &[
         ("code", "medication_code"),

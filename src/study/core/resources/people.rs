@@ -1,11 +1,11 @@
 //! Patients, their encounters, and who and where they meet.
 
-use crate::study::core::declare::Columns::{
+use crate::study::core::declare::ColumnSpec::{
     Aliases, Concept, Date, Each, Element, Hidden, HiddenTime, Id, Own, Sql, Time,
 };
-use crate::study::core::declare::Part::{Day, Month, Week, Year};
-use crate::study::core::declare::{Columns, Distinct, Join, Resource, no_joins};
-use crate::study::core::place::Place;
+use crate::study::core::declare::TimePart::{Day, Month, Week, Year};
+use crate::study::core::declare::{ColumnSpec, Distinct, Join, Resource, no_joins};
+use crate::study::core::place::SourceElement;
 use crate::study::core::sql_type::SqlType::{BigInt, Boolean, Date as Day_, Text};
 
 use super::ALL;
@@ -39,7 +39,7 @@ pub const PATIENT: Resource = Resource {
 
 /// The first three digits of one postal code for each patient: which one is arbitrary, but always
 /// the same.
-fn postal_code_sql(rows: &Place) -> String {
+fn postal_code_sql(rows: &SourceElement) -> String {
     let address = rows.get("address");
     match address.list_items("a.address") {
         None => format!("  SELECT {0} AS id, {0} AS area WHERE 1 = 0", Text.null_sql()),
@@ -165,7 +165,7 @@ pub const ORGANIZATION: Resource = Resource {
     joins: no_joins,
 };
 
-const IDENTIFIER: Columns =
+const IDENTIFIER: ColumnSpec =
     Each("identifier", &[("value", "identifier_value"), ("system", "identifier_system")]);
 
 pub const PRACTITIONER: Resource = Resource {

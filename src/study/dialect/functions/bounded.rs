@@ -174,12 +174,12 @@ pub fn check_copies(function: &str, value: &ColumnarValue, rows: usize) -> Resul
 }
 
 /// Room for the texts that a function makes row by row.
-pub struct Room {
+pub struct ByteRoom {
     function: &'static str,
     left: u128,
 }
 
-impl Room {
+impl ByteRoom {
     /// For a function that is given so many bytes.
     pub fn new(function: &'static str, given: usize) -> Self {
         Self { function, left: batch_bytes(given as u128) }
@@ -367,35 +367,35 @@ pub fn hold_functions(functions: &mut [Arc<ScalarUDF>]) {
 /// those of the session: `ARRAY[…]`, `||` of lists.
 pub fn hold_function(function: &ScalarUDF) -> Option<Arc<ScalarUDF>> {
     let inner = function.inner();
-    if (inner.as_ref() as &dyn Any).is::<Held>() {
+    if (inner.as_ref() as &dyn Any).is::<BoundedFunction>() {
         return None;
     }
     let (_, estimate) = HELD.iter().find(|(name, _)| *name == function.name())?;
-    Some(Arc::new(ScalarUDF::from(Held { inner: inner.clone(), estimate: *estimate })))
+    Some(Arc::new(ScalarUDF::from(BoundedFunction { inner: inner.clone(), estimate: *estimate })))
 }
 
 /// A function with a bound.
 #[derive(Debug)]
-struct Held {
+struct BoundedFunction {
     inner: Arc<dyn ScalarUDFImpl>,
     estimate: Estimate,
 }
 
-impl PartialEq for Held {
+impl PartialEq for BoundedFunction {
     fn eq(&self, other: &Self) -> bool {
         self.inner.name() == other.inner.name()
     }
 }
 
-impl Eq for Held {}
+impl Eq for BoundedFunction {}
 
-impl Hash for Held {
+impl Hash for BoundedFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.inner.name().hash(state);
     }
 }
 
-impl ScalarUDFImpl for Held {
+impl ScalarUDFImpl for BoundedFunction {
     fn name(&self) -> &str {
         self.inner.name()
     }

@@ -38,7 +38,7 @@ pub struct Once {
 }
 
 /// How many parts what makes each of a plan's columns has.
-type Parts = Vec<usize>;
+type PartCounts = Vec<usize>;
 
 impl Once {
     /// The rule.
@@ -46,8 +46,8 @@ impl Once {
         Self { function: fence_function() }
     }
 
-    fn fence_plan(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Parts)> {
-        let mut inputs: Vec<Parts> = Vec::new();
+    fn fence_plan(&self, plan: LogicalPlan) -> Result<(LogicalPlan, PartCounts)> {
+        let mut inputs: Vec<PartCounts> = Vec::new();
         let plan = plan.map_children(|input| {
             let (input, parts) = self.fence_plan(input)?;
             inputs.push(parts);
@@ -89,7 +89,7 @@ impl Once {
     }
 
     /// Expressions with the large ones closed.
-    fn fence_large(&self, exprs: Vec<Expr>, counts: &Parts) -> Vec<Expr> {
+    fn fence_large(&self, exprs: Vec<Expr>, counts: &PartCounts) -> Vec<Expr> {
         let names = NamePreserver::new_for_projection();
         let closed = exprs.into_iter().zip(counts).map(|(expr, count)| {
             if *count <= PARTS {
@@ -103,12 +103,12 @@ impl Once {
     }
 }
 
-fn count_each(exprs: &[Expr], schema: &DFSchema, input: &Parts) -> Result<Parts> {
+fn count_each(exprs: &[Expr], schema: &DFSchema, input: &PartCounts) -> Result<PartCounts> {
     exprs.iter().map(|expr| count_parts(expr, schema, input)).collect()
 }
 
 /// The parts of an expression, with those of what makes the columns in it.
-fn count_parts(expr: &Expr, schema: &DFSchema, input: &Parts) -> Result<usize> {
+fn count_parts(expr: &Expr, schema: &DFSchema, input: &PartCounts) -> Result<usize> {
     let mut count = 0_usize;
     expr.apply(|part| {
         let parts = match part {
@@ -125,8 +125,8 @@ fn count_parts(expr: &Expr, schema: &DFSchema, input: &Parts) -> Result<usize> {
 }
 
 /// The columns of inputs as a plan's own: all of them side by side, those of one, or in another order.
-fn passed_on(inputs: &[Parts], columns: usize) -> Parts {
-    let side_by_side: Parts = inputs.iter().flatten().copied().collect();
+fn passed_on(inputs: &[PartCounts], columns: usize) -> PartCounts {
+    let side_by_side: PartCounts = inputs.iter().flatten().copied().collect();
     if side_by_side.len() == columns {
         return side_by_side;
     }

@@ -46,12 +46,12 @@ struct WholeSum {
 
 /// The types of a sum: what is given back, and what numbers are added up as.
 #[derive(Clone, Debug)]
-struct Types {
+struct SumTypes {
     sum: DataType,
     wide: DataType,
 }
 
-impl Types {
+impl SumTypes {
     fn from_field(field: &FieldRef) -> Option<Self> {
         let sum = field.data_type().clone();
         Some(Self { wide: wide_type(&sum)?, sum })
@@ -80,7 +80,7 @@ impl AggregateUDFImpl for WholeSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let Some(types) = Types::from_field(&args.return_field) else {
+        let Some(types) = SumTypes::from_field(&args.return_field) else {
             return self.inner.accumulator(args);
         };
         let args = AccumulatorArgs { return_field: types.result_field(), ..args };
@@ -88,7 +88,7 @@ impl AggregateUDFImpl for WholeSum {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        match Types::from_field(&args.return_field) {
+        match SumTypes::from_field(&args.return_field) {
             Some(types) => self
                 .inner
                 .state_fields(StateFieldsArgs { return_field: types.result_field(), ..args }),
@@ -104,7 +104,7 @@ impl AggregateUDFImpl for WholeSum {
         &self,
         args: AccumulatorArgs,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        let Some(types) = Types::from_field(&args.return_field) else {
+        let Some(types) = SumTypes::from_field(&args.return_field) else {
             return self.inner.create_groups_accumulator(args);
         };
         let args = AccumulatorArgs { return_field: types.result_field(), ..args };
@@ -112,11 +112,11 @@ impl AggregateUDFImpl for WholeSum {
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let Some(types) = Types::from_field(&args.return_field) else {
+        let Some(types) = SumTypes::from_field(&args.return_field) else {
             return self.inner.create_sliding_accumulator(args);
         };
         if args.is_distinct && types.sum == DataType::Int64 {
-            return Ok(Box::new(Distinct::default()));
+            return Ok(Box::new(DistinctSum::default()));
         }
         if args.is_distinct {
             return self.inner.create_sliding_accumulator(args);
@@ -138,7 +138,7 @@ impl AggregateUDFImpl for WholeSum {
 #[derive(Debug)]
 struct Whole {
     inner: Box<dyn Accumulator>,
-    types: Types,
+    types: SumTypes,
 }
 
 impl Accumulator for Whole {
@@ -174,13 +174,13 @@ impl Accumulator for Whole {
 
 /// The sum of the distinct numbers of a frame that moves on. The engine's own has 64 bits only.
 #[derive(Debug, Default)]
-struct Distinct {
+struct DistinctSum {
     /// How often each is in the frame.
     numbers: HashMap<i64, u64>,
     sum: i128,
 }
 
-impl Accumulator for Distinct {
+impl Accumulator for DistinctSum {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         for number in whole_numbers(values)?.iter().flatten() {
             let times = self.numbers.entry(number).or_default();
@@ -243,7 +243,7 @@ fn whole_numbers(values: &[ArrayRef]) -> Result<&Int64Array> {
 /// The sums of many groups.
 struct WholeGroups {
     inner: Box<dyn GroupsAccumulator>,
-    types: Types,
+    types: SumTypes,
 }
 
 impl GroupsAccumulator for WholeGroups {

@@ -14,7 +14,7 @@ use regex::Regex;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::base::{Native, expect_texts, is_text, map_text, text_argument};
-use super::bounded::Room;
+use super::bounded::ByteRoom;
 use super::faults::{refuse_arguments, row_error};
 use super::{TO_VARCHAR, time};
 
@@ -116,7 +116,7 @@ pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
                 let mut patterns = Patterns::new(text_argument(args, 1)?);
                 let by = if args.len() == 3 { Some(text_argument(args, 2)?) } else { None };
                 let values = text_argument(args, 0)?;
-                let mut room = Room::new("regexp_replace", values.value_data().len());
+                let mut room = ByteRoom::new("regexp_replace", values.value_data().len());
                 map_text(values, |row, value| {
                     let Some(pattern) = patterns.pattern_at(row)? else { return Ok(None) };
                     let by = match by {
@@ -362,7 +362,7 @@ impl<'a> Patterns<'a> {
 }
 
 /// A text with what a pattern finds replaced.
-fn replace_found(pattern: &Regex, value: &str, by: &str, room: &mut Room) -> Result<String> {
+fn replace_found(pattern: &Regex, value: &str, by: &str, room: &mut ByteRoom) -> Result<String> {
     let mut out = String::new();
     let mut end = 0;
     let literal = !by.contains('$');
@@ -483,7 +483,7 @@ fn format_rows(args: &[ArrayRef]) -> Result<ArrayRef> {
     });
     let texts = texts.collect::<Result<Vec<_>>>()?;
     let given = texts.iter().map(|array| array.as_string::<i32>().value_data().len()).sum();
-    let mut room = Room::new("format", given);
+    let mut room = ByteRoom::new("format", given);
     map_text(text_argument(args, 0)?, |row, pattern| {
         let values = texts.iter().map(|array| {
             let array = array.as_string::<i32>();

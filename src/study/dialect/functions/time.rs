@@ -427,7 +427,7 @@ fn date_format(args: &[ArrayRef]) -> Result<ArrayRef> {
 
 /// A unit of time.
 #[derive(Clone, Copy)]
-enum Unit {
+enum CalendarUnit {
     /// So many microseconds.
     Micros(i64),
     /// Seven days, from Monday.
@@ -436,18 +436,18 @@ enum Unit {
     Months(i32),
 }
 
-fn parse_unit(text: &str) -> Result<Unit> {
+fn parse_unit(text: &str) -> Result<CalendarUnit> {
     const SECOND: i64 = 1_000_000;
     Ok(match text.to_ascii_lowercase().trim_end_matches('s') {
-        "millisecond" => Unit::Micros(1000),
-        "second" => Unit::Micros(SECOND),
-        "minute" => Unit::Micros(60 * SECOND),
-        "hour" => Unit::Micros(3600 * SECOND),
-        "day" => Unit::Micros(86_400 * SECOND),
-        "week" => Unit::Week,
-        "month" => Unit::Months(1),
-        "quarter" => Unit::Months(3),
-        "year" => Unit::Months(12),
+        "millisecond" => CalendarUnit::Micros(1000),
+        "second" => CalendarUnit::Micros(SECOND),
+        "minute" => CalendarUnit::Micros(60 * SECOND),
+        "hour" => CalendarUnit::Micros(3600 * SECOND),
+        "day" => CalendarUnit::Micros(86_400 * SECOND),
+        "week" => CalendarUnit::Week,
+        "month" => CalendarUnit::Months(1),
+        "quarter" => CalendarUnit::Months(3),
+        "year" => CalendarUnit::Months(12),
         _ => {
             return Err(row_error(
                 "a unit of time is millisecond, second, minute, hour, day, week, month, quarter \
@@ -471,11 +471,11 @@ fn week_number(micros: i64) -> Option<i64> {
 }
 
 /// How often a unit begins from one time to another.
-fn units_between(unit: Unit, from: i64, to: i64) -> Option<i64> {
+fn units_between(unit: CalendarUnit, from: i64, to: i64) -> Option<i64> {
     match unit {
-        Unit::Micros(size) => to.div_euclid(size).checked_sub(from.div_euclid(size)),
-        Unit::Week => week_number(to)?.checked_sub(week_number(from)?),
-        Unit::Months(size) => {
+        CalendarUnit::Micros(size) => to.div_euclid(size).checked_sub(from.div_euclid(size)),
+        CalendarUnit::Week => week_number(to)?.checked_sub(week_number(from)?),
+        CalendarUnit::Months(size) => {
             let size = i64::from(size);
             Some(month_number(to)?.div_euclid(size) - month_number(from)?.div_euclid(size))
         }
@@ -511,9 +511,11 @@ fn date_add(args: &[ArrayRef]) -> Result<ArrayRef> {
         };
         let (number, time) = (numbers.value(row), times.value(row));
         let moved = match parse_unit(name)? {
-            Unit::Micros(size) => number.checked_mul(size).and_then(|by| time.checked_add(by)),
-            Unit::Week => number.checked_mul(7 * DAY).and_then(|by| time.checked_add(by)),
-            Unit::Months(size) => number.checked_mul(i64::from(size)).and_then(|months| {
+            CalendarUnit::Micros(size) => {
+                number.checked_mul(size).and_then(|by| time.checked_add(by))
+            }
+            CalendarUnit::Week => number.checked_mul(7 * DAY).and_then(|by| time.checked_add(by)),
+            CalendarUnit::Months(size) => number.checked_mul(i64::from(size)).and_then(|months| {
                 let by = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
                 let time = time_of(time)?;
                 let moved = match months < 0 {
@@ -530,11 +532,11 @@ fn date_add(args: &[ArrayRef]) -> Result<ArrayRef> {
 }
 
 /// The beginning of the unit that a time is in.
-fn unit_begin(unit: Unit, time: i64) -> Option<i64> {
+fn unit_begin(unit: CalendarUnit, time: i64) -> Option<i64> {
     match unit {
-        Unit::Micros(size) => time.div_euclid(size).checked_mul(size),
-        Unit::Week => week_number(time)?.checked_mul(7 * DAY)?.checked_sub(3 * DAY),
-        Unit::Months(size) => {
+        CalendarUnit::Micros(size) => time.div_euclid(size).checked_mul(size),
+        CalendarUnit::Week => week_number(time)?.checked_mul(7 * DAY)?.checked_sub(3 * DAY),
+        CalendarUnit::Months(size) => {
             let size = i64::from(size);
             let month = month_number(time)?.div_euclid(size) * size;
             let year = i32::try_from(month.div_euclid(12)).ok()?;
@@ -587,11 +589,11 @@ mod tests {
                     units_between(unit, time, 0),
                 );
             }
-            assert_eq!(unit_begin(Unit::Months(1), time), None);
+            assert_eq!(unit_begin(CalendarUnit::Months(1), time), None);
         }
-        assert_eq!(unit_begin(Unit::Micros(1000), i64::MIN), None);
-        assert_eq!(unit_begin(Unit::Week, 0), Some(-3 * DAY));
-        assert_eq!(units_between(Unit::Week, 0, 4 * DAY), Some(1));
+        assert_eq!(unit_begin(CalendarUnit::Micros(1000), i64::MIN), None);
+        assert_eq!(unit_begin(CalendarUnit::Week, 0), Some(-3 * DAY));
+        assert_eq!(units_between(CalendarUnit::Week, 0, 4 * DAY), Some(1));
         let days: ArrayRef = Arc::new(Date32Array::from(vec![i32::MAX]));
         let error = to_times(&days).unwrap_err().to_string();
         assert!(error.contains("out of range"), "{error}");

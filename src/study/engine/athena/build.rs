@@ -11,7 +11,7 @@ use super::unload::quote_name;
 use super::{Athena, loading, metadata, results};
 use crate::error::{Error, Exit, Result};
 use crate::study::counts::CountsTable;
-use crate::study::dialect::{Command, Statement};
+use crate::study::dialect::{Statement, StatementCommand};
 use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::protected::VOCABULARIES;
 use crate::ui::format_thousands;
@@ -75,7 +75,9 @@ impl<'a> AthenaBuild<'a> {
 impl Build for AthenaBuild<'_> {
     fn execute(&self, statement: &Statement) -> Result<Option<TableInfo>> {
         let made = match &statement.command {
-            Command::Create { name, .. } | Command::Declare { name, .. } => Some(&name.name),
+            StatementCommand::Create { name, .. } | StatementCommand::Declare { name, .. } => {
+                Some(&name.name)
+            }
             _ => None,
         };
         let sql = statement.text.as_str();

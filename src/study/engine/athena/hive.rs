@@ -4,18 +4,18 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
 /// The Arrow type of a column; text for what has none.
 pub(super) fn arrow_type(text: &str) -> DataType {
-    let mut reader = Reader { rest: text.trim() };
+    let mut reader = TypeReader { rest: text.trim() };
     reader.read(0).filter(|_| reader.rest.trim().is_empty()).unwrap_or(DataType::Utf8)
 }
 
 /// How deep types may be nested.
 const DEEPEST: usize = 64;
 
-struct Reader<'t> {
+struct TypeReader<'t> {
     rest: &'t str,
 }
 
-impl Reader<'_> {
+impl TypeReader<'_> {
     fn read(&mut self, depth: usize) -> Option<DataType> {
         if depth > DEEPEST {
             return None;

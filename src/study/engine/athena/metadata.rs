@@ -14,20 +14,20 @@ use crate::store::block_on;
 
 /// A table or a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct AthenaTable {
     /// In lower case, as the catalog keeps names.
     pub name: String,
-    pub kind: Kind,
+    pub kind: RelationKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RelationKind {
     Table,
     View,
 }
 
 /// The tables of a study, sorted.
-pub(super) fn of_study(queries: &Queries, study: &str) -> Result<Vec<Table>> {
+pub(super) fn of_study(queries: &Queries, study: &str) -> Result<Vec<AthenaTable>> {
     let prefix = format!("{}__", study.to_lowercase());
     let mut tables = list_tables(queries, Some(&format!("{prefix}*")))?;
     // What the pattern means exactly is the catalog's matter.
@@ -36,7 +36,7 @@ pub(super) fn of_study(queries: &Queries, study: &str) -> Result<Vec<Table>> {
 }
 
 /// All tables whose names match a pattern, sorted.
-pub(super) fn list_tables(queries: &Queries, pattern: Option<&str>) -> Result<Vec<Table>> {
+pub(super) fn list_tables(queries: &Queries, pattern: Option<&str>) -> Result<Vec<AthenaTable>> {
     let schema = &queries.settings.schema;
     let mut pages = queries
         .client
@@ -61,10 +61,10 @@ pub(super) fn list_tables(queries: &Queries, pattern: Option<&str>) -> Result<Ve
     Ok(tables)
 }
 
-fn to_table(data: &TableMetadata) -> Table {
+fn to_table(data: &TableMetadata) -> AthenaTable {
     let view = data.table_type().is_some_and(|kind| kind.eq_ignore_ascii_case("VIRTUAL_VIEW"));
-    let kind = if view { Kind::View } else { Kind::Table };
-    Table { name: data.name().to_lowercase(), kind }
+    let kind = if view { RelationKind::View } else { RelationKind::Table };
+    AthenaTable { name: data.name().to_lowercase(), kind }
 }
 
 /// A table's columns, those that it is partitioned by last; `None` if there is no such table.

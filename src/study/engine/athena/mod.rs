@@ -37,9 +37,9 @@ use crate::study::StudyName;
 use crate::study::protected::is_protected;
 use build::AthenaBuild;
 pub use counts::cube_sql;
-use metadata::Kind;
+use metadata::RelationKind;
 use queries::Queries;
-pub use settings::{MAX_CONCURRENT, Settings};
+pub use settings::{AthenaSettings, MAX_CONCURRENT};
 use workgroup::Workgroup;
 
 /// A schema of Athena.
@@ -57,7 +57,7 @@ impl Athena {
     ///
     /// # Errors
     /// No such workgroup, no right to look at it, no encryption of its results, or no place for them.
-    pub fn open_schema(settings: &Settings) -> Result<Self> {
+    pub fn open_schema(settings: &AthenaSettings) -> Result<Self> {
         settings.check_values()?;
         let (client, config) = queries::connect_client(settings);
         let workgroup = Workgroup::read(&client, settings)?;
@@ -73,13 +73,13 @@ impl Athena {
     }
 
     /// Drops tables and views, many at once.
-    fn drop_all(&self, tables: &[metadata::Table]) -> Result<()> {
+    fn drop_all(&self, tables: &[metadata::AthenaTable]) -> Result<()> {
         let statements: Vec<_> = tables
             .iter()
             .map(|table| match table.kind {
                 // Athena reads these two in Hive's words and in Trino's.
-                Kind::Table => format!("DROP TABLE IF EXISTS `{}`", table.name),
-                Kind::View => format!("DROP VIEW IF EXISTS \"{}\"", table.name),
+                RelationKind::Table => format!("DROP TABLE IF EXISTS `{}`", table.name),
+                RelationKind::View => format!("DROP VIEW IF EXISTS \"{}\"", table.name),
             })
             .collect();
         self.queries.run_all(&statements)

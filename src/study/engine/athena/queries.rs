@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use super::explain::{explain_call, explain_failure};
-use super::settings::Settings;
+use super::settings::AthenaSettings;
 use super::workgroup::Workgroup;
 use crate::error::{Error, Exit, Result};
 use crate::stop;
@@ -33,7 +33,7 @@ const TRIES: usize = 3;
 /// Runs queries in a workgroup and a schema.
 pub(super) struct Queries {
     pub client: Client,
-    pub settings: Settings,
+    pub settings: AthenaSettings,
     output: Option<String>,
     slots: Semaphore,
     running: Arc<Mutex<HashSet<String>>>,
@@ -43,13 +43,13 @@ pub(super) struct Queries {
 
 /// A query that has ended well.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(super) struct FinishedQuery {
     /// Its name, for its results.
     pub id: String,
 }
 
 /// A client, by the settings and what the AWS tools know.
-pub(super) fn connect_client(settings: &Settings) -> (Client, SdkConfig) {
+pub(super) fn connect_client(settings: &AthenaSettings) -> (Client, SdkConfig) {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
     if let Some(region) = &settings.region {
@@ -63,7 +63,7 @@ pub(super) fn connect_client(settings: &Settings) -> (Client, SdkConfig) {
 }
 
 impl Queries {
-    pub fn new(client: Client, settings: &Settings, workgroup: &Workgroup) -> Self {
+    pub fn new(client: Client, settings: &AthenaSettings, workgroup: &Workgroup) -> Self {
         let running = Arc::<Mutex<HashSet<String>>>::default();
         let (known, stopper) = (running.clone(), client.clone());
         // What nobody waits for any more would go on, and be charged for.
@@ -98,7 +98,7 @@ impl Queries {
 
     /// Runs a statement to its end; waits while as many as may be are under way. `label` is what
     /// it is called in messages.
-    pub fn run(&self, label: &str, sql: &str) -> Result<Done> {
+    pub fn run(&self, label: &str, sql: &str) -> Result<FinishedQuery> {
         block_on(self.finish_query(label, sql))
     }
 
@@ -113,7 +113,7 @@ impl Queries {
         )
     }
 
-    async fn finish_query(&self, label: &str, sql: &str) -> Result<Done> {
+    async fn finish_query(&self, label: &str, sql: &str) -> Result<FinishedQuery> {
         let _slot = self.slots.acquire().await.map_err(|_| Error::failed("queries have ended"))?;
         let mut tries = 1;
         loop {
@@ -132,7 +132,7 @@ impl Queries {
             let status = query.status();
             let state = status.and_then(|status| status.state());
             if state == Some(&QueryExecutionState::Succeeded) {
-                return Ok(Done { id });
+                return Ok(FinishedQuery { id });
             }
             let error = status.and_then(|status| status.athena_error());
             // To insert twice would be to insert rows twice.

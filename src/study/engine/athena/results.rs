@@ -24,7 +24,7 @@ pub(super) fn run_query(queries: &Queries, sql: &str) -> Result<Rows> {
         return Err(Error::new(Exit::ArgsInvalid, message));
     }
     let done = queries.run("query", sql)?;
-    let mut pages = Pages {
+    let mut pages = ResultPages {
         client: queries.client.clone(),
         id: done.id,
         token: None,
@@ -45,7 +45,7 @@ fn is_reading(sql: &str) -> bool {
     WORDS.contains(&word)
 }
 
-struct Pages {
+struct ResultPages {
     client: Client,
     id: String,
     token: Option<String>,
@@ -55,7 +55,7 @@ struct Pages {
     ended: bool,
 }
 
-impl Pages {
+impl ResultPages {
     fn fetch_page(&mut self) -> Result<()> {
         let request = self
             .client
@@ -89,7 +89,7 @@ impl Pages {
     }
 }
 
-impl Iterator for Pages {
+impl Iterator for ResultPages {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -11,7 +11,7 @@ pub const MAX_CONCURRENT: usize = 20;
 
 /// What the user says of Athena.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct AthenaSettings {
     /// The workgroup that queries run in, and are charged to.
     pub workgroup: String,
     /// The schema (Glue's database) with the tables.
@@ -32,7 +32,7 @@ pub struct Settings {
     pub pace: Pace,
 }
 
-impl Settings {
+impl AthenaSettings {
     /// A schema in a workgroup, the rest by default.
     pub fn new(workgroup: &str, schema: &str) -> Self {
         Self {

@@ -5,7 +5,7 @@ use aws_sdk_athena::Client;
 use aws_sdk_athena::types::EncryptionOption;
 
 use super::explain::explain_call;
-use super::settings::{Settings, split_s3_location};
+use super::settings::{AthenaSettings, split_s3_location};
 use crate::error::{Error, Exit, Result};
 use crate::store::{StoreOptions, block_on};
 
@@ -24,7 +24,7 @@ pub(super) struct Workgroup {
 }
 
 impl Workgroup {
-    pub fn read(client: &Client, settings: &Settings) -> Result<Self> {
+    pub fn read(client: &Client, settings: &AthenaSettings) -> Result<Self> {
         let name = &settings.workgroup;
         let answer = block_on(client.get_work_group().work_group(name).send());
         let answer = answer.map_err(|error| {
@@ -66,7 +66,7 @@ impl Workgroup {
     }
 
     /// How the bucket of results is reached: encrypted as the workgroup says, with checksums.
-    pub fn store_options(&self, settings: &Settings, config: &SdkConfig) -> StoreOptions {
+    pub fn store_options(&self, settings: &AthenaSettings, config: &SdkConfig) -> StoreOptions {
         StoreOptions {
             s3_region: config.region().map(|region| region.as_ref().to_owned()),
             s3_kms_key: Some(self.kms_key.clone()),

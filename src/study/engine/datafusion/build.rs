@@ -8,15 +8,15 @@ use arrow::array::{ArrayRef, AsArray, StructArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use super::DataFusion;
-use super::catalog::{Origin, Tables};
-use super::database::{Change, StoredTable};
+use super::catalog::{Origin, TableCatalog};
+use super::database::{StoredTable, StudyChange};
 use super::fit;
 use super::run::Runner;
 use super::write::{self, TableFile};
 use crate::error::{Context, Error, Exit, Result};
 use crate::study::StudyName;
 use crate::study::counts::CountsTable;
-use crate::study::dialect::{self, Command, Statement, Table};
+use crate::study::dialect::{self, Statement, StatementCommand, TableName};
 use crate::study::engine::{BatchIter, Build, Rows, Start, TableInfo};
 use crate::study::protected::VOCABULARIES;
 
@@ -24,9 +24,9 @@ use crate::study::protected::VOCABULARIES;
 pub struct StudyBuild {
     runner: Arc<Runner>,
     /// What its statements see.
-    seen: Arc<Tables>,
+    seen: Arc<TableCatalog>,
     study: StudyName,
-    change: Option<Change>,
+    change: Option<StudyChange>,
     /// The schema that has this study's tables without their prefix.
     schema: Mutex<Option<String>>,
     /// Whether rows that it has may be of FHIR that nobody has de-identified.
@@ -75,12 +75,12 @@ impl StudyBuild {
         Ok(build)
     }
 
-    fn open_change(&self) -> Result<&Change> {
+    fn open_change(&self) -> Result<&StudyChange> {
         self.change.as_ref().ok_or_else(|| Error::failed("the build has ended"))
     }
 
     /// The whole name of a table that a statement changes.
-    fn own_name(&self, table: &Table) -> Result<String> {
+    fn own_name(&self, table: &TableName) -> Result<String> {
         let has_prefix = matches!(table.name.split_once("__"),
             Some((study, _)) if study.eq_ignore_ascii_case(&self.study));
         let own = lock_state(&self.schema).clone();
@@ -301,13 +301,13 @@ impl StudyBuild {
 impl Build for StudyBuild {
     fn execute(&self, statement: &Statement) -> Result<Option<TableInfo>> {
         match &statement.command {
-            Command::Query(_) => {
+            StatementCommand::Query(_) => {
                 // It changes nothing, and still has to be one that could be run.
                 self.check_statement(statement)?;
                 Ok(None)
             }
-            Command::Create { name, if_not_exists, .. }
-            | Command::Declare { name, if_not_exists, .. } => {
+            StatementCommand::Create { name, if_not_exists, .. }
+            | StatementCommand::Declare { name, if_not_exists, .. } => {
                 let name = self.own_name(name)?;
                 let lock = self.change_lock(&name);
                 let _changing = lock_state(&lock);
@@ -318,21 +318,21 @@ impl Build for StudyBuild {
                 let (rows, of_patients) = self.run_query(statement)?;
                 self.make_table(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
-            Command::Insert { name, columns, .. } => {
+            StatementCommand::Insert { name, columns, .. } => {
                 let name = self.own_name(name)?;
                 let lock = self.change_lock(&name);
                 let _changing = lock_state(&lock);
                 let (rows, of_patients) = self.run_query(statement)?;
                 self.insert_rows(&name, columns, rows, of_patients).map(Some)
             }
-            Command::Delete { name, .. } => {
+            StatementCommand::Delete { name, .. } => {
                 let name = self.own_name(name)?;
                 let lock = self.change_lock(&name);
                 let _changing = lock_state(&lock);
                 let (rows, of_patients) = self.run_query(statement)?;
                 self.make_table(&name, rows.schema, rows.batches, of_patients).map(Some)
             }
-            Command::Drop { names, if_exists } => {
+            StatementCommand::Drop { names, if_exists } => {
                 for name in names {
                     let name = self.own_name(name)?;
                     let lock = self.change_lock(&name);

@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, Result as EngineResult};
 use super::database::{Database, StoredTable};
 use super::scan::{DataFile, ParquetTable};
 use super::session::SCHEMA;
-use super::source::{Source, files};
+use super::source::{TableSource, files};
 use super::stores::Stores;
 use crate::error::{Error, Result};
 use crate::store::{Entry, Folder};
@@ -19,8 +19,8 @@ use crate::threads::{Thread, join_scoped};
 
 /// All tables that a session knows.
 #[derive(Debug)]
-pub struct Tables {
-    source: Source,
+pub struct TableCatalog {
+    source: TableSource,
     database: Database,
     stores: Stores,
     /// Tables that were opened, by name in lower case.
@@ -75,9 +75,9 @@ pub fn study_of(table: &str) -> Option<&str> {
     table.split_once("__").map(|(study, _)| study)
 }
 
-impl Tables {
+impl TableCatalog {
     /// Tables of a source and of studies.
-    pub fn new(source: Source, database: Database, stores: Stores) -> Self {
+    pub fn new(source: TableSource, database: Database, stores: Stores) -> Self {
         let (opened, unfinished) = (Mutex::default(), Mutex::default());
         Self { source, database, stores, opened, unfinished }
     }
@@ -87,7 +87,7 @@ impl Tables {
         &self.database
     }
 
-    /// From now on the tables of `study` are those that [`Tables::put_table`] brings, until [`Tables::end_study`].
+    /// From now on the tables of `study` are those that [`TableCatalog::put_table`] brings, until [`TableCatalog::end_study`].
     ///
     /// # Errors
     /// Another study is being built: which tables names mean is known for one at a time.
@@ -125,7 +125,7 @@ impl Tables {
 
     /// Whether all that is not a study's is FHIR that nobody has de-identified.
     pub fn has_raw_source(&self) -> bool {
-        matches!(self.source, Source::Ndjson { .. })
+        matches!(self.source, TableSource::Ndjson { .. })
     }
 
     /// The study is as the database has it.
@@ -233,7 +233,7 @@ impl Tables {
 
 /// The tables as the engine asks for them.
 #[derive(Debug)]
-pub struct Catalog(pub Arc<Tables>);
+pub struct Catalog(pub Arc<TableCatalog>);
 
 impl CatalogProvider for Catalog {
     fn schema_names(&self) -> Vec<String> {
@@ -249,7 +249,7 @@ impl CatalogProvider for Catalog {
 
 #[derive(Debug)]
 struct Schema {
-    tables: Arc<Tables>,
+    tables: Arc<TableCatalog>,
     name: String,
 }
 

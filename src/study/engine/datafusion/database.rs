@@ -39,7 +39,7 @@ pub struct Database {
 
 /// Which files make up a study's tables.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Listing {
+pub struct TableListing {
     layout: u32,
     /// The program that wrote it.
     program: String,
@@ -122,10 +122,10 @@ impl Database {
     }
 
     /// A study's tables; `None` if it was never built.
-    pub fn list(&self, study: &StudyName) -> Result<Option<Listing>> {
+    pub fn list(&self, study: &StudyName) -> Result<Option<TableListing>> {
         let folder = self.study_folder(study);
         let Some(bytes) = folder.read(LIST)? else { return Ok(None) };
-        let listing: Listing = serde_json::from_slice(&bytes).with_context(|| {
+        let listing: TableListing = serde_json::from_slice(&bytes).with_context(|| {
             format!("'{}' is damaged; clean the study and build it again", folder.show(LIST))
         })?;
         if listing.layout != LAYOUT {
@@ -140,16 +140,16 @@ impl Database {
     }
 
     /// Begins to change a study; waits for another run that does.
-    pub fn begin_change(&self, study: &StudyName) -> Result<Change> {
+    pub fn begin_change(&self, study: &StudyName) -> Result<StudyChange> {
         let folder = self.study_folder(study);
         folder.create()?;
         let lock = self.lock_study(study)?;
         // Before what it lists: a list that changes meanwhile is then another version.
         let version = folder.version(LIST)?;
         let listing = self.list(study)?;
-        let change = Change {
+        let change = StudyChange {
             build: Uuid::new_v4().simple().to_string(),
-            before: listing.as_ref().map(Listing::list_builds).unwrap_or_default(),
+            before: listing.as_ref().map(TableListing::list_builds).unwrap_or_default(),
             listing,
             version,
             folder,
@@ -202,7 +202,7 @@ impl Database {
     }
 }
 
-impl Listing {
+impl TableListing {
     fn list_files(&self) -> impl Iterator<Item = &StoredFile> {
         self.tables.iter().flat_map(|table| &table.files)
     }
@@ -231,17 +231,17 @@ impl Listing {
 
 /// A study that is being changed. Dropped without a commit, it stays as it was.
 #[derive(Debug)]
-pub struct Change {
+pub struct StudyChange {
     folder: Folder,
     build: String,
-    listing: Option<Listing>,
+    listing: Option<TableListing>,
     before: Vec<String>,
     /// The list's, when the change began.
     version: Version,
     lock: Lock,
 }
 
-impl Change {
+impl StudyChange {
     /// The study's folder.
     pub fn study_folder(&self) -> &Folder {
         &self.folder
@@ -272,9 +272,9 @@ impl Change {
         }
     }
 
-    /// Shows these tables in place of those that the study had. `raw`: see [`Listing`].
+    /// Shows these tables in place of those that the study had. `raw`: see [`TableListing`].
     pub fn commit_tables(self, tables: Vec<StoredTable>, raw: bool) -> Result<()> {
-        let listing = Listing {
+        let listing = TableListing {
             layout: LAYOUT,
             program: concat!("cumulus-etl ", env!("CARGO_PKG_VERSION")).to_owned(),
             built: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
@@ -304,17 +304,17 @@ impl Change {
 
     /// Removes files of builds that neither this list nor the one before it names: of tables that
     /// were dropped or made anew.
-    fn remove_unnamed(&self, listing: &Listing) -> Result<()> {
+    fn remove_unnamed(&self, listing: &TableListing) -> Result<()> {
         let named: HashSet<_> = listing
             .list_files()
-            .chain(self.listing.iter().flat_map(Listing::list_files))
+            .chain(self.listing.iter().flat_map(TableListing::list_files))
             .map(|file| file.name.as_str())
             .collect();
         remove_unnamed(&self.folder, &named)
     }
 }
 
-impl Drop for Change {
+impl Drop for StudyChange {
     fn drop(&mut self) {
         // After a commit the list names the build.
         let committed = self.folder.read(LIST).ok().flatten();
@@ -359,7 +359,7 @@ fn remove_all(folder: &Folder) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn table(change: &Change, name: &str) -> StoredTable {
+    fn table(change: &StudyChange, name: &str) -> StoredTable {
         let file = change.file_name(name, 1);
         change.study_folder().write(&file, "rows").unwrap();
         StoredTable {

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use arrow::datatypes::{DataType, Fields};
 use sqlparser::ast::{Expr, Ident, ObjectName, Query, TableFactor, Visit, Visitor};
 
-use super::catalog::Tables;
+use super::catalog::TableCatalog;
 use super::relations::list_relations;
 use crate::error::{Error, Exit, Result};
 
@@ -19,7 +19,7 @@ const SHOWN: usize = 5;
 const DISTANCE: usize = 2;
 
 /// A better reason why a query can't be planned, if there is one.
-pub fn find_reason(tables: &Tables, query: &Query) -> Result<Option<Error>> {
+pub fn find_reason(tables: &TableCatalog, query: &Query) -> Result<Option<Error>> {
     let own = own_names(query);
     let mut found = Vec::new();
     for (schema, name) in list_relations(query) {

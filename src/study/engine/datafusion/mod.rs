@@ -34,17 +34,17 @@ use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionStateBuilder;
 
 use self::build::StudyBuild;
-use self::catalog::{Catalog, Tables};
+use self::catalog::{Catalog, TableCatalog};
 use self::database::Database;
 pub use self::database::LOCKS;
 use self::run::Runner;
 pub use self::session::Limits;
-use self::source::Source;
+use self::source::TableSource;
 use self::stores::Stores;
 use super::{Build, Cleaned, Engine, Rows, Start, TableInfo, missing_table, sorted_sql};
 use crate::error::{Context, Error, Exit, Result};
 use crate::store::{Folder, WorkFolder};
-use crate::study::dialect::{self, Command};
+use crate::study::dialect::{self, StatementCommand};
 use crate::study::{StudyName, room};
 use crate::threads::{Pool, Thread};
 
@@ -66,7 +66,7 @@ pub enum Input {
 /// The embedded engine.
 pub struct DataFusion {
     runner: Arc<Runner>,
-    tables: Arc<Tables>,
+    tables: Arc<TableCatalog>,
 }
 
 impl DataFusion {
@@ -120,11 +120,11 @@ impl DataFusion {
         let environment = session::session_runtime(limits, work.path())?;
         let stores = Stores::new(environment.clone());
         let source = match input {
-            Input::Lake(root) => Source::of_lake(root, rewritten)?,
-            Input::Ndjson(root) => Source::of_ndjson(root, work.clone())?,
-            Input::Nothing => Source::None,
+            Input::Lake(root) => TableSource::of_lake(root, rewritten)?,
+            Input::Ndjson(root) => TableSource::of_ndjson(root, work.clone())?,
+            Input::Nothing => TableSource::None,
         };
-        let tables = Arc::new(Tables::new(source, Database::new(database), stores));
+        let tables = Arc::new(TableCatalog::new(source, Database::new(database), stores));
         let catalog = Arc::new(Catalog(tables.clone()));
         let context = session::session_context(
             attach(session::session_builder(limits, environment)),
@@ -159,7 +159,7 @@ impl Engine for DataFusion {
 
     fn run_query(&self, sql: &str) -> Result<Rows> {
         let statement = dialect::parse_statement(sql)?;
-        let Command::Query(query) = &statement.command else {
+        let StatementCommand::Query(query) = &statement.command else {
             let message = "only a query can be run here: a study's statements are for study build";
             return Err(Error::new(Exit::StudyInvalid, message));
         };

@@ -19,13 +19,13 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::unnest::UnnestExec;
 use futures::{StreamExt, stream};
 
-use super::through::{RECOMPUTED, Step, Through};
+use super::through::{NodeStep, RECOMPUTED, Through};
 
 /// Has long lists cut before they are unnested.
 #[derive(Debug)]
-pub struct Pieces;
+pub struct LongListCuts;
 
-impl PhysicalOptimizerRule for Pieces {
+impl PhysicalOptimizerRule for LongListCuts {
     fn optimize(
         &self,
         plan: Arc<dyn ExecutionPlan>,
@@ -68,7 +68,7 @@ struct Cut {
     lists: Vec<usize>,
 }
 
-impl Step for Cut {
+impl NodeStep for Cut {
     const NAME: &'static str = "Cut";
 
     fn describe_step(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,7 +85,7 @@ impl Step for Cut {
         let input = input.execute(partition, context)?;
         let (schema, lists) = (input.schema(), self.lists.clone());
         let batches = input.flat_map(move |batch| match batch {
-            Ok(batch) => stream::iter(Parts::cut_batch(batch, &lists, most)).left_stream(),
+            Ok(batch) => stream::iter(ListParts::cut_batch(batch, &lists, most)).left_stream(),
             Err(error) => stream::iter([Err(error)]).right_stream(),
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
@@ -93,7 +93,7 @@ impl Step for Cut {
 }
 
 /// A batch in parts, in order: rows with short lists together, each piece of a long one by itself.
-struct Parts {
+struct ListParts {
     batch: RecordBatch,
     lists: Vec<usize>,
     most: usize,
@@ -102,7 +102,7 @@ struct Parts {
     given: usize,
 }
 
-impl Parts {
+impl ListParts {
     fn cut_batch(batch: RecordBatch, lists: &[usize], most: usize) -> Self {
         Self { batch, lists: lists.to_vec(), most: most.max(1), row: 0, given: 0 }
     }
@@ -135,7 +135,7 @@ impl Parts {
     }
 }
 
-impl Iterator for Parts {
+impl Iterator for ListParts {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -175,7 +175,8 @@ mod tests {
         let long = list(&[&[1], &[1, 2, 3, 4, 5], &[], &[7, 8]]);
         let other = list(&[&[1, 2], &[9, 8, 7], &[1], &[]]);
         let batch = RecordBatch::try_from_iter([("n", names), ("l", long), ("o", other)]).unwrap();
-        let parts: Vec<_> = Parts::cut_batch(batch, &[1, 2], 2).map(|part| part.unwrap()).collect();
+        let parts: Vec<_> =
+            ListParts::cut_batch(batch, &[1, 2], 2).map(|part| part.unwrap()).collect();
         let rows: Vec<_> = parts.iter().map(RecordBatch::num_rows).collect();
         assert_eq!(rows, [1, 1, 1, 1, 2]);
         let values = |part: usize, column: usize| {

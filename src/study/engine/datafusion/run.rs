@@ -16,7 +16,7 @@ use sqlparser::ast::Query;
 use tokio::runtime::Runtime;
 
 use super::batches;
-use super::catalog::{Origin, Tables};
+use super::catalog::{Origin, TableCatalog};
 use super::hints;
 use super::relations::list_relations;
 use super::session::{CATALOG, SCHEMA};
@@ -30,7 +30,7 @@ use crate::threads::catch_panic;
 /// What runs queries: shared by all that hold rows of one.
 pub struct Runner {
     context: SessionContext,
-    tables: Arc<Tables>,
+    tables: Arc<TableCatalog>,
     runtime: Runtime,
     /// What rows go to that don't fit in memory.
     work: WorkFolder,
@@ -49,7 +49,7 @@ impl Runner {
     /// Runs queries of a session on a runtime. `tables` are those that the session knows.
     pub fn new(
         context: SessionContext,
-        tables: Arc<Tables>,
+        tables: Arc<TableCatalog>,
         runtime: Runtime,
         work: WorkFolder,
     ) -> Self {
@@ -134,19 +134,19 @@ impl Runner {
         })?;
         let stream =
             stream.map_err(|error| hint.unwrap_or_else(|| explain_failure(error, &self.work)))?;
-        let batches = Batches { runner: self.clone(), stream, schema: schema.clone() };
+        let batches = QueryBatches { runner: self.clone(), stream, schema: schema.clone() };
         Ok(Rows { schema, batches: Box::new(batches) })
     }
 }
 
 /// A query's batches, run by who asks for them.
-struct Batches {
+struct QueryBatches {
     runner: Arc<Runner>,
     stream: SendableRecordBatchStream,
     schema: SchemaRef,
 }
 
-impl Iterator for Batches {
+impl Iterator for QueryBatches {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {

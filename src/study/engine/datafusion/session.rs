@@ -14,7 +14,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 
 use super::veils::Spills;
-use super::{pieces::Pieces, projections, steps::Steps};
+use super::{pieces::LongListCuts, projections, steps::Steps};
 use crate::error::{Context, Result};
 use crate::memory;
 use crate::study::dialect;
@@ -87,7 +87,7 @@ pub fn session_builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStat
     // Last: the engine's own rules know the nodes that these put between others not.
     equip_session(config, runtime)
         .with_physical_optimizer_rule(Arc::new(Steps))
-        .with_physical_optimizer_rule(Arc::new(Pieces))
+        .with_physical_optimizer_rule(Arc::new(LongListCuts))
 }
 
 /// A session with our functions and rules in it.

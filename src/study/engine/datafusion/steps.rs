@@ -12,7 +12,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 
-use super::through::{RECOMPUTED, Step, Through};
+use super::through::{NodeStep, RECOMPUTED, Through};
 use crate::error::{Error, Exit};
 
 /// Steps that a recursive query may take. Athena allows ten.
@@ -62,7 +62,7 @@ struct Term {
     steps: Arc<AtomicUsize>,
 }
 
-impl Step for Term {
+impl NodeStep for Term {
     const NAME: &'static str = "Term";
 
     fn describe_step(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

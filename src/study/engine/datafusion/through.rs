@@ -16,7 +16,7 @@ pub const RECOMPUTED: ReplaceChildrenOptions =
     ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
 
 /// What is done with the input when the plan runs.
-pub trait Step: fmt::Debug + Clone + Send + Sync + 'static {
+pub trait NodeStep: fmt::Debug + Clone + Send + Sync + 'static {
     /// The node's name in plans.
     const NAME: &'static str;
 
@@ -41,14 +41,14 @@ pub struct Through<S> {
     pub step: S,
 }
 
-impl<S: Step> DisplayAs for Through<S> {
+impl<S: NodeStep> DisplayAs for Through<S> {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", S::NAME)?;
         self.step.describe_step(f)
     }
 }
 
-impl<S: Step> ExecutionPlan for Through<S> {
+impl<S: NodeStep> ExecutionPlan for Through<S> {
     fn name(&self) -> &'static str {
         S::NAME
     }

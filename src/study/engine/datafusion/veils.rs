@@ -29,13 +29,13 @@ pub struct Spills(pub PathBuf);
 
 impl TempFileFactory for Spills {
     fn create_temp_file(&self, _: &str) -> EngineResult<Arc<dyn SpillFile>> {
-        Ok(Arc::new(Spill(Veiled::create_in(&self.0)?)))
+        Ok(Arc::new(VeiledSpill(Veiled::create_in(&self.0)?)))
     }
 }
 
-struct Spill(Veiled);
+struct VeiledSpill(Veiled);
 
-impl SpillFile for Spill {
+impl SpillFile for VeiledSpill {
     fn size(&self) -> Option<u64> {
         Some(self.0.bytes())
     }

@@ -30,7 +30,7 @@ const COMPLETION_ENCOUNTERS: &str = "etl__completion_encounters";
 
 /// Tables that studies read and never change.
 #[derive(Debug)]
-pub enum Source {
+pub enum TableSource {
     /// What the main job wrote: a folder per table.
     Lake {
         /// The folder with the tables.
@@ -53,7 +53,7 @@ pub enum Source {
     None,
 }
 
-impl Source {
+impl TableSource {
     /// The main job's OUTPUT: with one format, with a folder per format, or one of these folders.
     ///
     /// # Errors

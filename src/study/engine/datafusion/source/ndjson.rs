@@ -15,7 +15,7 @@ use super::super::fit;
 use super::super::scan::{DataFile, ParquetTable};
 use super::super::stores::Stores;
 use super::resource_of;
-use super::shape::Seen;
+use super::shape::SeenShape;
 use crate::bounded::is_too_deep;
 use crate::error::{Context, Error, Result};
 use crate::fhir;
@@ -70,7 +70,7 @@ pub fn make_table(
     let context = || format!("cannot write a temporary file in '{work}'");
     let rewritten = Veiled::create_in(work.path()).with_context(context)?;
     let writer = rewritten.writer().with_context(context)?;
-    let mut out = Rows::new(writer, columns.schema.clone())?;
+    let mut out = LineRows::new(writer, columns.schema.clone())?;
     let mut left_out = 0;
     for file in files {
         let mut bad = columns.bad.iter().filter(|(name, _)| name == file).map(|(_, line)| *line);
@@ -116,7 +116,7 @@ struct Columns {
 
 /// As the main job shapes a table: R4's columns, as deep as the rows go.
 fn resource_columns(folder: &Folder, files: &[String], r4: &'static fhir::Type) -> Result<Columns> {
-    let mut seen = Seen::default();
+    let mut seen = SeenShape::default();
     let mut bad = Vec::new();
     each_line(folder, files, |file, number, line| {
         if line.trim_ascii().is_empty() || is_too_deep(line) || !seen.add(line, r4.name) {
@@ -174,14 +174,14 @@ fn each_chunk(folder: &Folder, file: &str, mut see: impl FnMut(Chunk) -> Result<
 }
 
 /// Rows on their way from lines to a Parquet file.
-struct Rows {
+struct LineRows {
     decoder: Decoder,
     writer: ArrowWriter<VeiledWriter>,
     pending: usize,
     rows: u64,
 }
 
-impl Rows {
+impl LineRows {
     fn new(file: VeiledWriter, schema: SchemaRef) -> Result<Self> {
         let decoder = ReaderBuilder::new(schema.clone())
             .with_batch_size(BATCH_ROWS)

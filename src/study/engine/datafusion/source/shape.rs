@@ -14,14 +14,14 @@ const CONTAINED: &str = "contained";
 
 /// What the lines of a table showed so far.
 #[derive(Default)]
-pub struct Seen {
+pub struct SeenShape {
     /// The elements. Those of contained resources are below one name for all types.
     pub shape: Shape,
     /// The types of contained resources.
     pub contained: BTreeSet<&'static str>,
 }
 
-impl Seen {
+impl SeenShape {
     /// Adds a line, if it is a JSON object; false if it is not, or is of another resource type.
     pub fn add(&mut self, line: &[u8], resource_type: &str) -> bool {
         let found = sonic_rs::get(line, [RESOURCE_TYPE]);
@@ -34,7 +34,7 @@ impl Seen {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Seen {
+impl<'de> DeserializeSeed<'de> for &mut SeenShape {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -42,7 +42,7 @@ impl<'de> DeserializeSeed<'de> for &mut Seen {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Seen {
+impl<'de> Visitor<'de> for &mut SeenShape {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,10 +55,10 @@ impl<'de> Visitor<'de> for &mut Seen {
                 map.next_value::<IgnoredAny>()?;
             } else if name == CONTAINED {
                 let shape = self.shape.element(CONTAINED).element("Resource");
-                map.next_value_seed(Element { shape, types: Some(&mut self.contained) })?;
+                map.next_value_seed(ElementSeed { shape, types: Some(&mut self.contained) })?;
             } else {
                 let shape = self.shape.element(&name);
-                map.next_value_seed(Element { shape, types: None })?;
+                map.next_value_seed(ElementSeed { shape, types: None })?;
             }
         }
         Ok(())
@@ -66,13 +66,13 @@ impl<'de> Visitor<'de> for &mut Seen {
 }
 
 /// The value of an element, or one of its values.
-struct Element<'a> {
+struct ElementSeed<'a> {
     shape: &'a mut Shape,
     /// Where the types of resources go, if it is one that holds resources.
     types: Option<&'a mut BTreeSet<&'static str>>,
 }
 
-impl<'de> DeserializeSeed<'de> for Element<'_> {
+impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -80,7 +80,7 @@ impl<'de> DeserializeSeed<'de> for Element<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Element<'_> {
+impl<'de> Visitor<'de> for ElementSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Element<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let Self { shape, mut types } = self;
         while seq
-            .next_element_seed(Element { shape: &mut *shape, types: types.as_deref_mut() })?
+            .next_element_seed(ElementSeed { shape: &mut *shape, types: types.as_deref_mut() })?
             .is_some()
         {}
         Ok(())
@@ -132,7 +132,7 @@ impl<'de> Visitor<'de> for Element<'_> {
             } else if name == RESOURCE_TYPE {
                 map.next_value::<IgnoredAny>()?;
             } else {
-                map.next_value_seed(Element { shape: shape.element(&name), types: None })?;
+                map.next_value_seed(ElementSeed { shape: shape.element(&name), types: None })?;
             }
         }
         Ok(())
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn lines_show_their_elements() {
-        let mut seen = Seen::default();
+        let mut seen = SeenShape::default();
         let line = br#"{"resourceType": "Patient", "contact": [{"name": {"text": "a"}}],
             "contained": [{"resourceType": "Organization", "name": "b"}], "active": null}"#;
         assert!(seen.add(line, "Patient"));
