@@ -1,9 +1,9 @@
 //! The main job: a folder of FHIR NDJSON becomes de-identified tables.
 //!
-//! [`run_etl`] is the recipe. Each step is a file: [`folders`], [`server_export`], [`scan`],
-//! [`prepare`], [`process_tables`] and [`records`]. For each table `process_tables` calls the stages
-//! of [`stages`]: [`scrub_table`] (with [`read_chunks`], [`scrub_chunk`], [`collect`]) and
-//! [`publish`], in the order of [`publish_order`].
+//! [`run_etl`] is the recipe. Each step is a file: `folders`, `server_export`, `scan`, `prepare`,
+//! `process_tables` and `records`. For each table `process_tables` calls the stages of `stages.rs`:
+//! `scrub_table` (with `read_chunks`, `scrub_chunk`, `collect`) and `publish`, in the order of
+//! `publish_order`.
 
 mod backlog;
 mod check;

@@ -74,8 +74,8 @@ mod tests {
                 knows
             });
             assert!(makers.count() <= 1, "{file}");
+            assert!(OutputFormat::list_names().split(", ").any(|name| name == format.name()));
         }
         assert_eq!(OutputFormat::find_named("orc"), None);
-        assert_eq!(OutputFormat::list_names(), "deltalake, parquet, csv, ndjson");
     }
 }
