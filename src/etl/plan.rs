@@ -175,3 +175,31 @@ pub(super) fn source_export(
         excluded: config.exclude_resources.join(","),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_that_completes_encounters_is_the_first_and_the_only_one() {
+        // `process_tables` publishes the first table alone.
+        let selected = select_types(&EtlConfig::new("in", "out", "phi")).unwrap();
+        let plans = selected.iter().map(|name| TablePlan::of_files(name, Vec::new()).unwrap());
+        let completes: Vec<_> = plans.map(|plan| plan.completes_encounters).collect();
+        assert_eq!(completes.iter().position(|completes| *completes), Some(0));
+        assert_eq!(completes.iter().filter(|completes| **completes).count(), 1);
+    }
+
+    #[test]
+    fn types_are_chosen_by_name_whatever_their_case() {
+        let mut config = EtlConfig::new("in", "out", "phi");
+        config.task = vec!["Patient".to_owned(), " device ".to_owned()];
+        config.exclude_resources = vec!["DEVICE".to_owned()];
+        assert_eq!(select_types(&config).unwrap(), ["Patient"]);
+        config.task.push("nothing".to_owned());
+        assert_eq!(select_types(&config).unwrap_err().exit(), Exit::TaskUnknown);
+        config.task.push("help".to_owned());
+        assert_eq!(select_types(&config).unwrap_err().exit(), Exit::TaskHelp);
+        assert!(TablePlan::of_files("Nothing", Vec::new()).is_err());
+    }
+}
