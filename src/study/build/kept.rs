@@ -64,9 +64,9 @@ mod tests {
     #[test]
     fn statements_beyond_the_bound_are_kept_as_text() {
         let mut kept = KeptStatements::default();
-        let mut keep = |sql: &str| kept.keep_statement(dialect::parse_statement(sql).unwrap());
+        let keep = |sql: &str| kept.keep_statement(dialect::parse_statement(sql).unwrap());
         let long = format!("INSERT INTO s__a VALUES ('{}')", "x".repeat(KEPT - LEAST - 40));
-        let planned = ["SELECT 1", &long, "SELECT 2", "SELECT 3"].map(|sql| keep(sql));
+        let planned = ["SELECT 1", &long, "SELECT 2", "SELECT 3"].map(keep);
         let is_read = |planned: &PlannedStatement| matches!(planned, PlannedStatement::Read(_));
         assert_eq!(planned.each_ref().map(is_read), [true, true, false, false]);
         for (planned, sql) in planned.iter().zip(["SELECT 1", &long, "SELECT 2", "SELECT 3"]) {
