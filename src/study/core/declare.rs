@@ -117,7 +117,7 @@ impl Join {
     }
 
     /// The same join, but without resources that have no partner.
-    pub fn into_inner(self) -> Self {
+    pub fn drop_unmatched(self) -> Self {
         Self { inner: true, ..self }
     }
 }

@@ -100,7 +100,7 @@ pub const ENCOUNTER: Resource = Resource {
         let mapped = "mapped.found = s.class_code AND mapped.found_system = s.class_system";
         vec![
             Join::of_table("patient", "patient", "patient.subject_ref = s.subject_ref")
-                .into_inner(),
+                .drop_unmatched(),
             Join::of_table("incomplete", "incomplete_encounter", "incomplete.id = s.id"),
             Join::of_table("mapped", "fhir_mapping_expected_act_encounter_code_v3", mapped),
             Join::of_table("act", "fhir_act_encounter_code_v3", "act.code = mapped.expected"),
