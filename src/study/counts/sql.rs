@@ -147,7 +147,7 @@ impl Annotation {
         let field = quote_name(&self.join_field);
         format!(
             "SELECT count(*) AS n FROM {} AS j WHERE j.{field} IS NOT NULL GROUP BY CAST(j.{field} AS \
-             varchar) HAVING count_sql(*) > 1 LIMIT 1",
+             varchar) HAVING count(*) > 1 LIMIT 1",
             self.join_table
         )
     }
