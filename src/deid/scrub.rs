@@ -16,7 +16,7 @@ use self::repeats::{SeenFields, find_overridden, last_value};
 use super::anonymize::Anonymizer;
 use super::identities::Identities;
 use super::phi::Phi;
-use super::policy::{Action, Check, Disposition, Field, Policy, Rules, Scalar};
+use super::policy::{Action, Disposition, Field, Policy, Rules, Scalar};
 use super::reject::{Reason, Reject};
 use super::report::{DroppedKind, Report, shown_url};
 use super::row::{Deidentified, Step};
@@ -321,7 +321,16 @@ impl Scrubber {
                 if value.is_object() {
                     return Err(wrong());
                 }
-                self.push_scalar(field, value, *check, *then, place, parent, pending)
+                // A blank text is not there, so nothing in its place is masked.
+                let is_there = || value.as_str().is_none_or(|text| !trim_text(text).is_empty());
+                if let Some(check) = *check
+                    && is_there()
+                    && !system_allows(parent, check)
+                {
+                    pending.mask_self = true;
+                    return Ok(false);
+                }
+                self.push_scalar(field, value, *then, place, parent, pending)
             }
         }
     }
@@ -372,12 +381,10 @@ impl Scrubber {
         self.walk_object(object, self.policy.extension_rules(), place, false)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the siblings decide over a scalar")]
     fn push_scalar<'v>(
         &mut self,
         field: &'static Field,
         value: &'v Value,
-        check: Option<Check>,
         then: Scalar,
         place: WalkContext,
         parent: &'v Object,
@@ -386,12 +393,6 @@ impl Scrubber {
         let text = value.as_str();
         let trimmed = text.map(trim_text);
         if trimmed == Some("") {
-            return Ok(false);
-        }
-        if let Some(check) = check
-            && !system_allows(parent, check)
-        {
-            pending.mask_self = true;
             return Ok(false);
         }
         if then == Scalar::Mask {
