@@ -33,6 +33,10 @@ macro_rules! digest_udf {
 
 /// The functions.
 pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
+    [list_text_functions(), list_pattern_functions(), list_byte_functions()].concat()
+}
+
+fn list_text_functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         Native::make_udf(
             TO_VARCHAR,
@@ -65,6 +69,36 @@ pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
                 })
             },
         ),
+        Native::make_udf(
+            "format",
+            "format(pattern, …)",
+            |types| match types.split_first() {
+                Some((first, rest)) if is_text(first) => {
+                    let mut types = vec![DataType::Utf8];
+                    types.extend(rest.iter().cloned());
+                    Ok(types)
+                }
+                _ => refuse_arguments(),
+            },
+            |_| Ok(DataType::Utf8),
+            format_rows,
+        ),
+        Native::make_udf(
+            "typeof",
+            "typeof(value)",
+            |types| if types.len() == 1 { Ok(types.to_vec()) } else { refuse_arguments() },
+            |_| Ok(DataType::Utf8),
+            |args| {
+                let name = type_name(args[0].data_type());
+                Ok(Arc::new(StringArray::from_iter_values(vec![name; args[0].len()])))
+            },
+        ),
+    ]
+}
+
+/// `regexp_…`.
+fn list_pattern_functions() -> Vec<Arc<ScalarUDF>> {
+    vec![
         Native::make_udf(
             "regexp_extract",
             "regexp_extract(text, pattern[, group])",
@@ -128,30 +162,12 @@ pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
                 })
             },
         ),
-        Native::make_udf(
-            "format",
-            "format(pattern, …)",
-            |types| match types.split_first() {
-                Some((first, rest)) if is_text(first) => {
-                    let mut types = vec![DataType::Utf8];
-                    types.extend(rest.iter().cloned());
-                    Ok(types)
-                }
-                _ => refuse_arguments(),
-            },
-            |_| Ok(DataType::Utf8),
-            format_rows,
-        ),
-        Native::make_udf(
-            "typeof",
-            "typeof(value)",
-            |types| if types.len() == 1 { Ok(types.to_vec()) } else { refuse_arguments() },
-            |_| Ok(DataType::Utf8),
-            |args| {
-                let name = type_name(args[0].data_type());
-                Ok(Arc::new(StringArray::from_iter_values(vec![name; args[0].len()])))
-            },
-        ),
+    ]
+}
+
+/// Bytes, and digests of them.
+fn list_byte_functions() -> Vec<Arc<ScalarUDF>> {
+    vec![
         Native::make_udf(
             "to_utf8",
             "to_utf8(text)",

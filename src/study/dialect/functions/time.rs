@@ -20,7 +20,12 @@ const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 /// The functions.
 pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
-    let mut all = vec![
+    [list_parsers(), list_conversions(), list_calculations(), part_functions()].concat()
+}
+
+/// Text becomes a date or a time.
+fn list_parsers() -> Vec<Arc<ScalarUDF>> {
+    vec![
         Native::make_udf(
             "from_iso8601_timestamp",
             "from_iso8601_timestamp(text)",
@@ -63,6 +68,12 @@ pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
             |_| Ok(TIMESTAMP),
             |args| date_parse(args, false),
         ),
+    ]
+}
+
+/// Dates and times become text and numbers, and numbers times.
+fn list_conversions() -> Vec<Arc<ScalarUDF>> {
+    vec![
         Native::make_udf(
             "date_format",
             "date_format(time, format)",
@@ -72,48 +83,6 @@ pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
             },
             |_| Ok(DataType::Utf8),
             date_format,
-        ),
-        Native::make_udf("date_diff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
-        Native::make_udf("datediff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
-        Native::make_udf(
-            "date_add",
-            "date_add(unit, number, date or timestamp)",
-            |types| match types {
-                [unit, number, time] if is_text(unit) && is_number(number) => {
-                    Ok(vec![DataType::Utf8, DataType::Int64, expect_moment(time)?])
-                }
-                _ => refuse_arguments(),
-            },
-            |types| types.get(2).cloned().map_or_else(refuse_arguments, Ok),
-            date_add,
-        ),
-        Native::make_udf(
-            "date_trunc",
-            "date_trunc(unit, date or timestamp)",
-            |types| match types {
-                [unit, time] if is_text(unit) => Ok(vec![DataType::Utf8, expect_moment(time)?]),
-                _ => refuse_arguments(),
-            },
-            |types| types.get(1).cloned().map_or_else(refuse_arguments, Ok),
-            date_trunc,
-        ),
-        Native::make_udf(
-            "last_day_of_month",
-            "last_day_of_month(date or timestamp)",
-            |types| match types {
-                [time] => Ok(vec![expect_moment(time)?]),
-                _ => refuse_arguments(),
-            },
-            |_| Ok(DataType::Date32),
-            |args| {
-                let times = cast(&args[0], &DataType::Date32)?;
-                let days = times.as_primitive::<Date32Type>();
-                let last = days.unary_opt::<_, Date32Type>(|day| {
-                    let date = date_of(day)?.with_day(1)?;
-                    day_of(date.checked_add_months(Months::new(1))?.pred_opt()?)
-                });
-                Ok(Arc::new(last))
-            },
         ),
         Native::make_udf(
             "from_unixtime",
@@ -159,9 +128,55 @@ pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
             |_| Ok(DataType::Utf8),
             |args| Ok(cast(&args[0], &DataType::Utf8)?),
         ),
-    ];
-    all.extend(part_functions());
-    all
+    ]
+}
+
+/// Dates and times become other ones, and what is between them.
+fn list_calculations() -> Vec<Arc<ScalarUDF>> {
+    vec![
+        Native::make_udf("date_diff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
+        Native::make_udf("datediff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),
+        Native::make_udf(
+            "date_add",
+            "date_add(unit, number, date or timestamp)",
+            |types| match types {
+                [unit, number, time] if is_text(unit) && is_number(number) => {
+                    Ok(vec![DataType::Utf8, DataType::Int64, expect_moment(time)?])
+                }
+                _ => refuse_arguments(),
+            },
+            |types| types.get(2).cloned().map_or_else(refuse_arguments, Ok),
+            date_add,
+        ),
+        Native::make_udf(
+            "date_trunc",
+            "date_trunc(unit, date or timestamp)",
+            |types| match types {
+                [unit, time] if is_text(unit) => Ok(vec![DataType::Utf8, expect_moment(time)?]),
+                _ => refuse_arguments(),
+            },
+            |types| types.get(1).cloned().map_or_else(refuse_arguments, Ok),
+            date_trunc,
+        ),
+        Native::make_udf(
+            "last_day_of_month",
+            "last_day_of_month(date or timestamp)",
+            |types| match types {
+                [time] => Ok(vec![expect_moment(time)?]),
+                _ => refuse_arguments(),
+            },
+            |_| Ok(DataType::Date32),
+            |args| {
+                let times = cast(&args[0], &DataType::Date32)?;
+                let days = times.as_primitive::<Date32Type>();
+                let last = days.unary_opt::<_, Date32Type>(|day| {
+                    let date = date_of(day)?.with_day(1)?;
+                    day_of(date.checked_add_months(Months::new(1))?.pred_opt()?)
+                });
+                Ok(Arc::new(last))
+            },
+        ),
+    ]
 }
 
 const DIFF: &str = "date_diff(unit, from, to)";
