@@ -17,34 +17,7 @@ pub(super) fn write_encounter(w: &mut Row) {
     let visit = w.visit();
     let (start, end, inpatient) = (visit.start, visit.end_time(), visit.inpatient);
     w.add_identifiers();
-    w.add_str(
-        "status",
-        match w.case_number() % 97 {
-            1 => "entered-in-error",
-            2..6 => "cancelled",
-            6..9 => "in-progress",
-            _ => "finished",
-        },
-    );
-    if w.has_turn(11, 2) {
-        w.add_list("statusHistory", |w| {
-            w.add_item(|w| {
-                w.add_backbone_oddities();
-                w.add_str("status", "arrived");
-                w.add_period("period", start, end);
-            });
-        });
-    }
-    w.add_object("class", |w| w.write_coding(visit.class));
-    if w.has_turn(13, 2) {
-        w.add_list("classHistory", |w| {
-            w.add_item(|w| {
-                w.add_backbone_oddities();
-                w.add_object("class", |w| w.write_coding(&CLASSES[1]));
-                w.add_period("period", start, end);
-            });
-        });
-    }
+    write_status_and_class(w);
     let kind = *w.by_turn(ENCOUNTER_TYPES);
     if w.has_turn(5, 1) {
         w.add_concepts("type", &[kind, ENCOUNTER_TYPES[0]]);
@@ -124,6 +97,40 @@ pub(super) fn write_encounter(w: &mut Row) {
     if inpatient && index > 0 {
         let before = w.target_own(RowType::Encounter, index - 1);
         w.refer_to("partOf", before);
+    }
+}
+
+/// `status`, `class` and their histories.
+fn write_status_and_class(w: &mut Row) {
+    let visit = w.visit();
+    let (start, end) = (visit.start, visit.end_time());
+    w.add_str(
+        "status",
+        match w.case_number() % 97 {
+            1 => "entered-in-error",
+            2..6 => "cancelled",
+            6..9 => "in-progress",
+            _ => "finished",
+        },
+    );
+    if w.has_turn(11, 2) {
+        w.add_list("statusHistory", |w| {
+            w.add_item(|w| {
+                w.add_backbone_oddities();
+                w.add_str("status", "arrived");
+                w.add_period("period", start, end);
+            });
+        });
+    }
+    w.add_object("class", |w| w.write_coding(visit.class));
+    if w.has_turn(13, 2) {
+        w.add_list("classHistory", |w| {
+            w.add_item(|w| {
+                w.add_backbone_oddities();
+                w.add_object("class", |w| w.write_coding(&CLASSES[1]));
+                w.add_period("period", start, end);
+            });
+        });
     }
 }
 
