@@ -3,6 +3,7 @@
 use super::RowType;
 use super::json::Json;
 use super::resources;
+use super::rng::Id;
 use super::row::Revision;
 use super::world::{Person, World};
 
@@ -85,6 +86,7 @@ pub(super) fn write_broken_line(
     flaw: Flaw,
 ) {
     let start = buf.len();
+    let id = world.row_id(kind, person.number, index);
     match flaw {
         Flaw::Text => buf.write_raw("upstream request timeout"),
         Flaw::Truncated => {
@@ -110,7 +112,7 @@ pub(super) fn write_broken_line(
             buf.write_raw("]");
         }
         Flaw::Scalar => buf.write_raw("\"no more results\""),
-        Flaw::OtherType => write_object(buf, world, person, "Basic", kind, index, |_| {}),
+        Flaw::OtherType => write_object(buf, person, "Basic", &id, |_| {}),
         Flaw::Outcome => {
             buf.write_raw(
                 r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"#,
@@ -119,9 +121,7 @@ pub(super) fn write_broken_line(
                 r#""processing","diagnostics":"Internal error while reading the resource"}]}"#,
             );
         }
-        _ => write_object(buf, world, person, kind.name(), kind, index, |w| {
-            write_flaw_members(w, flaw)
-        }),
+        _ => write_object(buf, person, kind.name(), &id, |w| write_flaw_members(w, flaw)),
     }
     if flaw == Flaw::NoId || flaw == Flaw::NullId {
         without_id(buf, start, flaw == Flaw::NullId);
@@ -132,16 +132,13 @@ pub(super) fn write_broken_line(
 /// A short row, with whatever `members` adds.
 fn write_object(
     buf: &mut Vec<u8>,
-    world: &World,
     person: &Person,
-    kind_name: &str,
-    kind: RowType,
-    index: u64,
+    type_name: &str,
+    id: &Id,
     members: impl FnOnce(&mut Vec<u8>),
 ) {
-    let id = world.row_id(kind, person.number, index);
     buf.add_item(|w| {
-        w.add_str("resourceType", kind_name);
+        w.add_str("resourceType", type_name);
         w.add_bytes("id", id.as_bytes());
         members(w);
         w.add_object("text", |w| {
