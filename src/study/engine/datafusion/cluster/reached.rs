@@ -13,7 +13,7 @@ use super::super::stores;
 use crate::store::{Folder, StoreOptions};
 use crate::threads::{Thread, join_scoped};
 
-/// All stores that this process can reach, by the names that [`stores::name`] gives them.
+/// All stores that this process can reach, by the names that [`stores`] gives them.
 pub struct Reached {
     options: StoreOptions,
     disk: Arc<dyn ObjectStore>,
