@@ -16,7 +16,8 @@ use super::{ExportOptions, ExportTarget};
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{CONTENT_LOCATION, HeaderMap, HeaderName};
 use crate::http::{
-    self, Capabilities, Client, Method, Pace, recorded_parameter, recorded_request, show_url,
+    self, Capabilities, Client, Method, Pace, RetryPlan, recorded_parameter, recorded_request,
+    show_url,
 };
 use crate::stop::Writer;
 
@@ -26,7 +27,7 @@ pub(super) const HOW_TO_END: &str = "cumulus-etl export SERVER DIR --resume URL 
 /// As often a kick-off is tried again where the server has no room for it.
 const ATTEMPTS: usize = 4;
 /// Waits before the second and third attempt to end an export, in seconds.
-const WAITS: [u64; 2] = [2, 10];
+const RETRIES: RetryPlan = RetryPlan::of_seconds(&[2, 10]);
 /// The longest wait for an answer to that.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -179,7 +180,7 @@ pub(super) enum Ending {
 
 /// Ends an export on the server (`DELETE`). Failures that may pass are tried again, for a moment.
 pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) -> Ending {
-    let mut waits = WAITS.iter();
+    let mut failures = 0;
     loop {
         let sent = client.request(Method::DELETE, status_url.clone()).send();
         let (what, exit, passing) = match timeout(PATIENCE, sent).await {
@@ -201,8 +202,9 @@ pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) ->
             },
             Err(_) => ("it does not answer".to_owned(), Exit::BulkFailed, true),
         };
-        match waits.next().filter(|_| passing) {
-            Some(wait) => sleep(pace.of(Duration::from_secs(*wait))).await,
+        failures += 1;
+        match RETRIES.wait_after(failures, None, pace).filter(|_| passing) {
+            Some(wait) => sleep(wait).await,
             None => return Ending::Unknown(what, exit),
         }
     }

@@ -15,10 +15,12 @@ use super::manifest::{FileKind, ManifestEntry, Page, list_entries};
 use super::progress::format_span;
 use crate::error::{Error, Exit, Result};
 use crate::http::header::{HeaderMap, RETRY_AFTER};
-use crate::http::{self, Method, SHORTEST_WAIT, TokenUse, show_url};
+use crate::http::{self, Method, RetryPlan, SHORTEST_WAIT, TokenUse, show_url};
 use crate::text::escape_controls;
 use crate::ui::format_count;
 
+/// Waits after the first, second, … failure in a row to be asked again, in seconds.
+const RETRIES: RetryPlan = RetryPlan::of_seconds(&[60, 120, 240, 480]);
 /// The longest manifest page, in bytes: some list a hundred thousand files, with signed URLs.
 const LONGEST_MANIFEST: usize = 128 << 20;
 /// The longest answer that says "not yet".
@@ -200,7 +202,7 @@ async fn fetch_page(job: &ExportContext<'_>, url: &Url, first: bool) -> Result<P
                     }
                     _ if is_passing(&error) => {
                         failures += 1;
-                        match job.options.pace.backoff_wait(failures) {
+                        match RETRIES.wait_after(failures, None, job.options.pace) {
                             Some(wait) => (Some(error), wait),
                             None => return Err(PollError::Stuck(no_more(job, error))),
                         }

@@ -16,13 +16,13 @@ use super::state::CompletedFile;
 use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{self, Context};
 use crate::http::header::{CONTENT_RANGE, IF_RANGE, RANGE};
-use crate::http::{self, Client, Method, outcome_text, retry_after, show_url};
+use crate::http::{self, Client, Method, RetryPlan, outcome_text, retry_after, show_url};
 use crate::input::count_entries;
 use crate::text::text_of_line;
 use crate::ui::format_count;
 
 /// Waits before the second, third … attempt.
-const WAITS: [u64; 5] = [1, 4, 15, 60, 60];
+const RETRIES: RetryPlan = RetryPlan::of_seconds(&[1, 4, 15, 60, 60]);
 /// A broken transfer that brought so much is no failed attempt.
 const PROGRESS: u64 = 1 << 20;
 /// To be told to wait is no failure, but must not go on for ever either.
@@ -120,7 +120,8 @@ pub(super) async fn transfer_file(
                         tracing::debug!("{}: {problem}; trying again", entry.name);
                         file.begin_anew().with_context(written)?;
                         shared.tally.count_retry();
-                        wait_to_retry(shared, looks).await;
+                        let wait = RETRIES.wait_after(looks.max(1), None, shared.pace);
+                        tokio::time::sleep(wait.unwrap_or_default()).await;
                         continue;
                     }
                 }
@@ -139,20 +140,18 @@ pub(super) async fn transfer_file(
         }
         furthest = furthest.max(file.part.bytes);
         shared.log_failure(&url, &error.to_string(), Some(&error));
-        if failures > WAITS.len() || told > TOLD_TO_WAIT {
-            return Err(TransferError::Server(error.to_string(), error.status()));
-        }
-        shared.tally.count_retry();
         let asked = error.answer().and_then(|answer| retry_after(&answer.headers));
+        let wait = RETRIES.wait_after(failures.max(1), asked, shared.pace);
+        let Some(wait) = wait.filter(|_| told <= TOLD_TO_WAIT) else {
+            return Err(TransferError::Server(error.to_string(), error.status()));
+        };
+        shared.tally.count_retry();
         if let Some(429 | 503) = error.status() {
-            let pause = shared.pace.of(asked.unwrap_or(Duration::from_secs(WAITS[0])));
+            let pause = RETRIES.wait_after(1, asked, shared.pace).unwrap_or_default();
             let limit = shared.gate.reduce_limit(pause);
             tracing::debug!("the server is busy: {limit} downloads at once");
         }
-        match asked {
-            Some(wait) => tokio::time::sleep(shared.pace.of(wait)).await,
-            None => wait_to_retry(shared, failures).await,
-        }
+        tokio::time::sleep(wait).await;
     }
 }
 
@@ -416,12 +415,6 @@ fn describe_completed(
         outcomes = Some(name);
     }
     Ok(CompletedDownload { done, stored, outcomes, url, noted: file.noted })
-}
-
-/// Waits before the next attempt, after so many failures.
-async fn wait_to_retry(shared: &DownloadContext, failures: usize) {
-    let seconds = WAITS[failures.clamp(1, WAITS.len()) - 1];
-    tokio::time::sleep(shared.pace.of(Duration::from_secs(seconds))).await;
 }
 
 #[cfg(test)]

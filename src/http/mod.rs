@@ -35,7 +35,7 @@ pub use recorded::{recorded_parameter, recorded_request, recorded_url};
 pub use redact::{Redactor, show_url};
 pub use request::Request;
 pub use response::Response;
-pub use retry::{DEFAULT_WAIT, LONGEST_WAIT, Pace, SHORTEST_WAIT, retry_after};
+pub use retry::{DEFAULT_WAIT, LONGEST_WAIT, Pace, RetryPlan, SHORTEST_WAIT, retry_after};
 pub use secret::Secret;
 pub use trust::{Allowed, HostName, TokenUse};
 

@@ -14,9 +14,6 @@ pub const SHORTEST_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait, whatever the server asks for.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
-/// Waits after the first, second, … failure in a row, in minutes.
-const BACKOFF: [u64; 4] = [1, 2, 4, 8];
-
 /// What `Retry-After` asks for: seconds, or an HTTP date. `None` without the header;
 /// [`DEFAULT_WAIT`] if it can't be understood; otherwise [`SHORTEST_WAIT`] at least and
 /// [`LONGEST_WAIT`] at most.
@@ -73,11 +70,31 @@ impl Pace {
     pub fn poll(self, headers: &HeaderMap) -> Duration {
         self.of(retry_after(headers).unwrap_or(DEFAULT_WAIT))
     }
+}
 
-    /// The wait after the `failures`-th failure in a row: 1, 2, 4, 8 minutes, then `None`.
-    pub fn backoff_wait(self, failures: usize) -> Option<Duration> {
-        let minutes = BACKOFF.get(failures.checked_sub(1)?)?;
-        Some(self.of(Duration::from_secs(minutes * 60)))
+/// How often a request that failed is repeated, and how long to wait before each time.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryPlan {
+    /// Seconds to wait after the first, second, … failure in a row.
+    seconds: &'static [u64],
+}
+
+impl RetryPlan {
+    /// As many repetitions as there are waits, in seconds.
+    pub const fn of_seconds(seconds: &'static [u64]) -> Self {
+        Self { seconds }
+    }
+
+    /// The wait after the `failures`-th failure in a row, which is counted from 1: what the server asked
+    /// for, or else the plan's. `None` after the last one.
+    pub fn wait_after(
+        self,
+        failures: usize,
+        asked: Option<Duration>,
+        pace: Pace,
+    ) -> Option<Duration> {
+        let planned = self.seconds.get(failures.checked_sub(1)?)?;
+        Some(pace.of(asked.unwrap_or(Duration::from_secs(*planned))))
     }
 }
 
@@ -148,10 +165,19 @@ mod tests {
     }
 
     #[test]
-    fn the_backoff_doubles_and_ends() {
-        let waits =
-            (1..=5).map(|failures| Pace::default().backoff_wait(failures).map(|w| w.as_secs()));
-        assert_eq!(waits.collect::<Vec<_>>(), [Some(60), Some(120), Some(240), Some(480), None]);
-        assert_eq!(Pace::with_scale(0.001).backoff_wait(1), Some(Duration::from_millis(60)));
+    fn a_plan_waits_as_long_as_it_says_and_ends() {
+        let plan = RetryPlan::of_seconds(&[2, 10]);
+        let seconds = |failures, asked: Option<u64>| {
+            let asked = asked.map(Duration::from_secs);
+            plan.wait_after(failures, asked, Pace::default()).map(|wait| wait.as_secs())
+        };
+        assert_eq!(
+            [0, 1, 2, 3].map(|failures| seconds(failures, None)),
+            [None, Some(2), Some(10), None]
+        );
+        // The server may ask for another wait, not for another attempt.
+        assert_eq!([1, 2, 3].map(|failures| seconds(failures, Some(7))), [Some(7), Some(7), None]);
+        let quick = Pace::with_scale(0.001);
+        assert_eq!(plan.wait_after(1, None, quick), Some(Duration::from_millis(2)));
     }
 }

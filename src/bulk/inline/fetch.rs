@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
@@ -16,12 +15,12 @@ use super::content_type::{parse_charset, parse_media_type};
 use crate::bulk::note_selection::NoteSelection;
 use crate::error;
 use crate::http::header::CONTENT_TYPE;
-use crate::http::{self, Client, Method, Pace, retry_after};
+use crate::http::{self, Client, Method, Pace, RetryPlan, retry_after};
 
 /// The longest note, in bytes.
 const LONGEST: usize = 32 << 20;
 /// Waits before the second and third attempt, where the server names none.
-const WAITS: [u64; 2] = [2, 10];
+const RETRIES: RetryPlan = RetryPlan::of_seconds(&[2, 10]);
 /// What a server wraps a note in that it does not give by itself.
 const FHIR: &str = "application/fhir+json";
 /// As many refused hosts are named.
@@ -90,13 +89,11 @@ impl Fetcher {
             };
             failures += 1;
             let asked = error.answer().and_then(|answer| retry_after(&answer.headers));
-            match WAITS.get(failures - 1).filter(|_| error.is_retryable()) {
+            let wait = RETRIES.wait_after(failures, asked, self.pace);
+            match wait.filter(|_| error.is_retryable()) {
                 // Others may have found out meanwhile that there is no use.
                 Some(_) if self.breaker.is_open(&url) => return Err(MissingNote::NotAsked),
-                Some(wait) => {
-                    let wait = asked.unwrap_or(Duration::from_secs(*wait));
-                    tokio::time::sleep(self.pace.of(wait)).await;
-                }
+                Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(self.missing_note(&url, &error)),
             }
         };

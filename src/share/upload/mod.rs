@@ -16,7 +16,6 @@ mod preview;
 mod receipt;
 mod s3;
 
-use std::time::Duration;
 
 use tracing::{info, warn};
 
@@ -24,14 +23,14 @@ pub use aggregator::{Aggregator, DEFAULT_URL};
 pub use package::Package;
 
 use crate::error::{Error, Exit, Result};
-use crate::http::{Pace, SendError};
+use crate::http::{Pace, RetryPlan, SendError};
 use crate::share::screen::{Allowed, LEAST};
 use crate::store::{Folder, WorkFolder, block_on};
 use crate::ui::{Progress, format_thousands};
 use aggregator::Link;
 
-/// Waits before the second, third, … attempt.
-const WAITS: [u64; 4] = [2, 10, 30, 60];
+/// Waits before the second, third, … attempt, in seconds.
+const RETRIES: RetryPlan = RetryPlan::of_seconds(&[2, 10, 30, 60]);
 
 /// Why a step failed.
 #[derive(Debug)]
@@ -203,9 +202,10 @@ async fn deliver_package(
             warn!(study, "{study}: the link had expired; asking for another one");
             continue;
         }
-        let Some(wait) = WAITS.get(failed).filter(|_| failure.again) else { return Err(failure) };
         failed += 1;
-        let wait = pace.of(Duration::from_secs(*wait));
+        let Some(wait) = RETRIES.wait_after(failed, None, pace).filter(|_| failure.again) else {
+            return Err(failure);
+        };
         warn!(study, "{study}: {}; trying again in {} s", failure.error, wait.as_secs());
         tokio::time::sleep(wait).await;
     }
