@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::Duration;
@@ -111,6 +112,9 @@ fn explain_refused(error: &io::Error) -> Error {
     )
 }
 
+/// The longest wait for threads that have ended to be counted no more.
+const RELEASE_MILLIS: u32 = 200;
+
 /// A Tokio runtime to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Pool {
@@ -148,7 +152,8 @@ impl Pool {
     /// # Errors
     /// The system does not start that many threads (exit 70).
     pub fn build(self) -> Result<Runtime> {
-        // Tokio panics where its first thread can't be had, and says nothing of further ones.
+        // Tokio panics where one of these threads can't be had, and if another one has begun by then, it
+        // waits for that for ever.
         can_start(self.thread, self.workers + self.reserve)?;
         let mut builder = match self.workers {
             0 => RuntimeBuilder::new_current_thread(),
@@ -184,13 +189,35 @@ impl Pool {
 /// They can't (exit 70).
 pub fn can_start(thread: Thread, count: usize) -> Result<()> {
     let gate = RwLock::new(());
-    std::thread::scope(|scope| {
+    let entries = std::thread::scope(|scope| {
         let closed = gate.write().unwrap_or_else(PoisonError::into_inner);
-        let waiting =
-            (0..count).try_for_each(|_| thread.start_in(scope, || drop(gate.read())).map(drop));
+        let wait = || {
+            drop(gate.read());
+            own_entry()
+        };
+        let started: Result<Vec<_>> = (0..count).map(|_| thread.start_in(scope, wait)).collect();
         drop(closed);
-        waiting
-    })
+        started.map(|threads| threads.into_iter().map(join_scoped).collect::<Vec<_>>())
+    })?;
+    wait_for_release(&entries);
+    Ok(())
+}
+
+/// Where the system lists the calling thread; `None` where it does not.
+fn own_entry() -> Option<PathBuf> {
+    Some(Path::new("/proc").join(std::fs::read_link("/proc/thread-self").ok()?))
+}
+
+/// Waits until the system counts these threads no more, a moment at most: it does so until some time
+/// after they were joined, and then has no room for their successors.
+fn wait_for_release(entries: &[Option<PathBuf>]) {
+    let is_listed = || entries.iter().flatten().any(|entry| entry.exists());
+    for _ in 0..RELEASE_MILLIS {
+        if !is_listed() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[cfg(test)]

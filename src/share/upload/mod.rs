@@ -16,7 +16,6 @@ mod preview;
 mod receipt;
 mod s3;
 
-
 use tracing::{info, warn};
 
 pub use aggregator::{Aggregator, DEFAULT_URL};
