@@ -14,6 +14,33 @@ pub fn text_of_line(line: &[u8]) -> &[u8] {
     text
 }
 
+/// What stands between the first `start` and the next `end`.
+pub fn text_between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(start)?;
+    Some(rest.split_once(end)?.0)
+}
+
+/// A field of `mountinfo` or the like as it was: spaces and backslashes are written as `\040`, `\134`.
+pub fn unescape_octal(field: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = after.get(..3).filter(|_| *first == b'\\');
+        let octal = octal.and_then(|digits| std::str::from_utf8(digits).ok());
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                text.push(byte);
+                rest = after.get(3..).unwrap_or_default();
+            }
+            None => {
+                text.push(*first);
+                rest = after;
+            }
+        }
+    }
+    text
+}
+
 /// The text with its control characters escaped, as `\n` or `\u{1b}`.
 ///
 /// Escaped are the control characters of ASCII and Latin-1, the separators of lines and paragraphs,

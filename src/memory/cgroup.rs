@@ -7,6 +7,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::text::unescape_octal;
+
 /// What version 1 says where nothing is limited: the largest number of whole pages, whatever
 /// their size.
 const UNLIMITED: u64 = i64::MAX as u64 - (1 << 20);
@@ -40,7 +42,9 @@ impl Hierarchy {
     /// Of a line of `mountinfo` (see `proc_pid_mountinfo(5)`).
     fn parse_line(line: &str) -> Option<Self> {
         let (place, kind) = line.split_once(" - ")?;
-        let mut place = place.split(' ').skip(3).map(unescape_octal);
+        let plain =
+            |field: &str| String::from_utf8_lossy(&unescape_octal(field.as_bytes())).into_owned();
+        let mut place = place.split(' ').skip(3).map(plain);
         let (top, mounted) = (place.next()?, place.next()?);
         let mut kind = kind.split(' ');
         let unified = match kind.next()? {
@@ -96,12 +100,4 @@ fn hierarchical_limit(folder: &Path) -> Option<u64> {
     let stat = fs::read_to_string(folder.join("memory.stat")).ok()?;
     let line = stat.lines().find_map(|line| line.strip_prefix("hierarchical_memory_limit "))?;
     line.trim().parse().ok()
-}
-
-/// `\040` is how `mountinfo` spells a space.
-fn unescape_octal(text: &str) -> String {
-    ["\\040", "\\011", "\\012", "\\134"]
-        .iter()
-        .zip([" ", "\t", "\n", "\\"])
-        .fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain))
 }

@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use object_store::Error as StoreError;
 
 use crate::error::{Error, Exit};
-use crate::text::escape_controls;
+use crate::text::{escape_controls, text_between};
 
 /// A cloud's kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,11 +248,6 @@ fn error_chain(error: &StoreError) -> impl Iterator<Item = &(dyn StdError + 'sta
 fn innermost_text(error: &StoreError) -> String {
     let words = error_chain(error).last().map(ToString::to_string).unwrap_or_default();
     escape_controls(&words).into_owned()
-}
-
-fn text_between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
-    let (_, rest) = text.split_once(start)?;
-    Some(rest.split_once(end)?.0)
 }
 
 /// The HTTP status in an error's text.

@@ -6,6 +6,8 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use crate::text::unescape_octal;
+
 /// The kinds of file system that engines build a container's root of: an image below, and above it a
 /// layer that is removed with the container.
 const LAYERED: [&str; 4] = ["overlay", "aufs", "fuse.fuse-overlayfs", "fuse-overlayfs"];
@@ -62,27 +64,6 @@ impl Mount {
     pub fn is_in_memory(&self) -> bool {
         ["tmpfs", "ramfs"].contains(&self.kind.as_str())
     }
-}
-
-/// Spaces and backslashes are written as `\040`, `\134`.
-fn unescape_octal(field: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((first, after)) = rest.split_first() {
-        let octal = after.get(..3).filter(|_| *first == b'\\');
-        let octal = octal.and_then(|digits| std::str::from_utf8(digits).ok());
-        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                text.push(byte);
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                text.push(*first);
-                rest = after;
-            }
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ const END: &str = "<!-- end of layers -->";
 
 /// The modules right below `src/`, lowest first. A module imports from layers below its own only.
 const LAYERS: &[&[&str]] = &[
-    &["error"],
-    &["bounded", "memory", "secrecy", "stop", "text", "threads"],
+    &["error", "text"],
+    &["bounded", "memory", "secrecy", "stop", "threads"],
     &["fhir", "store"],
     &["http", "ui"],
     &["deid"],

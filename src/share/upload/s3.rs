@@ -4,7 +4,7 @@ use super::Failure;
 use super::aggregator::Link;
 use crate::error::Exit;
 use crate::http::Answer;
-use crate::text::escape_controls;
+use crate::text::{escape_controls, text_between};
 
 /// The file's fingerprint if the store has taken it: 204, or the status that the form asks for.
 pub(super) fn judge_answer(answer: &Answer, link: &Link) -> Result<Option<String>, Failure> {
@@ -13,8 +13,8 @@ pub(super) fn judge_answer(answer: &Answer, link: &Link) -> Result<Option<String
         let e_tag = answer.headers.get("etag").and_then(|value| value.to_str().ok());
         return Ok(e_tag.map(|text| text.trim_matches('"').to_owned()));
     }
-    let code = text_between(&answer.body, "<Code>", "</Code>").unwrap_or_default();
-    let message = text_between(&answer.body, "<Message>", "</Message>").unwrap_or_default();
+    let code = text_between(&answer.body, "<Code>", "</Code>").unwrap_or_default().trim();
+    let message = text_between(&answer.body, "<Message>", "</Message>").unwrap_or_default().trim();
     let words = match (code, message) {
         ("", _) => answer.status.to_string(),
         (code, "") => format!("{} {code}", status),
@@ -60,9 +60,4 @@ pub(super) fn judge_answer(answer: &Answer, link: &Link) -> Result<Option<String
         ),
         _ => failure(Exit::UploadFailed, "the store has not taken the file"),
     })
-}
-
-fn text_between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
-    let (_, rest) = text.split_once(start)?;
-    Some(rest.split_once(end)?.0.trim())
 }
