@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use crate::needs::need;
 use crate::s3::S3;
-use crate::support::{OF_OTHERS, Site, children, deletes, end, json_file, read_table, resource};
+use crate::support::{
+    Moments, OF_OTHERS, Site, children, deletes, end, json_file, read_table, resource,
+};
 
 /// Rows of each type in an export.
 const ROWS: usize = 150;
@@ -100,7 +102,6 @@ fn survive(types: &[&str], options: &[&str], roots: &Roots, signal: Signal, mome
     let salt = "11".repeat(32);
     let codebook = format!(r#"{{"version":1,"codebook_id":"c","id_salt":"{salt}"}}"#);
     let site = Site::new();
-    let mut took = Duration::ZERO;
     let mut before = BTreeMap::new();
     for site in [&calm, &site] {
         site.file("phi/codebook.json", &codebook);
@@ -114,26 +115,26 @@ fn survive(types: &[&str], options: &[&str], roots: &Roots, signal: Signal, mome
     }
     let clock = Instant::now();
     calm.run(options);
-    took += clock.elapsed();
+    let took = clock.elapsed();
     let after = state(&calm, roots);
     assert_eq!(after.len(), roots.len() * (types.len() + 2));
     assert!(after.iter().all(|(table, rows)| rows != &before[table]));
 
     let mut killed = 0;
-    for moment in 0..moments {
-        let mut child = quiet(&site, options);
-        // Every part of a run is hit, and never quite the same moment.
-        let jitter = Duration::from_micros(u64::from(clock.elapsed().subsec_micros() % 20_000));
-        sleep(took * moment / moments + jitter);
+    let mut schedule = Moments::new(took, moments);
+    while let Some(mut child) = schedule.start_next(|| quiet(&site, options)) {
         let ended = Instant::now();
         kill_process(Pid::from_child(&child), signal).unwrap();
         let code = child.wait().unwrap().code();
-        if signal == Signal::KILL {
-            killed += u32::from(code.is_none());
+        if code == Some(0) {
+            schedule.note_early_end();
+        } else if signal == Signal::KILL {
+            assert_eq!(code, None);
+            killed += 1;
         } else if code.is_none() {
             // It had not begun to listen.
             assert_tidy(&site, roots);
-        } else if code != Some(0) {
+        } else {
             killed += 1;
             assert_eq!(code, Some(if signal == Signal::INT { 130 } else { 143 }));
             assert!(ended.elapsed() < Duration::from_secs(10), "{:?}", ended.elapsed());

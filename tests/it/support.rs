@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use arrow::array::{Array, RecordBatch, StructArray};
 use cumulus_etl::output::delta;
@@ -191,6 +193,41 @@ fn have_children_hear_hangups() {
             runtime.block_on(async { drop(signal(SignalKind::hangup()).unwrap()) });
         }
     });
+}
+
+/// Moments to end a run at, spread over the time that one takes. A busy machine may have made the
+/// first measurement many times too long: each run that ends before its moment shortens the time.
+pub struct Moments {
+    took: Duration,
+    since: Instant,
+    next: u32,
+    count: u32,
+}
+
+impl Moments {
+    /// `took`: how long a run takes that nothing ends.
+    pub fn new(took: Duration, count: u32) -> Self {
+        Self { took, since: Instant::now(), next: 0, count }
+    }
+
+    /// Starts a run and waits until its moment, never quite the same one. Nothing when all have
+    /// come.
+    pub fn start_next(&mut self, start: impl FnOnce() -> Child) -> Option<Child> {
+        if self.next == self.count {
+            return None;
+        }
+        let jitter = u64::from(self.since.elapsed().subsec_micros()) % 20_000;
+        self.since = Instant::now();
+        let child = start();
+        sleep(self.took * self.next / self.count + Duration::from_micros(jitter));
+        self.next += 1;
+        Some(child)
+    }
+
+    /// Notes that the run was over before it was ended.
+    pub fn note_early_end(&mut self) {
+        self.took = self.took.min(self.since.elapsed());
+    }
 }
 
 /// Runs a command to its end.

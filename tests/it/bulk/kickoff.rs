@@ -171,7 +171,7 @@ fn a_folder_that_can_not_be_written_to_is_told_before_the_kick_off() {
 #[test]
 fn an_export_whose_url_can_not_be_kept_is_ended() {
     let (site, server) = (Site::new(), Server::start(small()));
-    server.fault("GET", "$export", 1, Fault::Stall(std::time::Duration::from_millis(500)));
+    server.fault("GET", "$export", 1, Fault::Stall(std::time::Duration::from_secs(2)));
     let mut command = export(&site, &server, &[]);
     let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
     while !server.is_over("$export") {

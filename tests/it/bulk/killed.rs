@@ -1,11 +1,11 @@
 //! Exports that are killed, at any moment.
 
 use std::process::Stdio;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::server::Server;
 use super::*;
+use crate::support::Moments;
 
 /// Several files, slowly, with notes.
 fn content() -> Content {
@@ -54,17 +54,18 @@ fn an_export_that_is_killed_at_any_moment_is_taken_up() {
         let expected = files(&calm.path("dir"));
         assert_eq!(expected.len(), 10);
         let mut killed = 0;
-        for moment in 0..20_u32 {
+        let mut moments = Moments::new(took, 20);
+        loop {
             let site = Site::new();
-            let mut child = command(&site).stderr(Stdio::null()).spawn().unwrap();
-            // Never quite the same moment.
-            let jitter = Duration::from_micros(u64::from(clock.elapsed().subsec_micros() % 15_000));
-            sleep(took * moment / 20 + jitter);
+            let start = || command(&site).stderr(Stdio::null()).spawn().unwrap();
+            let Some(mut child) = moments.start_next(start) else { break };
             child.kill().unwrap();
             if child.wait().unwrap().code() == Some(0) {
+                moments.note_early_end();
                 continue;
             }
             killed += 1;
+            let moment = killed;
             let state = std::fs::read(site.path("dir/.cumulus-etl-export.json"));
             // Until the server has answered, there is nothing to take up.
             let known = state.is_ok_and(|state| {
