@@ -206,6 +206,12 @@ fn this_run(formats: &[OutputFormat]) -> String {
     )
 }
 
+/// Whether a run gives a file below `JobConfig/` this name.
+fn is_record(name: &str) -> bool {
+    let of = name.strip_suffix(".json");
+    of.is_some_and(|of| ["job_config", "manifest"].contains(&of) || layout::is_table(of))
+}
+
 /// Removes what runs that died left half written in OUTPUT and PHI: files of names that only this
 /// program gives, at the places where it writes.
 pub fn remove_unfinished(output: &Folder, formats: &[OutputFormat], phi: Option<&Folder>) {
@@ -215,7 +221,7 @@ pub fn remove_unfinished(output: &Folder, formats: &[OutputFormat], phi: Option<
     };
     if let Some(phi) = phi.filter(|phi| phi.local().is_some()) {
         phi.remove_unfinished();
-        phi.remove_unfinished_of_before(&|name| name == MAPPING);
+        phi.remove_unfinished_of_before(&|name| [CODEBOOK, MAPPING].contains(&name));
         for run in below(&phi.child(REJECTED)) {
             run.remove_unfinished();
             run.remove_unfinished_of_before(&|name| {
@@ -227,7 +233,10 @@ pub fn remove_unfinished(output: &Folder, formats: &[OutputFormat], phi: Option<
         return;
     }
     output.remove_unfinished();
-    below(&output.child(JOB_CONFIG)).iter().for_each(Folder::remove_unfinished);
+    for run in below(&output.child(JOB_CONFIG)) {
+        run.remove_unfinished();
+        run.remove_unfinished_of_before(&is_record);
+    }
     for format in formats {
         layout::remove_unfinished(&layout::format_root(output, *format, formats));
     }

@@ -391,12 +391,36 @@ fn what_a_dead_run_left_in_the_temporary_folder_goes_too() {
     site.file("out/.patient.new/patient.000.ndjson", "half");
     site.file("out/.patient.new/patient.001.ndjson#00000000000000000007", "half");
     site.file("out/etl__completion/etl__completion.000.ndjson#00000000000000000007", "half");
-    site.file("phi/codebook-cached-mappings.json#00000000000000000007", "half");
+    let number = "#00000000000000000007";
+    for name in ["codebook-cached-mappings.json", "codebook.json"] {
+        site.file(&format!("phi/{name}{number}"), "half");
+    }
+    for name in ["job_config.json", "patient.json", "etl__completion.json", "manifest.json"] {
+        site.file(&format!("out/JobConfig/2024-01-01__00.00.00/{name}{number}"), "half");
+    }
+    let foreign = format!("out/JobConfig/2024-01-01__00.00.00/notes.json{number}");
+    site.file(&foreign, "of others");
     let mut job = site.job(&["--output-format=ndjson"]);
     assert_eq!(end(&mut job).code, Some(0));
+    assert_eq!(fs::read_to_string(site.path(&foreign)).unwrap(), "of others");
+    fs::remove_file(site.path(&foreign)).unwrap();
     for root in ["phi", "out"] {
         let odd: Vec<_> = site.listing(root).into_keys().filter(|name| is_leftover(name)).collect();
         assert!(odd.is_empty(), "{odd:?}");
     }
     assert!(children(&site.path("tmp")).is_empty(), "{:?}", children(&site.path("tmp")));
+}
+
+#[test]
+fn what_a_dead_run_of_before_left_beside_a_delta_table_goes_too() {
+    let site = Site::new();
+    site.rows("p.ndjson", &[resource("Patient", "p", json!({}))]);
+    let job = || end(&mut site.job(&[])).code;
+    assert_eq!(job(), Some(0));
+    let manifests = site.path("out/patient/_symlink_format_manifest");
+    for name in ["manifest#00000000000000000007", "of-others#00000000000000000007"] {
+        fs::write(manifests.join(name), "half").unwrap();
+    }
+    assert_eq!(job(), Some(0));
+    assert_eq!(children(&manifests), ["manifest", "of-others#00000000000000000007"]);
 }

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::listing_cache::ListingCache;
 use super::snapshot::{DataFile, Snapshot};
-use super::{LOG_FOLDER, MANIFEST_FOLDER};
+use super::{LOG_FOLDER, MANIFEST, MANIFEST_FOLDER};
 use crate::error::{Context, Result};
 use crate::store::{Folder, block_on, unwrap_error};
 
@@ -172,7 +172,9 @@ impl Log {
 /// checkpoints that the library wrote.
 pub fn remove_unfinished(table: &Folder) {
     table.remove_unfinished_of_before(&super::write::is_data_file);
-    table.child(MANIFEST_FOLDER).remove_unfinished();
+    let manifests = table.child(MANIFEST_FOLDER);
+    manifests.remove_unfinished();
+    manifests.remove_unfinished_of_before(&|name| name == MANIFEST);
     let log = table.child(LOG_FOLDER);
     log.remove_unfinished();
     log.remove_unfinished_of_before(&|name| {

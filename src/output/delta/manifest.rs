@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 
-use super::MANIFEST_FOLDER;
 use super::log::Log;
 use super::snapshot::Snapshot;
+use super::{MANIFEST, MANIFEST_FOLDER};
 use crate::error::Result;
 use crate::store::Folder;
 
@@ -16,7 +16,7 @@ pub(super) fn refresh_manifest(log: &Log) -> Result<Option<Snapshot>> {
     let mut table = log.cached_snapshot()?;
     for _ in 0..TRIES {
         let Some(now) = &table else { break };
-        log.folder.child(MANIFEST_FOLDER).write("manifest", manifest_text(&log.folder, now))?;
+        log.folder.child(MANIFEST_FOLDER).write(MANIFEST, manifest_text(&log.folder, now))?;
         // Another writer may have committed, and written its manifest, before ours was.
         if log.latest_version()?.is_none_or(|newest| newest == now.version) {
             break;

@@ -50,6 +50,7 @@ pub use self::optimize::{Optimized, optimize_table};
 pub const LOG_FOLDER: &str = "_delta_log";
 /// The manifest's folder, below the table's.
 const MANIFEST_FOLDER: &str = "_symlink_format_manifest";
+const MANIFEST: &str = "manifest";
 
 /// How often a merge is done anew because another writer was faster.
 const ATTEMPTS: usize = 10;
