@@ -7,12 +7,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::log;
 use crate::bounded::{Line, read_all, read_line};
 use crate::error::{Context, Error, Exit, Result};
+use crate::store::{Sharing, try_lock_file};
 
 /// The state of an export that has not ended.
 const STATE: &str = ".cumulus-etl-export.json";
@@ -92,7 +92,7 @@ pub(super) struct ExportDir {
 pub(super) fn lock_folder(path: &Path) -> Result<File> {
     let lock =
         File::open(path).with_context(|| format!("cannot use the folder '{}'", path.display()))?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if !try_lock_file(&lock, Sharing::Alone).unwrap_or(false) {
         let message = format!("another run is at work in '{}'; let it end", path.display());
         return Err(Error::new(Exit::FolderNotEmpty, message));
     }

@@ -17,26 +17,15 @@ use chrono::TimeDelta;
 use hashbrown::HashMap;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use tracing::warn;
 use uuid::Uuid;
 
+use super::file_lock::{Sharing, is_at, lacks_locks, wait_for_lock};
 use super::lease::{DEAD, LOOK, Lease, run_of};
 use super::lock::open_plain;
-use super::staging::is_at;
 use super::{Folder, block_on, unwrap_error};
 use crate::error::{Context, Result};
 use crate::text::{escape_controls, shorten_text};
-
-/// Whether others may be at work in the folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sharing {
-    /// Beside others that share it.
-    Shared,
-    /// Beside nobody.
-    Alone,
-}
 
 /// A lease that was not renewed for so long belongs to a run that has died: renewed it is every ten
 /// seconds. By the server's clock alone.
@@ -138,14 +127,7 @@ impl Folder {
         sharing: Sharing,
         waited: &mut bool,
     ) -> Result<bool> {
-        let (attempt, wait) = match sharing {
-            Sharing::Shared => (FlockOperation::NonBlockingLockShared, FlockOperation::LockShared),
-            Sharing::Alone => {
-                (FlockOperation::NonBlockingLockExclusive, FlockOperation::LockExclusive)
-            }
-        };
-        let mut locked = flock(file, attempt);
-        if locked == Err(Errno::WOULDBLOCK) {
+        let locked = wait_for_lock(file, sharing, || {
             *waited = true;
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let run = text.lines().find_map(|line| line.strip_prefix(LAST_RUN));
@@ -153,10 +135,9 @@ impl Folder {
                 format!(" ({})", shorten_text(&escape_controls(run), 200))
             });
             warn!("Another run{run} is at work in '{self}'; waiting for its end");
-            locked = flock(file, wait);
-        }
+        });
         match locked {
-            Err(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP | Errno::BADF | Errno::INVAL) => {
+            Err(error) if lacks_locks(&error) => {
                 warn!(
                     "The file system of '{self}' has no locks: see that no two runs are at work in \
                      it at the same time"

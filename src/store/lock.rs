@@ -6,11 +6,11 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, OFlags, flock};
-use rustix::io::Errno;
+use rustix::fs::OFlags;
 use tracing::info;
 
 use super::Folder;
+use super::file_lock::{Sharing, wait_for_lock};
 use super::lease::Lease;
 use crate::error::{Context, Result};
 
@@ -55,14 +55,10 @@ impl Folder {
                 _ => Err(error),
             })
             .with_context(|| format!("cannot write '{}'", path.display()))?;
-        let failed = || format!("cannot lock '{}'", path.display());
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => {
-                info!("waiting for another run, which holds '{}'", path.display());
-                flock(&file, FlockOperation::LockExclusive).with_context(failed)?;
-            }
-            locked => locked.with_context(failed)?,
-        }
+        wait_for_lock(&file, Sharing::Alone, || {
+            info!("waiting for another run, which holds '{}'", path.display());
+        })
+        .with_context(|| format!("cannot lock '{}'", path.display()))?;
         Ok(Lock { held: Held::Local { _file: file } })
     }
 }

@@ -7,6 +7,7 @@
 mod bucket;
 mod download;
 mod explain;
+mod file_lock;
 mod guarded;
 mod hold;
 mod kept;
@@ -47,7 +48,8 @@ use crate::text::escape_controls;
 use crate::threads::{Pool, Thread};
 pub use download::{Reader, Requested};
 pub(crate) use explain::unwrap_error;
-pub use hold::{Hold, Sharing};
+pub use file_lock::{Sharing, try_lock_file};
+pub use hold::Hold;
 pub use lock::{Lock, open_file};
 pub use mounts::{Mount, Mounts};
 pub use options::StoreOptions;

@@ -2,15 +2,15 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
-use rustix::io::Errno;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use uuid::Uuid;
 
 use super::Folder;
+use super::file_lock::{Sharing, is_at, lock_abandoned, try_lock_file};
 use super::lock::open_plain;
 
 /// Begins the names of files and folders under way. Nobody else gives such names, and listings
@@ -74,9 +74,9 @@ impl Staging {
                 }
                 Err(e) => return Err(e),
             };
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            match try_lock_file(&file, Sharing::Alone) {
                 // Another run has just taken it for a dead one's, before it was locked.
-                Err(Errno::WOULDBLOCK) => continue,
+                Ok(false) => continue,
                 _ if !is_at(&file, &path) => continue,
                 // Without locks nobody can take it for dead either.
                 _ => return Ok(Self { file, pending: Vec::new(), path, target, done: false }),
@@ -150,16 +150,14 @@ impl Folder {
     /// Removes files that runs left half written right in this folder; does nothing in a bucket,
     /// where nothing appears before it is whole.
     pub fn remove_unfinished(&self) {
-        // Locked until it is removed, so that a writer who was about to lock it sees that it is lost.
-        let is_dead = |file: &File| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
-        self.remove_where(&is_unfinished, &is_dead);
+        self.remove_where(&is_unfinished, &lock_abandoned);
     }
 
     /// Removes files that runs of version 0.1.0 left half written right in this folder: of those that
     /// `is_ours` tells, with `#` and twenty digits at the ends of their names. Does nothing in a bucket.
     pub fn remove_unfinished_of_before(&self, is_ours: &dyn Fn(&str) -> bool) {
-        let is_dead = |file: &File| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
-        self.remove_where(&|name| before_unfinished(name).is_some_and(is_ours), &is_dead);
+        let is_ours = |name: &str| before_unfinished(name).is_some_and(is_ours);
+        self.remove_where(&is_ours, &lock_abandoned);
     }
 
     /// Removes files of these names right in this folder, once they are a day old: what a library
@@ -180,18 +178,10 @@ impl Folder {
                 && let Ok(file) = open_plain(&entry.path(), false)
                 && is_dead(&file)
             {
+                // Still locked, so that a writer who was about to lock it sees that it is lost.
                 let _ = fs::remove_file(entry.path());
             }
         }
-    }
-}
-
-/// Whether the file is still the one of this name.
-pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    match (file.metadata().map(identity), fs::metadata(path).map(identity)) {
-        (Ok(own), Ok(there)) => own == there,
-        _ => false,
     }
 }
 

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::fs::{FlockOperation, flock};
 use tracing::debug;
 use uuid::Uuid;
 
 use super::Folder;
+use super::file_lock::{Sharing, lock_abandoned, try_lock_file};
 use super::lock::open_plain;
 use crate::error::{Context, Error, Exit, Result};
 
@@ -108,20 +108,16 @@ impl WorkFolder {
             DirBuilder::new().mode(0o700).create(&path)?;
             live.push(path.clone());
         }
-        let locked = open_file(&path.join(LOCK)).and_then(|lock| {
-            flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-            Ok(lock)
-        });
+        let locked = open_file(&path.join(LOCK))
+            .and_then(|lock| Ok(try_lock_file(&lock, Sharing::Alone)?.then_some(lock)));
         let failed = match locked {
             // Nobody else can lock it any more, and only who has the lock removes it.
-            Ok(lock) if path.join(LOCK).exists() => {
+            Ok(Some(lock)) if path.join(LOCK).exists() => {
                 let inner = Inner { path, next: AtomicU64::new(0), _lock: lock };
                 return Ok(Some(Self { inner: Arc::new(inner) }));
             }
             Ok(_) => None,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) => {
-                None
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => Some(error),
         };
         let _ = fs::remove_dir_all(&path);
@@ -220,7 +216,7 @@ fn find_stale(parent: &Path) -> Vec<Stale> {
         }
         match open_plain(&path.join(LOCK), false) {
             Ok(lock) => {
-                if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                if lock_abandoned(&lock) {
                     found.push(Stale { path, _lock: Some(lock) });
                 }
             }

@@ -27,17 +27,26 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
 ];
 
+/// Calls that one module makes for all others: what they must be careful about is written once.
+const HOMES: &[(&str, &str)] = &[(r"\bflock\(", "store::file_lock")];
+
 /// A module by the names that lead to it: `["deid", "scrub"]`.
 type Module = Vec<String>;
+
+/// The code of all modules, without their tests, comments and literals.
+fn read_modules() -> BTreeMap<Module, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut texts = BTreeMap::new();
+    read_folder(&root, &root, &mut texts);
+    texts
+}
 
 /// Which modules each module names.
 struct Imports(BTreeMap<Module, BTreeSet<Module>>);
 
 impl Imports {
     fn read() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut texts = BTreeMap::new();
-        read_folder(&root, &root, &mut texts);
+        let texts = read_modules();
         let names: BTreeSet<Module> = texts.keys().cloned().collect();
         Self(texts.iter().map(|(name, text)| (name.clone(), named(name, text, &names))).collect())
     }
@@ -213,6 +222,17 @@ fn nothing_imports_in_circles() {
     let imports = Imports::read();
     assert_eq!(find_circles(&imports.between_folders()), BTreeSet::new(), "of folders");
     assert_eq!(find_circles(&imports.between_siblings()), BTreeSet::new(), "of files");
+}
+
+#[test]
+fn infrastructure_has_one_home() {
+    let texts = read_modules();
+    for (call, home) in HOMES {
+        let call = Regex::new(call).unwrap();
+        let calling = texts.iter().filter(|(_, text)| call.is_match(text));
+        let calling: Vec<_> = calling.map(|(module, _)| module.join("::")).collect();
+        assert_eq!(calling, [*home], "{call}");
+    }
 }
 
 #[test]
