@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cumulus_etl::cli::Cli;
+use cumulus_etl::cli::{Cli, Process};
 use cumulus_etl::error::{Exit, Result};
 use cumulus_etl::{secrecy, stop, store, ui};
 
@@ -28,5 +28,5 @@ fn run() -> Result<()> {
     secrecy::forbid_core_dumps()?;
     let command = Cli::from_process();
     store::start_runtime()?;
-    command.run()
+    command.run(&Process::measure_limits())
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::Process;
 use super::limits::LimitArgs;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
@@ -64,10 +65,10 @@ struct ExecutorArgs {
 
 impl BallistaArgs {
     /// Runs until a signal comes.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         match self.command {
-            Command::Scheduler(args) => args.run(),
-            Command::Executor(args) => args.run(),
+            Command::Scheduler(args) => args.run(process),
+            Command::Executor(args) => args.run(process),
         }
     }
 }
@@ -83,14 +84,14 @@ pub fn explain_missing() -> crate::error::Error {
 
 #[cfg(not(feature = "ballista"))]
 impl SchedulerArgs {
-    fn run(self) -> Result<()> {
+    fn run(self, _process: &Process) -> Result<()> {
         Err(explain_missing())
     }
 }
 
 #[cfg(not(feature = "ballista"))]
 impl ExecutorArgs {
-    fn run(self) -> Result<()> {
+    fn run(self, _process: &Process) -> Result<()> {
         Err(explain_missing())
     }
 }
@@ -99,24 +100,24 @@ impl ExecutorArgs {
 mod serving {
     use tracing::info;
 
-    use super::{ExecutorArgs, SchedulerArgs};
+    use super::{ExecutorArgs, Process, SchedulerArgs};
     use crate::error::{Error, Exit, Result};
     use crate::study::engine::datafusion::cluster::{Cluster, Executor, Scheduler};
     use crate::ui;
 
     impl SchedulerArgs {
-        pub(super) fn run(self) -> Result<()> {
+        pub(super) fn run(self, process: &Process) -> Result<()> {
             self.logging.init();
             ui::signals::install_handlers()?;
             let bind = self.bind;
             let tls = self.tls.read(&[&bind.ip().to_string()])?;
-            let scheduler = Scheduler { bind, tls, stores: self.store.of_command()? };
+            let scheduler = Scheduler { bind, tls, stores: self.store.of_command(process)? };
             scheduler.run(|at| info!("the scheduler listens at df://{at}"))
         }
     }
 
     impl ExecutorArgs {
-        pub(super) fn run(self) -> Result<()> {
+        pub(super) fn run(self, process: &Process) -> Result<()> {
             self.logging.init();
             let work = self.limits.open_work()?;
             let mut limits = self.limits.resolve_limits();
@@ -132,7 +133,7 @@ mod serving {
                 tls,
                 advertise: self.advertise,
                 limits,
-                stores: self.store.of_command()?,
+                stores: self.store.of_command(process)?,
             };
             // It hears SIGTERM and SIGINT itself, and gives back the tasks that it is at.
             ui::signals::pass_on_hangup()?;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::Process;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
 use crate::error::Result;
@@ -27,10 +28,12 @@ pub struct ConvertArgs {
 
 impl ConvertArgs {
     /// Converts.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
         ui::signals::install_handlers()?;
-        let options = self.store.of_command()?;
-        etl::convert_output(&self.original, &self.target, self.work_dir.as_deref(), &options, bars)
+        let options = self.store.of_command(process)?;
+        let work_dir = self.work_dir.as_deref();
+        let budget = &process.budget;
+        etl::convert_output(&self.original, &self.target, work_dir, &options, budget, bars)
     }
 }

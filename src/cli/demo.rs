@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::Process;
 use super::logging::LoggingArgs;
 use crate::claim::{self, Role};
 use crate::demo::{self, DemoSummary};
@@ -49,7 +50,7 @@ pub struct DemoArgs {
 
 impl DemoArgs {
     /// Makes the data, runs the main job on it, and says how to look at the result.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
         ui::signals::install_handlers()?;
         let dir = Folder::open(&self.dir.to_string_lossy())?;
@@ -77,7 +78,10 @@ impl DemoArgs {
         let program = program_name();
         println!("  {program} {input} {output} {phi}\n");
         // Nobody needs these IDs again.
-        let config = EtlConfig { new_codebook: true, ..EtlConfig::new(&input, &output, &phi) };
+        let config = EtlConfig {
+            new_codebook: true,
+            ..EtlConfig::new(&input, &output, &phi, process.budget)
+        };
         etl::run_etl(&config, bars)?;
         let (database, shared) = (text("studies"), text("shared"));
         println!("\nNow the study core, and what of it is to be shared:");

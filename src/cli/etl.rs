@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use figment::value::{Dict, Value};
 
+use super::Process;
 use super::credentials::CredentialArgs;
 use super::exporting::ExportingArgs;
 use super::hints;
@@ -13,6 +14,7 @@ use super::logging::{Logging, json_is_asked_for};
 use super::store::StoreArgs;
 use crate::error::{Error, Exit, Result};
 use crate::etl::EtlConfig;
+use crate::memory::Budget;
 use crate::output::OutputFormat;
 use crate::ui;
 
@@ -114,7 +116,7 @@ pub struct EtlArgs {
 
 impl EtlArgs {
     /// Runs the main job.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         let mut layers = Layers::new(self.flags(), self.config.as_deref()).inspect_err(|_| {
             // It can't be read, so that only the command line and the variable say how to say so.
             Logging::new(json_is_asked_for(std::env::args_os()), false, false).init();
@@ -122,7 +124,7 @@ impl EtlArgs {
         let json = layers.choice("log-format", &["text", "json"]) == "json";
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let check = self.check;
-        let config = self.config(&mut layers);
+        let config = self.config(&mut layers, process.budget);
         let bars = logging.init();
         refuse_missing_parts(&mut layers)?;
         layers.finish()?;
@@ -135,7 +137,7 @@ impl EtlArgs {
         }
     }
 
-    fn config(self, layers: &mut Layers) -> Result<EtlConfig> {
+    fn config(self, layers: &mut Layers, budget: Budget) -> Result<EtlConfig> {
         let task = layers.list("task");
         if let Some(word) = &self.input
             && let Some(command) = hints::command_like(word)
@@ -146,7 +148,7 @@ impl EtlArgs {
         }
         let (Some(input), Some(output), Some(phi)) = (self.input, self.output, self.phi) else {
             if task.iter().any(|task| task.eq_ignore_ascii_case("help")) {
-                return Ok(EtlConfig { task, ..EtlConfig::new("", "", "") });
+                return Ok(EtlConfig { task, ..EtlConfig::new("", "", "", budget) });
             }
             return Err(Error::new(
                 Exit::Usage,
@@ -154,7 +156,7 @@ impl EtlArgs {
                  --help explains them",
             ));
         };
-        let defaults = EtlConfig::new(&input, &output, &phi);
+        let defaults = EtlConfig::new(&input, &output, &phi, budget);
         Ok(EtlConfig {
             output_format: layers.output_formats(),
             task,
@@ -172,7 +174,7 @@ impl EtlArgs {
             strict: layers.switch("strict"),
             threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
             credentials: CredentialArgs::read_credentials(layers),
-            store: StoreArgs::read_options(layers),
+            store: StoreArgs::read_options(layers, budget.part_mib),
             export: ExportingArgs::read_settings(layers)?,
             ..defaults
         })

@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::Process;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
 use crate::error::Result;
@@ -40,11 +41,11 @@ fn parse_format() -> impl TypedValueParser<Value = OutputFormat> {
 
 impl InitArgs {
     /// Makes the tables.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
         ui::signals::install_handlers()?;
-        let options = self.store.of_command()?;
-        etl::make_empty_tables(&self.output, &self.output_format, &options)?;
+        let options = self.store.of_command(process)?;
+        etl::make_empty_tables(&self.output, &self.output_format, &options, &process.budget)?;
         tracing::info!("'{}' has all tables", self.output);
         Ok(())
     }

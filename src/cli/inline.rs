@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use figment::value::{Dict, Value};
 
+use super::Process;
 use super::credentials::CredentialArgs;
 use super::exporting::NotesArgs;
 use super::layers::Layers;
@@ -41,7 +42,7 @@ pub struct InlineArgs {
 
 impl InlineArgs {
     /// Downloads the notes.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
         let mut flags = Dict::new();
         if let Some(url) = &self.fhir_url {
@@ -55,7 +56,7 @@ impl InlineArgs {
         let selection = NotesArgs::read_selection(&mut layers);
         let max_connections = NotesArgs::max_connections(&mut layers);
         let credentials = CredentialArgs::read_credentials(&mut layers);
-        let store = StoreArgs::read_options(&mut layers);
+        let store = StoreArgs::read_options(&mut layers, process.budget.part_mib);
         layers.finish()?;
         let selection = selection?;
         credentials.check_consistency()?;

@@ -26,6 +26,22 @@ use std::path::Path;
 use clap::{Parser, Subcommand};
 
 use crate::error::Result;
+use crate::memory::Budget;
+
+/// What is the process's and not a command's: made once, in `main`. A command hands each part on to
+/// what needs it.
+#[derive(Debug)]
+pub struct Process {
+    /// The memory that there is.
+    pub budget: Budget,
+}
+
+impl Process {
+    /// Measures the memory.
+    pub fn measure_limits() -> Self {
+        Self { budget: Budget::of_process() }
+    }
+}
 
 /// FHIR bulk exports become de-identified tables.
 ///
@@ -83,18 +99,18 @@ impl Cli {
     }
 
     /// Does what the command line says.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         match self.command {
-            None => self.etl.run(),
-            Some(Command::Etl(args)) => args.run(),
-            Some(Command::Init(args)) => args.run(),
-            Some(Command::Convert(args)) => args.run(),
+            None => self.etl.run(process),
+            Some(Command::Etl(args)) => args.run(process),
+            Some(Command::Init(args)) => args.run(process),
+            Some(Command::Convert(args)) => args.run(process),
             Some(Command::Export(args)) => args.run(),
-            Some(Command::Inline(args)) => args.run(),
+            Some(Command::Inline(args)) => args.run(process),
             Some(Command::Keys(args)) => args.run(),
-            Some(Command::Demo(args)) => args.run(),
-            Some(Command::Study(args)) => args.run(),
-            Some(Command::Ballista(args)) => args.run(),
+            Some(Command::Demo(args)) => args.run(process),
+            Some(Command::Study(args)) => args.run(process),
+            Some(Command::Ballista(args)) => args.run(process),
         }
     }
 }

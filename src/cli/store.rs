@@ -3,6 +3,7 @@
 use clap::Args;
 use figment::value::{Dict, Value};
 
+use super::Process;
 use super::layers::Layers;
 use crate::error::Result;
 use crate::store::StoreOptions;
@@ -44,18 +45,18 @@ impl StoreArgs {
     }
 
     /// The options, from flags and variables, for commands that read no file.
-    pub(super) fn of_command(&self) -> Result<StoreOptions> {
+    pub(super) fn of_command(&self, process: &Process) -> Result<StoreOptions> {
         let mut flags = Dict::new();
         self.add_to(&mut flags);
         let mut layers = Layers::new(flags, None)?;
-        let options = Self::read_options(&mut layers);
+        let options = Self::read_options(&mut layers, process.budget.part_mib);
         layers.finish()?;
         Ok(options)
     }
 
-    /// The options, from all layers.
-    pub(super) fn read_options(layers: &mut Layers) -> StoreOptions {
-        let part = layers.number("upload-part-size", StoreOptions::default_part_mib());
+    /// The options, from all layers. `part_mib`: the size of parts where none is asked for.
+    pub(super) fn read_options(layers: &mut Layers, part_mib: u64) -> StoreOptions {
+        let part = layers.number("upload-part-size", part_mib);
         if !(StoreOptions::SMALLEST_PART..=1024).contains(&part) {
             layers.complain(format!(
                 "--upload-part-size must be between {} and 1024 (MiB)",

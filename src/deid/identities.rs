@@ -19,7 +19,6 @@ use super::codebook::Codebook;
 use super::phi::{Phi, PhiFolder};
 use super::row_key::RowKey;
 use crate::error::{Context, Error, Result};
-use crate::memory::budget;
 use crate::store::Folder;
 
 /// Name of the mapping in the PHI folder.
@@ -64,8 +63,9 @@ pub struct Mapping {
 
 impl Mapping {
     /// Reads which pairs `phi` has already. `scratch` is an empty file for what doesn't fit in
-    /// memory, in the folder `work`; it is written encrypted.
-    pub fn open(phi: &PhiFolder, scratch: File, work: &Path) -> Result<Self> {
+    /// memory, in the folder `work`; it is written encrypted. `in_memory`: new pairs that stay in
+    /// memory.
+    pub fn open(phi: &PhiFolder, scratch: File, work: &Path, in_memory: usize) -> Result<Self> {
         let mut seen = HashSet::new();
         stream_mapping(phi, &mut |entry| {
             if let MappingEntry::Pair(kind, _, anon_id) = entry {
@@ -75,7 +75,6 @@ impl Mapping {
         })?;
         let (phi, work) = (phi.clone(), work.to_owned());
         let (waiting, pairs) = (HashSet::new(), Vec::new());
-        let in_memory = if cfg!(test) { 1_000 } else { budget().mapping_pairs };
         Ok(Self { phi, seen, waiting, pairs, in_memory, spill: None, scratch, work })
     }
 

@@ -453,13 +453,17 @@ fn saved(folder: &Folder) -> Value {
     bytes.map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap())
 }
 
+/// The mapping in a folder, of which a thousand new pairs stay in memory.
+fn open_mapping(folder: &Folder, scratch: File) -> Mapping {
+    Mapping::open(&PhiFolder::new(folder.clone()), scratch, Path::new("work"), 1_000).unwrap()
+}
+
 #[test]
 fn the_mapping_grows_and_keeps_what_was_there() {
     let folder = Folder::open("memory:///").unwrap();
     let before = json!({"Patient": {"old": hash("old"), "bad": "wrong"}, "Other": [1]});
     folder.write("codebook-cached-mappings.json", before.to_string()).unwrap();
-    let mut mapping =
-        Mapping::open(&PhiFolder::new(folder.clone()), scratch(), Path::new("work")).unwrap();
+    let mut mapping = open_mapping(&folder, scratch());
     mapping.add(identities(["a".into(), "b".into(), "a".into()].into_iter())).unwrap();
     mapping.persist(&codebook()).unwrap();
     assert_eq!(
@@ -476,12 +480,7 @@ fn the_mapping_grows_and_keeps_what_was_there() {
 fn a_mapping_beyond_memory_is_complete_and_its_spill_unreadable() {
     let folder = Folder::open("memory:///").unwrap();
     let file = scratch();
-    let mut mapping = Mapping::open(
-        &PhiFolder::new(folder.clone()),
-        file.try_clone().unwrap(),
-        Path::new("work"),
-    )
-    .unwrap();
+    let mut mapping = open_mapping(&folder, file.try_clone().unwrap());
     let count = 2_500;
     for part in (0..count).collect::<Vec<u32>>().chunks(400) {
         mapping.add(identities(part.iter().map(|n| format!("real-id-{n}")))).unwrap();
@@ -506,10 +505,8 @@ fn a_mapping_beyond_memory_is_complete_and_its_spill_unreadable() {
 #[test]
 fn two_runs_add_to_one_mapping() {
     let folder = Folder::open("memory:///").unwrap();
-    let mut one =
-        Mapping::open(&PhiFolder::new(folder.clone()), scratch(), Path::new("work")).unwrap();
-    let mut two =
-        Mapping::open(&PhiFolder::new(folder.clone()), scratch(), Path::new("work")).unwrap();
+    let mut one = open_mapping(&folder, scratch());
+    let mut two = open_mapping(&folder, scratch());
     one.add(identities(["a".into()].into_iter())).unwrap();
     two.add(identities(["a".into(), "b".into()].into_iter())).unwrap();
     one.persist(&codebook()).unwrap();
@@ -523,8 +520,7 @@ fn rejected_rows_leave_no_ids_in_the_mapping() {
     let row = json!({"resourceType": "Encounter", "id": "e", "subject": {"reference": "Patient/1"}, "status": {}});
     assert!(scrubber.scrub(row.to_string().as_bytes(), "Encounter").is_err());
     let folder = Folder::open("memory:///").unwrap();
-    let mut mapping =
-        Mapping::open(&PhiFolder::new(folder.clone()), scratch(), Path::new("work")).unwrap();
+    let mut mapping = open_mapping(&folder, scratch());
     mapping.add(scrubber.take_identities()).unwrap();
     mapping.persist(&codebook()).unwrap();
     assert_eq!(saved(&folder), Value::Null);

@@ -15,8 +15,8 @@ use crate::input::InputFile;
 use crate::output::keys::KeyIndex;
 use crate::output::staged::{Staged, StagedLines};
 use crate::stop;
-use crate::store::{Finishing, WorkFolder};
-use crate::table::{Shape, schema};
+use crate::store::Finishing;
+use crate::table::{Shape, StagingArea, schema};
 
 /// A table's rows, ready to be written.
 pub(super) struct ScrubbedTable {
@@ -36,7 +36,7 @@ pub(super) struct ScrubbedTable {
 
 /// Where chunks go.
 pub(super) struct TableStaging<'a> {
-    pub work: &'a WorkFolder,
+    pub area: &'a StagingArea,
     /// Where the Patient and Encounter IDs go that are seen.
     pub mapping: Option<&'a Mutex<Mapping>>,
     /// Where rejected rows are written to.
@@ -69,14 +69,14 @@ pub(super) struct Collector<'a> {
 impl<'a> Collector<'a> {
     /// For the rows of a table, which come in these forms.
     pub(super) fn new(staging: &TableStaging<'a>, plan: &'a TablePlan, forms: RowForms) -> Self {
-        let work = staging.work;
+        let area = staging.area;
         let completion =
-            || (Staged::new(work, schema::completion_encounters()), KeyIndex::new(work));
+            || (Staged::new(area, schema::completion_encounters()), KeyIndex::new(area));
         let table = ScrubbedTable {
             // The schema is known when all rows have been seen.
-            rows: Staged::new(work, schema::completion_schema()),
-            lines: forms.json.then(|| StagedLines::new(work)),
-            keys: KeyIndex::new(work),
+            rows: Staged::new(area, schema::completion_schema()),
+            lines: forms.json.then(|| StagedLines::new(area)),
+            keys: KeyIndex::new(area),
             deletes: Vec::new(),
             completion: plan.completes_encounters.then(completion),
             counts: RowCounts::default(),
@@ -191,8 +191,9 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::etl::backlog::Backlog;
+    use crate::memory::Budget;
     use crate::output::rows::{Bitmap, RowSource};
-    use crate::store::Folder;
+    use crate::store::{Folder, WorkFolder};
 
     const ARROW: RowForms = RowForms { arrow: true, json: false };
 
@@ -202,8 +203,9 @@ mod tests {
         TablePlan::of_files("Patient", vec![file("a"), file("b")]).unwrap()
     }
 
-    fn make_work() -> WorkFolder {
-        WorkFolder::create_work(None, &Folder::open("memory:///").unwrap()).unwrap()
+    fn make_area() -> StagingArea {
+        let work = WorkFolder::create_work(None, &Folder::open("memory:///").unwrap()).unwrap();
+        StagingArea { work, memory: Budget::for_limit(None, 2).staging }
     }
 
     /// A chunk with these keys, of as many lines.
@@ -222,8 +224,8 @@ mod tests {
 
     #[test]
     fn chunks_are_staged_in_input_order_whatever_order_they_come_in() {
-        let (work, plan, backlog) = (make_work(), plan_patients(), Backlog::new(9, 9));
-        let staging = TableStaging { work: &work, mapping: None, rejects: Vec::new() };
+        let (area, plan, backlog) = (make_area(), plan_patients(), Backlog::new(9, 9));
+        let staging = TableStaging { area: &area, mapping: None, rejects: Vec::new() };
         let mut collector = Collector::new(&staging, &plan, ARROW);
         let chunks = [
             chunk_of(&backlog, 2, 1, &[7]),
@@ -250,8 +252,8 @@ mod tests {
 
     #[test]
     fn the_first_error_in_input_order_ends_the_table() {
-        let (work, plan, backlog) = (make_work(), plan_patients(), Backlog::new(9, 9));
-        let staging = TableStaging { work: &work, mapping: None, rejects: Vec::new() };
+        let (area, plan, backlog) = (make_area(), plan_patients(), Backlog::new(9, 9));
+        let staging = TableStaging { area: &area, mapping: None, rejects: Vec::new() };
         let mut collector = Collector::new(&staging, &plan, ARROW);
         let fail = |number, message: &str| CollectedChunk {
             scrubbed: Err(Error::failed(message)),
@@ -264,9 +266,9 @@ mod tests {
 
     #[test]
     fn a_delete_wins_over_rows_and_encounters_have_completion_rows() {
-        let (work, backlog) = (make_work(), Backlog::new(9, 9));
+        let (area, backlog) = (make_area(), Backlog::new(9, 9));
         let plan = TablePlan::of_files("Encounter", Vec::new()).unwrap();
-        let staging = TableStaging { work: &work, mapping: None, rejects: Vec::new() };
+        let staging = TableStaging { area: &area, mapping: None, rejects: Vec::new() };
         let mut collector = Collector::new(&staging, &plan, RowForms { arrow: false, json: true });
         let id = AnonId::from_former_output("f".repeat(64));
         let deleted = row_key(&[id.as_str()]);

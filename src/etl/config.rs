@@ -2,7 +2,7 @@
 
 use crate::bulk::ExportSettings;
 use crate::http::Credentials;
-use crate::memory::budget;
+use crate::memory::Budget;
 use crate::output::OutputFormat;
 use crate::store::StoreOptions;
 
@@ -45,6 +45,8 @@ pub struct EtlConfig {
     pub strict: bool,
     /// Worker threads.
     pub threads: usize,
+    /// The memory that the run may use.
+    pub budget: Budget,
     /// Credentials for the FHIR server that INPUT is.
     pub credentials: Credentials,
     /// How buckets are reached and written.
@@ -54,8 +56,8 @@ pub struct EtlConfig {
 }
 
 impl EtlConfig {
-    /// The defaults.
-    pub fn new(input: &str, output: &str, phi: &str) -> Self {
+    /// The defaults, for a run with so much memory.
+    pub fn new(input: &str, output: &str, phi: &str, budget: Budget) -> Self {
         Self {
             input: input.to_owned(),
             output: output.to_owned(),
@@ -74,9 +76,10 @@ impl EtlConfig {
             work_dir: None,
             new_codebook: false,
             strict: false,
-            threads: budget().threads,
+            threads: budget.threads,
+            budget,
             credentials: Credentials::default(),
-            store: StoreOptions::default(),
+            store: StoreOptions::with_parts(budget.part_mib),
             export: ExportSettings::default(),
         }
     }

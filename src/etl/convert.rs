@@ -26,7 +26,7 @@ use crate::error::{Context, Error, Exit, Result};
 use crate::fhir::{TABLE_TYPES, UNKNOWN_TIME, parse_instant};
 use crate::http::recorded_url;
 use crate::input::{Ahead, InputFile};
-use crate::memory::budget;
+use crate::memory::Budget;
 use crate::output::OutputFormat;
 use crate::output::keys::KeyIndex;
 use crate::output::rows::{Bitmap, RowSource};
@@ -34,7 +34,7 @@ use crate::output::staged::Staged;
 use crate::output::table::{Merge, TableRun};
 use crate::output::{SinkOptions, TableSink, TableSinks, completion, delta, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
-use crate::table::{Block, DeidentifiedBatch, Scratch, find_field, schema};
+use crate::table::{Block, DeidentifiedBatch, Scratch, StagingArea, find_field, schema};
 use crate::text::text_of_line;
 use crate::ui::{Progress, format_count, tell_rows};
 
@@ -49,6 +49,7 @@ pub fn convert_output(
     target: &str,
     work_dir: Option<&str>,
     store: &StoreOptions,
+    budget: &Budget,
     bars: bool,
 ) -> Result<()> {
     let from = Folder::open_with(original, store)?;
@@ -92,10 +93,18 @@ pub fn convert_output(
     }
     claim::remove_unfinished(&target, &formats, None);
     let work = WorkFolder::create_work(work_dir, &target)?;
-    let threads = budget().threads;
-    let options = SinkOptions { rows_per_file: 1_000_000, threads, optimize: true };
+    let staging = StagingArea { work, memory: budget.staging };
+    let threads = budget.threads;
+    let options =
+        SinkOptions { rows_per_file: 1_000_000, threads, optimize: true, memory: budget.writing };
     let sinks = TableSinks::new(&target, &formats, options);
-    let converter = Converter { from: &tables, work: &work, threads, bars };
+    let converter = Converter {
+        from: &tables,
+        staging: &staging,
+        bytes_under_way: budget.chunks,
+        threads,
+        bars,
+    };
     let mut converted = 0;
     for sink in sinks.iter() {
         converter.convert_completion(
@@ -127,7 +136,8 @@ fn is_known(folder: &str) -> bool {
 /// What all tables of a conversion share.
 struct Converter<'a> {
     from: &'a Folder,
-    work: &'a WorkFolder,
+    staging: &'a StagingArea,
+    bytes_under_way: usize,
     threads: usize,
     bars: bool,
 }
@@ -138,10 +148,10 @@ impl Converter<'_> {
         let name = resource_type.to_lowercase();
         let folder = self.from.child(&name);
         if delta::exists(&folder)? {
-            let mut copy = TableCopy::new(self.work, &["id"]);
+            let mut copy = TableCopy::new(self.staging, &["id"]);
             delta::read(&folder, &mut |batch| copy.add_rows(&batch))?;
             if let Some(schema) = delta::schema(&folder)? {
-                sink.create_table(&name, schema, self.work)?;
+                sink.create_table(&name, schema, self.staging)?;
             }
             return copy.write_table(sink, &name, &["id"], Merge::Upsert).map(|()| true);
         }
@@ -170,7 +180,8 @@ impl Converter<'_> {
                 workers: self.threads,
                 completion: None,
             },
-            staging: TableStaging { work: self.work, mapping: None, rejects: Vec::new() },
+            staging: TableStaging { area: self.staging, mapping: None, rejects: Vec::new() },
+            bytes_under_way: self.bytes_under_way,
         };
         let progress = Progress::begin_reading(&plan.name, plan.input_bytes(), self.bars);
         let table = scrubber.scrub_table(&plan, deletes, &progress);
@@ -210,7 +221,7 @@ impl Converter<'_> {
             _ => &["encounter_id", "group_name"],
         };
         let folder = self.from.child(name);
-        let mut copy = TableCopy::new(self.work, columns);
+        let mut copy = TableCopy::new(self.staging, columns);
         if delta::exists(&folder)? {
             delta::read(&folder, &mut |batch| copy.add_rows(&without_secrets(batch)?))?;
         } else {
@@ -235,7 +246,7 @@ impl Converter<'_> {
 
 /// Rows that are tables already, on their way into another one.
 struct TableCopy {
-    work: WorkFolder,
+    staging: StagingArea,
     key_columns: &'static [&'static str],
     staged: Option<Staged>,
     scratch: Scratch,
@@ -243,16 +254,16 @@ struct TableCopy {
 }
 
 impl TableCopy {
-    fn new(work: &WorkFolder, key_columns: &'static [&'static str]) -> Self {
-        let keys = KeyIndex::new(work);
-        Self { work: work.clone(), key_columns, staged: None, scratch: Scratch::default(), keys }
+    fn new(staging: &StagingArea, key_columns: &'static [&'static str]) -> Self {
+        let (staging, keys) = (staging.clone(), KeyIndex::new(staging));
+        Self { staging, key_columns, staged: None, scratch: Scratch::default(), keys }
     }
 
     fn add_rows(&mut self, rows: &DeidentifiedBatch) -> Result<()> {
         let batch = rows.as_arrow();
         let staged = match &mut self.staged {
             Some(staged) => staged,
-            none => none.insert(Staged::new(&self.work, batch.schema())),
+            none => none.insert(Staged::new(&self.staging, batch.schema())),
         };
         let odd = || Error::failed("a table lacks the columns that identify its rows");
         let fields = batch.schema_ref().fields();

@@ -6,15 +6,17 @@ use super::plan;
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::error::Result;
 use crate::fhir::{self, TABLE_TYPES};
+use crate::memory::Budget;
 use crate::output::{OutputFormat, SinkOptions, TableSinks, completion, layout};
 use crate::store::{Folder, StoreOptions, WorkFolder};
-use crate::table::{Shape, schema};
+use crate::table::{Shape, StagingArea, schema};
 
 /// Makes the tables that `output` lacks; those that are there keep their rows.
 pub fn make_empty_tables(
     output: &str,
     formats: &[OutputFormat],
     store: &StoreOptions,
+    budget: &Budget,
 ) -> Result<()> {
     let output = Folder::open_with(output, store)?;
     claim::refuse_claimed(&output, "OUTPUT", &[Role::Phi])?;
@@ -32,17 +34,19 @@ pub fn make_empty_tables(
     // `convert` knows an output folder by it.
     output.child(JOB_CONFIG).create()?;
     let work = WorkFolder::create_work(None, &output)?;
-    let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
+    let staging = StagingArea { work, memory: budget.staging };
+    let options =
+        SinkOptions { rows_per_file: 1, threads: 1, optimize: false, memory: budget.writing };
     let sinks = TableSinks::new(&output, formats, options);
     for sink in sinks.iter() {
         for name in TABLE_TYPES {
             if let Some(r4) = fhir::type_named(name) {
                 let schema = schema::table_schema(r4, &Shape::default(), &BTreeSet::new());
-                sink.create_table(&name.to_lowercase(), schema, &work)?;
+                sink.create_table(&name.to_lowercase(), schema, &staging)?;
             }
         }
-        sink.create_table(completion::TABLE, schema::completion_schema(), &work)?;
-        sink.create_table(completion::ENCOUNTERS, schema::completion_encounters(), &work)?;
+        sink.create_table(completion::TABLE, schema::completion_schema(), &staging)?;
+        sink.create_table(completion::ENCOUNTERS, schema::completion_encounters(), &staging)?;
     }
     Ok(())
 }

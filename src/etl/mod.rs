@@ -82,7 +82,7 @@ pub fn run_etl(config: &EtlConfig, bars: bool) -> Result<()> {
     let (clock, began) = (Instant::now(), Utc::now());
     let selected = select_types(config)?;
     let folders = open_folders(config)?;
-    let threads = fit_threads(config.threads);
+    let threads = fit_threads(&config.budget, config.threads);
     ensure_threads(threads, TABLES_TO_A_BUCKET)?;
     let Some(input) = obtain_input(config, &folders, selected, bars)? else { return Ok(()) };
     let settings = SettingsInForce::of_run(config, threads, input.export.is_some());
@@ -173,7 +173,7 @@ fn make_tables(
     bars: bool,
 ) -> Result<RunSummary> {
     let ScannedInput { tables, deletes, export, bases, .. } = scanned;
-    let Prepared { output, phi, work } = prepared;
+    let Prepared { output, phi, staging } = prepared;
     let (codebook, mapping) = (&phi.codebook, &phi.mapping);
     let make_scrubber = || Scrubber::new(Anonymizer::new(codebook.clone(), bases.clone()));
     let ahead = Ahead::new(input, tables.iter().flat_map(|table| &table.files));
@@ -185,13 +185,18 @@ fn make_tables(
             workers: settings.threads,
             completion: Some(export.clone()),
         },
-        staging: TableStaging { work, mapping: Some(mapping), rejects: phi.list_reject_folders() },
+        staging: TableStaging {
+            area: staging,
+            mapping: Some(mapping),
+            rejects: phi.list_reject_folders(),
+        },
+        bytes_under_way: settings.asked.budget.chunks,
     };
     let stages = MainStages {
         scrubber,
         deletes: DeletedRows { deletes, codebook },
         publisher: TablePublisher { output, mapping, codebook },
-        completer: TableCompleter { output, work, records, export },
+        completer: TableCompleter { output, staging, records, export },
         bars,
     };
     let summary = process_tables(tables, output.turns.count_tables(), &stages);

@@ -17,12 +17,13 @@ use crate::deid::{Codebook, Mapping, PhiFolder};
 use crate::error::Result;
 use crate::output::{SinkOptions, TableSinks, layout};
 use crate::store::{Hold, Mounts, WorkFolder};
+use crate::table::StagingArea;
 
 /// What a run has in hand once its folders are prepared.
 pub(super) struct Prepared {
     pub output: PreparedOutput,
     pub phi: PreparedPhi,
-    pub work: WorkFolder,
+    pub staging: StagingArea,
 }
 
 /// OUTPUT, ready for a run.
@@ -80,8 +81,13 @@ pub(super) fn prepare_folders(
     }
     phi::warn_of_lost_tables(output, &mounts);
     let codebook = Arc::new(phi::open_codebook(phi, &mounts)?);
-    let work = WorkFolder::create_work(config.work_dir.as_deref(), phi)?;
-    let mapping = Mapping::open(&PhiFolder::new(phi.clone()), work.create_file()?, work.path())?;
+    let (work, budget) = (WorkFolder::create_work(config.work_dir.as_deref(), phi)?, config.budget);
+    let mapping = Mapping::open(
+        &PhiFolder::new(phi.clone()),
+        work.create_file()?,
+        work.path(),
+        budget.mapping_pairs,
+    )?;
     let errors_to = errors_to.clone().map(PhiFolder::new);
     errors_to.as_ref().map_or(Ok(()), |folder| folder.create())?;
     claim::remove_unfinished(output, formats, Some(phi));
@@ -90,13 +96,14 @@ pub(super) fn prepare_folders(
         rows_per_file: config.batch_size,
         threads: settings.threads,
         optimize: !config.no_table_optimization,
+        memory: budget.writing,
     };
     let sinks = TableSinks::new(output, formats, options);
     let rejected = phi.child(REJECTED);
     let started = claim_stamp(output, &rejected, began)?;
-    let turns = WritingTurns::for_output(output);
+    let turns = WritingTurns::for_output(output, budget.is_tight());
     let (mapping, rejects) = (Mutex::new(mapping), Rejects::new(rejected, started));
     let output = PreparedOutput { sinks, hold, turns, started };
     let phi = PreparedPhi { codebook, mapping, rejects, errors_to };
-    Ok(Prepared { output, phi, work })
+    Ok(Prepared { output, phi, staging: StagingArea { work, memory: budget.staging } })
 }

@@ -20,8 +20,7 @@ use crate::output::completion;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
 use crate::stop;
-use crate::store::WorkFolder;
-use crate::table::CompletionRow;
+use crate::table::{CompletionRow, StagingArea};
 use crate::ui::{format_count, format_thousands};
 
 /// Writes tables.
@@ -137,7 +136,7 @@ impl PublishSteps for Publishing<'_> {
 /// Declares tables complete.
 pub(super) struct TableCompleter<'a> {
     pub output: &'a PreparedOutput,
-    pub work: &'a WorkFolder,
+    pub staging: &'a StagingArea,
     pub records: &'a Records,
     /// What completion rows say.
     pub export: &'a SourceExport,
@@ -175,7 +174,7 @@ impl CompleteSteps for Completing<'_> {
 
     fn publish_table_completion(&mut self) -> Result<()> {
         let TableCompleter { output: PreparedOutput { sinks, started, .. }, .. } = self.completer;
-        let TableCompleter { export, work, .. } = self.completer;
+        let TableCompleter { export, staging, .. } = self.completer;
         let url = export.url.as_deref().and_then(recorded_url);
         let row = CompletionRow {
             table: &self.summary.name,
@@ -185,7 +184,7 @@ impl CompleteSteps for Completing<'_> {
             etl_time: &started.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string(),
             excluded: &export.excluded,
         };
-        sinks.iter().try_for_each(|sink| completion::append_row(sink, row, work))
+        sinks.iter().try_for_each(|sink| completion::append_row(sink, row, staging))
     }
 
     fn record_table(&mut self, result: Result<()>) {
@@ -267,6 +266,7 @@ mod tests {
     use crate::etl::scrub_table::{RowScrubbing, TableScrubber};
     use crate::etl::settings::SettingsInForce;
     use crate::input::{Ahead, InputFile};
+    use crate::memory::Budget;
     use crate::output::OutputFormat;
     use crate::store::Folder;
     use crate::ui::Progress;
@@ -291,7 +291,12 @@ mod tests {
                 output_format: vec![OutputFormat::CSV],
                 work_dir: Some(path("work")),
                 new_codebook: true,
-                ..EtlConfig::new(&path("in"), &path("out"), &path("phi"))
+                ..EtlConfig::new(
+                    &path("in"),
+                    &path("out"),
+                    &path("phi"),
+                    Budget::for_limit(None, 2),
+                )
             };
             let name = "Encounter.ndjson".to_owned();
             let file = InputFile { name, resource_type: "Encounter", bytes: 1 };
@@ -308,7 +313,7 @@ mod tests {
 
         fn scrub_rows(&self, prepared: &Prepared) -> ScrubbedTable {
             let folder = Folder::open(&self.config.input).unwrap();
-            let Prepared { phi, work, .. } = prepared;
+            let Prepared { phi, staging, .. } = prepared;
             let make_scrubber =
                 || Scrubber::new(Anonymizer::new(phi.codebook.clone(), Arc::from(Vec::new())));
             let scrubber = TableScrubber {
@@ -319,14 +324,19 @@ mod tests {
                     workers: 1,
                     completion: Some(self.export.clone()),
                 },
-                staging: TableStaging { work, mapping: Some(&phi.mapping), rejects: Vec::new() },
+                staging: TableStaging {
+                    area: staging,
+                    mapping: Some(&phi.mapping),
+                    rejects: Vec::new(),
+                },
+                bytes_under_way: self.config.budget.chunks,
             };
             let progress = Progress::begin_reading("encounter", 1, false);
             scrubber.scrub_table(&self.plan, Vec::new(), &progress).unwrap()
         }
 
         fn publish_and_complete(&self, prepared: &Prepared, table: ScrubbedTable) -> TableSummary {
-            let Prepared { output, phi, work } = prepared;
+            let Prepared { output, phi, staging } = prepared;
             let (mapping, codebook) = (&phi.mapping, &*phi.codebook);
             let publisher = TablePublisher { output, mapping, codebook };
             let published = publisher.publish_table(&self.plan, Ok(table), Duration::ZERO);
@@ -336,7 +346,7 @@ mod tests {
             let records =
                 Records::begin_run(&folder, output.started, &settings, &self.export, "id", plans);
             let records = &records.unwrap();
-            let completer = TableCompleter { output, work, records, export: &self.export };
+            let completer = TableCompleter { output, staging, records, export: &self.export };
             completer.complete_table(published)
         }
 

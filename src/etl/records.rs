@@ -15,7 +15,6 @@ use crate::claim::JOB_CONFIG;
 use crate::error::{Context, Result};
 use crate::http::recorded_url;
 use crate::input::Inputs;
-use crate::memory::budget;
 use crate::store::Folder;
 use crate::ui::peak_memory;
 
@@ -107,7 +106,7 @@ impl Records {
             "started": self.started.to_rfc3339(),
             "seconds": elapsed.as_secs_f64(),
             "peak_memory_bytes": peak_memory(),
-            "memory_limit_bytes": memory_limit(),
+            "memory_limit_bytes": asked.budget.limit.map(|limit| limit.bytes),
             "options": {
                 "output_format": asked.output_format.iter().map(|f| f.name()).collect::<Vec<_>>(),
                 "task": asked.task,
@@ -131,16 +130,12 @@ impl Records {
     }
 }
 
-/// What the memory of this process was limited to, in bytes.
-fn memory_limit() -> Option<u64> {
-    budget().limit.map(|limit| limit.bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Error;
     use crate::etl::config::EtlConfig;
+    use crate::memory::{Budget, Limit, Source};
 
     fn read_record(output: &Folder, name: &str) -> Value {
         let folder = output.child(JOB_CONFIG).child("2024-08-06__18.12.57");
@@ -150,7 +145,10 @@ mod tests {
     #[test]
     fn records_tell_what_was_in_force_and_what_became_of_tables() {
         let output = Folder::open("memory://run-records/out").unwrap();
-        let asked = EtlConfig { threads: 16, ..EtlConfig::new("in?secret=1", "out", "phi") };
+        let limit = Limit { bytes: 512 << 20, source: Source::Cgroup };
+        let budget = Budget::for_limit(Some(limit), 2);
+        let asked =
+            EtlConfig { threads: 16, ..EtlConfig::new("in?secret=1", "out", "phi", budget) };
         let settings = SettingsInForce {
             asked: &asked,
             input: "in".to_owned(),
@@ -179,7 +177,9 @@ mod tests {
         records
             .write_manifest(&settings, &Inputs::default(), &summary, Duration::from_secs(1))
             .unwrap();
-        let options = read_record(&output, "manifest.json")["options"].clone();
+        let manifest = read_record(&output, "manifest.json");
+        assert_eq!(manifest["memory_limit_bytes"], 512 << 20);
+        let options = &manifest["options"];
         assert_eq!((&options["threads"], &options["strict"]), (&json!(2), &json!(false)));
         assert_eq!(options["allow_missing_resources"], true);
     }

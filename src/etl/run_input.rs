@@ -74,10 +74,13 @@ fn open_export_folder(config: &EtlConfig) -> Result<Option<Folder>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Budget;
 
     #[test]
     fn a_url_is_a_server_and_the_rest_is_a_folder() {
-        let open = |input: &str| RunInput::open_input(&EtlConfig::new(input, "out", "phi"));
+        let open = |input: &str| {
+            RunInput::open_input(&EtlConfig::new(input, "out", "phi", Budget::for_limit(None, 2)))
+        };
         for url in ["http://ehr.example/fhir", "HTTPS://ehr.example/fhir/Group/1"] {
             assert!(matches!(open(url), Ok(RunInput::Server(_))), "{url}");
         }
@@ -90,7 +93,8 @@ mod tests {
 
     #[test]
     fn exports_are_kept_on_a_disk_only() {
-        let mut config = EtlConfig::new("https://ehr.example/fhir", "out", "phi");
+        let mut config =
+            EtlConfig::new("https://ehr.example/fhir", "out", "phi", Budget::for_limit(None, 2));
         config.export.export_to = Some("s3://bucket/export".to_owned());
         let error = RunInput::open_input(&config).err().unwrap();
         assert_eq!(error.exit(), Exit::ExportFolderNotLocal);

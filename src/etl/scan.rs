@@ -77,6 +77,7 @@ mod tests {
     use super::*;
     use crate::error::Exit;
     use crate::etl::config::EtlConfig;
+    use crate::memory::Budget;
 
     fn scan(config: &EtlConfig, folder: &Folder, allow_missing: bool) -> Result<ScannedInput> {
         let settings = SettingsInForce {
@@ -93,7 +94,7 @@ mod tests {
         let folder = Folder::open("memory://scan/in").unwrap();
         let patient = r#"{"resourceType":"Patient","id":"a"}"#;
         folder.write("Patient.ndjson", patient).unwrap();
-        let mut config = EtlConfig::new("in", "out", "phi");
+        let mut config = EtlConfig::new("in", "out", "phi", Budget::for_limit(None, 2));
         let error = scan(&config, &folder, false).err().unwrap();
         assert_eq!(error.exit(), Exit::CompletionArgMissing);
         config.export_group = Some("g".to_owned());

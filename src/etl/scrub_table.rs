@@ -12,7 +12,6 @@ use super::read_chunks::{InputFiles, ReadChunk};
 use super::scrub_chunk::{ChunkScrubber, RowForms};
 use crate::deid::{AnonId, Scrubber};
 use crate::error::Result;
-use crate::memory::budget;
 use crate::threads::Thread;
 use crate::ui::Progress;
 
@@ -30,6 +29,8 @@ pub(super) struct TableScrubber<'a> {
     pub input: InputFiles<'a>,
     pub rows: RowScrubbing<'a>,
     pub staging: TableStaging<'a>,
+    /// Bytes of input that may be between the reader and the end of the line.
+    pub bytes_under_way: usize,
 }
 
 /// How rows are de-identified.
@@ -54,7 +55,7 @@ impl TableScrubber<'_> {
     ) -> Result<ScrubbedTable> {
         let mut collector = Collector::new(&self.staging, plan, self.rows.forms);
         let workers = self.rows.workers.max(1);
-        let backlog = Backlog::new(workers * CHUNKS_PER_WORKER, budget().chunks);
+        let backlog = Backlog::new(workers * CHUNKS_PER_WORKER, self.bytes_under_way);
         let (read_in, read_out) = bounded::<ReadChunk<'_>>(workers);
         let (done_in, done_out) = bounded::<CollectedChunk<'_>>(workers);
         thread::scope(|scope| {
@@ -107,11 +108,15 @@ mod tests {
     use super::*;
     use crate::deid::{Anonymizer, Codebook};
     use crate::input::{Ahead, InputFile};
+    use crate::memory::Budget;
     use crate::store::{Folder, WorkFolder};
+    use crate::table::StagingArea;
 
     /// Scrubs files of patients with so many workers.
     fn scrub_files(folder: &Folder, files: &[&str], workers: usize) -> Result<ScrubbedTable> {
         let work = WorkFolder::create_work(None, &Folder::open("memory:///")?)?;
+        let budget = Budget::for_limit(None, 2);
+        let area = StagingArea { work, memory: budget.staging };
         let codebook = Arc::new(Codebook::throwaway());
         let make_scrubber =
             || Scrubber::new(Anonymizer::new(codebook.clone(), Arc::from(Vec::new())));
@@ -129,7 +134,8 @@ mod tests {
                 workers,
                 completion: None,
             },
-            staging: TableStaging { work: &work, mapping: None, rejects: Vec::new() },
+            staging: TableStaging { area: &area, mapping: None, rejects: Vec::new() },
+            bytes_under_way: budget.chunks,
         };
         scrubber.scrub_table(&plan, Vec::new(), &Progress::begin_reading("patient", 0, false))
     }

@@ -1,13 +1,12 @@
 //! How much memory this process may use, and how that is shared out.
 //!
 //! A container's limit is no reason to fail: what doesn't fit goes to the work folder. So the
-//! limit is read once, and the stages ask for their share of it. Without a limit, or with a wide
-//! one, the shares are those that were measured to be fast.
+//! limit is read once, in `main`, and each stage is given its share of it. Without a limit, or with
+//! a wide one, the shares are those that were measured to be fast.
 
 mod cgroup;
 
 use std::fmt;
-use std::sync::LazyLock;
 use std::thread;
 
 const MIB: u64 = 1 << 20;
@@ -17,6 +16,8 @@ const ENOUGH: u64 = 1024 * MIB;
 /// What a thread takes: chunks under way, columns being built and encoded, what the allocator
 /// keeps for it. Measured with wide tables.
 const PER_THREAD: u64 = 96 * MIB;
+/// Bytes of values of a Parquet row group.
+const ROW_GROUP_VALUES: usize = 512 << 20;
 /// Shares never get smaller than this part of the full ones.
 const LEAST: u64 = 8;
 
@@ -62,27 +63,51 @@ impl fmt::Display for Limit {
 pub struct Budget {
     /// What it was made for.
     pub limit: Option<Limit>,
+    /// Cores that it was made for.
+    pub cores: usize,
     /// Worker threads where the user names none.
     pub threads: usize,
     /// Bytes of input that are between the reader and the end of the line, all threads together.
     pub chunks: usize,
-    /// Bytes of a table's staged rows that stay in memory, for each form.
-    pub staged: usize,
-    /// Keys of a table's rows in memory, 32 bytes each, before they are sorted and written out.
-    pub index_keys: usize,
-    /// Bytes of a run's keys that are compared with a table at once.
-    pub merge_keys: usize,
-    /// Bytes of a Parquet row group under way.
-    pub row_group: usize,
-    /// Bytes of all row groups that are under way at once.
-    pub row_groups: usize,
-    /// MiB of a part of an upload to a bucket.
-    pub part_mib: u64,
+    /// For rows between the workers and their table.
+    pub staging: StagingShare,
+    /// For tables that are written.
+    pub writing: WritingShare,
     /// New pairs of the ID mapping in memory, some 100 bytes each.
     pub mapping_pairs: usize,
+    /// MiB of a part of an upload to a bucket.
+    pub part_mib: u64,
+}
+
+/// What of a table's staged rows stays in memory before the rest goes to the work folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StagingShare {
+    /// Bytes of rows, for each form.
+    pub row_bytes: usize,
+    /// Keys of rows, 32 bytes each, before they are sorted and written out.
+    pub keys: usize,
+}
+
+/// What writing a table may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WritingShare {
+    /// Bytes of a run's keys that are compared with a table in one pass.
+    pub key_bytes: usize,
+    /// Bytes of a Parquet row group under way.
+    pub row_group_bytes: usize,
+    /// Bytes of all Parquet row groups under way.
+    pub all_group_bytes: usize,
+    /// Bytes of values after which a row group ends, however little they take as a dictionary:
+    /// whoever reads it may hold all of its values. The same for all limits.
+    pub row_group_values: usize,
 }
 
 impl Budget {
+    /// The budget of this process, by its limit and its cores as they are now.
+    pub fn of_process() -> Self {
+        Self::for_limit(Limit::find_limit(), count_cores())
+    }
+
     /// The shares for this limit on so many cores.
     pub fn for_limit(limit: Option<Limit>, cores: usize) -> Self {
         let bytes = limit.map_or(u64::MAX, |limit| limit.bytes);
@@ -93,33 +118,30 @@ impl Budget {
         let threads = usize::try_from(bytes / PER_THREAD).unwrap_or(usize::MAX);
         Self {
             limit,
+            cores,
             threads: cores.min(threads).max(1),
             chunks: match bytes {
                 ..ENOUGH => size(48 * MIB),
                 // Each thread some.
                 _ => usize::try_from(bytes / 16).unwrap_or(usize::MAX),
             },
-            staged: size(24 * MIB),
-            index_keys: size(1 << 18),
-            merge_keys: size(64 * MIB),
-            row_group: size(32 * MIB),
-            row_groups: size(64 * MIB),
-            part_mib: share(8).max(5),
+            staging: StagingShare { row_bytes: size(24 * MIB), keys: size(1 << 18) },
+            writing: WritingShare {
+                key_bytes: size(64 * MIB),
+                row_group_bytes: size(32 * MIB),
+                all_group_bytes: size(64 * MIB),
+                row_group_values: ROW_GROUP_VALUES,
+            },
             mapping_pairs: size(100_000),
+            part_mib: share(8).max(5),
         }
     }
 
     /// Whether the limit makes anything smaller or slower than it could be.
-    pub fn is_tight(&self, cores: usize) -> bool {
-        *self != Self { limit: self.limit, chunks: self.chunks, ..Self::for_limit(None, cores) }
+    pub fn is_tight(&self) -> bool {
+        let free = Self::for_limit(None, self.cores);
+        *self != Self { limit: self.limit, chunks: self.chunks, ..free }
     }
-}
-
-/// The budget of this process, made when it is first asked for.
-pub fn budget() -> &'static Budget {
-    static BUDGET: LazyLock<Budget> =
-        LazyLock::new(|| Budget::for_limit(Limit::find_limit(), count_cores()));
-    &BUDGET
 }
 
 /// Cores that this process may use; a container's CPU limit counts.

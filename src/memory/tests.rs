@@ -110,25 +110,25 @@ fn wide_limits_change_nothing() {
         let budget = Budget::for_limit(of(mib), 4);
         let full = Budget { limit: of(mib), chunks: budget.chunks, ..free };
         assert_eq!(budget, full, "{mib}");
-        assert!(!budget.is_tight(4));
+        assert!(!budget.is_tight());
     }
     // More cores than the memory can feed.
     let many = Budget::for_limit(of(2048), 96);
     assert!((8..=24).contains(&many.threads), "{many:?}");
-    assert!(many.is_tight(96));
+    assert!(many.is_tight());
 }
 
 #[test]
 fn shares_fit_the_limit() {
     for (mib, cores) in [(256, 2), (384, 8), (512, 1), (512, 2), (512, 64), (768, 4)] {
         let budget = Budget::for_limit(of(mib), cores);
-        assert!(budget.is_tight(cores));
+        assert!(budget.is_tight());
         assert!(budget.threads >= 1 && budget.threads <= cores);
         // Three tables are under way at once: one is scrubbed, one waits, one is written.
         let sum = budget.chunks
-            + 3 * (budget.staged + 2 * 32 * budget.index_keys)
-            + budget.merge_keys
-            + budget.row_groups
+            + 3 * (budget.staging.row_bytes + 2 * 32 * budget.staging.keys)
+            + budget.writing.key_bytes
+            + budget.writing.all_group_bytes
             + 100 * budget.mapping_pairs;
         assert!(sum as u64 <= mib * MIB / 3, "{mib}: {} MiB", sum >> 20);
         assert!(budget.part_mib >= 5);
@@ -136,5 +136,6 @@ fn shares_fit_the_limit() {
     // Of next to nothing each still has something.
     let least = Budget::for_limit(of(1), 8);
     assert_eq!(least.threads, 1);
-    assert!(least.row_group >= 4 << 20 && least.index_keys > 0 && least.mapping_pairs > 0);
+    assert!(least.writing.row_group_bytes >= 4 << 20);
+    assert!(least.staging.keys > 0 && least.mapping_pairs > 0);
 }

@@ -6,8 +6,7 @@ use super::rows::Bitmap;
 use super::staged::Staged;
 use super::table::{Merge, TableRun};
 use crate::error::{Context, Result};
-use crate::store::WorkFolder;
-use crate::table::{Block, CompletionRow, Scratch, schema};
+use crate::table::{Block, CompletionRow, Scratch, StagingArea, schema};
 
 /// One row per table and run.
 pub const TABLE: &str = "etl__completion";
@@ -15,16 +14,16 @@ pub const TABLE: &str = "etl__completion";
 pub const ENCOUNTERS: &str = "etl__completion_encounters";
 
 /// Adds a row to [`TABLE`].
-pub fn append_row(sink: &TableSink, row: CompletionRow<'_>, work: &WorkFolder) -> Result<()> {
+pub fn append_row(sink: &TableSink, row: CompletionRow<'_>, area: &StagingArea) -> Result<()> {
     let batch = row.to_batch().context("cannot make a completion row")?;
-    let mut rows = Staged::new(work, schema::completion_schema());
+    let mut rows = Staged::new(area, schema::completion_schema());
     rows.push(Block::of_batch(&batch, &mut Scratch::default())?, 1)?;
     sink.write_table(&TableRun {
         name: TABLE,
         rows: &rows,
         lines: None,
         live: &Bitmap::all_set(1),
-        keys: &KeyIndex::new(work),
+        keys: &KeyIndex::new(area),
         deletes: &[],
         merge: Merge::Append,
         key_columns: &["table_name", "group_name", "export_time", "etl_time"],

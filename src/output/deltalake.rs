@@ -8,7 +8,8 @@ use super::staged::Staged;
 use super::table::{Merge, TableRun, WrittenTable};
 use super::table_format::{SinkOptions, TableFormat};
 use crate::error::Result;
-use crate::store::{Folder, WorkFolder};
+use crate::store::Folder;
+use crate::table::StagingArea;
 use crate::table::schema::keep_contained;
 
 /// Delta Lake tables: a run is merged into its table as one version.
@@ -46,9 +47,8 @@ impl TableFormat for Deltalake {
         options: &SinkOptions,
     ) -> Result<WrittenTable> {
         let options = delta::Options {
-            key_columns: run.key_columns.iter().map(|name| (*name).to_owned()).collect(),
             last_updated: run.merge == Merge::Upsert,
-            ..delta_options(options)
+            ..delta_options(options, run.key_columns)
         };
         let folder = root.child(run.name);
         let merged = delta::merge_run(
@@ -76,7 +76,8 @@ impl TableFormat for Deltalake {
         root: &Folder,
         table: &str,
         schema: SchemaRef,
-        _work: &WorkFolder,
+        _area: &StagingArea,
+        _options: &SinkOptions,
     ) -> Result<()> {
         delta::create_table(&root.child(table), schema)
     }
@@ -91,7 +92,8 @@ impl TableFormat for Deltalake {
         if !options.optimize {
             return Ok(None);
         }
-        let optimized = delta::optimize_table(&root.child(table), &delta_options(options))?;
+        let optimized =
+            delta::optimize_table(&root.child(table), &delta_options(options, &["id"]))?;
         Ok(Some(optimized.version))
     }
 
@@ -100,6 +102,13 @@ impl TableFormat for Deltalake {
     }
 }
 
-fn delta_options(options: &SinkOptions) -> delta::Options<'static> {
-    delta::Options { threads: options.threads, ..delta::Options::default() }
+fn delta_options(options: &SinkOptions, key_columns: &[&str]) -> delta::Options<'static> {
+    delta::Options {
+        key_columns: key_columns.iter().map(|name| (*name).to_owned()).collect(),
+        last_updated: true,
+        rows_per_file: delta::ROWS_PER_FILE,
+        threads: options.threads,
+        memory: options.memory,
+        progress: None,
+    }
 }

@@ -24,8 +24,19 @@ use super::staged::Staged;
 use super::table::{Merge, TableRun, WrittenTable};
 use super::table_format::{SinkOptions, TableFormat};
 use crate::error::Result;
-use crate::store::{Folder, Reader, WorkFolder};
+use crate::memory::WritingShare;
+use crate::store::{Folder, Reader};
+use crate::table::StagingArea;
 use replace::Replacement;
+
+/// What writing one file may take.
+#[derive(Clone, Copy, Debug)]
+pub struct FileShare {
+    /// Threads.
+    pub threads: usize,
+    /// Memory.
+    pub memory: WritingShare,
+}
 
 /// A kind of plain file. It writes and reads one file; how a table is made of files is the same for all.
 pub trait FileFormat: Send + Sync {
@@ -48,15 +59,14 @@ pub trait FileFormat: Send + Sync {
         false
     }
 
-    /// Writes one file `name` in `folder`. `batches`: its rows, of those that `run` brings; `threads`:
-    /// how many it may take. Gives the number of rows, and of the file's bytes.
+    /// Writes one file `name` in `folder`. `batches`: its rows, of those that `run` brings. Gives the number of rows, and of the file's bytes.
     fn write_file(
         &self,
         folder: &Folder,
         name: &str,
         run: &TableRun<'_>,
         batches: Batches<'_>,
-        threads: usize,
+        share: FileShare,
     ) -> Result<(u64, u64)>;
 
     /// Writes the files of a resource's table, and adds their names to `names`.
@@ -116,20 +126,20 @@ impl<F: FileFormat> TableFormat for F {
         root: &Folder,
         table: &str,
         schema: SchemaRef,
-        work: &WorkFolder,
+        area: &StagingArea,
+        options: &SinkOptions,
     ) -> Result<()> {
         let run = TableRun {
             name: table,
-            rows: &Staged::new(work, schema),
+            rows: &Staged::new(area, schema),
             lines: None,
             live: &Bitmap::none_set(0),
-            keys: &KeyIndex::new(work),
+            keys: &KeyIndex::new(area),
             deletes: &[],
             merge: Merge::Append,
             key_columns: &[],
         };
-        let options = SinkOptions { rows_per_file: 1, threads: 1, optimize: false };
-        add_file(self, root, &run, &options).map(drop)
+        add_file(self, root, &run, options).map(drop)
     }
 }
 
@@ -159,7 +169,8 @@ fn add_file(
     let files = existing::list_files(&folder, run.name, format.file_extension())?;
     let mut live = run.live.clone();
     if run.merge == Merge::InsertOnly {
-        existing::keep_new_rows(format, &folder, &files, run, &mut live)?;
+        let key_bytes = options.memory.key_bytes;
+        existing::keep_new_rows(format, &folder, &files, run, &mut live, key_bytes)?;
     }
     let next = files.last().map_or(0, |(number, _)| number + 1);
     let mut written = WrittenTable::default();
@@ -195,11 +206,12 @@ fn write_parts<F: FileFormat + ?Sized>(
         true => (1, options.threads),
         false => (options.threads, 1),
     };
+    let share = FileShare { threads, memory: options.memory };
     let written = parallel::run(files, parts, |part| {
         let name = name_file(format, run.name, first + part);
         let range = part as u64 * step..((part as u64 + 1) * step).min(slots);
         let batches = run.rows.read(range, live)?;
-        let written = format.write_file(folder, &name, run, batches, threads)?;
+        let written = format.write_file(folder, &name, run, batches, share)?;
         Ok((name, written))
     })?;
     let mut all = WrittenTable::default();
@@ -216,16 +228,26 @@ fn write_parts<F: FileFormat + ?Sized>(
 mod tests {
     use super::*;
     use crate::deid::{AnonId, row_key};
+    use crate::memory::Budget;
     use crate::output::OutputFormat;
+    use crate::store::WorkFolder;
     use crate::table::{Block, CompletedEncounters, Scratch, schema};
 
     const TABLE: &str = "encounters";
 
-    /// Writes completion rows of these encounters, as a run does that has them once each.
-    fn write_rows(format: &dyn TableFormat, root: &Folder, ids: &[&str]) -> WrittenTable {
+    /// Writes completion rows of these encounters, as a run does that has them once each. `key_bytes`:
+    /// what keys may take.
+    fn write_rows(
+        format: &dyn TableFormat,
+        root: &Folder,
+        ids: &[&str],
+        key_bytes: usize,
+    ) -> WrittenTable {
         let work = WorkFolder::create_work(None, &Folder::open("memory:///").unwrap()).unwrap();
+        let budget = Budget::for_limit(None, 2);
+        let area = StagingArea { work, memory: budget.staging };
         let (mut rows, mut keys) =
-            (Staged::new(&work, schema::completion_encounters()), KeyIndex::new(&work));
+            (Staged::new(&area, schema::completion_encounters()), KeyIndex::new(&area));
         let mut encounters = CompletedEncounters::default();
         for (id, slot) in ids.iter().zip(0..) {
             encounters.push(&AnonId::from_former_output((*id).to_owned()));
@@ -247,7 +269,12 @@ mod tests {
             merge: Merge::InsertOnly,
             key_columns: &["encounter_id", "group_name"],
         };
-        let options = SinkOptions { rows_per_file: 100, threads: 2, optimize: false };
+        let options = SinkOptions {
+            rows_per_file: 100,
+            threads: 2,
+            optimize: false,
+            memory: WritingShare { key_bytes, ..budget.writing },
+        };
         format.write_table(root, &run, &options).unwrap()
     }
 
@@ -257,10 +284,11 @@ mod tests {
         for format in OutputFormat::ALL.iter().filter(|f| !f.table_format().has_commits()) {
             let (name, format) = (format.name(), format.table_format());
             let root = Folder::open(&format!("memory://file-formats/{name}")).unwrap();
-            assert_eq!(write_rows(format, &root, &["a", "b"]).inserted, 2, "{name}");
-            let second = write_rows(format, &root, &["b", "c"]);
+            assert_eq!(write_rows(format, &root, &["a", "b"], 1 << 20).inserted, 2, "{name}");
+            let second = write_rows(format, &root, &["b", "c"], 1 << 20);
             assert_eq!((second.inserted, second.files), (1, 2), "{name}");
-            let third = write_rows(format, &root, &["a", "c"]);
+            // In a pass for each key.
+            let third = write_rows(format, &root, &["a", "c"], 64);
             assert_eq!((third.inserted, third.files), (0, 2), "{name}");
             let (folders, files) = root.child(TABLE).list_direct().unwrap();
             assert_eq!(files.len(), 2, "{name}");

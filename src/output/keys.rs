@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt;
 use super::rows::{Bitmap, Change, KeySource};
 use crate::deid::RowKey;
 use crate::error::{Context, Result};
-use crate::memory::budget;
 use crate::store::WorkFolder;
+use crate::table::StagingArea;
 
 const ENTRY: usize = 32;
 /// The slot of a delete: behind all rows, so that it wins.
@@ -40,9 +40,9 @@ struct Run {
 
 impl KeyIndex {
     /// No keys yet.
-    pub fn new(work: &WorkFolder) -> Self {
-        let in_memory = if cfg!(test) { 1 << 12 } else { budget().index_keys };
-        Self { work: work.clone(), recent: Vec::new(), in_memory, runs: Vec::new(), keys: 0 }
+    pub fn new(area: &StagingArea) -> Self {
+        let (work, in_memory) = (area.work.clone(), area.memory.keys);
+        Self { work, recent: Vec::new(), in_memory, runs: Vec::new(), keys: 0 }
     }
 
     /// Adds the row at `slot`.

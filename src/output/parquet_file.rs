@@ -23,15 +23,14 @@ use parquet::schema::types::{ColumnDescriptor, ColumnPath};
 
 use self::row_group::RowGroup;
 use crate::error::{Context, Error, Result};
-use crate::memory::budget;
+use crate::memory::WritingShare;
 use crate::store::{Folder, Upload};
 use crate::table::DeidentifiedBatch;
 
 /// What is handed to the encoders at once: between two such pieces the row group may end.
 const PIECE: usize = 16 << 20;
-/// Bytes of values after which a row group ends, however little they take as a dictionary: whoever
-/// reads it may hold all of its values.
-const GROUP_VALUES: usize = if cfg!(test) { 8 << 20 } else { 512 << 20 };
+/// Rows after which a row group ends.
+const GROUP_ROWS: usize = 128 << 10;
 
 /// How a file is laid out.
 #[derive(Clone, Debug)]
@@ -43,18 +42,18 @@ pub struct Settings {
     pub row_group_rows: usize,
     /// Bytes that a row group may hold in memory before it ends.
     pub row_group_bytes: usize,
+    /// Bytes of values after which it ends, however little memory they take.
+    pub row_group_values: usize,
     /// Columns encoded at once.
     pub threads: usize,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            unique_columns: Vec::new(),
-            row_group_rows: 128 << 10,
-            row_group_bytes: budget().row_group,
-            threads: 1,
-        }
+impl Settings {
+    /// Row groups of the usual number of rows.
+    pub fn new(unique_columns: Vec<String>, memory: &WritingShare, threads: usize) -> Self {
+        let WritingShare { row_group_bytes, row_group_values, .. } = *memory;
+        let row_group_rows = GROUP_ROWS;
+        Self { unique_columns, row_group_rows, row_group_bytes, row_group_values, threads }
     }
 }
 
@@ -73,6 +72,7 @@ pub struct ParquetFile {
     rows: u64,
     row_group_rows: usize,
     row_group_bytes: usize,
+    row_group_values: usize,
     threads: usize,
 }
 
@@ -160,6 +160,7 @@ impl ParquetFile {
             rows: 0,
             row_group_rows: settings.row_group_rows.max(1),
             row_group_bytes: settings.row_group_bytes,
+            row_group_values: settings.row_group_values,
             threads: settings.threads,
         })
     }
@@ -193,7 +194,7 @@ impl ParquetFile {
             self.group_values += rows * row_bytes;
             if group.row_count() >= self.row_group_rows
                 || group.memory_bytes() >= self.row_group_bytes
-                || self.group_values >= GROUP_VALUES
+                || self.group_values >= self.row_group_values
             {
                 self.end_group()?;
             }

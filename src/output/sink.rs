@@ -8,7 +8,8 @@ use super::staged::Staged;
 use super::table::{TableRun, WrittenTable};
 use super::table_format::SinkOptions;
 use crate::error::Result;
-use crate::store::{Folder, WorkFolder};
+use crate::store::Folder;
+use crate::table::StagingArea;
 
 /// One format and where its tables go.
 pub struct TableSink {
@@ -55,8 +56,8 @@ impl TableSink {
     }
 
     /// Makes an empty table of this schema, or widens the one that is there; rows stay.
-    pub fn create_table(&self, table: &str, schema: SchemaRef, work: &WorkFolder) -> Result<()> {
-        self.format.table_format().create_table(&self.root, table, schema, work)
+    pub fn create_table(&self, table: &str, schema: SchemaRef, area: &StagingArea) -> Result<()> {
+        self.format.table_format().create_table(&self.root, table, schema, area, &self.options)
     }
 
     /// Tidies a table, unless that is not wanted. Gives its version, if it has one.

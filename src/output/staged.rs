@@ -7,9 +7,8 @@ use arrow::datatypes::SchemaRef;
 
 use super::rows::{Batches, Bitmap, Live, RowSource};
 use crate::error::{Context, Result};
-use crate::store::WorkFolder;
 use crate::table::{
-    Block, Blocks, DAMAGED, DeidentifiedBatch, DeidentifiedLines, Misfits, adapt_batch,
+    Block, Blocks, DAMAGED, DeidentifiedBatch, DeidentifiedLines, Misfits, StagingArea, adapt_batch,
 };
 
 /// Rows that are read at once: the columns of a wide table cost more per batch than per row.
@@ -30,9 +29,9 @@ pub struct Staged {
 
 impl Staged {
     /// No rows yet.
-    pub fn new(work: &WorkFolder, schema: SchemaRef) -> Self {
+    pub fn new(area: &StagingArea, schema: SchemaRef) -> Self {
         Self {
-            blocks: Blocks::new(work),
+            blocks: Blocks::new(area),
             starts: vec![0],
             bytes: Vec::new(),
             schema,
@@ -141,8 +140,8 @@ pub struct StagedLines {
 
 impl StagedLines {
     /// No lines yet.
-    pub fn new(work: &WorkFolder) -> Self {
-        Self { blocks: Blocks::new(work), starts: vec![0] }
+    pub fn new(area: &StagingArea) -> Self {
+        Self { blocks: Blocks::new(area), starts: vec![0] }
     }
 
     /// Adds `rows` lines.

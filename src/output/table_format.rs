@@ -5,7 +5,9 @@ use arrow::datatypes::SchemaRef;
 use super::staged::Staged;
 use super::table::{TableRun, WrittenTable};
 use crate::error::Result;
-use crate::store::{Folder, WorkFolder};
+use crate::memory::WritingShare;
+use crate::store::Folder;
+use crate::table::StagingArea;
 
 /// How tables are written, whatever the format.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +18,8 @@ pub struct SinkOptions {
     pub threads: usize,
     /// Compact and vacuum Delta tables.
     pub optimize: bool,
+    /// The memory that writing may take.
+    pub memory: WritingShare,
 }
 
 /// A format of tables. A table is a folder of its name below `root`.
@@ -68,7 +72,8 @@ pub trait TableFormat: Send + Sync {
         root: &Folder,
         table: &str,
         schema: SchemaRef,
-        work: &WorkFolder,
+        area: &StagingArea,
+        options: &SinkOptions,
     ) -> Result<()>;
 
     /// Tidies a table that is written. Gives its version, if it has one.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::memory::budget;
-
 /// For one request. The longest carry a part of an upload, or of an object that is read.
 const REQUEST: Duration = Duration::from_secs(90);
 /// Makes waits that much shorter, for tests.
@@ -40,9 +38,12 @@ impl StoreOptions {
     /// The default number of parts under way.
     pub const IN_FLIGHT: u64 = 2;
 
-    /// The default size of parts, in MiB: 8, or less where memory is short.
-    pub fn default_part_mib() -> u64 {
-        budget().part_mib
+    /// The size of parts, in MiB, where memory is not short.
+    const USUAL_PART: u64 = 8;
+
+    /// The defaults, with parts of so many MiB.
+    pub fn with_parts(part_mib: u64) -> Self {
+        Self { part_bytes: (part_mib as usize) << 20, ..Self::default() }
     }
 }
 
@@ -54,7 +55,7 @@ impl Default for StoreOptions {
             s3_kms_key: None,
             s3_checksums: false,
             aws_profile: None,
-            part_bytes: (Self::default_part_mib() as usize) << 20,
+            part_bytes: (Self::USUAL_PART as usize) << 20,
             parts_in_flight: Self::IN_FLIGHT as usize,
         }
     }

@@ -16,7 +16,7 @@ use arrow::ipc::writer::StreamWriter;
 
 use super::deidentified::{DeidentifiedBatch, DeidentifiedLines};
 use crate::error::{Context, Result};
-use crate::memory::budget;
+use crate::memory::StagingShare;
 use crate::store::WorkFolder;
 
 /// Bytes of [`Scratch`] that are kept: more than chunks of lines of usual length need.
@@ -115,6 +115,15 @@ impl Block<'_, DeidentifiedLines> {
     }
 }
 
+/// Where rows are staged: in memory while they are few, and in the work folder after that.
+#[derive(Clone, Debug)]
+pub struct StagingArea {
+    /// Where rows go if they are many.
+    pub work: WorkFolder,
+    /// What of each table stays in memory.
+    pub memory: StagingShare,
+}
+
 /// Blocks in the order they were pushed.
 pub struct Blocks<T> {
     work: WorkFolder,
@@ -132,13 +141,13 @@ enum Stored {
 }
 
 impl<T> Blocks<T> {
-    /// No blocks yet; `work` is where they go if they are many.
-    pub fn new(work: &WorkFolder) -> Self {
+    /// No blocks yet.
+    pub fn new(area: &StagingArea) -> Self {
         Self {
-            work: work.clone(),
+            work: area.work.clone(),
             file: None,
             stored: Vec::new(),
-            room: budget().staged,
+            room: area.memory.row_bytes,
             on_disk: 0,
             rows: PhantomData,
         }

@@ -11,7 +11,7 @@ pub mod json;
 pub mod schema;
 
 pub use adapt::{Misfits, adapt_batch};
-pub use blocks::{Block, Blocks, DAMAGED, Scratch};
+pub use blocks::{Block, Blocks, DAMAGED, Scratch, StagingArea};
 pub use builder::TableBuilder;
 pub use completion::{CompletedEncounters, CompletionRow};
 pub use deidentified::{DeidentifiedBatch, DeidentifiedLines};

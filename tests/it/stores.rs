@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cumulus_etl::etl::EtlConfig;
+use cumulus_etl::memory::Budget;
 use cumulus_etl::output::OutputFormat;
 use cumulus_etl::store::Folder;
 use serde_json::{Value, json};
@@ -50,7 +51,9 @@ impl Ground for Memory {
     }
 
     fn run(&self, format: &str) -> Result<(), String> {
-        let mut config = EtlConfig::new(&self.url("in"), &self.url("out"), &self.url("phi"));
+        let budget = Budget::for_limit(None, 2);
+        let mut config =
+            EtlConfig::new(&self.url("in"), &self.url("out"), &self.url("phi"), budget);
         config.output_format = OutputFormat::find_named(format).into_iter().collect();
         config.export_group = Some("g".into());
         config.export_timestamp = Some("2024-08-06T14:12:57-04:00".into());

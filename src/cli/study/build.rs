@@ -9,6 +9,7 @@ use tracing::{debug, info};
 use super::chosen::{Chosen, ChosenArgs};
 use super::database::{DatabaseArgs, InputArgs};
 use super::print_result;
+use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Exit, Result};
 use crate::study::build::{self, BuildOptions, BuildSummary, Observer};
@@ -45,13 +46,13 @@ pub struct BuildArgs {
 
 impl BuildArgs {
     /// Builds the studies one after the other.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
         ui::signals::install_handlers()?;
         let variables = parse_variables(&self.option)?;
         let studies = self.chosen.read_studies()?;
         let concurrent = self.max_concurrent.and_then(|count| usize::try_from(count).ok());
-        let opened = self.database.open_for(concurrent, |options| {
+        let opened = self.database.open_for(process, concurrent, |options| {
             match self.input.resolve_input(options)? {
                 Input::Nothing => Err(Error::new(
                     Exit::ArgsInvalid,

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::database::DatabaseArgs;
 use super::print_result;
+use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::study::StudyName;
@@ -25,12 +26,12 @@ pub struct CleanArgs {
 
 impl CleanArgs {
     /// Removes the tables of the studies.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
         signals::install_handlers()?;
         let studies: Vec<_> =
             self.target.iter().map(|name| StudyName::parse(name)).collect::<Result<_>>()?;
-        let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
+        let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;
         for study in &studies {
             let Cleaned { removed, kept } = opened.engine.clean_study(study)?;
             let tables = |count: usize| format_count(count as u64, "table");

@@ -4,6 +4,7 @@ use clap::Args;
 use tracing::{debug, warn};
 
 use crate::claim::{self, Role};
+use crate::cli::Process;
 use crate::cli::limits::LimitArgs;
 use crate::cli::store::StoreArgs;
 use crate::cli::tls::{TlsArgs, is_typed};
@@ -111,18 +112,20 @@ impl DatabaseArgs {
     /// Opens the engine. Athena has its own tables, and needs no input.
     pub fn open_engine(
         &self,
+        process: &Process,
         input: impl FnOnce(&StoreOptions) -> Result<Input>,
     ) -> Result<Opened> {
-        self.open_for(None, input)
+        self.open_for(process, None, input)
     }
 
     /// The same, for so many queries at once; without a number, as many as the engine likes.
     pub fn open_for(
         &self,
+        process: &Process,
         concurrent: Option<usize>,
         input: impl FnOnce(&StoreOptions) -> Result<Input>,
     ) -> Result<Opened> {
-        let options = self.store.of_command()?;
+        let options = self.store.of_command(process)?;
         self.tell_of_no_effect();
         if self.is_athena() {
             return self.open_athena(concurrent, options);

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::chosen::{Chosen, ChosenArgs};
 use super::database::DatabaseArgs;
 use crate::claim::{self, Role};
+use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::share::cells::Formulas;
@@ -58,11 +59,11 @@ enum CsvFormulas {
 
 impl ExportArgs {
     /// Writes the exports of the studies.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
         ui::signals::install_handlers()?;
         let studies = self.chosen.read_studies()?;
-        let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
+        let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;
         let data = Folder::open_with(&self.data_path, &opened.options)?;
         claim::refuse_claimed(&data, "DATA_PATH", &[Role::Phi, Role::Output])?;
         let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::database::DatabaseArgs;
+use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::share::import::import_archive;
@@ -25,10 +26,10 @@ pub struct ImportArgs {
 
 impl ImportArgs {
     /// Makes the tables of the archive's study.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
         ui::signals::install_handlers()?;
-        let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
+        let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;
         let (study, tables) = import_archive(&*opened.engine, &self.archive, &opened.work)?;
         println!("Imported {} of {study}", ui::format_count(tables.len() as u64, "table"));
         Ok(())

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::database::DatabaseArgs;
 use super::print_result;
+use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Exit, Result};
 use crate::study::build;
@@ -31,7 +32,7 @@ pub struct ListArgs {
 
 impl ListArgs {
     /// Prints the studies, and what is wrong with those that can't be built.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
         signals::install_handlers()?;
         if self.study_dir.is_empty() && !self.database.is_given() {
@@ -42,7 +43,7 @@ impl ListArgs {
         let studies = find::find_below(&self.study_dir)?;
         let mut text = String::new();
         if self.database.is_given() {
-            let opened = self.database.open_engine(|_| Ok(Input::Nothing))?;
+            let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;
             list_built(&*opened.engine, &mut text)?;
         }
         let mut faults = Vec::new();

@@ -14,6 +14,7 @@ use std::io::{self, ErrorKind, Write};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::Process;
 use crate::error::{Context, Result};
 use crate::study::room;
 
@@ -59,19 +60,19 @@ pub struct Library {
 
 impl StudyArgs {
     /// Does what the command line says.
-    pub fn run(self) -> Result<()> {
-        room::with_room(|| self.run_here())
+    pub fn run(self, process: &Process) -> Result<()> {
+        room::with_room(|| self.run_here(process))
     }
 
-    fn run_here(self) -> Result<()> {
+    fn run_here(self, process: &Process) -> Result<()> {
         match self.command {
-            Command::Build(args) => args.run(),
-            Command::Export(args) => args.run(),
-            Command::Import(args) => args.run(),
-            Command::Clean(args) => args.run(),
-            Command::List(args) => args.run(),
-            Command::Sql(args) => args.run(),
-            Command::Upload(args) => args.run(),
+            Command::Build(args) => args.run(process),
+            Command::Export(args) => args.run(process),
+            Command::Import(args) => args.run(process),
+            Command::Clean(args) => args.run(process),
+            Command::List(args) => args.run(process),
+            Command::Sql(args) => args.run(process),
+            Command::Upload(args) => args.run(process),
         }
     }
 }

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::Out;
 use super::database::{DatabaseArgs, InputArgs};
+use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Context, Result};
 use crate::study::engine::Rows;
@@ -50,10 +51,11 @@ enum Format {
 
 impl SqlArgs {
     /// Runs the query and prints its rows.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
         ui::signals::install_handlers()?;
-        let opened = self.database.open_engine(|options| self.input.resolve_input(options))?;
+        let opened =
+            self.database.open_engine(process, |options| self.input.resolve_input(options))?;
         let rows = opened.engine.run_query(&self.query)?;
         let mut out = BufWriter::new(Out::default());
         let printed = match self.format {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::bulk;
 use crate::claim;
+use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::cli::store::StoreArgs;
 use crate::error::{Context, Error, Exit, Result};
@@ -62,10 +63,10 @@ pub struct UploadArgs {
 
 impl UploadArgs {
     /// Checks the exports, and sends them.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
         let data = or_default(&self.data_path, DATA_PATH);
-        let data = Folder::open_with(data, &self.store.of_command()?)?;
+        let data = Folder::open_with(data, &self.store.of_command(process)?)?;
         let user = self.user.filter(|user| !user.is_empty());
         let id = self.id.filter(|id| !id.expose_text().is_empty());
         let (user, id) = match (user, id) {

@@ -69,7 +69,7 @@ pub(super) fn find_matches(
         deleted: AtomicU64::new(0),
     };
     let wanted = search.live.count();
-    for range in key_ranges(keys.count(), options.key_budget) {
+    for range in key_ranges(keys.count(), options.memory.key_bytes) {
         let table = search.load_keys(keys, range.clone())?;
         if !table.is_empty() {
             parallel::run(options.threads, files.len(), |index| {

@@ -36,7 +36,7 @@ use self::schema::TableSchema;
 use self::snapshot::{DataFile, Snapshot};
 use self::write::{FileWriter, NewFile};
 use crate::error::{Context, Error, Result};
-use crate::memory::budget;
+use crate::memory::WritingShare;
 use crate::output::parallel;
 use crate::output::rows::{Bitmap, KeySource, RowSource};
 use crate::stop;
@@ -52,6 +52,8 @@ pub const LOG_FOLDER: &str = "_delta_log";
 const MANIFEST_FOLDER: &str = "_symlink_format_manifest";
 const MANIFEST: &str = "manifest";
 
+/// Rows after which a new file begins, where nothing else is asked for.
+pub const ROWS_PER_FILE: u64 = 1 << 20;
 /// How often a merge is done anew because another writer was faster.
 const ATTEMPTS: usize = 10;
 
@@ -77,28 +79,15 @@ pub struct Options<'a> {
     pub key_columns: Vec<String>,
     /// Whether an update whose `meta.lastUpdated` is older than the table's is skipped.
     pub last_updated: bool,
-    /// Bytes that the run's keys may take at once. With more keys than that, the table's key
-    /// columns are read several times.
-    pub key_budget: usize,
     /// Rows after which a new file begins. Files with less than half of it are small.
     pub rows_per_file: u64,
     /// Threads that read and write files.
     pub threads: usize,
+    /// The memory that it may take. With more keys than fit, the table's key columns are read several
+    /// times.
+    pub memory: WritingShare,
     /// Told of rows written.
     pub progress: Option<Progress<'a>>,
-}
-
-impl Default for Options<'_> {
-    fn default() -> Self {
-        Self {
-            key_columns: vec!["id".to_owned()],
-            last_updated: true,
-            key_budget: budget().merge_keys,
-            rows_per_file: 1 << 20,
-            threads: budget().threads,
-            progress: None,
-        }
-    }
 }
 
 /// What a merge did.

@@ -20,7 +20,23 @@ use serde_json::{Value, json};
 use super::*;
 use crate::deid::{RowKey, row_key};
 use crate::fhir::{UNKNOWN_TIME, parse_instant};
+use crate::memory::Budget;
 use crate::output::rows::{Batches, Change, Live};
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        let memory = Budget::for_limit(None, 2).writing;
+        Self {
+            key_columns: vec!["id".to_owned()],
+            last_updated: true,
+            rows_per_file: ROWS_PER_FILE,
+            threads: 2,
+            // Wide rows are to need several row groups.
+            memory: WritingShare { row_group_values: 8 << 20, ..memory },
+            progress: None,
+        }
+    }
+}
 
 /// A run held in memory.
 pub(super) struct TestRun {

@@ -11,7 +11,6 @@ use super::schema::TableSchema;
 use super::snapshot::Snapshot;
 use super::{Options, Progress};
 use crate::error::{Context, Result};
-use crate::memory::budget;
 use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
 use crate::stop;
 use crate::store::Folder;
@@ -50,6 +49,8 @@ pub(super) struct FileWriter<'a> {
     folder: &'a Folder,
     schema: &'a TableSchema,
     settings: Settings,
+    /// Bytes of all row groups under way.
+    all_group_bytes: usize,
     rows_per_file: u64,
     progress: Option<Progress<'a>>,
     /// Columns that are told of in any case: keys and clustering columns.
@@ -76,7 +77,8 @@ impl<'a> FileWriter<'a> {
         Ok(Self {
             folder,
             schema,
-            settings: Settings { unique_columns: keys, ..Settings::default() },
+            settings: Settings::new(keys, &options.memory, options.threads),
+            all_group_bytes: options.memory.all_group_bytes,
             rows_per_file: options.rows_per_file.max(1),
             progress: options.progress,
             stats_columns,
@@ -91,7 +93,7 @@ impl<'a> FileWriter<'a> {
         let at_once = jobs.clamp(1, threads.max(1));
         let settings = Settings {
             threads: threads.div_ceil(at_once),
-            row_group_bytes: (budget().row_groups / at_once).min(self.settings.row_group_bytes),
+            row_group_bytes: (self.all_group_bytes / at_once).min(self.settings.row_group_bytes),
             ..self.settings.clone()
         };
         Files { writer: self, settings, current: None, done: Vec::new() }

@@ -6,8 +6,8 @@ use ::csv::{ErrorKind, ReaderBuilder, Terminator, WriterBuilder};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::DataType;
 
-use super::FileFormat;
 use super::existing::Readable;
+use super::{FileFormat, FileShare};
 use crate::bounded::{LONGEST_LINE, Line, read_line};
 use crate::error::{Context, Error, Result};
 use crate::output::rows::Batches;
@@ -30,7 +30,7 @@ impl FileFormat for Csv {
         name: &str,
         run: &TableRun<'_>,
         batches: Batches<'_>,
-        _threads: usize,
+        _share: FileShare,
     ) -> Result<(u64, u64)> {
         let failed = || format!("cannot write '{}'", folder.show(name));
         let schema = run.rows.schema();

@@ -5,7 +5,6 @@ use hashbrown::HashMap;
 use super::FileFormat;
 use crate::deid::row_key;
 use crate::error::{Context, Result};
-use crate::memory::budget;
 use crate::output::rows::{Bitmap, Change};
 use crate::output::table::TableRun;
 use crate::store::Folder;
@@ -36,16 +35,18 @@ pub(super) fn file_number(name: &str, table: &str, extension: &str) -> Option<us
     number.parse().ok().filter(|_| is_plain && is_padded)
 }
 
-/// Clears from `live` the rows whose keys are in `files` already.
+/// Clears from `live` the rows whose keys are in `files` already. `key_bytes`: what the run's keys may
+/// take; with more, the files are read several times.
 pub(super) fn keep_new_rows(
     format: &dyn FileFormat,
     folder: &Folder,
     files: &[(usize, String)],
     run: &TableRun<'_>,
     live: &mut Bitmap,
+    key_bytes: usize,
 ) -> Result<()> {
     // As [`HashMap`] keeps them while it grows.
-    let at_once = (budget().merge_keys / 64) as u64;
+    let at_once = (key_bytes / 64) as u64;
     let passes = run.keys.count().div_ceil(at_once.max(1)).clamp(1, 256) as u16;
     for pass in 0..passes {
         let range = pass * 256 / passes..(pass + 1) * 256 / passes;

@@ -7,7 +7,7 @@ use arrow::array::{Array, StructArray};
 use serde_json::{Value, json};
 
 use super::existing::Readable;
-use super::{FileFormat, name_file, write_parts};
+use super::{FileFormat, FileShare, name_file, write_parts};
 use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::error::{Context, Result};
 use crate::output::rows::Batches;
@@ -43,7 +43,7 @@ impl FileFormat for Ndjson {
         name: &str,
         _run: &TableRun<'_>,
         batches: Batches<'_>,
-        _threads: usize,
+        _share: FileShare,
     ) -> Result<(u64, u64)> {
         let mut upload = BufWriter::with_capacity(1 << 20, folder.upload(name)?);
         let failed = || format!("cannot write '{}'", folder.show(name));

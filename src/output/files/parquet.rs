@@ -6,8 +6,8 @@ use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::AsArray;
 use bytes::Bytes;
 
-use super::FileFormat;
 use super::existing::Readable;
+use super::{FileFormat, FileShare};
 use crate::bounded;
 use crate::error::Result;
 use crate::output::parquet_file::{ParquetFile, Settings};
@@ -35,10 +35,10 @@ impl FileFormat for Parquet {
         name: &str,
         run: &TableRun<'_>,
         batches: Batches<'_>,
-        threads: usize,
+        share: FileShare,
     ) -> Result<(u64, u64)> {
         let unique_columns = run.key_columns.iter().map(|s| (*s).to_owned()).collect();
-        let settings = Settings { unique_columns, threads, ..Settings::default() };
+        let settings = Settings::new(unique_columns, &share.memory, share.threads);
         let mut file = ParquetFile::create_file(folder, name, run.rows.schema(), &settings)?;
         for batch in batches {
             file.write(&batch?)?;

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::fhir::UNKNOWN_TIME;
+use crate::memory::StagingShare;
 use crate::store::Folder;
 
 /// Keys spread over all uppermost bytes.
@@ -15,8 +16,9 @@ fn the_last_row_wins_and_a_delete_beats_it_however_many_keys_there_are() {
     let phi = Folder::open(dir.path().to_str().unwrap()).unwrap();
     let work = WorkFolder::create_work(None, &phi).unwrap();
     // More than fit in memory at once, so that some are on disk.
-    let mut index = KeyIndex::new(&work);
-    let rows = index.in_memory as u64 * 2 + 100;
+    let share = StagingShare { row_bytes: 0, keys: 1 << 12 };
+    let mut index = KeyIndex::new(&StagingArea { work, memory: share });
+    let rows = share.keys as u64 * 2 + 100;
     for slot in 0..rows {
         // Every tenth row repeats the key of the row nine before it.
         let number = if slot % 10 == 9 { slot - 9 } else { slot };

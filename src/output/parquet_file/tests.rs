@@ -10,11 +10,16 @@ use arrow::datatypes::{DataType, Field, Int32Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
+use crate::memory::Budget;
 
 fn local() -> (tempfile::TempDir, Folder) {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
     (dir, folder)
+}
+
+fn usual_settings() -> Settings {
+    Settings::new(Vec::new(), &Budget::for_limit(None, 1).writing, 1)
 }
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -64,7 +69,7 @@ fn what_is_written_is_read_and_told_of() {
         ("inner", Arc::new(inner)),
         ("list", Arc::new(list)),
     ]);
-    let written = write(&folder, std::slice::from_ref(&rows), &Settings::default());
+    let written = write(&folder, std::slice::from_ref(&rows), &usual_settings());
     assert_eq!(written.rows, 3);
     assert_eq!(written.bytes, folder.list().unwrap()[0].size);
     let reader = open(&folder).build().unwrap();
@@ -96,7 +101,7 @@ fn bounds_hold_over_row_groups_and_for_long_text() {
         ("id", Arc::new(StringArray::from(vec!["b", "c", "a", "d"]))),
         ("text", Arc::new(StringArray::from(vec![Some(&long[..]), Some("x"), None, None]))),
     ]);
-    let settings = Settings { row_group_rows: 2, ..Settings::default() };
+    let settings = Settings { row_group_rows: 2, ..usual_settings() };
     let written = write(&folder, &[rows], &settings);
     assert_eq!(open(&folder).metadata().num_row_groups(), 2);
     let bounds = |column: usize| written.stats[column].bounds.clone().unwrap();
@@ -124,6 +129,7 @@ fn row_groups_end_by_rows_and_by_bytes() {
         row_group_rows: 15_000,
         row_group_bytes: 1 << 20,
         threads: 2,
+        ..usual_settings()
     };
     let mut file =
         ParquetFile::create_file(&folder, "x.parquet", rows.schema(), &settings).unwrap();
@@ -144,10 +150,27 @@ fn row_groups_end_by_rows_and_by_bytes() {
 }
 
 #[test]
+fn row_groups_end_by_values_however_little_they_take() {
+    let (_dir, folder) = local();
+    // One value, which a dictionary holds once.
+    let column: StringArray = (0..4_000).map(|_| Some("y".repeat(1_000))).collect();
+    let rows = batch(vec![("text", Arc::new(column))]);
+    let settings = Settings { row_group_values: 1 << 20, ..usual_settings() };
+    let mut file =
+        ParquetFile::create_file(&folder, "x.parquet", rows.schema(), &settings).unwrap();
+    for start in (0..4_000).step_by(500) {
+        file.write(&rows_of(&rows.slice(start, 500))).unwrap();
+    }
+    assert_eq!(file.finish_file().unwrap().rows, 4_000);
+    let groups = open(&folder).metadata().num_row_groups();
+    assert!((2..=4).contains(&groups), "{groups}");
+}
+
+#[test]
 fn a_file_that_is_dropped_never_appears() {
     let (_dir, folder) = local();
     let rows = batch(vec![("id", Arc::new(StringArray::from(vec!["a"])))]);
-    let settings = Settings::default();
+    let settings = usual_settings();
     let mut file =
         ParquetFile::create_file(&folder, "x.parquet", rows.schema(), &settings).unwrap();
     file.write(&rows_of(&rows)).unwrap();

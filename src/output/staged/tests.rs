@@ -4,14 +4,15 @@ use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 
 use super::*;
-use crate::store::Folder;
+use crate::memory::Budget;
+use crate::store::{Folder, WorkFolder};
 use crate::table::Scratch;
 
-fn work() -> (tempfile::TempDir, WorkFolder) {
+fn make_area() -> (tempfile::TempDir, StagingArea) {
     let dir = tempfile::tempdir().unwrap();
     let phi = Folder::open(dir.path().to_str().unwrap()).unwrap();
     let work = WorkFolder::create_work(None, &phi).unwrap();
-    (dir, work)
+    (dir, StagingArea { work, memory: Budget::for_limit(None, 2).staging })
 }
 
 fn packed(lines: &[u8]) -> Block<'static, DeidentifiedLines> {
@@ -25,11 +26,11 @@ fn encoded(batch: RecordBatch) -> Block<'static, DeidentifiedBatch> {
 
 #[test]
 fn ranges_of_slots_come_back_in_the_tables_schema() {
-    let (_dir, work) = work();
+    let (_dir, area) = make_area();
     let text = Field::new("text", DataType::Utf8, true);
     let number = Field::new("number", DataType::Int32, true);
     let schema = Arc::new(Schema::new(vec![number.clone(), text.clone()]));
-    let mut staged = Staged::new(&work, schema.clone());
+    let mut staged = Staged::new(&area, schema.clone());
     let first = Schema::new(vec![text]);
     let array = StringArray::from(vec!["a", "b", "c"]);
     let batch = RecordBatch::try_new(Arc::new(first), vec![Arc::new(array)]).unwrap();
@@ -63,8 +64,8 @@ fn ranges_of_slots_come_back_in_the_tables_schema() {
 
 #[test]
 fn only_live_lines_are_read() {
-    let (_dir, work) = work();
-    let mut lines = StagedLines::new(&work);
+    let (_dir, area) = make_area();
+    let mut lines = StagedLines::new(&area);
     lines.push(packed(b"{\"a\":1}\n{\"a\":2}\n"), 2).unwrap();
     lines.push(packed(b"{\"a\":3}\n"), 1).unwrap();
     let mut live = Bitmap::all_set(3);
@@ -82,8 +83,8 @@ fn only_live_lines_are_read() {
 
 #[test]
 fn many_blocks_go_to_a_folder_that_is_gone_afterwards() {
-    let (dir, work) = work();
-    let mut lines = StagedLines::new(&work);
+    let (dir, area) = make_area();
+    let mut lines = StagedLines::new(&area);
     let mut state = 1_u64;
     // Bytes that don't compress, so that the blocks outgrow memory.
     let mut block = || -> Vec<u8> {
@@ -109,15 +110,15 @@ fn many_blocks_go_to_a_folder_that_is_gone_afterwards() {
         })
         .unwrap();
     assert_eq!(next, 5);
-    drop((lines, work));
+    drop((lines, area));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn blocks_are_joined_up_to_so_many_bytes() {
-    let (_dir, work) = work();
+    let (_dir, area) = make_area();
     let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, true)]));
-    let mut staged = Staged::new(&work, schema.clone());
+    let mut staged = Staged::new(&area, schema.clone());
     // Small ones, one that is larger than what is joined, and small ones again.
     let megabytes = [10, 10, 10, 40, 10, 10, 1];
     for megabytes in megabytes {

@@ -105,11 +105,13 @@ fn nothing_is_committed_where_nothing_changes() {
 /// it, however many passes, files and threads that takes.
 #[test]
 fn many_runs_agree_with_a_map_whatever_the_limits() {
-    for (key_budget, rows_per_file, threads) in
+    for (key_bytes, rows_per_file, threads) in
         [(64 << 20, 1 << 20, 2), (1024, 100, 3), (8 << 10, 700, 1)]
     {
         let folder = memory();
-        let options = Options { key_budget, rows_per_file, threads, ..Options::default() };
+        let usual = Options::default();
+        let memory = WritingShare { key_bytes, ..usual.memory };
+        let options = Options { memory, rows_per_file, threads, ..usual };
         let mut expected = BTreeMap::new();
         let id = |n: u64| {
             // As anonymous IDs are: hexadecimal, and even from the first digit on.
