@@ -3,7 +3,6 @@
 //! One `fsync` a file costs more than downloading a small one. So what has come in while the last
 //! files were being made durable is done in one go: one `syncfs` for many files.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use super::log::EventLog;
 use super::progress::DownloadProgress;
 use super::state::{CompletedFile, ExportDir};
 use crate::error::{Context, Result};
+use crate::store::rename_files;
 
 /// Files in one go.
 const BATCH: usize = 8192;
@@ -88,12 +88,7 @@ fn commit_batch(site: &ExportDir, batch: &[CompletedDownload]) -> std::io::Resul
     } else {
         syncfs(File::open(folder)?)?;
     }
-    let mut folders = BTreeSet::from([folder.to_owned()]);
-    for (from, to) in &moves {
-        fs::rename(from, to)?;
-        folders.extend(to.parent().map(Path::to_owned));
-    }
-    folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())?;
+    rename_files(&moves, folder)?;
     for CompletedDownload { stored, .. } in
         batch.iter().filter(|arrived| arrived.outcomes.is_some())
     {

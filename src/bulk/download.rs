@@ -22,6 +22,7 @@ use super::transfer::{TransferError, transfer_file};
 use crate::error::{Context, Error, Result};
 use crate::http::Client;
 use crate::memory::count_cores;
+use crate::store::replace_file;
 use crate::threads::{Pool, Thread};
 
 /// Files that wait to be made durable, at most: downloads go on while the disk is slow.
@@ -278,9 +279,7 @@ pub(super) fn keep_outcomes(
             .iter()
             .try_for_each(|outcome| part.write_text(format!("{outcome}\n").as_bytes()))?;
         part.finish_part()?;
-        File::open(&from)?.sync_all()?;
-        fs::rename(&from, &to)?;
-        File::open(folder.join(FileKind::Error.folder_name()))?.sync_all()
+        replace_file(&File::open(&from)?, &from, &to)
     };
     write().with_context(|| format!("cannot write '{}'", to.display()))
 }

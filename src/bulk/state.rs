@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::log;
 use crate::bounded::{Line, read_all, read_line};
 use crate::error::{Context, Error, Exit, Result};
-use crate::store::{Sharing, try_lock_file};
+use crate::store::{Sharing, replace_file, sync_folder, try_lock_file};
 
 /// The state of an export that has not ended.
 const STATE: &str = ".cumulus-etl-export.json";
@@ -142,14 +142,7 @@ impl ExportDir {
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut file = options.open(&new).with_context(shown)?;
         file.write_all(&text).with_context(shown)?;
-        file.sync_all().with_context(shown)?;
-        fs::rename(&new, self.path.join(STATE)).with_context(shown)?;
-        self.sync_names().with_context(shown)
-    }
-
-    /// Makes renames durable.
-    pub(super) fn sync_names(&self) -> std::io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        replace_file(&file, &new, &self.path.join(STATE)).with_context(shown)
     }
 
     /// Forgets the export: the folder is a plain one from now on.
@@ -164,7 +157,8 @@ impl ExportDir {
                 _ => {}
             }
         }
-        self.sync_names().with_context(|| format!("cannot write to '{}'", self.path.display()))
+        sync_folder(&self.path)
+            .with_context(|| format!("cannot write to '{}'", self.path.display()))
     }
 
     /// Remembers that a file is whole.

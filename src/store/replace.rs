@@ -6,12 +6,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
-
+use super::rename::{exchange_names, rename_durably, rename_if_free, sync_name};
 use super::staging::is_unfinished;
 use crate::error::{Context, Error, Result};
 
@@ -39,7 +37,7 @@ pub fn recover_folder(new: &Path, target: &Path, is_ours: IsOurs<'_>) -> Result<
     if is_folder(&old) {
         match fs::symlink_metadata(target).is_ok() {
             true => discard_folder(&old, target, is_ours)?,
-            false => fs::rename(&old, target)
+            false => rename_durably(&old, target)
                 .with_context(|| format!("cannot restore '{}'", target.display()))?,
         }
     }
@@ -86,7 +84,7 @@ fn keep_in(from: &Path, folder: &Path, name: &OsStr) -> Result<()> {
     let mut to = folder.join(name);
     for number in 1_u32.. {
         // Somebody has made one of the same name meanwhile.
-        if rename_new(from, &to).with_context(failed)? {
+        if rename_if_free(from, &to).with_context(failed)? {
             return Ok(());
         }
         let mut other = OsString::from(name);
@@ -96,49 +94,25 @@ fn keep_in(from: &Path, folder: &Path, name: &OsStr) -> Result<()> {
     Err(Error::failed(failed()))
 }
 
-/// Gives a file or folder a name that is free; false where it is not.
-fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(true),
-        Err(Errno::EXIST) => Ok(false),
-        // Network file systems cannot do both in one step.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match fs::symlink_metadata(to) {
-            Ok(_) => Ok(false),
-            Err(_) => fs::rename(from, to).map(|()| true),
-        },
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// What was at `target` is at `new` then; without anything there, `new` is gone.
 fn exchange_folders(new: &Path, target: &Path) -> Result<()> {
     let failed = || format!("cannot replace '{}'", target.display());
     // Whether there is a target is not asked: another program may make or remove it between the answer
     // and the next call.
-    let mut exchanged = Err(Errno::NOENT.into());
+    let mut exchanged = Err(ErrorKind::NotFound.into());
     for _ in 0..ATTEMPTS {
-        exchanged = match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
-            Err(Errno::NOENT) => match rename_new(new, target) {
-                Ok(false) => continue,
-                moved => moved.map(drop),
-            },
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                let old = aside_path(new);
-                fs::rename(target, &old)
-                    .and_then(|()| fs::rename(new, target))
-                    .and_then(|()| fs::rename(&old, new))
+        exchanged = match exchange_names(new, target, &aside_path(new)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                match rename_if_free(new, target) {
+                    Ok(false) => continue,
+                    moved => moved.map(drop),
+                }
             }
-            exchanged => exchanged.map_err(io::Error::from),
+            exchanged => exchanged,
         };
         break;
     }
-    exchanged.with_context(failed)?;
-    match target.parent() {
-        Some(parent) => {
-            fs::File::open(parent).and_then(|folder| folder.sync_all()).with_context(failed)
-        }
-        None => Ok(()),
-    }
+    exchanged.and_then(|()| sync_name(target)).with_context(failed)
 }
 
 /// Where the old folder is for a moment, on file systems that cannot exchange two names.

@@ -3,15 +3,15 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use uuid::Uuid;
 
 use super::Folder;
 use super::file_lock::{Sharing, is_at, lock_abandoned, try_lock_file};
 use super::lock::open_plain;
+use super::rename::{claim_name, replace_file, sync_name};
 
 /// Begins the names of files and folders under way. Nobody else gives such names, and listings
 /// don't show them.
@@ -69,7 +69,7 @@ impl Staging {
                     attempts -= 1;
                     let folder = target.parent().ok_or(e)?;
                     DirBuilder::new().recursive(true).mode(mode(0o777)).create(folder)?;
-                    sync_folder(folder)?;
+                    sync_name(folder)?;
                     continue;
                 }
                 Err(e) => return Err(e),
@@ -86,33 +86,30 @@ impl Staging {
 
     /// Makes it durable and shows it in place of what was there.
     pub(super) fn replace_target(mut self) -> io::Result<()> {
-        self.sync_file()?;
-        fs::rename(&self.path, &self.target)?;
-        self.done = true;
-        sync_folder(&self.target)
-    }
-
-    fn sync_file(&mut self) -> io::Result<()> {
         self.flush()?;
-        self.file.sync_all()
+        replace_file(&self.file, &self.path, &self.target)?;
+        self.done = true;
+        Ok(())
     }
 
     /// Makes it durable and shows it, unless there is one already: then false.
     pub(super) fn create_target(mut self) -> io::Result<bool> {
-        self.sync_file()?;
-        let mut shown = fs::hard_link(&self.path, &self.target);
-        if matches!(&shown, Err(e) if !matches!(e.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound))
-        {
+        self.flush()?;
+        self.file.sync_all()?;
+        let shown = match fs::hard_link(&self.path, &self.target) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(error),
             // Not every network file system has hard links.
-            let flags = RenameFlags::NOREPLACE;
-            shown = renameat_with(CWD, &self.path, CWD, &self.target, flags).map_err(Into::into);
-            self.done = shown.is_ok();
+            Err(_) => {
+                self.done = claim_name(&self.path, &self.target)?;
+                self.done
+            }
+        };
+        if shown {
+            sync_name(&self.target)?;
         }
-        match shown {
-            Ok(()) => sync_folder(&self.target).map(|()| true),
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(e),
-        }
+        Ok(shown)
     }
 }
 
@@ -183,8 +180,4 @@ impl Folder {
             }
         }
     }
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

@@ -28,7 +28,8 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Calls that one module makes for all others: what they must be careful about is written once.
-const HOMES: &[(&str, &str)] = &[(r"\bflock\(", "store::file_lock")];
+const HOMES: &[(&str, &str)] =
+    &[(r"\bflock\(", "store::file_lock"), (r"\bfs::rename\b|\brenameat", "store::rename")];
 
 /// A module by the names that lead to it: `["deid", "scrub"]`.
 type Module = Vec<String>;

@@ -15,7 +15,7 @@ use super::row::{self, NoteInliner};
 use crate::bulk::part::write_lines;
 use crate::error::{Context, Result};
 use crate::http::Pace;
-use crate::store::Folder;
+use crate::store::{Folder, replace_file};
 
 /// The draft of one file.
 pub(super) enum Draft {
@@ -146,27 +146,17 @@ fn cannot_write(path: &Path) -> String {
 fn put_in_place(path: &Path, draft: &Path) -> io::Result<()> {
     let mut start = [0; 2];
     let gzip = File::open(path)?.read(&mut start)? == 2 && start == [0x1f, 0x8b];
-    let new = if gzip {
-        let new = hidden_sibling(path, "new");
+    let new = hidden_sibling(path, "new");
+    if gzip {
         write_lines(draft, &new, true, true, |_| true)?;
-        new
     } else {
-        draft.to_owned()
-    };
+        let _ = fs::remove_file(&new);
+        // The draft itself must stay: it is removed by its name afterwards.
+        fs::hard_link(draft, &new).or_else(|_| fs::copy(draft, &new).map(drop))?;
+    }
     let file = File::open(&new)?;
     file.set_permissions(fs::metadata(path)?.permissions())?;
-    file.sync_all()?;
-    if !gzip {
-        // The draft itself would be gone: it is removed by its name afterwards.
-        let copy = hidden_sibling(path, "new");
-        let _ = fs::remove_file(&copy);
-        fs::hard_link(draft, &copy).or_else(|_| fs::copy(draft, &copy).map(drop))?;
-        File::open(&copy)?.sync_all()?;
-        fs::rename(copy, path)?;
-    } else {
-        fs::rename(new, path)?;
-    }
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    replace_file(&file, &new, path)
 }
 
 /// `.Type.000.ndjson.gz.draft`: nobody takes it for data.

@@ -16,7 +16,7 @@ use super::listing_cache::ListingCache;
 use super::snapshot::{DataFile, Snapshot};
 use super::{LOG_FOLDER, MANIFEST, MANIFEST_FOLDER};
 use crate::error::{Context, Result};
-use crate::store::{Folder, block_on, unwrap_error};
+use crate::store::{Folder, block_on, sync_folder, unwrap_error};
 
 /// The log of the table in a folder, there or not yet.
 pub(super) struct Log {
@@ -162,7 +162,7 @@ impl Log {
                     }
                 }
             }
-            fs::File::open(&log)?.sync_all()
+            sync_folder(&log)
         };
         sync().with_context(|| format!("cannot make '{}' durable", log.display()))
     }
