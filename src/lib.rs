@@ -20,6 +20,7 @@ pub mod claim;
 pub mod cli;
 pub mod deid;
 pub mod demo;
+pub mod encrypted;
 pub mod error;
 pub mod etl;
 pub mod fhir;

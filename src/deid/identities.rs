@@ -5,11 +5,9 @@
 //! encrypted on disk once it is many.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use chacha20::ChaCha20;
-use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use hashbrown::HashSet;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::Value;
@@ -18,11 +16,14 @@ use super::anon_id::{HashedId, IdKind};
 use super::codebook::Codebook;
 use super::phi::{Phi, PhiFolder};
 use super::row_key::RowKey;
+use crate::encrypted::{EncryptedFile, EncryptedWriter};
 use crate::error::{Context, Error, Result};
 use crate::store::Folder;
 
 /// Name of the mapping in the PHI folder.
 pub const MAPPING: &str = "codebook-cached-mappings.json";
+/// Bytes that go to the spill file, or come from it, in one call.
+const SPILL_BUFFER: usize = 64 << 10;
 
 /// Real and anonymous IDs of a part of the input, each pair once.
 #[derive(Default)]
@@ -90,10 +91,10 @@ impl Mapping {
         if self.pairs.len() > self.in_memory {
             let spill = match &mut self.spill {
                 Some(spill) => spill,
-                none => none.insert(PairSpill::begin(&self.scratch)?),
+                none => none.insert(PairSpill::begin_spill(&self.scratch)?),
             };
             let failed = || format!("cannot write to the work folder '{}'", self.work.display());
-            spill.write(&self.pairs).with_context(failed)?;
+            spill.write_pairs(&self.pairs).with_context(failed)?;
             self.pairs.clear();
         }
         Ok(())
@@ -116,7 +117,7 @@ impl Mapping {
         let mut first_section = true;
         let mut first_entry = true;
         out.write_all(b"{").with_context(failed)?;
-        let (waiting, pairs, spill) = (&mut self.waiting, &self.pairs, &mut self.spill);
+        let (waiting, pairs, spill) = (&mut self.waiting, &self.pairs, self.spill.as_ref());
         stream_mapping(&self.phi, &mut |entry| {
             match entry {
                 MappingEntry::Begin(kind) => {
@@ -194,7 +195,7 @@ fn write_new_pairs(
     kind: IdKind,
     waiting: &mut HashSet<RowKey>,
     pairs: &[IdPair],
-    spill: &mut Option<PairSpill>,
+    spill: Option<&PairSpill>,
     first: &mut bool,
 ) -> io::Result<()> {
     let mut write = |real: &str, anon_id: &HashedId| {
@@ -205,57 +206,45 @@ fn write_new_pairs(
         }
     };
     if let Some(spill) = spill {
-        spill.read(&mut |of, real, anon_id| {
+        spill.read_pairs(&mut |of, real, anon_id| {
             if of == kind { write(real, anon_id) } else { Ok(()) }
         })?;
     }
     pairs.iter().filter(|pair| pair.kind == kind).try_for_each(|p| write(&p.real, &p.anon_id))
 }
 
-/// New pairs on disk, readable only by this process: the key never leaves its memory.
+/// New pairs on disk, readable only by this process.
 struct PairSpill {
-    file: File,
-    key: [u8; 32],
-    cipher: ChaCha20,
-    len: u64,
+    file: EncryptedFile,
+    out: BufWriter<EncryptedWriter>,
 }
 
 impl PairSpill {
-    fn begin(file: &File) -> Result<Self> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key)
-            .map_err(|e| Error::failed(format!("the system gives no random numbers: {e}")))?;
-        let mut file = file.try_clone().context("cannot use the work folder")?;
-        file.set_len(0).and_then(|()| file.rewind()).context("cannot use the work folder")?;
-        Ok(Self { file, key, cipher: ChaCha20::new(&key.into(), &[0; 12].into()), len: 0 })
+    fn begin_spill(scratch: &File) -> Result<Self> {
+        let begin = || -> io::Result<_> {
+            let file = EncryptedFile::overwrite_file(scratch.try_clone()?)?;
+            let out = BufWriter::with_capacity(SPILL_BUFFER, file.open_writer()?);
+            Ok(Self { file, out })
+        };
+        begin().context("cannot use the work folder")
     }
 
-    fn write(&mut self, pairs: &[IdPair]) -> io::Result<()> {
-        let mut bytes = Vec::new();
+    fn write_pairs(&mut self, pairs: &[IdPair]) -> io::Result<()> {
         for pair in pairs {
-            bytes.push(pair.kind as u8);
-            bytes.extend((pair.real.len() as u32).to_le_bytes());
-            bytes.extend(pair.real.as_bytes());
-            bytes.extend(pair.anon_id);
+            self.out.write_all(&[pair.kind as u8])?;
+            self.out.write_all(&(pair.real.len() as u32).to_le_bytes())?;
+            self.out.write_all(pair.real.as_bytes())?;
+            self.out.write_all(&pair.anon_id)?;
         }
-        self.cipher
-            .try_apply_keystream(&mut bytes)
-            .map_err(|_| io::Error::other("too many new IDs for one run"))?;
-        self.len += bytes.len() as u64;
-        self.file.write_all(&bytes)
+        self.out.flush()
     }
 
-    fn read(
-        &mut self,
+    fn read_pairs(
+        &self,
         visit: &mut dyn FnMut(IdKind, &str, &HashedId) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.file.rewind()?;
-        let mut cipher = ChaCha20::new(&self.key.into(), &[0; 12].into());
-        cipher.seek(0_u64);
-        let file = BufReader::with_capacity(1 << 16, (&self.file).take(self.len));
-        let mut input = DecryptingReader { file, cipher };
-        let mut left = self.len;
-        while left > 0 {
+        let mut input = BufReader::with_capacity(SPILL_BUFFER, self.file.open_reader()?);
+        while !input.fill_buf()?.is_empty() {
             let mut head = [0; 5];
             input.read_exact(&mut head)?;
             let len = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
@@ -266,23 +255,8 @@ impl PairSpill {
             let kind = if head[0] == 0 { IdKind::Patient } else { IdKind::Encounter };
             let real = String::from_utf8(real).map_err(io::Error::other)?;
             visit(kind, &real, &anon_id)?;
-            left -= 5 + u64::from(len) + 64;
         }
-        // Later writes go on at the end.
-        self.file.seek(io::SeekFrom::End(0)).map(|_| ())
-    }
-}
-
-struct DecryptingReader<R> {
-    file: R,
-    cipher: ChaCha20,
-}
-
-impl<R: Read> Read for DecryptingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.cipher.apply_keystream(&mut buffer[..count]);
-        Ok(count)
+        Ok(())
     }
 }
 

@@ -22,7 +22,6 @@ mod replace;
 mod s3;
 mod staging;
 mod upload;
-mod veiled;
 mod work;
 
 use std::borrow::Cow;
@@ -60,7 +59,6 @@ pub use replace::{discard_folder, recover_folder, remove_folder, replace_folder}
 use staging::Staging;
 pub use staging::{UNFINISHED, before_unfinished, is_unfinished};
 pub use upload::{Finishing, Upload};
-pub use veiled::{Veiled, VeiledWriter};
 pub use work::{WorkFolder, remove_work_folders};
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();

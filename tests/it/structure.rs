@@ -14,7 +14,7 @@ const END: &str = "<!-- end of layers -->";
 
 /// The modules right below `src/`, lowest first. A module imports from layers below its own only.
 const LAYERS: &[&[&str]] = &[
-    &["error", "text"],
+    &["encrypted", "error", "text"],
     &["bounded", "memory", "secrecy", "stop", "threads"],
     &["fhir", "store"],
     &["http", "ui"],
@@ -28,8 +28,11 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Calls that one module makes for all others: what they must be careful about is written once.
-const HOMES: &[(&str, &str)] =
-    &[(r"\bflock\(", "store::file_lock"), (r"\bfs::rename\b|\brenameat", "store::rename")];
+const HOMES: &[(&str, &str)] = &[
+    (r"\bflock\(", "store::file_lock"),
+    (r"\bfs::rename\b|\brenameat", "store::rename"),
+    (r"\bChaCha20::", "encrypted"),
+];
 
 /// A module by the names that lead to it: `["deid", "scrub"]`.
 type Module = Vec<String>;

@@ -8,8 +8,9 @@ use object_store::path::Path;
 use url::Url;
 
 use super::veils::Veils;
+use crate::encrypted::EncryptedFile;
 use crate::error::{Context, Result};
-use crate::store::{Folder, Veiled};
+use crate::store::Folder;
 
 /// Makes the stores of folders known to the engine.
 #[derive(Clone)]
@@ -25,7 +26,7 @@ impl Stores {
     }
 
     /// A temporary file, and where it is.
-    pub fn keep_file(&self, file: Veiled) -> Result<(ObjectStoreUrl, Path)> {
+    pub fn keep_file(&self, file: EncryptedFile) -> Result<(ObjectStoreUrl, Path)> {
         let url = ObjectStoreUrl::parse(Veils::URL).context("cannot name temporary files")?;
         self.runtime.register_object_store(url.as_ref(), self.veils.clone());
         Ok((url, self.veils.keep_file(file)))

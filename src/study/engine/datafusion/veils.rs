@@ -1,4 +1,4 @@
-//! Temporary files of the engine, which hold rows: see [`Veiled`].
+//! Temporary files of the engine, which hold rows: see [`EncryptedFile`].
 
 use std::fmt;
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use object_store::{
     PutResult, Result,
 };
 
-use crate::store::{Veiled, VeiledWriter};
+use crate::encrypted::{EncryptedFile, EncryptedWriter};
 
 /// Bytes of a spilled file that are read at once.
 const CHUNK: u64 = 256 << 10;
@@ -29,21 +29,21 @@ pub struct Spills(pub PathBuf);
 
 impl TempFileFactory for Spills {
     fn create_temp_file(&self, _: &str) -> EngineResult<Arc<dyn SpillFile>> {
-        Ok(Arc::new(VeiledSpill(Veiled::create_in(&self.0)?)))
+        Ok(Arc::new(EncryptedSpill(EncryptedFile::create_in(&self.0)?)))
     }
 }
 
-struct VeiledSpill(Veiled);
+struct EncryptedSpill(EncryptedFile);
 
-impl SpillFile for VeiledSpill {
+impl SpillFile for EncryptedSpill {
     fn size(&self) -> Option<u64> {
-        Some(self.0.bytes())
+        Some(self.0.byte_count())
     }
 
     fn read_stream(&self) -> EngineResult<Pin<Box<dyn Stream<Item = EngineResult<Bytes>> + Send>>> {
         let chunks = stream::try_unfold((self.0.clone(), 0), |(file, at)| async move {
             // It may grow while it is read.
-            let end = file.bytes().min(at + CHUNK);
+            let end = file.byte_count().min(at + CHUNK);
             if at >= end {
                 return Ok(None);
             }
@@ -54,11 +54,11 @@ impl SpillFile for VeiledSpill {
     }
 
     fn open_writer(&self) -> EngineResult<Box<dyn SpillWriter>> {
-        Ok(Box::new(SpillEnd(self.0.writer()?)))
+        Ok(Box::new(SpillEnd(self.0.open_writer()?)))
     }
 }
 
-struct SpillEnd(VeiledWriter);
+struct SpillEnd(EncryptedWriter);
 
 impl Write for SpillEnd {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -76,16 +76,16 @@ impl SpillWriter for SpillEnd {
     }
 }
 
-async fn read(file: &Veiled, range: std::ops::Range<u64>) -> io::Result<Bytes> {
+async fn read(file: &EncryptedFile, range: std::ops::Range<u64>) -> io::Result<Bytes> {
     let file = file.clone();
-    let read = tokio::task::spawn_blocking(move || file.read(range)).await;
+    let read = tokio::task::spawn_blocking(move || file.read_range(range)).await;
     read.map_err(io::Error::other)?.map(Bytes::from)
 }
 
 /// The files that tables were rewritten to, as a store that the engine can read: by number.
 #[derive(Debug, Default)]
 pub struct Veils {
-    files: Mutex<Vec<Veiled>>,
+    files: Mutex<Vec<EncryptedFile>>,
 }
 
 impl Veils {
@@ -93,13 +93,13 @@ impl Veils {
     pub const URL: &str = "veiled://work";
 
     /// Keeps a file as long as there is the store; where it is in it.
-    pub fn keep_file(&self, file: Veiled) -> Path {
+    pub fn keep_file(&self, file: EncryptedFile) -> Path {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.push(file);
         Path::from((files.len() - 1).to_string())
     }
 
-    fn find_file(&self, location: &Path) -> Result<Veiled> {
+    fn find_file(&self, location: &Path) -> Result<EncryptedFile> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let number: Option<usize> = location.as_ref().parse().ok();
         number.and_then(|number| files.get(number).cloned()).ok_or_else(|| Error::NotFound {
@@ -130,7 +130,7 @@ impl ObjectStore for Veils {
         let meta = ObjectMeta {
             location: location.clone(),
             last_modified: DateTime::UNIX_EPOCH,
-            size: file.bytes(),
+            size: file.byte_count(),
             e_tag: None,
             version: None,
         };

@@ -17,11 +17,12 @@ use super::super::stores::Stores;
 use super::resource_of;
 use super::shape::SeenShape;
 use crate::bounded::is_too_deep;
+use crate::encrypted::{EncryptedFile, EncryptedWriter};
 use crate::error::{Context, Error, Result};
 use crate::fhir;
 use crate::input::Inputs;
 use crate::input::chunks::{Chunk, Chunks, decompress};
-use crate::store::{Folder, Veiled, VeiledWriter, WorkFolder};
+use crate::store::{Folder, WorkFolder};
 use crate::table::schema;
 use crate::ui::format_count;
 
@@ -68,8 +69,8 @@ pub fn make_table(
         None => plain_columns(folder, files, super::fixed_schema(name))?,
     };
     let context = || format!("cannot write a temporary file in '{work}'");
-    let rewritten = Veiled::create_in(work.path()).with_context(context)?;
-    let writer = rewritten.writer().with_context(context)?;
+    let rewritten = EncryptedFile::create_in(work.path()).with_context(context)?;
+    let writer = rewritten.open_writer().with_context(context)?;
     let mut out = LineRows::new(writer, columns.schema.clone())?;
     let mut left_out = 0;
     for file in files {
@@ -101,7 +102,7 @@ pub fn make_table(
         );
     }
     let rows = out.finish_file().with_context(context)?;
-    let size = rewritten.bytes();
+    let size = rewritten.byte_count();
     let (store, path) = stores.keep_file(rewritten)?;
     let file = DataFile { path, size, rows: Some(rows) };
     ParquetTable::new(store, vec![file], columns.schema)
@@ -176,13 +177,13 @@ fn each_chunk(folder: &Folder, file: &str, mut see: impl FnMut(Chunk) -> Result<
 /// Rows on their way from lines to a Parquet file.
 struct LineRows {
     decoder: Decoder,
-    writer: ArrowWriter<VeiledWriter>,
+    writer: ArrowWriter<EncryptedWriter>,
     pending: usize,
     rows: u64,
 }
 
 impl LineRows {
-    fn new(file: VeiledWriter, schema: SchemaRef) -> Result<Self> {
+    fn new(file: EncryptedWriter, schema: SchemaRef) -> Result<Self> {
         let decoder = ReaderBuilder::new(schema.clone())
             .with_batch_size(BATCH_ROWS)
             // A value of another type than R4's is no value.
