@@ -10,7 +10,7 @@ use crate::deid::{CODEBOOK, MAPPING};
 use crate::error::{Error, Exit, Result};
 use crate::fhir::TABLE_TYPES;
 use crate::output::{OutputFormat, layout};
-use crate::store::{Folder, Hold, Sharing};
+use crate::store::{Folder, Hold, Sharing, Storage};
 
 /// The folder of all runs' records below OUTPUT.
 pub const JOB_CONFIG: &str = "JobConfig";
@@ -107,9 +107,9 @@ fn refuse_below(mut above: Vec<Folder>, folder: &Folder, what: &str, role: Role)
 ///
 /// # Errors
 /// Exit 22.
-pub fn refuse_work_folder(wanted: Option<&str>) -> Result<()> {
+pub fn refuse_work_folder(wanted: Option<&str>, storage: &Storage) -> Result<()> {
     let Some(wanted) = wanted else { return Ok(()) };
-    let work = Folder::open(wanted)?;
+    let work = storage.open_folder(wanted)?;
     if work.local().is_none() {
         // That it must be local is for who makes it to say.
         return Ok(());

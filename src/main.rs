@@ -4,15 +4,17 @@ use std::process::ExitCode;
 
 use cumulus_etl::cli::{Cli, Process};
 use cumulus_etl::error::{Exit, Result};
-use cumulus_etl::{secrecy, stop, store, ui};
+use cumulus_etl::stop::Shutdown;
+use cumulus_etl::{secrecy, store, ui};
 
 // Arrow and Parquet make many small allocations on all threads at once.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let result = ui::without_panic(run);
-    stop::leave_the_end_to_the_signal();
+    let shutdown = Shutdown::default();
+    let result = ui::without_panic(|| run(&shutdown));
+    shutdown.leave_the_end_to_the_signal();
     match result {
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(error)) => {
@@ -24,9 +26,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<()> {
+fn run(shutdown: &Shutdown) -> Result<()> {
     secrecy::forbid_core_dumps()?;
     let command = Cli::from_process();
     store::start_runtime()?;
-    command.run(&Process::measure_limits())
+    command.run(&Process::new(shutdown.clone()))
 }

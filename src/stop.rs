@@ -1,92 +1,225 @@
-//! Whether the process has been told to end, and what has to be tidied up first.
+//! Whether a run is to end, and what has to be tidied up first.
 //!
 //! Tables change in one step, so that a run may end between any two instructions. What is under way
 //! would stay behind, though: files without their name, parts of uploads, data files that no
-//! version names. So writers fail at their next step once the process is to end, and clean up as
-//! they do after any failure; [`wait_for_writers`] gives them the time.
+//! version names. So writers fail at their next step once the run is to end, and clean up as
+//! they do after any failure; [`Shutdown::wait_for_writers`] gives them the time.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Exit, Result};
 
-/// The exit code that a signal asked for, or 0.
-static ASKED: AtomicU8 = AtomicU8::new(0);
-static WRITERS: AtomicUsize = AtomicUsize::new(0);
-
 thread_local! {
-    /// Whether this thread is in the midst of a [`last_step`].
+    /// Whether this thread is in the midst of a [`Shutdown::last_step`]. A thread is at one step at a
+    /// time, of one run, and what the step calls need not know of it.
     static LAST_STEP: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What the last message says.
 pub const MESSAGE: &str = "stopped by a signal; the next run completes the work";
 
-/// From now on writers stop. `exit`: how the process ends.
-pub fn ask_to_stop(exit: Exit) {
-    ASKED.store(exit as u8, Ordering::SeqCst);
+/// What takes a moment, and needs no files. It must come to an end by itself.
+pub type Telling = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What is done when a run is to end, while files are still there; what it returns is done when they
+/// are gone.
+type Prepare = Box<dyn FnOnce() -> Option<Telling> + Send>;
+
+/// Ends a run. Clones end the same run, and no other. `main` makes one, which signals ask.
+#[derive(Clone, Default)]
+pub struct Shutdown {
+    state: Arc<State>,
 }
 
-/// Whether the process is to end.
-pub fn is_asked() -> bool {
-    ASKED.load(Ordering::SeqCst) != 0
+#[derive(Default)]
+struct State {
+    /// The exit code that was asked for, or 0.
+    asked: AtomicU8,
+    writers: AtomicUsize,
+    hooks: Mutex<Hooks>,
 }
 
-/// An error, if the process is to end; not within a [`last_step`].
-pub fn check_stop() -> Result<()> {
-    if LAST_STEP.get() {
-        return Ok(());
+#[derive(Default)]
+struct Hooks {
+    /// In the order that they came in.
+    waiting: BTreeMap<u64, Prepare>,
+    next: u64,
+}
+
+impl State {
+    fn lock_hooks(&self) -> MutexGuard<'_, Hooks> {
+        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    match ASKED.load(Ordering::SeqCst) {
-        0 => Ok(()),
-        code if code == Exit::Interrupted as u8 => Err(Error::new(Exit::Interrupted, MESSAGE)),
-        _ => Err(Error::new(Exit::Terminated, MESSAGE)),
+}
+
+impl Shutdown {
+    /// From now on writers stop. `exit`: how the process ends.
+    pub fn ask_to_stop(&self, exit: Exit) {
+        self.state.asked.store(exit as u8, Ordering::SeqCst);
+    }
+
+    /// Whether the run is to end.
+    pub fn is_asked(&self) -> bool {
+        self.state.asked.load(Ordering::SeqCst) != 0
+    }
+
+    /// An error, if the run is to end; not within a [`Shutdown::last_step`].
+    pub fn check_stop(&self) -> Result<()> {
+        if LAST_STEP.get() {
+            return Ok(());
+        }
+        match self.state.asked.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            code if code == Exit::Interrupted as u8 => Err(Error::new(Exit::Interrupted, MESSAGE)),
+            _ => Err(Error::new(Exit::Terminated, MESSAGE)),
+        }
+    }
+
+    /// One writer more; an error, if the run is to end.
+    pub fn begin_writer(&self) -> Result<Writer> {
+        self.state.writers.fetch_add(1, Ordering::SeqCst);
+        let writer = Writer(self.state.clone());
+        // Now it is waited for, or it sees that it must not begin.
+        self.check_stop().map(|()| writer)
+    }
+
+    /// Does, on this thread, a short step that must be done whole once it is begun: the end waits
+    /// for it. An error, with nothing done, if the run is to end already.
+    pub fn last_step<T>(&self, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _writer = self.begin_writer()?;
+        LAST_STEP.set(true);
+        let result = step();
+        LAST_STEP.set(false);
+        result
+    }
+
+    /// Waits until there are no writers any more, but no longer than `most`.
+    pub fn wait_for_writers(&self, most: Duration) {
+        let begin = Instant::now();
+        while self.state.writers.load(Ordering::SeqCst) > 0 && begin.elapsed() < most {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Has `prepare` called when a signal comes, while files are still there; what it returns runs
+    /// when they are gone. Others that were here before stay.
+    pub fn before_end(
+        &self,
+        prepare: impl FnOnce() -> Option<Telling> + Send + 'static,
+    ) -> EndHook {
+        let mut hooks = self.state.lock_hooks();
+        let id = hooks.next;
+        hooks.next += 1;
+        hooks.waiting.insert(id, Box::new(prepare));
+        EndHook { state: self.state.clone(), id }
+    }
+
+    /// Calls what waits for the end, each once. Gives what is to be told when files are gone.
+    pub fn prepare_end(&self) -> Vec<Telling> {
+        let waiting = std::mem::take(&mut self.state.lock_hooks().waiting);
+        waiting.into_values().filter_map(|prepare| prepare()).collect()
+    }
+
+    /// Where a signal is ending the process, lets it do so.
+    pub fn leave_the_end_to_the_signal(&self) {
+        while self.is_asked() {
+            thread::park_timeout(Duration::from_secs(1));
+        }
+    }
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shutdown(asked: {})", self.is_asked())
     }
 }
 
 /// Has something that nobody would clean up after a sudden end, as long as it is there.
-#[derive(Debug)]
-pub struct Writer(());
+pub struct Writer(Arc<State>);
 
-impl Writer {
-    /// One more; an error, if the process is to end.
-    pub fn begin_writer() -> Result<Self> {
-        WRITERS.fetch_add(1, Ordering::SeqCst);
-        let writer = Self(());
-        // Now it is waited for, or it sees that it must not begin.
-        check_stop().map(|()| writer)
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        WRITERS.fetch_sub(1, Ordering::SeqCst);
+        self.0.writers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// Does, on this thread, a short step that must be done whole once it is begun: the process waits
-/// for it. An error, with nothing done, if the process is to end already.
-pub fn last_step<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
-    let _writer = Writer::begin_writer()?;
-    LAST_STEP.set(true);
-    let result = step();
-    LAST_STEP.set(false);
-    result
+/// As long as it is there, something is done before the run ends.
+#[must_use = "nothing is done once it is dropped"]
+pub struct EndHook {
+    state: Arc<State>,
+    id: u64,
 }
 
-/// Waits until there are no writers any more, but no longer than `most`.
-pub fn wait_for_writers(most: Duration) {
-    let begin = Instant::now();
-    while WRITERS.load(Ordering::SeqCst) > 0 && begin.elapsed() < most {
-        thread::sleep(Duration::from_millis(5));
+impl Drop for EndHook {
+    fn drop(&mut self) {
+        // Dropped outside of the lock: what it holds may have a hook of its own.
+        let gone = self.state.lock_hooks().waiting.remove(&self.id);
+        drop(gone);
     }
 }
 
-/// Where a signal is ending the process, lets it do so.
-pub fn leave_the_end_to_the_signal() {
-    while is_asked() {
-        thread::park_timeout(Duration::from_secs(1));
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn one_run_ends_and_another_goes_on() {
+        let (one, other) = (Shutdown::default(), Shutdown::default());
+        let writer = one.clone().begin_writer().unwrap();
+        one.ask_to_stop(Exit::Interrupted);
+        assert_eq!(one.begin_writer().unwrap_err().exit(), Exit::Interrupted);
+        assert!(one.last_step(|| Ok(())).is_err());
+        assert!(!other.is_asked() && other.begin_writer().is_ok());
+        // Of the other nobody writes any more: it is not waited for.
+        other.wait_for_writers(Duration::MAX);
+        assert_eq!(one.state.writers.load(Ordering::SeqCst), 1);
+        drop(writer);
+        one.wait_for_writers(Duration::MAX);
+    }
+
+    #[test]
+    fn a_last_step_that_has_begun_is_done_whole() {
+        let shutdown = Shutdown::default();
+        let done = shutdown.last_step(|| {
+            shutdown.ask_to_stop(Exit::Terminated);
+            shutdown.check_stop()?;
+            shutdown.begin_writer().map(drop)
+        });
+        done.unwrap();
+        assert_eq!(shutdown.check_stop().unwrap_err().exit(), Exit::Terminated);
+    }
+
+    #[test]
+    fn hooks_do_not_replace_each_other() {
+        let shutdown = Shutdown::default();
+        let (tell, told) = channel();
+        let hook = |name: &'static str| {
+            let tell = tell.clone();
+            shutdown.before_end(move || {
+                tell.send(name).unwrap();
+                Some(Box::pin(async {}))
+            })
+        };
+        let (_one, two, _three) = (hook("one"), hook("two"), hook("three"));
+        drop(two);
+        assert_eq!(shutdown.prepare_end().len(), 2);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["one", "three"]);
+        // Each once.
+        assert!(shutdown.prepare_end().is_empty());
     }
 }

@@ -13,7 +13,6 @@ use super::state::{ExportDir, ExportState, Phase};
 use super::{ExportFilters, ExportOptions, Since, kickoff, redacted_url};
 use crate::error::{Context, Error, Exit, Result};
 use crate::http::{Capabilities, Client, show_url};
-use crate::stop;
 
 /// Said of a state that was written before the kick-off, and never after it.
 pub(super) const NO_ANSWER: &str = "an earlier run ended while it asked for an export: if the server \
@@ -120,7 +119,7 @@ pub(super) async fn begin_export(
     }
     log.with_export_id(&url).log_event("kickoff", begun.event);
     info!("The export runs at {url}");
-    if options.temporary && stop::is_asked() {
+    if options.temporary && options.storage.shutdown().is_asked() {
         // When the signal came, there was nothing to give up yet.
         let _ = kickoff::end_export(client, &begun.url, options.pace).await;
     }

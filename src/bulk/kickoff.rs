@@ -53,7 +53,7 @@ pub(super) async fn kick_off(
 ) -> Result<Begun> {
     let mut failures = 0;
     loop {
-        let (asked, writer) = (Utc::now(), Writer::begin_writer()?);
+        let (asked, writer) = (Utc::now(), options.storage.shutdown().begin_writer()?);
         let error = match send_kickoff(client, options, kickoff).await {
             Ok((url, headers)) => {
                 let event = failure_detail(client, kickoff, capabilities, Ok(&headers));

@@ -43,7 +43,7 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::http::Client;
 use crate::store::block_on;
-use crate::ui::{Bar, format_count, signals};
+use crate::ui::{Bar, format_count};
 pub use begin::check_folder;
 use begin::{begin_export, not_empty, request_fingerprint, take_up};
 use context::DownloadContext;
@@ -90,7 +90,10 @@ impl ExportContext<'_> {
 pub fn export(client: &Client, options: &ExportOptions, folder: &Path) -> Result<Vec<String>> {
     let ahead = options.temporary.then(|| {
         let (client, folder) = (client.clone(), folder.to_owned());
-        signals::before_the_end(move || Some(Box::pin(abandon_export(&client, &folder)?)))
+        options
+            .storage
+            .shutdown()
+            .before_end(move || Some(Box::pin(abandon_export(&client, &folder)?)))
     });
     let result = block_on(run_export(client, options, folder));
     drop(ahead);

@@ -7,6 +7,7 @@ use url::Url;
 use super::note_selection::NoteSelection;
 use super::request::{ExportFilters, ExportTarget, Since};
 use crate::http::Pace;
+use crate::store::Storage;
 
 /// How an export is to be done.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct ExportOptions {
     pub temporary: bool,
     /// How quick time passes.
     pub pace: Pace,
+    /// What opens the folder of the export for notes: whether the run is to end.
+    pub storage: Storage,
     /// Draw progress bars.
     pub bars: bool,
 }

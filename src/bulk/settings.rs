@@ -10,6 +10,7 @@ use super::{ExportFilters, ExportOptions, ExportTarget, Since};
 use crate::error::{Error, Exit, Result};
 use crate::fhir::resource_type_ignoring_case;
 use crate::http::Pace;
+use crate::store::Storage;
 
 /// Makes all waits shorter, in tests: a factor like `0.001`.
 const TIME_SCALE: &str = "CUMULUS_ETL_TEST_TIME_SCALE";
@@ -95,6 +96,7 @@ impl ExportSettings {
         &self,
         target: &ExportTarget,
         types: &[&str],
+        storage: &Storage,
         bars: bool,
     ) -> Result<ExportOptions> {
         self.refuse_other_forms(target)?;
@@ -128,6 +130,7 @@ impl ExportSettings {
             inline: self.inline.clone(),
             temporary: false,
             pace: read_pace(),
+            storage: storage.clone(),
             bars,
         })
     }
@@ -217,7 +220,8 @@ mod tests {
     use super::*;
 
     fn options(settings: &ExportSettings, url: &str) -> Result<ExportOptions> {
-        settings.options(&ExportTarget::parse(url)?, &["Patient", "Device"], false)
+        let target = ExportTarget::parse(url)?;
+        settings.options(&target, &["Patient", "Device"], &Storage::for_tests(), false)
     }
 
     #[test]

@@ -108,10 +108,10 @@ mod serving {
     impl SchedulerArgs {
         pub(super) fn run(self, process: &Process) -> Result<()> {
             self.logging.init();
-            ui::signals::install_handlers()?;
+            ui::signals::install_handlers(&process.storage)?;
             let bind = self.bind;
             let tls = self.tls.read(&[&bind.ip().to_string()])?;
-            let scheduler = Scheduler { bind, tls, stores: self.store.of_command(process)? };
+            let scheduler = Scheduler { bind, tls, storage: self.store.of_command(process)? };
             scheduler.run(|at| info!("the scheduler listens at df://{at}"))
         }
     }
@@ -119,7 +119,7 @@ mod serving {
     impl ExecutorArgs {
         pub(super) fn run(self, process: &Process) -> Result<()> {
             self.logging.init();
-            let work = self.limits.open_work()?;
+            let work = self.limits.open_work(&process.storage)?;
             let mut limits = self.limits.resolve_limits();
             if let Some(tasks) = self.tasks {
                 limits.threads = usize::from(tasks);
@@ -133,7 +133,7 @@ mod serving {
                 tls,
                 advertise: self.advertise,
                 limits,
-                stores: self.store.of_command(process)?,
+                storage: self.store.of_command(process)?,
             };
             // It hears SIGTERM and SIGINT itself, and gives back the tasks that it is at.
             ui::signals::pass_on_hangup()?;

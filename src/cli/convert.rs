@@ -30,10 +30,10 @@ impl ConvertArgs {
     /// Converts.
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
-        ui::signals::install_handlers()?;
-        let options = self.store.of_command(process)?;
+        ui::signals::install_handlers(&process.storage)?;
+        let storage = self.store.of_command(process)?;
         let work_dir = self.work_dir.as_deref();
         let budget = &process.budget;
-        etl::convert_output(&self.original, &self.target, work_dir, &options, budget, bars)
+        etl::convert_output(&self.original, &self.target, work_dir, &storage, budget, bars)
     }
 }

@@ -12,7 +12,7 @@ use crate::demo::{self, DemoSummary};
 use crate::error::Result;
 use crate::etl::EtlConfig;
 use crate::share::export::{Rules, Study, export_tables};
-use crate::store::{Folder, WorkFolder};
+use crate::store::{Storage, WorkFolder};
 use crate::study::build::{self, Observer};
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::{DataFusion, Input, Limits};
@@ -52,8 +52,8 @@ impl DemoArgs {
     /// Makes the data, runs the main job on it, and says how to look at the result.
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
-        ui::signals::install_handlers()?;
-        let dir = Folder::open(&self.dir.to_string_lossy())?;
+        ui::signals::install_handlers(&process.storage)?;
+        let dir = process.storage.open_local(&self.dir)?;
         claim::refuse_claimed(&dir, "DIR", &[Role::Phi, Role::Output])?;
         let export = if self.data_only { self.dir.clone() } else { self.dir.join("export") };
         let options = demo::Options {
@@ -80,14 +80,14 @@ impl DemoArgs {
         // Nobody needs these IDs again.
         let config = EtlConfig {
             new_codebook: true,
-            ..EtlConfig::new(&input, &output, &phi, process.budget)
+            ..EtlConfig::new(&input, &output, &phi, process.budget, &process.storage)
         };
         etl::run_etl(&config, bars)?;
         let (database, shared) = (text("studies"), text("shared"));
         println!("\nNow the study core, and what of it is to be shared:");
         println!("  {program} study build -t core --lake {output} --database {database}");
         println!("  {program} study export -t core --database {database} {shared}\n");
-        build_core(&output, &database, &shared)?;
+        build_core(&process.storage, &output, &database, &shared)?;
         println!("{}", describe_next_steps(&program, &output, &phi, &database));
         Ok(())
     }
@@ -111,7 +111,7 @@ fn describe_run(summary: &DemoSummary, dir: &str, clock: Instant) -> String {
 }
 
 /// Builds and exports core.
-fn build_core(output: &str, database: &str, shared: &str) -> Result<()> {
+fn build_core(storage: &Storage, output: &str, database: &str, shared: &str) -> Result<()> {
     struct Quiet;
 
     impl Observer for Quiet {
@@ -119,17 +119,18 @@ fn build_core(output: &str, database: &str, shared: &str) -> Result<()> {
         fn note_table(&self, _: &TableInfo) {}
     }
 
-    let work = WorkFolder::create_apart(None)?;
+    let work = WorkFolder::create_apart(None, storage)?;
     let limits = Limits::of_machine();
-    let input = Input::Lake(Folder::open(output)?);
-    let engine = DataFusion::open_database(Folder::open(database)?, input, work.clone(), &limits)?;
+    let input = Input::Lake(storage.open_folder(output)?);
+    let engine =
+        DataFusion::open_database(storage.open_folder(database)?, input, work.clone(), &limits)?;
     let built = build::build_core(&engine, limits.threads, &Quiet)?;
     let tables = |count: usize| format_count(count as u64, "table");
     println!("Built core: {} in {:.1} s", tables(built.tables.len()), built.time.as_secs_f64());
     let exported = export_tables(
         &engine,
         &Study::of_core()?,
-        &Folder::open(shared)?,
+        &storage.open_folder(shared)?,
         &Rules::default(),
         &work,
     )?;

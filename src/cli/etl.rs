@@ -14,7 +14,6 @@ use super::logging::{Logging, json_is_asked_for};
 use super::store::StoreArgs;
 use crate::error::{Error, Exit, Result};
 use crate::etl::EtlConfig;
-use crate::memory::Budget;
 use crate::output::OutputFormat;
 use crate::ui;
 
@@ -124,20 +123,22 @@ impl EtlArgs {
         let json = layers.choice("log-format", &["text", "json"]) == "json";
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let check = self.check;
-        let config = self.config(&mut layers, process.budget);
+        let config = self.config(&mut layers, process);
         let bars = logging.init();
         refuse_missing_parts(&mut layers)?;
         layers.finish()?;
         let config = config?;
         config.credentials.check_consistency()?;
-        ui::signals::install_handlers()?;
+        ui::signals::install_handlers(&process.storage)?;
         match check {
             true => crate::etl::check_settings(&config),
             false => crate::etl::run_etl(&config, bars),
         }
     }
 
-    fn config(self, layers: &mut Layers, budget: Budget) -> Result<EtlConfig> {
+    fn config(self, layers: &mut Layers, process: &Process) -> Result<EtlConfig> {
+        let Process { budget, storage } = process;
+        let budget = *budget;
         let task = layers.list("task");
         if let Some(word) = &self.input
             && let Some(command) = hints::command_like(word)
@@ -148,7 +149,7 @@ impl EtlArgs {
         }
         let (Some(input), Some(output), Some(phi)) = (self.input, self.output, self.phi) else {
             if task.iter().any(|task| task.eq_ignore_ascii_case("help")) {
-                return Ok(EtlConfig { task, ..EtlConfig::new("", "", "", budget) });
+                return Ok(EtlConfig { task, ..EtlConfig::new("", "", "", budget, storage) });
             }
             return Err(Error::new(
                 Exit::Usage,
@@ -156,7 +157,7 @@ impl EtlArgs {
                  --help explains them",
             ));
         };
-        let defaults = EtlConfig::new(&input, &output, &phi, budget);
+        let defaults = EtlConfig::new(&input, &output, &phi, budget, storage);
         Ok(EtlConfig {
             output_format: layers.output_formats(),
             task,
@@ -174,7 +175,7 @@ impl EtlArgs {
             strict: layers.switch("strict"),
             threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
             credentials: CredentialArgs::read_credentials(layers),
-            store: StoreArgs::read_options(layers, budget.part_mib),
+            storage: storage.with_options(StoreArgs::read_options(layers, budget.part_mib)),
             export: ExportingArgs::read_settings(layers)?,
             ..defaults
         })

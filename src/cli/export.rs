@@ -6,6 +6,7 @@ use clap::Args;
 use figment::value::Dict;
 use tracing::{info, warn};
 
+use super::Process;
 use super::credentials::CredentialArgs;
 use super::exporting::ExportingArgs;
 use super::layers::Layers;
@@ -15,7 +16,7 @@ use crate::claim::{self, Role};
 use crate::error::{Error, Exit, Result};
 use crate::fhir::TABLE_TYPES;
 use crate::http::Client;
-use crate::store::Folder;
+use crate::store::Storage;
 use crate::ui;
 
 /// Options of `export`.
@@ -40,7 +41,7 @@ pub struct ExportArgs {
 
 impl ExportArgs {
     /// Exports, or cancels an export.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
         let mut flags = Dict::new();
         self.exporting.add_to(&mut flags);
@@ -52,13 +53,13 @@ impl ExportArgs {
         let settings = settings?;
         credentials.check_consistency()?;
         let target = ExportTarget::parse(&self.url)?;
-        let folder = local_path(&self.dir)?;
-        let place = Folder::open(&folder.to_string_lossy())?;
+        let folder = local_path(&self.dir, &process.storage)?;
+        let place = process.storage.open_local(&folder)?;
         claim::refuse_claimed(&place, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&place, "DIR", Role::Output)?;
-        ui::signals::install_handlers()?;
+        ui::signals::install_handlers(&process.storage)?;
 
-        let mut options = settings.options(&target, &TABLE_TYPES, bars)?;
+        let mut options = settings.options(&target, &TABLE_TYPES, &process.storage, bars)?;
         let auth = credentials.auth(&bulk::scope_types(&options))?;
         let client = Client::new(&target.base, auth, &credentials.options())?;
         if settings.cancel {
@@ -84,7 +85,7 @@ fn since_last(folder: &Path, target: &ExportTarget) -> Option<String> {
 }
 
 /// A local folder's path.
-fn local_path(location: &str) -> Result<PathBuf> {
+fn local_path(location: &str, storage: &Storage) -> Result<PathBuf> {
     let refused = || {
         let message = format!("'{location}' is not a local folder, which exported files need");
         Error::new(Exit::ExportFolderNotLocal, message)
@@ -92,5 +93,5 @@ fn local_path(location: &str) -> Result<PathBuf> {
     if location.contains("://") && !location.starts_with("file://") {
         return Err(refused());
     }
-    Folder::open(location)?.local().map(Path::to_owned).ok_or_else(refused)
+    storage.open_folder(location)?.local().map(Path::to_owned).ok_or_else(refused)
 }

@@ -43,9 +43,9 @@ impl InitArgs {
     /// Makes the tables.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
-        ui::signals::install_handlers()?;
-        let options = self.store.of_command(process)?;
-        etl::make_empty_tables(&self.output, &self.output_format, &options, &process.budget)?;
+        ui::signals::install_handlers(&process.storage)?;
+        let storage = self.store.of_command(process)?;
+        etl::make_empty_tables(&self.output, &self.output_format, &storage, &process.budget)?;
         tracing::info!("'{}' has all tables", self.output);
         Ok(())
     }

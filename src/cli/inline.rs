@@ -15,7 +15,6 @@ use crate::bulk::{self, ExportTarget, inline};
 use crate::claim::{self, Role};
 use crate::error::{Error, Exit, Result};
 use crate::http::Client;
-use crate::store::Folder;
 use crate::ui;
 
 /// Options of `inline`.
@@ -65,11 +64,11 @@ impl InlineArgs {
             Error::new(Exit::Usage, message)
         })?;
         let target = ExportTarget::parse(&url)?;
-        let folder = Folder::open_with(&self.dir, &store)?;
+        let folder = process.storage.with_options(store).open_folder(&self.dir)?;
         // Notes are patients' data as it is.
         claim::refuse_claimed(&folder, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&folder, "DIR", Role::Output)?;
-        ui::signals::install_handlers()?;
+        ui::signals::install_handlers(&process.storage)?;
         // Of a bucket only what is in it tells.
         if !folder.exists() || folder.list_direct()? == Default::default() {
             folder.require_folder("folder")?;

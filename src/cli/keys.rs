@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use clap::{Args, Subcommand, ValueEnum};
 use tracing::info;
 
+use super::Process;
 use super::logging::LoggingArgs;
 use crate::claim::{self, Role};
 use crate::error::{Context, Error, Exit, Result};
@@ -60,16 +61,16 @@ enum Alg {
 
 impl KeysArgs {
     /// Does what the command line says.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process: &Process) -> Result<()> {
         match self.command {
             KeysCommand::New { dir, alg, logging } => {
                 logging.init();
-                ui::signals::install_handlers()?;
+                ui::signals::install_handlers(&process.storage)?;
                 let algorithm = match alg {
                     Alg::Rs384 => Algorithm::Rs384,
                     Alg::Es384 => Algorithm::Es384,
                 };
-                make_keys(&dir, algorithm)
+                make_keys(&process.storage.open_folder(&dir)?.private(), algorithm)
             }
             KeysCommand::Show { key, logging } => {
                 logging.init();
@@ -79,14 +80,13 @@ impl KeysArgs {
     }
 }
 
-fn make_keys(dir: &str, algorithm: Algorithm) -> Result<()> {
-    let folder = Folder::open(dir)?.private();
+fn make_keys(folder: &Folder, algorithm: Algorithm) -> Result<()> {
     if folder.local().is_none() {
         let message = format!("'{folder}' is no local folder; keys are made where they are used");
         return Err(Error::new(Exit::ArgsInvalid, message));
     }
-    claim::refuse_claimed(&folder, "DIR", &[Role::Output])?;
-    claim::refuse_inside(&folder, "DIR", Role::Output)?;
+    claim::refuse_claimed(folder, "DIR", &[Role::Output])?;
+    claim::refuse_inside(folder, "DIR", Role::Output)?;
     let taken = |name: &str| {
         let message = format!(
             "'{}' is there already, and is not overwritten: a server may know that key. Name \

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::claim;
 use crate::error::Result;
-use crate::store::WorkFolder;
+use crate::store::{Storage, WorkFolder};
 use crate::study::engine::datafusion::Limits;
 
 /// Memory and disk for queries.
@@ -29,8 +29,8 @@ impl LimitArgs {
     }
 
     /// Beside no data: what is spilled is patients' data, and must not go into a database.
-    pub(super) fn open_work(&self) -> Result<WorkFolder> {
-        claim::refuse_work_folder(self.work_dir.as_deref())?;
-        WorkFolder::create_apart(self.work_dir.as_deref())
+    pub(super) fn open_work(&self, storage: &Storage) -> Result<WorkFolder> {
+        claim::refuse_work_folder(self.work_dir.as_deref(), storage)?;
+        WorkFolder::create_apart(self.work_dir.as_deref(), storage)
     }
 }

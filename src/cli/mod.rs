@@ -27,6 +27,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 use crate::memory::Budget;
+use crate::stop::Shutdown;
+use crate::store::Storage;
 
 /// What is the process's and not a command's: made once, in `main`. A command hands each part on to
 /// what needs it.
@@ -34,12 +36,14 @@ use crate::memory::Budget;
 pub struct Process {
     /// The memory that there is.
     pub budget: Budget,
+    /// What opens folders, and ends what is opened.
+    pub storage: Storage,
 }
 
 impl Process {
-    /// Measures the memory.
-    pub fn measure_limits() -> Self {
-        Self { budget: Budget::of_process() }
+    /// Measures the memory. `shutdown`: what signals ask.
+    pub fn new(shutdown: Shutdown) -> Self {
+        Self { budget: Budget::of_process(), storage: Storage::new(shutdown) }
     }
 }
 
@@ -105,9 +109,9 @@ impl Cli {
             Some(Command::Etl(args)) => args.run(process),
             Some(Command::Init(args)) => args.run(process),
             Some(Command::Convert(args)) => args.run(process),
-            Some(Command::Export(args)) => args.run(),
+            Some(Command::Export(args)) => args.run(process),
             Some(Command::Inline(args)) => args.run(process),
-            Some(Command::Keys(args)) => args.run(),
+            Some(Command::Keys(args)) => args.run(process),
             Some(Command::Demo(args)) => args.run(process),
             Some(Command::Study(args)) => args.run(process),
             Some(Command::Ballista(args)) => args.run(process),

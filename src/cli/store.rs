@@ -6,7 +6,7 @@ use figment::value::{Dict, Value};
 use super::Process;
 use super::layers::Layers;
 use crate::error::Result;
-use crate::store::StoreOptions;
+use crate::store::{Storage, StoreOptions};
 
 /// Options for s3:// and other buckets.
 #[derive(Args, Debug, Default)]
@@ -44,14 +44,14 @@ impl StoreArgs {
         }
     }
 
-    /// The options, from flags and variables, for commands that read no file.
-    pub(super) fn of_command(&self, process: &Process) -> Result<StoreOptions> {
+    /// What opens folders with the options, from flags and variables, for commands that read no file.
+    pub(super) fn of_command(&self, process: &Process) -> Result<Storage> {
         let mut flags = Dict::new();
         self.add_to(&mut flags);
         let mut layers = Layers::new(flags, None)?;
         let options = Self::read_options(&mut layers, process.budget.part_mib);
         layers.finish()?;
-        Ok(options)
+        Ok(process.storage.with_options(options))
     }
 
     /// The options, from all layers. `part_mib`: the size of parts where none is asked for.

@@ -141,9 +141,9 @@ fn check_phi(config: &EtlConfig, output: &Folder, phi: &Folder) -> Result<()> {
 /// Whether there is a place for temporary files.
 fn check_work_folder(config: &EtlConfig, phi: &Folder) -> Result<()> {
     let place = match &config.work_dir {
-        Some(named) => Folder::open(named)?,
+        Some(named) => config.storage.open_folder(named)?,
         None if phi.local().is_some() => return Ok(()),
-        None => Folder::open(&std::env::temp_dir().to_string_lossy())?,
+        None => config.storage.open_local(&std::env::temp_dir())?,
     };
     if place.local().is_none() {
         let message = format!("--work-dir must be a local folder, not '{place}'");

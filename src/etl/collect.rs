@@ -14,7 +14,7 @@ use crate::fhir;
 use crate::input::InputFile;
 use crate::output::keys::KeyIndex;
 use crate::output::staged::{Staged, StagedLines};
-use crate::stop;
+use crate::stop::Shutdown;
 use crate::store::Finishing;
 use crate::table::{Shape, StagingArea, schema};
 
@@ -64,6 +64,7 @@ pub(super) struct Collector<'a> {
     shape: Shape,
     contained_types: BTreeSet<&'static str>,
     rejects: Vec<RejectFile<'a>>,
+    shutdown: Shutdown,
 }
 
 impl<'a> Collector<'a> {
@@ -93,6 +94,7 @@ impl<'a> Collector<'a> {
             shape: Shape::default(),
             contained_types: BTreeSet::new(),
             rejects: rejects.collect(),
+            shutdown: area.work.shutdown().clone(),
         }
     }
 
@@ -118,7 +120,7 @@ impl<'a> Collector<'a> {
     }
 
     fn stage_chunk(&mut self, file: usize, mut chunk: ScrubbedChunk) -> Result<()> {
-        stop::check_stop()?;
+        self.shutdown.check_stop()?;
         let name = self.files.get(file).map_or("", |file| file.name.as_str());
         if !chunk.rejected.is_empty() {
             for file in &mut self.rejects {

@@ -4,10 +4,10 @@ use crate::bulk::ExportSettings;
 use crate::http::Credentials;
 use crate::memory::Budget;
 use crate::output::OutputFormat;
-use crate::store::StoreOptions;
+use crate::store::{Storage, StoreOptions};
 
 /// Settings of the main job (spec: "Options").
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct EtlConfig {
     /// INPUT, OUTPUT and PHI, as the user wrote them.
     pub input: String,
@@ -49,15 +49,15 @@ pub struct EtlConfig {
     pub budget: Budget,
     /// Credentials for the FHIR server that INPUT is.
     pub credentials: Credentials,
-    /// How buckets are reached and written.
-    pub store: StoreOptions,
+    /// What opens folders: how buckets are reached, and whether the run is to end.
+    pub storage: Storage,
     /// What to export, where INPUT is a FHIR server.
     pub export: ExportSettings,
 }
 
 impl EtlConfig {
-    /// The defaults, for a run with so much memory.
-    pub fn new(input: &str, output: &str, phi: &str, budget: Budget) -> Self {
+    /// The defaults, for a run with so much memory whose folders `storage` opens.
+    pub fn new(input: &str, output: &str, phi: &str, budget: Budget, storage: &Storage) -> Self {
         Self {
             input: input.to_owned(),
             output: output.to_owned(),
@@ -79,7 +79,7 @@ impl EtlConfig {
             threads: budget.threads,
             budget,
             credentials: Credentials::default(),
-            store: StoreOptions::with_parts(budget.part_mib),
+            storage: storage.with_options(StoreOptions::with_parts(budget.part_mib)),
             export: ExportSettings::default(),
         }
     }

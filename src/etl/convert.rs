@@ -33,7 +33,7 @@ use crate::output::rows::{Bitmap, RowSource};
 use crate::output::staged::Staged;
 use crate::output::table::{Merge, TableRun};
 use crate::output::{SinkOptions, TableSink, TableSinks, completion, delta, layout};
-use crate::store::{Folder, StoreOptions, WorkFolder};
+use crate::store::{Folder, Storage, WorkFolder};
 use crate::table::{Block, DeidentifiedBatch, Scratch, StagingArea, find_field, schema};
 use crate::text::text_of_line;
 use crate::ui::{Progress, format_count, tell_rows};
@@ -48,11 +48,11 @@ pub fn convert_output(
     original: &str,
     target: &str,
     work_dir: Option<&str>,
-    store: &StoreOptions,
+    storage: &Storage,
     budget: &Budget,
     bars: bool,
 ) -> Result<()> {
-    let from = Folder::open_with(original, store)?;
+    let from = storage.open_folder(original)?;
     from.require_folder("original folder")?;
     let (folders, _) = from.list_direct()?;
     if !folders.iter().any(|folder| folder == JOB_CONFIG) {
@@ -67,7 +67,7 @@ pub fn convert_output(
         false => from.clone(),
     };
     let (folders, _) = tables.list_direct()?;
-    let target = Folder::open_with(target, store)?;
+    let target = storage.open_folder(target)?;
     if from.contains(&target) || target.contains(&from) {
         return Err(Error::new(
             Exit::ArgsConflict,

@@ -5,7 +5,7 @@ use super::run_input::RunInput;
 use super::servers::named_server;
 use crate::claim::{self, Role};
 use crate::error::{Error, Exit, Result};
-use crate::store::{Folder, StoreOptions};
+use crate::store::{Folder, Storage};
 
 /// The locations of a run.
 pub(super) struct RunFolders {
@@ -19,10 +19,11 @@ impl RunFolders {
     /// Opens them all; refuses folders inside each other.
     pub(super) fn open_all(config: &EtlConfig) -> Result<Self> {
         named_server(config)?;
-        let output = Folder::open_with(&config.output, &config.store)?;
-        let phi = Folder::open_with(&config.phi, &config.store)?.private();
+        let storage = &config.storage;
+        let output = storage.open_folder(&config.output)?;
+        let phi = storage.open_folder(&config.phi)?.private();
         let errors_to = config.errors_to.as_deref();
-        let errors_to = errors_to.map(|to| open_empty_folder(to, &config.store)).transpose()?;
+        let errors_to = errors_to.map(|to| open_empty_folder(to, storage)).transpose()?;
         let input = RunInput::open_input(config)?;
         if input.named_folder().is_none() && phi.local().is_none() {
             return Err(Error::new(
@@ -101,8 +102,9 @@ impl RunFolders {
     /// Refuses a place for temporary files where others look for data.
     fn refuse_work_folder(&self, wanted: Option<&str>) -> Result<()> {
         let Some(wanted) = wanted else { return Ok(()) };
-        claim::refuse_work_folder(Some(wanted))?;
-        let work = Folder::open(wanted)?;
+        let storage = self.output.storage();
+        claim::refuse_work_folder(Some(wanted), storage)?;
+        let work = storage.open_folder(wanted)?;
         let places = [("OUTPUT", Some(&self.output)), ("INPUT", self.input.named_folder())];
         for (what, place) in places {
             if let Some(place) = place.filter(|place| place.contains(&work)) {
@@ -121,8 +123,8 @@ fn refuse_folder(message: String) -> Result<()> {
     Err(Error::new(Exit::ArgsConflict, message))
 }
 
-fn open_empty_folder(location: &str, store: &StoreOptions) -> Result<Folder> {
-    let folder = Folder::open_with(location, store)?.private();
+fn open_empty_folder(location: &str, storage: &Storage) -> Result<Folder> {
+    let folder = storage.open_folder(location)?.private();
     match folder.list_direct()? {
         (folders, files) if folders.is_empty() && files.is_empty() => Ok(folder),
         _ => Err(Error::new(

@@ -8,17 +8,17 @@ use crate::error::Result;
 use crate::fhir::{self, TABLE_TYPES};
 use crate::memory::Budget;
 use crate::output::{OutputFormat, SinkOptions, TableSinks, completion, layout};
-use crate::store::{Folder, StoreOptions, WorkFolder};
+use crate::store::{Storage, WorkFolder};
 use crate::table::{Shape, StagingArea, schema};
 
 /// Makes the tables that `output` lacks; those that are there keep their rows.
 pub fn make_empty_tables(
     output: &str,
     formats: &[OutputFormat],
-    store: &StoreOptions,
+    storage: &Storage,
     budget: &Budget,
 ) -> Result<()> {
-    let output = Folder::open_with(output, store)?;
+    let output = storage.open_folder(output)?;
     claim::refuse_claimed(&output, "OUTPUT", &[Role::Phi])?;
     claim::refuse_inside(&output, "OUTPUT", Role::Phi)?;
     let names: Vec<_> = TABLE_TYPES.iter().map(|name| name.to_lowercase()).collect();

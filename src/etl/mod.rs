@@ -199,7 +199,7 @@ fn make_tables(
         completer: TableCompleter { output, staging, records, export },
         bars,
     };
-    let summary = process_tables(tables, output.turns.count_tables(), &stages);
+    let summary = process_tables(tables, output.turns.count_tables(), &stages, input.shutdown());
     phi.rejects.remove_empty();
     summary
 }

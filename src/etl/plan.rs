@@ -180,12 +180,19 @@ pub(super) fn source_export(
 mod tests {
     use super::*;
     use crate::memory::Budget;
+    use crate::store::Storage;
 
     #[test]
     fn the_table_that_completes_encounters_is_the_first_and_the_only_one() {
         // `process_tables` publishes the first table alone.
-        let selected =
-            select_types(&EtlConfig::new("in", "out", "phi", Budget::for_limit(None, 2))).unwrap();
+        let selected = select_types(&EtlConfig::new(
+            "in",
+            "out",
+            "phi",
+            Budget::for_limit(None, 2),
+            &Storage::for_tests(),
+        ))
+        .unwrap();
         let plans = selected.iter().map(|name| TablePlan::of_files(name, Vec::new()).unwrap());
         let completes: Vec<_> = plans.map(|plan| plan.completes_encounters).collect();
         assert_eq!(completes.iter().position(|completes| *completes), Some(0));
@@ -194,7 +201,8 @@ mod tests {
 
     #[test]
     fn types_are_chosen_by_name_whatever_their_case() {
-        let mut config = EtlConfig::new("in", "out", "phi", Budget::for_limit(None, 2));
+        let mut config =
+            EtlConfig::new("in", "out", "phi", Budget::for_limit(None, 2), &Storage::for_tests());
         config.task = vec!["Patient".to_owned(), " device ".to_owned()];
         config.exclude_resources = vec!["DEVICE".to_owned()];
         assert_eq!(select_types(&config).unwrap(), ["Patient"]);

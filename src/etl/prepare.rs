@@ -16,6 +16,7 @@ use crate::claim::{self, REJECTED};
 use crate::deid::{Codebook, Mapping, PhiFolder};
 use crate::error::Result;
 use crate::output::{SinkOptions, TableSinks, layout};
+use crate::stop::Shutdown;
 use crate::store::{Hold, Mounts, WorkFolder};
 use crate::table::StagingArea;
 
@@ -34,6 +35,8 @@ pub(super) struct PreparedOutput {
     pub turns: WritingTurns,
     /// When the run began, as its records have it.
     pub started: DateTime<Utc>,
+    /// Whether the run is to end.
+    pub shutdown: Shutdown,
 }
 
 /// What the run has of PHI, and what it writes there.
@@ -102,8 +105,9 @@ pub(super) fn prepare_folders(
     let rejected = phi.child(REJECTED);
     let started = claim_stamp(output, &rejected, began)?;
     let turns = WritingTurns::for_output(output, budget.is_tight());
+    let shutdown = output.shutdown().clone();
     let (mapping, rejects) = (Mutex::new(mapping), Rejects::new(rejected, started));
-    let output = PreparedOutput { sinks, hold, turns, started };
+    let output = PreparedOutput { sinks, hold, turns, started, shutdown };
     let phi = PreparedPhi { codebook, mapping, rejects, errors_to };
     Ok(Prepared { output, phi, staging: StagingArea { work, memory: budget.staging } })
 }

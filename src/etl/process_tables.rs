@@ -8,7 +8,7 @@ use crossbeam_channel::bounded;
 use super::plan::TablePlan;
 use super::summary::{RunSummary, TableSummary};
 use crate::error::Result;
-use crate::stop;
+use crate::stop::Shutdown;
 use crate::threads::{Thread, can_start, join_scoped};
 
 /// Tables that are written and wait to be completed.
@@ -45,11 +45,12 @@ pub(super) trait TableStages: Sync {
 }
 
 /// Scrubs one table after the other; meanwhile those that are scrubbed are published, the first one
-/// alone, then up to `publishers` at the same time.
+/// alone, then up to `publishers` at the same time. No table is begun once the run is to end.
 pub(super) fn process_tables(
     plans: &[TablePlan],
     publishers: usize,
     stages: &impl TableStages,
+    shutdown: &Shutdown,
 ) -> Result<RunSummary> {
     thread::scope(|scope| {
         // One waits while another is published, so that neither side often waits for the other.
@@ -66,7 +67,7 @@ pub(super) fn process_tables(
             let tables = written_out.into_iter().map(|table| stages.complete_table(table));
             sort_tables(plans, tables.collect())
         })?;
-        for plan in plans.iter().take_while(|_| !stop::is_asked()) {
+        for plan in plans.iter().take_while(|_| !shutdown.is_asked()) {
             let clock = Instant::now();
             let scrubbed = stages.scrub_rows(plan);
             if scrubbed_in.send((plan, scrubbed, clock.elapsed())).is_err() {
@@ -119,6 +120,7 @@ mod tests {
     use std::sync::{Condvar, Mutex};
 
     use super::*;
+    use crate::error::Exit;
 
     fn plan_all(types: &[&str]) -> Vec<TablePlan> {
         types.iter().map(|name| TablePlan::of_files(name, Vec::new()).unwrap()).collect()
@@ -169,7 +171,7 @@ mod tests {
     fn tables_are_published_in_order_and_told_in_order() {
         let (plans, stages) =
             (plan_all(&["Encounter", "Patient", "Device"]), RecordedStages::default());
-        let summary = process_tables(&plans, 1, &stages).unwrap();
+        let summary = process_tables(&plans, 1, &stages, &Shutdown::default()).unwrap();
         let names: Vec<_> = summary.tables.iter().map(|table| table.name.as_str()).collect();
         assert_eq!(names, ["encounter", "patient", "device"]);
         let taken = stages.taken.into_inner().unwrap();
@@ -184,7 +186,7 @@ mod tests {
         let plans = plan_all(&["Encounter", "Patient", "Device"]);
         // Ends only if two are published at the same time.
         let stages = RecordedStages { waits_for_pair: true, ..RecordedStages::default() };
-        let summary = process_tables(&plans, 2, &stages).unwrap();
+        let summary = process_tables(&plans, 2, &stages, &Shutdown::default()).unwrap();
         assert_eq!(summary.tables.len(), 3);
         let taken = stages.taken.into_inner().unwrap();
         let place = |step: &str| taken.iter().position(|taken| taken == step).unwrap();
@@ -193,8 +195,19 @@ mod tests {
     }
 
     #[test]
+    fn no_table_is_begun_once_the_run_is_to_end() {
+        let shutdown = Shutdown::default();
+        shutdown.ask_to_stop(Exit::Terminated);
+        let stages = RecordedStages::default();
+        let plans = plan_all(&["Encounter", "Patient"]);
+        assert!(process_tables(&plans, 1, &stages, &shutdown).unwrap().tables.is_empty());
+        assert!(stages.taken.into_inner().unwrap().is_empty());
+    }
+
+    #[test]
     fn without_tables_there_is_nothing_to_tell() {
-        let summary = process_tables(&[], 3, &RecordedStages::default()).unwrap();
+        let summary =
+            process_tables(&[], 3, &RecordedStages::default(), &Shutdown::default()).unwrap();
         assert!(summary.tables.is_empty());
     }
 }

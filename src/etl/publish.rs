@@ -19,7 +19,6 @@ use crate::http::recorded_url;
 use crate::output::completion;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
-use crate::stop;
 use crate::table::{CompletionRow, StagingArea};
 use crate::ui::{format_count, format_thousands};
 
@@ -48,7 +47,7 @@ impl TablePublisher<'_> {
         let mut summary = TableSummary::new(plan);
         summary.scrub_seconds = scrubbing.as_secs_f64();
         let result = scrubbed.and_then(|mut table| {
-            stop::check_stop()?;
+            self.output.shutdown.check_stop()?;
             summary.counts = std::mem::take(&mut table.counts);
             let _turn = self.output.turns.take_turn();
             self.output.hold.check_hold()?;
@@ -201,7 +200,7 @@ impl CompleteSteps for Completing<'_> {
                 log_details(summary);
             }
             // The process is about to say so itself.
-            Err(_) if stop::is_asked() => {}
+            Err(_) if self.completer.output.shutdown.is_asked() => {}
             Err(error) => error!(table = summary.name, "{}: {error}", summary.name),
         }
         summary.error = result.err();
@@ -268,7 +267,7 @@ mod tests {
     use crate::input::{Ahead, InputFile};
     use crate::memory::Budget;
     use crate::output::OutputFormat;
-    use crate::store::Folder;
+    use crate::store::{Folder, Storage};
     use crate::ui::Progress;
 
     const ENCOUNTER: &str = r#"{"resourceType":"Encounter","id":"e","status":"finished"}"#;
@@ -296,6 +295,7 @@ mod tests {
                     &path("out"),
                     &path("phi"),
                     Budget::for_limit(None, 2),
+                    &Storage::for_tests(),
                 )
             };
             let name = "Encounter.ndjson".to_owned();

@@ -147,8 +147,10 @@ mod tests {
         let output = Folder::open("memory://run-records/out").unwrap();
         let limit = Limit { bytes: 512 << 20, source: Source::Cgroup };
         let budget = Budget::for_limit(Some(limit), 2);
-        let asked =
-            EtlConfig { threads: 16, ..EtlConfig::new("in?secret=1", "out", "phi", budget) };
+        let asked = EtlConfig {
+            threads: 16,
+            ..EtlConfig::new("in?secret=1", "out", "phi", budget, output.storage())
+        };
         let settings = SettingsInForce {
             asked: &asked,
             input: "in".to_owned(),

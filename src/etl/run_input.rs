@@ -37,7 +37,7 @@ impl RunInput {
             );
             return Err(Error::new(Exit::ArgsConflict, message));
         }
-        let input = Folder::open_with(location, &config.store)?;
+        let input = config.storage.open_folder(location)?;
         input.require_folder("input folder")?;
         Ok(Self::Folder(input))
     }
@@ -67,7 +67,7 @@ fn open_export_folder(config: &EtlConfig) -> Result<Option<Folder>> {
     if location.contains("://") && !location.starts_with("file://") {
         return Err(not_local());
     }
-    let folder = Folder::open(location)?.private();
+    let folder = config.storage.open_folder(location)?.private();
     if folder.local().is_none() { Err(not_local()) } else { Ok(Some(folder)) }
 }
 
@@ -75,11 +75,18 @@ fn open_export_folder(config: &EtlConfig) -> Result<Option<Folder>> {
 mod tests {
     use super::*;
     use crate::memory::Budget;
+    use crate::store::Storage;
 
     #[test]
     fn a_url_is_a_server_and_the_rest_is_a_folder() {
         let open = |input: &str| {
-            RunInput::open_input(&EtlConfig::new(input, "out", "phi", Budget::for_limit(None, 2)))
+            RunInput::open_input(&EtlConfig::new(
+                input,
+                "out",
+                "phi",
+                Budget::for_limit(None, 2),
+                &Storage::for_tests(),
+            ))
         };
         for url in ["http://ehr.example/fhir", "HTTPS://ehr.example/fhir/Group/1"] {
             assert!(matches!(open(url), Ok(RunInput::Server(_))), "{url}");
@@ -93,8 +100,13 @@ mod tests {
 
     #[test]
     fn exports_are_kept_on_a_disk_only() {
-        let mut config =
-            EtlConfig::new("https://ehr.example/fhir", "out", "phi", Budget::for_limit(None, 2));
+        let mut config = EtlConfig::new(
+            "https://ehr.example/fhir",
+            "out",
+            "phi",
+            Budget::for_limit(None, 2),
+            &Storage::for_tests(),
+        );
         config.export.export_to = Some("s3://bucket/export".to_owned());
         let error = RunInput::open_input(&config).err().unwrap();
         assert_eq!(error.exit(), Exit::ExportFolderNotLocal);

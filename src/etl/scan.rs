@@ -78,6 +78,7 @@ mod tests {
     use crate::error::Exit;
     use crate::etl::config::EtlConfig;
     use crate::memory::Budget;
+    use crate::store::Storage;
 
     fn scan(config: &EtlConfig, folder: &Folder, allow_missing: bool) -> Result<ScannedInput> {
         let settings = SettingsInForce {
@@ -94,7 +95,8 @@ mod tests {
         let folder = Folder::open("memory://scan/in").unwrap();
         let patient = r#"{"resourceType":"Patient","id":"a"}"#;
         folder.write("Patient.ndjson", patient).unwrap();
-        let mut config = EtlConfig::new("in", "out", "phi", Budget::for_limit(None, 2));
+        let mut config =
+            EtlConfig::new("in", "out", "phi", Budget::for_limit(None, 2), &Storage::for_tests());
         let error = scan(&config, &folder, false).err().unwrap();
         assert_eq!(error.exit(), Exit::CompletionArgMissing);
         config.export_group = Some("g".to_owned());

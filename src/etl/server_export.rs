@@ -34,7 +34,7 @@ impl ServerInput {
         selected: &[&'static str],
         bars: bool,
     ) -> Result<ExportOptions> {
-        config.export.options(&self.target, selected, bars)
+        config.export.options(&self.target, selected, &config.storage, bars)
     }
 
     /// A client for the server, that may do what the options ask for.
@@ -123,7 +123,7 @@ fn end_killed_exports(config: &EtlConfig, phi: &Folder, client: &Client) -> Resu
 fn make_export_folder(phi: &Folder) -> Result<(Folder, WorkFolder)> {
     let work = WorkFolder::below_phi(phi)?;
     let path = work.path().join(EXPORT);
-    Ok((Folder::open(&path.display().to_string())?.private(), work))
+    Ok((phi.storage().open_local(&path)?.private(), work))
 }
 
 /// As of when OUTPUT has this export; the user is told.

@@ -36,6 +36,7 @@ pub(super) fn show_url(url: &str) -> String {
 mod tests {
     use super::*;
     use crate::memory::Budget;
+    use crate::store::Storage;
 
     #[test]
     fn an_export_allows_for_missing_types_and_its_url_has_no_secrets() {
@@ -44,11 +45,13 @@ mod tests {
             "out",
             "phi",
             Budget::for_limit(None, 2),
+            &Storage::for_tests(),
         );
         let settings = SettingsInForce::of_run(&asked, 3, true);
         assert!(!settings.input.contains("secret"), "{}", settings.input);
         assert!(settings.allow_missing_resources && settings.threads == 3);
-        let asked = EtlConfig::new("in", "out", "phi", Budget::for_limit(None, 2));
+        let asked =
+            EtlConfig::new("in", "out", "phi", Budget::for_limit(None, 2), &Storage::for_tests());
         let settings = SettingsInForce::of_run(&asked, 3, false);
         assert_eq!((&*settings.input, settings.allow_missing_resources), ("in", false));
     }

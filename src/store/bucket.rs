@@ -26,8 +26,56 @@ pub(super) struct Opened {
     pub url: Url,
 }
 
+/// The buckets that a run has opened.
+#[derive(Default)]
+pub(super) struct KnownBuckets {
+    clients: Mutex<Vec<KnownClient>>,
+    aws: Mutex<Vec<(StoreOptions, Arc<Aws>)>>,
+}
+
+/// The client of a bucket, with the options that it was made for.
+struct KnownClient {
+    bucket: String,
+    options: StoreOptions,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl KnownBuckets {
+    /// One connection pool, and one set of credentials, for all folders of a bucket.
+    fn share_client(
+        &self,
+        bucket: &str,
+        options: &StoreOptions,
+        open: impl FnOnce() -> Result<Arc<dyn ObjectStore>>,
+    ) -> Result<Arc<dyn ObjectStore>> {
+        let mut clients = self.clients.lock().unwrap_or_else(|e| e.into_inner());
+        let is_it = |known: &&KnownClient| known.bucket == bucket && known.options == *options;
+        if let Some(known) = clients.iter().find(is_it) {
+            return Ok(known.store.clone());
+        }
+        let store = open()?;
+        let (bucket, options) = (bucket.to_owned(), options.clone());
+        clients.push(KnownClient { bucket, options, store: store.clone() });
+        Ok(store)
+    }
+
+    fn load_aws(&self, options: &StoreOptions) -> Result<Arc<Aws>> {
+        let mut known = self.aws.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some((_, aws)) = known.iter().find(|(o, _)| o == options) {
+            return Ok(aws.clone());
+        }
+        let aws = Arc::new(Aws::load_aws(options)?);
+        known.push((options.clone(), aws.clone()));
+        Ok(aws)
+    }
+}
+
 /// Opens the store of a bucket URL; asks no server yet.
-pub(super) fn open_bucket(url: &Url, options: &StoreOptions) -> Result<Opened> {
+pub(super) fn open_bucket(
+    url: &Url,
+    options: &StoreOptions,
+    known: &KnownBuckets,
+) -> Result<Opened> {
     let invalid = |what: &str| {
         let shown = super::without_secrets(url);
         Error::new(Exit::ArgsInvalid, format!("'{shown}' {what}"))
@@ -45,7 +93,7 @@ pub(super) fn open_bucket(url: &Url, options: &StoreOptions) -> Result<Opened> {
     let url = &url;
     if url.scheme() == "memory" {
         let bucket = format!("memory://{}", url.host_str().unwrap_or_default());
-        let store = share_store(&bucket, options, || Ok(Arc::new(InMemory::new())))?;
+        let store = known.share_client(&bucket, options, || Ok(Arc::new(InMemory::new())))?;
         let prefix = Path::from_url_path(url.path());
         let prefix = prefix.map_err(|_| invalid("is no location"))?;
         return Ok(Opened { store, url: folder_url(url, &prefix), prefix });
@@ -69,8 +117,8 @@ pub(super) fn open_bucket(url: &Url, options: &StoreOptions) -> Result<Opened> {
         "" => format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()),
         user => format!("{}://{user}@{}", url.scheme(), url.host_str().unwrap_or_default()),
     };
-    let store = share_store(&bucket, options, || match scheme {
-        ObjectStoreScheme::AmazonS3 => open_s3(&bucket, url, options),
+    let store = known.share_client(&bucket, options, || match scheme {
+        ObjectStoreScheme::AmazonS3 => open_s3(&bucket, url, options, known),
         ObjectStoreScheme::GoogleCloudStorage => {
             let key = GoogleConfigKey::Client(ClientConfigKey::Timeout);
             let builder = GoogleCloudStorageBuilder::from_env().with_url(bucket.as_str());
@@ -138,8 +186,13 @@ fn folder_url(url: &Url, prefix: &Path) -> Url {
     url
 }
 
-fn open_s3(bucket: &str, url: &Url, options: &StoreOptions) -> Result<Arc<dyn ObjectStore>> {
-    let aws = load_aws(options)?;
+fn open_s3(
+    bucket: &str,
+    url: &Url,
+    options: &StoreOptions,
+    known: &KnownBuckets,
+) -> Result<Arc<dyn ObjectStore>> {
+    let aws = known.load_aws(options)?;
     let store = aws.open_bucket(url.host_str().unwrap_or_default(), options)?;
     let place = Place { cloud: Cloud::S3, bucket: bucket.to_owned(), at: aws.shown_endpoint() };
     Ok(Arc::new(Kept::new(Guarded::new(store, place, !aws.is_aws()))))
@@ -152,34 +205,6 @@ fn explain_unusable(bucket: &str, prefix: &str, error: &object_store::Error) -> 
         _ => "its settings cannot be used",
     };
     Error::new(Exit::ArgsInvalid, format!("'{bucket}': {what}; see the {prefix}* variables"))
-}
-
-/// One connection pool, and one set of credentials, for all folders of a bucket.
-fn share_store(
-    bucket: &str,
-    options: &StoreOptions,
-    open: impl FnOnce() -> Result<Arc<dyn ObjectStore>>,
-) -> Result<Arc<dyn ObjectStore>> {
-    type Known = Vec<(String, StoreOptions, Arc<dyn ObjectStore>)>;
-    static KNOWN: Mutex<Known> = Mutex::new(Vec::new());
-    let mut known = KNOWN.lock().unwrap_or_else(|e| e.into_inner());
-    if let Some((_, _, store)) = known.iter().find(|(b, o, _)| b == bucket && o == options) {
-        return Ok(store.clone());
-    }
-    let store = open()?;
-    known.push((bucket.to_owned(), options.clone(), store.clone()));
-    Ok(store)
-}
-
-fn load_aws(options: &StoreOptions) -> Result<Arc<Aws>> {
-    static KNOWN: Mutex<Vec<(StoreOptions, Arc<Aws>)>> = Mutex::new(Vec::new());
-    let mut known = KNOWN.lock().unwrap_or_else(|e| e.into_inner());
-    if let Some((_, aws)) = known.iter().find(|(o, _)| o == options) {
-        return Ok(aws.clone());
-    }
-    let aws = Arc::new(Aws::load_aws(options)?);
-    known.push((options.clone(), aws.clone()));
-    Ok(aws)
 }
 
 #[cfg(test)]

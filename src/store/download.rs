@@ -30,7 +30,7 @@ impl Folder {
     /// Asks for the beginning of an object without waiting for it, so that the objects to be
     /// read next come while others are read. On a disk nothing happens before it is opened.
     pub fn request_object(&self, name: &str) -> Requested {
-        self.request_first(name, self.parts.bytes)
+        self.request_first(name, self.storage.options().part_bytes)
     }
 
     /// The same, where `bytes` of the object may be enough: more come only when half of them have
@@ -38,19 +38,23 @@ impl Folder {
     pub fn request_first(&self, name: &str, bytes: usize) -> Requested {
         let first = self.local().is_none().then(|| {
             let (store, path) = (self.store().clone(), self.path(name));
-            Task(runtime().spawn(fetch_first(store, path, bytes.clamp(1, self.parts.bytes) as u64)))
+            Task(runtime().spawn(fetch_first(
+                store,
+                path,
+                bytes.clamp(1, self.storage.options().part_bytes) as u64,
+            )))
         });
         Requested {
             folder: self.clone(),
             name: name.to_owned(),
             first,
-            whole: bytes >= self.parts.bytes,
+            whole: bytes >= self.storage.options().part_bytes,
         }
     }
 
     /// Bytes of an object that are asked for at once.
     pub fn part_bytes(&self) -> u64 {
-        self.parts.bytes as u64
+        self.storage.options().part_bytes as u64
     }
 
     /// Not by the store, which has no names for files with control characters in theirs.
@@ -95,8 +99,8 @@ impl Requested {
             e_tag: first.e_tag,
             size: first.size,
             next: first.bytes.len() as u64,
-            step: folder.parts.bytes as u64,
-            ahead: folder.parts.in_flight,
+            step: folder.storage.options().part_bytes as u64,
+            ahead: folder.storage.options().parts_in_flight,
             under_way: VecDeque::new(),
             patience: if whole { usize::MAX } else { first.bytes.len() / 2 },
             part: first.bytes,

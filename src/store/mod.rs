@@ -21,6 +21,7 @@ mod rename;
 mod replace;
 mod s3;
 mod staging;
+mod storage;
 mod upload;
 mod work;
 
@@ -35,15 +36,13 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use object_store::local::LocalFileSystem;
-use object_store::memory::InMemory;
 use object_store::path::{Path, PathPart};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
 use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::error::{Context, Error, Exit, Result};
-use crate::stop::Writer;
+use crate::stop::Shutdown;
 use crate::text::escape_controls;
 use crate::threads::{Pool, Thread};
 pub use download::{Reader, Requested};
@@ -58,8 +57,9 @@ pub use rename::{rename_files, replace_file, sync_folder};
 pub use replace::{discard_folder, recover_folder, remove_folder, replace_folder};
 use staging::Staging;
 pub use staging::{UNFINISHED, before_unfinished, is_unfinished};
+pub use storage::Storage;
 pub use upload::{Finishing, Upload};
-pub use work::{WorkFolder, remove_work_folders};
+pub use work::WorkFolder;
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
@@ -110,15 +110,8 @@ pub struct Folder {
     local: Option<PathBuf>,
     /// Files are for their owner's eyes only.
     private: bool,
-    /// How large objects are written to a bucket.
-    parts: Parts,
-}
-
-/// How an upload is cut.
-#[derive(Clone, Copy)]
-struct Parts {
-    bytes: usize,
-    in_flight: usize,
+    /// What opened it.
+    storage: Storage,
 }
 
 /// One object as a listing shows it.
@@ -138,57 +131,6 @@ pub struct Version {
 }
 
 impl Folder {
-    /// Opens a path (`/data/out`, `out`) or a URL, with default options; see
-    /// [`Folder::open_with`].
-    pub fn open(location: &str) -> Result<Self> {
-        Self::open_with(location, &StoreOptions::default())
-    }
-
-    /// Opens a path (`/data/out`, `out`) or a URL: `file://`, `s3://bucket/prefix`,
-    /// `gs://bucket/prefix`, `az://container/prefix`, `abfss://container@account…/prefix`, or
-    /// `memory:///` and `memory://name/prefix` (shared within the process) for tests.
-    ///
-    /// A local folder need not exist yet; [`Folder::create`] makes it. A bucket is not asked
-    /// before something is read or written.
-    pub fn open_with(location: &str, options: &StoreOptions) -> Result<Self> {
-        let parts = Parts { bytes: options.part_bytes, in_flight: options.parts_in_flight };
-        let scheme = Url::parse(location).ok().filter(|url| url.scheme().len() > 1);
-        match scheme {
-            None => Self::open_local(FsPath::new(location), parts),
-            Some(url) if url.scheme() == "file" => {
-                let path = url.to_file_path().map_err(|()| {
-                    Error::new(Exit::ArgsInvalid, format!("'{location}' is not a local file URL"))
-                })?;
-                Self::open_local(&path, parts)
-            }
-            // Without a name, of this folder alone.
-            Some(url) if url.scheme() == "memory" && url.host().is_none() => Ok(Self {
-                store: Arc::new(InMemory::new()),
-                prefix: Path::default(),
-                url,
-                local: None,
-                private: false,
-                parts,
-            }),
-            Some(url) => {
-                let bucket::Opened { store, prefix, url } = bucket::open_bucket(&url, options)?;
-                Ok(Self { store, prefix, url, local: None, private: false, parts })
-            }
-        }
-    }
-
-    fn open_local(path: &FsPath, parts: Parts) -> Result<Self> {
-        let path = absolute_path(path)
-            .with_context(|| format!("cannot make '{}' an absolute path", path.display()))?;
-        let url = Url::from_directory_path(&path).map_err(|()| {
-            Error::new(Exit::ArgsInvalid, format!("'{}' is not a usable path", path.display()))
-        })?;
-        let prefix = Path::from_absolute_path(&path)
-            .with_context(|| format!("'{}' is not a usable path", path.display()))?;
-        let store = LocalFileSystem::new().with_automatic_cleanup(false);
-        Ok(Self { store: Arc::new(store), prefix, url, local: Some(path), private: false, parts })
-    }
-
     /// The folder `name` (which may have several parts) below this one. What would lead elsewhere
     /// (`..`, a `/` at the beginning) does not: it is encoded, as [`Folder::path`] does, or left out.
     #[must_use]
@@ -208,7 +150,7 @@ impl Folder {
                 .as_ref()
                 .map(|path| parts.iter().fold(path.clone(), |path, part| path.join(&**part))),
             private: self.private,
-            parts: self.parts,
+            storage: self.storage.clone(),
         }
     }
 
@@ -216,6 +158,16 @@ impl Folder {
     #[must_use]
     pub fn private(self) -> Self {
         Self { private: true, ..self }
+    }
+
+    /// What opened it, which opens others for the same run.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Whether the run that this folder was opened for is to end.
+    pub fn shutdown(&self) -> &Shutdown {
+        self.storage.shutdown()
     }
 
     /// The store that holds this folder; its paths are what [`Folder::path`] gives.
@@ -262,7 +214,7 @@ impl Folder {
     pub fn folders_above(&self) -> Vec<Self> {
         if let Some(path) = &self.local {
             let above = path.ancestors().skip(1).filter(|above| above.is_dir());
-            return above.filter_map(|above| Self::open_local(above, self.parts).ok()).collect();
+            return above.filter_map(|above| self.storage.open_local(above).ok()).collect();
         }
         let parts: Vec<_> = self.prefix.parts().collect();
         let prefix_of = |depth: usize| {
@@ -305,9 +257,7 @@ impl Folder {
     pub fn nearest_existing(&self) -> Result<Self> {
         let local = self.local.as_deref();
         match local.and_then(|path| path.ancestors().find(|above| above.exists())) {
-            Some(above) => {
-                Ok(Self { private: self.private, ..Self::open_local(above, self.parts)? })
-            }
+            Some(above) => Ok(Self { private: self.private, ..self.storage.open_local(above)? }),
             None => Ok(self.clone()),
         }
     }
@@ -482,7 +432,7 @@ impl Folder {
 
     fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
         let failed = || format!("cannot write '{}'", self.show(name));
-        let _writer = Writer::begin_writer()?;
+        let _writer = self.shutdown().begin_writer()?;
         if let Some(folder) = &self.local {
             let mut staging =
                 Staging::begin_file(folder.join(name), self.private).with_context(failed)?;

@@ -1,6 +1,22 @@
 use std::io::{Read, Write};
+use std::sync::LazyLock;
 
 use super::*;
+
+impl Storage {
+    /// One for all tests of the process, which open folders in memory by names of their own.
+    pub fn for_tests() -> Self {
+        static STORAGE: LazyLock<Storage> = LazyLock::new(|| Storage::new(Shutdown::default()));
+        STORAGE.clone()
+    }
+}
+
+impl Folder {
+    /// Opens a folder for a test.
+    pub fn open(location: &str) -> Result<Self> {
+        Storage::for_tests().open_folder(location)
+    }
+}
 
 #[test]
 fn an_upload_appears_only_when_finished() {
@@ -181,7 +197,8 @@ fn a_lock_of_a_dead_process_is_taken_over() {
 #[test]
 fn large_objects_go_to_buckets_and_come_back_in_parts() {
     let options = StoreOptions { part_bytes: 1000, ..StoreOptions::default() };
-    let folder = Folder::open_with("memory://parts/x", &options).unwrap();
+    let storage = Storage::for_tests().with_options(options);
+    let folder = storage.open_folder("memory://parts/x").unwrap();
     for size in [0, 1, 999, 1000, 1001, 2000, 12_345] {
         let bytes: Vec<u8> = (0..size).map(|n: u32| (n % 251) as u8).collect();
         let mut upload = folder.upload("object").unwrap();

@@ -6,9 +6,9 @@ use object_store::{ObjectStoreExt, WriteMultipart};
 use tokio::task::JoinHandle;
 
 use super::staging::Staging;
-use super::{Folder, block_on, runtime, unwrap_error};
+use super::{Folder, StoreOptions, block_on, runtime, unwrap_error};
 use crate::error::{Context, Result};
-use crate::stop;
+use crate::stop::Writer;
 
 /// An object that is being written. It appears, whole, on [`Upload::finish`]; dropped before
 /// that, nothing appears.
@@ -18,7 +18,7 @@ pub struct Upload {
     name: String,
     bytes: u64,
     /// Until it is finished or has been taken back.
-    _writer: stop::Writer,
+    _writer: Writer,
 }
 
 /// An object that is about to appear.
@@ -51,7 +51,7 @@ enum Target {
 impl Upload {
     pub(super) fn begin_upload(folder: &Folder, name: &str) -> Result<Self> {
         let failed = || format!("cannot write '{}'", folder.show(name));
-        let _writer = stop::Writer::begin_writer()?;
+        let _writer = folder.shutdown().begin_writer()?;
         let target = match folder.local() {
             Some(path) => {
                 let staging = Staging::begin_file(path.join(name), folder.private);
@@ -70,7 +70,7 @@ impl Upload {
 
     /// Makes the object appear, durably on a local disk. Gives its size in bytes.
     pub fn finish(mut self) -> Result<u64> {
-        stop::check_stop()?;
+        self.folder.shutdown().check_stop()?;
         let failed = || format!("cannot write '{}'", self.folder.show(&self.name));
         match self.target.take() {
             Some(Target::Local(staging)) => staging.replace_target().with_context(failed)?,
@@ -113,7 +113,8 @@ impl Upload {
         let path = self.folder.path(&self.name);
         let upload = block_on(self.folder.store().put_multipart(&path));
         let upload = upload.map_err(|error| io::Error::other(unwrap_error(error)))?;
-        let mut writer = WriteMultipart::new_with_chunk_size(upload, self.folder.parts.bytes);
+        let mut writer =
+            WriteMultipart::new_with_chunk_size(upload, self.folder.storage.options().part_bytes);
         let _runtime = runtime().enter();
         writer.write(bytes);
         Ok(writer)
@@ -122,21 +123,21 @@ impl Upload {
 
 impl Write for Upload {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        stop::check_stop().map_err(io::Error::other)?;
-        let parts = self.folder.parts;
+        self.folder.shutdown().check_stop().map_err(io::Error::other)?;
+        let StoreOptions { part_bytes, parts_in_flight, .. } = *self.folder.storage.options();
         let mut large = None;
         let target = self.target.as_mut();
         let written = match target.ok_or_else(|| io::Error::other("the upload has ended"))? {
             Target::Local(staging) => staging.write(data)?,
             Target::Small(bytes) => {
                 bytes.extend_from_slice(data);
-                if bytes.len() >= parts.bytes {
+                if bytes.len() >= part_bytes {
                     large = Some(std::mem::take(bytes));
                 }
                 data.len()
             }
             Target::Large(writer) => {
-                let ready = block_on(writer.wait_for_capacity(parts.in_flight));
+                let ready = block_on(writer.wait_for_capacity(parts_in_flight));
                 ready.map_err(|error| io::Error::other(unwrap_error(error)))?;
                 // Parts are sent by tasks of the runtime.
                 let _runtime = runtime().enter();

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tracing::debug;
 use uuid::Uuid;
 
-use super::Folder;
 use super::file_lock::{Sharing, lock_abandoned, try_lock_file};
 use super::lock::open_plain;
+use super::{Folder, Storage};
 use crate::error::{Context, Error, Exit, Result};
+use crate::stop::Shutdown;
 
 const PREFIX: &str = ".cumulus-etl-work-";
 const LOCK: &str = "lock";
@@ -31,6 +32,7 @@ pub struct WorkFolder {
 struct Inner {
     path: PathBuf,
     next: AtomicU64,
+    storage: Storage,
     _lock: File,
 }
 
@@ -39,13 +41,13 @@ impl WorkFolder {
     /// the system's temporary folder. Removes what dead runs left in either.
     pub fn create_work(wanted: Option<&str>, phi: &Folder) -> Result<Self> {
         if let Some(wanted) = wanted {
-            return Self::create_below(&local_path(wanted)?);
+            return Self::create_below(&local_path(wanted, phi.storage())?, phi.storage());
         }
         // A run whose PHI folder could not be written may have been there.
         remove_stale(&std::env::temp_dir());
         let mut failed = Vec::new();
         for path in default_parents(phi) {
-            match Self::create_below(&path) {
+            match Self::create_below(&path, phi.storage()) {
                 Ok(work) => return Ok(work),
                 Err(error) => failed.push(error.to_string()),
             }
@@ -61,14 +63,14 @@ impl WorkFolder {
     pub fn below_phi(phi: &Folder) -> Result<Self> {
         phi.local().map_or_else(
             || Err(Error::failed(format!("PHI '{phi}' is no local folder"))),
-            Self::create_below,
+            |path| Self::create_below(path, phi.storage()),
         )
     }
 
     /// As [`WorkFolder::create_work`], without a PHI folder: beside no data, as rows of patients must not go to where others
     /// read tables or exports.
-    pub fn create_apart(wanted: Option<&str>) -> Result<Self> {
-        Self::create_work(wanted, &Folder::open(&std::env::temp_dir().to_string_lossy())?)
+    pub fn create_apart(wanted: Option<&str>, storage: &Storage) -> Result<Self> {
+        Self::create_work(wanted, &storage.open_local(&std::env::temp_dir())?)
     }
 
     /// Shows `look` the folders that dead runs left where [`create_work`](Self::create_work) removes them.
@@ -78,19 +80,19 @@ impl WorkFolder {
         mut look: impl FnMut(&Path),
     ) -> Result<()> {
         let parents = match wanted {
-            Some(wanted) => vec![local_path(wanted)?],
+            Some(wanted) => vec![local_path(wanted, phi.storage())?],
             None => default_parents(phi),
         };
         parents.iter().flat_map(|parent| find_stale(parent)).for_each(|folder| look(&folder.path));
         Ok(())
     }
 
-    fn create_below(parent: &Path) -> Result<Self> {
+    fn create_below(parent: &Path, storage: &Storage) -> Result<Self> {
         let failed = || format!("cannot make a work folder in '{}'", parent.display());
         fs::create_dir_all(parent).with_context(failed)?;
         remove_stale(parent);
         for _ in 0..ATTEMPTS {
-            if let Some(work) = Self::try_create(parent).with_context(failed)? {
+            if let Some(work) = Self::try_create(parent, storage).with_context(failed)? {
                 debug!("temporary files go to '{work}'");
                 return Ok(work);
             }
@@ -100,11 +102,11 @@ impl WorkFolder {
 
     /// `None` where another run, that begins at this moment, has taken the folder for a dead run's
     /// before it was locked.
-    fn try_create(parent: &Path) -> io::Result<Option<Self>> {
+    fn try_create(parent: &Path, storage: &Storage) -> io::Result<Option<Self>> {
         let path = parent.join(format!("{PREFIX}{}", Uuid::new_v4().simple()));
         {
             // In one step with being known: a signal may come at any moment.
-            let mut live = live_folders();
+            let mut live = storage.work_folders().lock_paths();
             DirBuilder::new().mode(0o700).create(&path)?;
             live.push(path.clone());
         }
@@ -113,7 +115,8 @@ impl WorkFolder {
         let failed = match locked {
             // Nobody else can lock it any more, and only who has the lock removes it.
             Ok(Some(lock)) if path.join(LOCK).exists() => {
-                let inner = Inner { path, next: AtomicU64::new(0), _lock: lock };
+                let (next, storage) = (AtomicU64::new(0), storage.clone());
+                let inner = Inner { path, next, storage, _lock: lock };
                 return Ok(Some(Self { inner: Arc::new(inner) }));
             }
             Ok(_) => None,
@@ -121,8 +124,13 @@ impl WorkFolder {
             Err(error) => Some(error),
         };
         let _ = fs::remove_dir_all(&path);
-        live_folders().retain(|known| *known != path);
+        storage.work_folders().lock_paths().retain(|known| *known != path);
         failed.map_or(Ok(None), Err)
+    }
+
+    /// Whether the run that it was made for is to end.
+    pub fn shutdown(&self) -> &Shutdown {
+        self.inner.storage.shutdown()
     }
 
     /// Where it is.
@@ -158,34 +166,38 @@ impl fmt::Debug for WorkFolder {
 impl Drop for Inner {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
-        live_folders().retain(|path| *path != self.path);
+        self.storage.work_folders().lock_paths().retain(|path| *path != self.path);
     }
 }
 
-/// The work folders of this process.
-fn live_folders() -> MutexGuard<'static, Vec<PathBuf>> {
-    static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-    LIVE.lock().unwrap_or_else(|e| e.into_inner())
-}
+/// The work folders of a run that are there.
+#[derive(Default)]
+pub(super) struct WorkFolders(Mutex<Vec<PathBuf>>);
 
-/// Removes all work folders of this process, which is about to end.
-pub fn remove_work_folders() {
-    let live = live_folders();
-    for path in live.iter() {
-        // Other threads go on until the process ends: a file may come in between.
-        let gone = |_: &u32| fs::remove_dir_all(path).is_ok() || !path.exists();
-        let _ = (0..10).find(gone);
+impl WorkFolders {
+    fn lock_paths(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
     }
-    // None may come after.
-    std::mem::forget(live);
+
+    /// Removes them all; the process is about to end.
+    pub(super) fn remove_all(&self) {
+        let live = self.lock_paths();
+        for path in live.iter() {
+            // Other threads go on until the process ends: a file may come in between.
+            let gone = |_: &u32| fs::remove_dir_all(path).is_ok() || !path.exists();
+            let _ = (0..10).find(gone);
+        }
+        // None may come after.
+        std::mem::forget(live);
+    }
 }
 
 fn open_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
-fn local_path(wanted: &str) -> Result<PathBuf> {
-    Folder::open(wanted)?.local().map(Path::to_owned).ok_or_else(|| {
+fn local_path(wanted: &str, storage: &Storage) -> Result<PathBuf> {
+    storage.open_folder(wanted)?.local().map(Path::to_owned).ok_or_else(|| {
         let message = format!("--work-dir must be a local folder, not '{wanted}'");
         Error::new(Exit::ArgsInvalid, message)
     })

@@ -4,54 +4,29 @@
 //! moment; only what is half written has to be taken away, and the work folder, and a server told
 //! that nobody waits for it any more.
 
-use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
 use rustix::process::{Signal as ProcessSignal, getpid, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::{Context, Exit, Result};
+use crate::store::Storage;
 use crate::threads::Thread;
 use crate::ui::last_words;
 use crate::{stop, store};
 
-/// What takes a moment, and needs no files. It must come to an end by itself.
-type Telling = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// How long writers get to take back what is half written. Container engines kill after 10 seconds.
 const PATIENCE: Duration = Duration::from_secs(6);
-
-type Prepare = Box<dyn FnOnce() -> Option<Telling> + Send>;
-
-static AHEAD: Mutex<Option<Prepare>> = Mutex::new(None);
-
-fn ahead() -> MutexGuard<'static, Option<Prepare>> {
-    AHEAD.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// As long as it is there, a signal has something done before the process ends.
-#[must_use = "nothing is done once it is dropped"]
-pub struct Ahead(());
-
-/// Has `prepare` called when a signal comes, while files are still there; what it returns runs
-/// when they are gone. There is one such thing at a time.
-pub fn before_the_end(prepare: impl FnOnce() -> Option<Telling> + Send + 'static) -> Ahead {
-    *ahead() = Some(Box::new(prepare));
-    Ahead(())
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        *ahead() = None;
-    }
-}
 
 /// From now on these signals end the process: SIGINT with exit code 130, SIGTERM and SIGHUP with 143.
 /// As the first process of a container they would otherwise do nothing.
 ///
+/// A signal asks what `storage` opens to end, and removes its work folders.
+///
 /// SIGHUP comes when a terminal or a connection to it is closed. It is left alone where it is
 /// ignored: that is what `nohup` is for.
-pub fn install_handlers() -> Result<()> {
+pub fn install_handlers(storage: &Storage) -> Result<()> {
     let (mut interrupt, mut terminate, mut hangup) = store::block_on(async {
         let hangup = match is_hangup_ignored() {
             true => None,
@@ -61,6 +36,7 @@ pub fn install_handlers() -> Result<()> {
         std::io::Result::Ok((interrupt, signal(SignalKind::terminate())?, hangup))
     })
     .context("cannot listen for signals")?;
+    let storage = storage.clone();
     let thread = Thread::named("signals").start_thread(move || {
         let exit = store::block_on(async {
             tokio::select! {
@@ -69,15 +45,15 @@ pub fn install_handlers() -> Result<()> {
                 () = next(&mut hangup) => Exit::Terminated,
             }
         });
-        stop::ask_to_stop(exit);
-        let prepare = ahead().take();
-        let telling = prepare.and_then(|prepare| prepare());
-        stop::wait_for_writers(PATIENCE);
-        store::remove_work_folders();
-        if let Some(telling) = telling {
+        let shutdown = storage.shutdown();
+        shutdown.ask_to_stop(exit);
+        let tellings = shutdown.prepare_end();
+        shutdown.wait_for_writers(PATIENCE);
+        storage.remove_work_folders();
+        if !tellings.is_empty() {
             store::block_on(async {
                 tokio::select! {
-                    () = telling => {}
+                    _ = join_all(tellings) => {}
                     // Who asks twice is in a hurry.
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}

@@ -2,13 +2,12 @@
 
 use std::fs;
 
-use cumulus_etl::store::Folder;
 use serde_json::{Value, json};
 
 use crate::needs::need;
 use crate::s3::SECRET;
 use crate::stores::{Bucket, GROUP, Ground, ended, export, program};
-use crate::support::{end, patient};
+use crate::support::{end, open_folder, patient};
 
 #[test]
 fn requests_speak_of_kms_only_when_asked_to() {
@@ -194,7 +193,7 @@ fn a_check_without_the_right_credentials_says_where_and_what_to_do() {
         for name in ["input", "output", "phi"] {
             bucket.server.order(&format!("save {name} {}", dir.path().join(name).display()));
         }
-        let names = Folder::open(dir.path().to_str().unwrap()).unwrap().list().unwrap();
+        let names = open_folder(dir.path().to_str().unwrap()).list().unwrap();
         assert!(names.len() > 5, "{names:?}");
         names
     };

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field};
 use cumulus_etl::output::delta;
-use cumulus_etl::store::Folder;
 use parquet::arrow::ArrowWriter;
 use serde_json::json;
 
-use crate::support::{Ended, Site, dated, deletes, end, patient, resource};
+use crate::support::{Ended, Site, dated, deletes, end, open_folder, patient, resource};
 
 fn convert(site: &Site, from: &str, to: &str) -> Ended {
     let mut command: Command = site.command();
@@ -193,7 +192,7 @@ fn tables_of_cumulus_etl_are_carried_on_or_converted() {
     }
     // What was clustered still is; what was converted is a plain table.
     let log = |root: &str| {
-        let folder = Folder::open(&site.arg(&format!("{root}/patient"))).unwrap();
+        let folder = open_folder(&site.arg(&format!("{root}/patient")));
         assert!(delta::exists(&folder).unwrap());
         let first = site.path(&format!("{root}/patient/_delta_log/00000000000000000000.json"));
         fs::read_to_string(first).unwrap().contains("delta.clustering")

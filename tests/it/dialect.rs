@@ -8,14 +8,14 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use cumulus_etl::error::Error;
-use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::store::WorkFolder;
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::dialect::parse_statement;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Rows, Start};
 
 use crate::needs::{self, need};
-use crate::support::Site;
+use crate::support::{Site, open_folder};
 
 /// A study's name.
 fn name(text: &str) -> StudyName {
@@ -70,7 +70,7 @@ fn engine(site: &Site) -> DataFusion {
 }
 
 fn open(site: &Site, input: &str) -> DataFusion {
-    let folder = |name: &str| Folder::open(&site.arg(name)).unwrap();
+    let folder = |name: &str| open_folder(&site.arg(name));
     let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
     let limits = Limits { memory: 256 << 20, threads: 2 };
     DataFusion::open_database(folder("db"), Input::Ndjson(folder(input)), work, &limits).unwrap()

@@ -61,3 +61,4 @@ mod study_safe;
 mod study_share;
 mod support;
 mod tls;
+mod two_runs;

@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use cumulus_etl::etl::EtlConfig;
 use cumulus_etl::memory::Budget;
 use cumulus_etl::output::OutputFormat;
-use cumulus_etl::store::Folder;
+use cumulus_etl::stop::Shutdown;
+use cumulus_etl::store::{Folder, Storage};
 use serde_json::{Value, json};
 
 use crate::needs::{Needed, need};
@@ -29,22 +30,32 @@ pub trait Ground {
 
 pub const GROUP: [&str; 2] = ["--export-group=g", "--export-timestamp=2024-08-06T14:12:57-04:00"];
 
-/// A store that this process's folders share, by its name.
-struct Memory(&'static str);
+/// A store in memory.
+struct Memory {
+    storage: Storage,
+}
 
 impl Memory {
+    fn new() -> Self {
+        Self { storage: Storage::new(Shutdown::default()) }
+    }
+
     fn url(&self, which: &str) -> String {
-        format!("memory://{}/{which}", self.0)
+        format!("memory://ground/{which}")
+    }
+
+    fn open_folder(&self, which: &str) -> Folder {
+        self.storage.open_folder(&self.url(which)).unwrap()
     }
 }
 
 impl Ground for Memory {
     fn load(&self, from: &Path) {
-        let folder = Folder::open(&self.url("in")).unwrap();
+        let folder = self.open_folder("in");
         for entry in folder.list().unwrap() {
             folder.remove(&entry.name).unwrap();
         }
-        let from = Folder::open(from.to_str().unwrap()).unwrap();
+        let from = self.storage.open_folder(from.to_str().unwrap()).unwrap();
         for entry in from.list().unwrap() {
             folder.write(&entry.name, from.read(&entry.name).unwrap().unwrap()).unwrap();
         }
@@ -52,8 +63,8 @@ impl Ground for Memory {
 
     fn run(&self, format: &str) -> Result<(), String> {
         let budget = Budget::for_limit(None, 2);
-        let mut config =
-            EtlConfig::new(&self.url("in"), &self.url("out"), &self.url("phi"), budget);
+        let [input, output, phi] = ["in", "out", "phi"].map(|which| self.url(which));
+        let mut config = EtlConfig::new(&input, &output, &phi, budget, &self.storage);
         config.output_format = OutputFormat::find_named(format).into_iter().collect();
         config.export_group = Some("g".into());
         config.export_timestamp = Some("2024-08-06T14:12:57-04:00".into());
@@ -61,7 +72,7 @@ impl Ground for Memory {
     }
 
     fn save(&self, which: &str, to: &Path) {
-        let folder = Folder::open(&self.url(which)).unwrap();
+        let folder = self.open_folder(which);
         for entry in folder.list().unwrap() {
             let path = to.join(&entry.name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -269,7 +280,7 @@ pub fn replacement(ground: &dyn Ground, format: &str) {
 
 #[test]
 fn tables_are_right_in_memory() {
-    conformance(&Memory("conformance"));
+    conformance(&Memory::new());
 }
 
 #[test]
@@ -285,9 +296,9 @@ fn tables_are_right_in_buckets() {
 
 #[test]
 fn plain_formats_are_replaced_in_every_store() {
-    replacement(&Memory("parquet"), "parquet");
-    replacement(&Memory("csv"), "csv");
-    replacement(&Memory("ndjson"), "ndjson");
+    replacement(&Memory::new(), "parquet");
+    replacement(&Memory::new(), "csv");
+    replacement(&Memory::new(), "ndjson");
     for format in ["parquet", "csv", "ndjson"] {
         replacement(&Disk(tempfile::tempdir().unwrap()), format);
         if let Ok(bucket) = Bucket::new() {

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
-use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::store::WorkFolder;
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::core;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
@@ -20,6 +20,7 @@ use flate2::read::GzDecoder;
 
 use crate::goldens::shared;
 use crate::needs::need;
+use crate::support::open_folder;
 
 /// A study's name.
 fn name(text: &str) -> StudyName {
@@ -31,7 +32,7 @@ type Row = Vec<String>;
 
 /// An engine on a folder of NDJSON, with a database beside it.
 fn engine(root: &Path, input: &Path) -> DataFusion {
-    let folder = |path: &Path| Folder::open(path.to_str().unwrap()).unwrap();
+    let folder = |path: &Path| open_folder(path.to_str().unwrap());
     let work = root.join("work");
     fs::create_dir_all(&work).unwrap();
     let work = WorkFolder::create_work(Some(work.to_str().unwrap()), &folder(&work)).unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::store::WorkFolder;
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::counts;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
@@ -12,7 +12,7 @@ use cumulus_etl::study::engine::{Engine, Start};
 use cumulus_etl::study::source::Source;
 use serde_json::{Value, json};
 
-use crate::support::Site;
+use crate::support::{Site, open_folder};
 
 /// A study's name.
 fn name(text: &str) -> StudyName {
@@ -131,7 +131,7 @@ fn cells_are_those_counted_by_hand_and_none_is_too_small() {
         (0..columns).for_each(|column| all[format!("c{column}")] = "x".into());
         site.file("in/rows.ndjson", format!("{all}\n{lines}"));
         site.file("in/Patient.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"p\"}\n");
-        let folder = |name: &str| Folder::open(&site.arg(name)).unwrap();
+        let folder = |name: &str| open_folder(&site.arg(name));
         let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
         let limits = Limits { memory: 128 << 20, threads: 2 };
         let engine =

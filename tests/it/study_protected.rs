@@ -3,14 +3,14 @@
 use std::fs;
 use std::io::Write;
 
-use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::store::WorkFolder;
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::dialect::parse_statement;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use cumulus_etl::study::engine::{Engine, Start};
 use zip::write::SimpleFileOptions;
 
-use crate::support::{Ended, Site, end, patient};
+use crate::support::{Ended, Site, end, open_folder, patient};
 
 fn run(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = site.command();
@@ -31,7 +31,7 @@ fn ground() -> Site {
     site.file("studies/irae/manifest.toml", manifest);
     site.file("studies/irae/a.sql", "CREATE TABLE irae__a AS SELECT 1 AS x;\n");
     site.file("studies/irae/b.sql", "CREATE TABLE irae__b AS SELECT 1 AS x;\n");
-    let folder = |name: &str| Folder::open(&site.arg(name)).unwrap();
+    let folder = |name: &str| open_folder(&site.arg(name));
     let work = WorkFolder::create_work(Some(&site.arg("work")), &folder("work")).unwrap();
     let limits = Limits { memory: 64 << 20, threads: 1 };
     let engine = DataFusion::open_database(folder("db"), Input::Nothing, work, &limits).unwrap();

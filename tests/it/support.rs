@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{Array, RecordBatch, StructArray};
 use cumulus_etl::output::delta;
-use cumulus_etl::store::{Folder, UNFINISHED};
+use cumulus_etl::stop::Shutdown;
+use cumulus_etl::store::{Folder, Storage, UNFINISHED};
 use cumulus_etl::table::json::write_value;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
@@ -27,6 +28,11 @@ pub const FOREIGN: [&str; 2] = ["README.md", "archive"];
 
 /// A file that somebody may have put into a table's folder.
 pub const OF_OTHERS: &str = "README.md";
+
+/// Opens a folder as a run of its own does.
+pub fn open_folder(location: &str) -> Folder {
+    Storage::new(Shutdown::default()).open_folder(location).unwrap()
+}
 
 /// INPUT, OUTPUT and PHI in a folder that goes away, with a home and a temporary folder.
 pub struct Site {
@@ -166,7 +172,7 @@ impl Site {
 
     /// The anonymous form of an ID.
     pub fn fake(&self, resource_type: &str, id: &str) -> String {
-        let phi = Folder::open(&self.arg("phi")).unwrap();
+        let phi = open_folder(&self.arg("phi"));
         let codebook = cumulus_etl::deid::Codebook::open(&phi).unwrap();
         codebook.anonymize_id(resource_type, id).to_string()
     }
@@ -272,7 +278,7 @@ pub fn deletes(urls: &[&str]) -> Value {
 
 pub fn read_table(root: &Path, format: &str, table: &str) -> Vec<Value> {
     if format == "deltalake" {
-        let folder = Folder::open(root.join(table).to_str().unwrap()).unwrap();
+        let folder = open_folder(root.join(table).to_str().unwrap());
         let mut rows = Vec::new();
         delta::read(&folder, &mut |batch| {
             rows.extend(to_json(batch.as_arrow().clone()));

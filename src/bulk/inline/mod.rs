@@ -162,7 +162,7 @@ pub(super) async fn in_folder(
     selection: &NoteSelection,
     options: &ExportOptions,
 ) -> Result<NoteSummary> {
-    let folder = Folder::open(&folder.display().to_string())?;
+    let folder = options.storage.open_local(folder)?;
     let job = NoteRun {
         notes: NoteInliner::new(client, selection, options.pace)?,
         resources: selection.resources.clone(),

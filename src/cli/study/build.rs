@@ -48,12 +48,12 @@ impl BuildArgs {
     /// Builds the studies one after the other.
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
-        ui::signals::install_handlers()?;
+        ui::signals::install_handlers(&process.storage)?;
         let variables = parse_variables(&self.option)?;
         let studies = self.chosen.read_studies()?;
         let concurrent = self.max_concurrent.and_then(|count| usize::try_from(count).ok());
-        let opened = self.database.open_for(process, concurrent, |options| {
-            match self.input.resolve_input(options)? {
+        let opened = self.database.open_for(process, concurrent, |storage| {
+            match self.input.resolve_input(storage)? {
                 Input::Nothing => Err(Error::new(
                     Exit::ArgsInvalid,
                     "say what to build from: --lake with the OUTPUT of the main job, or \

@@ -28,7 +28,7 @@ impl CleanArgs {
     /// Removes the tables of the studies.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
-        signals::install_handlers()?;
+        signals::install_handlers(&process.storage)?;
         let studies: Vec<_> =
             self.target.iter().map(|name| StudyName::parse(name)).collect::<Result<_>>()?;
         let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;

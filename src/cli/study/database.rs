@@ -9,7 +9,7 @@ use crate::cli::limits::LimitArgs;
 use crate::cli::store::StoreArgs;
 use crate::cli::tls::{TlsArgs, is_typed};
 use crate::error::{Error, Exit, Result};
-use crate::store::{Folder, StoreOptions, WorkFolder};
+use crate::store::{Folder, Storage, WorkFolder};
 use crate::study::engine::Engine;
 use crate::study::engine::athena::{Athena, AthenaSettings, MAX_CONCURRENT};
 use crate::study::engine::datafusion::{DataFusion, Input};
@@ -69,7 +69,7 @@ pub struct InputArgs {
 
 impl InputArgs {
     /// The input; [`Input::Nothing`] if none is given.
-    pub fn resolve_input(&self, options: &StoreOptions) -> Result<Input> {
+    pub fn resolve_input(&self, storage: &Storage) -> Result<Input> {
         // A flag beats a variable; of two flags neither can be meant.
         let by_variable = std::env::var(NDJSON).ok();
         if self.lake.is_some()
@@ -80,8 +80,8 @@ impl InputArgs {
             return Err(Error::new(Exit::ArgsConflict, message));
         }
         Ok(match (&self.lake, &self.load_ndjson_dir) {
-            (Some(lake), _) => Input::Lake(Folder::open_with(lake, options)?),
-            (None, Some(folder)) => Input::Ndjson(Folder::open_with(folder, options)?),
+            (Some(lake), _) => Input::Lake(storage.open_folder(lake)?),
+            (None, Some(folder)) => Input::Ndjson(storage.open_folder(folder)?),
             (None, None) => Input::Nothing,
         })
     }
@@ -93,8 +93,8 @@ pub struct Opened {
     pub engine: Box<dyn Engine>,
     /// For temporary files.
     pub work: WorkFolder,
-    /// How buckets are reached.
-    pub options: StoreOptions,
+    /// What opens folders.
+    pub storage: Storage,
     /// Queries that may run at once.
     pub threads: usize,
 }
@@ -113,7 +113,7 @@ impl DatabaseArgs {
     pub fn open_engine(
         &self,
         process: &Process,
-        input: impl FnOnce(&StoreOptions) -> Result<Input>,
+        input: impl FnOnce(&Storage) -> Result<Input>,
     ) -> Result<Opened> {
         self.open_for(process, None, input)
     }
@@ -123,15 +123,15 @@ impl DatabaseArgs {
         &self,
         process: &Process,
         concurrent: Option<usize>,
-        input: impl FnOnce(&StoreOptions) -> Result<Input>,
+        input: impl FnOnce(&Storage) -> Result<Input>,
     ) -> Result<Opened> {
-        let options = self.store.of_command(process)?;
+        let storage = self.store.of_command(process)?;
         self.tell_of_no_effect();
         if self.is_athena() {
-            return self.open_athena(concurrent, options);
+            return self.open_athena(concurrent, storage);
         }
         if self.db_type == BALLISTA {
-            return self.open_ballista(input(&options)?, options);
+            return self.open_ballista(input(&storage)?, storage);
         }
         let Some(database) = &self.database else {
             return Err(Error::new(
@@ -140,16 +140,16 @@ impl DatabaseArgs {
                  (CUMULUS_LIBRARY_DATABASE)",
             ));
         };
-        let database = Folder::open_with(database, &options)?;
+        let database = storage.open_folder(database)?;
         claim::refuse_claimed(&database, "--database", &[Role::Phi, Role::Output])?;
         let limits = self.limits.resolve_limits();
         let threads = limits.threads;
         debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
-        let work = self.limits.open_work()?;
-        let input = input(&options)?;
+        let work = self.limits.open_work(&storage)?;
+        let input = input(&storage)?;
         refuse_raw_tables_in_output(&database, "--database", &input)?;
         let engine = DataFusion::open_database(database, input, work.clone(), &limits)?;
-        Ok(Opened { engine: Box::new(engine), work, options, threads })
+        Ok(Opened { engine: Box::new(engine), work, storage, threads })
     }
 
     /// Says which options are for other engines than the one that runs.
@@ -175,7 +175,7 @@ impl DatabaseArgs {
     }
 
     #[cfg(feature = "ballista")]
-    fn open_ballista(&self, input: Input, options: StoreOptions) -> Result<Opened> {
+    fn open_ballista(&self, input: Input, storage: Storage) -> Result<Opened> {
         use crate::study::engine::datafusion::cluster::Cluster;
 
         let (Some(scheduler), Some(tables)) = (&self.database, &self.tables) else {
@@ -189,21 +189,21 @@ impl DatabaseArgs {
         let cluster = Cluster::parse_url(scheduler)?;
         let tls = self.tls.read(&[cluster.host_name()])?;
         let cluster = cluster.with_tls(tls);
-        let tables = Folder::open_with(tables, &options)?;
+        let tables = storage.open_folder(tables)?;
         claim::refuse_claimed(&tables, "--tables", &[Role::Phi, Role::Output])?;
         refuse_raw_tables_in_output(&tables, "--tables", &input)?;
-        let (limits, work) = (self.limits.resolve_limits(), self.limits.open_work()?);
+        let (limits, work) = (self.limits.resolve_limits(), self.limits.open_work(&storage)?);
         let threads = limits.threads;
         let engine = DataFusion::on_cluster(&cluster, tables, input, work.clone(), &limits)?;
-        Ok(Opened { engine: Box::new(engine), work, options, threads })
+        Ok(Opened { engine: Box::new(engine), work, storage, threads })
     }
 
     #[cfg(not(feature = "ballista"))]
-    fn open_ballista(&self, _: Input, _: StoreOptions) -> Result<Opened> {
+    fn open_ballista(&self, _: Input, _: Storage) -> Result<Opened> {
         Err(crate::cli::ballista::explain_missing())
     }
 
-    fn open_athena(&self, concurrent: Option<usize>, options: StoreOptions) -> Result<Opened> {
+    fn open_athena(&self, concurrent: Option<usize>, storage: Storage) -> Result<Opened> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let schema = given(&self.schema_name).or_else(|| given(&self.database));
         let settings = AthenaSettings {
@@ -212,16 +212,21 @@ impl DatabaseArgs {
             staging: given(&self.s3_staging_dir),
             max_concurrent: concurrent.unwrap_or(MAX_CONCURRENT),
             work_dir: self.limits.work_dir.clone(),
-            stores: options.clone(),
             pace: crate::bulk::read_pace(),
             ..AthenaSettings::new(
                 &given(&self.workgroup).unwrap_or_default(),
                 &schema.unwrap_or_default(),
+                &storage,
             )
         };
         let engine = Athena::open_schema(&settings)?;
         let threads = settings.max_concurrent;
-        Ok(Opened { engine: Box::new(engine), work: self.limits.open_work()?, options, threads })
+        Ok(Opened {
+            engine: Box::new(engine),
+            work: self.limits.open_work(&storage)?,
+            storage,
+            threads,
+        })
     }
 }
 

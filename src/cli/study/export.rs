@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::share::cells::Formulas;
 use crate::share::export::{self, Exported, Rules, Study};
 use crate::share::screen::Allowed;
-use crate::store::Folder;
 use crate::study::engine::datafusion::Input;
 use crate::ui;
 
@@ -61,10 +60,10 @@ impl ExportArgs {
     /// Writes the exports of the studies.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
-        ui::signals::install_handlers()?;
+        ui::signals::install_handlers(&process.storage)?;
         let studies = self.chosen.read_studies()?;
         let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;
-        let data = Folder::open_with(&self.data_path, &opened.options)?;
+        let data = opened.storage.open_folder(&self.data_path)?;
         claim::refuse_claimed(&data, "DATA_PATH", &[Role::Phi, Role::Output])?;
         let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
         let formulas = match self.csv_formulas {

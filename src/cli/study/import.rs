@@ -28,7 +28,7 @@ impl ImportArgs {
     /// Makes the tables of the archive's study.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
-        ui::signals::install_handlers()?;
+        ui::signals::install_handlers(&process.storage)?;
         let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;
         let (study, tables) = import_archive(&*opened.engine, &self.archive, &opened.work)?;
         println!("Imported {} of {study}", ui::format_count(tables.len() as u64, "table"));

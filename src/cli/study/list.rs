@@ -34,7 +34,7 @@ impl ListArgs {
     /// Prints the studies, and what is wrong with those that can't be built.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
-        signals::install_handlers()?;
+        signals::install_handlers(&process.storage)?;
         if self.study_dir.is_empty() && !self.database.is_given() {
             let message = "say what to list: studies in a folder (-s DIR), or those that a database \
                            has tables of (--database DB, or --db-type athena)";

@@ -53,9 +53,9 @@ impl SqlArgs {
     /// Runs the query and prints its rows.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
-        ui::signals::install_handlers()?;
+        ui::signals::install_handlers(&process.storage)?;
         let opened =
-            self.database.open_engine(process, |options| self.input.resolve_input(options))?;
+            self.database.open_engine(process, |storage| self.input.resolve_input(storage))?;
         let rows = opened.engine.run_query(&self.query)?;
         let mut out = BufWriter::new(Out::default());
         let printed = match self.format {

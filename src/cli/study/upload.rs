@@ -13,7 +13,7 @@ use crate::error::{Context, Error, Exit, Result};
 use crate::http::Secret;
 use crate::share::screen::Allowed;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
-use crate::store::{Folder, WorkFolder};
+use crate::store::WorkFolder;
 use crate::text::escape_lines;
 use crate::ui::{format_thousands, signals};
 
@@ -66,7 +66,7 @@ impl UploadArgs {
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
         let data = or_default(&self.data_path, DATA_PATH);
-        let data = Folder::open_with(data, &self.store.of_command(process)?)?;
+        let data = self.store.of_command(process)?.open_folder(data)?;
         let user = self.user.filter(|user| !user.is_empty());
         let id = self.id.filter(|id| !id.expose_text().is_empty());
         let (user, id) = match (user, id) {
@@ -77,10 +77,10 @@ impl UploadArgs {
         };
         let network = self.network.as_deref().filter(|name| !name.is_empty());
         let aggregator = Aggregator::new(or_default(&self.url, DEFAULT_URL), network, &user, id)?;
-        signals::install_handlers()?;
+        signals::install_handlers(&process.storage)?;
         // Not beside the exports: what is unpacked to be looked at may turn out to be patients' data.
-        claim::refuse_work_folder(self.work_dir.as_deref())?;
-        let work = WorkFolder::create_apart(self.work_dir.as_deref())?;
+        claim::refuse_work_folder(self.work_dir.as_deref(), &process.storage)?;
+        let work = WorkFolder::create_apart(self.work_dir.as_deref(), &process.storage)?;
         let allowed = Allowed { ids: self.allow_ids, small_cells: self.allow_small_cells };
         let packages = upload::open_packages(&data, &self.target, &allowed, &work)?;
         if self.preview {

@@ -39,7 +39,6 @@ use crate::error::{Context, Error, Result};
 use crate::memory::WritingShare;
 use crate::output::parallel;
 use crate::output::rows::{Bitmap, KeySource, RowSource};
-use crate::stop;
 use crate::store::Folder;
 use crate::table::DeidentifiedBatch;
 
@@ -297,7 +296,7 @@ impl Run<'_> {
         let kept = kept.map(|(file, _)| file);
         let mut committed = self.summarize_commit(log, table.as_ref(), &found, &new, kept)?;
         // Between the two a sudden end would leave files that no version names.
-        let version = stop::last_step(|| {
+        let version = log.folder.shutdown().last_step(|| {
             let submitted = writer.submit_files();
             let version =
                 commit_actions(log, table.as_ref(), &schema, operation, metrics, actions)?;

@@ -18,7 +18,6 @@ use super::write::{FileWriter, is_data_file};
 use super::{ATTEMPTS, Options, commit_actions, reader};
 use crate::error::{Context, Result};
 use crate::output::parallel;
-use crate::stop;
 use crate::store::{Folder, block_on};
 
 /// Settings of how long something is kept; a week and more by default.
@@ -85,7 +84,7 @@ fn compact_files(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<O
     let actions = removed.chain(new.iter().map(|file| file.add(false))).collect();
     let files: usize = bins.iter().map(Vec::len).sum();
     let metrics = json!({"numRemovedFiles": files, "numAddedFiles": new.len()});
-    let version = stop::last_step(|| {
+    let version = log.folder.shutdown().last_step(|| {
         let submitted = writer.submit_files();
         let version =
             commit_actions(log, Some(table), &table.schema, "OPTIMIZE", metrics, actions)?;

@@ -28,7 +28,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use super::snapshot::DataFile;
 use crate::bounded::parquet::reader_options;
 use crate::error::{Context, Result};
-use crate::stop;
+use crate::stop::Shutdown;
 use crate::store::{Folder, Requested, block_on, spawn_beside};
 use crate::table::DeidentifiedBatch;
 
@@ -48,6 +48,7 @@ pub(super) struct Rows {
     pub count: u64,
     source: Source,
     shown: String,
+    shutdown: Shutdown,
 }
 
 enum Source {
@@ -154,7 +155,7 @@ fn open_requested(
             (count, Source::Remote { groups, group: None })
         }
     };
-    Ok(Rows { count, source, shown })
+    Ok(Rows { count, source, shown, shutdown: folder.shutdown().clone() })
 }
 
 fn read_metadata(file: &impl ChunkReader) -> ParquetResult<ArrowReaderMetadata> {
@@ -264,7 +265,7 @@ impl Iterator for Rows {
     type Item = Result<DeidentifiedBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Err(error) = stop::check_stop() {
+        if let Err(error) = self.shutdown.check_stop() {
             return Some(Err(error));
         }
         let context = || format!("cannot read the data file '{}'", self.shown);

@@ -12,7 +12,7 @@ use super::snapshot::Snapshot;
 use super::{Options, Progress};
 use crate::error::{Context, Result};
 use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
-use crate::stop;
+use crate::stop::Writer;
 use crate::store::Folder;
 use crate::table::{DeidentifiedBatch, find_field};
 
@@ -57,7 +57,7 @@ pub(super) struct FileWriter<'a> {
     stats_columns: Vec<Vec<String>>,
     written: Mutex<Vec<String>>,
     /// Until the files are submitted or removed.
-    _writer: stop::Writer,
+    _writer: Writer,
 }
 
 impl<'a> FileWriter<'a> {
@@ -83,7 +83,7 @@ impl<'a> FileWriter<'a> {
             progress: options.progress,
             stats_columns,
             written: Mutex::new(Vec::new()),
-            _writer: stop::Writer::begin_writer()?,
+            _writer: folder.shutdown().begin_writer()?,
         })
     }
 

@@ -5,7 +5,7 @@ use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
-use crate::stop;
+use crate::stop::Writer;
 use crate::store::{
     Folder, UNFINISHED, before_unfinished, discard_folder, recover_folder, replace_folder,
 };
@@ -22,7 +22,7 @@ pub(super) struct Replacement<'a> {
     is_ours: &'a dyn Fn(&str) -> bool,
     committed: bool,
     /// Until the old files are replaced or the new ones removed.
-    _writer: stop::Writer,
+    _writer: Writer,
 }
 
 impl<'a> Replacement<'a> {
@@ -34,17 +34,17 @@ impl<'a> Replacement<'a> {
     ) -> Result<Self> {
         let target = root.child(name);
         let Some(path) = target.local() else {
-            let (folder, _writer) = (target.clone(), stop::Writer::begin_writer()?);
+            let (folder, _writer) = (target.clone(), target.shutdown().begin_writer()?);
             return Ok(Self { folder, target, place: None, is_ours, committed: false, _writer });
         };
         let place = resolve_link(path)?;
         // Beside it: the two then change names.
         let new = place.with_file_name(format!("{UNFINISHED}{name}"));
-        let folder = Folder::open(&new.to_string_lossy())?;
+        let folder = target.storage().open_local(&new)?;
         // What a run that died has left.
         recover_folder(&new, &place, is_ours)?;
         remove_of_before(&place.with_file_name(format!(".{name}.new")), is_ours);
-        let _writer = stop::Writer::begin_writer()?;
+        let _writer = target.shutdown().begin_writer()?;
         folder.create()?;
         Ok(Self { target, folder, place: Some(place), is_ours, committed: false, _writer })
     }

@@ -1,5 +1,6 @@
 //! What runs in a process of its own, with the server's address in its environment.
 
+use crate::support::open_folder;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
@@ -10,7 +11,8 @@ use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
 use cumulus_etl::error::Exit;
 use cumulus_etl::http::Pace;
-use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::stop::Shutdown;
+use cumulus_etl::store::{Storage, WorkFolder};
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::counts;
 use cumulus_etl::study::dialect::parse_statement;
@@ -72,7 +74,11 @@ pub fn write_visits(path: &Path, times: &[&str]) {
 }
 
 fn settings() -> AthenaSettings {
-    AthenaSettings { pace: Pace::with_scale(0.05), ..AthenaSettings::new("safe", "cumulus") }
+    let storage = Storage::new(Shutdown::default());
+    AthenaSettings {
+        pace: Pace::with_scale(0.05),
+        ..AthenaSettings::new("safe", "cumulus", &storage)
+    }
 }
 
 fn athena() -> Athena {
@@ -273,7 +279,7 @@ fn names_in_any_case_are_one() {
 fn temporary_files_go_where_they_shall_and_go_away() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("work");
-    let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+    let folder = open_folder(dir.path().to_str().unwrap());
     let work = WorkFolder::create_work(Some(dir.path().to_str().unwrap()), &folder).unwrap();
     let work_dir = Some(place.to_str().unwrap().to_owned());
     let athena = Athena::open_schema(&AthenaSettings { work_dir, ..settings() }).unwrap();

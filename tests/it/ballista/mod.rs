@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
-use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::store::WorkFolder;
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::engine::Engine;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Ended, Site, children, end};
+use crate::support::{Ended, Site, children, end, open_folder};
 
 /// What a process of a cluster says until it is ready.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -155,7 +155,7 @@ fn build_with(site: &Site, cluster: &Cluster, options: &[&str]) -> Ended {
 
 /// All tables of a study, each with its columns and its rows in order.
 fn tables(site: &Site, database: &str) -> BTreeMap<String, (Vec<String>, Vec<String>)> {
-    let folder = |path: &Path| Folder::open(path.to_str().unwrap()).unwrap();
+    let folder = |path: &Path| open_folder(path.to_str().unwrap());
     let temporary = site.path("tmp");
     let work = WorkFolder::create_work(temporary.to_str(), &folder(&temporary)).unwrap();
     let limits = Limits { memory: 1 << 30, threads: 2 };

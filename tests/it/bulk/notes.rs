@@ -16,6 +16,7 @@ use super::server::{Fault, Server};
 use super::*;
 use crate::needs::need;
 use crate::s3::S3;
+use crate::support::open_folder;
 
 fn attachment(id: &str, attachment: &str) -> String {
     format!(
@@ -170,7 +171,7 @@ fn notes_come_into_any_store_and_the_files_are_the_same_to_the_byte() {
     let site = Site::new();
     let mut found = Vec::new();
     for location in [site.arg("in"), "memory://notes/of a week/".to_owned()] {
-        let folder = Folder::open(&location).unwrap();
+        let folder = open_folder(&location);
         for (name, bytes) in documents(40) {
             folder.write(name, bytes).unwrap();
         }
@@ -269,7 +270,7 @@ fn a_draft_of_other_rows_is_not_used() {
     let selection = NoteSelection::new(Vec::new(), Vec::new()).unwrap();
     let site = Site::new();
     for location in [site.arg("in"), "memory://drafts/".to_owned()] {
-        let folder = Folder::open(&location).unwrap();
+        let folder = open_folder(&location);
         folder.write("d.ndjson", attachment("new", url)).unwrap();
         // Of a file that was there before, and whose run was killed.
         match folder.local() {
@@ -441,7 +442,7 @@ fn what_a_killed_run_could_not_have_is_asked_for_again() {
     let (late, plain) = (attachment("late", &url("json")), attachment("plain", &url("plain")));
     let (had, last) = (attachment("plain", note), attachment("last", &url("missing")));
     for location in [site.arg("in"), "memory://late/".to_owned()] {
-        let folder = Folder::open(&location).unwrap();
+        let folder = open_folder(&location);
         folder.write("d.ndjson", [&*late, &*plain, &*last].concat()).unwrap();
         // Of a run that could not have the first note, had the second, and was killed then.
         match folder.local() {

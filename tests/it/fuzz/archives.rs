@@ -15,7 +15,8 @@ use arrow::array::{
 use arrow::datatypes::Int64Type;
 use cumulus_etl::bounded;
 use cumulus_etl::share::import::import_archive;
-use cumulus_etl::store::{Folder, WorkFolder};
+use cumulus_etl::stop::Shutdown;
+use cumulus_etl::store::{Storage, WorkFolder};
 use cumulus_etl::study::build::read_spreadsheet;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use parquet::arrow::ArrowWriter;
@@ -46,7 +47,9 @@ fn check_import(root: &Path, bytes: &[u8]) -> bool {
     fs::write(&path, bytes).expect("a file");
     let open = |name: &str| {
         let folder = root.join(name);
-        Folder::open(folder.to_str().expect("a path in UTF-8")).expect("it opens")
+        Storage::new(Shutdown::default())
+            .open_folder(folder.to_str().expect("a path in UTF-8"))
+            .expect("it opens")
     };
     let work = root.join("work");
     fs::create_dir(&work).expect("a folder");

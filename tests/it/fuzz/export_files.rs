@@ -9,7 +9,8 @@ use std::io::{Cursor, Read, Write};
 use cumulus_etl::fhir::ServerBase;
 use cumulus_etl::input::chunks::{Chunks, decompress};
 use cumulus_etl::input::{find, read_deletes, read_export_log};
-use cumulus_etl::store::Folder;
+use cumulus_etl::stop::Shutdown;
+use cumulus_etl::store::{Folder, Storage};
 
 /// Takes the input as one of these files, and panics where a promise is broken. Whether anything of
 /// it was understood.
@@ -31,7 +32,9 @@ fn folder_with(name: &str, bytes: &[u8]) -> (tempfile::TempDir, Folder) {
     let path = folder.path().join(name);
     fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
     fs::write(path, bytes).expect("a file");
-    let opened = Folder::open(folder.path().to_str().expect("a path in UTF-8")).expect("it opens");
+    let opened = Storage::new(Shutdown::default())
+        .open_folder(folder.path().to_str().expect("a path in UTF-8"))
+        .expect("it opens");
     (folder, opened)
 }
 

@@ -62,7 +62,10 @@ impl Athena {
         let (client, config) = queries::connect_client(settings);
         let workgroup = Workgroup::read(&client, settings)?;
         let options = workgroup.store_options(settings, &config);
-        let bucket = Folder::open_with(&format!("s3://{}", workgroup.bucket), &options)?;
+        let bucket = settings
+            .storage
+            .with_options(options)
+            .open_folder(&format!("s3://{}", workgroup.bucket))?;
         let queries = Queries::new(client, settings, &workgroup);
         Ok(Self { schema: settings.schema.clone(), queries, workgroup, bucket })
     }
@@ -119,7 +122,7 @@ impl Engine for Athena {
         // The embedded engine sorts them: exports of both are the same, and what does not fit into
         // memory goes to its disk.
         let removed = Removed(work.path().join(format!("sort-{table}")));
-        let place = Folder::open(&removed.0.to_string_lossy())?.private();
+        let place = self.queries.settings.storage.open_local(&removed.0)?.private();
         let local =
             DataFusion::open_database(place, Input::Nothing, work.clone(), &Limits::of_machine())?;
         let study = StudyName::of_table(table).ok_or_else(|| missing_table(table))?;

@@ -19,9 +19,9 @@ use super::explain::{explain_call, explain_failure};
 use super::settings::AthenaSettings;
 use super::workgroup::Workgroup;
 use crate::error::{Error, Exit, Result};
-use crate::stop;
+use crate::stop::EndHook;
 use crate::store::block_on;
-use crate::ui::{format_thousands, signals};
+use crate::ui::format_thousands;
 
 /// The one catalog that is Glue's of this account.
 pub(super) const CATALOG: &str = "AwsDataCatalog";
@@ -38,7 +38,7 @@ pub(super) struct Queries {
     slots: Semaphore,
     running: Arc<Mutex<HashSet<String>>>,
     scanned: AtomicU64,
-    _end: signals::Ahead,
+    _end: EndHook,
 }
 
 /// A query that has ended well.
@@ -67,7 +67,7 @@ impl Queries {
         let running = Arc::<Mutex<HashSet<String>>>::default();
         let (known, stopper) = (running.clone(), client.clone());
         // What nobody waits for any more would go on, and be charged for.
-        let end = signals::before_the_end(move || {
+        let end = settings.storage.shutdown().before_end(move || {
             Some(Box::pin(async move {
                 // By now all that were being started are known.
                 let ids: Vec<_> = lock_running(&known).drain().collect();
@@ -120,7 +120,7 @@ impl Queries {
             let id = {
                 // The end of the process waits until it is known what runs, and nothing is started
                 // after that.
-                let _starting = stop::Writer::begin_writer()?;
+                let _starting = self.settings.storage.shutdown().begin_writer()?;
                 let id = self.start_query(label, sql).await?;
                 lock_running(&self.running).insert(id.clone());
                 id

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Exit, Result};
 use crate::http::Pace;
-use crate::store::StoreOptions;
+use crate::store::Storage;
 
 /// Queries under way at once unless the user says otherwise. Athena's quotas begin at 20.
 pub const MAX_CONCURRENT: usize = 20;
@@ -26,15 +26,15 @@ pub struct AthenaSettings {
     pub max_concurrent: usize,
     /// Where temporary files go, if not to the system's folder.
     pub work_dir: Option<String>,
-    /// How buckets are reached.
-    pub stores: StoreOptions,
+    /// How buckets are reached, and whether the run is to end.
+    pub storage: Storage,
     /// Waits are by this pace.
     pub pace: Pace,
 }
 
 impl AthenaSettings {
     /// A schema in a workgroup, the rest by default.
-    pub fn new(workgroup: &str, schema: &str) -> Self {
+    pub fn new(workgroup: &str, schema: &str, storage: &Storage) -> Self {
         Self {
             workgroup: workgroup.to_owned(),
             schema: schema.to_owned(),
@@ -43,7 +43,7 @@ impl AthenaSettings {
             staging: None,
             max_concurrent: MAX_CONCURRENT,
             work_dir: None,
-            stores: StoreOptions::default(),
+            storage: storage.clone(),
             pace: Pace::default(),
         }
     }

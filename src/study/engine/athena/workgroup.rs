@@ -72,7 +72,7 @@ impl Workgroup {
             s3_kms_key: Some(self.kms_key.clone()),
             s3_checksums: true,
             aws_profile: settings.profile.clone(),
-            ..settings.stores.clone()
+            ..settings.storage.options().clone()
         }
     }
 

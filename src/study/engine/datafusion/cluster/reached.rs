@@ -10,19 +10,19 @@ use object_store::local::LocalFileSystem;
 use url::Url;
 
 use super::super::stores;
-use crate::store::{Folder, StoreOptions};
+use crate::store::Storage;
 use crate::threads::{Thread, join_scoped};
 
 /// All stores that this process can reach, by the names that [`stores`] gives them.
 pub struct Reached {
-    options: StoreOptions,
+    storage: Storage,
     disk: Arc<dyn ObjectStore>,
 }
 
 impl Reached {
-    /// Stores that are reached as `options` and the environment say.
-    pub fn new(options: StoreOptions) -> Self {
-        Self { options, disk: Arc::new(LocalFileSystem::new()) }
+    /// Stores that are reached as `storage` and the environment say.
+    pub fn new(storage: Storage) -> Self {
+        Self { storage, disk: Arc::new(LocalFileSystem::new()) }
     }
 }
 
@@ -44,9 +44,7 @@ impl ObjectStoreRegistry for Reached {
         let url = stores::url_of(name);
         // Credentials may have to be asked for, and tasks are asynchronous.
         let opened = std::thread::scope(|scope| {
-            join_scoped(
-                Thread::named("open").start_in(scope, || Folder::open_with(&url, &self.options))?,
-            )
+            join_scoped(Thread::named("open").start_in(scope, || self.storage.open_folder(&url))?)
         });
         match opened {
             Ok(folder) => Ok(folder.store().clone()),

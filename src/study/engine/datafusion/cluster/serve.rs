@@ -38,7 +38,7 @@ use super::tls::{Tls, list_causes};
 use super::{Cluster, name_failure, secure_session};
 use crate::error::{Context, Error, Exit, Result};
 use crate::memory::count_cores;
-use crate::store::{StoreOptions, WorkFolder};
+use crate::store::{Storage, WorkFolder};
 use crate::study::room;
 use crate::threads::{Pool, Thread};
 
@@ -64,7 +64,7 @@ pub struct Scheduler {
     /// Without it, whoever reaches the address can run queries.
     pub tls: Option<Tls>,
     /// How buckets are reached.
-    pub stores: StoreOptions,
+    pub storage: Storage,
 }
 
 impl Scheduler {
@@ -74,10 +74,10 @@ impl Scheduler {
     /// The address can't be had.
     pub fn run(self, listens: impl FnOnce(SocketAddr)) -> Result<()> {
         said::begin_hearing();
-        let stores = self.stores;
+        let storage = self.storage;
         let session = move |config| {
             let runtime = RuntimeEnvBuilder::new()
-                .with_object_store_registry(Arc::new(Reached::new(stores.clone())))
+                .with_object_store_registry(Arc::new(Reached::new(storage.clone())))
                 .build_arc()?;
             Ok(equip_session(config, runtime).build())
         };
@@ -139,7 +139,7 @@ pub struct Executor {
     /// Without it, whoever reaches the address can read rows. The scheduler's connection has the same.
     pub tls: Option<Tls>,
     /// How buckets are reached.
-    pub stores: StoreOptions,
+    pub storage: Storage,
 }
 
 impl Executor {
@@ -167,11 +167,11 @@ impl Executor {
         let shuffled = work.path().join("shuffled");
         std::fs::create_dir(&shuffled)
             .with_context(|| format!("cannot make '{}'", shuffled.display()))?;
-        let (stores, spilled) = (self.stores.clone(), work.path().to_owned());
+        let (storage, spilled) = (self.storage.clone(), work.path().to_owned());
         let produce_runtime = move |_: &SessionConfig| {
             RuntimeEnvBuilder::new()
                 .with_disk_manager_builder(spill_disk(&spilled))
-                .with_object_store_registry(Arc::new(Reached::new(stores.clone())))
+                .with_object_store_registry(Arc::new(Reached::new(storage.clone())))
                 .build_arc()
         };
         let functions = equip_session(session_config(), Arc::new(RuntimeEnv::default())).build();

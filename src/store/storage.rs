@@ -1,0 +1,120 @@
+//! What opens folders, and what all folders of a run share.
+
+use std::fmt;
+use std::path::Path as FsPath;
+use std::sync::Arc;
+
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use url::Url;
+
+use super::bucket::{KnownBuckets, Opened, open_bucket};
+use super::work::WorkFolders;
+use super::{Folder, StoreOptions, absolute_path};
+use crate::error::{Context, Error, Exit, Result};
+use crate::stop::Shutdown;
+
+/// Opens folders. All folders of a run come from one of these or from its clones: they share the
+/// clients of buckets, and end together. `main` makes one.
+#[derive(Clone)]
+pub struct Storage {
+    options: Arc<StoreOptions>,
+    shared: Arc<Shared>,
+}
+
+/// What does not depend on the options.
+#[derive(Default)]
+struct Shared {
+    buckets: KnownBuckets,
+    work_folders: WorkFolders,
+    shutdown: Shutdown,
+}
+
+impl Storage {
+    /// With default options. What is opened here ends with `shutdown`.
+    pub fn new(shutdown: Shutdown) -> Self {
+        let shared = Shared { shutdown, ..Shared::default() };
+        Self { options: Arc::default(), shared: Arc::new(shared) }
+    }
+
+    /// The same with other options; the rest is shared.
+    #[must_use]
+    pub fn with_options(&self, options: StoreOptions) -> Self {
+        Self { options: Arc::new(options), shared: self.shared.clone() }
+    }
+
+    /// How buckets are reached and written.
+    pub fn options(&self) -> &StoreOptions {
+        &self.options
+    }
+
+    /// Whether what is opened here is to end.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shared.shutdown
+    }
+
+    /// Removes all work folders that were made here; from now on none is made: the process is about to
+    /// end.
+    pub fn remove_work_folders(&self) {
+        self.shared.work_folders.remove_all();
+    }
+
+    pub(super) fn work_folders(&self) -> &WorkFolders {
+        &self.shared.work_folders
+    }
+
+    /// Opens a path (`/data/out`, `out`) or a URL: `file://`, `s3://bucket/prefix`,
+    /// `gs://bucket/prefix`, `az://container/prefix`, `abfss://container@account…/prefix`, or
+    /// `memory:///` and `memory://name/prefix` (shared by all that is opened here) for tests.
+    ///
+    /// A local folder need not exist yet; [`Folder::create`] makes it. A bucket is not asked
+    /// before something is read or written.
+    pub fn open_folder(&self, location: &str) -> Result<Folder> {
+        let scheme = Url::parse(location).ok().filter(|url| url.scheme().len() > 1);
+        match scheme {
+            None => self.open_local(FsPath::new(location)),
+            Some(url) if url.scheme() == "file" => {
+                let path = url.to_file_path().map_err(|()| {
+                    Error::new(Exit::ArgsInvalid, format!("'{location}' is not a local file URL"))
+                })?;
+                self.open_local(&path)
+            }
+            // Without a name, of this folder alone.
+            Some(url) if url.scheme() == "memory" && url.host().is_none() => Ok(Folder {
+                store: Arc::new(InMemory::new()),
+                prefix: Path::default(),
+                url,
+                local: None,
+                private: false,
+                storage: self.clone(),
+            }),
+            Some(url) => {
+                let opened = open_bucket(&url, &self.options, &self.shared.buckets)?;
+                let Opened { store, prefix, url } = opened;
+                let storage = self.clone();
+                Ok(Folder { store, prefix, url, local: None, private: false, storage })
+            }
+        }
+    }
+
+    /// Opens a local folder, whatever its path looks like.
+    pub fn open_local(&self, path: &FsPath) -> Result<Folder> {
+        let path = absolute_path(path)
+            .with_context(|| format!("cannot make '{}' an absolute path", path.display()))?;
+        let url = Url::from_directory_path(&path).map_err(|()| {
+            Error::new(Exit::ArgsInvalid, format!("'{}' is not a usable path", path.display()))
+        })?;
+        let prefix = Path::from_absolute_path(&path)
+            .with_context(|| format!("'{}' is not a usable path", path.display()))?;
+        let store = Arc::new(LocalFileSystem::new().with_automatic_cleanup(false));
+        let storage = self.clone();
+        Ok(Folder { store, prefix, url, local: Some(path), private: false, storage })
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").field("options", &self.options).finish_non_exhaustive()
+    }
+}
