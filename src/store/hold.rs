@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::file_lock::{Sharing, is_at, lacks_locks, wait_for_lock};
 use super::lease::{DEAD, LOOK, Lease, run_of};
-use super::lock::open_plain;
+use super::open::open_plain;
 use super::{Folder, block_on, unwrap_error};
 use crate::error::{Context, Result};
 use crate::text::{escape_controls, shorten_text};

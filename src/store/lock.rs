@@ -1,17 +1,15 @@
 //! One process at a time.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::fs::File;
+use std::io::ErrorKind;
 
-use rustix::fs::OFlags;
 use tracing::info;
 
 use super::Folder;
 use super::file_lock::{Sharing, wait_for_lock};
 use super::lease::Lease;
+use super::open::open_plain;
 use crate::error::{Context, Result};
 
 /// Held until dropped. On a disk the system frees it when the process ends, however it ends; in
@@ -60,32 +58,5 @@ impl Folder {
         })
         .with_context(|| format!("cannot lock '{}'", path.display()))?;
         Ok(Lock { held: Held::Local { _file: file } })
-    }
-}
-
-/// Opens a file that a user names, or that lies where others can put one, to read it. Links are
-/// followed; anything but a file is an error: to open a pipe can take for ever.
-///
-/// # Errors
-/// As [`File::open`], and for what is no file.
-pub fn open_file(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no plain file")),
-    }
-}
-
-/// Opens a plain file, to read it or, made where there is none, to write it. Anything else is an
-/// error: a pipe would hold up who opens it, and a link lead to a stranger's file.
-pub(super) fn open_plain(path: &Path, write: bool) -> io::Result<File> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
-    let mut options = OpenOptions::new();
-    options.read(true).write(write).create(write).custom_flags(flags);
-    let file = options.open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no plain file")),
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Folder;
 use super::file_lock::{Sharing, is_at, lock_abandoned, try_lock_file};
-use super::lock::open_plain;
+use super::open::open_plain;
 use super::rename::{claim_name, replace_file, sync_name};
 
 /// Begins the names of files and folders under way. Nobody else gives such names, and listings

@@ -12,7 +12,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::file_lock::{Sharing, lock_abandoned, try_lock_file};
-use super::lock::open_plain;
+use super::open::open_plain;
 use super::{Folder, Storage};
 use crate::error::{Context, Error, Exit, Result};
 use crate::stop::Shutdown;
