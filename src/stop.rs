@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Exit, Result};
+use crate::poison::ignore_poison;
 
 thread_local! {
     /// Whether this thread is in the midst of a [`Shutdown::last_step`]. A thread is at one step at a
@@ -55,7 +56,7 @@ struct Hooks {
 
 impl State {
     fn lock_hooks(&self) -> MutexGuard<'_, Hooks> {
-        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.hooks.lock())
     }
 }
 

@@ -8,13 +8,14 @@ use std::cell::Cell;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 
 use crate::error::{Error, Exit, Result};
+use crate::poison::ignore_poison;
 
 /// How long an idle thread of a runtime stays: what has once been given may not be given again.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -173,7 +174,7 @@ impl Pool {
         let runtime = builder.build().map_err(|error| explain_refused(&error))?;
         // Tasks that can't end before all of them have begun take a thread each.
         let gate = Arc::new(RwLock::new(()));
-        let closed = gate.write().unwrap_or_else(PoisonError::into_inner);
+        let closed = ignore_poison(gate.write());
         for _ in 0..self.reserve {
             let gate = gate.clone();
             drop(runtime.spawn_blocking(move || drop(gate.read())));
@@ -190,7 +191,7 @@ impl Pool {
 pub fn can_start(thread: Thread, count: usize) -> Result<()> {
     let gate = RwLock::new(());
     let entries = std::thread::scope(|scope| {
-        let closed = gate.write().unwrap_or_else(PoisonError::into_inner);
+        let closed = ignore_poison(gate.write());
         let wait = || {
             drop(gate.read());
             own_entry()

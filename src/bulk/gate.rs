@@ -1,10 +1,12 @@
 //! How many downloads run at once: fewer when the server is busy, more again when it is not.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
+
+use crate::poison::ignore_poison;
 
 /// So many downloads in a row must go well before one more runs at once.
 const CALM: usize = 16;
@@ -34,7 +36,7 @@ impl ConcurrencyLimit {
     }
 
     fn lock_inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.inner.lock())
     }
 
     /// Waits for a place.

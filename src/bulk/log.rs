@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
@@ -16,6 +16,7 @@ use crate::bounded::{LONGEST_EVENT, Line, read_line};
 use crate::error::{Context, Result};
 use crate::http::Client;
 use crate::http::header::HeaderMap;
+use crate::poison::ignore_poison;
 use crate::text::BYTE_ORDER_MARK;
 
 /// Its name in the folder.
@@ -63,7 +64,7 @@ impl EventLog {
             "eventId": event_id,
             "eventDetail": detail,
         });
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = ignore_poison(self.file.lock());
         // In one write: a line is whole or not there.
         if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
             warn!("cannot write {NAME}: {error}");

@@ -5,13 +5,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
 use super::log;
 use crate::bounded::{Line, read_all, read_line};
 use crate::error::{Context, Error, Exit, Result};
+use crate::poison::ignore_poison;
 use crate::store::{Sharing, replace_file, sync_folder, try_lock_file};
 
 /// The state of an export that has not ended.
@@ -172,7 +173,7 @@ impl ExportDir {
 
     fn append_done(&self, done: &CompletedFile) -> std::io::Result<()> {
         let line = serde_json::to_string(done)?;
-        let mut file = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = ignore_poison(self.done.lock());
         if file.is_none() {
             let mut options = OpenOptions::new();
             options.append(true).create(true).mode(0o600);
@@ -231,7 +232,7 @@ impl ExportDir {
                 fs::remove_file(entry.path()).with_context(shown)?;
             }
         }
-        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *ignore_poison(self.done.lock()) = None;
         match fs::remove_file(self.path.join(DONE)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).with_context(shown)

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -12,6 +12,7 @@ use flate2::write::GzEncoder;
 use super::chunk::{FileLines, PatientChunk};
 use super::{Options, RowType};
 use crate::error::{Context, Result};
+use crate::poison::ignore_poison;
 
 /// A file that was written.
 pub(super) struct ExportFile {
@@ -155,9 +156,9 @@ impl ExportFiles {
 
     /// Waits for chunk `number`'s turn; `None` if there will be none.
     fn wait_turn<'l>(&self, lane: &'l Lane, number: u64) -> Option<MutexGuard<'l, LaneState>> {
-        let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = ignore_poison(lane.state.lock());
         let waiting = |state: &mut LaneState| state.next != number && !self.is_stopped();
-        let state = lane.turn.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner);
+        let state = ignore_poison(lane.turn.wait_while(state, waiting));
         (!self.is_stopped()).then_some(state)
     }
 
@@ -220,7 +221,7 @@ impl ExportFiles {
     pub fn finish_files(self) -> Result<Vec<ExportFile>> {
         let mut all = Vec::new();
         for lane in &self.lanes {
-            let mut state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = ignore_poison(lane.state.lock());
             if let Some(open) = state.open.take() {
                 self.close_file(lane, &mut state, open)?;
             }
@@ -242,7 +243,7 @@ impl ExportFiles {
         self.stopped.store(true, Ordering::Relaxed);
         for lane in &self.lanes {
             // Under the lock, so that no one is between looking and waiting.
-            let _state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let _state = ignore_poison(lane.state.lock());
             lane.turn.notify_all();
         }
     }

@@ -1,7 +1,9 @@
 //! Input under way, bounded in chunks and in bytes: most chunks are alike, but a line may be 64 MiB
 //! long.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+use crate::poison::ignore_poison;
 
 /// How much input may be under way, and how much is.
 pub(super) struct Backlog {
@@ -31,7 +33,7 @@ impl Backlog {
     }
 
     fn lock_state(&self) -> MutexGuard<'_, BacklogState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.state.lock())
     }
 
     /// Waits until a chunk of so many bytes may be under way, too. A chunk that is larger than the
@@ -57,9 +59,7 @@ impl Backlog {
                 || state.bytes.saturating_add(bytes) > self.most_bytes;
             !state.is_closed && state.chunks > 0 && is_full
         };
-        self.changed
-            .wait_while(self.lock_state(), must_wait)
-            .unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.changed.wait_while(self.lock_state(), must_wait))
     }
 
     /// Ends all waiting: what comes out of the pipeline is wanted no more.

@@ -14,6 +14,7 @@ use crate::fhir;
 use crate::input::InputFile;
 use crate::output::keys::KeyIndex;
 use crate::output::staged::{Staged, StagedLines};
+use crate::poison::ignore_poison;
 use crate::stop::Shutdown;
 use crate::store::Finishing;
 use crate::table::{Shape, StagingArea, schema};
@@ -129,7 +130,7 @@ impl<'a> Collector<'a> {
         }
         if let Some(mapping) = self.mapping {
             let identities = std::mem::take(&mut chunk.identities);
-            mapping.lock().unwrap_or_else(|e| e.into_inner()).add(identities)?;
+            ignore_poison(mapping.lock()).add(identities)?;
         }
         self.count_chunk(name, &chunk);
         self.stage_rows(chunk)

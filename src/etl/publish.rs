@@ -19,6 +19,7 @@ use crate::http::recorded_url;
 use crate::output::completion;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
+use crate::poison::ignore_poison;
 use crate::table::{CompletionRow, StagingArea};
 use crate::ui::{format_count, format_thousands};
 
@@ -72,7 +73,7 @@ impl PublishSteps for Publishing<'_> {
 
     fn persist_mapping(&mut self) -> Result<()> {
         let TablePublisher { mapping, codebook, .. } = self.publisher;
-        mapping.lock().unwrap_or_else(|e| e.into_inner()).persist(codebook)
+        ignore_poison(mapping.lock()).persist(codebook)
     }
 
     fn publish_encounter_completion(&mut self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Where a run's rejected rows go.
 
 use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +11,7 @@ use super::run_stamp::name_run;
 use super::scrub_chunk::Rejected;
 use crate::deid::{Phi, PhiFolder};
 use crate::error::{Context, Result};
+use crate::poison::ignore_poison;
 use crate::store::{Finishing, Folder, Upload};
 
 /// The folder of a run's rejected rows below PHI. It comes into being with the first one.
@@ -37,7 +38,7 @@ impl Rejects {
     /// The folder of this run alone. Another run may have begun within the same second, and write to
     /// another OUTPUT: the later one's folder is then named after the next second.
     fn claim_folder(&self) -> Result<PhiFolder> {
-        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut claimed = ignore_poison(self.claimed.lock());
         if let Some(folder) = &*claimed {
             return Ok(folder.clone());
         }
@@ -54,7 +55,7 @@ impl Rejects {
     /// Removes the folder if nothing is in it: files under way go with the table that they are of,
     /// where that fails.
     pub(super) fn remove_empty(&self) {
-        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut claimed = ignore_poison(self.claimed.lock());
         if claimed.as_ref().is_some_and(|folder| folder.remove_new()) {
             *claimed = None;
         }
@@ -62,7 +63,7 @@ impl Rejects {
 
     /// The folder, if any row was rejected.
     pub(super) fn claimed_folder(&self) -> Option<PhiFolder> {
-        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        ignore_poison(self.claimed.lock()).clone()
     }
 }
 

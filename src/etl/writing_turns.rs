@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
+use crate::poison::ignore_poison;
 use crate::store::Folder;
 
 /// Tables that are written to a bucket at the same time.
@@ -28,7 +29,7 @@ impl WritingTurns {
 
     /// Waits for the turn, if there are turns.
     pub(super) fn take_turn(&self) -> Option<MutexGuard<'_, ()>> {
-        (self.tables == 1).then(|| self.turn.lock().unwrap_or_else(|e| e.into_inner()))
+        (self.tables == 1).then(|| ignore_poison(self.turn.lock()))
     }
 }
 

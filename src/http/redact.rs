@@ -1,6 +1,6 @@
 //! Keeping secrets out of what people read.
 
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 
 use regex::{Captures, Regex};
 use reqwest::header::{self, HeaderMap, HeaderValue};
@@ -8,6 +8,7 @@ use url::Url;
 
 use super::Secret;
 use super::recorded::is_export;
+use crate::poison::ignore_poison;
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "***";
@@ -53,7 +54,7 @@ impl Redactor {
         if value.is_empty() {
             return;
         }
-        let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        let mut values = ignore_poison(self.values.write());
         if !values.iter().any(|known| known.expose_text() == value) {
             values.push(Secret::new(value));
         }
@@ -70,7 +71,7 @@ impl Redactor {
     }
 
     fn without_values(&self, text: &str) -> String {
-        let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
+        let values = ignore_poison(self.values.read());
         values.iter().fold(text.to_owned(), |text, value| without_word(&text, value.expose_text()))
     }
 

@@ -15,10 +15,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use tracing::{info, warn};
 use url::Url;
+
+use crate::poison::ignore_poison;
 
 /// What the user allows beyond the server's own origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -248,7 +250,7 @@ impl Trust {
 
     /// Whether nothing of this kind was said of this origin yet.
     fn is_news(&self, kind: &str, url: &Url) -> bool {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = ignore_poison(self.said.lock());
         said.insert(format!("{kind} {}", url.origin().ascii_serialization()))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use super::InputFile;
 use crate::error::Result;
+use crate::poison::ignore_poison;
 use crate::store::{Folder, Reader, Requested};
 
 /// Bytes asked for ahead of the file that is read.
@@ -35,7 +36,7 @@ impl Ahead {
 
     /// Opens a file; those before it will not be read any more. `None` where it is gone.
     pub fn open(&self, name: &str) -> Result<Option<Reader>> {
-        let mut files = self.files.lock().unwrap_or_else(|e| e.into_inner());
+        let mut files = ignore_poison(self.files.lock());
         let mut wanted = None;
         while wanted.is_none() {
             wanted = match files.requested.pop_front() {

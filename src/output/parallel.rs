@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use crate::error::Result;
+use crate::poison::ignore_poison;
 use crate::threads::Thread;
 
 /// Does the jobs `0..jobs` on up to `threads` threads, begun in order; gives their results in
@@ -27,7 +28,7 @@ pub fn run<T: Send>(
             }
             let result = job(index);
             failed.fetch_or(result.is_err(), Relaxed);
-            results.lock().unwrap_or_else(|e| e.into_inner()).push((index, result));
+            ignore_poison(results.lock()).push((index, result));
         }
     };
     thread::scope(|scope| {
@@ -37,7 +38,7 @@ pub fn run<T: Send>(
         failed.fetch_or(started.is_err(), Relaxed);
         started
     })?;
-    let mut results = results.into_inner().unwrap_or_else(|e| e.into_inner());
+    let mut results = ignore_poison(results.into_inner());
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
 }

@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::rows::{Batches, Bitmap, Live, RowSource};
 use crate::error::{Context, Result};
+use crate::poison::ignore_poison;
 use crate::table::{
     Block, Blocks, DAMAGED, DeidentifiedBatch, DeidentifiedLines, Misfits, StagingArea, adapt_batch,
 };
@@ -55,7 +56,7 @@ impl Staged {
     /// The values of contained resources that fitted no column, over all rows read so far.
     /// Reading a row twice counts its misfits twice.
     pub fn take_misfits(&self) -> Misfits {
-        self.misfits.lock().map(|mut misfits| std::mem::take(&mut *misfits)).unwrap_or_default()
+        std::mem::take(&mut *ignore_poison(self.misfits.lock()))
     }
 
     /// Some rows of a block, as they were pushed.
@@ -89,9 +90,8 @@ impl Staged {
             .collect::<Result<Vec<_>>>()?;
         let mut misfits = Misfits::new();
         let batch = adapt_batch(&batches, &self.schema, &mut misfits).context(DAMAGED)?;
-        if !misfits.is_empty()
-            && let Ok(mut all) = self.misfits.lock()
-        {
+        if !misfits.is_empty() {
+            let mut all = ignore_poison(self.misfits.lock());
             for (key, count) in misfits {
                 *all.entry(key).or_default() += count;
             }

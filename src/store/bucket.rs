@@ -17,6 +17,7 @@ use super::listings::PlainListings;
 use super::options::{StoreOptions, request_timeout};
 use super::s3::Aws;
 use crate::error::{Error, Exit, Result};
+use crate::poison::ignore_poison;
 
 /// A store and the place in it that a URL names.
 pub(super) struct Opened {
@@ -48,7 +49,7 @@ impl KnownBuckets {
         options: &StoreOptions,
         open: impl FnOnce() -> Result<Arc<dyn ObjectStore>>,
     ) -> Result<Arc<dyn ObjectStore>> {
-        let mut clients = self.clients.lock().unwrap_or_else(|e| e.into_inner());
+        let mut clients = ignore_poison(self.clients.lock());
         let is_it = |known: &&KnownClient| known.bucket == bucket && known.options == *options;
         if let Some(known) = clients.iter().find(is_it) {
             return Ok(known.store.clone());
@@ -60,7 +61,7 @@ impl KnownBuckets {
     }
 
     fn load_aws(&self, options: &StoreOptions) -> Result<Arc<Aws>> {
-        let mut known = self.aws.lock().unwrap_or_else(|e| e.into_inner());
+        let mut known = ignore_poison(self.aws.lock());
         if let Some((_, aws)) = known.iter().find(|(o, _)| o == options) {
             return Ok(aws.clone());
         }

@@ -16,6 +16,8 @@ use object_store::{
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
+use crate::poison::ignore_poison;
+
 /// The largest object that is kept.
 const OBJECT: u64 = 4 << 20;
 /// The most that is kept altogether.
@@ -34,7 +36,7 @@ impl<S: ObjectStore> Kept<S> {
     }
 
     fn lock_objects(&self) -> MutexGuard<'_, HashMap<Path, (ObjectMeta, Bytes)>> {
-        self.objects.lock().unwrap_or_else(|e| e.into_inner())
+        ignore_poison(self.objects.lock())
     }
 
     fn keep_object(&self, meta: ObjectMeta, bytes: Bytes) {

@@ -15,6 +15,7 @@ use super::file_lock::{Sharing, lock_abandoned, try_lock_file};
 use super::open::open_plain;
 use super::{Folder, Storage};
 use crate::error::{Context, Error, Exit, Result};
+use crate::poison::ignore_poison;
 use crate::stop::Shutdown;
 
 const PREFIX: &str = ".cumulus-etl-work-";
@@ -176,7 +177,7 @@ pub(super) struct WorkFolders(Mutex<Vec<PathBuf>>);
 
 impl WorkFolders {
     fn lock_paths(&self) -> MutexGuard<'_, Vec<PathBuf>> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        ignore_poison(self.0.lock())
     }
 
     /// Removes them all; the process is about to end.

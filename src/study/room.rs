@@ -1,10 +1,11 @@
 //! Room for statements that are long chains: what reads, plans and runs them, and what takes them
 //! apart, goes as deep as they are long.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::thread::scope;
 
 use crate::error::{Error, Result};
+use crate::poison::ignore_poison;
 use crate::threads::{Thread, join_scoped};
 
 /// Bytes of a stack on which a statement of [`LINKS`] can be worked on. Only what is used of them is
@@ -37,7 +38,7 @@ pub fn for_each_item<T: Sync>(
         return items.iter().try_for_each(work);
     }
     let state = Mutex::new((items.iter(), None));
-    let held = || state.lock().unwrap_or_else(PoisonError::into_inner);
+    let held = || ignore_poison(state.lock());
     let next = || held().0.next();
     let worker = || {
         while let Some(item) = next() {
@@ -54,6 +55,6 @@ pub fn for_each_item<T: Sync>(
         workers.into_iter().for_each(join_scoped);
         Ok::<_, Error>(())
     })?;
-    let (_, failed) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (_, failed) = ignore_poison(state.into_inner());
     failed.map_or(Ok(()), Err)
 }

@@ -14,7 +14,7 @@ const END: &str = "<!-- end of layers -->";
 
 /// The modules right below `src/`, lowest first. A module imports from layers below its own only.
 const LAYERS: &[&[&str]] = &[
-    &["encrypted", "error", "text"],
+    &["encrypted", "error", "poison", "text"],
     &["bounded", "memory", "secrecy", "stop", "threads"],
     &["fhir", "store"],
     &["http", "ui"],
@@ -32,6 +32,7 @@ const HOMES: &[(&str, &str)] = &[
     (r"\bflock\(", "store::file_lock"),
     (r"\bfs::rename\b|\brenameat", "store::rename"),
     (r"\bChaCha20::", "encrypted"),
+    (r"\bPoisonError::|\|e\| e\.into_inner\(\)", "poison"),
 ];
 
 /// A module by the names that lead to it: `["deid", "scrub"]`.

@@ -1,9 +1,11 @@
 //! Servers that give no notes are not asked for each of a million.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use url::Url;
+
+use crate::poison::ignore_poison;
 
 /// So many notes in a row without an answer, each asked for several times, and the server counts as
 /// one that gives none.
@@ -36,7 +38,7 @@ impl Breaker {
     }
 
     fn change_count<T>(&self, url: &Url, change: impl FnOnce(&mut u32) -> T) -> T {
-        let mut strikes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut strikes = ignore_poison(self.0.lock());
         change(strikes.entry(url.origin().ascii_serialization()).or_default())
     }
 }

@@ -1,7 +1,7 @@
 //! One note from the server.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
@@ -16,6 +16,7 @@ use crate::bulk::note_selection::NoteSelection;
 use crate::error;
 use crate::http::header::CONTENT_TYPE;
 use crate::http::{self, Client, Method, Pace, RetryPlan, retry_after};
+use crate::poison::ignore_poison;
 
 /// The longest note, in bytes.
 const LONGEST: usize = 32 << 20;
@@ -204,7 +205,7 @@ impl Fetcher {
     /// A million rows may name as many hosts.
     fn refusal_text(&self, url: &Url, what: &str) -> String {
         let host = url.host_str().unwrap_or_default().to_owned();
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = ignore_poison(self.refused.lock());
         if refused.contains(&host) || refused.len() < HOSTS {
             refused.insert(host);
             return what.to_owned();

@@ -15,6 +15,7 @@ use object_store::{
 };
 
 use super::LOG_FOLDER;
+use crate::poison::ignore_poison;
 
 /// Where writers note which checkpoint is the newest.
 const HINT: &str = "_last_checkpoint";
@@ -33,7 +34,7 @@ impl ListingCache {
     }
 
     fn lock_log(&self) -> MutexGuard<'_, Option<Vec<ObjectMeta>>> {
-        self.log.lock().unwrap_or_else(|e| e.into_inner())
+        ignore_poison(self.log.lock())
     }
 
     fn set_log(&self, mut log: Vec<ObjectMeta>) {

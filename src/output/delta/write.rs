@@ -12,6 +12,7 @@ use super::snapshot::Snapshot;
 use super::{Options, Progress};
 use crate::error::{Context, Result};
 use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
+use crate::poison::ignore_poison;
 use crate::stop::Writer;
 use crate::store::Folder;
 use crate::table::{DeidentifiedBatch, find_field};
@@ -106,7 +107,7 @@ impl<'a> FileWriter<'a> {
     }
 
     fn names(&self) -> MutexGuard<'_, Vec<String>> {
-        self.written.lock().unwrap_or_else(|e| e.into_inner())
+        ignore_poison(self.written.lock())
     }
 }
 

@@ -12,6 +12,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use crate::error::{Context, Result};
 use crate::output::parallel;
+use crate::poison::ignore_poison;
 
 /// Rows below which a batch is not worth the threads.
 const FEW_ROWS: usize = 512;
@@ -95,7 +96,7 @@ impl RowGroup {
 }
 
 fn lock_columns(column: &Mutex<Vec<ArrowColumnWriter>>) -> MutexGuard<'_, Vec<ArrowColumnWriter>> {
-    column.lock().unwrap_or_else(|e| e.into_inner())
+    ignore_poison(column.lock())
 }
 
 /// How many Parquet columns an Arrow column has.

@@ -14,8 +14,8 @@ pub mod upload;
 pub use spreadsheet::read_spreadsheet;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -26,6 +26,7 @@ use super::engine::{Build, Engine, Start, TableInfo};
 use super::manifest::{FilePlace, Manifest};
 use super::{StudyName, core, room};
 use crate::error::{Error, Result};
+use crate::poison::ignore_poison;
 
 /// How a study is built.
 #[derive(Clone, Debug)]
@@ -83,7 +84,7 @@ pub fn build_study(
     for step in &plan.steps {
         run.run_step(step, options.concurrent)?;
     }
-    let tables = run.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let tables = ignore_poison(run.tables.into_inner());
     build.commit_tables()?;
     Ok(BuildSummary { tables, time: clock.elapsed() })
 }
@@ -130,10 +131,10 @@ pub fn build_core(
     let tables = Mutex::new(Vec::new());
     core::build_tables(&*build, &sources, concurrent, &|table| {
         observer.note_table(table);
-        tables.lock().unwrap_or_else(PoisonError::into_inner).push(table.clone());
+        ignore_poison(tables.lock()).push(table.clone());
     })?;
     build.commit_tables()?;
-    let tables = tables.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let tables = ignore_poison(tables.into_inner());
     Ok(BuildSummary { tables, time: clock.elapsed() })
 }
 
@@ -156,7 +157,7 @@ impl BuildRun<'_> {
 
     fn run_unit(&self, unit: &PlanFile) -> Result<()> {
         let index = {
-            let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut begun = ignore_poison(self.begun.lock());
             *begun += 1;
             *begun - 1
         };
@@ -181,7 +182,7 @@ impl BuildRun<'_> {
             };
             if let Some(table) = made {
                 self.observer.note_table(&table);
-                let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut tables = ignore_poison(self.tables.lock());
                 tables.retain(|known| known.name != table.name);
                 tables.push(table);
             }

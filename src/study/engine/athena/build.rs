@@ -1,7 +1,7 @@
 //! A study while its tables are made in Athena.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use arrow::datatypes::SchemaRef;
 use tracing::info;
@@ -10,6 +10,7 @@ use super::counts::cube_sql;
 use super::unload::quote_name;
 use super::{Athena, loading, metadata, results};
 use crate::error::{Error, Exit, Result};
+use crate::poison::ignore_poison;
 use crate::study::counts::CountsTable;
 use crate::study::dialect::{Statement, StatementCommand};
 use crate::study::engine::{BatchIter, Build, TableInfo};
@@ -34,11 +35,11 @@ impl<'a> AthenaBuild<'a> {
     }
 
     fn lock_tables(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.tables.lock())
     }
 
     fn lock_uploads(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.uploads.lock())
     }
 
     /// Refuses to explain counts by rows that may be patients': where several of them have one value,

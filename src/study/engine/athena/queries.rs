@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -19,6 +19,7 @@ use super::explain::{explain_call, explain_failure};
 use super::settings::AthenaSettings;
 use super::workgroup::Workgroup;
 use crate::error::{Error, Exit, Result};
+use crate::poison::ignore_poison;
 use crate::stop::EndHook;
 use crate::store::block_on;
 use crate::ui::format_thousands;
@@ -222,5 +223,5 @@ fn is_insert(sql: &str) -> bool {
 }
 
 fn lock_running(running: &Mutex<HashSet<String>>) -> std::sync::MutexGuard<'_, HashSet<String>> {
-    running.lock().unwrap_or_else(PoisonError::into_inner)
+    ignore_poison(running.lock())
 }

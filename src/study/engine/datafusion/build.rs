@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow::array::{ArrayRef, AsArray, StructArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
@@ -14,6 +14,7 @@ use super::fit;
 use super::run::Runner;
 use super::write::{self, TableFile};
 use crate::error::{Context, Error, Exit, Result};
+use crate::poison::ignore_poison;
 use crate::study::StudyName;
 use crate::study::counts::CountsTable;
 use crate::study::dialect::{self, Statement, StatementCommand, TableName};
@@ -41,7 +42,7 @@ pub struct StudyBuild {
 }
 
 fn lock_state<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    ignore_poison(mutex.lock())
 }
 
 fn invalid_study(message: String) -> Error {

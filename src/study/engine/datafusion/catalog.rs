@@ -1,7 +1,7 @@
 //! Which table a name means: one of the study at hand, of another study, or of the sources.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
@@ -13,6 +13,7 @@ use super::session::SCHEMA;
 use super::source::{TableSource, files};
 use super::stores::Stores;
 use crate::error::{Error, Result};
+use crate::poison::ignore_poison;
 use crate::store::{Entry, Folder};
 use crate::study::StudyName;
 use crate::threads::{Thread, join_scoped};
@@ -67,7 +68,7 @@ struct UnfinishedStudy {
 }
 
 fn lock_state<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    ignore_poison(mutex.lock())
 }
 
 /// The study that a table's name belongs to.

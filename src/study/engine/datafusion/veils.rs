@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use object_store::{
 };
 
 use crate::encrypted::{EncryptedFile, EncryptedWriter};
+use crate::poison::ignore_poison;
 
 /// Bytes of a spilled file that are read at once.
 const CHUNK: u64 = 256 << 10;
@@ -94,13 +95,13 @@ impl Veils {
 
     /// Keeps a file as long as there is the store; where it is in it.
     pub fn keep_file(&self, file: EncryptedFile) -> Path {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = ignore_poison(self.files.lock());
         files.push(file);
         Path::from((files.len() - 1).to_string())
     }
 
     fn find_file(&self, location: &Path) -> Result<EncryptedFile> {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = ignore_poison(self.files.lock());
         let number: Option<usize> = location.as_ref().parse().ok();
         number.and_then(|number| files.get(number).cloned()).ok_or_else(|| Error::NotFound {
             path: location.to_string(),

@@ -2,7 +2,7 @@
 //! what they are set up with.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arrow_flight::flight_service_server::FlightServiceServer;
@@ -38,6 +38,7 @@ use super::tls::{Tls, list_causes};
 use super::{Cluster, name_failure, secure_session};
 use crate::error::{Context, Error, Exit, Result};
 use crate::memory::count_cores;
+use crate::poison::ignore_poison;
 use crate::store::{Storage, WorkFolder};
 use crate::study::room;
 use crate::threads::{Pool, Thread};
@@ -240,7 +241,7 @@ fn flight_server(
 ) -> Arc<ArrowFlightServerProvider> {
     let listener = Mutex::new(Some(listener));
     Arc::new(move |folder, _, mut shutdown, config| {
-        let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let listener = ignore_poison(listener.lock()).take();
         let tls = tls.clone();
         tokio::spawn(async move {
             let general =
