@@ -7,7 +7,7 @@
 use chrono::{SecondsFormat, Utc};
 
 use crate::deid::{CODEBOOK, MAPPING};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, FolderFault, Result};
 use crate::fhir::TABLE_TYPES;
 use crate::output::{OutputFormat, layout};
 use crate::store::{Folder, Hold, Sharing, Storage};
@@ -41,7 +41,7 @@ pub enum Role {
 /// `OUTPUT`.
 ///
 /// # Errors
-/// Exit 22, and a folder that cannot be listed.
+/// [`FolderFault::Claimed`], and a folder that cannot be listed.
 pub fn refuse_claimed(folder: &Folder, what: &str, roles: &[Role]) -> Result<()> {
     if !folder.exists() {
         return Ok(());
@@ -58,7 +58,7 @@ pub fn refuse_claimed(folder: &Folder, what: &str, roles: &[Role]) -> Result<()>
             Role::Phi => ("a PHI folder", "what turns anonymous IDs back into patients"),
         };
         return Err(Error::new(
-            Exit::ArgsConflict,
+            FolderFault::Claimed,
             format!(
                 "{what} '{folder}' is {is}: there is '{sign}' in it. Such a folder is for {holds}, \
                  and for nothing else. Nothing was changed. Name another folder; see that folders \
@@ -74,7 +74,7 @@ pub fn refuse_claimed(folder: &Folder, what: &str, roles: &[Role]) -> Result<()>
 /// any depth of it, and what is in PHI is not there to be shared. `what`: as for [`refuse_claimed`].
 ///
 /// # Errors
-/// Exit 22.
+/// [`FolderFault::Claimed`].
 pub fn refuse_inside(folder: &Folder, what: &str, role: Role) -> Result<()> {
     refuse_below(folder.folders_above(), folder, what, role)
 }
@@ -95,7 +95,7 @@ fn refuse_below(mut above: Vec<Folder>, folder: &Folder, what: &str, role: Role)
     };
     let why = why.replace("{}", &above.to_string());
     Err(Error::new(
-        Exit::ArgsConflict,
+        FolderFault::Claimed,
         format!(
             "{what} '{folder}' must not be in {why} ('{sign}' says what that folder is). Nothing was \
              changed. Name a folder of its own"
@@ -106,7 +106,7 @@ fn refuse_below(mut above: Vec<Folder>, folder: &Folder, what: &str, role: Role)
 /// Refuses a place for temporary files that is an OUTPUT folder, or inside one: others read there.
 ///
 /// # Errors
-/// Exit 22.
+/// [`FolderFault::Claimed`].
 pub fn refuse_work_folder(wanted: Option<&str>, storage: &Storage) -> Result<()> {
     let Some(wanted) = wanted else { return Ok(()) };
     let work = storage.open_folder(wanted)?;
@@ -293,7 +293,7 @@ mod tests {
     fn a_refusal_says_what_was_found_and_what_to_do() {
         let error =
             refuse_claimed(&folder(&["codebook.json"]), "OUTPUT", &[Role::Phi]).unwrap_err();
-        assert_eq!(error.exit(), Exit::ArgsConflict);
+        assert_eq!(error.kind(), FolderFault::Claimed.into());
         for part in ["OUTPUT 'memory:///", "a PHI folder", "'codebook.json'", "INPUT OUTPUT PHI"] {
             assert!(error.to_string().contains(part), "{part}: {error}");
         }
@@ -311,7 +311,7 @@ mod tests {
             for inside in ["lake/keys", "lake/a/b/c"] {
                 let inside = root.child(inside);
                 let error = refuse_inside(&inside, "DIR", role).unwrap_err();
-                assert_eq!(error.exit(), Exit::ArgsConflict, "{file}");
+                assert_eq!(error.kind(), FolderFault::Claimed.into(), "{file}");
                 assert!(error.to_string().contains("/lake/'"), "{error}");
                 refuse_inside(&inside, "DIR", other).unwrap();
             }

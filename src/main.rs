@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use cumulus_etl::cli::{Cli, Process};
-use cumulus_etl::error::{Exit, Result};
+use cumulus_etl::cli::{Cli, Process, exit_code};
+use cumulus_etl::error::{ErrorKind, Result};
 use cumulus_etl::stop::Shutdown;
 use cumulus_etl::{secrecy, store, ui};
 
@@ -13,16 +13,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let shutdown = Shutdown::default();
-    let result = ui::without_panic(|| run(&shutdown));
+    let failed = exit_code(ErrorKind::Failed);
+    let result = ui::without_panic(failed, || run(&shutdown));
     shutdown.leave_the_end_to_the_signal();
     match result {
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(error)) => {
-            ui::last_words(&error.to_string(), error.exit());
-            ExitCode::from(error.exit() as u8)
+            let exit = exit_code(error.kind());
+            ui::last_words(&error.explain(), exit);
+            ExitCode::from(exit)
         }
         // It has been told.
-        None => ExitCode::from(Exit::Failed as u8),
+        None => ExitCode::from(failed),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Context, Result};
 /// processes of the same user can't read its memory.
 ///
 /// # Errors
-/// The system refuses it (exit 70).
+/// The system refuses it (`Failed`).
 pub fn forbid_core_dumps() -> Result<()> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Core, none).context("cannot rule out core dumps")?;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StopSignal};
 use crate::poison::ignore_poison;
 
 thread_local! {
@@ -41,7 +41,7 @@ pub struct Shutdown {
 
 #[derive(Default)]
 struct State {
-    /// The exit code that was asked for, or 0.
+    /// 0, or 1 and the signal that asks the run to end.
     asked: AtomicU8,
     writers: AtomicUsize,
     hooks: Mutex<Hooks>,
@@ -61,9 +61,9 @@ impl State {
 }
 
 impl Shutdown {
-    /// From now on writers stop. `exit`: how the process ends.
-    pub fn ask_to_stop(&self, exit: Exit) {
-        self.state.asked.store(exit as u8, Ordering::SeqCst);
+    /// From now on writers stop.
+    pub fn ask_to_stop(&self, signal: StopSignal) {
+        self.state.asked.store(1 + signal as u8, Ordering::SeqCst);
     }
 
     /// Whether the run is to end.
@@ -78,8 +78,8 @@ impl Shutdown {
         }
         match self.state.asked.load(Ordering::SeqCst) {
             0 => Ok(()),
-            code if code == Exit::Interrupted as u8 => Err(Error::new(Exit::Interrupted, MESSAGE)),
-            _ => Err(Error::new(Exit::Terminated, MESSAGE)),
+            1 => Err(Error::new(StopSignal::Interrupt, MESSAGE)),
+            _ => Err(Error::new(StopSignal::Terminate, MESSAGE)),
         }
     }
 
@@ -182,8 +182,8 @@ mod tests {
     fn one_run_ends_and_another_goes_on() {
         let (one, other) = (Shutdown::default(), Shutdown::default());
         let writer = one.clone().begin_writer().unwrap();
-        one.ask_to_stop(Exit::Interrupted);
-        assert_eq!(one.begin_writer().unwrap_err().exit(), Exit::Interrupted);
+        one.ask_to_stop(StopSignal::Interrupt);
+        assert_eq!(one.begin_writer().unwrap_err().kind(), StopSignal::Interrupt.into());
         assert!(one.last_step(|| Ok(())).is_err());
         assert!(!other.is_asked() && other.begin_writer().is_ok());
         // Of the other nobody writes any more: it is not waited for.
@@ -197,12 +197,12 @@ mod tests {
     fn a_last_step_that_has_begun_is_done_whole() {
         let shutdown = Shutdown::default();
         let done = shutdown.last_step(|| {
-            shutdown.ask_to_stop(Exit::Terminated);
+            shutdown.ask_to_stop(StopSignal::Terminate);
             shutdown.check_stop()?;
             shutdown.begin_writer().map(drop)
         });
         done.unwrap();
-        assert_eq!(shutdown.check_stop().unwrap_err().exit(), Exit::Terminated);
+        assert_eq!(shutdown.check_stop().unwrap_err().kind(), StopSignal::Terminate.into());
     }
 
     #[test]

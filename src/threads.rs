@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::poison::ignore_poison;
 
 /// How long an idle thread of a runtime stays: what has once been given may not be given again.
@@ -56,7 +56,7 @@ impl Thread {
     /// Starts it.
     ///
     /// # Errors
-    /// The system starts no further thread (exit 70). `work` is dropped then, with all it holds.
+    /// The system starts no further thread (`Failed`). `work` is dropped then, with all it holds.
     pub fn start_thread<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -67,7 +67,7 @@ impl Thread {
     /// Starts it within a scope.
     ///
     /// # Errors
-    /// The system starts no further thread (exit 70). `work` is dropped then, with all it holds.
+    /// The system starts no further thread (`Failed`). `work` is dropped then, with all it holds.
     /// The scope still waits for the threads that it has: they must not wait for this one.
     pub fn start_in<'scope, T: Send + 'scope>(
         self,
@@ -104,7 +104,7 @@ pub fn is_catching() -> bool {
 
 fn explain_refused(error: &io::Error) -> Error {
     Error::new(
-        Exit::Failed,
+        ErrorKind::Failed,
         format!(
             "the system starts no further thread ({error}): a limit of this container or user has \
              been reached. Raise it (docker run --pids-limit, a pod's podPidsLimit, ulimit -u), or \
@@ -151,7 +151,7 @@ impl Pool {
     /// Makes the runtime, and starts its threads.
     ///
     /// # Errors
-    /// The system does not start that many threads (exit 70).
+    /// The system does not start that many threads (`Failed`).
     pub fn build(self) -> Result<Runtime> {
         // Tokio panics where one of these threads can't be had, and if another one has begun by then, it
         // waits for that for ever.
@@ -187,7 +187,7 @@ impl Pool {
 /// Whether so many further threads can be had at the same time.
 ///
 /// # Errors
-/// They can't (exit 70).
+/// They can't (`Failed`).
 pub fn can_start(thread: Thread, count: usize) -> Result<()> {
     let gate = RwLock::new(());
     let entries = std::thread::scope(|scope| {
@@ -262,7 +262,7 @@ mod tests {
             Pool::on_this_thread(thread).build().map(drop).unwrap_err(),
         ];
         for error in errors {
-            assert_eq!(error.exit(), Exit::Failed);
+            assert_eq!(error.kind(), ErrorKind::Failed);
             assert!(error.to_string().contains("starts no further thread"), "{error}");
         }
     }

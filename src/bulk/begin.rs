@@ -11,7 +11,7 @@ use super::log::EventLog;
 use super::request::KickOff;
 use super::state::{ExportDir, ExportState, Phase};
 use super::{ExportFilters, ExportOptions, Since, kickoff, redacted_url};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, FolderFault, Result, RunFault};
 use crate::http::{Capabilities, Client, show_url};
 
 /// Said of a state that was written before the kick-off, and never after it.
@@ -44,7 +44,7 @@ fn is_same(
         return Ok(());
     }
     Err(Error::new(
-        Exit::FolderNotEmpty,
+        FolderFault::NotEmpty,
         format!(
             "'{}' holds an interrupted export of another request. Give the options that it was \
              begun with to take it up, --cancel to end it, or name another folder",
@@ -59,7 +59,7 @@ pub(super) fn not_empty(site: &ExportDir) -> Error {
          export, give the folder as INPUT",
         site.path().display()
     );
-    Error::new(Exit::FolderNotEmpty, message)
+    Error::new(FolderFault::NotEmpty, message)
 }
 
 /// Kicks off, or takes a status URL from the user; it is on the disk when this returns.
@@ -96,7 +96,7 @@ pub(super) async fn begin_export(
     let late = |Passed| {
         let message = "the server did not begin the export within --export-timeout. If it does so \
                        later, the export's URL is not known here";
-        Err(Error::new(Exit::BulkFailed, message))
+        Err(Error::new(RunFault::ExportIncomplete, message))
     };
     let begun = match asked.unwrap_or_else(late) {
         Ok(begun) => begun,
@@ -154,7 +154,7 @@ async fn kick_off(
 /// Whether an export with these options could go to `folder`, which stays as it is.
 ///
 /// # Errors
-/// Exit 26 if the folder has something else, or another run is at work in it.
+/// [`FolderFault::NotEmpty`] if the folder has something else, or another run is at work in it.
 pub fn check_folder(options: &ExportOptions, folder: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());
@@ -189,7 +189,7 @@ fn filter_supported(
         let message = "the server has none of the resource types of the tables to make (--task); \
                        its CapabilityStatement (BASE/metadata) lists those that it has. Types that \
                        --type names are asked for all the same";
-        return Err(Error::new(Exit::ResourcesMissing, message));
+        return Err(Error::new(RunFault::NoResources, message));
     }
     narrowing.types = has;
     Ok(narrowing)

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::options::ExportOptions;
 use super::progress::format_span;
-use crate::error::{Error, Exit};
+use crate::error::{Error, RunFault};
 
 /// So long at most: later moments than these can't be counted.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -51,7 +51,7 @@ impl Deadline {
             format_span(self.span.as_secs_f64()),
             options.resume_hint()
         );
-        Error::new(Exit::BulkFailed, message)
+        Error::new(RunFault::ExportIncomplete, message)
     }
 }
 

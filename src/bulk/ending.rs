@@ -12,7 +12,7 @@ use super::manifest::ManifestEntry;
 use super::outcomes::ServerMessages;
 use super::state::{ExportDir, ExportState, Phase};
 use super::{ExportOptions, redacted_url};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, RunFault};
 use crate::http::{Client, Method};
 use crate::ui::format_count;
 
@@ -74,7 +74,7 @@ pub(super) fn incomplete_error(
         options.resume_hint(),
         lines.concat()
     );
-    Error::new(Exit::BulkFailed, message)
+    Error::new(RunFault::ExportIncomplete, message)
 }
 
 /// Shows what the server says went wrong: its reports. How many are errors.
@@ -125,7 +125,7 @@ pub(super) fn damaged_error(
         format_count(wrong.len() as u64, "file"),
         advise_user(options, site)
     );
-    Ok(Error::new(Exit::BulkFailed, message))
+    Ok(Error::new(RunFault::ExportIncomplete, message))
 }
 
 /// Shows what the server says went wrong. With errors, the data must not be used unseen.
@@ -145,5 +145,5 @@ pub(super) fn check_reports(
         format_count(failures, "error"),
         advise_user(options, site)
     );
-    Err(Error::new(Exit::BulkFailed, message))
+    Err(Error::new(RunFault::ExportIncomplete, message))
 }

@@ -13,7 +13,7 @@ use super::log::{EventLog, shown_headers};
 use super::progress::format_span;
 use super::request::KickOff;
 use super::{ExportOptions, ExportTarget};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result, RunFault};
 use crate::http::header::{CONTENT_LOCATION, HeaderMap, HeaderName};
 use crate::http::{
     self, Capabilities, Client, Method, Pace, RetryPlan, recorded_parameter, recorded_request,
@@ -77,7 +77,7 @@ pub(super) async fn kick_off(
                 _ => String::new(),
             };
             let text = format!("the server does not begin the export: {error}{hint}");
-            return Err(Error::new(error.into_error(Exit::BulkFailed).exit(), text));
+            return Err(Error::new(error.into_error(RunFault::ExportIncomplete).kind(), text));
         }
         let answer = error.answer().map(|answer| answer.headers.clone()).unwrap_or_default();
         let wait = options.pace.poll(&answer);
@@ -175,7 +175,7 @@ pub(super) enum Ending {
     /// The server says that it will not end it: asking again is no use.
     Refused(http::Error),
     /// It may still be there.
-    Unknown(String, Exit),
+    Unknown(String, ErrorKind),
 }
 
 /// Ends an export on the server (`DELETE`). Failures that may pass are tried again, for a moment.
@@ -183,12 +183,12 @@ pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) ->
     let mut failures = 0;
     loop {
         let sent = client.request(Method::DELETE, status_url.clone()).send();
-        let (what, exit, passing) = match timeout(PATIENCE, sent).await {
+        let (what, kind, passing) = match timeout(PATIENCE, sent).await {
             Ok(Ok(_)) => return Ending::Ended,
             Ok(Err(error)) => match error.status() {
                 // Without credentials, some servers deny that there is anything.
                 Some(404) if error.is_withheld() => {
-                    return Ending::Unknown(error.to_string(), Exit::BulkFailed);
+                    return Ending::Unknown(error.to_string(), RunFault::ExportIncomplete.into());
                 }
                 Some(404 | 410) => return Ending::Ended,
                 Some(400 | 402 | 405..=407 | 409 | 411..=428 | 430..=499 | 501 | 505) => {
@@ -196,16 +196,16 @@ pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) ->
                 }
                 _ => {
                     let passing = error.is_retryable();
-                    let error = error.into_error(Exit::BulkFailed);
-                    (error.to_string(), error.exit(), passing)
+                    let error = error.into_error(RunFault::ExportIncomplete);
+                    (error.explain(), error.kind(), passing)
                 }
             },
-            Err(_) => ("it does not answer".to_owned(), Exit::BulkFailed, true),
+            Err(_) => ("it does not answer".to_owned(), RunFault::ExportIncomplete.into(), true),
         };
         failures += 1;
         match RETRIES.wait_after(failures, None, pace).filter(|_| passing) {
             Some(wait) => sleep(wait).await,
-            None => return Ending::Unknown(what, exit),
+            None => return Ending::Unknown(what, kind),
         }
     }
 }
@@ -233,8 +233,8 @@ pub(super) async fn cancel_job(client: &Client, status_url: &Url, pace: Pace) ->
             let url = client.redactor().show_url(status_url);
             warn!("the server does not end the export {url}, which is forgotten here: {error}");
         }
-        Ending::Unknown(what, exit) => {
-            return Err(Error::new(exit, format!("cannot cancel the export: {what}")));
+        Ending::Unknown(what, kind) => {
+            return Err(Error::new(kind, format!("cannot cancel the export: {what}")));
         }
     }
     Ok(())

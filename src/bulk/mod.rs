@@ -84,7 +84,8 @@ impl ExportContext<'_> {
 
 /// Exports to `folder`, or takes up the export that was interrupted there.
 ///
-/// The folder must be empty but for logs and the state of the same export (exit 26 otherwise).
+/// The folder must be empty but for logs and the state of the same export
+/// (`FolderFault::NotEmpty` otherwise).
 /// When it returns, all that the server has is there; [`finish`] makes it a plain folder. The
 /// result is the types that the server was asked for; empty if that is not known.
 pub fn export(client: &Client, options: &ExportOptions, folder: &Path) -> Result<Vec<String>> {
@@ -327,7 +328,7 @@ impl ExportRun<'_> {
             if !again {
                 return Err(error);
             }
-            warn!("{error}. The export that was interrupted is lost; a new one begins");
+            warn!("{error:#}. The export that was interrupted is lost; a new one begins");
             taken_up = false;
             *state = begin_export(client, options, site, self.fingerprint, deadline).await?;
         }
@@ -344,10 +345,10 @@ impl ExportRun<'_> {
             }
             Ending::Unknown(what, _) => {
                 let message = format!(
-                    "{error}. The server could not be told to end the export {shown}: {what}; {}",
+                    "{error:#}. The server could not be told to end the export {shown}: {what}; {}",
                     self.options.resume_hint()
                 );
-                return Err(Error::new(error.exit(), message));
+                return Err(Error::new(error.kind(), message));
             }
         }
         self.site.remove_files()?;

@@ -1,6 +1,6 @@
 //! Which notes an export is to have.
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::http::HostName;
 
 /// Resource types that have notes.
@@ -28,7 +28,7 @@ impl NoteSelection {
                     "--inline-resource: '{name}' has no notes; there are {}",
                     NOTE_RESOURCES.join(" and ")
                 );
-                Error::new(Exit::ArgsInvalid, message)
+                Error::new(SettingsFault::InvalidValue, message)
             })
         };
         let resources: Vec<_> =

@@ -13,7 +13,7 @@ use super::deadline::Passed;
 use super::log::shown_headers;
 use super::manifest::{FileKind, ManifestEntry, Page, list_entries};
 use super::progress::format_span;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, RunFault, SettingsFault};
 use crate::http::header::{HeaderMap, RETRY_AFTER};
 use crate::http::{self, Method, RetryPlan, SHORTEST_WAIT, TokenUse, show_url};
 use crate::text::escape_controls;
@@ -116,7 +116,7 @@ async fn read_pages(job: &ExportContext<'_>, status_url: &Url) -> Result<Vec<Pag
                 format_count(pages.len() as u64, "page"),
                 format_count(files as u64, "file")
             );
-            return Err(PollError::Dead(Error::new(Exit::BulkFailed, message)));
+            return Err(PollError::Dead(Error::new(RunFault::ExportIncomplete, message)));
         }
         url = next;
     }
@@ -139,7 +139,7 @@ fn find_time(job: &ExportContext<'_>, pages: &[Page]) -> Result<Option<String>, 
             "{LACKS}, and it is not known when the export was begun. Give --export-timestamp TIME: \
              cumulus-etl URL OUTPUT PHI --export-to DIR --resume URL --export-timestamp TIME"
         );
-        return Err(PollError::Stuck(Error::new(Exit::CompletionArgMissing, message)));
+        return Err(PollError::Stuck(Error::new(SettingsFault::MissingCompletion, message)));
     }
     let time = job.started.to_rfc3339_opts(SecondsFormat::Millis, true);
     warn!("{LACKS}; the time of the kick-off is taken: {time}");
@@ -297,12 +297,12 @@ fn is_passing(error: &http::Error) -> bool {
 
 fn failure_error(error: http::Error) -> Error {
     let text = format!("the export has failed: {error}");
-    let exit = error.into_error(Exit::BulkFailed).exit();
-    Error::new(exit, text)
+    let kind = error.into_error(RunFault::ExportIncomplete).kind();
+    Error::new(kind, text)
 }
 
 fn no_more(job: &ExportContext<'_>, error: http::Error) -> Error {
     let text = format!("{error}, five times in a row; {}", job.options.resume_hint());
-    let exit = error.into_error(Exit::BulkFailed).exit();
-    Error::new(exit, text)
+    let kind = error.into_error(RunFault::ExportIncomplete).kind();
+    Error::new(kind, text)
 }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::input::parse_time;
 
 /// Parameters that name patients: for the server alone.
@@ -31,7 +31,7 @@ impl ExportTarget {
                 "the FHIR server's URL {what}; write it like https://ehr.example/fhir or \
                  https://ehr.example/fhir/Group/ID"
             );
-            Error::new(Exit::ArgsInvalid, message)
+            Error::new(SettingsFault::InvalidValue, message)
         };
         let mut url = Url::parse(text).map_err(|error| refused(&format!("is none ({error})")))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {

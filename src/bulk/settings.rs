@@ -7,7 +7,7 @@ use url::Url;
 use super::note_selection::NoteSelection;
 use super::request::is_param;
 use super::{ExportFilters, ExportOptions, ExportTarget, Since};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::fhir::resource_type_ignoring_case;
 use crate::http::Pace;
 use crate::store::Storage;
@@ -171,7 +171,7 @@ impl ExportSettings {
                 continue;
             };
             let message = format!("the parameter {name} can't be used: {reason}. Leave it out");
-            return Err(Error::new(Exit::ArgsInvalid, message));
+            return Err(Error::new(SettingsFault::InvalidValue, message));
         }
         Ok(())
     }
@@ -182,7 +182,7 @@ impl ExportSettings {
             let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
             url.ok_or_else(|| {
                 let message = "--resume needs the status URL of an export, beginning with https://";
-                Error::new(Exit::ArgsInvalid, message)
+                Error::new(SettingsFault::InvalidValue, message)
             })
         };
         self.resume.as_ref().map(parse).transpose()

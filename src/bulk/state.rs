@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::log;
 use crate::bounded::{Line, read_all, read_line};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, FolderFault, Result};
 use crate::poison::ignore_poison;
 use crate::store::{Sharing, replace_file, sync_folder, try_lock_file};
 
@@ -95,7 +95,7 @@ pub(super) fn lock_folder(path: &Path) -> Result<File> {
         File::open(path).with_context(|| format!("cannot use the folder '{}'", path.display()))?;
     if !try_lock_file(&lock, Sharing::Alone).unwrap_or(false) {
         let message = format!("another run is at work in '{}'; let it end", path.display());
-        return Err(Error::new(Exit::FolderNotEmpty, message));
+        return Err(Error::new(FolderFault::NotEmpty, message));
     }
     Ok(lock)
 }

@@ -77,7 +77,7 @@ impl BallistaArgs {
 #[cfg(not(feature = "ballista"))]
 pub fn explain_missing() -> crate::error::Error {
     crate::error::Error::new(
-        crate::error::Exit::ServiceMissing,
+        crate::error::ErrorKind::Unavailable,
         "this build is without Ballista: use the image, or build with --features ballista",
     )
 }
@@ -101,14 +101,15 @@ mod serving {
     use tracing::info;
 
     use super::{ExecutorArgs, Process, SchedulerArgs};
-    use crate::error::{Error, Exit, Result};
+    use crate::cli::exit_code;
+    use crate::error::{Error, Result, StopSignal};
     use crate::study::engine::datafusion::cluster::{Cluster, Executor, Scheduler};
     use crate::ui;
 
     impl SchedulerArgs {
         pub(super) fn run(self, process: &Process) -> Result<()> {
             self.logging.init();
-            ui::signals::install_handlers(&process.storage)?;
+            ui::signals::install_handlers(&process.storage, exit_code)?;
             let bind = self.bind;
             let tls = self.tls.read(&[&bind.ip().to_string()])?;
             let scheduler = Scheduler { bind, tls, storage: self.store.of_command(process)? };
@@ -139,7 +140,7 @@ mod serving {
             ui::signals::pass_on_hangup()?;
             executor.run(&work)?;
             drop(work);
-            Err(Error::new(Exit::Terminated, "the executor was told to end, and has"))
+            Err(Error::new(StopSignal::Terminate, "the executor was told to end, and has"))
         }
     }
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use super::Process;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
+use crate::cli::exit_code;
 use crate::error::Result;
 use crate::{etl, ui};
 
@@ -30,7 +31,7 @@ impl ConvertArgs {
     /// Converts.
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
-        ui::signals::install_handlers(&process.storage)?;
+        ui::signals::install_handlers(&process.storage, exit_code)?;
         let storage = self.store.of_command(process)?;
         let work_dir = self.work_dir.as_deref();
         let budget = &process.budget;

@@ -8,6 +8,7 @@ use clap::Args;
 use super::Process;
 use super::logging::LoggingArgs;
 use crate::claim::{self, Role};
+use crate::cli::exit_code;
 use crate::demo::{self, DemoSummary};
 use crate::error::Result;
 use crate::etl::EtlConfig;
@@ -52,7 +53,7 @@ impl DemoArgs {
     /// Makes the data, runs the main job on it, and says how to look at the result.
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
-        ui::signals::install_handlers(&process.storage)?;
+        ui::signals::install_handlers(&process.storage, exit_code)?;
         let dir = process.storage.open_local(&self.dir)?;
         claim::refuse_claimed(&dir, "DIR", &[Role::Phi, Role::Output])?;
         let export = if self.data_only { self.dir.clone() } else { self.dir.join("export") };

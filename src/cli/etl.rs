@@ -12,7 +12,8 @@ use super::hints;
 use super::layers::Layers;
 use super::logging::{Logging, json_is_asked_for};
 use super::store::StoreArgs;
-use crate::error::{Error, Exit, Result};
+use crate::cli::exit_code;
+use crate::error::{Error, ErrorKind, Result, SettingsFault};
 use crate::etl::EtlConfig;
 use crate::output::OutputFormat;
 use crate::ui;
@@ -129,7 +130,7 @@ impl EtlArgs {
         layers.finish()?;
         let config = config?;
         config.credentials.check_consistency()?;
-        ui::signals::install_handlers(&process.storage)?;
+        ui::signals::install_handlers(&process.storage, exit_code)?;
         match check {
             true => crate::etl::check_settings(&config),
             false => crate::etl::run_etl(&config, bars),
@@ -145,14 +146,14 @@ impl EtlArgs {
         {
             let message =
                 format!("There is no command '{word}', and no folder; is `{command}` meant?");
-            return Err(Error::new(Exit::Usage, message));
+            return Err(Error::new(SettingsFault::Usage, message));
         }
         let (Some(input), Some(output), Some(phi)) = (self.input, self.output, self.phi) else {
             if task.iter().any(|task| task.eq_ignore_ascii_case("help")) {
                 return Ok(EtlConfig { task, ..EtlConfig::new("", "", "", budget, storage) });
             }
             return Err(Error::new(
-                Exit::Usage,
+                SettingsFault::Usage,
                 "INPUT, OUTPUT and PHI are needed: cumulus-etl [OPTIONS] INPUT OUTPUT PHI; \
                  --help explains them",
             ));
@@ -239,14 +240,14 @@ fn describe_formats() -> String {
 fn refuse_missing_parts(layers: &mut Layers) -> Result<()> {
     if layers.switch("philter") {
         return Err(Error::new(
-            Exit::ServiceMissing,
+            ErrorKind::Unavailable,
             "--philter is not available yet, and free text would stay as it is: run without it \
              only if that is acceptable (CodeableConcept.text and Coding.display are kept)",
         ));
     }
     if layers.choice("input-format", &["ndjson", "i2b2"]) == "i2b2" {
         let message = "--input-format i2b2 is not available yet; convert the data to FHIR NDJSON";
-        return Err(Error::new(Exit::ServiceMissing, message));
+        return Err(Error::new(ErrorKind::Unavailable, message));
     }
     Ok(())
 }

@@ -13,7 +13,8 @@ use super::layers::Layers;
 use super::logging::LoggingArgs;
 use crate::bulk::{self, ExportTarget, Since};
 use crate::claim::{self, Role};
-use crate::error::{Error, Exit, Result};
+use crate::cli::exit_code;
+use crate::error::{Error, FolderFault, Result};
 use crate::fhir::TABLE_TYPES;
 use crate::http::Client;
 use crate::store::Storage;
@@ -57,7 +58,7 @@ impl ExportArgs {
         let place = process.storage.open_local(&folder)?;
         claim::refuse_claimed(&place, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&place, "DIR", Role::Output)?;
-        ui::signals::install_handlers(&process.storage)?;
+        ui::signals::install_handlers(&process.storage, exit_code)?;
 
         let mut options = settings.options(&target, &TABLE_TYPES, &process.storage, bars)?;
         let auth = credentials.auth(&bulk::scope_types(&options))?;
@@ -88,7 +89,7 @@ fn since_last(folder: &Path, target: &ExportTarget) -> Option<String> {
 fn local_path(location: &str, storage: &Storage) -> Result<PathBuf> {
     let refused = || {
         let message = format!("'{location}' is not a local folder, which exported files need");
-        Error::new(Exit::ExportFolderNotLocal, message)
+        Error::new(FolderFault::NotLocal, message)
     };
     if location.contains("://") && !location.starts_with("file://") {
         return Err(refused());

@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::Process;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
+use crate::cli::exit_code;
 use crate::error::Result;
 use crate::output::OutputFormat;
 use crate::{etl, ui};
@@ -43,7 +44,7 @@ impl InitArgs {
     /// Makes the tables.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
-        ui::signals::install_handlers(&process.storage)?;
+        ui::signals::install_handlers(&process.storage, exit_code)?;
         let storage = self.store.of_command(process)?;
         etl::make_empty_tables(&self.output, &self.output_format, &storage, &process.budget)?;
         tracing::info!("'{}' has all tables", self.output);

@@ -13,7 +13,8 @@ use super::logging::LoggingArgs;
 use super::store::StoreArgs;
 use crate::bulk::{self, ExportTarget, inline};
 use crate::claim::{self, Role};
-use crate::error::{Error, Exit, Result};
+use crate::cli::exit_code;
+use crate::error::{Error, FolderFault, Result, SettingsFault};
 use crate::http::Client;
 use crate::ui;
 
@@ -61,14 +62,14 @@ impl InlineArgs {
         credentials.check_consistency()?;
         let url = url.ok_or_else(|| {
             let message = "--fhir-url is needed: the FHIR server that the data came from";
-            Error::new(Exit::Usage, message)
+            Error::new(SettingsFault::Usage, message)
         })?;
         let target = ExportTarget::parse(&url)?;
         let folder = process.storage.with_options(store).open_folder(&self.dir)?;
         // Notes are patients' data as it is.
         claim::refuse_claimed(&folder, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&folder, "DIR", Role::Output)?;
-        ui::signals::install_handlers(&process.storage)?;
+        ui::signals::install_handlers(&process.storage, exit_code)?;
         // Of a bucket only what is in it tells.
         if !folder.exists() || folder.list_direct()? == Default::default() {
             folder.require_folder("folder")?;
@@ -76,7 +77,7 @@ impl InlineArgs {
                 Some(_) => format!("The folder '{folder}' is empty"),
                 None => format!("The folder '{folder}' does not exist"),
             };
-            return Err(Error::new(Exit::FolderMissing, message));
+            return Err(Error::new(FolderFault::Missing, message));
         }
         let types: Vec<_> =
             selection.resources.iter().cloned().chain(["Binary".to_owned()]).collect();

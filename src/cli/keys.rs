@@ -10,7 +10,8 @@ use tracing::info;
 use super::Process;
 use super::logging::LoggingArgs;
 use crate::claim::{self, Role};
-use crate::error::{Context, Error, Exit, Result};
+use crate::cli::exit_code;
+use crate::error::{Context, Error, FolderFault, Result, SettingsFault};
 use crate::http::Secret;
 use crate::http::smart::{Algorithm, PrivateKey};
 use crate::store::Folder;
@@ -65,7 +66,7 @@ impl KeysArgs {
         match self.command {
             KeysCommand::New { dir, alg, logging } => {
                 logging.init();
-                ui::signals::install_handlers(&process.storage)?;
+                ui::signals::install_handlers(&process.storage, exit_code)?;
                 let algorithm = match alg {
                     Alg::Rs384 => Algorithm::Rs384,
                     Alg::Es384 => Algorithm::Es384,
@@ -83,7 +84,7 @@ impl KeysArgs {
 fn make_keys(folder: &Folder, algorithm: Algorithm) -> Result<()> {
     if folder.local().is_none() {
         let message = format!("'{folder}' is no local folder; keys are made where they are used");
-        return Err(Error::new(Exit::ArgsInvalid, message));
+        return Err(Error::new(SettingsFault::InvalidValue, message));
     }
     claim::refuse_claimed(folder, "DIR", &[Role::Output])?;
     claim::refuse_inside(folder, "DIR", Role::Output)?;
@@ -93,7 +94,7 @@ fn make_keys(folder: &Folder, algorithm: Algorithm) -> Result<()> {
              another folder",
             folder.show(name)
         );
-        Error::new(Exit::FolderNotEmpty, message)
+        Error::new(FolderFault::NotEmpty, message)
     };
     let path = |name: &str| folder.local().map(|local| local.join(name));
     if let Some(name) = [PRIVATE, PUBLIC]

@@ -7,7 +7,7 @@ use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::output::OutputFormat;
 
 /// What every variable's name begins with; the rest is the flag in upper snake case.
@@ -83,7 +83,7 @@ impl Layers {
         if let Some(path) = file {
             if !path.is_file() {
                 let message = format!("--config: there is no file '{}'", path.display());
-                return Err(Error::new(Exit::ArgsInvalid, message));
+                return Err(Error::new(SettingsFault::InvalidValue, message));
             }
             let toml = Figment::from(Toml::file_exact(path));
             match toml.extract::<Dict>() {
@@ -95,7 +95,7 @@ impl Layers {
                 Err(error) => {
                     let message =
                         format!("--config '{}': {}", path.display(), without_source(&error));
-                    return Err(Error::new(Exit::ArgsInvalid, message));
+                    return Err(Error::new(SettingsFault::InvalidValue, message));
                 }
             }
             figment = figment.merge(toml);
@@ -254,9 +254,9 @@ impl Layers {
     pub fn finish(self) -> Result<()> {
         match self.problems.as_slice() {
             [] => Ok(()),
-            [one] => Err(Error::new(Exit::ArgsInvalid, one.clone())),
+            [one] => Err(Error::new(SettingsFault::InvalidValue, one.clone())),
             many => Err(Error::new(
-                Exit::ArgsInvalid,
+                SettingsFault::InvalidValue,
                 format!("{} settings can't be used:\n  {}", many.len(), many.join("\n  ")),
             )),
         }

@@ -6,8 +6,9 @@ use std::io::IsTerminal;
 use clap::Args;
 use tracing::{Level, debug};
 
+use super::exit_code;
 use super::hints;
-use crate::error::Exit;
+use crate::error::SettingsFault;
 use crate::memory;
 use crate::ui::{self, LogFormat};
 
@@ -84,8 +85,9 @@ pub(super) fn exit_for_usage(error: &clap::Error) -> ! {
     ui::begin_logging(LogFormat::Json, Level::ERROR);
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    ui::last_words(text.trim_end(), Exit::Usage);
-    std::process::exit(Exit::Usage as i32);
+    let exit = exit_code(SettingsFault::Usage.into());
+    ui::last_words(text.trim_end(), exit);
+    std::process::exit(exit.into());
 }
 
 /// Whether the command line, or the variable, asks for JSON. For what goes wrong before they are

@@ -5,6 +5,7 @@ mod convert;
 mod credentials;
 mod demo;
 mod etl;
+mod exit_code;
 mod export;
 mod exporting;
 mod hints;
@@ -18,6 +19,7 @@ mod store;
 mod study;
 mod tls;
 
+pub use exit_code::exit_code;
 pub use layers::{ENV_PREFIX, ETL_KEYS};
 
 use std::ffi::OsStr;

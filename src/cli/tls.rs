@@ -57,7 +57,7 @@ mod reading {
     use tracing::warn;
 
     use super::TlsArgs;
-    use crate::error::{Context, Error, Exit, Result};
+    use crate::error::{Context, CredentialFault, Error, Result, SettingsFault};
     use crate::study::engine::datafusion::cluster::{Certificates, Tls};
 
     /// Others of the machine may read the file.
@@ -86,7 +86,7 @@ mod reading {
             if given.iter().any(|option| option.is_some()) || self.tls_name.is_some() {
                 let message = "--tls-cert, --tls-key and --tls-ca are given together; --tls-name \
                                only with them";
-                return Err(Error::new(Exit::ArgsInvalid, message));
+                return Err(Error::new(SettingsFault::InvalidValue, message));
             }
             let open = hosts.iter().find(|host| !is_loopback(host));
             match open {
@@ -99,7 +99,7 @@ mod reading {
                     Ok(None)
                 }
                 Some(host) => Err(Error::new(
-                    Exit::ArgsInvalid,
+                    SettingsFault::InvalidValue,
                     format!(
                         "without certificates anyone who reaches {host} could run queries and read \
                          rows: give --tls-cert, --tls-key and --tls-ca, use a loopback address, or \
@@ -112,7 +112,7 @@ mod reading {
 
     fn read_file(option: &str, path: &str) -> Result<Vec<u8>> {
         let read = fs::read(path).with_context(|| format!("cannot read {option} '{path}'"));
-        read.map_err(|error| Error::new(Exit::BadCredential, error.to_string()))
+        read.map_err(|error| Error::new(CredentialFault::Unreadable, error.explain()))
     }
 
     /// Whether only this machine reaches it.
@@ -144,7 +144,7 @@ mod reading {
             }
             for host in ["0.0.0.0", "::", "10.0.0.7", "scheduler", "localhost.example.org"] {
                 let error = without_tls(false).read(&["127.0.0.1", host]).unwrap_err();
-                assert_eq!(error.exit(), Exit::ArgsInvalid, "{host}");
+                assert_eq!(error.kind(), SettingsFault::InvalidValue.into(), "{host}");
                 assert!(error.to_string().contains("--insecure-cluster"), "{error}");
                 assert!(without_tls(true).read(&[host]).unwrap().is_none(), "{host}");
             }
@@ -154,14 +154,14 @@ mod reading {
         fn options_are_given_together_and_files_must_be_there() {
             let file = || Some("/no/such/file.pem".to_owned());
             let error = TlsArgs { tls_cert: file(), ..without_tls(true) }.read(&[]).unwrap_err();
-            assert_eq!(error.exit(), Exit::ArgsInvalid);
+            assert_eq!(error.kind(), SettingsFault::InvalidValue.into());
             let name = Some("member".to_owned());
             let error = TlsArgs { tls_name: name, ..without_tls(true) }.read(&[]).unwrap_err();
-            assert_eq!(error.exit(), Exit::ArgsInvalid);
+            assert_eq!(error.kind(), SettingsFault::InvalidValue.into());
             let all =
                 TlsArgs { tls_cert: file(), tls_key: file(), tls_ca: file(), ..without_tls(true) };
             let error = all.read(&[]).unwrap_err();
-            assert_eq!(error.exit(), Exit::BadCredential);
+            assert_eq!(error.kind(), CredentialFault::Unreadable.into());
             assert!(error.to_string().contains("--tls-cert '/no/such/file.pem'"), "{error}");
         }
     }

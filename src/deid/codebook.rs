@@ -8,7 +8,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::anon_id::{AnonId, HashedId, IdKind, hash_id};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::Folder;
 
 /// Name of the codebook in the PHI folder.
@@ -151,7 +151,7 @@ fn upgrade_settings(settings: &mut Map<String, Value>, show: &str) -> Result<boo
         None | Some(Some(0)) => {}
         Some(_) => {
             return Err(Error::new(
-                Exit::Failed,
+                ErrorKind::Failed,
                 format!("'{show}' has a version that this program does not know; update it"),
             ));
         }

@@ -48,7 +48,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, io, thread};
 
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, FolderFault, Result};
 use crate::threads::{Thread, join_scoped};
 use chunk::PatientChunk;
 use files::ExportFiles;
@@ -107,7 +107,7 @@ pub struct DemoSummary {
     pub deleted_here: u64,
 }
 
-/// Writes an export into `dir`, which must be absent or empty (exit 26 otherwise).
+/// Writes an export into `dir`, which must be absent or empty (`FolderFault::NotEmpty` otherwise).
 ///
 /// `Type.000.ndjson` … for all types, `deleted/`, `error/` and `log.ndjson`. Uses all processors;
 /// `progress` is told the bytes written so far, by any of the threads.
@@ -186,7 +186,7 @@ fn claim_folder(dir: &Path) -> Result<()> {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
             Some(_) => Err(Error::new(
-                Exit::FolderNotEmpty,
+                FolderFault::NotEmpty,
                 format!("the folder '{}' is not empty; name a new or an empty one", dir.display()),
             )),
         },

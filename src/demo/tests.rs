@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::flaws::Flaw;
 use super::*;
+use crate::error::ErrorKind;
 
 /// An export in a folder that is deleted with it.
 struct Export {
@@ -115,7 +116,7 @@ fn a_folder_that_holds_something_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("mine.txt"), "mine").unwrap();
     let error = generate_export(dir.path(), &options(1, false), &|_| {}).unwrap_err();
-    assert_eq!(error.exit(), Exit::FolderNotEmpty);
+    assert_eq!(error.kind(), FolderFault::NotEmpty.into());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 
     let new = dir.path().join("a/new/one");
@@ -429,6 +430,6 @@ fn a_file_that_cannot_be_written_ends_all_threads() {
     });
     let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert_eq!(errors[0].exit(), Exit::Failed);
+    assert_eq!(errors[0].kind(), ErrorKind::Failed);
     assert!(errors[0].to_string().contains("Patient.012.ndjson"), "{}", errors[0]);
 }

@@ -13,7 +13,7 @@ use super::settings::{SettingsInForce, show_url};
 use super::{phi, plan};
 use crate::bulk;
 use crate::deid::Codebook;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, FolderFault, Result, RunFault, SettingsFault};
 use crate::output::layout;
 use crate::store::{Folder, Mounts, block_on};
 use crate::ui::format_count;
@@ -53,7 +53,7 @@ pub fn check_settings(config: &EtlConfig) -> Result<()> {
         info!("A run would begin; nothing was changed");
         return Ok(());
     };
-    failed.iter().for_each(|error| warn!("{error}"));
+    failed.iter().for_each(|error| warn!("{error:#}"));
     Err(last)
 }
 
@@ -89,7 +89,7 @@ fn check_layout(config: &EtlConfig, output: &Folder, tables: Option<&[String]>) 
         .and_then(|()| layout::refuse_others(output, formats, &plan::with_completion(&tables)));
     // What is wrong with the folder itself, `try_to_write` says.
     match checked {
-        Err(error) if error.exit() == Exit::ArgsConflict => Err(error),
+        Err(error) if error.is_kind(FolderFault::Claimed) => Err(error),
         _ => Ok(()),
     }
 }
@@ -107,7 +107,7 @@ fn ask_server(
         client.authorize().await?;
         client.capabilities().await.map(|_| ())
     });
-    asked.map_err(|error| error.into_error(Exit::BulkFailed))?;
+    asked.map_err(|error| error.into_error(RunFault::ExportIncomplete))?;
     let types = options.narrowing.types.join(", ");
     info!("INPUT '{}' accepts the credentials; {types} would be exported", show_url(&config.input));
     Ok(options.narrowing.types.iter().map(|name| name.to_lowercase()).collect())
@@ -147,7 +147,7 @@ fn check_work_folder(config: &EtlConfig, phi: &Folder) -> Result<()> {
     };
     if place.local().is_none() {
         let message = format!("--work-dir must be a local folder, not '{place}'");
-        return Err(Error::new(Exit::ArgsInvalid, message));
+        return Err(Error::new(SettingsFault::InvalidValue, message));
     }
     try_to_write(&place)
 }

@@ -22,7 +22,7 @@ use super::scrub_table::{RowScrubbing, TableScrubber};
 use crate::bounded::{self, LONGEST_LINE, Line, read_line};
 use crate::claim::{self, JOB_CONFIG, Role};
 use crate::deid::{AnonId, Anonymizer, Codebook, Scrubber, row_key};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, RunFault, SettingsFault};
 use crate::fhir::{TABLE_TYPES, UNKNOWN_TIME, parse_instant};
 use crate::http::recorded_url;
 use crate::input::{Ahead, InputFile};
@@ -57,7 +57,7 @@ pub fn convert_output(
     let (folders, _) = from.list_direct()?;
     if !folders.iter().any(|folder| folder == JOB_CONFIG) {
         return Err(Error::new(
-            Exit::ArgsInvalid,
+            SettingsFault::InvalidValue,
             format!("'{original}' does not look like an output folder: it has no JobConfig folder"),
         ));
     }
@@ -70,7 +70,7 @@ pub fn convert_output(
     let target = storage.open_folder(target)?;
     if from.contains(&target) || target.contains(&from) {
         return Err(Error::new(
-            Exit::ArgsConflict,
+            SettingsFault::Conflict,
             format!(
                 "ORIGINAL '{from}' and TARGET '{target}' must not be the same folder, nor one \
                  inside the other: name a new folder, or an output folder with Delta tables"
@@ -119,7 +119,7 @@ pub fn convert_output(
     }
     if converted == 0 {
         return Err(Error::new(
-            Exit::ResourcesMissing,
+            RunFault::NoResources,
             format!("'{original}' holds no table that can be converted: NDJSON or Delta Lake"),
         ));
     }

@@ -4,7 +4,7 @@ use super::config::EtlConfig;
 use super::run_input::RunInput;
 use super::servers::named_server;
 use crate::claim::{self, Role};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, FolderFault, Result};
 use crate::store::{Folder, Storage};
 
 /// The locations of a run.
@@ -27,7 +27,7 @@ impl RunFolders {
         let input = RunInput::open_input(config)?;
         if input.named_folder().is_none() && phi.local().is_none() {
             return Err(Error::new(
-                Exit::ArgsConflict,
+                FolderFault::Claimed,
                 format!(
                     "INPUT is a server and PHI '{phi}' is a bucket: what is exported is patients' \
                      data as it is, and there is no place for it. Name a local folder on encrypted \
@@ -120,7 +120,7 @@ impl RunFolders {
 }
 
 fn refuse_folder(message: String) -> Result<()> {
-    Err(Error::new(Exit::ArgsConflict, message))
+    Err(Error::new(FolderFault::Claimed, message))
 }
 
 fn open_empty_folder(location: &str, storage: &Storage) -> Result<Folder> {
@@ -128,7 +128,7 @@ fn open_empty_folder(location: &str, storage: &Storage) -> Result<Folder> {
     match folder.list_direct()? {
         (folders, files) if folders.is_empty() && files.is_empty() => Ok(folder),
         _ => Err(Error::new(
-            Exit::FolderNotEmpty,
+            FolderFault::NotEmpty,
             format!("--errors-to: '{location}' is not empty; name an empty or a new folder"),
         )),
     }

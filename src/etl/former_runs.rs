@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::claim::JOB_CONFIG;
 use crate::deid::{CODEBOOK, Codebook};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, FolderFault, Result};
 use crate::store::Folder;
 
 /// Refuses a PHI folder other than the one that OUTPUT was begun with: all IDs would change.
@@ -22,7 +22,7 @@ pub(super) fn check_codebook(output: &Folder, phi: &Folder) -> Result<()> {
         None => "has no codebook".to_owned(),
     };
     Err(Error::new(
-        Exit::WrongPhiFolder,
+        FolderFault::OtherPhi,
         format!(
             "The output folder '{output}' was made with another PHI folder ('{}') than '{phi}': \
              with the codebook {expected}, and '{phi}' {found}. Is the PHI folder mounted there, \
@@ -41,7 +41,7 @@ pub(super) fn check_same_codebook(from: &Folder, target: &Folder) -> Result<()> 
     };
     match (id(from)?, id(target)?) {
         (Some(one), Some(other)) if one != other => Err(Error::new(
-            Exit::WrongPhiFolder,
+            FolderFault::OtherPhi,
             format!(
                 "'{from}' and '{target}' were made with different PHI folders: the same patient \
                  has another anonymous ID in each. Convert into a folder of its own"
@@ -89,7 +89,7 @@ mod tests {
         let codebook = Codebook::open(&phi).unwrap();
         check_codebook(&output_of("same", codebook.id()), &phi).unwrap();
         let error = check_codebook(&own, &phi).unwrap_err();
-        assert_eq!(error.exit(), Exit::WrongPhiFolder);
+        assert_eq!(error.kind(), FolderFault::OtherPhi.into());
         check_codebook(&Folder::open("memory://former-runs/new").unwrap(), &phi).unwrap();
     }
 
@@ -98,7 +98,7 @@ mod tests {
         let (one, same) = (output_of("one", "a"), output_of("same-as-one", "a"));
         check_same_codebook(&one, &same).unwrap();
         let error = check_same_codebook(&one, &output_of("another", "b")).unwrap_err();
-        assert_eq!(error.exit(), Exit::WrongPhiFolder);
+        assert_eq!(error.kind(), FolderFault::OtherPhi.into());
         check_same_codebook(&one, &Folder::open("memory://former-runs/empty").unwrap()).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use tracing::{info, warn};
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, RunFault};
 use crate::input::{Deletes, Inputs};
 use crate::text::escape_controls;
 use crate::ui::format_count;
@@ -63,7 +63,7 @@ pub(super) fn check_all_used(inputs: &Inputs, deletes: &Deletes) -> Result<()> {
         true => Ok(()),
         false => {
             let message = format!("--strict: {}; see above", wrong.join(", "));
-            Err(Error::new(Exit::RowsRejected, message))
+            Err(Error::new(RunFault::RowsRejected, message))
         }
     }
 }

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use crate::claim::REJECTED;
 use crate::deid::{CODEBOOK, Codebook, MAPPING};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, FolderFault, Result};
 use crate::store::{Folder, Mount, Mounts};
 
 /// Everybody else's rights.
@@ -19,14 +19,14 @@ const GROUP_WRITES: u32 = 0o020;
 /// Refuses to begin a codebook where it would be gone with the container, unless that is `allowed`.
 ///
 /// # Errors
-/// Exit 41, with nothing written.
+/// [`FolderFault::OtherPhi`], with nothing written.
 pub(super) fn refuse_new_codebook(phi: &Folder, allowed: bool, mounts: &Mounts) -> Result<()> {
     let is_lost = find_mount(phi, mounts).is_some_and(Mount::is_root_of_container);
     if allowed || !is_lost || phi.read(CODEBOOK)?.is_some() {
         return Ok(());
     }
     Err(Error::new(
-        Exit::WrongPhiFolder,
+        FolderFault::OtherPhi,
         format!(
             "PHI '{phi}' has no codebook, and is in the container's own file system: what is written \
              there goes with the container, and with a codebook every anonymous ID. Is the PHI \
@@ -123,7 +123,7 @@ mod tests {
         let phi = |name: &str| Folder::open(root.join(name).to_str().unwrap()).unwrap().private();
         for name in ["phi", "a/b/phi", "mounted2"] {
             let error = refuse_new_codebook(&phi(name), false, &mounts).unwrap_err();
-            assert_eq!(error.exit(), Exit::WrongPhiFolder, "{name}");
+            assert_eq!(error.kind(), FolderFault::OtherPhi.into(), "{name}");
             for part in ["--new-codebook", "mounted there", &format!("/{name}'")] {
                 assert!(error.to_string().contains(part), "{part}: {error}");
             }

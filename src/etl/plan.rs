@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::config::EtlConfig;
 use super::settings::SettingsInForce;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, RunFault, SettingsFault};
 use crate::fhir;
 use crate::fhir::TABLE_TYPES;
 use crate::input::{Deletes, ExportLog, InputFile, Inputs, parse_time};
@@ -63,19 +63,22 @@ pub(super) fn select_types(config: &EtlConfig) -> Result<Vec<&'static str>> {
     let known: BTreeSet<String> = TABLE_TYPES.iter().map(|name| name.to_lowercase()).collect();
     let listing = || known.iter().map(|name| format!("  {name}")).collect::<Vec<_>>().join("\n");
     if tasks.iter().any(|task| task == "help") {
-        return Err(Error::new(Exit::TaskHelp, format!("Valid task names:\n{}", listing())));
+        return Err(Error::new(
+            SettingsFault::TableHelp,
+            format!("Valid task names:\n{}", listing()),
+        ));
     }
     let unknown = |names: &[String]| names.iter().find(|name| !known.contains(*name)).cloned();
     if let Some(name) = unknown(&tasks) {
         let message = format!("Unknown task '{name}' requested.\nValid task names:\n{}", listing());
-        return Err(Error::new(Exit::TaskUnknown, message));
+        return Err(Error::new(SettingsFault::UnknownTable, message));
     }
     if let Some(name) = unknown(&excluded) {
         let message = format!(
             "Unknown task '{name}' requested for exclusion.\nValid task names:\n{}",
             listing()
         );
-        return Err(Error::new(Exit::TaskUnknown, message));
+        return Err(Error::new(SettingsFault::UnknownTable, message));
     }
     let wanted = |name: &&str| {
         let name = name.to_lowercase();
@@ -105,7 +108,7 @@ pub(super) fn plan_tables(
     }
     if !settings.asked.task.is_empty() && !missing.is_empty() {
         return Err(Error::new(
-            Exit::ResourcesMissing,
+            RunFault::NoResources,
             format!(
                 "Required resources not found in '{}': {}.\nAdd --allow-missing-resources to make \
                  their tables anyway, empty.",
@@ -116,7 +119,7 @@ pub(super) fn plan_tables(
     }
     if plans.is_empty() {
         return Err(Error::new(
-            Exit::ResourcesMissing,
+            RunFault::NoResources,
             format!(
                 "No supported resources found in '{}'. Expected are files like Patient.000.ndjson \
                  (.ndjson or .jsonl, also .gz or .zst) with one FHIR resource a line; --task help \
@@ -145,13 +148,13 @@ pub(super) fn source_export(
             let message = format!(
                 "--export-timestamp '{text}' is not a time; write it like 2024-08-06T18:12:57Z"
             );
-            Error::new(Exit::ArgsInvalid, message)
+            Error::new(SettingsFault::InvalidValue, message)
         })?),
         None => log.time,
     };
     let missing = |what: &str, flags: &str| {
         Error::new(
-            Exit::CompletionArgMissing,
+            SettingsFault::MissingCompletion,
             format!(
                 "It is not known {what}, which decides whether a patient's data is complete. An \
                  export log (log.ndjson) in '{}' would tell; without one, give {flags}.",
@@ -207,9 +210,9 @@ mod tests {
         config.exclude_resources = vec!["DEVICE".to_owned()];
         assert_eq!(select_types(&config).unwrap(), ["Patient"]);
         config.task.push("nothing".to_owned());
-        assert_eq!(select_types(&config).unwrap_err().exit(), Exit::TaskUnknown);
+        assert_eq!(select_types(&config).unwrap_err().kind(), SettingsFault::UnknownTable.into());
         config.task.push("help".to_owned());
-        assert_eq!(select_types(&config).unwrap_err().exit(), Exit::TaskHelp);
+        assert_eq!(select_types(&config).unwrap_err().kind(), SettingsFault::TableHelp.into());
         assert!(TablePlan::of_files("Nothing", Vec::new()).is_err());
     }
 }

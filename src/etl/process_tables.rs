@@ -120,7 +120,7 @@ mod tests {
     use std::sync::{Condvar, Mutex};
 
     use super::*;
-    use crate::error::Exit;
+    use crate::error::StopSignal;
 
     fn plan_all(types: &[&str]) -> Vec<TablePlan> {
         types.iter().map(|name| TablePlan::of_files(name, Vec::new()).unwrap()).collect()
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn no_table_is_begun_once_the_run_is_to_end() {
         let shutdown = Shutdown::default();
-        shutdown.ask_to_stop(Exit::Terminated);
+        shutdown.ask_to_stop(StopSignal::Terminate);
         let stages = RecordedStages::default();
         let plans = plan_all(&["Encounter", "Patient"]);
         assert!(process_tables(&plans, 1, &stages, &shutdown).unwrap().tables.is_empty());

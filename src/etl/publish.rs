@@ -202,7 +202,7 @@ impl CompleteSteps for Completing<'_> {
             }
             // The process is about to say so itself.
             Err(_) if self.completer.output.shutdown.is_asked() => {}
-            Err(error) => error!(table = summary.name, "{}: {error}", summary.name),
+            Err(error) => error!(table = summary.name, "{}: {error:#}", summary.name),
         }
         summary.error = result.err();
         self.completer.records.record_table(summary);

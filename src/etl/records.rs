@@ -75,7 +75,7 @@ impl Records {
             "hostname": rustix::system::uname().nodename().to_string_lossy(),
         });
         if let Err(error) = self.write_record(&format!("{}.json", table.name), &record) {
-            warn!("{error}");
+            warn!("{error:#}");
         }
     }
 

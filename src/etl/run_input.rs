@@ -2,7 +2,7 @@
 
 use super::config::EtlConfig;
 use crate::bulk::ExportTarget;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, FolderFault, Result, SettingsFault};
 use crate::store::Folder;
 
 /// What INPUT is.
@@ -35,7 +35,7 @@ impl RunInput {
                  server as INPUT, or leave the option (or its variable) out; notes of a folder come \
                  with the command `inline`"
             );
-            return Err(Error::new(Exit::ArgsConflict, message));
+            return Err(Error::new(SettingsFault::Conflict, message));
         }
         let input = config.storage.open_folder(location)?;
         input.require_folder("input folder")?;
@@ -62,7 +62,7 @@ fn open_export_folder(config: &EtlConfig) -> Result<Option<Folder>> {
     let Some(location) = &config.export.export_to else { return Ok(None) };
     let not_local = || {
         let message = format!("--export-to must be a local folder, not '{location}'");
-        Error::new(Exit::ExportFolderNotLocal, message)
+        Error::new(FolderFault::NotLocal, message)
     };
     if location.contains("://") && !location.starts_with("file://") {
         return Err(not_local());
@@ -94,7 +94,7 @@ mod tests {
         let there = Folder::open("memory://run-input/in").unwrap();
         there.write("Patient.ndjson", "").unwrap();
         assert!(matches!(open("memory://run-input/in"), Ok(RunInput::Folder(_))));
-        assert_eq!(open("http://").err().unwrap().exit(), Exit::ArgsInvalid);
+        assert_eq!(open("http://").err().unwrap().kind(), SettingsFault::InvalidValue.into());
         assert!(open("httpserver/none-such").is_err());
     }
 
@@ -109,12 +109,12 @@ mod tests {
         );
         config.export.export_to = Some("s3://bucket/export".to_owned());
         let error = RunInput::open_input(&config).err().unwrap();
-        assert_eq!(error.exit(), Exit::ExportFolderNotLocal);
+        assert_eq!(error.kind(), FolderFault::NotLocal.into());
         config.export.export_to = None;
         assert!(RunInput::open_input(&config).unwrap().named_folder().is_none());
         config.input = "in".to_owned();
         config.export.export_to = Some("export".to_owned());
         let error = RunInput::open_input(&config).err().unwrap();
-        assert_eq!(error.exit(), Exit::ArgsConflict);
+        assert_eq!(error.kind(), SettingsFault::Conflict.into());
     }
 }

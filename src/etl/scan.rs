@@ -75,7 +75,7 @@ impl ScannedInput {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Exit;
+    use crate::error::SettingsFault;
     use crate::etl::config::EtlConfig;
     use crate::memory::Budget;
     use crate::store::Storage;
@@ -98,7 +98,7 @@ mod tests {
         let mut config =
             EtlConfig::new("in", "out", "phi", Budget::for_limit(None, 2), &Storage::for_tests());
         let error = scan(&config, &folder, false).err().unwrap();
-        assert_eq!(error.exit(), Exit::CompletionArgMissing);
+        assert_eq!(error.kind(), SettingsFault::MissingCompletion.into());
         config.export_group = Some("g".to_owned());
         config.export_timestamp = Some("2024-08-06T14:12:57-04:00".to_owned());
         let names = |found: &ScannedInput| -> Vec<String> {

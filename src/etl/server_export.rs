@@ -7,7 +7,7 @@ use super::context;
 use super::former_runs::check_codebook;
 use super::run_input::ServerInput;
 use crate::bulk::{self, ExportOptions, Since};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::http::Client;
 use crate::store::{Folder, WorkFolder};
 
@@ -92,7 +92,7 @@ impl ServerInput {
     fn cancel_export(&self, client: &Client, options: &ExportOptions) -> Result<()> {
         let folder = self.keep.as_ref().and_then(Folder::local).ok_or_else(|| {
             let message = "--cancel needs --export-to: without it, no export is ever interrupted";
-            Error::new(Exit::ArgsInvalid, message)
+            Error::new(SettingsFault::InvalidValue, message)
         })?;
         bulk::cancel(client, folder, options.resume.as_ref())
     }

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::config::EtlConfig;
 use super::plan::SourceExport;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::fhir::ServerBase;
 
 /// The server that the user says the data came from.
@@ -17,7 +17,7 @@ pub(super) fn named_server(config: &EtlConfig) -> Result<Option<ServerBase>> {
     let invalid = || {
         let message =
             "--fhir-url is not the URL of a server; write it like https://ehr.example.org/fhir";
-        Error::new(Exit::ArgsInvalid, message)
+        Error::new(SettingsFault::InvalidValue, message)
     };
     let named = config.fhir_url.as_deref();
     named.map(|url| ServerBase::of_url(url).ok_or_else(invalid)).transpose()

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::plan::TablePlan;
 use super::row_counts::{Reasons, RowCounts};
 use crate::deid::{PhiFolder, Report};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, RunFault};
 use crate::output::table::WrittenTable;
 use crate::ui::{format_count, format_thousands, peak_memory, tell_rows};
 
@@ -240,7 +240,7 @@ impl RunSummary {
         if !failed.is_empty() {
             let names: Vec<_> = failed.iter().map(|table| table.name.as_str()).collect();
             return Err(Error::new(
-                Exit::TaskFailed,
+                RunFault::TablesUnwritten,
                 format!(
                     "{} of {} tables did not complete: {}; see above. The others did, and the \
                      next run takes these up again",
@@ -253,7 +253,7 @@ impl RunSummary {
         let rejected: u64 = self.tables.iter().map(|table| table.counts.count_rejected()).sum();
         if strict && rejected > 0 {
             let message = format!("--strict: {}", tell_rows(rejected, "rejected"));
-            return Err(Error::new(Exit::RowsRejected, message));
+            return Err(Error::new(RunFault::RowsRejected, message));
         }
         Ok(())
     }

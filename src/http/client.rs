@@ -13,7 +13,7 @@ use super::auth::{Auth, Authorizer};
 use super::reach::{Reach, Resolver};
 use super::trust::{Allowed, Trust};
 use super::{Capabilities, HostName, Redactor, Request, Result, TokenUse, roots};
-use crate::error::{self, Exit};
+use crate::error::{self, SettingsFault};
 
 /// The longest CapabilityStatement, in bytes. Epic's has a few megabytes.
 const LONGEST_STATEMENT: usize = 64 << 20;
@@ -68,7 +68,7 @@ struct Inner {
 impl Client {
     /// A client of the FHIR server with this base URL (`https://ehr.example/fhir`).
     pub fn new(base: &Url, auth: Auth, options: &Options) -> error::Result<Self> {
-        let invalid = |message: String| error::Error::new(Exit::ArgsInvalid, message);
+        let invalid = |message: String| error::Error::new(SettingsFault::InvalidValue, message);
         if !["http", "https"].contains(&base.scheme()) || base.host().is_none() {
             return Err(invalid(format!("'{}' is not an HTTP URL", super::show_url(base))));
         }
@@ -249,7 +249,7 @@ fn build_client(options: &Options, reach: Option<&Arc<Reach>>) -> error::Result<
         builder = builder.dns_resolver(Arc::new(Resolver(reach.clone())));
     }
     roots::trust_roots(builder)?.build().map_err(|error| {
-        let message = format!("cannot set up HTTPS: {}", super::request::list_causes(&error));
+        let message = format!("cannot set up HTTPS: {}", error::list_causes(&error));
         error::Error::failed(message)
     })
 }

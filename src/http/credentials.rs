@@ -4,7 +4,7 @@ use url::Url;
 
 use super::smart::{Backend, PrivateKey};
 use super::{Allowed, Auth, Options, Secret};
-use crate::error::{Error, Exit, Result};
+use crate::error::{CredentialFault, Error, Result, SettingsFault};
 
 /// Credentials for a FHIR server, as options and settings give them. At most one of three kinds:
 /// a client ID with a key, a user with a password, a token.
@@ -29,44 +29,45 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Refuses more than one kind (exit 37), and half of a pair (15, 25). Reads no file.
+    /// Refuses more than one kind (`CredentialFault::TooMany`), and half of a pair
+    /// (`IncompleteSmart`, `IncompleteBasic`). Reads no file.
     pub fn check_consistency(&self) -> Result<()> {
         let basic = self.basic_user.is_some() || self.basic_passwd.is_some();
         let kinds = [self.smart_key.is_some(), basic, self.bearer_token.is_some()];
         if kinds.into_iter().filter(|given| *given).count() > 1 {
             return Err(Error::new(
-                Exit::TooManyCredentials,
+                CredentialFault::TooMany,
                 "there is more than one kind of credentials: give --smart-key, or --basic-user and \
                  --basic-passwd, or --bearer-token (CUMULUS_ETL_ variables and the configuration \
                  file count, too)",
             ));
         }
-        let half = |exit, given: &str, missing: &str| {
-            Err(Error::new(exit, format!("{given} needs {missing} beside it")))
+        let half = |fault, given: &str, missing: &str| {
+            Err(Error::new(fault, format!("{given} needs {missing} beside it")))
         };
         match (&self.basic_user, &self.basic_passwd) {
             (Some(_), None) => {
-                return half(Exit::BasicCredentialsMissing, "--basic-user", "--basic-passwd");
+                return half(CredentialFault::IncompleteBasic, "--basic-user", "--basic-passwd");
             }
             (None, Some(_)) => {
-                return half(Exit::BasicCredentialsMissing, "--basic-passwd", "--basic-user");
+                return half(CredentialFault::IncompleteBasic, "--basic-passwd", "--basic-user");
             }
             _ => {}
         }
         match (&self.smart_client_id, &self.smart_key) {
             (None, Some(_)) => {
-                half(Exit::SmartCredentialsMissing, "--smart-key", "--smart-client-id")
+                half(CredentialFault::IncompleteSmart, "--smart-key", "--smart-client-id")
             }
             // Epic wants the ID also beside other credentials.
             (Some(_), None) if !kinds.contains(&true) => {
-                half(Exit::SmartCredentialsMissing, "--smart-client-id", "--smart-key")
+                half(CredentialFault::IncompleteSmart, "--smart-client-id", "--smart-key")
             }
             _ => Ok(()),
         }
     }
 
     /// Reads the files. `resource_types` are those that SMART's scopes shall allow to read; without
-    /// any, all. What can't be read or used ends with exit 38.
+    /// any, all. What can't be read or used ends with `CredentialFault::Unreadable`.
     pub fn auth(&self, resource_types: &[String]) -> Result<Auth> {
         self.check_consistency()?;
         let client_id = match &self.smart_client_id {
@@ -102,7 +103,7 @@ impl Credentials {
             Ok(url) if ["http", "https"].contains(&url.scheme()) => Ok(Some(text.clone())),
             _ => {
                 let message = "--token-url must be a URL like https://ehr.example/oauth2/token";
-                Err(Error::new(Exit::ArgsInvalid, message))
+                Err(Error::new(SettingsFault::InvalidValue, message))
             }
         }
     }
@@ -111,6 +112,7 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn given(names: &[&str]) -> Credentials {
         let text = |name| names.contains(&name).then(|| "x".to_owned());
@@ -127,23 +129,23 @@ mod tests {
 
     #[test]
     fn one_kind_of_credentials_is_enough() {
-        for (names, exit) in [
+        for (names, fault) in [
             (&[][..], None),
             (&["id", "key"], None),
             (&["user", "password"], None),
             (&["token"], None),
             (&["id", "user", "password"], None),
             (&["id", "token"], None),
-            (&["key", "token"], Some(Exit::TooManyCredentials)),
-            (&["id", "key", "user"], Some(Exit::TooManyCredentials)),
-            (&["password", "token"], Some(Exit::TooManyCredentials)),
-            (&["id"], Some(Exit::SmartCredentialsMissing)),
-            (&["key"], Some(Exit::SmartCredentialsMissing)),
-            (&["user"], Some(Exit::BasicCredentialsMissing)),
-            (&["id", "password"], Some(Exit::BasicCredentialsMissing)),
+            (&["key", "token"], Some(CredentialFault::TooMany)),
+            (&["id", "key", "user"], Some(CredentialFault::TooMany)),
+            (&["password", "token"], Some(CredentialFault::TooMany)),
+            (&["id"], Some(CredentialFault::IncompleteSmart)),
+            (&["key"], Some(CredentialFault::IncompleteSmart)),
+            (&["user"], Some(CredentialFault::IncompleteBasic)),
+            (&["id", "password"], Some(CredentialFault::IncompleteBasic)),
         ] {
-            let ended = given(names).check_consistency().err().map(|error| error.exit());
-            assert_eq!(ended, exit, "{names:?}");
+            let found = given(names).check_consistency().err().map(|error| error.kind());
+            assert_eq!(found, fault.map(ErrorKind::from), "{names:?}");
         }
     }
 
@@ -155,7 +157,7 @@ mod tests {
             token_url: Some("ehr.example/token".to_owned()),
             ..given(&["id"])
         };
-        assert_eq!(credentials.auth(&[]).unwrap_err().exit(), Exit::ArgsInvalid);
+        assert_eq!(credentials.auth(&[]).unwrap_err().kind(), SettingsFault::InvalidValue.into());
         let credentials = Credentials { token_url: None, ..credentials };
         assert!(credentials.auth(&[]).unwrap().is_smart());
     }

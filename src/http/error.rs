@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
-use crate::error::{self, Exit};
+use crate::error::{self, CredentialFault, ErrorKind};
 use crate::text::{escape_controls, shorten_text};
 
 /// Result of a request.
@@ -128,10 +128,12 @@ impl Error {
         }
     }
 
-    /// What ends the program: exit 32 for want of credentials, else `exit`.
-    pub fn into_error(self, exit: Exit) -> error::Error {
-        let exit = if self.is_auth() { Exit::AuthFailed } else { exit };
-        error::Error::new(exit, self.to_string())
+    /// What ends the program: [`CredentialFault::Refused`] for want of credentials, else
+    /// `otherwise`.
+    pub fn into_error(self, otherwise: impl Into<ErrorKind>) -> error::Error {
+        let refused = CredentialFault::Refused.into();
+        let kind = if self.is_auth() { refused } else { otherwise.into() };
+        error::Error::new(kind, self.to_string())
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use url::Url;
 use uuid::Uuid;
 
-use super::request::{list_causes, transport_error};
+use super::request::transport_error;
 use super::{Error, Redactor, Result, roots, show_url};
 use crate::error;
 
@@ -79,7 +79,7 @@ impl Poster {
             .tcp_keepalive(Duration::from_secs(60))
             .redirect(redirect::Policy::none());
         let http = roots::trust_roots(builder)?.build().map_err(|error| {
-            error::Error::failed(format!("cannot set up HTTPS: {}", list_causes(&error)))
+            error::Error::failed(format!("cannot set up HTTPS: {}", error::list_causes(&error)))
         })?;
         Ok(Self { http, redactor, silence })
     }

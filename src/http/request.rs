@@ -9,6 +9,7 @@ use super::auth::Credential;
 use super::reach::PrivateAddress;
 use super::trust::{Showing, TokenUse};
 use super::{Client, Error, Redactor, Response, Result, show_url};
+use crate::error::list_causes;
 
 /// As many redirects are followed.
 const REDIRECTS: usize = 10;
@@ -228,18 +229,4 @@ fn find_cause<'e, T: std::error::Error + 'static>(
         next = error.source();
     }
     None
-}
-
-/// An error and its causes in a line.
-pub(super) fn list_causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -13,7 +13,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, SettingsFault};
 
 /// Trusts the system's authorities, which `SSL_CERT_FILE` and `SSL_CERT_DIR` replace, so that a
 /// hospital's own authority works, and a server's own certificate too. Only a system that has no
@@ -26,7 +26,7 @@ pub(super) fn trust_roots(builder: ClientBuilder) -> Result<ClientBuilder> {
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() && !named.is_empty() {
         let message = format!("{} holds no CA certificates that can be read", named.join(", "));
-        return Err(Error::new(Exit::ArgsInvalid, message));
+        return Err(Error::new(SettingsFault::InvalidValue, message));
     }
     if !named.is_empty() {
         return Ok(builder.use_preconfigured_tls(with_own(found.certs)?));
@@ -69,7 +69,7 @@ impl OwnRoots {
         let (usable, _) = roots.add_parsable_certificates(own.iter().cloned());
         if usable == 0 {
             let message = "SSL_CERT_FILE and SSL_CERT_DIR hold no certificate that can be used";
-            return Err(Error::new(Exit::ArgsInvalid, message));
+            return Err(Error::new(SettingsFault::InvalidValue, message));
         }
         let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
         Ok(Self { usual: usual.context("cannot set up HTTPS")?, own })

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use tracing::warn;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{CredentialFault, Error, Result};
 
 /// A password, token or key. It can't be printed or serialised, and its memory is wiped.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,7 +28,8 @@ impl Secret {
     /// What an option that takes "a file or the text itself" means; `option` is its name.
     ///
     /// The path of a file means its content without white space around it. What can only be
-    /// meant as a path, but names no file, is refused (exit 38) rather than sent to a server.
+    /// meant as a path, but names no file, is refused (`CredentialFault::Unreadable`) rather than
+    /// sent to a server.
     pub fn read(&self, option: &str) -> Result<Self> {
         let text = self.expose_text();
         let path = Path::new(text);
@@ -38,7 +39,7 @@ impl Secret {
                     "{option} looks like a path, but there is no such file (in a container: is \
                      it mounted?)"
                 );
-                return Err(Error::new(Exit::BadCredential, message));
+                return Err(Error::new(CredentialFault::Unreadable, message));
             }
             if may_be_a_path(text) {
                 warn!(
@@ -52,12 +53,12 @@ impl Secret {
         let content = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
             // The error's own words have no path and no content.
             let message = format!("{option}: cannot read '{text}': {}", error.kind());
-            Error::new(Exit::BadCredential, message)
+            Error::new(CredentialFault::Unreadable, message)
         })?;
         match content.trim() {
             "" => {
                 let message = format!("{option}: the file '{text}' is empty");
-                Err(Error::new(Exit::BadCredential, message))
+                Err(Error::new(CredentialFault::Unreadable, message))
             }
             content => Ok(Self::new(content)),
         }
@@ -140,7 +141,7 @@ mod tests {
         fs::write(&empty, "\n").unwrap();
         for path in [missing, empty] {
             let error = Secret::new(path.to_str().unwrap()).read("--bearer-token").unwrap_err();
-            assert_eq!(error.exit(), Exit::BadCredential);
+            assert_eq!(error.kind(), CredentialFault::Unreadable.into());
         }
     }
 }

@@ -8,7 +8,7 @@ use tracing::warn;
 use super::completion;
 use super::format::OutputFormat;
 use super::parallel;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, FolderFault, Result};
 use crate::fhir::TABLE_TYPES;
 use crate::store::Folder;
 
@@ -86,7 +86,7 @@ fn table_of_several(folder: &Folder, folders: &[String]) -> Result<Option<(&'sta
 /// Refuses to write `tables` in these formats into an output folder that has them in another format.
 ///
 /// # Errors
-/// Exit 22, with nothing changed.
+/// [`FolderFault::Claimed`], with nothing changed.
 pub fn refuse_others(output: &Folder, formats: &[OutputFormat], tables: &[&str]) -> Result<()> {
     if !output.exists() {
         return Ok(());
@@ -172,7 +172,7 @@ fn other_format(root: &Folder, found: &Found, wanted: OutputFormat) -> Error {
         false => "",
     };
     Error::new(
-        Exit::ArgsConflict,
+        FolderFault::Claimed,
         format!(
             "'{}' is a table of the format {there}, and this run would write {wanted_name} there. \
              Nothing was changed: give another OUTPUT, or --output-format {there}{convert}",
@@ -203,7 +203,7 @@ mod tests {
         match refuse_others(&output(files), formats, &tables) {
             Ok(()) => false,
             Err(error) => {
-                assert_eq!(error.exit(), Exit::ArgsConflict);
+                assert_eq!(error.kind(), FolderFault::Claimed.into());
                 assert!(error.to_string().contains("Nothing was changed"), "{error}");
                 true
             }

@@ -18,7 +18,7 @@ use super::files::{Files, Style, cannot_write};
 use super::manifest;
 use super::place::{self, Place};
 use super::screen::{Allowed, LEAST, Screen};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, StudyFault};
 use crate::store::{Folder, WorkFolder};
 use crate::study::counts::CountsTable;
 use crate::study::engine::Engine;
@@ -171,7 +171,7 @@ pub fn export_tables(
 ) -> Result<Exported> {
     if study.tables.is_empty() {
         let message = format!("study '{}' exports no tables", study.prefix);
-        return Err(Error::new(Exit::StudyInvalid, message));
+        return Err(Error::new(StudyFault::Share, message));
     }
     let identified = engine.is_raw(&study.prefix)?;
     let mut exported = Exported::default();
@@ -235,7 +235,7 @@ fn tell_identified(study: &Study, withheld: &[String], nothing_left: bool) -> Re
     );
     if nothing_left {
         let message = format!("{about}. It exports none: nothing was exported");
-        return Err(Error::new(Exit::StudyInvalid, message));
+        return Err(Error::new(StudyFault::Share, message));
     }
     match withheld.is_empty() {
         true => warn!(study = %study, "{about}"),
@@ -295,7 +295,7 @@ pub fn archive_tables(
 
 fn not_built(study: &str) -> Error {
     let message = format!("study '{study}' is not built: run study build -t {study} first");
-    Error::new(Exit::StudyInvalid, message)
+    Error::new(StudyFault::Share, message)
 }
 
 fn read_columns(engine: &dyn Engine, table: &str) -> Result<SchemaRef> {
@@ -305,7 +305,7 @@ fn read_columns(engine: &dyn Engine, table: &str) -> Result<SchemaRef> {
             "there is no table {table} to export: run study build -t {study} first, with the stage \
              that makes it"
         );
-        Error::new(Exit::StudyInvalid, message)
+        Error::new(StudyFault::Share, message)
     })
 }
 
@@ -338,7 +338,7 @@ fn screen_tables(
         return Ok(());
     }
     let message = format!("{}. Nothing was exported", faults.join(".\n"));
-    Err(Error::new(Exit::StudyInvalid, message))
+    Err(Error::new(StudyFault::Share, message))
 }
 
 /// Writes a sorted table in both forms; false, and nothing, if it has no rows.

@@ -10,7 +10,7 @@ use zip::ZipArchive;
 use super::manifest::{self, IDENTIFIED};
 use super::unpack::Unpacking;
 use crate::bounded;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, StudyFault};
 use crate::store::{WorkFolder, open_file};
 use crate::study::StudyName;
 use crate::study::engine::{Engine, Start, TableInfo};
@@ -39,13 +39,13 @@ pub fn import_archive(
     work: &WorkFolder,
 ) -> Result<(String, Vec<TableInfo>)> {
     let refuse = |why: String| {
-        Error::new(Exit::StudyInvalid, format!("'{}' is not imported: {why}", path.display()))
+        Error::new(StudyFault::Share, format!("'{}' is not imported: {why}", path.display()))
     };
     let file = open_file(path).with_context(|| format!("cannot read '{}'", path.display()))?;
     let mut zip = ZipArchive::new(file).map_err(|_| refuse("it is no zip".to_owned()))?;
     let (study, members) = list_members(&mut zip).map_err(refuse)?;
     let manifest = zip.by_name(manifest::FILE_NAME).ok().map(manifest::read_notes).transpose();
-    let notes = manifest.map_err(|error| refuse(error.to_string()))?.unwrap_or_default();
+    let notes = manifest.map_err(|error| refuse(error.explain()))?.unwrap_or_default();
     let mut identified = notes.identified;
     // All of it is unpacked and looked at before anything is changed. Files are open one at a time:
     // there may be more than a process may have.
@@ -57,12 +57,12 @@ pub fn import_archive(
             File::create(&path).with_context(|| format!("cannot write '{}'", path.display()))?;
         unpacking.unpack_member(&mut zip, member.index, &mut file).map_err(refuse)?;
         let opened =
-            open_parquet(&path).map_err(|error| refuse(format!("{}: {error}", member.table)))?;
+            open_parquet(&path).map_err(|error| refuse(format!("{}: {error:#}", member.table)))?;
         let notes = opened.metadata().file_metadata().key_value_metadata();
         identified |= notes.is_some_and(|notes| notes.iter().any(|note| note.key == IDENTIFIED));
     }
     if identified {
-        engine.keeps_marks().map_err(|error| refuse(error.to_string()))?;
+        engine.keeps_marks().map_err(|error| refuse(error.explain()))?;
     }
     let build = engine.begin_build(&StudyName::parse(&study)?, Start::Empty)?;
     if identified {

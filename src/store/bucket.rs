@@ -16,7 +16,7 @@ use super::kept::Kept;
 use super::listings::PlainListings;
 use super::options::{StoreOptions, request_timeout};
 use super::s3::Aws;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::poison::ignore_poison;
 
 /// A store and the place in it that a URL names.
@@ -79,7 +79,7 @@ pub(super) fn open_bucket(
 ) -> Result<Opened> {
     let invalid = |what: &str| {
         let shown = super::without_secrets(url);
-        Error::new(Exit::ArgsInvalid, format!("'{shown}' {what}"))
+        Error::new(SettingsFault::InvalidValue, format!("'{shown}' {what}"))
     };
     // One name for one place: folders are compared by their URLs.
     let mut url = url.clone();
@@ -205,7 +205,10 @@ fn explain_unusable(bucket: &str, prefix: &str, error: &object_store::Error) -> 
         object_store::Error::Generic { .. } => "its settings are not complete or cannot be read",
         _ => "its settings cannot be used",
     };
-    Error::new(Exit::ArgsInvalid, format!("'{bucket}': {what}; see the {prefix}* variables"))
+    Error::new(
+        SettingsFault::InvalidValue,
+        format!("'{bucket}': {what}; see the {prefix}* variables"),
+    )
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::error::Error as StdError;
 
 use object_store::Error as StoreError;
 
-use crate::error::{Error, Exit};
+use crate::error::{Error, FolderFault};
 use crate::text::{escape_controls, text_between};
 
 /// A cloud's kind of store.
@@ -99,7 +99,7 @@ impl Place {
         code: Option<&str>,
     ) -> Error {
         if let Some(ours) = error_chain(error).find_map(|e| e.downcast_ref::<Error>()) {
-            return Error::new(ours.exit(), ours.to_string());
+            return Error::new(ours.kind(), ours.explain());
         }
         let Self { cloud, bucket, at } = self;
         let message = text_between(text, "<Message>", "</Message>").unwrap_or_default();
@@ -108,7 +108,7 @@ impl Place {
         let failed = |message: String| Error::failed(message);
         match code.unwrap_or_default() {
             "NoSuchBucket" | "ContainerNotFound" => Error::new(
-                Exit::FolderMissing,
+                FolderFault::Missing,
                 format!(
                     "there is no bucket '{bucket}' ({at}); check the name, or make it first: \
                      buckets are not made by this program"

@@ -42,7 +42,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersi
 use tokio::runtime::Runtime;
 use url::Url;
 
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, FolderFault, Result};
 use crate::stop::Shutdown;
 use crate::text::escape_controls;
 use crate::threads::{Pool, Thread};
@@ -77,7 +77,7 @@ fn build_runtime() -> Result<Runtime> {
 /// be no way to say that they can't be had, other than a panic.
 ///
 /// # Errors
-/// The system does not start that many threads (exit 70).
+/// The system does not start that many threads (`Failed`).
 pub fn start_runtime() -> Result<()> {
     if RUNTIME.get().is_none() {
         let runtime = build_runtime()?;
@@ -87,7 +87,7 @@ pub fn start_runtime() -> Result<()> {
 }
 
 fn runtime() -> &'static Runtime {
-    RUNTIME.get_or_init(|| build_runtime().unwrap_or_else(|error| panic!("{error}")))
+    RUNTIME.get_or_init(|| build_runtime().unwrap_or_else(|error| panic!("{error:#}")))
 }
 
 /// Runs `future` to its end on the stores' runtime. Not from asynchronous code.
@@ -242,7 +242,7 @@ impl Folder {
     /// Refuses a local folder that does not exist; `role` says which it is, like `input folder`.
     ///
     /// # Errors
-    /// [`Exit::FolderMissing`], also where there is a file of that name.
+    /// [`FolderFault::Missing`], also where there is a file of that name.
     pub fn require_folder(&self, role: &str) -> Result<()> {
         if self.exists() {
             return Ok(());
@@ -252,7 +252,7 @@ impl Folder {
             true => format!("The {role} '{self}' is a file; name the folder that holds it"),
             false => format!("The {role} '{self}' does not exist"),
         };
-        Err(Error::new(Exit::FolderMissing, message))
+        Err(Error::new(FolderFault::Missing, message))
     }
 
     /// This folder; on a disk, if there is no such folder yet, the one above it that there is.

@@ -23,7 +23,7 @@ use super::block_on;
 use super::listings::PlainListings;
 use super::options::{self, StoreOptions};
 use super::profile::unreadable_profile;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, SettingsFault};
 
 /// What the successor of Cumulus ETL takes, as that did.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -124,7 +124,7 @@ impl Aws {
         builder.with_client_options(client).build().map_err(|error| {
             let names = VARIABLES.map(|(name, _)| name).join(", ");
             let message = format!("'s3://{bucket}' cannot be used: {error} (see {names})");
-            Error::new(Exit::ArgsInvalid, message)
+            Error::new(SettingsFault::InvalidValue, message)
         })
     }
 }
@@ -140,7 +140,7 @@ fn find_endpoint(options: &StoreOptions, config: &SdkConfig) -> Result<Option<Ur
     };
     let invalid = || {
         Error::new(
-            Exit::ArgsInvalid,
+            SettingsFault::InvalidValue,
             "--s3-endpoint must be a URL like https://s3.example.org or http://minio:9000, \
              without user, password or query",
         )

@@ -12,7 +12,7 @@ use url::Url;
 use super::bucket::{KnownBuckets, Opened, open_bucket};
 use super::work::WorkFolders;
 use super::{Folder, StoreOptions, absolute_path};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, SettingsFault};
 use crate::stop::Shutdown;
 
 /// Opens folders. All folders of a run come from one of these or from its clones: they share the
@@ -76,7 +76,10 @@ impl Storage {
             None => self.open_local(FsPath::new(location)),
             Some(url) if url.scheme() == "file" => {
                 let path = url.to_file_path().map_err(|()| {
-                    Error::new(Exit::ArgsInvalid, format!("'{location}' is not a local file URL"))
+                    Error::new(
+                        SettingsFault::InvalidValue,
+                        format!("'{location}' is not a local file URL"),
+                    )
                 })?;
                 self.open_local(&path)
             }
@@ -103,7 +106,10 @@ impl Storage {
         let path = absolute_path(path)
             .with_context(|| format!("cannot make '{}' an absolute path", path.display()))?;
         let url = Url::from_directory_path(&path).map_err(|()| {
-            Error::new(Exit::ArgsInvalid, format!("'{}' is not a usable path", path.display()))
+            Error::new(
+                SettingsFault::InvalidValue,
+                format!("'{}' is not a usable path", path.display()),
+            )
         })?;
         let prefix = Path::from_absolute_path(&path)
             .with_context(|| format!("'{}' is not a usable path", path.display()))?;

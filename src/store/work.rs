@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::file_lock::{Sharing, lock_abandoned, try_lock_file};
 use super::open::open_plain;
 use super::{Folder, Storage};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, SettingsFault};
 use crate::poison::ignore_poison;
 use crate::stop::Shutdown;
 
@@ -50,7 +50,7 @@ impl WorkFolder {
         for path in default_parents(phi) {
             match Self::create_below(&path, phi.storage()) {
                 Ok(work) => return Ok(work),
-                Err(error) => failed.push(error.to_string()),
+                Err(error) => failed.push(error.explain()),
             }
         }
         Err(Error::failed(format!(
@@ -200,7 +200,7 @@ fn open_file(path: &Path) -> std::io::Result<File> {
 fn local_path(wanted: &str, storage: &Storage) -> Result<PathBuf> {
     storage.open_folder(wanted)?.local().map(Path::to_owned).ok_or_else(|| {
         let message = format!("--work-dir must be a local folder, not '{wanted}'");
-        Error::new(Exit::ArgsInvalid, message)
+        Error::new(SettingsFault::InvalidValue, message)
     })
 }
 

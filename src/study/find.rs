@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::StudyName;
 use super::folder::StudyFolder;
 use super::manifest::{FILE_NAME, Manifest};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, StudyFault};
 
 /// A folder with a manifest.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub fn find_below(folders: &[PathBuf]) -> Result<Vec<FoundStudy>> {
             match prefixes.iter().find(|(prefix, _)| *prefix == study.prefix) {
                 None => Ok(study),
                 Some((prefix, other)) => Err(Error::new(
-                    Exit::StudyInvalid,
+                    StudyFault::Definition,
                     format!("{}: {} is study '{prefix}', too", path.display(), other.display()),
                 )),
             }

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 
 use super::engine::datafusion::LOCKS;
 use crate::claim::{Role, find_mark};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, FolderFault, Result, StudyFault};
 
 /// The folder that studies were found in, with links resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +33,13 @@ impl StudyFolder {
     /// The folder at a path, which may be a link.
     ///
     /// # Errors
-    /// There is none (exit 54).
+    /// There is none (`FolderFault::Missing`).
     pub fn new(path: &Path) -> Result<Self> {
         match path.canonicalize() {
             Ok(real) if real.is_dir() => Ok(Self { real }),
             _ => {
                 let message = format!("there is no folder {}", path.display());
-                Err(Error::new(Exit::FolderMissing, message))
+                Err(Error::new(FolderFault::Missing, message))
             }
         }
     }
@@ -47,7 +47,7 @@ impl StudyFolder {
     /// Opens a file for reading. Links are followed as long as they lead to a file of this folder.
     ///
     /// # Errors
-    /// It is not there, leads out of the folder, or is no regular file (exit 72).
+    /// It is not there, leads out of the folder, or is no regular file (`StudyFault::Definition`).
     pub fn open_file(&self, path: &Path) -> Result<File> {
         let (parent, name) = self.open_parent(path)?;
         let shown = || format!("{} cannot be read", path.display());
@@ -140,7 +140,7 @@ impl StudyFolder {
         match real.strip_prefix(&self.real) {
             Ok(below) => Ok(below.to_owned()),
             Err(_) => Err(Error::new(
-                Exit::StudyInvalid,
+                StudyFault::Definition,
                 format!(
                     "{} leads out of {}: a study's files are below the folder that it was found in \
                      (-s). Copy the file there, or give a folder with -s that has both",
@@ -190,7 +190,7 @@ fn refuse_data(folder: &OwnedFd, path: &Path) -> Result<()> {
         return Ok(());
     };
     Err(Error::new(
-        Exit::StudyInvalid,
+        StudyFault::Definition,
         format!(
             "{} is in {what}: a study reads tables by its SQL, and no files of them. Give the folder \
              of the studies alone with -s",
@@ -231,21 +231,21 @@ fn check_regular(path: &Path, kind: FileType) -> Result<()> {
 
 fn is_folder(path: &Path) -> Error {
     let message = format!("{} is a folder, and a file is needed", path.display());
-    Error::new(Exit::StudyInvalid, message)
+    Error::new(StudyFault::Definition, message)
 }
 
 fn special_file(path: &Path) -> Error {
     let message = format!("{} is no regular file: it is not read", path.display());
-    Error::new(Exit::StudyInvalid, message)
+    Error::new(StudyFault::Definition, message)
 }
 
 fn missing_file(path: &Path) -> Error {
-    Error::new(Exit::StudyInvalid, format!("there is no file {}", path.display()))
+    Error::new(StudyFault::Definition, format!("there is no file {}", path.display()))
 }
 
 /// A study with a file that can't be used can't be used.
 fn unusable_study(error: Error) -> Error {
-    Error::new(Exit::StudyInvalid, error.to_string())
+    Error::new(StudyFault::Definition, error.explain())
 }
 
 #[cfg(test)]
@@ -297,12 +297,12 @@ mod tests {
             "../studies2/x",
         ] {
             let error = folder.open_file(&studies.join(path)).unwrap_err();
-            assert_eq!(error.exit(), Exit::StudyInvalid, "{path}");
+            assert_eq!(error.kind(), StudyFault::Definition.into(), "{path}");
             assert!(error.to_string().contains("leads out of"), "{path}: {error}");
         }
         for path in ["s/loop", "s/none", "s", "."] {
             let error = folder.open_file(&studies.join(path)).unwrap_err();
-            assert_eq!(error.exit(), Exit::StudyInvalid, "{path}");
+            assert_eq!(error.kind(), StudyFault::Definition.into(), "{path}");
         }
         for path in ["/etc/passwd", "/proc/self/environ", "/dev/zero"] {
             assert!(folder.open_file(Path::new(path)).is_err(), "{path}");
@@ -329,7 +329,7 @@ mod tests {
                 [studies.join(file), studies.join("s/link"), studies.join("s/..").join(file)]
             {
                 let error = folder.open_file(&path).unwrap_err();
-                assert_eq!(error.exit(), Exit::StudyInvalid, "{file}");
+                assert_eq!(error.kind(), StudyFault::Definition.into(), "{file}");
                 assert!(error.to_string().contains("a study reads tables by its SQL"), "{error}");
                 folder.check_file(&path).unwrap_err();
             }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::manifest::prefix_fault;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 
 /// A study's name: what its tables begin with, in lower case, without `__`. It can be a part of a
 /// path, and is never the main job's.
@@ -21,7 +21,7 @@ impl StudyName {
             None => Ok(Self(text.to_ascii_lowercase())),
             Some(fault) => {
                 let message = format!("'{text}' is no study's name: {fault}");
-                Err(Error::new(Exit::ArgsInvalid, message))
+                Err(Error::new(SettingsFault::InvalidValue, message))
             }
         }
     }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::dialect::Refused;
 use super::folder::StudyFolder;
 use crate::bounded;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StudyFault};
 
 /// The largest file of statements that is read, in bytes: what is made of a text takes a hundred
 /// times its size.
@@ -32,7 +32,7 @@ impl Source {
     /// Reads a file of a folder of studies, which must be UTF-8.
     ///
     /// # Errors
-    /// What [`StudyFolder::open_file`] refuses, and what is too large (exit 72).
+    /// What [`StudyFolder::open_file`] refuses, and what is too large (`StudyFault::Definition`).
     pub fn read(root: &StudyFolder, path: &Path) -> Result<Self> {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let limit = match ending.as_str() {
@@ -42,9 +42,9 @@ impl Source {
         let bytes = bounded::read_all(root.open_file(path)?, limit, "the file");
         let fault = |why: &str| {
             let message = format!("{}:1: this cannot be read: {why}", path.display());
-            Error::new(Exit::StudyInvalid, message)
+            Error::new(StudyFault::Definition, message)
         };
-        let bytes = bytes.map_err(|error| fault(&error.to_string()))?;
+        let bytes = bytes.map_err(|error| fault(&error.explain()))?;
         let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8 text"))?;
         // Windows' editors put a mark in front that is no part of the text.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
@@ -66,7 +66,7 @@ impl Source {
     pub fn root_folder(&self) -> Result<&StudyFolder> {
         self.root.as_ref().ok_or_else(|| {
             let message = format!("{}: there are no files beside it", self.path.display());
-            Error::new(Exit::StudyInvalid, message)
+            Error::new(StudyFault::Definition, message)
         })
     }
 
@@ -107,7 +107,7 @@ impl Source {
     /// The error that something in a line is wrong.
     pub fn fault_in_line(&self, line: usize, message: impl AsRef<str>) -> Error {
         let place = format!("{}:{line}", self.path.display());
-        Error::new(Exit::StudyInvalid, format!("{place}: {}", message.as_ref()))
+        Error::new(StudyFault::Definition, format!("{place}: {}", message.as_ref()))
     }
 
     /// The error that a statement, which begins in a line, can't be run as it is written.

@@ -12,7 +12,6 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::progress::bars;
-use crate::error::Exit;
 use crate::text::escape_message;
 
 /// How messages look.
@@ -29,9 +28,9 @@ pub enum LogFormat {
 static JSON: AtomicBool = AtomicBool::new(false);
 
 /// Says why the process ends: in the form of all other messages.
-pub fn last_words(message: &str, exit: Exit) {
+pub fn last_words(message: &str, exit: u8) {
     match JSON.load(Ordering::Relaxed) {
-        true => error!(exit = exit as u8, "{message}"),
+        true => error!(exit, "{message}"),
         // Nobody may be listening any more: no reason to end otherwise than meant.
         false => drop(writeln!(io::stderr(), "cumulus-etl: {}", escape_message(message))),
     }

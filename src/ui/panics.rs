@@ -4,18 +4,18 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::last_words;
-use crate::error::Exit;
 use crate::threads;
 
 /// Runs the program; after a panic `work` has no result. A panic on any thread is told once, in the
 /// form of all other messages, by its place in the program alone: what it says may hold values of
-/// rows. One that is caught within the program is told by who catches it.
-pub fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
+/// rows. One that is caught within the program is told by who catches it. `exit`: the code that the
+/// process ends with.
+pub fn without_panic<T>(exit: u8, work: impl FnOnce() -> T) -> Option<T> {
     static TOLD: AtomicBool = AtomicBool::new(false);
-    panic::set_hook(Box::new(|panic| {
+    panic::set_hook(Box::new(move |panic| {
         // Others follow from the first.
         if !threads::is_catching() && !TOLD.swap(true, Ordering::SeqCst) {
-            last_words(&panic_message(panic.location()), Exit::Failed);
+            last_words(&panic_message(panic.location()), exit);
         }
     }));
     panic::catch_unwind(AssertUnwindSafe(work)).ok()

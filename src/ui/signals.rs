@@ -10,7 +10,7 @@ use futures::future::join_all;
 use rustix::process::{Signal as ProcessSignal, getpid, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::error::{Context, Exit, Result};
+use crate::error::{Context, ErrorKind, Result, StopSignal};
 use crate::store::Storage;
 use crate::threads::Thread;
 use crate::ui::last_words;
@@ -19,14 +19,14 @@ use crate::{stop, store};
 /// How long writers get to take back what is half written. Container engines kill after 10 seconds.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// From now on these signals end the process: SIGINT with exit code 130, SIGTERM and SIGHUP with 143.
+/// From now on SIGINT, SIGTERM and SIGHUP end the process, with the code that `exit_code` gives.
 /// As the first process of a container they would otherwise do nothing.
 ///
 /// A signal asks what `storage` opens to end, and removes its work folders.
 ///
 /// SIGHUP comes when a terminal or a connection to it is closed. It is left alone where it is
 /// ignored: that is what `nohup` is for.
-pub fn install_handlers(storage: &Storage) -> Result<()> {
+pub fn install_handlers(storage: &Storage, exit_code: fn(ErrorKind) -> u8) -> Result<()> {
     let (mut interrupt, mut terminate, mut hangup) = store::block_on(async {
         let hangup = match is_hangup_ignored() {
             true => None,
@@ -38,15 +38,15 @@ pub fn install_handlers(storage: &Storage) -> Result<()> {
     .context("cannot listen for signals")?;
     let storage = storage.clone();
     let thread = Thread::named("signals").start_thread(move || {
-        let exit = store::block_on(async {
+        let asked = store::block_on(async {
             tokio::select! {
-                _ = interrupt.recv() => Exit::Interrupted,
-                _ = terminate.recv() => Exit::Terminated,
-                () = next(&mut hangup) => Exit::Terminated,
+                _ = interrupt.recv() => StopSignal::Interrupt,
+                _ = terminate.recv() => StopSignal::Terminate,
+                () = next(&mut hangup) => StopSignal::Terminate,
             }
         });
         let shutdown = storage.shutdown();
-        shutdown.ask_to_stop(exit);
+        shutdown.ask_to_stop(asked);
         let tellings = shutdown.prepare_end();
         shutdown.wait_for_writers(PATIENCE);
         storage.remove_work_folders();
@@ -61,8 +61,9 @@ pub fn install_handlers(storage: &Storage) -> Result<()> {
                 }
             });
         }
+        let exit = exit_code(asked.into());
         last_words(stop::MESSAGE, exit);
-        std::process::exit(exit as i32);
+        std::process::exit(exit.into());
     });
     thread.map(drop).context("cannot listen for signals")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cumulus_etl::error::Exit;
+use cumulus_etl::error::{CredentialFault, ErrorKind};
 use cumulus_etl::http::smart::{Algorithm, PrivateKey};
 use cumulus_etl::http::{Auth, Client, Credentials, Error, Method, Options, Secret};
 use cumulus_etl::store::block_on;
@@ -183,8 +183,8 @@ fn the_token_endpoint_is_also_found_in_the_capability_statement() {
 fn a_server_without_a_token_endpoint_is_an_error_of_credentials() {
     let server = Server::start(|_| Answer::new(404, ""));
     let error = block_on(client_of(&server, &smart()).authorize()).unwrap_err();
-    let error = error.into_error(Exit::Failed);
-    assert_eq!(error.exit(), Exit::AuthFailed);
+    let error = error.into_error(ErrorKind::Failed);
+    assert_eq!(error.kind(), CredentialFault::Refused.into());
     assert!(error.to_string().contains("--token-url"), "{error}");
 }
 
@@ -218,8 +218,8 @@ fn refused_credentials_end_with_32_and_the_servers_words() {
     let error = block_on(client_of(&server, &smart()).authorize()).unwrap_err();
     assert_eq!(server.asked_of("/token").len(), 2);
     assert!(!error.is_retryable());
-    let (details, error) = (format!("{error:?}"), error.into_error(Exit::Failed));
-    assert_eq!(error.exit(), Exit::AuthFailed);
+    let (details, error) = (format!("{error:?}"), error.into_error(ErrorKind::Failed));
+    assert_eq!(error.kind(), CredentialFault::Refused.into());
     assert!(error.to_string().contains("invalid_client: no key for ***"), "{error}");
     for asked in server.asked_of("/token") {
         let assertion = &asked.form()["client_assertion"];
@@ -247,7 +247,7 @@ fn answers_that_are_no_bearer_token_are_refused() {
             _ => Answer::json(200, &body),
         });
         let error = block_on(client_of(&server, &smart()).authorize()).unwrap_err();
-        assert_eq!(error.into_error(Exit::Failed).exit(), Exit::AuthFailed);
+        assert_eq!(error.into_error(ErrorKind::Failed).kind(), CredentialFault::Refused.into());
     }
 }
 
@@ -286,7 +286,7 @@ fn a_refused_token_is_renewed_once() {
     assert_eq!(server.asked_of("/fhir/Patient").len(), 2);
     assert_eq!(server.asked_of("/token").len(), 2);
     assert_eq!(error.status(), Some(401));
-    assert_eq!(error.into_error(Exit::Failed).exit(), Exit::AuthFailed);
+    assert_eq!(error.into_error(ErrorKind::Failed).kind(), CredentialFault::Refused.into());
 }
 
 #[test]

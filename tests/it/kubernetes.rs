@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use cumulus_etl::cli::{ENV_PREFIX, ETL_KEYS};
 use serde_json::{Value, json};
 
+use crate::docs::exit_codes;
 use crate::needs::{self, Needed, need};
 use crate::s3::S3;
 use crate::support::{Site, children, deletes, end, json_file, json_lines, read_table, resource};
@@ -297,15 +298,11 @@ fn manifests_name_settings_that_exist() {
 #[test]
 fn jobs_are_not_tried_again_where_that_cannot_help() {
     let objects = need!(objects());
-    let source = fs::read_to_string(Path::new(ROOT).join("src/error.rs")).unwrap();
-    let (_, variants) = source.split_once("pub enum Exit {").unwrap();
-    let codes = variants.split("\n}").next().unwrap().lines();
-    let codes =
-        codes.filter_map(|line| line.split_once(" = ")?.1.trim_end_matches(',').parse().ok());
-    let mut expected: Vec<u8> =
+    let source = fs::read_to_string(Path::new(ROOT).join("src/cli/exit_code.rs")).unwrap();
+    // In the order that Kubernetes asks for.
+    let codes = exit_codes(&source).into_iter();
+    let expected: Vec<u8> =
         codes.filter(|code| *code <= REJECTED && !NOT_FINAL.contains(code)).collect();
-    // The order that Kubernetes asks for.
-    expected.sort_unstable();
     for (file, job) in jobs(&objects) {
         if job["backoffLimit"] == 0 {
             continue;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cumulus_etl::error::Exit;
+use cumulus_etl::error::SettingsFault;
 use cumulus_etl::http::header::RANGE;
 use cumulus_etl::http::{Auth, Client, Credentials, Error, Method, Options, Secret, TokenUse};
 use cumulus_etl::store::block_on;
@@ -266,7 +266,7 @@ fn a_base_url_must_be_one_without_credentials() {
     for url in ["ftp://ehr/fhir", "https://user:geheim@ehr/fhir"] {
         let url = Url::parse(url).unwrap();
         let error = Client::new(&url, Auth::none(), &Options::default()).unwrap_err();
-        assert_eq!(error.exit(), Exit::ArgsInvalid);
+        assert_eq!(error.kind(), SettingsFault::InvalidValue.into());
         assert!(!error.to_string().contains("geheim"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use std::thread;
 
 use cumulus_etl::claim;
-use cumulus_etl::error::{Exit, Result};
+use cumulus_etl::error::{Result, StopSignal};
 use cumulus_etl::etl::{EtlConfig, run_etl};
 use cumulus_etl::memory::{Budget, Limit, Source};
 use cumulus_etl::output::OutputFormat;
@@ -89,10 +89,10 @@ fn a_run_that_is_to_end_ends_and_the_other_goes_on() {
     let hold = claim::hold_output(&output, &stopped.config.output_format).unwrap();
     thread::scope(|scope| {
         let run = scope.spawn(|| stopped.run());
-        stopped.config.storage.shutdown().ask_to_stop(Exit::Terminated);
+        stopped.config.storage.shutdown().ask_to_stop(StopSignal::Terminate);
         other.run().unwrap();
         drop(hold);
-        assert_eq!(run.join().unwrap().unwrap_err().exit(), Exit::Terminated);
+        assert_eq!(run.join().unwrap().unwrap_err().kind(), StopSignal::Terminate.into());
     });
     other.check_tables("csv");
     assert!(!stopped.site.path("out/patient").exists());

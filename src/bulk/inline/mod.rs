@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 
 use super::note_selection::NoteSelection;
 use super::{ExportOptions, state};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, CredentialFault, Error, Result, RunFault};
 use crate::http::{Client, Pace};
 use crate::input;
 use crate::store::{Folder, block_on};
@@ -108,8 +108,8 @@ impl NoteSummary {
     /// none is one.
     ///
     /// # Errors
-    /// With exit 32 where all notes that were asked for were refused for want of credentials, with
-    /// 16 where the server gave no answers any more.
+    /// `CredentialFault::Refused` where all notes that were asked for were refused for want of
+    /// credentials, `RunFault::ExportIncomplete` where the server gave no answers any more.
     pub fn check_result(&self) -> Result<()> {
         let failed: u64 = self.failed.values().sum();
         if self.unauthorized > 0
@@ -121,7 +121,7 @@ impl NoteSummary {
                  ({}). Are they allowed to read what attachments point at, such as Binary?",
                 self.failed.keys().next().map_or("401", String::as_str)
             );
-            return Err(Error::new(Exit::AuthFailed, message));
+            return Err(Error::new(CredentialFault::Refused, message));
         }
         if self.not_asked > 0 {
             let message = format!(
@@ -129,7 +129,7 @@ impl NoteSummary {
                  the files. Run it again for the others",
                 format_count(self.not_asked, "note")
             );
-            return Err(Error::new(Exit::BulkFailed, message));
+            return Err(Error::new(RunFault::ExportIncomplete, message));
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use super::lines::RowLines;
 use super::resumed::ResumedDraft;
 use super::row::{self, NoteInliner};
 use crate::bulk::part::Gzip;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, FolderFault, Result};
 use crate::http::Pace;
 use crate::store::{Folder, Upload};
 
@@ -150,7 +150,7 @@ impl ObjectDraft {
             "another run puts notes into '{}', or has replaced it; let it end, and run again",
             self.folder.show(&self.name)
         );
-        Error::new(Exit::FolderNotEmpty, message)
+        Error::new(FolderFault::NotEmpty, message)
     }
 }
 

@@ -27,7 +27,7 @@ fn servers_patients_and_groups_are_told_apart() {
     }
     for text in ["ehr/fhir", "ftp://ehr/", "https://u:secret@ehr/fhir", "https://ehr/Group/"] {
         let error = ExportTarget::parse(text).unwrap_err();
-        assert_eq!(error.exit(), Exit::ArgsInvalid, "{text}");
+        assert_eq!(error.kind(), SettingsFault::InvalidValue.into(), "{text}");
         assert!(!error.to_string().contains("secret"));
     }
 }

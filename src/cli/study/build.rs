@@ -10,8 +10,9 @@ use super::chosen::{Chosen, ChosenArgs};
 use super::database::{DatabaseArgs, InputArgs};
 use super::print_result;
 use crate::cli::Process;
+use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::study::build::{self, BuildOptions, BuildSummary, Observer};
 use crate::study::core;
 use crate::study::engine::TableInfo;
@@ -48,14 +49,14 @@ impl BuildArgs {
     /// Builds the studies one after the other.
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init();
-        ui::signals::install_handlers(&process.storage)?;
+        ui::signals::install_handlers(&process.storage, exit_code)?;
         let variables = parse_variables(&self.option)?;
         let studies = self.chosen.read_studies()?;
         let concurrent = self.max_concurrent.and_then(|count| usize::try_from(count).ok());
         let opened = self.database.open_for(process, concurrent, |storage| {
             match self.input.resolve_input(storage)? {
                 Input::Nothing => Err(Error::new(
-                    Exit::ArgsInvalid,
+                    SettingsFault::InvalidValue,
                     "say what to build from: --lake with the OUTPUT of the main job, or \
                  --load-ndjson-dir with FHIR NDJSON",
                 )),
@@ -92,7 +93,10 @@ fn parse_variables(given: &[String]) -> Result<BTreeMap<String, String>> {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.to_owned()))
         }
-        _ => Err(Error::new(Exit::ArgsInvalid, format!("-o '{text}' is not like key:value"))),
+        _ => Err(Error::new(
+            SettingsFault::InvalidValue,
+            format!("-o '{text}' is not like key:value"),
+        )),
     });
     parts.collect()
 }

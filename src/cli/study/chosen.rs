@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::study::core;
 use crate::study::find;
 use crate::study::manifest::Manifest;
@@ -57,8 +57,8 @@ impl ChosenArgs {
     /// That there is no such study. One that is faulty may be the one that is meant: its fault is told.
     fn explain_unknown(&self, target: &str, found: &[find::FoundStudy]) -> Error {
         if let Some(fault) = found.iter().find_map(|found| found.study.as_ref().err()) {
-            let message = format!("there is no study '{target}' that can be read: {fault}");
-            return Error::new(fault.exit(), message);
+            let message = format!("there is no study '{target}' that can be read: {fault:#}");
+            return Error::new(fault.kind(), message);
         }
         let known: Vec<_> =
             found.iter().filter_map(|found| Some(&found.study.as_ref().ok()?.prefix[..])).collect();
@@ -67,6 +67,6 @@ impl ChosenArgs {
             (false, true) => "there is none in the folders given".to_owned(),
             (false, false) => format!("there are: {}", known.join(", ")),
         };
-        Error::new(Exit::ArgsInvalid, format!("there is no study '{target}'; {there}"))
+        Error::new(SettingsFault::InvalidValue, format!("there is no study '{target}'; {there}"))
     }
 }

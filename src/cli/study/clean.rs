@@ -5,6 +5,7 @@ use clap::Args;
 use super::database::DatabaseArgs;
 use super::print_result;
 use crate::cli::Process;
+use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::study::StudyName;
@@ -28,7 +29,7 @@ impl CleanArgs {
     /// Removes the tables of the studies.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
-        signals::install_handlers(&process.storage)?;
+        signals::install_handlers(&process.storage, exit_code)?;
         let studies: Vec<_> =
             self.target.iter().map(|name| StudyName::parse(name)).collect::<Result<_>>()?;
         let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;

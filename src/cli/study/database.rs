@@ -8,7 +8,7 @@ use crate::cli::Process;
 use crate::cli::limits::LimitArgs;
 use crate::cli::store::StoreArgs;
 use crate::cli::tls::{TlsArgs, is_typed};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::store::{Folder, Storage, WorkFolder};
 use crate::study::engine::Engine;
 use crate::study::engine::athena::{Athena, AthenaSettings, MAX_CONCURRENT};
@@ -77,7 +77,7 @@ impl InputArgs {
             && self.load_ndjson_dir != by_variable
         {
             let message = "--lake and --load-ndjson-dir exclude each other";
-            return Err(Error::new(Exit::ArgsConflict, message));
+            return Err(Error::new(SettingsFault::Conflict, message));
         }
         Ok(match (&self.lake, &self.load_ndjson_dir) {
             (Some(lake), _) => Input::Lake(storage.open_folder(lake)?),
@@ -135,7 +135,7 @@ impl DatabaseArgs {
         }
         let Some(database) = &self.database else {
             return Err(Error::new(
-                Exit::ArgsInvalid,
+                SettingsFault::InvalidValue,
                 "--database is missing: the folder or bucket URL with the tables of studies \
                  (CUMULUS_LIBRARY_DATABASE)",
             ));
@@ -180,7 +180,7 @@ impl DatabaseArgs {
 
         let (Some(scheduler), Some(tables)) = (&self.database, &self.tables) else {
             return Err(Error::new(
-                Exit::ArgsInvalid,
+                SettingsFault::InvalidValue,
                 "with --db-type ballista, --database is the scheduler (df://scheduler:50050) and \
                  --tables the folder or bucket URL with the tables of studies, which all machines \
                  of the cluster reach by that name",

@@ -8,8 +8,9 @@ use clap::Args;
 use super::database::DatabaseArgs;
 use super::print_result;
 use crate::cli::Process;
+use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault, StudyFault};
 use crate::study::build;
 use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
@@ -34,11 +35,11 @@ impl ListArgs {
     /// Prints the studies, and what is wrong with those that can't be built.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
-        signals::install_handlers(&process.storage)?;
+        signals::install_handlers(&process.storage, exit_code)?;
         if self.study_dir.is_empty() && !self.database.is_given() {
             let message = "say what to list: studies in a folder (-s DIR), or those that a database \
                            has tables of (--database DB, or --db-type athena)";
-            return Err(Error::new(Exit::Usage, message));
+            return Err(Error::new(SettingsFault::Usage, message));
         }
         let studies = find::find_below(&self.study_dir)?;
         let mut text = String::new();
@@ -48,10 +49,10 @@ impl ListArgs {
         }
         let mut faults = Vec::new();
         for FoundStudy { path, study } in &studies {
-            let study = study.as_ref().map_err(ToString::to_string);
+            let study = study.as_ref().map_err(Error::explain);
             let checked = study.and_then(|study| match build::check_statements(study) {
                 Ok(()) => Ok(study),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(error.explain()),
             });
             match checked {
                 Ok(study) => describe_study(study, &mut text),
@@ -71,9 +72,9 @@ impl ListArgs {
                 let folders: Vec<_> =
                     self.study_dir.iter().map(|dir| dir.display().to_string()).collect();
                 let message = format!("no manifest.toml in or below {}", folders.join(", "));
-                Err(Error::new(Exit::StudyInvalid, message))
+                Err(Error::new(StudyFault::Definition, message))
             }
-            _ => Err(Error::new(Exit::StudyInvalid, faults.join("\n"))),
+            _ => Err(Error::new(StudyFault::Definition, faults.join("\n"))),
         }
     }
 }

@@ -7,9 +7,10 @@ use clap::Args;
 use crate::bulk;
 use crate::claim;
 use crate::cli::Process;
+use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::cli::store::StoreArgs;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, CredentialFault, Error, Result};
 use crate::http::Secret;
 use crate::share::screen::Allowed;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
@@ -77,7 +78,7 @@ impl UploadArgs {
         };
         let network = self.network.as_deref().filter(|name| !name.is_empty());
         let aggregator = Aggregator::new(or_default(&self.url, DEFAULT_URL), network, &user, id)?;
-        signals::install_handlers(&process.storage)?;
+        signals::install_handlers(&process.storage, exit_code)?;
         // Not beside the exports: what is unpacked to be looked at may turn out to be patients' data.
         claim::refuse_work_folder(self.work_dir.as_deref(), &process.storage)?;
         let work = WorkFolder::create_apart(self.work_dir.as_deref(), &process.storage)?;
@@ -114,5 +115,5 @@ fn explain_missing(user: bool) -> Error {
         "{which} is needed: give --user and --id, or set CUMULUS_AGGREGATOR_USER and \
          CUMULUS_AGGREGATOR_ID. The Aggregator's administrator gives them to your site"
     );
-    Error::new(Exit::BasicCredentialsMissing, message)
+    Error::new(CredentialFault::IncompleteBasic, message)
 }

@@ -14,7 +14,7 @@ use pkcs8::der::Decode;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{CredentialFault, Error, Result};
 
 /// How a signature is made (RFC 7518, 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +200,7 @@ impl PrivateKey {
 
 /// What is wrong with a key, as an error.
 pub(super) fn invalid_key(what: &str) -> Error {
-    Error::new(Exit::BadCredential, what)
+    Error::new(CredentialFault::Unreadable, what)
 }
 
 fn encode_error() -> Error {

@@ -7,13 +7,13 @@ use zeroize::Zeroizing;
 
 use super::key::{PrivateKey, invalid_key};
 use super::{jwk, pem};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, CredentialFault, Error, Result};
 
 impl PrivateKey {
     /// Reads what `--smart-key` names: the path of a file, or the text of one. It may be a JWK
     /// Set, of which the first key that can sign is taken, a JWK, or a PEM private key.
     ///
-    /// What is none of these, or no private key, is refused with exit 38.
+    /// What is none of these, or no private key, is refused with `CredentialFault::Unreadable`.
     pub fn read_option(option: &str, text: &str) -> Result<Self> {
         let inline = text.trim_start();
         if inline.starts_with('{') || inline.starts_with("-----BEGIN") {
@@ -28,7 +28,7 @@ impl PrivateKey {
                  file, or its text)",
                 error.kind()
             );
-            Error::new(Exit::BadCredential, message)
+            Error::new(CredentialFault::Unreadable, message)
         })?;
         Self::parse_text(&content).with_context(|| format!("{option}: '{text}'"))
     }

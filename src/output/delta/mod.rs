@@ -426,7 +426,7 @@ fn commit_actions(
         && let Err(error) = log.write_checkpoint()
     {
         // Readers do without; the next one may succeed.
-        tracing::warn!("{error}");
+        tracing::warn!("{error:#}");
     }
     Ok(Some(version))
 }

@@ -5,7 +5,7 @@ use tracing::debug;
 use url::Url;
 
 use super::{Failure, Package};
-use crate::error::{Error, Exit, Result};
+use crate::error::{CredentialFault, Error, ErrorKind, Result, SettingsFault, UploadFault};
 use crate::http::header::HeaderName;
 use crate::http::{self, Auth, Client, Method, Options, Pace, Poster, Secret, TokenUse, show_url};
 use crate::text::{escape_controls, shorten_text};
@@ -45,7 +45,7 @@ impl Aggregator {
     /// The Aggregator at `base`, in a network of it. `user` and `id` are what its administrator has
     /// given to this site.
     pub fn new(base: &str, network: Option<&str>, user: &str, id: Secret) -> Result<Self> {
-        let refused = |what: &str| Error::new(Exit::ArgsInvalid, what.to_owned());
+        let refused = |what: &str| Error::new(SettingsFault::InvalidValue, what.to_owned());
         let mut url = Url::parse(base)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -136,7 +136,7 @@ impl Aggregator {
             let place = show_url(&self.url);
             let message =
                 format!("the answer of {place} {what}: is it the address of an Aggregator?");
-            Failure::new(Exit::UploadFailed, message).for_all()
+            Failure::new(UploadFault::Undelivered, message).for_all()
         })?;
         debug!(study = package.study, "{}: the Aggregator has given a link", package.study);
         Ok(link)
@@ -172,23 +172,25 @@ impl Aggregator {
         let place = show_url(&self.url);
         let Some(answer) = error.answer() else {
             let message = format!("the Aggregator cannot be asked: {error}");
-            let failure = Failure::new(Exit::UploadFailed, message).for_all();
+            let failure = Failure::new(UploadFault::Undelivered, message).for_all();
             return if error.is_retryable() { failure.or_retryable() } else { failure };
         };
         let words = read_sentence(&answer.body);
         let words = if words.is_empty() { answer.status.to_string() } else { words };
         let user = &self.user;
-        let failure = |exit, what: String| Failure::new(exit, format!("{what} ({place}: {words})"));
+        let failure = |kind: ErrorKind, what: String| {
+            Failure::new(kind, format!("{what} ({place}: {words})"))
+        };
         let elsewhere = words.contains("Missing Authentication Token");
         match (answer.status.as_u16(), &self.network) {
             (412, _) => failure(
-                Exit::UploadBusy,
+                UploadFault::Busy.into(),
                 "the Aggregator is still processing an earlier upload of this study. Nothing was \
                  sent; run again in some minutes"
                     .to_owned(),
             ),
             (401, _) => failure(
-                Exit::AuthFailed,
+                CredentialFault::Refused.into(),
                 format!(
                     "the Aggregator does not accept user '{user}' with this ID: check --user and \
                      --id (CUMULUS_AGGREGATOR_USER, CUMULUS_AGGREGATOR_ID)"
@@ -196,7 +198,7 @@ impl Aggregator {
             )
             .for_all(),
             (403 | 404, Some(network)) => failure(
-                Exit::NetworkUnknown,
+                UploadFault::UnknownNetwork.into(),
                 format!(
                     "the Aggregator has no network '{network}' that user '{user}' may send to: \
                      check --network (CUMULUS_AGGREGATOR_NETWORK), then --user and --id"
@@ -204,7 +206,7 @@ impl Aggregator {
             )
             .for_all(),
             (403, None) if !elsewhere => failure(
-                Exit::AuthFailed,
+                CredentialFault::Refused.into(),
                 format!(
                     "the Aggregator does not let user '{user}' with this ID upload: check --user \
                      and --id; is a --network needed?"
@@ -212,7 +214,7 @@ impl Aggregator {
             )
             .for_all(),
             (403 | 404, None) => failure(
-                Exit::NetworkUnknown,
+                UploadFault::UnknownNetwork.into(),
                 "there is no Aggregator at this address, or a --network is needed: check --url and \
                  --network"
                     .to_owned(),
@@ -220,7 +222,7 @@ impl Aggregator {
             .for_all(),
             _ => {
                 let what = "the Aggregator does not take the upload".to_owned();
-                let failure = failure(Exit::UploadFailed, what);
+                let failure = failure(UploadFault::Undelivered.into(), what);
                 if error.is_retryable() { failure.or_retryable().for_all() } else { failure }
             }
         }

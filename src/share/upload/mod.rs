@@ -21,7 +21,7 @@ use tracing::{info, warn};
 pub use aggregator::{Aggregator, DEFAULT_URL};
 pub use package::Package;
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result, UploadFault};
 use crate::http::{Pace, RetryPlan, SendError};
 use crate::share::screen::{Allowed, LEAST};
 use crate::store::{Folder, WorkFolder, block_on};
@@ -42,8 +42,8 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { error: Error::new(exit, message), again: false, for_all: false }
+    fn new(kind: impl Into<ErrorKind>, message: impl Into<String>) -> Self {
+        Self { error: Error::new(kind, message), again: false, for_all: false }
     }
 
     fn or_retryable(self) -> Self {
@@ -56,8 +56,8 @@ impl Failure {
 }
 
 /// The exports to send: those of `targets`, else every one in `data`. Each is checked; if any must
-/// not be sent, that is the error (exit 73), and it names all that is wrong, but for what is `allowed`.
-/// Temporary files go to `work`.
+/// not be sent, that is the error ([`UploadFault::Withheld`]), and it names all that is wrong, but for
+/// what is `allowed`. Temporary files go to `work`.
 pub fn open_packages(
     data: &Folder,
     targets: &[String],
@@ -73,11 +73,11 @@ pub fn open_packages(
             Err(error) => faults.push(error),
         }
     }
-    match faults.first().map(Error::exit) {
+    match faults.first().map(Error::kind) {
         None => Ok(packages),
-        Some(exit) => {
-            let faults: Vec<_> = faults.iter().map(Error::to_string).collect();
-            Err(Error::new(exit, format!("nothing was sent: {}", faults.join("; "))))
+        Some(kind) => {
+            let faults: Vec<_> = faults.iter().map(Error::explain).collect();
+            Err(Error::new(kind, format!("nothing was sent: {}", faults.join("; "))))
         }
     }
 }
@@ -127,8 +127,8 @@ pub fn send_packages(
                 let bytes = format_thousands(package.size());
                 info!(study, bytes = package.size(), "{study}: sent {bytes} bytes{shown}");
                 if let Err(error) = receipt::write(data, aggregator, package, &delivered) {
-                    let message = format!("was sent{shown}, but has no receipt: {error}");
-                    failures.push((study.clone(), Error::new(error.exit(), message)));
+                    let message = format!("was sent{shown}, but has no receipt: {error:#}");
+                    failures.push((study.clone(), Error::new(error.kind(), message)));
                 }
             }
             Err(Failure { error, for_all, .. }) => {
@@ -142,9 +142,10 @@ pub fn send_packages(
         }
     }
     let Some((_, first)) = failures.first() else { return Ok(()) };
-    let exit = first.exit();
-    let words: Vec<_> = failures.iter().map(|(study, error)| format!("{study}: {error}")).collect();
-    Err(Error::new(exit, words.join("\n")))
+    let kind = first.kind();
+    let words: Vec<_> =
+        failures.iter().map(|(study, error)| format!("{study}: {error:#}")).collect();
+    Err(Error::new(kind, words.join("\n")))
 }
 
 /// What came of an upload.
@@ -186,18 +187,19 @@ async fn deliver_package(
                     }
                 }
             }
-            Err(failure) if unanswered && failure.error.exit() == Exit::UploadBusy => {
+            Err(failure) if unanswered && failure.error.is_kind(UploadFault::Busy) => {
                 let message = format!(
                     "the whole file was sent, but the answer was lost, and now the Aggregator is \
                      processing an upload of this study: most likely this one{}. Ask its \
                      administrator, or upload again later: the same file twice does no harm",
                     transaction.map(|id| format!(" (transaction {id})")).unwrap_or_default()
                 );
-                return Err(Failure::new(Exit::UploadBusy, message));
+                return Err(Failure::new(UploadFault::Busy, message));
             }
             Err(failure) => failure,
         };
-        if failure.error.exit() == Exit::LinkExpired && !std::mem::replace(&mut expired, true) {
+        if failure.error.is_kind(UploadFault::ExpiredLink) && !std::mem::replace(&mut expired, true)
+        {
             warn!(study, "{study}: the link had expired; asking for another one");
             continue;
         }
@@ -205,7 +207,7 @@ async fn deliver_package(
         let Some(wait) = RETRIES.wait_after(failed, None, pace).filter(|_| failure.again) else {
             return Err(failure);
         };
-        warn!(study, "{study}: {}; trying again in {} s", failure.error, wait.as_secs());
+        warn!(study, "{study}: {:#}; trying again in {} s", failure.error, wait.as_secs());
         tokio::time::sleep(wait).await;
     }
 }
@@ -233,14 +235,17 @@ async fn send_once(
         Err(SendError { error, all_sent }) => {
             if !error.is_retryable() {
                 let message = format!("the file was not taken: {error}");
-                return Err((Failure::new(Exit::UploadFailed, message), all_sent));
+                return Err((Failure::new(UploadFault::Undelivered, message), all_sent));
             }
             let message = format!(
                 "the file was not taken: {error}. If that stays so: does a proxy or firewall let \
                  large uploads to {} through?",
                 link.host()
             );
-            Err((Failure::new(Exit::UploadFailed, message).or_retryable().for_all(), all_sent))
+            Err((
+                Failure::new(UploadFault::Undelivered, message).or_retryable().for_all(),
+                all_sent,
+            ))
         }
     }
 }

@@ -15,7 +15,7 @@ use zip::ZipArchive;
 
 use super::layout;
 use crate::bounded;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, FolderFault, Result, SettingsFault, UploadFault};
 use crate::http;
 use crate::share::manifest::{self, IDENTIFIED};
 use crate::share::screen::{Allowed, LEAST, Pieces, Screen, holds_id};
@@ -66,7 +66,7 @@ pub struct Member {
 pub(super) fn list_exported(data: &Folder) -> Result<Vec<String>> {
     if !data.exists() {
         let message = format!("there is no folder '{data}'; `study export` writes it");
-        return Err(Error::new(Exit::FolderMissing, message));
+        return Err(Error::new(FolderFault::Missing, message));
     }
     let mut studies = Vec::new();
     for study in data.list_direct()?.0 {
@@ -79,7 +79,7 @@ pub(super) fn list_exported(data: &Folder) -> Result<Vec<String>> {
         false => Ok(studies),
         true => {
             let message = format!("there are no exports in '{data}'; run `study export` first");
-            Err(Error::new(Exit::FolderMissing, message))
+            Err(Error::new(FolderFault::Missing, message))
         }
     }
 }
@@ -96,7 +96,7 @@ impl Package {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if study.is_empty() || !study.chars().all(word) {
             let message = format!("'{study}' is no study: names have letters, digits and '_'");
-            return Err(Error::new(Exit::ArgsInvalid, message));
+            return Err(Error::new(SettingsFault::InvalidValue, message));
         }
         let folder = data.child(study);
         let name = format!("{study}.zip");
@@ -105,9 +105,9 @@ impl Package {
             let message = format!(
                 "there is no export of '{study}' ('{place}'); run `study export -t {study}` first"
             );
-            Error::new(Exit::FolderMissing, message)
+            Error::new(FolderFault::Missing, message)
         })?;
-        let refused = |what: String| Error::new(Exit::UploadRefused, format!("'{place}' {what}"));
+        let refused = |what: String| Error::new(UploadFault::Withheld, format!("'{place}' {what}"));
         let unreadable = |error: io::Error| refused(format!("cannot be read: {error}"));
         let (size, sha256) = hash_file(&file).map_err(unreadable)?;
         let handle = file.try_clone().map_err(unreadable)?;
@@ -233,7 +233,7 @@ fn screen_members(
     let notes = zip.by_name(MANIFEST).map_err(io::Error::other).context("it cannot be unpacked");
     let notes = notes.and_then(manifest::read_notes);
     let notes =
-        notes.map_err(|error| format!("has a '{MANIFEST}' that cannot be checked: {error}"))?;
+        notes.map_err(|error| format!("has a '{MANIFEST}' that cannot be checked: {error:#}"))?;
     let mut identified = notes.identified;
     for (index, Member { name, .. }) in members.iter().enumerate() {
         let table = name.split('.').next().unwrap_or(name);
@@ -246,11 +246,11 @@ fn screen_members(
             }
             continue;
         }
-        let mut file = work.create_file().map_err(|error| failed(error.to_string()))?;
+        let mut file = work.create_file().map_err(|error| failed(error.explain()))?;
         unpacking.unpack_member(zip, index, &mut file).map_err(failed)?;
         file.seek(SeekFrom::Start(0)).map_err(|error| failed(error.to_string()))?;
         let counts = COUNTS.iter().any(|part| name.contains(part));
-        let looked = screen_table(file, counts).map_err(|error| failed(error.to_string()))?;
+        let looked = screen_table(file, counts).map_err(|error| failed(error.explain()))?;
         identified |= looked.identified;
         if looked.ids_in_notes && !allowed.allows_ids(table) {
             faults.push(format!("{name}: it has anonymous IDs in what it says about itself"));

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::aggregator::Link;
-use crate::error::Exit;
+use crate::error::UploadFault;
 use crate::http::Answer;
 use crate::text::{escape_controls, text_between};
 
@@ -22,42 +22,42 @@ pub(super) fn judge_answer(answer: &Answer, link: &Link) -> Result<Option<String
     };
     let words = escape_controls(&words);
     let host = link.host();
-    let failure = |exit, what: &str| Failure::new(exit, format!("{what} ({host}: {words})"));
+    let failure = |kind, what: &str| Failure::new(kind, format!("{what} ({host}: {words})"));
     let expired = code == "ExpiredToken"
         || (code == "AccessDenied" && message.to_ascii_lowercase().contains("expired"));
     Err(match (status, code) {
         _ if expired => failure(
-            Exit::LinkExpired,
+            UploadFault::ExpiredLink,
             "the link to upload to has expired: it is valid for an hour at most. Run again; if it \
              happens again, the connection is too slow for this file",
         ),
         (_, "EntityTooLarge" | "MaxPostPreDataLengthExceeded") | (413, _) => failure(
-            Exit::UploadFailed,
+            UploadFault::Undelivered,
             "the file is larger than the Aggregator takes; ask its administrator",
         ),
         (_, "EntityTooSmall") => failure(
-            Exit::UploadFailed,
+            UploadFault::Undelivered,
             "the file is smaller than the Aggregator takes; ask its administrator",
         ),
         (_, "RequestTimeout" | "SlowDown" | "InternalError" | "ServiceUnavailable")
         | (408 | 429 | 500 | 502..=504, _) => {
-            failure(Exit::UploadFailed, "the store has not taken the file").or_retryable()
+            failure(UploadFault::Undelivered, "the store has not taken the file").or_retryable()
         }
         (401 | 403, _) if code.is_empty() => failure(
-            Exit::UploadFailed,
+            UploadFault::Undelivered,
             "something on the way refuses the upload; does a proxy or firewall let uploads to that \
              server through?",
         ),
         (400 | 401 | 403 | 404, _) => failure(
-            Exit::UploadFailed,
+            UploadFault::Undelivered,
             "the store refuses the file by the conditions of the Aggregator's own link. Nothing on \
              this side can change that: send this message to the Aggregator's administrator",
         ),
         (200..=399, _) => failure(
-            Exit::UploadFailed,
+            UploadFault::Undelivered,
             "the answer is not the store's (204 was expected), so the file may not have arrived. Is \
              there a proxy in between?",
         ),
-        _ => failure(Exit::UploadFailed, "the store has not taken the file"),
+        _ => failure(UploadFault::Undelivered, "the store has not taken the file"),
     })
 }

@@ -193,7 +193,7 @@ impl BuildRun<'_> {
 
 /// The error with the place and text of the statement.
 fn locate_error(place: &FilePlace, error: &Error, sql: &str) -> Error {
-    Error::new(error.exit(), format!("{place}: {error}{}", excerpt_statement(sql)))
+    Error::new(error.kind(), format!("{place}: {error:#}{}", excerpt_statement(sql)))
 }
 
 /// The beginning of a statement, indented.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::kept::{KeptStatements, PlannedStatement};
 use super::template::Templates;
 use super::{BuildOptions, upload};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StudyFault};
 use crate::study::counts::CountsTable;
 use crate::study::dialect::{self, StatementCommand};
 use crate::study::manifest::{self, Content, FilePlace, Manifest, StudyFile};
@@ -113,16 +113,16 @@ impl Made<'_> {
                 "{place}: {} is not a table of this study: its name must begin with {prefix}__",
                 name.name
             );
-            return Err(Error::new(Exit::StudyInvalid, message));
+            return Err(Error::new(StudyFault::Definition, message));
         }
         if let Some(schema) = name.schema.as_ref().filter(|_| !in_own_schema) {
             let message =
                 format!("{place}: {schema}.{} is in a schema that is not this study's", name.name);
-            return Err(Error::new(Exit::StudyInvalid, message));
+            return Err(Error::new(StudyFault::Definition, message));
         }
         match protected::name_fault(&self.study.table_name(&name.name)) {
             None => Ok(()),
-            Some(fault) => Err(Error::new(Exit::StudyInvalid, format!("{place}: {fault}"))),
+            Some(fault) => Err(Error::new(StudyFault::Definition, format!("{place}: {fault}"))),
         }
     }
 
@@ -132,7 +132,7 @@ impl Made<'_> {
             Some(other) if other != *place && !(again && other.file == place.file) => {
                 let message =
                     format!("{place}: table {name} is made at {other}, too; rename one of them");
-                Err(Error::new(Exit::StudyInvalid, message))
+                Err(Error::new(StudyFault::Definition, message))
             }
             _ => Ok(()),
         }

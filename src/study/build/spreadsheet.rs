@@ -14,7 +14,7 @@ use zip::ZipArchive;
 
 use self::look::Look;
 use super::text_rows::TextRows;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StudyFault};
 
 /// Columns that a table can have.
 const COLUMNS: u32 = 4096;
@@ -39,7 +39,8 @@ type SheetRow = Vec<(u32, String)>;
 /// The first sheet: its first row names the columns. Cells are text, whole numbers without a point;
 /// rows without any cell are left out.
 pub fn read_spreadsheet(path: &Path, file: File) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let invalid = |why: &str| Error::new(Exit::StudyInvalid, format!("{}: {why}", path.display()));
+    let invalid =
+        |why: &str| Error::new(StudyFault::Definition, format!("{}: {why}", path.display()));
     check_sizes(&file).map_err(|why| invalid(&why))?;
     let mut book: Xlsx<BufReader<File>> = Xlsx::new(BufReader::new(file))
         .map_err(|_| invalid("this can't be read as a spreadsheet (.xlsx)"))?;

@@ -6,7 +6,7 @@ use std::fs;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
 use super::BuildOptions;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StudyFault};
 use crate::study::manifest::Manifest;
 use crate::study::source::Source;
 
@@ -129,7 +129,7 @@ impl Templates {
             };
             match error.name() {
                 Some(other) if other != name => {
-                    Error::new(Exit::StudyInvalid, format!("{other}:{line}: {why}"))
+                    Error::new(StudyFault::Definition, format!("{other}:{line}: {why}"))
                 }
                 _ => source.fault_in_line(line, why),
             }

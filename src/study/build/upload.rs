@@ -13,7 +13,7 @@ use csv::StringRecord;
 use super::spreadsheet;
 use super::text_rows::TextRows;
 use crate::bounded;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, StudyFault};
 use crate::study::dialect::column_type;
 use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::upload::UploadTable;
@@ -51,7 +51,7 @@ fn refuse_columns(path: &Path, columns: &Schema, known: &Schema) -> Error {
         names(columns),
         names(known)
     );
-    Error::new(Exit::StudyInvalid, message)
+    Error::new(StudyFault::Definition, message)
 }
 
 fn column_types(table: &UploadTable) -> Result<Option<Vec<DataType>>> {
@@ -59,7 +59,7 @@ fn column_types(table: &UploadTable) -> Result<Option<Vec<DataType>>> {
     let known = names.iter().map(|name| {
         column_type(name).ok_or_else(|| {
             let message = format!("'{name}' in col_types is no type of a column");
-            Error::new(Exit::StudyInvalid, message)
+            Error::new(StudyFault::Definition, message)
         })
     });
     known.collect::<Result<_>>().map(Some)
@@ -104,7 +104,7 @@ fn wanted_schema(path: &Path, schema: &Schema, types: Option<Vec<DataType>>) -> 
             schema.fields().len(),
             types.len()
         );
-        return Err(Error::new(Exit::StudyInvalid, message));
+        return Err(Error::new(StudyFault::Definition, message));
     }
     let fields: Vec<Field> = schema
         .fields()
@@ -132,7 +132,7 @@ fn cast_batch(path: &Path, batch: &RecordBatch, wanted: &SchemaRef) -> Result<Re
                 field.name(),
                 field.data_type()
             );
-            Error::new(Exit::StudyInvalid, message)
+            Error::new(StudyFault::Definition, message)
         })
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
@@ -157,7 +157,7 @@ fn snake_case(name: &str) -> String {
 fn read_text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, BatchIter<'static>)> {
     let shown = path.display().to_string();
     let invalid = move |line: u64, why: &str| {
-        Error::new(Exit::StudyInvalid, format!("{shown}:{line}: {why}"))
+        Error::new(StudyFault::Definition, format!("{shown}:{line}: {why}"))
     };
     // A mark of UTF-8 at the beginning is left out.
     let mut reader =
@@ -208,7 +208,7 @@ fn read_parquet(path: &Path, file: File) -> Result<(SchemaRef, BatchIter<'static
     let shown = path.display().to_string();
     let context = move || format!("cannot read '{shown}'");
     let builder = bounded::parquet::open_bounded(file).with_context(&context);
-    let builder = builder.map_err(|error| Error::new(Exit::StudyInvalid, error.to_string()))?;
+    let builder = builder.map_err(|error| Error::new(StudyFault::Definition, error.explain()))?;
     let schema = builder.schema().clone();
     let reader = builder.build().with_context(&context)?;
     Ok((schema, Box::new(reader.map(move |batch| batch.with_context(&context)))))

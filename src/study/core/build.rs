@@ -78,5 +78,5 @@ fn execute(build: &dyn Build, sql: &str) -> Result<Option<TableInfo>> {
 
 /// The error with the table that it came up in.
 fn name_table(table: &str, error: Error) -> Error {
-    Error::new(error.exit(), format!("{table}: {error}"))
+    Error::new(error.kind(), format!("{table}: {error:#}"))
 }

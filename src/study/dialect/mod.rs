@@ -30,7 +30,7 @@ use sqlparser::ast::{
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use crate::error::{Error, Exit};
+use crate::error::{Error, StudyFault};
 pub use cut::{CreatedTable, StatementText, cut_single, cut_statements};
 pub use lateral::join_beside;
 pub use planner::column_type;
@@ -149,7 +149,7 @@ impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         let place = refused.line.filter(|line| *line > 1).map(|line| format!("line {line}: "));
         let message = format!("{}{}", place.unwrap_or_default(), refused.why);
-        Self::new(Exit::StudyInvalid, message)
+        Self::new(StudyFault::Statement, message)
     }
 }
 

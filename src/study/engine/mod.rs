@@ -13,7 +13,7 @@ use super::StudyName;
 use super::counts::CountsTable;
 use super::dialect::Statement;
 use super::protected::is_protected;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StudyFault};
 use crate::store::WorkFolder;
 
 /// A database with tables of studies, and the tables that these are made of.
@@ -54,7 +54,7 @@ pub trait Engine: Send + Sync {
     /// Checks that tables made of FHIR as it is can be marked as such here.
     ///
     /// # Errors
-    /// They can't (exit 72): their exports could not be told from others.
+    /// They can't (`StudyFault::Definition`): their exports could not be told from others.
     fn keeps_marks(&self) -> Result<()>;
 
     /// Begins to change a study's tables, one study's at a time. Waits for another run that is at it.
@@ -86,7 +86,7 @@ fn missing_table(table: &str) -> Error {
     let message = format!(
         "there is no table {table}: run study build -t {study} first, with the stage that makes it"
     );
-    Error::new(Exit::StudyInvalid, message)
+    Error::new(StudyFault::Statement, message)
 }
 
 /// A table of a study.

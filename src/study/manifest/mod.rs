@@ -15,7 +15,7 @@ use indexmap::IndexMap;
 use super::StudyName;
 use super::folder::StudyFolder;
 use super::workflow::Workflow;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 pub use dictionary::Term;
 pub use names::prefix_fault;
 
@@ -172,7 +172,7 @@ impl Manifest {
                         self.path.display(),
                         known.join(", ")
                     );
-                    Err(Error::new(Exit::ArgsInvalid, message))
+                    Err(Error::new(SettingsFault::InvalidValue, message))
                 }
             },
         }

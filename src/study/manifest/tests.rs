@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::error::StudyFault;
 use crate::study::manifest::ExportKind::{AnnotatedCube, Cube, Flat, Meta};
 
 /// A study's folder with some files.
@@ -24,7 +25,7 @@ fn loaded(folder: &Path) -> Result<Manifest> {
 fn fault(files: &[(&str, &str)]) -> String {
     let dir = study(files);
     let error = loaded(dir.path()).unwrap_err();
-    assert_eq!(error.exit(), Exit::StudyInvalid);
+    assert_eq!(error.kind(), StudyFault::Definition.into());
     error.to_string().replace(&format!("{}/", dir.path().display()), "")
 }
 

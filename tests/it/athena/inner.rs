@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
-use cumulus_etl::error::Exit;
+use cumulus_etl::error::{SettingsFault, StudyFault};
 use cumulus_etl::http::Pace;
 use cumulus_etl::stop::Shutdown;
 use cumulus_etl::store::{Storage, WorkFolder};
@@ -114,7 +114,7 @@ fn workgroups_are_looked_at() {
         let error =
             Athena::open_schema(&AthenaSettings { workgroup: name.to_owned(), ..settings() })
                 .unwrap_err();
-        assert_eq!(error.exit(), Exit::ArgsInvalid, "{error}");
+        assert_eq!(error.kind(), SettingsFault::InvalidValue.into(), "{error}");
         error.to_string()
     };
     assert!(refused("open").contains("does not encrypt its results"));
@@ -226,7 +226,7 @@ fn tables_are_read() {
     assert_eq!(types, [DataType::Int64, DataType::Utf8]);
     assert_eq!(rows(none).len(), 0);
     let error = athena.read_table("asthma__missing").err().unwrap();
-    assert_eq!(error.exit(), Exit::StudyInvalid, "{error}");
+    assert_eq!(error.kind(), StudyFault::Statement.into(), "{error}");
 }
 
 #[test]
@@ -372,15 +372,15 @@ fn a_statement_fails() {
     let build = athena.begin_build(&name("asthma"), Start::Empty).unwrap();
     let failed = |sql: &str| {
         let error = build.execute(&parse_statement(sql).unwrap()).unwrap_err();
-        assert_eq!(error.exit(), Exit::StudyInvalid, "{error}");
+        assert_eq!(error.kind(), StudyFault::Statement.into(), "{error}");
         error.to_string()
     };
     let told = failed("CREATE TABLE asthma__x AS SELECT CAST('Smith-Jones' AS date) AS d");
     assert!(told.starts_with("asthma__x: ") && told.contains("(query query-"), "{told}");
     assert!(told.contains("INVALID_CAST_ARGUMENT") && !told.contains("Smith"), "{told}");
     let error = athena.run_query("SELECT n FRM core__patient").err().unwrap();
-    assert_eq!(error.exit(), Exit::StudyInvalid, "{error}");
+    assert_eq!(error.kind(), StudyFault::Statement.into(), "{error}");
     assert!(error.to_string().contains("SYNTAX_ERROR"), "{error}");
     let error = athena.run_query("DROP TABLE core__patient").err().unwrap();
-    assert_eq!(error.exit(), Exit::ArgsInvalid, "{error}");
+    assert_eq!(error.kind(), SettingsFault::InvalidValue.into(), "{error}");
 }

@@ -92,7 +92,7 @@ fn a_conflicting_type_is_refused_and_names_the_column() {
     ];
     for (column, expected) in cases {
         let run = TestRun::new(&schema_with(vec![column]), &[row("b", "2")]);
-        let error = run.merge(&folder).unwrap_err().to_string();
+        let error = run.merge(&folder).unwrap_err().explain();
         assert!(error.contains(expected), "{error}");
         assert_eq!(folder.list().unwrap(), before);
     }

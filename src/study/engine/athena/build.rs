@@ -9,7 +9,7 @@ use tracing::info;
 use super::counts::cube_sql;
 use super::unload::quote_name;
 use super::{Athena, loading, metadata, results};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StudyFault};
 use crate::poison::ignore_poison;
 use crate::study::counts::CountsTable;
 use crate::study::dialect::{Statement, StatementCommand};
@@ -61,7 +61,7 @@ impl<'a> AthenaBuild<'a> {
         }
         for batch in results::run_query(&self.athena.queries, &annotation.repeated_sql())?.batches {
             if batch?.num_rows() > 0 {
-                return Err(Error::new(Exit::StudyInvalid, annotation.explain_repeats(name)));
+                return Err(Error::new(StudyFault::Statement, annotation.explain_repeats(name)));
             }
         }
         Ok(())

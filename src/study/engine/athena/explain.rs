@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use aws_sdk_athena::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_athena::types::QueryExecution;
 
-use crate::error::{Error, Exit};
+use crate::error::{Error, SettingsFault};
 use crate::store::unreadable_profile;
 use crate::text::escape_controls;
 
@@ -45,7 +45,7 @@ where
                  --max-concurrent"
             )),
             "InvalidRequestException" | "MetadataException" => {
-                Error::new(Exit::ArgsInvalid, format!("{what}: {message}"))
+                Error::new(SettingsFault::InvalidValue, format!("{what}: {message}"))
             }
             _ if message.is_empty() => Error::failed(format!("{what}: {code}")),
             _ => Error::failed(format!("{what}: {message}")),

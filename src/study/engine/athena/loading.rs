@@ -13,7 +13,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::hive;
 use super::{Athena, metadata};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, StudyFault};
 use crate::study::engine::{BatchIter, TableInfo};
 
 /// Puts a table in place of the one of this name, if there is one. Names are in lower case.
@@ -86,6 +86,6 @@ fn hive_type(table: &str, field: &Field) -> Result<String> {
             field.name(),
             field.data_type()
         );
-        Error::new(Exit::StudyInvalid, message)
+        Error::new(StudyFault::Statement, message)
     })
 }

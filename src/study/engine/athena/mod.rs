@@ -31,7 +31,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::datafusion::{DataFusion, Input, Limits};
 use super::{BatchIter, Build, Cleaned, Engine, Rows, Start, TableInfo, missing_table, sorted_sql};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StudyFault};
 use crate::store::{Folder, WorkFolder};
 use crate::study::StudyName;
 use crate::study::protected::is_protected;
@@ -145,7 +145,7 @@ impl Engine for Athena {
     fn keeps_marks(&self) -> Result<()> {
         let message = "this archive was built from FHIR that was not de-identified, which Athena has \
                        no mark for: import it into a database of the embedded engine (--database)";
-        Err(Error::new(Exit::StudyInvalid, message))
+        Err(Error::new(StudyFault::Statement, message))
     }
 
     fn clean_study(&self, study: &StudyName) -> Result<Cleaned> {

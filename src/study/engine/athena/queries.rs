@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use super::explain::{explain_call, explain_failure};
 use super::settings::AthenaSettings;
 use super::workgroup::Workgroup;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result, StudyFault};
 use crate::poison::ignore_poison;
 use crate::stop::EndHook;
 use crate::store::block_on;
@@ -205,9 +205,9 @@ impl Queries {
         // Athena's categories: 1 is of Athena, 2 of the statement, 3 of neither.
         let error = status.and_then(|status| status.athena_error());
         let users = error.and_then(|error| error.error_category()) == Some(2);
-        let exit = if users { Exit::StudyInvalid } else { Exit::Failed };
+        let kind = if users { StudyFault::Statement.into() } else { ErrorKind::Failed };
         let what = if cancelled { "was cancelled in Athena" } else { &explain_failure(query) };
-        Error::new(exit, format!("{label}: {what} (query {id})"))
+        Error::new(kind, format!("{label}: {what} (query {id})"))
     }
 }
 

@@ -10,7 +10,7 @@ use aws_sdk_athena::types::{ColumnInfo, Row};
 
 use super::explain::explain_call;
 use super::queries::Queries;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, SettingsFault};
 use crate::store::block_on;
 use crate::study::dialect;
 use crate::study::engine::Rows;
@@ -21,7 +21,7 @@ pub(super) fn run_query(queries: &Queries, sql: &str) -> Result<Rows> {
     let sql = statement.text.as_str();
     if !is_reading(sql) {
         let message = "only queries can be run here: SELECT, WITH, VALUES, SHOW, DESCRIBE, EXPLAIN";
-        return Err(Error::new(Exit::ArgsInvalid, message));
+        return Err(Error::new(SettingsFault::InvalidValue, message));
     }
     let done = queries.run("query", sql)?;
     let mut pages = ResultPages {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::http::Pace;
 use crate::store::Storage;
 
@@ -49,7 +49,7 @@ impl AthenaSettings {
     }
 
     pub(super) fn check_values(&self) -> Result<()> {
-        let invalid = |what: &str| Err(Error::new(Exit::ArgsInvalid, what.to_owned()));
+        let invalid = |what: &str| Err(Error::new(SettingsFault::InvalidValue, what.to_owned()));
         let name = |text: &str, more: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || more.contains(c))
         };

@@ -6,7 +6,7 @@ use aws_sdk_athena::types::EncryptionOption;
 
 use super::explain::explain_call;
 use super::settings::{AthenaSettings, split_s3_location};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, SettingsFault};
 use crate::store::{StoreOptions, block_on};
 
 /// The key that AWS keeps for each account's buckets.
@@ -32,14 +32,14 @@ impl Workgroup {
         })?;
         let missing = || {
             let message = format!("there is no workgroup '{name}' in this region");
-            Error::new(Exit::ArgsInvalid, message)
+            Error::new(SettingsFault::InvalidValue, message)
         };
         let group = answer.work_group().ok_or_else(missing)?;
         let results = group.configuration().and_then(|all| all.result_configuration());
         let encryption = results.and_then(|results| results.encryption_configuration());
         let Some(encryption) = encryption else {
             return Err(Error::new(
-                Exit::ArgsInvalid,
+                SettingsFault::InvalidValue,
                 format!(
                     "the workgroup '{name}' does not encrypt its results: Athena's results are \
                      patients' data, so nothing runs there. Turn on \"Encrypt query results\" \
@@ -55,7 +55,7 @@ impl Workgroup {
         let place = settings.staging.as_deref().or(own).unwrap_or_default();
         let Some((bucket, prefix)) = split_s3_location(place) else {
             return Err(Error::new(
-                Exit::ArgsInvalid,
+                SettingsFault::InvalidValue,
                 format!(
                     "the workgroup '{name}' has no location for its results, which exports and \
                      uploaded files go by: give it one, or name one with --s3-staging-dir"

@@ -13,7 +13,7 @@ use super::database::{StoredTable, StudyChange};
 use super::fit;
 use super::run::Runner;
 use super::write::{self, TableFile};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, StudyFault};
 use crate::poison::ignore_poison;
 use crate::study::StudyName;
 use crate::study::counts::CountsTable;
@@ -46,7 +46,7 @@ fn lock_state<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn invalid_study(message: String) -> Error {
-    Error::new(Exit::StudyInvalid, message)
+    Error::new(StudyFault::Statement, message)
 }
 
 impl StudyBuild {

@@ -268,7 +268,7 @@ impl StudyChange {
             && let Err(error) = self.folder.remove(&file.name)
         {
             // The commit tries again.
-            tracing::debug!("{error}");
+            tracing::debug!("{error:#}");
         }
     }
 
@@ -289,7 +289,7 @@ impl StudyChange {
         keep.extend(listing.before.iter().cloned());
         // The study is whole; what could not be removed is removed by the next build.
         if let Err(error) = self.remove_others(&keep).and_then(|()| self.remove_unnamed(&listing)) {
-            tracing::warn!("{error}");
+            tracing::warn!("{error:#}");
         }
         Ok(())
     }

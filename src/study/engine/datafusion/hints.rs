@@ -11,7 +11,7 @@ use sqlparser::ast::{Expr, Ident, ObjectName, Query, TableFactor, Visit, Visitor
 
 use super::catalog::TableCatalog;
 use super::relations::list_relations;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StudyFault};
 
 /// Names that are shown as possible.
 const SHOWN: usize = 5;
@@ -37,7 +37,7 @@ pub fn find_reason(tables: &TableCatalog, query: &Query) -> Result<Option<Error>
         lists.columns.extend(table.spelled_schema().fields().iter().cloned());
     }
     let _ = query.visit(&mut lists);
-    Ok(lists.found.map(|why| Error::new(Exit::StudyInvalid, why)))
+    Ok(lists.found.map(|why| Error::new(StudyFault::Statement, why)))
 }
 
 fn unknown_table<'n>(name: &str, known: impl IntoIterator<Item = &'n String>) -> Error {
@@ -45,7 +45,7 @@ fn unknown_table<'n>(name: &str, known: impl IntoIterator<Item = &'n String>) ->
         [] => String::new(),
         names => format!(": did you mean {}?", names.join(", ")),
     };
-    Error::new(Exit::StudyInvalid, format!("there is no table {name}{meant}"))
+    Error::new(StudyFault::Statement, format!("there is no table {name}{meant}"))
 }
 
 /// What a column that is not there may stand for.

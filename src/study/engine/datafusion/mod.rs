@@ -42,7 +42,7 @@ pub use self::session::Limits;
 use self::source::TableSource;
 use self::stores::Stores;
 use super::{Build, Cleaned, Engine, Rows, Start, TableInfo, missing_table, sorted_sql};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, SettingsFault, StudyFault};
 use crate::store::{Folder, WorkFolder};
 use crate::study::dialect::{self, StatementCommand};
 use crate::study::{StudyName, room};
@@ -101,7 +101,7 @@ impl DataFusion {
         if let Input::Ndjson(_) = input {
             let message = "a cluster reads tables only: let the main job make some of the NDJSON, \
                            and name its OUTPUT with --lake";
-            return Err(Error::new(Exit::ArgsConflict, message));
+            return Err(Error::new(SettingsFault::Conflict, message));
         }
         cluster.reach_scheduler()?;
         Self::open_with(database, input, work, None, limits, |builder| {
@@ -161,7 +161,7 @@ impl Engine for DataFusion {
         let statement = dialect::parse_statement(sql)?;
         let StatementCommand::Query(query) = &statement.command else {
             let message = "only a query can be run here: a study's statements are for study build";
-            return Err(Error::new(Exit::StudyInvalid, message));
+            return Err(Error::new(StudyFault::Statement, message));
         };
         let planned = self.runner.plan_query(query, &statement.spelling)?;
         self.runner.run_plan(planned)

@@ -21,7 +21,7 @@ use super::hints;
 use super::relations::list_relations;
 use super::session::{CATALOG, SCHEMA};
 use super::write;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result, StudyFault};
 use crate::store::{self, WorkFolder};
 use crate::study::dialect::{self, Spelling};
 use crate::study::engine::Rows;
@@ -179,15 +179,18 @@ fn explain_invalid(error: DataFusionError) -> Error {
                 };
                 let place = place.unwrap_or_default();
                 let message = format!("there is no column {place}{name}{hint}{why}");
-                Error::new(Exit::StudyInvalid, message.replace(&format!("{CATALOG}.{SCHEMA}."), ""))
+                Error::new(
+                    StudyFault::Statement,
+                    message.replace(&format!("{CATALOG}.{SCHEMA}."), ""),
+                )
             }
-            other => Error::new(Exit::StudyInvalid, other.to_string()),
+            other => Error::new(StudyFault::Statement, other.to_string()),
         },
         DataFusionError::Plan(why) | DataFusionError::NotImplemented(why) => {
             // All tables are in one schema, which nobody has named.
-            Error::new(Exit::StudyInvalid, why.replace(&format!("{CATALOG}.{SCHEMA}."), ""))
+            Error::new(StudyFault::Statement, why.replace(&format!("{CATALOG}.{SCHEMA}."), ""))
         }
-        other => Error::new(Exit::StudyInvalid, other.strip_backtrace()),
+        other => Error::new(StudyFault::Statement, other.strip_backtrace()),
     }
 }
 
@@ -294,13 +297,18 @@ fn root_error(error: DataFusionError) -> DataFusionError {
         },
         DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
             Ok(error) => root_error(error),
-            Err(shared) => match shared.find_root() {
-                DataFusionError::External(inner) if inner.is::<Error>() => {
-                    let exit = inner.downcast_ref().map_or(Exit::Failed, Error::exit);
-                    DataFusionError::External(Box::new(Error::new(exit, inner.to_string())))
-                }
-                _ => DataFusionError::Execution(shared.strip_backtrace()),
-            },
+            Err(shared) => {
+                let ours = match shared.find_root() {
+                    DataFusionError::External(inner) => inner.downcast_ref::<Error>(),
+                    _ => None,
+                };
+                ours.map_or_else(
+                    || DataFusionError::Execution(shared.strip_backtrace()),
+                    |ours| {
+                        DataFusionError::External(Box::new(Error::new(ours.kind(), ours.explain())))
+                    },
+                )
+            }
         },
         other => other,
     }

@@ -13,7 +13,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 
 use super::through::{NodeStep, RECOMPUTED, Through};
-use crate::error::{Error, Exit};
+use crate::error::{Error, StudyFault};
 
 /// Steps that a recursive query may take. Athena allows ten.
 const STEPS: usize = 1_000;
@@ -83,7 +83,7 @@ impl NodeStep for Term {
                  condition that leaves no rows in the end (WHERE …). Athena allows 10 steps",
                 self.query
             );
-            let error = Error::new(Exit::StudyInvalid, message);
+            let error = Error::new(StudyFault::Statement, message);
             return Err(DataFusionError::External(Box::new(error)));
         }
         input.execute(partition, context)

@@ -10,7 +10,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::database::StoredFile;
 use super::fit;
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, Result, StudyFault};
 use crate::store::{Folder, Upload};
 
 /// A row group's bounds: its columns are held in memory until it is written.
@@ -85,14 +85,14 @@ pub fn table_schema(query: &Schema, names: Vec<String>) -> Result<SchemaRef> {
     for (field, name) in query.fields().iter().zip(names) {
         if fields.iter().any(|known| fit::is_same_name(known.name(), &name)) {
             let message = format!("there would be two columns '{name}': name them apart with AS");
-            return Err(Error::new(Exit::StudyInvalid, message));
+            return Err(Error::new(StudyFault::Statement, message));
         }
         let data_type = table_type(field.data_type()).ok_or_else(|| {
             let message = format!(
                 "column '{name}' is of type {}, which no table can have: cast it",
                 field.data_type()
             );
-            Error::new(Exit::StudyInvalid, message)
+            Error::new(StudyFault::Statement, message)
         })?;
         fields.push(Field::new(name, data_type, true));
     }

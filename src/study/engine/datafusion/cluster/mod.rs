@@ -43,12 +43,11 @@ use tokio::net::TcpStream;
 use tonic::transport::Endpoint;
 use url::Url;
 
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, ErrorKind, Result, SettingsFault, list_causes};
 use crate::store;
 use codec::Tables;
 pub use scan::AnySpellingParquet;
 pub use serve::{Executor, Scheduler};
-use tls::list_causes;
 pub use tls::{Certificates, Tls};
 
 /// Where a scheduler listens if its URL does not say.
@@ -91,7 +90,7 @@ impl Cluster {
                 Ok(Self { host: host.to_owned(), port: port.unwrap_or(PORT), tls: None })
             }
             None => Err(Error::new(
-                Exit::ArgsInvalid,
+                SettingsFault::InvalidValue,
                 "a Ballista scheduler is named like df://scheduler:50050",
             )),
         }
@@ -110,7 +109,7 @@ impl Cluster {
     /// Checks that a scheduler answers there, and takes this process for a member.
     ///
     /// # Errors
-    /// None does (exit 33).
+    /// None does (`Unavailable`).
     pub fn reach_scheduler(&self) -> Result<()> {
         store::block_on(async {
             self.check_listens().await?;
@@ -127,7 +126,7 @@ impl Cluster {
         };
         connected.map_err(|error| {
             Error::new(
-                Exit::ServiceMissing,
+                ErrorKind::Unavailable,
                 format!(
                     "cannot reach the Ballista scheduler at {self}: {error}; does `cumulus-etl \
                      ballista scheduler` run there?"
@@ -165,7 +164,7 @@ impl Cluster {
                 None => "does it have TLS? Then give --tls-cert, --tls-key and --tls-ca",
             };
             Error::new(
-                Exit::ServiceMissing,
+                ErrorKind::Unavailable,
                 format!("the Ballista scheduler at {self} does not take us: {error}; {hint}"),
             )
         })

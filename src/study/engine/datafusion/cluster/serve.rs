@@ -34,9 +34,9 @@ use super::codec::{Scans, Tables};
 use super::peers::with_peers;
 use super::reached::Reached;
 use super::said;
-use super::tls::{Tls, list_causes};
+use super::tls::Tls;
 use super::{Cluster, name_failure, secure_session};
-use crate::error::{Context, Error, Exit, Result};
+use crate::error::{Context, Error, ErrorKind, Result, list_causes};
 use crate::memory::count_cores;
 use crate::poison::ignore_poison;
 use crate::store::{Storage, WorkFolder};
@@ -209,7 +209,7 @@ impl Executor {
         runtime.block_on(async {
             start_executor_process(Arc::new(config)).await.map_err(|error| {
                 Error::new(
-                    Exit::ServiceMissing,
+                    ErrorKind::Unavailable,
                     format!("the executor has ended: {error}; does {} answer?", self.scheduler),
                 )
             })

@@ -11,7 +11,7 @@ use ballista_core::utils::{GrpcClientConfig, create_grpc_client_endpoint};
 use tonic::codegen::http::uri::{Scheme, Uri};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig};
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{CredentialFault, Error, Result, list_causes};
 
 /// How long a peer may take to show who it is.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ impl Tls {
     /// Takes what the member was started with.
     ///
     /// # Errors
-    /// It is no PEM, or the key is another certificate's (exit 38).
+    /// It is no PEM, or the key is another certificate's (`CredentialFault::Unreadable`).
     pub fn new(certificates: Certificates) -> Result<Self> {
         // Two libraries for it are linked in, and the servers' side asks which one is meant. Where
         // that has been said already, it stays so.
@@ -77,7 +77,7 @@ impl Tls {
     /// A server that talks to members only.
     ///
     /// # Errors
-    /// The certificates can't be used (exit 38).
+    /// The certificates can't be used (`CredentialFault::Unreadable`).
     pub fn secure_server(&self, server: Server) -> Result<Server> {
         server.tls_config(self.server.clone()).map_err(|error| refuse_certificates(&error))
     }
@@ -113,21 +113,7 @@ fn refuse_certificates(error: &dyn StdError) -> Error {
          certificate, its key, and the authority's certificate",
         list_causes(error)
     );
-    Error::new(Exit::BadCredential, message)
-}
-
-/// An error with what lies below it, which is what tells something here.
-pub fn list_causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
+    Error::new(CredentialFault::Unreadable, message)
 }
 
 #[cfg(test)]
@@ -171,7 +157,7 @@ mod tests {
             (&own, &key, &Vec::new()),
         ] {
             let error = made(own, key, authority).map(drop).unwrap_err();
-            assert_eq!(error.exit(), Exit::BadCredential);
+            assert_eq!(error.kind(), CredentialFault::Unreadable.into());
             let said = error.to_string();
             assert!(said.contains("--tls-cert, --tls-key and --tls-ca"), "{said}");
             assert!(!said.contains("BEGIN"), "{said}");

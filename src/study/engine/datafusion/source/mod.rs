@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::scan::{DataFile, ParquetTable};
 use super::stores::Stores;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, FolderFault, Result, RunFault, SettingsFault};
 use crate::fhir::{self, TABLE_TYPES};
 use crate::input;
 use crate::output::OutputFormat;
@@ -60,7 +60,7 @@ impl TableSource {
     /// A folder without any table.
     pub fn of_lake(root: Folder, work: Option<WorkFolder>) -> Result<Self> {
         if !root.exists() {
-            return Err(Error::new(Exit::FolderMissing, format!("there is no folder '{root}'")));
+            return Err(Error::new(FolderFault::Missing, format!("there is no folder '{root}'")));
         }
         let known = known_tables();
         let is_known = |name: &String| known.contains(&name.to_lowercase());
@@ -90,7 +90,7 @@ impl TableSource {
             .collect();
         if !tables.iter().any(|(name, _)| known.contains(name) || name.contains("__")) {
             return Err(Error::new(
-                Exit::ArgsInvalid,
+                SettingsFault::InvalidValue,
                 format!(
                     "there are no tables in '{root}': --lake is the OUTPUT that the main job wrote"
                 ),
@@ -105,12 +105,12 @@ impl TableSource {
     /// A folder without any.
     pub fn of_ndjson(root: Folder, work: WorkFolder) -> Result<Self> {
         if !root.exists() {
-            return Err(Error::new(Exit::FolderMissing, format!("there is no folder '{root}'")));
+            return Err(Error::new(FolderFault::Missing, format!("there is no folder '{root}'")));
         }
         let inputs = input::find(&root)?;
         if inputs.files.is_empty() {
             let message = format!("there are no NDJSON files with FHIR resources in '{root}'");
-            return Err(Error::new(Exit::ResourcesMissing, message));
+            return Err(Error::new(RunFault::NoResources, message));
         }
         Ok(Self::Ndjson { root, inputs, work })
     }
