@@ -13,7 +13,7 @@ use parquet::column::page::Page;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use self::thrift::{Head, Walk};
+use self::thrift::{Head, PageWalk};
 use crate::error::{Context, Error, Result};
 
 /// Bytes of a footer.
@@ -90,12 +90,12 @@ fn check_footer(mut file: &File, length: u64) -> Result<()> {
         return Err(too_large("its footer"));
     }
     file.seek(SeekFrom::Start(length - 8 - footer)).map_err(|_| say_damaged())?;
-    Walk::new(BufReader::new(file), footer).pass().ok_or_else(say_damaged)
+    PageWalk::new(BufReader::new(file), footer).pass().ok_or_else(say_damaged)
 }
 
 /// What is known of a column's values.
 #[derive(Default)]
-struct Column {
+struct ColumnSizes {
     /// Bytes of the longest value that may come again and again.
     longest: u64,
     /// Values and bytes of the pages of values that are there once.
@@ -104,7 +104,7 @@ struct Column {
     all: u64,
 }
 
-impl Column {
+impl ColumnSizes {
     /// The most bytes that so many rows, one after the other, have.
     fn bytes(&self, rows: u64) -> u64 {
         let (mut first, mut values, mut bytes, mut most) = (0, 0_u64, 0_u64, 0_u64);
@@ -172,7 +172,7 @@ impl Pages {
         chunk: &ColumnChunkMetaData,
         (group, number): (usize, usize),
         before: u64,
-    ) -> Result<(Column, u64)> {
+    ) -> Result<(ColumnSizes, u64)> {
         let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
         let start = u64::try_from(start).map_err(|_| say_damaged())?;
         let mut left = u64::try_from(chunk.compressed_size()).map_err(|_| say_damaged())?;
@@ -184,11 +184,11 @@ impl Pages {
         let mut file = self.file.try_clone().context("it cannot be read")?;
         file.seek(SeekFrom::Start(start)).context("it cannot be read")?;
         let mut reader = BufReader::new(file);
-        let mut column = Column::default();
+        let mut column = ColumnSizes::default();
         let (mut unpacked, mut values) = (0_u64, 0_u64);
         let mut has_dictionary = false;
         while left > 0 {
-            let mut walk = Walk::new(&mut reader, left);
+            let mut walk = PageWalk::new(&mut reader, left);
             let head = Head::read(&mut walk).ok_or_else(say_damaged)?;
             left = walk.left().checked_sub(head.packed).ok_or_else(say_damaged)?;
             let skip = i64::try_from(head.packed).map_err(|_| say_damaged())?;
@@ -270,7 +270,7 @@ mod thrift {
     const DEPTH: usize = 32;
 
     /// Reads at most a number of bytes.
-    pub struct Walk<R> {
+    pub struct PageWalk<R> {
         reader: R,
         left: u64,
     }
@@ -300,7 +300,7 @@ mod thrift {
     const MAP: u8 = 11;
     const STRUCT: u8 = 12;
 
-    impl<R: Read> Walk<R> {
+    impl<R: Read> PageWalk<R> {
         pub fn new(reader: R, left: u64) -> Self {
             Self { reader, left }
         }
@@ -415,7 +415,7 @@ mod thrift {
 
     impl Head {
         /// Reads the head of a page.
-        pub fn read<R: Read>(walk: &mut Walk<R>) -> Option<Self> {
+        pub fn read<R: Read>(walk: &mut PageWalk<R>) -> Option<Self> {
             const DATA: i64 = 5;
             const DICTIONARY: i64 = 7;
             const DATA_2: i64 = 8;
@@ -440,7 +440,7 @@ mod thrift {
         }
 
         /// Reads what a head says about values; `encoding` is the field that says how they are written.
-        fn of_page<R: Read>(&mut self, walk: &mut Walk<R>, encoding: i64) -> Option<()> {
+        fn of_page<R: Read>(&mut self, walk: &mut PageWalk<R>, encoding: i64) -> Option<()> {
             const DELTA_BYTE_ARRAY: u64 = 7;
             let mut number = 0;
             loop {
@@ -458,7 +458,7 @@ mod thrift {
         }
     }
 
-    fn positive<R: Read>(walk: &mut Walk<R>) -> Option<u64> {
+    fn positive<R: Read>(walk: &mut PageWalk<R>) -> Option<u64> {
         u64::try_from(walk.signed()?).ok()
     }
 }

@@ -13,12 +13,12 @@ const CALM: usize = 16;
 
 /// Lets a limited number of downloads through.
 pub(super) struct ConcurrencyLimit {
-    inner: Mutex<Inner>,
+    inner: Mutex<LimitState>,
     changed: Notify,
     max: usize,
 }
 
-struct Inner {
+struct LimitState {
     limit: usize,
     active: usize,
     good: usize,
@@ -26,21 +26,21 @@ struct Inner {
 }
 
 /// A download that is under way.
-pub(super) struct Permit<'a>(&'a ConcurrencyLimit);
+pub(super) struct DownloadPermit<'a>(&'a ConcurrencyLimit);
 
 impl ConcurrencyLimit {
     /// At most `max` at once.
     pub(super) fn new(max: usize) -> Self {
-        let inner = Inner { limit: max, active: 0, good: 0, paused_until: None };
+        let inner = LimitState { limit: max, active: 0, good: 0, paused_until: None };
         Self { inner: Mutex::new(inner), changed: Notify::new(), max }
     }
 
-    fn lock_inner(&self) -> MutexGuard<'_, Inner> {
+    fn lock_inner(&self) -> MutexGuard<'_, LimitState> {
         ignore_poison(self.inner.lock())
     }
 
     /// Waits for a place.
-    pub(super) async fn acquire_permit(&self) -> Permit<'_> {
+    pub(super) async fn acquire_permit(&self) -> DownloadPermit<'_> {
         loop {
             let changed = self.changed.notified();
             let pause = {
@@ -48,7 +48,7 @@ impl ConcurrencyLimit {
                 let pause = inner.paused_until.filter(|until| *until > Instant::now());
                 if pause.is_none() && inner.active < inner.limit {
                     inner.active += 1;
-                    return Permit(self);
+                    return DownloadPermit(self);
                 }
                 pause
             };
@@ -91,7 +91,7 @@ impl ConcurrencyLimit {
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for DownloadPermit<'_> {
     fn drop(&mut self) {
         self.0.lock_inner().active -= 1;
         self.0.changed.notify_one();

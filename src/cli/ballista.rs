@@ -13,11 +13,11 @@ use crate::error::Result;
 #[derive(Args, Debug)]
 pub struct BallistaArgs {
     #[command(subcommand)]
-    command: Command,
+    command: BallistaCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum BallistaCommand {
     /// Share out the work of queries; one per cluster
     Scheduler(SchedulerArgs),
     /// Do the work of queries; as many as there are machines
@@ -67,8 +67,8 @@ impl BallistaArgs {
     /// Runs until a signal comes.
     pub fn run(self, process: &Process) -> Result<()> {
         match self.command {
-            Command::Scheduler(args) => args.run(process),
-            Command::Executor(args) => args.run(process),
+            BallistaCommand::Scheduler(args) => args.run(process),
+            BallistaCommand::Executor(args) => args.run(process),
         }
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use figment::value::{Dict, Value};
 
 use super::layers::Layers;
-use crate::http::{Allowed, Credentials, HostName, Secret};
+use crate::http::{AllowedServers, Credentials, HostName, Secret};
 
 /// Options that say who this program is to a FHIR server.
 #[derive(Args, Debug, Default)]
@@ -78,7 +78,7 @@ impl CredentialArgs {
             bearer_token: layers.text("bearer-token").map(Secret::new),
             token_url: layers.text("token-url"),
             scope: layers.text("scope"),
-            allowed: Allowed {
+            allowed: AllowedServers {
                 http: layers.switch("allow-http"),
                 token_hosts: read_hosts(layers, "token-host"),
                 has_options: true,

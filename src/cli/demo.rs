@@ -12,7 +12,7 @@ use crate::cli::exit_code;
 use crate::demo::{self, DemoSummary};
 use crate::error::Result;
 use crate::etl::EtlConfig;
-use crate::share::export::{Rules, Study, export_tables};
+use crate::share::export::{ExportRules, Study, export_tables};
 use crate::store::{Storage, WorkFolder};
 use crate::study::build::{self, Observer};
 use crate::study::engine::TableInfo;
@@ -57,13 +57,13 @@ impl DemoArgs {
         let dir = process.storage.open_local(&self.dir)?;
         claim::refuse_claimed(&dir, "DIR", &[Role::Phi, Role::Output])?;
         let export = if self.data_only { self.dir.clone() } else { self.dir.join("export") };
-        let options = demo::Options {
+        let options = demo::DemoOptions {
             patients: self.patients,
             seed: self.seed,
             flaws: !self.no_flaws,
             every_element: self.every_element,
             gzip: self.gzip,
-            ..demo::Options::default()
+            ..demo::DemoOptions::default()
         };
         let clock = Instant::now();
         let progress = Progress::begin_reading("sample data", 0, bars);
@@ -132,7 +132,7 @@ fn build_core(storage: &Storage, output: &str, database: &str, shared: &str) -> 
         &engine,
         &Study::of_core()?,
         &storage.open_folder(shared)?,
-        &Rules::default(),
+        &ExportRules::default(),
         &work,
     )?;
     println!("Exported {} of core to {}", tables(exported.tables.len()), exported.archive);

@@ -33,7 +33,7 @@ impl FileLines {
 
 /// What was made.
 #[derive(Default)]
-pub(super) struct RowCounts {
+pub(super) struct MadeRows {
     pub rows: [u64; RowType::ALL.len()],
     pub duplicates: u64,
     pub broken: u64,
@@ -41,7 +41,7 @@ pub(super) struct RowCounts {
     pub deleted_here: u64,
 }
 
-impl RowCounts {
+impl MadeRows {
     pub fn add(&mut self, other: &Self) {
         for (sum, rows) in self.rows.iter_mut().zip(other.rows) {
             *sum += rows;
@@ -58,7 +58,7 @@ impl RowCounts {
 pub(super) struct PatientChunk {
     pub lines: [FileLines; RowType::ALL.len()],
     pub deleted: FileLines,
-    pub counts: RowCounts,
+    pub counts: MadeRows,
     /// Rows to come again at the end: patient, type, index.
     again: Vec<(u64, RowType, u64)>,
 }
@@ -69,7 +69,7 @@ impl PatientChunk {
         self.lines.iter_mut().for_each(FileLines::clear_lines);
         self.deleted.clear_lines();
         self.again.clear();
-        self.counts = RowCounts::default();
+        self.counts = MadeRows::default();
         let mut rng = Rng::from_parts(&[world.seed, number, 0x63_68]);
         let first = number * PATIENTS;
         let patients = first..(first + PATIENTS).min(world.patients);

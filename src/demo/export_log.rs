@@ -7,11 +7,11 @@ use super::dates::{EXPORTED, Time, TimeSpelling, WriteTime};
 use super::files::ExportFile;
 use super::json::Json;
 use super::references::BASE;
-use super::{Options, RowType};
+use super::{DemoOptions, RowType};
 use crate::error::{Context, Result};
 
 /// Writes `error/OperationOutcome.000.ndjson`: a warning, which does not fail an export.
-pub(super) fn write_warnings(dir: &Path, options: &Options) -> Result<ExportFile> {
+pub(super) fn write_warnings(dir: &Path, options: &DemoOptions) -> Result<ExportFile> {
     let mut text = Vec::new();
     text.add_item(|w| {
         w.add_str("resourceType", "OperationOutcome");
@@ -47,8 +47,8 @@ pub(super) fn write_warnings(dir: &Path, options: &Options) -> Result<ExportFile
 }
 
 /// Writes `log.ndjson` and returns its length.
-pub(super) fn write(dir: &Path, options: &Options, files: &[ExportFile]) -> Result<u64> {
-    let mut log = ExportLog { text: Vec::new(), clock: EXPORTED.plus_seconds(-1_800) };
+pub(super) fn write(dir: &Path, options: &DemoOptions, files: &[ExportFile]) -> Result<u64> {
+    let mut log = LogWriter { text: Vec::new(), clock: EXPORTED.plus_seconds(-1_800) };
     let count = |item_type| files.iter().filter(|file| file.item_type == item_type).count() as i64;
     let transaction_time =
         |w: &mut Vec<u8>| w.add_time("transactionTime", EXPORTED, TimeSpelling::Utc);
@@ -117,12 +117,12 @@ pub(super) fn write(dir: &Path, options: &Options, files: &[ExportFile]) -> Resu
     Ok(log.text.len() as u64)
 }
 
-struct ExportLog {
+struct LogWriter {
     text: Vec<u8>,
     clock: Time,
 }
 
-impl ExportLog {
+impl LogWriter {
     fn write_event(&mut self, id: &str, detail: impl FnOnce(&mut Vec<u8>)) {
         let clock = self.clock;
         self.text.add_item(|w| {

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::chunk::{FileLines, PatientChunk};
-use super::{Options, RowType};
+use super::{DemoOptions, RowType};
 use crate::error::{Context, Result};
 use crate::poison::ignore_poison;
 
@@ -107,7 +107,7 @@ impl FileSink {
 }
 
 impl ExportFiles {
-    pub fn new(dir: &Path, options: &Options) -> Result<Self> {
+    pub fn new(dir: &Path, options: &DemoOptions) -> Result<Self> {
         for folder in ["deleted", "error"] {
             fs::create_dir_all(dir.join(folder))
                 .with_context(|| format!("cannot make folders in '{}'", dir.display()))?;

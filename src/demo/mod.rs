@@ -5,8 +5,8 @@
 //!
 //! What it holds: all 20 types, linked to each other; the elements, extensions and code systems
 //! that EHRs fill in, and much that must not be kept (names, numbers, narratives, notes); the ways
-//! in which real servers depart from the book. With [`Options::flaws`] there are rows, too, that
-//! no one can use. With [`Options::every_element`] there is all that de-identification keeps.
+//! in which real servers depart from the book. With [`DemoOptions::flaws`] there are rows, too, that
+//! no one can use. With [`DemoOptions::every_element`] there is all that de-identification keeps.
 //!
 //! The stages: `world` says who and what there is, a `chunk` holds the rows of a few patients,
 //! and `files` puts the chunks in order into files.
@@ -58,7 +58,7 @@ use world::World;
 
 /// What to generate.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct DemoOptions {
     /// How many patients; on average some 170 rows and 0.4 MB each.
     pub patients: u64,
     /// What everything follows from.
@@ -75,7 +75,7 @@ pub struct Options {
     pub gzip: bool,
 }
 
-impl Default for Options {
+impl Default for DemoOptions {
     fn default() -> Self {
         Self {
             patients: 1_000,
@@ -113,7 +113,7 @@ pub struct DemoSummary {
 /// `progress` is told the bytes written so far, by any of the threads.
 pub fn generate_export(
     dir: &Path,
-    options: &Options,
+    options: &DemoOptions,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<DemoSummary> {
     let threads = thread::available_parallelism().map_or(2, usize::from);
@@ -122,7 +122,7 @@ pub fn generate_export(
 
 fn generate_with(
     dir: &Path,
-    options: &Options,
+    options: &DemoOptions,
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<DemoSummary> {
@@ -132,10 +132,10 @@ fn generate_with(
     let chunks = options.patients.div_ceil(chunk::PATIENTS).max(1);
     let next = AtomicU64::new(0);
 
-    let work = || -> Result<chunk::RowCounts> {
+    let work = || -> Result<chunk::MadeRows> {
         let _guard = files.stop_on_panic();
         let mut chunk = PatientChunk::default();
-        let mut counts = chunk::RowCounts::default();
+        let mut counts = chunk::MadeRows::default();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= chunks {
@@ -154,7 +154,7 @@ fn generate_with(
         let workers: Vec<_> = workers
             .collect::<Result<_>>()
             .inspect_err(|_| next.store(chunks, Ordering::Relaxed))?;
-        let mut total = chunk::RowCounts::default();
+        let mut total = chunk::MadeRows::default();
         for worker in workers {
             total.add(&join_scoped(worker)?);
         }

@@ -21,11 +21,11 @@ struct Export {
 }
 
 impl Export {
-    fn new(options: &Options) -> Self {
+    fn new(options: &DemoOptions) -> Self {
         Self::by_threads(options, 2)
     }
 
-    fn by_threads(options: &Options, threads: usize) -> Self {
+    fn by_threads(options: &DemoOptions, threads: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let summary = generate_with(dir.path(), options, threads, &|_| {}).unwrap();
         Self { dir, summary }
@@ -69,8 +69,8 @@ impl Export {
     }
 }
 
-fn options(patients: u64, flaws: bool) -> Options {
-    Options { patients, flaws, every_element: true, ..Options::default() }
+fn options(patients: u64, flaws: bool) -> DemoOptions {
+    DemoOptions { patients, flaws, every_element: true, ..DemoOptions::default() }
 }
 
 /// The row, unless it has to be rejected (spec: "Input").
@@ -101,13 +101,13 @@ fn usable(line: &str, kind: RowType) -> Option<Value> {
 
 #[test]
 fn threads_make_no_difference_and_the_seed_does() {
-    let small = Options { rows_per_file: 300, ..options(70, true) };
+    let small = DemoOptions { rows_per_file: 300, ..options(70, true) };
     let one = Export::by_threads(&small, 1);
     let three = Export::by_threads(&small, 3);
     assert_eq!(one.summary, three.summary);
     assert!(one.files() == three.files(), "the bytes differ");
 
-    let other = Export::new(&Options { seed: 2, ..small });
+    let other = Export::new(&DemoOptions { seed: 2, ..small });
     assert!(one.files()["Patient.000.ndjson"] != other.files()["Patient.000.ndjson"]);
 }
 
@@ -224,7 +224,7 @@ fn every_flaw_is_there_and_usable_lines_end_in_all_ways() {
 
 #[test]
 fn duplicates_differ_and_come_later_also_in_later_files() {
-    let export = Export::new(&Options { rows_per_file: 400, ..options(200, true) });
+    let export = Export::new(&DemoOptions { rows_per_file: 400, ..options(200, true) });
     let mut first: HashMap<String, (String, String)> = HashMap::new();
     let (mut newer, mut older, mut elsewhere) = (0, 0, 0);
     for (name, text) in export.files() {
@@ -314,7 +314,7 @@ fn without_flaws_rows_are_unique_whole_and_linked() {
 
 #[test]
 fn what_no_ehr_fills_in_comes_on_request_only() {
-    let usual = Options { every_element: false, ..options(60, true) };
+    let usual = DemoOptions { every_element: false, ..options(60, true) };
     let (usual, all) = (Export::new(&usual), Export::new(&options(60, true)));
     assert_eq!(usual.summary.rows, all.summary.rows);
     let (usual, all) = (usual.all_lines(), all.all_lines());
@@ -329,7 +329,7 @@ fn what_no_ehr_fills_in_comes_on_request_only() {
 #[test]
 fn compressed_files_hold_the_same() {
     let plain = Export::new(&options(20, true));
-    let packed = Export::new(&Options { gzip: true, ..options(20, true) });
+    let packed = Export::new(&DemoOptions { gzip: true, ..options(20, true) });
     let packed_files = packed.files();
     for (name, text) in plain.files().iter().filter(|(name, _)| *name != "log.ndjson") {
         let mut unpacked = Vec::new();
@@ -346,7 +346,7 @@ fn compressed_files_hold_the_same() {
 
 #[test]
 fn the_log_tells_the_whole_export() {
-    let export = Export::new(&Options { rows_per_file: 1_000, ..options(40, true) });
+    let export = Export::new(&DemoOptions { rows_per_file: 1_000, ..options(40, true) });
     let files = export.files();
     let log = String::from_utf8(files["log.ndjson"].clone()).unwrap();
     let events: Vec<Value> = log.lines().map(|line| sonic_rs::from_str(line).unwrap()).collect();
@@ -407,7 +407,7 @@ fn each_patient_can_be_searched_for() {
 #[test]
 fn a_file_that_cannot_be_written_ends_all_threads() {
     let dir = tempfile::tempdir().unwrap();
-    let small = Options { rows_per_file: 5, ..options(300, true) };
+    let small = DemoOptions { rows_per_file: 5, ..options(300, true) };
     let (world, files) = (World::new(&small), ExportFiles::new(dir.path(), &small).unwrap());
     // A folder stands where a later file has to go.
     fs::create_dir(dir.path().join("Patient.012.ndjson")).unwrap();

@@ -5,7 +5,7 @@ use super::codes::admin::{CLASSES, EPIC_CLASSES};
 use super::dates::{DAY, EXPORTED, Time};
 use super::names::PersonName;
 use super::rng::{Id, Rng};
-use super::{Options, RowType};
+use super::{DemoOptions, RowType};
 
 /// What belongs to the whole export.
 pub(super) struct World {
@@ -16,8 +16,8 @@ pub(super) struct World {
 }
 
 impl World {
-    pub fn new(options: &Options) -> Self {
-        let Options { patients, seed, flaws, every_element, .. } = *options;
+    pub fn new(options: &DemoOptions) -> Self {
+        let DemoOptions { patients, seed, flaws, every_element, .. } = *options;
         Self { seed, flaws, every_element, patients }
     }
 

@@ -21,7 +21,7 @@ struct BacklogState {
 }
 
 /// Lets one chunk be under way, until it is dropped.
-pub(super) struct Permit<'a> {
+pub(super) struct ChunkPermit<'a> {
     backlog: &'a Backlog,
     bytes: usize,
 }
@@ -38,14 +38,14 @@ impl Backlog {
 
     /// Waits until a chunk of so many bytes may be under way, too. A chunk that is larger than the
     /// whole backlog waits until nothing else is under way. `None` once the backlog is closed.
-    pub(super) fn admit_chunk(&self, bytes: usize) -> Option<Permit<'_>> {
+    pub(super) fn admit_chunk(&self, bytes: usize) -> Option<ChunkPermit<'_>> {
         let mut state = self.wait_until_fit(bytes);
         if state.is_closed {
             return None;
         }
         state.chunks += 1;
         state.bytes = state.bytes.saturating_add(bytes);
-        Some(Permit { backlog: self, bytes })
+        Some(ChunkPermit { backlog: self, bytes })
     }
 
     /// Waits as [`Self::admit_chunk`] does, and takes nothing yet.
@@ -69,7 +69,7 @@ impl Backlog {
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for ChunkPermit<'_> {
     fn drop(&mut self) {
         let mut state = self.backlog.lock_state();
         state.chunks = state.chunks.saturating_sub(1);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use super::backlog::Permit;
+use super::backlog::ChunkPermit;
 use super::plan::TablePlan;
 use super::rejects::{RejectFile, RejectsTo};
 use super::row_counts::RowCounts;
@@ -53,7 +53,7 @@ pub(super) struct CollectedChunk<'a> {
     /// The rows; an error ends the table.
     pub scrubbed: Result<ScrubbedChunk>,
     /// Goes when the rows are staged.
-    pub permit: Permit<'a>,
+    pub permit: ChunkPermit<'a>,
 }
 
 /// Puts the workers' chunks back in order and stages them.

@@ -25,7 +25,7 @@ use crate::deid::{AnonId, Anonymizer, Codebook, Scrubber, row_key};
 use crate::error::{Context, Error, Result, RunFault, SettingsFault};
 use crate::fhir::{TABLE_TYPES, UNKNOWN_TIME, parse_instant};
 use crate::http::recorded_url;
-use crate::input::{Ahead, InputFile};
+use crate::input::{InputFile, ReadAhead};
 use crate::memory::Budget;
 use crate::output::OutputFormat;
 use crate::output::keys::KeyIndex;
@@ -173,7 +173,7 @@ impl Converter<'_> {
         let make_scrubber =
             || Scrubber::again(Anonymizer::new(codebook.clone(), Arc::from(Vec::new())));
         let scrubber = TableScrubber {
-            input: InputFiles { folder: self.from, ahead: Ahead::new(self.from, &plan.files) },
+            input: InputFiles { folder: self.from, ahead: ReadAhead::new(self.from, &plan.files) },
             rows: RowScrubbing {
                 make_scrubber: &make_scrubber,
                 forms: RowForms { arrow: true, json: false },

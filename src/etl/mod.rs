@@ -50,7 +50,7 @@ use tracing::info;
 
 use crate::deid::{Anonymizer, Scrubber};
 use crate::error::Result;
-use crate::input::Ahead;
+use crate::input::ReadAhead;
 use crate::output::{TableSinks, completion};
 use crate::store::Folder;
 use collect::TableStaging;
@@ -176,7 +176,7 @@ fn make_tables(
     let Prepared { output, phi, staging } = prepared;
     let (codebook, mapping) = (&phi.codebook, &phi.mapping);
     let make_scrubber = || Scrubber::new(Anonymizer::new(codebook.clone(), bases.clone()));
-    let ahead = Ahead::new(input, tables.iter().flat_map(|table| &table.files));
+    let ahead = ReadAhead::new(input, tables.iter().flat_map(|table| &table.files));
     let scrubber = TableScrubber {
         input: InputFiles { folder: input, ahead },
         rows: RowScrubbing {

@@ -265,7 +265,7 @@ mod tests {
     use crate::etl::scrub_chunk::RowForms;
     use crate::etl::scrub_table::{RowScrubbing, TableScrubber};
     use crate::etl::settings::SettingsInForce;
-    use crate::input::{Ahead, InputFile};
+    use crate::input::{InputFile, ReadAhead};
     use crate::memory::Budget;
     use crate::output::OutputFormat;
     use crate::store::{Folder, Storage};
@@ -318,7 +318,10 @@ mod tests {
             let make_scrubber =
                 || Scrubber::new(Anonymizer::new(phi.codebook.clone(), Arc::from(Vec::new())));
             let scrubber = TableScrubber {
-                input: InputFiles { folder: &folder, ahead: Ahead::new(&folder, &self.plan.files) },
+                input: InputFiles {
+                    folder: &folder,
+                    ahead: ReadAhead::new(&folder, &self.plan.files),
+                },
                 rows: RowScrubbing {
                     make_scrubber: &make_scrubber,
                     forms: RowForms { arrow: true, json: false },

@@ -1,9 +1,9 @@
 //! Reads a table's files, in order, as chunks of whole lines.
 
-use super::backlog::{Backlog, Permit};
+use super::backlog::{Backlog, ChunkPermit};
 use super::plan::TablePlan;
 use crate::error::{Context, Error, Result};
-use crate::input::Ahead;
+use crate::input::ReadAhead;
 use crate::input::chunks::{Chunk, Chunks, decompress};
 use crate::store::{Folder, Reader};
 use crate::ui::Progress;
@@ -12,7 +12,7 @@ use crate::ui::Progress;
 pub(super) struct InputFiles<'a> {
     pub folder: &'a Folder,
     /// The same files, in the order in which they will be read.
-    pub ahead: Ahead,
+    pub ahead: ReadAhead,
 }
 
 /// A chunk on its way from the reader to a worker.
@@ -24,7 +24,7 @@ pub(super) struct ReadChunk<'a> {
     /// The lines; an error ends the table.
     pub chunk: Result<Chunk>,
     /// Goes when the rows are staged.
-    pub permit: Permit<'a>,
+    pub permit: ChunkPermit<'a>,
 }
 
 impl InputFiles<'_> {
@@ -100,7 +100,7 @@ mod tests {
 
     /// What is read of the plan, by number: file and lines, or the error.
     fn read_plan(folder: &Folder, plan: &TablePlan, backlog: &Backlog) -> Vec<(u64, String)> {
-        let input = InputFiles { folder, ahead: Ahead::new(folder, &plan.files) };
+        let input = InputFiles { folder, ahead: ReadAhead::new(folder, &plan.files) };
         let mut read = Vec::new();
         input.read_chunks(
             plan,

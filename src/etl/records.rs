@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::etl::config::EtlConfig;
-    use crate::memory::{Budget, Limit, Source};
+    use crate::memory::{Budget, Limit, LimitSource};
 
     fn read_record(output: &Folder, name: &str) -> Value {
         let folder = output.child(JOB_CONFIG).child("2024-08-06__18.12.57");
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn records_tell_what_was_in_force_and_what_became_of_tables() {
         let output = Folder::open("memory://run-records/out").unwrap();
-        let limit = Limit { bytes: 512 << 20, source: Source::Cgroup };
+        let limit = Limit { bytes: 512 << 20, source: LimitSource::Cgroup };
         let budget = Budget::for_limit(Some(limit), 2);
         let asked = EtlConfig {
             threads: 16,

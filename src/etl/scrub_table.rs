@@ -107,7 +107,7 @@ impl RowScrubbing<'_> {
 mod tests {
     use super::*;
     use crate::deid::{Anonymizer, Codebook};
-    use crate::input::{Ahead, InputFile};
+    use crate::input::{InputFile, ReadAhead};
     use crate::memory::Budget;
     use crate::store::{Folder, WorkFolder};
     use crate::table::StagingArea;
@@ -127,7 +127,7 @@ mod tests {
         };
         let plan = TablePlan::of_files("Patient", files.iter().map(file).collect())?;
         let scrubber = TableScrubber {
-            input: InputFiles { folder, ahead: Ahead::new(folder, &plan.files) },
+            input: InputFiles { folder, ahead: ReadAhead::new(folder, &plan.files) },
             rows: RowScrubbing {
                 make_scrubber: &make_scrubber,
                 forms: RowForms { arrow: true, json: false },

@@ -32,13 +32,13 @@ pub(super) fn fit_threads(budget: &Budget, wanted: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::{Limit, Source};
+    use crate::memory::{Limit, LimitSource};
 
     #[test]
     fn threads_are_as_many_as_the_memory_is_enough_for() {
         let free = Budget::for_limit(None, 2);
         assert_eq!(fit_threads(&free, 64), 64);
-        let limit = Limit { bytes: 512 << 20, source: Source::Cgroup };
+        let limit = Limit { bytes: 512 << 20, source: LimitSource::Cgroup };
         let tight = Budget::for_limit(Some(limit), 2);
         assert_eq!((fit_threads(&tight, 1), fit_threads(&tight, 64)), (1, 5));
     }

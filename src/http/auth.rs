@@ -79,12 +79,12 @@ impl Auth {
 pub(super) struct Authorizer {
     auth: Auth,
     /// One at a time asks for a token; the others wait for that one.
-    token: Mutex<Held>,
+    token: Mutex<HeldToken>,
     endpoint: OnceCell<super::smart::Endpoint>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct HeldToken {
     token: Option<Token>,
     /// How many tokens there were; the present one's number.
     serial: u64,

@@ -11,7 +11,7 @@ use url::{Host, Url};
 
 use super::auth::{Auth, Authorizer};
 use super::reach::{Reach, Resolver};
-use super::trust::{Allowed, Trust};
+use super::trust::{AllowedServers, Trust};
 use super::{Capabilities, HostName, Redactor, Request, Result, TokenUse, roots};
 use crate::error::{self, SettingsFault};
 
@@ -20,7 +20,7 @@ const LONGEST_STATEMENT: usize = 64 << 20;
 
 /// How a client behaves.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ClientOptions {
     /// Ask for compressed answers, and decompress them.
     pub gzip: bool,
     /// The longest wait for a connection.
@@ -28,16 +28,16 @@ pub struct Options {
     /// The longest wait for the next bytes of an answer; the whole may take any time.
     pub read_timeout: Duration,
     /// What the user allows beyond the server's own origin.
-    pub allowed: Allowed,
+    pub allowed: AllowedServers,
 }
 
-impl Default for Options {
+impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             gzip: true,
             connect_timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(5 * 60),
-            allowed: Allowed::default(),
+            allowed: AllowedServers::default(),
         }
     }
 }
@@ -48,14 +48,14 @@ impl Default for Options {
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
-    inner: Arc<Inner>,
+    inner: Arc<ClientState>,
     /// The hosts that are asked; `None`: any.
     reach: Option<Arc<Reach>>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    options: Options,
+struct ClientState {
+    options: ClientOptions,
     base: Url,
     trust: Trust,
     authorizer: Authorizer,
@@ -67,7 +67,7 @@ struct Inner {
 
 impl Client {
     /// A client of the FHIR server with this base URL (`https://ehr.example/fhir`).
-    pub fn new(base: &Url, auth: Auth, options: &Options) -> error::Result<Self> {
+    pub fn new(base: &Url, auth: Auth, options: &ClientOptions) -> error::Result<Self> {
         let invalid = |message: String| error::Error::new(SettingsFault::InvalidValue, message);
         if !["http", "https"].contains(&base.scheme()) || base.host().is_none() {
             return Err(invalid(format!("'{}' is not an HTTP URL", super::show_url(base))));
@@ -92,7 +92,7 @@ impl Client {
         authorizer.hide_secrets(&redactor);
         let (capabilities, met) = (OnceCell::new(), OnceCell::new());
         let options = options.clone();
-        let inner = Inner { options, base, trust, authorizer, redactor, capabilities, met };
+        let inner = ClientState { options, base, trust, authorizer, redactor, capabilities, met };
         Ok(Self { http, inner: Arc::new(inner), reach: None })
     }
 
@@ -235,7 +235,10 @@ impl Client {
     }
 }
 
-fn build_client(options: &Options, reach: Option<&Arc<Reach>>) -> error::Result<reqwest::Client> {
+fn build_client(
+    options: &ClientOptions,
+    reach: Option<&Arc<Reach>>,
+) -> error::Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("cumulus-etl/", env!("CARGO_PKG_VERSION")))
         .gzip(options.gzip)

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::smart::{Backend, PrivateKey};
-use super::{Allowed, Auth, Options, Secret};
+use super::{AllowedServers, Auth, ClientOptions, Secret};
 use crate::error::{CredentialFault, Error, Result, SettingsFault};
 
 /// Credentials for a FHIR server, as options and settings give them. At most one of three kinds:
@@ -25,7 +25,7 @@ pub struct Credentials {
     /// The scopes to ask for, instead of those worked out.
     pub scope: Option<String>,
     /// What may be asked and shown beyond the server's own origin.
-    pub allowed: Allowed,
+    pub allowed: AllowedServers,
 }
 
 impl Credentials {
@@ -93,8 +93,8 @@ impl Credentials {
     }
 
     /// How a client with these credentials behaves.
-    pub fn options(&self) -> Options {
-        Options { allowed: self.allowed.clone(), ..Options::default() }
+    pub fn options(&self) -> ClientOptions {
+        ClientOptions { allowed: self.allowed.clone(), ..ClientOptions::default() }
     }
 
     fn token_url(&self) -> Result<Option<String>> {

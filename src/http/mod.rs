@@ -26,7 +26,7 @@ mod trust;
 
 pub use auth::Auth;
 pub use capability::Capabilities;
-pub use client::{Client, Options};
+pub use client::{Client, ClientOptions};
 pub use credentials::Credentials;
 pub use error::{Error, Result, StatusError};
 pub use form::{Answer, File, Poster, SendError};
@@ -37,7 +37,7 @@ pub use request::Request;
 pub use response::Response;
 pub use retry::{DEFAULT_WAIT, LONGEST_WAIT, Pace, RetryPlan, SHORTEST_WAIT, retry_after};
 pub use secret::Secret;
-pub use trust::{Allowed, HostName, TokenUse};
+pub use trust::{AllowedServers, HostName, TokenUse};
 
 pub use reqwest::header;
 pub use reqwest::{Method, StatusCode};

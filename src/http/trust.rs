@@ -24,7 +24,7 @@ use crate::poison::ignore_poison;
 
 /// What the user allows beyond the server's own origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allowed {
+pub struct AllowedServers {
     /// Ask also over `http` where the server's own URL is `https`; without credentials.
     pub http: bool,
     /// Other hosts of the server, which may see the access token as the server itself does.
@@ -129,13 +129,13 @@ pub(super) enum Showing {
 #[derive(Debug)]
 pub(super) struct Trust {
     base: Url,
-    allowed: Allowed,
+    allowed: AllowedServers,
     /// What was said of hosts already.
     said: Mutex<BTreeSet<String>>,
 }
 
 impl Trust {
-    pub(super) fn new(base: Url, allowed: Allowed) -> Self {
+    pub(super) fn new(base: Url, allowed: AllowedServers) -> Self {
         Self { base, allowed, said: Mutex::default() }
     }
 
@@ -265,7 +265,7 @@ mod tests {
 
     fn trust(base: &str, http: bool, hosts: &[&str]) -> Trust {
         let token_hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
-        Trust::new(url(base), Allowed { http, token_hosts, has_options: true })
+        Trust::new(url(base), AllowedServers { http, token_hosts, has_options: true })
     }
 
     fn shows(trust: &Trust, to: &str, token: TokenUse, basic: bool) -> bool {
@@ -367,7 +367,7 @@ mod tests {
         assert!(lax.check_url(&url("http://ehr.example/x")).is_ok());
         assert!(lax.check_url(&url("file:///etc/passwd")).is_err());
         // Where there is no option, none is named.
-        let without = Trust::new(url("https://ehr.example"), Allowed::default());
+        let without = Trust::new(url("https://ehr.example"), AllowedServers::default());
         let said = [
             without.check_url(&url("http://other/")),
             without.check_redirect(&url("https://ehr.example"), &url("http://other/")),

@@ -15,22 +15,22 @@ const FILES: usize = 8;
 
 /// The files of a run in the order in which they will be read. From a bucket, the beginnings of
 /// the next ones come while one is read.
-pub struct Ahead {
+pub struct ReadAhead {
     folder: Folder,
-    files: Mutex<Files>,
+    files: Mutex<QueuedFiles>,
 }
 
 #[derive(Default)]
-struct Files {
+struct QueuedFiles {
     waiting: VecDeque<(String, u64)>,
     requested: VecDeque<(String, u64, Requested)>,
 }
 
-impl Ahead {
+impl ReadAhead {
     /// Nothing is asked for yet.
     pub fn new<'f>(folder: &Folder, files: impl IntoIterator<Item = &'f InputFile>) -> Self {
         let waiting = files.into_iter().map(|file| (file.name.clone(), file.bytes)).collect();
-        let files = Mutex::new(Files { waiting, ..Files::default() });
+        let files = Mutex::new(QueuedFiles { waiting, ..QueuedFiles::default() });
         Self { folder: folder.clone(), files }
     }
 
@@ -53,7 +53,7 @@ impl Ahead {
     }
 }
 
-impl Files {
+impl QueuedFiles {
     fn request(&mut self, folder: &Folder) {
         let mut bytes: u64 = self.requested.iter().map(|(_, bytes, _)| bytes).sum();
         while bytes < BYTES && self.requested.len() < FILES {

@@ -47,12 +47,12 @@ struct Requests {
 }
 
 #[derive(Deserialize)]
-struct Entry {
-    request: Request,
+struct BundleEntry {
+    request: EntryRequest,
 }
 
 #[derive(Deserialize)]
-struct Request {
+struct EntryRequest {
     method: String,
     url: String,
 }
@@ -60,10 +60,10 @@ struct Request {
 /// How many entries a Bundle has; 0 for anything else.
 pub fn count_entries(line: &[u8]) -> u64 {
     #[derive(Deserialize)]
-    struct Counted {
+    struct CountedBundle {
         entry: Count,
     }
-    serde_json::from_slice::<Counted>(line).map_or(0, |bundle| bundle.entry.0)
+    serde_json::from_slice::<CountedBundle>(line).map_or(0, |bundle| bundle.entry.0)
 }
 
 /// How many members a list has.
@@ -117,7 +117,7 @@ impl Deletes {
 impl Requests {
     /// Adds an entry: each is understood by itself.
     fn add(&mut self, entry: &RawValue) {
-        let Ok(Entry { request }) = serde_json::from_str(entry.get()) else {
+        let Ok(BundleEntry { request }) = serde_json::from_str(entry.get()) else {
             self.not_understood += 1;
             return;
         };
@@ -144,21 +144,21 @@ impl<'de> Deserialize<'de> for Requests {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         // Each as its text: what it holds beside the request takes no room.
         let add = |requests: &mut Self, entry: &'de RawValue| requests.add(entry);
-        deserializer.deserialize_seq(Members(Self::default(), add, PhantomData))
+        deserializer.deserialize_seq(BundleMembers(Self::default(), add, PhantomData))
     }
 }
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let add = |count: &mut Self, _: IgnoredAny| count.0 += 1;
-        deserializer.deserialize_seq(Members(Self(0), add, PhantomData))
+        deserializer.deserialize_seq(BundleMembers(Self(0), add, PhantomData))
     }
 }
 
 /// Takes the members of a list one by one.
-struct Members<A, F, M>(A, F, PhantomData<M>);
+struct BundleMembers<A, F, M>(A, F, PhantomData<M>);
 
-impl<'de, A, F: Fn(&mut A, M), M: Deserialize<'de>> Visitor<'de> for Members<A, F, M> {
+impl<'de, A, F: Fn(&mut A, M), M: Deserialize<'de>> Visitor<'de> for BundleMembers<A, F, M> {
     type Value = A;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

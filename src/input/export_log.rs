@@ -24,7 +24,7 @@ pub struct ExportLog {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
+struct LogEvent {
     /// A text; some programs write a number.
     #[serde(default)]
     export_id: Value,
@@ -39,7 +39,7 @@ pub fn read_export_log(folder: &Folder, name: &str) -> Result<ExportLog> {
     let Some(reader) = folder.open_reader(name)? else { return Ok(ExportLog::default()) };
     let mut lines = BufReader::with_capacity(1 << 16, reader);
     let mut line = Vec::new();
-    let mut kickoff: Option<Event> = None;
+    let mut kickoff: Option<LogEvent> = None;
     // Times that exports were of, as the log tells them.
     let mut times: Vec<(Value, DateTime<FixedOffset>)> = Vec::new();
     loop {
@@ -49,7 +49,7 @@ pub fn read_export_log(folder: &Folder, name: &str) -> Result<ExportLog> {
             Line::TooLong => continue,
             Line::Whole => {}
         }
-        let Ok(event) = serde_json::from_slice::<Event>(text_of_line(&line)) else { continue };
+        let Ok(event) = serde_json::from_slice::<LogEvent>(text_of_line(&line)) else { continue };
         match event.event_id.as_str() {
             "kickoff" => kickoff = Some(event),
             "status_complete" => {

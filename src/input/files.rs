@@ -62,7 +62,7 @@ impl Inputs {
 
 /// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum FileRole {
     Log,
     Rows,
     Deletes,
@@ -80,15 +80,15 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
     let (mut logs, mut data) = (Vec::new(), Vec::new());
     for entry in read_once(folder, files) {
         match kind(&entry.name) {
-            Kind::Log => logs.push(entry.name),
-            Kind::Rows => data.push(entry),
-            Kind::Deletes => inputs.deleted.push(entry.name),
-            Kind::LooksLikeData => inputs.not_read.push(entry.name),
-            Kind::Other if entry.name.contains(char::is_control) => {
+            FileRole::Log => logs.push(entry.name),
+            FileRole::Rows => data.push(entry),
+            FileRole::Deletes => inputs.deleted.push(entry.name),
+            FileRole::LooksLikeData => inputs.not_read.push(entry.name),
+            FileRole::Other if entry.name.contains(char::is_control) => {
                 let why = "it has control characters in its name, and not that of data";
                 inputs.unusable.push((escape_controls(&entry.name).into_owned(), why.to_owned()));
             }
-            Kind::Errors | Kind::Other => {}
+            FileRole::Errors | FileRole::Other => {}
         }
     }
     let mut requests = data.iter().map(|entry| folder.request_first(&entry.name, PROBE_FIRST));
@@ -119,7 +119,7 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
 
 /// The files without those that are links to others of them: rows are read once.
 fn read_once(folder: &Folder, files: Vec<Found>) -> impl Iterator<Item = Entry> {
-    let is_used = |file: &&Found| kind(&file.entry.name) != Kind::Other;
+    let is_used = |file: &&Found| kind(&file.entry.name) != FileRole::Other;
     let own = files.iter().filter(|file| file.target.is_none()).filter(is_used);
     let mut read: HashSet<PathBuf> =
         own.filter_map(|file| Some(folder.local()?.join(&file.entry.name))).collect();
@@ -129,28 +129,28 @@ fn read_once(folder: &Folder, files: Vec<Found>) -> impl Iterator<Item = Entry> 
     })
 }
 
-fn kind(name: &str) -> Kind {
+fn kind(name: &str) -> FileRole {
     let lower = name.to_ascii_lowercase();
     let mut folders: Vec<&str> = lower.split('/').collect();
     let file = folders.pop().unwrap_or_default();
     // What macOS writes beside a file of the same name.
     if file.starts_with("._") {
-        return Kind::Other;
+        return FileRole::Other;
     }
     let plain = [".gz", ".zst"].iter().find_map(|end| file.strip_suffix(end)).unwrap_or(file);
     let is_rows = plain.ends_with(".ndjson") || plain.ends_with(".jsonl");
     if folders.is_empty() && file.starts_with("log.") && file.ends_with(".ndjson") {
-        Kind::Log
+        FileRole::Log
     } else if folders.contains(&"error") {
-        Kind::Errors
+        FileRole::Errors
     } else if is_rows && folders.contains(&"deleted") {
-        Kind::Deletes
+        FileRole::Deletes
     } else if is_rows {
-        Kind::Rows
+        FileRole::Rows
     } else if speaks_of_data(file) {
-        Kind::LooksLikeData
+        FileRole::LooksLikeData
     } else {
-        Kind::Other
+        FileRole::Other
     }
 }
 
@@ -256,28 +256,28 @@ mod tests {
     #[test]
     fn names_of_files_have_no_case() {
         for (name, expected) in [
-            ("Patient.ndjson", Kind::Rows),
-            ("a/PATIENT.NDJSON", Kind::Rows),
-            ("Patient.Jsonl", Kind::Rows),
-            ("Patient.ndjson.GZ", Kind::Rows),
-            ("Patient.JsonL.Zst", Kind::Rows),
-            ("deleted/Bundle.NDJSON", Kind::Deletes),
-            ("a/Deleted/b/Bundle.Ndjson.Gz", Kind::Deletes),
-            ("Error/x.ndjson", Kind::Errors),
-            ("error/x.txt", Kind::Errors),
-            ("LOG.ndjson", Kind::Log),
-            ("Log.May.NDJSON", Kind::Log),
-            ("a/log.ndjson", Kind::Rows),
-            ("Patient.ndjson.bz2", Kind::LooksLikeData),
-            ("Patient.JSON", Kind::LooksLikeData),
-            ("x.ndjson.part", Kind::LooksLikeData),
-            ("patient", Kind::LooksLikeData),
-            ("Patient_2024.zip", Kind::LooksLikeData),
-            ("deleted/Bundle.json", Kind::LooksLikeData),
-            ("README.md", Kind::Other),
-            ("patients.txt", Kind::Other),
-            ("Icon\r", Kind::Other),
-            ("._Patient.ndjson", Kind::Other),
+            ("Patient.ndjson", FileRole::Rows),
+            ("a/PATIENT.NDJSON", FileRole::Rows),
+            ("Patient.Jsonl", FileRole::Rows),
+            ("Patient.ndjson.GZ", FileRole::Rows),
+            ("Patient.JsonL.Zst", FileRole::Rows),
+            ("deleted/Bundle.NDJSON", FileRole::Deletes),
+            ("a/Deleted/b/Bundle.Ndjson.Gz", FileRole::Deletes),
+            ("Error/x.ndjson", FileRole::Errors),
+            ("error/x.txt", FileRole::Errors),
+            ("LOG.ndjson", FileRole::Log),
+            ("Log.May.NDJSON", FileRole::Log),
+            ("a/log.ndjson", FileRole::Rows),
+            ("Patient.ndjson.bz2", FileRole::LooksLikeData),
+            ("Patient.JSON", FileRole::LooksLikeData),
+            ("x.ndjson.part", FileRole::LooksLikeData),
+            ("patient", FileRole::LooksLikeData),
+            ("Patient_2024.zip", FileRole::LooksLikeData),
+            ("deleted/Bundle.json", FileRole::LooksLikeData),
+            ("README.md", FileRole::Other),
+            ("patients.txt", FileRole::Other),
+            ("Icon\r", FileRole::Other),
+            ("._Patient.ndjson", FileRole::Other),
         ] {
             assert_eq!(kind(name), expected, "{name}");
         }

@@ -39,7 +39,7 @@ pub fn list(folder: &Folder) -> Result<Listing> {
     let mut listing = match folder.local() {
         Some(root) => {
             let failed = || format!("cannot list '{folder}'");
-            let mut walk = Walk::default();
+            let mut walk = FolderWalk::default();
             walk.look_into(root, "", false).with_context(failed)?;
             walk.follow();
             walk.listing
@@ -55,7 +55,7 @@ pub fn list(folder: &Folder) -> Result<Listing> {
 }
 
 #[derive(Default)]
-struct Walk {
+struct FolderWalk {
     listing: Listing,
     /// Folders looked into, by their real paths.
     seen: HashSet<PathBuf>,
@@ -63,7 +63,7 @@ struct Walk {
     links: Vec<(PathBuf, String)>,
 }
 
-impl Walk {
+impl FolderWalk {
     fn follow(&mut self) {
         while let Some((path, name)) = self.links.pop() {
             let looked = path.canonicalize().and_then(|real| match self.seen.contains(&real) {

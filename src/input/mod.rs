@@ -8,7 +8,7 @@ mod files;
 pub mod gzip;
 mod listing;
 
-pub use ahead::Ahead;
+pub use ahead::ReadAhead;
 pub use deletes::{Deletes, count_entries, read_deletes};
 pub use export_log::{ExportLog, parse_time, read_export_log};
 pub use files::{InputFile, Inputs, find, resource_type};

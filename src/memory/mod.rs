@@ -23,7 +23,7 @@ const LEAST: u64 = 8;
 
 /// Where a limit is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum LimitSource {
     /// A control group: of a container, a pod, a systemd service.
     Cgroup,
     /// What the machine has.
@@ -36,14 +36,14 @@ pub struct Limit {
     /// Bytes, of everything that counts: the page cache of files being written, too.
     pub bytes: u64,
     /// Where it is from.
-    pub source: Source,
+    pub source: LimitSource,
 }
 
 impl Limit {
     /// The smallest limit that holds for this process; `None` where the system tells nothing.
     pub fn find_limit() -> Option<Self> {
-        let cgroup = cgroup::find_limit().map(|bytes| Self { bytes, source: Source::Cgroup });
-        let machine = machine_bytes().map(|bytes| Self { bytes, source: Source::Machine });
+        let cgroup = cgroup::find_limit().map(|bytes| Self { bytes, source: LimitSource::Cgroup });
+        let machine = machine_bytes().map(|bytes| Self { bytes, source: LimitSource::Machine });
         cgroup.into_iter().chain(machine).min_by_key(|limit| limit.bytes)
     }
 }
@@ -52,8 +52,8 @@ impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = self.bytes / MIB;
         match self.source {
-            Source::Cgroup => write!(f, "memory is limited to {mib} MiB by a cgroup"),
-            Source::Machine => write!(f, "this machine has {mib} MiB of memory"),
+            LimitSource::Cgroup => write!(f, "memory is limited to {mib} MiB by a cgroup"),
+            LimitSource::Machine => write!(f, "this machine has {mib} MiB of memory"),
         }
     }
 }

@@ -99,7 +99,7 @@ fn what_makes_no_sense_is_no_limit() {
 }
 
 fn of(mib: u64) -> Option<Limit> {
-    Some(Limit { bytes: mib * MIB, source: Source::Cgroup })
+    Some(Limit { bytes: mib * MIB, source: LimitSource::Cgroup })
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl TableFormat for Deltalake {
         run: &TableRun<'_>,
         options: &SinkOptions,
     ) -> Result<WrittenTable> {
-        let options = delta::Options {
+        let options = delta::WriteOptions {
             last_updated: run.merge == Merge::Upsert,
             ..delta_options(options, run.key_columns)
         };
@@ -102,8 +102,8 @@ impl TableFormat for Deltalake {
     }
 }
 
-fn delta_options(options: &SinkOptions, key_columns: &[&str]) -> delta::Options<'static> {
-    delta::Options {
+fn delta_options(options: &SinkOptions, key_columns: &[&str]) -> delta::WriteOptions<'static> {
+    delta::WriteOptions {
         key_columns: key_columns.iter().map(|name| (*name).to_owned()).collect(),
         last_updated: true,
         rows_per_file: delta::ROWS_PER_FILE,

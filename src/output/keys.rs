@@ -17,22 +17,22 @@ const DELETED: u64 = u64::MAX;
 /// Collects keys; [`KeyIndex::resolve`] then tells which rows have lost.
 pub struct KeyIndex {
     work: WorkFolder,
-    recent: Vec<Entry>,
+    recent: Vec<KeySlot>,
     /// Entries in memory before they are sorted and written out.
     in_memory: usize,
-    runs: Vec<Run>,
+    runs: Vec<SortedRun>,
     keys: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
+struct KeySlot {
     key: RowKey,
     slot: u64,
     last_updated: i64,
 }
 
 /// Sorted entries on disk.
-struct Run {
+struct SortedRun {
     file: File,
     /// Where each uppermost byte begins, in entries; 257 of them.
     starts: Vec<u64>,
@@ -47,7 +47,7 @@ impl KeyIndex {
 
     /// Adds the row at `slot`.
     pub fn add(&mut self, key: RowKey, slot: u64, last_updated: i64) -> Result<()> {
-        self.recent.push(Entry { key, slot, last_updated });
+        self.recent.push(KeySlot { key, slot, last_updated });
         if self.recent.len() >= self.in_memory { self.spill_run() } else { Ok(()) }
     }
 
@@ -72,7 +72,7 @@ impl KeyIndex {
         let file = self.work.create_file()?;
         file.write_all_at(&bytes, 0)
             .with_context(|| format!("cannot write to the work folder '{}'", self.work))?;
-        self.runs.push(Run { file, starts });
+        self.runs.push(SortedRun { file, starts });
         self.recent.clear();
         Ok(())
     }
@@ -104,7 +104,7 @@ impl KeyIndex {
     }
 
     /// All entries with this uppermost byte, sorted.
-    fn read_bucket(&self, byte: u8) -> Result<Vec<Entry>> {
+    fn read_bucket(&self, byte: u8) -> Result<Vec<KeySlot>> {
         let from = self.recent.partition_point(|entry| bucket_of(entry.key) < usize::from(byte));
         let to = self.recent.partition_point(|entry| bucket_of(entry.key) <= usize::from(byte));
         let mut entries = self.recent[from..to].to_vec();
@@ -114,14 +114,14 @@ impl KeyIndex {
             run.file
                 .read_exact_at(&mut bytes, from * ENTRY as u64)
                 .with_context(|| format!("cannot read the work folder '{}'", self.work))?;
-            entries.extend(bytes.as_chunks::<ENTRY>().0.iter().map(Entry::parse));
+            entries.extend(bytes.as_chunks::<ENTRY>().0.iter().map(KeySlot::parse));
         }
         entries.sort_unstable();
         Ok(entries)
     }
 }
 
-impl Entry {
+impl KeySlot {
     fn parse(bytes: &[u8; ENTRY]) -> Self {
         let word = |at: usize| {
             let mut word = [0; 8];
@@ -148,7 +148,7 @@ impl KeySource for KeyIndex {
                 if entries.get(index + 1).is_some_and(|next| next.key == entry.key) {
                     continue;
                 }
-                let Entry { slot, last_updated, .. } = *entry;
+                let KeySlot { slot, last_updated, .. } = *entry;
                 visit(
                     entry.key,
                     match slot {

@@ -38,7 +38,7 @@ fn formats_in(folder: &Folder, table: &str) -> Result<Vec<OutputFormat>> {
 }
 
 /// A table, and the format that made it.
-struct Found {
+struct FoundTable {
     table: String,
     format: OutputFormat,
 }
@@ -48,14 +48,14 @@ fn odd_tables(
     root: &Folder,
     folders: &[String],
     is_odd: &(dyn Fn(OutputFormat) -> bool + Sync),
-) -> Result<Vec<Found>> {
+) -> Result<Vec<FoundTable>> {
     let names: Vec<_> = folders.iter().filter(|name| is_table(name)).collect();
     let threads = if root.local().is_some() { 1 } else { LOOKS };
     let found = parallel::run(threads, names.len(), |index| {
         let table = names[index];
         let formats = formats_in(&root.child(table), table)?;
         let format = formats.into_iter().find(|format| is_odd(*format));
-        Ok(format.map(|format| Found { table: table.clone(), format }))
+        Ok(format.map(|format| FoundTable { table: table.clone(), format }))
     })?;
     Ok(found.into_iter().flatten().collect())
 }
@@ -71,7 +71,10 @@ pub fn any_table(folder: &Folder, folders: &[String]) -> Result<Option<String>> 
 }
 
 /// A table in the folder of a format, below `folder`, and the name of that folder.
-fn table_of_several(folder: &Folder, folders: &[String]) -> Result<Option<(&'static str, Found)>> {
+fn table_of_several(
+    folder: &Folder,
+    folders: &[String],
+) -> Result<Option<(&'static str, FoundTable)>> {
     for format in OutputFormat::ALL.iter().map(|format| format.name()) {
         if folders.iter().any(|name| name == format) {
             let root = folder.child(format);
@@ -164,7 +167,7 @@ fn second_set(output: &Folder, formats: &[OutputFormat]) -> Result<Option<String
     }))
 }
 
-fn other_format(root: &Folder, found: &Found, wanted: OutputFormat) -> Error {
+fn other_format(root: &Folder, found: &FoundTable, wanted: OutputFormat) -> Error {
     let (there, wanted_name) = (found.format.name(), wanted.name());
     let can_convert = found.format == OutputFormat::NDJSON && wanted == OutputFormat::DELTALAKE;
     let convert = match can_convert {

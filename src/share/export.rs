@@ -14,9 +14,9 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::cells::Formulas;
-use super::files::{Files, Style, cannot_write};
+use super::files::{Style, TableFiles, cannot_write};
 use super::manifest;
-use super::place::{self, Place};
+use super::place::{self, ExportPlace};
 use super::screen::{Allowed, LEAST, Screen};
 use crate::error::{Context, Error, Result, StudyFault};
 use crate::store::{Folder, WorkFolder};
@@ -51,12 +51,12 @@ pub struct Study {
     /// What goes with them as `manifest.toml`.
     pub manifest: String,
     /// What the counts workflows count, by the table's name in lower case.
-    counted: HashMap<String, Counted>,
+    counted: HashMap<String, CountedTable>,
 }
 
 /// What a counts workflow says of a table.
 #[derive(Clone, Debug)]
-struct Counted {
+struct CountedTable {
     /// The smallest count that it keeps.
     least: u64,
     /// The column that it counts, if that stands for something else than a patient: many of these
@@ -66,7 +66,7 @@ struct Counted {
 
 /// Which tables leave although they look as if they must not, and how they are written.
 #[derive(Clone, Debug, Default)]
-pub struct Rules {
+pub struct ExportRules {
     /// Tables that someone has looked at.
     pub allowed: Allowed,
     /// What happens to cells of CSV files that a spreadsheet would run.
@@ -110,7 +110,7 @@ impl Study {
         let name = |table: &str| format!("{}__{table}", core::PREFIX).to_lowercase();
         let counted = core::read_counts()?;
         let counted =
-            counted.iter().map(|table| (name(&table.name), Counted::of_table(table, None)));
+            counted.iter().map(|table| (name(&table.name), CountedTable::of_table(table, None)));
         let counted = counted.collect();
         Ok(Self { prefix: StudyName::parse(core::PREFIX)?, tables, manifest, counted })
     }
@@ -123,7 +123,7 @@ impl Study {
     }
 }
 
-impl Counted {
+impl CountedTable {
     /// `patient`: the column that stands for a patient, as the study declares it.
     fn of_table(table: &CountsTable, patient: Option<&str>) -> Self {
         let is_patient = |id: &String| {
@@ -140,7 +140,7 @@ impl Counted {
 }
 
 /// What the counts workflows of a study count.
-fn find_counted(study: &Manifest) -> HashMap<String, Counted> {
+fn find_counted(study: &Manifest) -> HashMap<String, CountedTable> {
     let mut counted = HashMap::new();
     let patient = study.subject_grain_column.as_deref();
     for action in study.stages.values().flatten() {
@@ -148,7 +148,8 @@ fn find_counted(study: &Manifest) -> HashMap<String, Counted> {
         for file in files {
             let Content::Workflow(Workflow::Counts(tables)) = &file.content else { continue };
             let name = |name: &str| study.table_name(name).to_lowercase();
-            counted.extend(tables.iter().map(|t| (name(&t.name), Counted::of_table(t, patient))));
+            counted
+                .extend(tables.iter().map(|t| (name(&t.name), CountedTable::of_table(t, patient))));
         }
     }
     counted
@@ -166,7 +167,7 @@ pub fn export_tables(
     engine: &dyn Engine,
     study: &Study,
     data: &Folder,
-    rules: &Rules,
+    rules: &ExportRules,
     work: &WorkFolder,
 ) -> Result<Exported> {
     if study.tables.is_empty() {
@@ -191,7 +192,7 @@ pub fn export_tables(
         let schema = read_columns(engine, &table.name)?;
         screens.push(Screen::of_schema(&schema, study.least_count(table)));
     }
-    let place = Place::begin(data, &study.prefix, work)?;
+    let place = ExportPlace::begin(data, &study.prefix, work)?;
     let archive = format!("{}.zip", study.prefix);
     let mut zip = Archive::begin_archive(&place.path(&archive))?;
     for (table, screen) in tables.iter().zip(&mut screens) {
@@ -350,7 +351,7 @@ fn write_table(
     work: &WorkFolder,
 ) -> Result<bool> {
     let rows = engine.read_sorted(name, work)?;
-    let mut out: Option<Files> = None;
+    let mut out: Option<TableFiles> = None;
     for batch in rows.batches {
         let batch = batch?;
         if batch.num_rows() == 0 {
@@ -361,7 +362,7 @@ fn write_table(
         }
         let files = match &mut out {
             Some(files) => files,
-            None => out.insert(Files::begin_files(csv, parquet, &rows.schema, style)?),
+            None => out.insert(TableFiles::begin_files(csv, parquet, &rows.schema, style)?),
         };
         files.write(&batch)?;
     }

@@ -29,7 +29,7 @@ pub struct Style {
 }
 
 /// A table's two files, while they are written.
-pub struct Files {
+pub struct TableFiles {
     csv: csv::Writer<BufWriter<File>>,
     parquet: ArrowWriter<File>,
     schema: SchemaRef,
@@ -39,7 +39,7 @@ pub struct Files {
     parquet_failed: String,
 }
 
-impl Files {
+impl TableFiles {
     /// Begins both with a table's columns.
     pub fn begin_files(
         csv: &Path,

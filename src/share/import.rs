@@ -23,7 +23,7 @@ const MEMBERS: usize = 10_000;
 
 /// A table in an archive.
 #[derive(Debug, PartialEq, Eq)]
-struct Member {
+struct ArchiveMember {
     index: usize,
     table: String,
 }
@@ -69,7 +69,7 @@ pub fn import_archive(
         build.mark_raw();
     }
     let mut tables = Vec::new();
-    for Member { table, .. } in members {
+    for ArchiveMember { table, .. } in members {
         let path = place(&table);
         let context = format!("cannot read {table}");
         let reader = open_parquet(&path).with_context(|| context.clone())?;
@@ -89,12 +89,12 @@ fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     bounded::parquet::open_bounded(file)
 }
 
-fn list_members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), String> {
+fn list_members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<ArchiveMember>), String> {
     if zip.len() > MEMBERS {
         return Err(format!("it has more than {MEMBERS} members"));
     }
     let mut study: Option<String> = None;
-    let mut members: Vec<Member> = Vec::new();
+    let mut members: Vec<ArchiveMember> = Vec::new();
     let mut tables = HashSet::new();
     for index in 0..zip.len() {
         let member = zip.by_index_raw(index).map_err(|_| "it is damaged".to_owned())?;
@@ -129,7 +129,7 @@ fn list_members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<Member>), Str
         if !tables.insert(table.to_lowercase()) {
             return Err(format!("it has {table} twice"));
         }
-        members.push(Member { index, table: table.to_owned() });
+        members.push(ArchiveMember { index, table: table.to_owned() });
     }
     match study {
         Some(study) => Ok((study, members)),

@@ -9,7 +9,7 @@ use crate::error::{Context, Error, Result};
 use crate::store::{Folder, Lock, WorkFolder, recover_folder, remove_folder, replace_folder};
 
 /// The folder of a study's export, while a new one is made.
-pub struct Place {
+pub struct ExportPlace {
     data: Folder,
     study: String,
     /// Where the new files are made.
@@ -21,7 +21,7 @@ pub struct Place {
     lock: Lock,
 }
 
-impl Place {
+impl ExportPlace {
     /// Begins a new export below `data`; waits for another one of the study. What an export that died
     /// left is removed.
     pub fn begin(data: &Folder, study: &str, work: &WorkFolder) -> Result<Self> {
@@ -90,7 +90,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ExportPlace {
     fn drop(&mut self) {
         if !self.done || self.target.is_none() {
             let _ = fs::remove_dir_all(&self.staging);
@@ -180,9 +180,9 @@ mod tests {
             fs::write(path, text).unwrap();
         }
 
-        fn begin(&self) -> Result<Place> {
+        fn begin(&self) -> Result<ExportPlace> {
             let data = Folder::open(self.path("data").to_str().unwrap()).unwrap();
-            Place::begin(&data, "core", &self.work)
+            ExportPlace::begin(&data, "core", &self.work)
         }
 
         fn export(&self) {

@@ -10,7 +10,7 @@ use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme};
 use url::Url;
 
-use super::explain::{Cloud, Place};
+use super::explain::{BucketPlace, Cloud};
 use super::guarded::Guarded;
 use super::kept::Kept;
 use super::listings::PlainListings;
@@ -20,7 +20,7 @@ use crate::error::{Error, Result, SettingsFault};
 use crate::poison::ignore_poison;
 
 /// A store and the place in it that a URL names.
-pub(super) struct Opened {
+pub(super) struct OpenedBucket {
     pub store: Arc<dyn ObjectStore>,
     pub prefix: Path,
     /// With a `/` at its end.
@@ -76,7 +76,7 @@ pub(super) fn open_bucket(
     url: &Url,
     options: &StoreOptions,
     known: &KnownBuckets,
-) -> Result<Opened> {
+) -> Result<OpenedBucket> {
     let invalid = |what: &str| {
         let shown = super::without_secrets(url);
         Error::new(SettingsFault::InvalidValue, format!("'{shown}' {what}"))
@@ -97,7 +97,7 @@ pub(super) fn open_bucket(
         let store = known.share_client(&bucket, options, || Ok(Arc::new(InMemory::new())))?;
         let prefix = Path::from_url_path(url.path());
         let prefix = prefix.map_err(|_| invalid("is no location"))?;
-        return Ok(Opened { store, url: folder_url(url, &prefix), prefix });
+        return Ok(OpenedBucket { store, url: folder_url(url, &prefix), prefix });
     }
     let Ok((scheme, prefix)) = ObjectStoreScheme::parse(url) else {
         return Err(invalid(
@@ -127,7 +127,8 @@ pub(super) fn open_bucket(
             let builder = builder.with_http_connector(PlainListings);
             let store =
                 builder.build().map_err(|error| explain_unusable(&bucket, "GOOGLE_", &error))?;
-            let place = Place { cloud: Cloud::Google, bucket: bucket.clone(), at: "Google".into() };
+            let place =
+                BucketPlace { cloud: Cloud::Google, bucket: bucket.clone(), at: "Google".into() };
             Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)
         }
         ObjectStoreScheme::MicrosoftAzure => {
@@ -137,12 +138,13 @@ pub(super) fn open_bucket(
             let builder = builder.with_http_connector(PlainListings);
             let store =
                 builder.build().map_err(|error| explain_unusable(&bucket, "AZURE_", &error))?;
-            let place = Place { cloud: Cloud::Azure, bucket: bucket.clone(), at: "Azure".into() };
+            let place =
+                BucketPlace { cloud: Cloud::Azure, bucket: bucket.clone(), at: "Azure".into() };
             Ok(Arc::new(Kept::new(Guarded::new(store, place, false))) as Arc<dyn ObjectStore>)
         }
         _ => Err(invalid("is no location that this program can read and write")),
     })?;
-    Ok(Opened { store, url: folder_url(url, &prefix), prefix })
+    Ok(OpenedBucket { store, url: folder_url(url, &prefix), prefix })
 }
 
 /// Whether the second of two folders' URLs is the first one, or below it, by whatever name.
@@ -195,7 +197,8 @@ fn open_s3(
 ) -> Result<Arc<dyn ObjectStore>> {
     let aws = known.load_aws(options)?;
     let store = aws.open_bucket(url.host_str().unwrap_or_default(), options)?;
-    let place = Place { cloud: Cloud::S3, bucket: bucket.to_owned(), at: aws.shown_endpoint() };
+    let place =
+        BucketPlace { cloud: Cloud::S3, bucket: bucket.to_owned(), at: aws.shown_endpoint() };
     Ok(Arc::new(Kept::new(Guarded::new(store, place, !aws.is_aws()))))
 }
 

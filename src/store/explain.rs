@@ -20,7 +20,7 @@ pub(super) enum Cloud {
 
 /// What was asked of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum StoreAction {
     List,
     Read,
     Write,
@@ -31,7 +31,7 @@ pub(super) enum Action {
 
 /// A bucket, as messages show it.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct BucketPlace {
     pub cloud: Cloud,
     /// Like `s3://bucket`.
     pub bucket: String,
@@ -52,7 +52,7 @@ impl Cloud {
     }
 }
 
-impl Action {
+impl StoreAction {
     fn permission_name(self, cloud: Cloud) -> &'static str {
         match (cloud, self) {
             (Cloud::S3, Self::List) => "s3:ListBucket",
@@ -70,9 +70,9 @@ impl Action {
     }
 }
 
-impl Place {
+impl BucketPlace {
     /// The error in our words, of the same kind where callers tell kinds apart.
-    pub fn explain_error(&self, action: Action, error: StoreError) -> StoreError {
+    pub fn explain_error(&self, action: StoreAction, error: StoreError) -> StoreError {
         let text = error.to_string();
         let code = text_between(&text, "<Code>", "</Code>");
         let no_bucket = matches!(code, Some("NoSuchBucket" | "ContainerNotFound"));
@@ -93,7 +93,7 @@ impl Place {
 
     fn explain_failure(
         &self,
-        action: Action,
+        action: StoreAction,
         error: &StoreError,
         text: &str,
         code: Option<&str>,
@@ -143,7 +143,7 @@ impl Place {
                 "'{bucket}' has asked to slow down for too long; run again later, with fewer \
                  runs at once"
             )),
-            "NotImplemented" if action == Action::Create => self.no_conditional_writes(),
+            "NotImplemented" if action == StoreAction::Create => self.no_conditional_writes(),
             code if code.starts_with("KMS.") => failed(format!(
                 "the KMS key for '{bucket}' cannot be used ({code}): check that it exists in this \
                  region, is enabled, and that its name is right"
@@ -154,7 +154,7 @@ impl Place {
             )),
             _ if denied => {
                 let hint = match (cloud, action) {
-                    (Cloud::S3, Action::Read) => {
+                    (Cloud::S3, StoreAction::Read) => {
                         " (and s3:ListBucket on the bucket: without it S3 says the same of \
                          objects that are not there)"
                     }
@@ -169,7 +169,7 @@ impl Place {
                 "'{bucket}' needs credentials ({at}), or does not accept those that are there"
             )),
             _ if text.contains("redirect without LOCATION") => self.wrong_region(text),
-            _ if action == Action::Create && status_in(text) == Some("501") => {
+            _ if action == StoreAction::Create && status_in(text) == Some("501") => {
                 self.no_conditional_writes()
             }
             code => match (code, status_in(text)) {

@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use tracing::debug;
 use uuid::Uuid;
 
-use super::explain::{Action, Place, is_unanswered};
+use super::explain::{BucketPlace, StoreAction, is_unanswered};
 
 /// Deletes under way at once.
 const DELETES: usize = 8;
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Guarded<S> {
     inner: Arc<S>,
-    place: Arc<Place>,
+    place: Arc<BucketPlace>,
     /// Whether it must be shown first that the server has conditional writes.
     doubtful: bool,
     checked: OnceCell<()>,
@@ -63,14 +63,14 @@ where
 
 impl<S: ObjectStore> Guarded<S> {
     /// `doubtful`: whether the server might ignore the condition of a conditional write.
-    pub fn new(inner: S, place: Place, doubtful: bool) -> Self {
+    pub fn new(inner: S, place: BucketPlace, doubtful: bool) -> Self {
         debug!("'{}' is asked for at: {}", place.bucket, place.at);
         Self { inner: Arc::new(inner), place: Arc::new(place), doubtful, checked: OnceCell::new() }
     }
 
     fn explain_action(
         &self,
-        action: Action,
+        action: StoreAction,
     ) -> impl Fn(StoreError) -> StoreError + Send + Sync + use<S> {
         let place = self.place.clone();
         move |error| place.explain_error(action, error)
@@ -128,18 +128,18 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
     ) -> Result<PutResult> {
         if options.mode == PutMode::Overwrite {
             let put = || self.inner.put_opts(location, payload.clone(), options.clone());
-            return ask_again(put).await.map_err(self.explain_action(Action::Write));
+            return ask_again(put).await.map_err(self.explain_action(StoreAction::Write));
         }
         if options.mode != PutMode::Create {
             // Whether it was done the next attempt could not tell.
             let put = self.inner.put_opts(location, payload, options).await;
-            return put.map_err(self.explain_action(Action::Write));
+            return put.map_err(self.explain_action(StoreAction::Write));
         }
         let created = match self.check_overwrite(location).await {
             Ok(()) => self.create_object(location, &payload, &options).await,
             Err(error) => Err(error),
         };
-        created.map_err(self.explain_action(Action::Create))
+        created.map_err(self.explain_action(StoreAction::Create))
     }
 
     async fn put_multipart_opts(
@@ -149,7 +149,7 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
     ) -> Result<Box<dyn MultipartUpload>> {
         let begin = || self.inner.put_multipart_opts(location, options.clone());
         let upload = ask_again(begin).await;
-        let inner = upload.map_err(self.explain_action(Action::Write))?;
+        let inner = upload.map_err(self.explain_action(StoreAction::Write))?;
         Ok(Box::new(GuardedUpload {
             inner,
             store: self.inner.clone(),
@@ -162,11 +162,11 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let got = ask_again(|| self.inner.get_opts(location, options.clone())).await;
-        let got = got.map_err(self.explain_action(Action::Read))?;
+        let got = got.map_err(self.explain_action(StoreAction::Read))?;
         let payload = match got.payload {
-            GetResultPayload::Stream(parts) => {
-                GetResultPayload::Stream(parts.map_err(self.explain_action(Action::Read)).boxed())
-            }
+            GetResultPayload::Stream(parts) => GetResultPayload::Stream(
+                parts.map_err(self.explain_action(StoreAction::Read)).boxed(),
+            ),
             file => file,
         };
         Ok(GetResult { payload, ..got })
@@ -174,7 +174,7 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let got = ask_again(|| self.inner.get_ranges(location, ranges)).await;
-        got.map_err(self.explain_action(Action::Read))
+        got.map_err(self.explain_action(StoreAction::Read))
     }
 
     fn delete_stream(
@@ -182,7 +182,7 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         // The library does not try a delete again that got no answer.
-        let (inner, words) = (self.inner.clone(), self.explain_action(Action::Delete));
+        let (inner, words) = (self.inner.clone(), self.explain_action(StoreAction::Delete));
         let delete = move |location: Result<Path>| {
             let inner = inner.clone();
             async move {
@@ -200,7 +200,7 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
             let (inner, prefix) = (inner.clone(), prefix.clone());
             async move { inner.list(prefix.as_ref()).try_collect::<Vec<_>>().await }
         };
-        list_whole(list).map_err(self.explain_action(Action::List)).boxed()
+        list_whole(list).map_err(self.explain_action(StoreAction::List)).boxed()
     }
 
     fn list_with_offset(
@@ -213,17 +213,20 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
             let (inner, prefix, offset) = (inner.clone(), prefix.clone(), offset.clone());
             async move { inner.list_with_offset(prefix.as_ref(), &offset).try_collect::<Vec<_>>().await }
         };
-        list_whole(list).map_err(self.explain_action(Action::List)).boxed()
+        list_whole(list).map_err(self.explain_action(StoreAction::List)).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         // Nor a listing that was cut off.
         let listed = ask_again(|| self.inner.list_with_delimiter(prefix)).await;
-        listed.map_err(self.explain_action(Action::List))
+        listed.map_err(self.explain_action(StoreAction::List))
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await.map_err(self.explain_action(Action::Write))
+        self.inner
+            .copy_opts(from, to, options)
+            .await
+            .map_err(self.explain_action(StoreAction::Write))
     }
 }
 
@@ -231,7 +234,7 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
 struct GuardedUpload<S> {
     inner: Box<dyn MultipartUpload>,
     store: Arc<S>,
-    place: Arc<Place>,
+    place: Arc<BucketPlace>,
     location: Path,
     bytes: u64,
     parts: u32,
@@ -259,7 +262,7 @@ impl<S: ObjectStore> MultipartUpload for GuardedUpload<S> {
         self.parts += 1;
         let place = self.place.clone();
         let part = self.inner.put_part(data);
-        Box::pin(part.map_err(move |error| place.explain_error(Action::Write, error)))
+        Box::pin(part.map_err(move |error| place.explain_error(StoreAction::Write, error)))
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
@@ -280,13 +283,16 @@ impl<S: ObjectStore> MultipartUpload for GuardedUpload<S> {
                     sleep(pause).await;
                     pause *= 2;
                 }
-                Err(self.place.explain_error(Action::Write, error))
+                Err(self.place.explain_error(StoreAction::Write, error))
             }
-            done => done.map_err(|error| self.place.explain_error(Action::Write, error)),
+            done => done.map_err(|error| self.place.explain_error(StoreAction::Write, error)),
         }
     }
 
     async fn abort(&mut self) -> Result<()> {
-        self.inner.abort().await.map_err(|error| self.place.explain_error(Action::Write, error))
+        self.inner
+            .abort()
+            .await
+            .map_err(|error| self.place.explain_error(StoreAction::Write, error))
     }
 }

@@ -37,11 +37,11 @@ const LAST_RUN: &str = "The last run here: ";
 /// A folder that is held until this is dropped, or until the process ends, however it ends. In a
 /// bucket, one that died holding it keeps others waiting for a minute.
 pub struct Hold {
-    held: Held,
+    held: ClaimHolder,
     waited: bool,
 }
 
-enum Held {
+enum ClaimHolder {
     /// None where the file system has no locks.
     Local {
         _file: Option<File>,
@@ -68,8 +68,8 @@ impl Hold {
     /// before what only one may do.
     pub fn check_hold(&self) -> Result<()> {
         match &self.held {
-            Held::Local { .. } | Held::Shared { .. } => Ok(()),
-            Held::Alone(lease) => lease.check_lease(),
+            ClaimHolder::Local { .. } | ClaimHolder::Shared { .. } => Ok(()),
+            ClaimHolder::Alone(lease) => lease.check_lease(),
         }
     }
 }
@@ -116,7 +116,7 @@ impl Folder {
             let _ = file.write_all_at(text.as_bytes(), 0);
             let _ = file.set_len(text.len() as u64);
         }
-        Ok(Hold { held: Held::Local { _file: file }, waited })
+        Ok(Hold { held: ClaimHolder::Local { _file: file }, waited })
     }
 
     /// False where the file system has no locks.
@@ -163,10 +163,10 @@ impl Folder {
             let name = format!("{prefix}{}", Uuid::new_v4().simple());
             let lease = Lease::take_lease(self, &name, run)?;
             self.remove_abandoned_leases(&prefix, &name);
-            return Ok(Hold { held: Held::Shared { _lease: lease }, waited });
+            return Ok(Hold { held: ClaimHolder::Shared { _lease: lease }, waited });
         }
         let emptied = self.wait_for_others(&prefix)?;
-        Ok(Hold { held: Held::Alone(gate), waited: waited || emptied })
+        Ok(Hold { held: ClaimHolder::Alone(gate), waited: waited || emptied })
     }
 
     /// Waits until the leases of this prefix are gone, or unchanged for so long that their holders

@@ -76,13 +76,13 @@ fn without_odd_keys(listing: Bytes) -> (Bytes, Vec<String>) {
 }
 
 /// An entry of a listing: where its element begins and ends, and its key.
-struct Entry {
+struct ListedElement {
     start: usize,
     end: usize,
     key: Option<String>,
 }
 
-fn next_entry(text: &str) -> Option<Entry> {
+fn next_entry(text: &str) -> Option<ListedElement> {
     let found = ENTRIES.iter().filter_map(|(element, of_key)| {
         let start = text.find(&format!("<{element}>"))?;
         let close = format!("</{element}>");
@@ -92,7 +92,7 @@ fn next_entry(text: &str) -> Option<Entry> {
     let (start, end, of_key) = found.min()?;
     let inside = &text[start..end];
     let key = inside.split_once(&format!("<{of_key}>")).and_then(|(_, rest)| rest.split_once('<'));
-    Some(Entry { start, end, key: key.map(|(key, _)| unescape_xml(key)) })
+    Some(ListedElement { start, end, key: key.map(|(key, _)| unescape_xml(key)) })
 }
 
 /// The text that XML writes so.

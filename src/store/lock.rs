@@ -15,7 +15,7 @@ use crate::error::{Context, Result};
 /// Held until dropped. On a disk the system frees it when the process ends, however it ends; in
 /// a bucket one that died holding it keeps others waiting for a minute.
 pub struct Lock {
-    held: Held,
+    held: LockHolder,
 }
 
 impl fmt::Debug for Lock {
@@ -28,13 +28,13 @@ impl Lock {
     /// An error if it was lost, which it can be in a bucket: call it before what only one may do.
     pub fn check_lock(&self) -> Result<()> {
         match &self.held {
-            Held::Local { .. } => Ok(()),
-            Held::Bucket(lease) => lease.check_lease(),
+            LockHolder::Local { .. } => Ok(()),
+            LockHolder::Bucket(lease) => lease.check_lease(),
         }
     }
 }
 
-enum Held {
+enum LockHolder {
     Local { _file: File },
     Bucket(Lease),
 }
@@ -43,7 +43,7 @@ impl Folder {
     /// Waits for the lock file `name`.
     pub fn lock_file(&self, name: &str) -> Result<Lock> {
         let Some(folder) = self.local() else {
-            return Ok(Lock { held: Held::Bucket(Lease::take_lease(self, name, "")?) });
+            return Ok(Lock { held: LockHolder::Bucket(Lease::take_lease(self, name, "")?) });
         };
         let path = folder.join(name);
         let file = open_plain(&path, true)
@@ -57,6 +57,6 @@ impl Folder {
             info!("waiting for another run, which holds '{}'", path.display());
         })
         .with_context(|| format!("cannot lock '{}'", path.display()))?;
-        Ok(Lock { held: Held::Local { _file: file } })
+        Ok(Lock { held: LockHolder::Local { _file: file } })
     }
 }

@@ -166,10 +166,10 @@ fn find_endpoint(options: &StoreOptions, config: &SdkConfig) -> Result<Option<Ur
 /// asked again before they run out.
 struct Chain {
     provider: Option<SharedCredentialsProvider>,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<HeldCredential>>,
 }
 
-struct Held {
+struct HeldCredential {
     credential: Arc<AwsCredential>,
     until: Option<SystemTime>,
 }
@@ -206,7 +206,8 @@ impl CredentialProvider for Chain {
                     secret_key: found.secret_access_key().to_owned(),
                     token: found.session_token().map(str::to_owned),
                 });
-                *held = Some(Held { credential: credential.clone(), until: found.expiry() });
+                *held =
+                    Some(HeldCredential { credential: credential.clone(), until: found.expiry() });
                 Ok(credential)
             }
             Err(error) => match held.as_ref() {

@@ -9,7 +9,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use url::Url;
 
-use super::bucket::{KnownBuckets, Opened, open_bucket};
+use super::bucket::{KnownBuckets, OpenedBucket, open_bucket};
 use super::work::WorkFolders;
 use super::{Folder, StoreOptions, absolute_path};
 use crate::error::{Context, Error, Result, SettingsFault};
@@ -94,7 +94,7 @@ impl Storage {
             }),
             Some(url) => {
                 let opened = open_bucket(&url, &self.options, &self.shared.buckets)?;
-                let Opened { store, prefix, url } = opened;
+                let OpenedBucket { store, prefix, url } = opened;
                 let storage = self.clone();
                 Ok(Folder { store, prefix, url, local: None, private: false, storage })
             }

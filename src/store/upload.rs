@@ -13,7 +13,7 @@ use crate::stop::Writer;
 /// An object that is being written. It appears, whole, on [`Upload::finish`]; dropped before
 /// that, nothing appears.
 pub struct Upload {
-    target: Option<Target>,
+    target: Option<UploadTarget>,
     folder: Folder,
     name: String,
     bytes: u64,
@@ -41,7 +41,7 @@ impl Finishing {
     }
 }
 
-enum Target {
+enum UploadTarget {
     Local(Staging),
     /// Not a part yet: what ends here is sent in one request.
     Small(Vec<u8>),
@@ -55,9 +55,9 @@ impl Upload {
         let target = match folder.local() {
             Some(path) => {
                 let staging = Staging::begin_file(path.join(name), folder.private);
-                Target::Local(staging.with_context(failed)?)
+                UploadTarget::Local(staging.with_context(failed)?)
             }
-            None => Target::Small(Vec::new()),
+            None => UploadTarget::Small(Vec::new()),
         };
         let (folder, name) = (folder.clone(), name.to_owned());
         Ok(Self { target: Some(target), folder, name, bytes: 0, _writer })
@@ -73,13 +73,13 @@ impl Upload {
         self.folder.shutdown().check_stop()?;
         let failed = || format!("cannot write '{}'", self.folder.show(&self.name));
         match self.target.take() {
-            Some(Target::Local(staging)) => staging.replace_target().with_context(failed)?,
-            Some(Target::Small(bytes)) => {
+            Some(UploadTarget::Local(staging)) => staging.replace_target().with_context(failed)?,
+            Some(UploadTarget::Small(bytes)) => {
                 let path = self.folder.path(&self.name);
                 let put = block_on(self.folder.store().put(&path, bytes.into()));
                 put.map_err(unwrap_error).with_context(failed)?;
             }
-            Some(Target::Large(writer)) => {
+            Some(UploadTarget::Large(writer)) => {
                 block_on(writer.finish()).map_err(unwrap_error).with_context(failed)?;
             }
             None => {}
@@ -91,7 +91,7 @@ impl Upload {
 impl Upload {
     /// As [`Upload::finish`], without waiting for a bucket.
     pub fn finish_later(mut self) -> Result<Finishing> {
-        if matches!(self.target, Some(Target::Local(_)) | None) {
+        if matches!(self.target, Some(UploadTarget::Local(_)) | None) {
             let bytes = self.finish()?;
             return Ok(Finishing { under_way: None, failed: String::new(), bytes });
         }
@@ -99,8 +99,10 @@ impl Upload {
         let (store, path) = (self.folder.store().clone(), self.folder.path(&self.name));
         let under_way = runtime().spawn(async move {
             match target {
-                Some(Target::Small(bytes)) => store.put(&path, bytes.into()).await.map(|_| ()),
-                Some(Target::Large(writer)) => writer.finish().await.map(|_| ()),
+                Some(UploadTarget::Small(bytes)) => {
+                    store.put(&path, bytes.into()).await.map(|_| ())
+                }
+                Some(UploadTarget::Large(writer)) => writer.finish().await.map(|_| ()),
                 _ => Ok(()),
             }
         });
@@ -128,15 +130,15 @@ impl Write for Upload {
         let mut large = None;
         let target = self.target.as_mut();
         let written = match target.ok_or_else(|| io::Error::other("the upload has ended"))? {
-            Target::Local(staging) => staging.write(data)?,
-            Target::Small(bytes) => {
+            UploadTarget::Local(staging) => staging.write(data)?,
+            UploadTarget::Small(bytes) => {
                 bytes.extend_from_slice(data);
                 if bytes.len() >= part_bytes {
                     large = Some(std::mem::take(bytes));
                 }
                 data.len()
             }
-            Target::Large(writer) => {
+            UploadTarget::Large(writer) => {
                 let ready = block_on(writer.wait_for_capacity(parts_in_flight));
                 ready.map_err(|error| io::Error::other(unwrap_error(error)))?;
                 // Parts are sent by tasks of the runtime.
@@ -146,7 +148,7 @@ impl Write for Upload {
             }
         };
         if let Some(bytes) = large {
-            self.target = Some(Target::Large(self.begin_parts(&bytes)?));
+            self.target = Some(UploadTarget::Large(self.begin_parts(&bytes)?));
         }
         self.bytes += written as u64;
         Ok(written)
@@ -159,7 +161,7 @@ impl Write for Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let Some(Target::Large(writer)) = self.target.take() {
+        if let Some(UploadTarget::Large(writer)) = self.target.take() {
             // The error that made us stop is the one to show, not this one.
             let _ = block_on(writer.abort());
         }

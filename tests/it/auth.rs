@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cumulus_etl::error::{CredentialFault, ErrorKind};
 use cumulus_etl::http::smart::{Algorithm, PrivateKey};
-use cumulus_etl::http::{Auth, Client, Credentials, Error, Method, Options, Secret};
+use cumulus_etl::http::{Auth, Client, ClientOptions, Credentials, Error, Method, Secret};
 use cumulus_etl::store::block_on;
 use serde_json::{Value, json};
 use url::Url;
@@ -24,7 +24,7 @@ pub fn smart() -> Credentials {
 pub fn client_of(server: &Server, credentials: &Credentials) -> Client {
     let types = ["Patient".to_owned(), "Group".to_owned()];
     let auth = credentials.auth(&types).unwrap();
-    Client::new(&server.url.join("fhir").unwrap(), auth, &Options::default()).unwrap()
+    Client::new(&server.url.join("fhir").unwrap(), auth, &ClientOptions::default()).unwrap()
 }
 
 pub fn get(client: &Client, url: Url) -> Result<Vec<u8>, Error> {
@@ -309,7 +309,7 @@ fn passwords_and_tokens_are_sent_as_they_are() {
     let server = ehr(|_| Answer::new(200, ""));
     let of = |auth: Auth| {
         let base = server.url.join("fhir/").unwrap();
-        let client = Client::new(&base, auth, &Options::default()).unwrap();
+        let client = Client::new(&base, auth, &ClientOptions::default()).unwrap();
         get(&client, client.url("/a?b=c")).unwrap();
         let asked = server.asked().pop().unwrap();
         assert_eq!(asked.target, "/fhir/a?b=c");
@@ -330,7 +330,7 @@ fn a_guarded_capability_statement_is_asked_for_with_credentials() {
     });
     let auth = Auth::bearer(Secret::new("abc"));
     let base = server.url.join("fhir").unwrap();
-    let client = Client::new(&base, auth, &Options::default()).unwrap();
+    let client = Client::new(&base, auth, &ClientOptions::default()).unwrap();
     let capabilities = block_on(client.capabilities()).unwrap();
     assert_eq!(capabilities.software_name.as_deref(), Some("Guarded"));
 }
@@ -374,7 +374,7 @@ fn a_server_that_is_down_is_not_blamed_on_the_credentials() {
 fn a_server_that_is_not_there_is_not_said_to_name_no_token_endpoint() {
     let base = Url::parse("http://127.0.0.1:9/fhir").unwrap();
     let auth = smart().auth(&[]).unwrap();
-    let client = Client::new(&base, auth, &Options::default()).unwrap();
+    let client = Client::new(&base, auth, &ClientOptions::default()).unwrap();
     let error = block_on(client.authorize()).unwrap_err().to_string();
     assert!(!error.contains("names no token endpoint"), "{error}");
     assert!(error.contains("no answer from"), "{error}");

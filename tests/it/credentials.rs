@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use cumulus_etl::http::{Auth, Client, Method, Options};
+use cumulus_etl::http::{Auth, Client, ClientOptions, Method};
 use cumulus_etl::store::block_on;
 use url::Url;
 
@@ -61,7 +61,7 @@ fn a_broken_configuration_file_is_not_shown() {
 fn ask_for_what_the_environment_names() {
     let url = std::env::var("TEST_ASK_FOR").expect("another test sets it");
     let url = Url::parse(&url).unwrap();
-    let result = Client::new(&url, Auth::none(), &Options::default()).map(|client| {
+    let result = Client::new(&url, Auth::none(), &ClientOptions::default()).map(|client| {
         let request = client.request(Method::GET, client.url("there"));
         let ask = async { request.send().await?.bytes(1 << 20).await };
         match block_on(ask) {

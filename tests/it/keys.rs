@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cumulus_etl::http::{Client, Credentials, Options, Secret};
+use cumulus_etl::http::{Client, ClientOptions, Credentials, Secret};
 use cumulus_etl::store::block_on;
 use serde_json::{Value, json};
 
@@ -201,7 +201,8 @@ fn assertion(key: &str) -> (String, Server) {
         ..Default::default()
     };
     let base = server.url.join("fhir").unwrap();
-    let client = Client::new(&base, credentials.auth(&[]).unwrap(), &Options::default()).unwrap();
+    let client =
+        Client::new(&base, credentials.auth(&[]).unwrap(), &ClientOptions::default()).unwrap();
     block_on(client.authorize()).unwrap();
     let asked = server.asked_of("/a/token").remove(0);
     (asked.form().remove("client_assertion").unwrap(), server)

@@ -73,11 +73,11 @@ pub fn check(data: &[u8]) -> bool {
 #[allow(dead_code, reason = "fuzz targets read them from files")]
 pub fn seeds() -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let options = demo::Options {
+    let options = demo::DemoOptions {
         patients: 4,
         every_element: true,
         flaws: false,
-        ..demo::Options::default()
+        ..demo::DemoOptions::default()
     };
     demo::generate_export(folder.path(), &options, &|_| {}).expect("a synthetic export");
     let mut seeds = Vec::new();

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use cumulus_etl::error::SettingsFault;
 use cumulus_etl::http::header::RANGE;
-use cumulus_etl::http::{Auth, Client, Credentials, Error, Method, Options, Secret, TokenUse};
+use cumulus_etl::http::{
+    Auth, Client, ClientOptions, Credentials, Error, Method, Secret, TokenUse,
+};
 use cumulus_etl::store::block_on;
 use serde_json::json;
 use url::Url;
@@ -256,7 +258,7 @@ fn answers_are_compressed_unless_their_bytes_count() {
     let response = block_on(request.send()).unwrap();
     assert_eq!(block_on(response.bytes(9)).unwrap(), "plain");
     assert_eq!(server.asked().pop().unwrap().headers["accept-encoding"], "identity");
-    let options = Options { gzip: false, ..Options::default() };
+    let options = ClientOptions { gzip: false, ..ClientOptions::default() };
     let client = Client::new(&server.url, Auth::none(), &options).unwrap();
     assert_eq!(get(&client, client.url("a")).unwrap(), b"plain");
 }
@@ -265,7 +267,7 @@ fn answers_are_compressed_unless_their_bytes_count() {
 fn a_base_url_must_be_one_without_credentials() {
     for url in ["ftp://ehr/fhir", "https://user:geheim@ehr/fhir"] {
         let url = Url::parse(url).unwrap();
-        let error = Client::new(&url, Auth::none(), &Options::default()).unwrap_err();
+        let error = Client::new(&url, Auth::none(), &ClientOptions::default()).unwrap_err();
         assert_eq!(error.kind(), SettingsFault::InvalidValue.into());
         assert!(!error.to_string().contains("geheim"), "{error}");
     }
@@ -280,8 +282,10 @@ fn a_server_that_falls_silent_is_given_up() {
         let _ = held.lock().unwrap().recv();
         Answer::new(200, "")
     });
-    let options =
-        Options { read_timeout: std::time::Duration::from_millis(50), ..Options::default() };
+    let options = ClientOptions {
+        read_timeout: std::time::Duration::from_millis(50),
+        ..ClientOptions::default()
+    };
     let client = Client::new(&server.url, Auth::none(), &options).unwrap();
     let error = get(&client, client.url("a")).unwrap_err();
     assert!(error.is_retryable() && error.to_string().contains("took too long"), "{error}");

@@ -204,7 +204,7 @@ fn columns_are_fixed_whatever_the_data() {
     check_columns(&engine);
     drop(engine);
 
-    let options = cumulus_etl::demo::Options {
+    let options = cumulus_etl::demo::DemoOptions {
         patients: 20,
         every_element: true,
         flaws: false,

@@ -5,7 +5,7 @@ use std::thread;
 use cumulus_etl::claim;
 use cumulus_etl::error::{Result, StopSignal};
 use cumulus_etl::etl::{EtlConfig, run_etl};
-use cumulus_etl::memory::{Budget, Limit, Source};
+use cumulus_etl::memory::{Budget, Limit, LimitSource};
 use cumulus_etl::output::OutputFormat;
 use cumulus_etl::stop::Shutdown;
 use cumulus_etl::store::Storage;
@@ -29,7 +29,7 @@ impl Job {
         let rows: Vec<Value> =
             (0..ROWS).map(|number| patient(&format!("{name}-{number}"), "female")).collect();
         site.rows("Patient.ndjson", &rows);
-        let limit = Limit { bytes: memory_mib << 20, source: Source::Cgroup };
+        let limit = Limit { bytes: memory_mib << 20, source: LimitSource::Cgroup };
         let config = EtlConfig {
             output_format: OutputFormat::find_named(format).into_iter().collect(),
             export_group: Some(name.to_owned()),

@@ -88,7 +88,7 @@ impl InputArgs {
 }
 
 /// An engine, and what it was opened with.
-pub struct Opened {
+pub struct OpenedEngine {
     /// The engine.
     pub engine: Box<dyn Engine>,
     /// For temporary files.
@@ -114,7 +114,7 @@ impl DatabaseArgs {
         &self,
         process: &Process,
         input: impl FnOnce(&Storage) -> Result<Input>,
-    ) -> Result<Opened> {
+    ) -> Result<OpenedEngine> {
         self.open_for(process, None, input)
     }
 
@@ -124,7 +124,7 @@ impl DatabaseArgs {
         process: &Process,
         concurrent: Option<usize>,
         input: impl FnOnce(&Storage) -> Result<Input>,
-    ) -> Result<Opened> {
+    ) -> Result<OpenedEngine> {
         let storage = self.store.of_command(process)?;
         self.tell_of_no_effect();
         if self.is_athena() {
@@ -149,7 +149,7 @@ impl DatabaseArgs {
         let input = input(&storage)?;
         refuse_raw_tables_in_output(&database, "--database", &input)?;
         let engine = DataFusion::open_database(database, input, work.clone(), &limits)?;
-        Ok(Opened { engine: Box::new(engine), work, storage, threads })
+        Ok(OpenedEngine { engine: Box::new(engine), work, storage, threads })
     }
 
     /// Says which options are for other engines than the one that runs.
@@ -175,7 +175,7 @@ impl DatabaseArgs {
     }
 
     #[cfg(feature = "ballista")]
-    fn open_ballista(&self, input: Input, storage: Storage) -> Result<Opened> {
+    fn open_ballista(&self, input: Input, storage: Storage) -> Result<OpenedEngine> {
         use crate::study::engine::datafusion::cluster::Cluster;
 
         let (Some(scheduler), Some(tables)) = (&self.database, &self.tables) else {
@@ -195,15 +195,15 @@ impl DatabaseArgs {
         let (limits, work) = (self.limits.resolve_limits(), self.limits.open_work(&storage)?);
         let threads = limits.threads;
         let engine = DataFusion::on_cluster(&cluster, tables, input, work.clone(), &limits)?;
-        Ok(Opened { engine: Box::new(engine), work, storage, threads })
+        Ok(OpenedEngine { engine: Box::new(engine), work, storage, threads })
     }
 
     #[cfg(not(feature = "ballista"))]
-    fn open_ballista(&self, _: Input, _: Storage) -> Result<Opened> {
+    fn open_ballista(&self, _: Input, _: Storage) -> Result<OpenedEngine> {
         Err(crate::cli::ballista::explain_missing())
     }
 
-    fn open_athena(&self, concurrent: Option<usize>, storage: Storage) -> Result<Opened> {
+    fn open_athena(&self, concurrent: Option<usize>, storage: Storage) -> Result<OpenedEngine> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let schema = given(&self.schema_name).or_else(|| given(&self.database));
         let settings = AthenaSettings {
@@ -221,7 +221,7 @@ impl DatabaseArgs {
         };
         let engine = Athena::open_schema(&settings)?;
         let threads = settings.max_concurrent;
-        Ok(Opened {
+        Ok(OpenedEngine {
             engine: Box::new(engine),
             work: self.limits.open_work(&storage)?,
             storage,

@@ -10,14 +10,14 @@ use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::share::cells::Formulas;
-use crate::share::export::{self, Exported, Rules, Study};
+use crate::share::export::{self, ExportRules, Exported, Study};
 use crate::share::screen::Allowed;
 use crate::study::engine::datafusion::Input;
 use crate::ui;
 
 /// Options of `study export`.
 #[derive(Args, Debug)]
-pub struct ExportArgs {
+pub struct StudyExportArgs {
     #[command(flatten)]
     chosen: ChosenArgs,
     /// Stage whose exports are written [default: 'default', else all]
@@ -57,7 +57,7 @@ enum CsvFormulas {
     Keep,
 }
 
-impl ExportArgs {
+impl StudyExportArgs {
     /// Writes the exports of the studies.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init();
@@ -71,7 +71,7 @@ impl ExportArgs {
             CsvFormulas::Escape => Formulas::Escape,
             CsvFormulas::Keep => Formulas::Keep,
         };
-        let rules = Rules { allowed, formulas };
+        let rules = ExportRules { allowed, formulas };
         for study in &studies {
             let study = match study {
                 Chosen::Own(study) => Study::of_stage(study, self.stage.as_deref())?,

@@ -15,7 +15,7 @@ use crate::study::build;
 use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, FoundStudy};
-use crate::study::manifest::{Action, Content, Manifest, StudyFile, Work};
+use crate::study::manifest::{Content, Manifest, StudyAction, StudyFile, Work};
 use crate::text::{escape_controls, escape_lines};
 use crate::ui::{format_count, signals};
 
@@ -112,7 +112,7 @@ fn describe_study(study: &Manifest, text: &mut String) {
     text.push('\n');
 }
 
-fn action_lines(study: &Manifest, action: &Action, text: &mut String) {
+fn action_lines(study: &Manifest, action: &StudyAction, text: &mut String) {
     let label = action.label.as_deref().map(|label| format!(": {label}")).unwrap_or_default();
     let skipped = if action.skip_by_default { " (only if asked for)" } else { "" };
     match &action.work {

@@ -25,15 +25,15 @@ pub const LIBRARY: &str = "cumulus-library";
 #[derive(Args, Debug)]
 pub struct StudyArgs {
     #[command(subcommand)]
-    command: Command,
+    command: StudyCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum StudyCommand {
     /// Build tables of studies
     Build(Box<build::BuildArgs>),
     /// Write the tables of studies that are to be shared
-    Export(Box<export::ExportArgs>),
+    Export(Box<export::StudyExportArgs>),
     /// Make the tables of an export again
     Import(Box<import::ImportArgs>),
     /// Remove the tables of studies
@@ -66,13 +66,13 @@ impl StudyArgs {
 
     fn run_here(self, process: &Process) -> Result<()> {
         match self.command {
-            Command::Build(args) => args.run(process),
-            Command::Export(args) => args.run(process),
-            Command::Import(args) => args.run(process),
-            Command::Clean(args) => args.run(process),
-            Command::List(args) => args.run(process),
-            Command::Sql(args) => args.run(process),
-            Command::Upload(args) => args.run(process),
+            StudyCommand::Build(args) => args.run(process),
+            StudyCommand::Export(args) => args.run(process),
+            StudyCommand::Import(args) => args.run(process),
+            StudyCommand::Clean(args) => args.run(process),
+            StudyCommand::List(args) => args.run(process),
+            StudyCommand::Sql(args) => args.run(process),
+            StudyCommand::Upload(args) => args.run(process),
         }
     }
 }

@@ -81,7 +81,7 @@ fn columns(csv: &str) -> Vec<[String; 3]> {
 }
 
 /// A walk along the allow-list.
-struct Walk<'p> {
+struct PolicyWalk<'p> {
     policy: &'p Policy,
     /// All text that is kept, a line each.
     kept: String,
@@ -89,21 +89,21 @@ struct Walk<'p> {
 
 /// Where a walk is.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct PolicyPlace<'a> {
     of: &'a str,
     /// Inside the type: empty, or a backbone element's path and a dot.
     prefix: &'a str,
     inside_extension: bool,
 }
 
-impl<'p> Walk<'p> {
+impl<'p> PolicyWalk<'p> {
     fn resource(&mut self, resource: &Value) {
         let of = resource["resourceType"].as_str().unwrap_or_default();
         let of = if self.policy.types.contains_key(of) { of } else { "Resource" };
-        self.object(Place { of, prefix: "", inside_extension: false }, resource);
+        self.object(PolicyPlace { of, prefix: "", inside_extension: false }, resource);
     }
 
-    fn object(&mut self, place: Place, object: &Value) {
+    fn object(&mut self, place: PolicyPlace, object: &Value) {
         let policy: &'p Policy = self.policy;
         let rules = &policy.types[place.of];
         let path = |name: &str| match place.prefix {
@@ -113,7 +113,7 @@ impl<'p> Walk<'p> {
         for (name, value) in object.as_object().into_iter().flat_map(|members| members.iter()) {
             if let Some(primitive) = name.strip_prefix('_') {
                 if rules.contains_key(&path(primitive)) {
-                    let element = Place { of: "Element", prefix: "", ..place };
+                    let element = PolicyPlace { of: "Element", prefix: "", ..place };
                     items(value).for_each(|item| self.object(element, item));
                 }
                 continue;
@@ -133,7 +133,7 @@ impl<'p> Walk<'p> {
                         let prefix = format!("{path}.");
                         let mut below = rules.range(prefix.clone()..);
                         if below.next().is_some_and(|(element, _)| element.starts_with(&prefix)) {
-                            self.object(Place { prefix: &prefix, ..place }, item);
+                            self.object(PolicyPlace { prefix: &prefix, ..place }, item);
                         }
                     }
                 }
@@ -142,7 +142,7 @@ impl<'p> Walk<'p> {
     }
 
     /// Whether an element is kept; walks what is in it.
-    fn element(&mut self, place: Place, rule: &Rule, parent: &Value, item: &Value) -> bool {
+    fn element(&mut self, place: PolicyPlace, rule: &Rule, parent: &Value, item: &Value) -> bool {
         let mut parts = rule.action.split(';');
         let action = parts.next().unwrap_or_default();
         let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
@@ -153,7 +153,7 @@ impl<'p> Walk<'p> {
                 if !place.inside_extension && fate.is_none_or(|fate| fate != "keep") {
                     return false;
                 }
-                self.object(Place { of: action, prefix: "", inside_extension: true }, item);
+                self.object(PolicyPlace { of: action, prefix: "", inside_extension: true }, item);
             }
             _ if action.starts_with(char::is_uppercase) => {
                 let systems: Vec<&str> =
@@ -162,7 +162,7 @@ impl<'p> Walk<'p> {
                 if !systems.is_empty() && !systems.contains(&system.as_str()) {
                     return false;
                 }
-                self.object(Place { of: action, prefix: "", ..place }, item);
+                self.object(PolicyPlace { of: action, prefix: "", ..place }, item);
             }
             "val" | "philter" | "check-system" | "zip" | "resource-type" => {
                 let own = action == "check-system"
@@ -187,7 +187,7 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
 #[test]
 fn all_that_is_kept_occurs_and_names_no_one() {
     let policy = Policy::read();
-    let mut walk = Walk { policy: &policy, kept: String::new() };
+    let mut walk = PolicyWalk { policy: &policy, kept: String::new() };
     let mut urls = BTreeSet::new();
     for (kind, lines) in LINES.iter() {
         lines.iter().filter_map(|line| usable(line, *kind)).for_each(|row| walk.resource(&row));

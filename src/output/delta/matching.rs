@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 use super::bits::Bits;
 use super::log::Log;
 use super::snapshot::DataFile;
-use super::{Merge, Options, reader};
+use super::{Merge, WriteOptions, reader};
 use crate::deid::{RowKey, row_key};
 use crate::error::{Error, Result};
 use crate::fhir::{UNKNOWN_TIME, parse_instant};
@@ -56,7 +56,7 @@ pub(super) fn find_matches(
     live: &Bitmap,
     keys: &dyn KeySource,
     merge: Merge,
-    options: &Options<'_>,
+    options: &WriteOptions<'_>,
 ) -> Result<Matches> {
     let search = Search {
         log,
@@ -90,7 +90,7 @@ pub(super) fn find_matches(
 /// The ranges of uppermost bytes that are compared at once, so that each fits the budget.
 pub(super) fn key_ranges(keys: u64, budget: usize) -> Vec<Range<u16>> {
     // A hash table holds a power of two of entries, and is filled to seven eighths.
-    let slots = (budget / (size_of::<(RowKey, Entry)>() + 1)).max(16);
+    let slots = (budget / (size_of::<(RowKey, KnownRow)>() + 1)).max(16);
     let fits = (1_u64 << slots.ilog2()) / 8 * 7;
     // Some ranges hold more keys than others: a sixteenth of room is left for them.
     let fits = fits - fits / 16;
@@ -100,7 +100,7 @@ pub(super) fn key_ranges(keys: u64, budget: usize) -> Vec<Range<u16>> {
 }
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct KnownRow {
     /// [`DELETE`], or where the run's row is.
     slot: u64,
     last_updated: i64,
@@ -108,7 +108,7 @@ struct Entry {
 
 const DELETE: u64 = u64::MAX;
 
-type Table = HashMap<RowKey, Entry, BuildHasherDefault<KeyHasher>>;
+type KeyTable = HashMap<RowKey, KnownRow, BuildHasherDefault<KeyHasher>>;
 
 /// Keys are hashes already.
 #[derive(Default)]
@@ -133,7 +133,7 @@ impl Hasher for KeyHasher {
 struct Search<'a> {
     log: &'a Log,
     files: &'a [DataFile],
-    options: &'a Options<'a>,
+    options: &'a WriteOptions<'a>,
     merge: Merge,
     live: Bits,
     matched: Bits,
@@ -142,24 +142,24 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn load_keys(&self, keys: &dyn KeySource, range: Range<u16>) -> Result<Table> {
+    fn load_keys(&self, keys: &dyn KeySource, range: Range<u16>) -> Result<KeyTable> {
         let share = keys.count() * u64::from(range.end - range.start) / PARTS;
         let room = (share + share / 16 + 64) as usize;
-        let mut table = Table::with_capacity_and_hasher(room, Default::default());
+        let mut table = KeyTable::with_capacity_and_hasher(room, Default::default());
         keys.scan(range, &mut |key, change| {
             let entry = match change {
                 Change::Row { slot, last_updated } if self.live.get(slot) => {
-                    Entry { slot, last_updated }
+                    KnownRow { slot, last_updated }
                 }
                 Change::Row { .. } => return,
-                Change::Delete => Entry { slot: DELETE, last_updated: UNKNOWN_TIME },
+                Change::Delete => KnownRow { slot: DELETE, last_updated: UNKNOWN_TIME },
             };
             table.insert(key, entry);
         })?;
         Ok(table)
     }
 
-    fn scan_files(&self, index: usize, table: &Table, range: &Range<u16>) -> Result<()> {
+    fn scan_files(&self, index: usize, table: &KeyTable, range: &Range<u16>) -> Result<()> {
         let file = &self.files[index];
         let mut columns = self.options.key_columns.clone();
         if self.options.last_updated {
@@ -197,7 +197,7 @@ impl Search<'_> {
     }
 
     /// Whether the table's row gives way to what the run says of its key.
-    fn resolve_match(&self, entry: Entry, time: Option<&str>) -> bool {
+    fn resolve_match(&self, entry: KnownRow, time: Option<&str>) -> bool {
         if entry.slot == DELETE {
             self.deleted.fetch_add(1, Relaxed);
             return true;

@@ -68,11 +68,11 @@ pub enum Merge {
 }
 
 /// Is told of rows as they are written: how many more, the table's own that are rewritten too.
-pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+pub type RowProgress<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// How a table is written.
 #[derive(Clone)]
-pub struct Options<'a> {
+pub struct WriteOptions<'a> {
     /// The top-level text columns that identify a row, in the order that [`KeySource`] hashes
     /// them in.
     pub key_columns: Vec<String>,
@@ -86,7 +86,7 @@ pub struct Options<'a> {
     /// times.
     pub memory: WritingShare,
     /// Told of rows written.
-    pub progress: Option<Progress<'a>>,
+    pub progress: Option<RowProgress<'a>>,
 }
 
 /// What a merge did.
@@ -127,11 +127,11 @@ pub fn merge_run(
     live: Bitmap,
     keys: Option<&dyn KeySource>,
     merge: Merge,
-    options: &Options<'_>,
+    options: &WriteOptions<'_>,
 ) -> Result<Committed> {
     let log = Log::open_log(folder)?;
     let keys = keys.filter(|_| merge != Merge::Append);
-    let run = Run { rows, live: &live, keys, merge, options };
+    let run = RowMerge { rows, live: &live, keys, merge, options };
     for attempt in 0..ATTEMPTS {
         if let Some(committed) = run.attempt_merge(&log)? {
             return Ok(committed);
@@ -223,7 +223,7 @@ fn read_file(
     log: &Log,
     table: &Snapshot,
     file: &DataFile,
-    rows: reader::Rows,
+    rows: reader::FileRows,
     visit: &mut dyn FnMut(DeidentifiedBatch) -> Result<()>,
 ) -> Result<()> {
     let deleted = bits::Bits::none_set(rows.count);
@@ -247,15 +247,15 @@ fn read_file(
 }
 
 /// A run, and how it goes into its table.
-struct Run<'a> {
+struct RowMerge<'a> {
     rows: &'a dyn RowSource,
     live: &'a Bitmap,
     keys: Option<&'a dyn KeySource>,
     merge: Merge,
-    options: &'a Options<'a>,
+    options: &'a WriteOptions<'a>,
 }
 
-impl Run<'_> {
+impl RowMerge<'_> {
     /// Merges into the newest version; `None` where another writer made a newer one meanwhile.
     fn attempt_merge(&self, log: &Log) -> Result<Option<Committed>> {
         let table = log.read_snapshot()?;
@@ -441,7 +441,7 @@ fn back_off(attempt: usize) {
 
 fn conflict_error(folder: &Folder) -> Error {
     Error::failed(format!(
-        "other writers kept changing the Delta table '{folder}'; nothing was changed. Run again \
+        "other writers kept changing the Delta table '{folder}'; nothing was changed. RowMerge again \
          when they are done"
     ))
 }

@@ -15,7 +15,7 @@ use super::compatibility;
 use super::log::Log;
 use super::snapshot::{DataFile, Snapshot, relative_name};
 use super::write::{FileWriter, is_data_file};
-use super::{ATTEMPTS, Options, commit_actions, reader};
+use super::{ATTEMPTS, WriteOptions, commit_actions, reader};
 use crate::error::{Context, Result};
 use crate::output::parallel;
 use crate::store::{Folder, block_on};
@@ -43,7 +43,7 @@ pub struct Optimized {
 ///
 /// # Errors
 /// A table that asks of its writers what this program doesn't do; a store that refuses.
-pub fn optimize_table(folder: &Folder, options: &Options<'_>) -> Result<Optimized> {
+pub fn optimize_table(folder: &Folder, options: &WriteOptions<'_>) -> Result<Optimized> {
     let log = Log::open_log(folder)?;
     let mut done = Optimized::default();
     let objects = log.list_objects()?;
@@ -64,7 +64,11 @@ pub fn optimize_table(folder: &Folder, options: &Options<'_>) -> Result<Optimize
 
 /// Gives the version and how many files became part of larger ones; `None` where another writer
 /// was faster.
-fn compact_files(log: &Log, table: &Snapshot, options: &Options<'_>) -> Result<Option<(u64, u64)>> {
+fn compact_files(
+    log: &Log,
+    table: &Snapshot,
+    options: &WriteOptions<'_>,
+) -> Result<Option<(u64, u64)>> {
     let bins = group_small_files(table, options.rows_per_file);
     if bins.is_empty() {
         return Ok(Some((table.version, 0)));

@@ -43,15 +43,15 @@ const SMALL: u64 = 4 << 20;
 const AHEAD: usize = 8;
 
 /// Batches of a file's rows.
-pub(super) struct Rows {
+pub(super) struct FileRows {
     /// Number of rows in the file.
     pub count: u64,
-    source: Source,
+    source: BatchSource,
     shown: String,
     shutdown: Shutdown,
 }
 
-enum Source {
+enum BatchSource {
     /// Pages are read as they are needed.
     Whole {
         open: OpenGroup,
@@ -76,7 +76,7 @@ pub(super) fn open_file(
     folder: &Folder,
     file: &DataFile,
     columns: Option<&[String]>,
-) -> Result<Rows> {
+) -> Result<FileRows> {
     open_requested(folder, file, columns, request_file(folder, file))
 }
 
@@ -84,7 +84,7 @@ pub(super) fn open_file(
 pub(super) fn open_each<'f>(
     folder: &'f Folder,
     files: impl IntoIterator<Item = &'f DataFile> + 'f,
-) -> impl Iterator<Item = (&'f DataFile, Result<Rows>)> + 'f {
+) -> impl Iterator<Item = (&'f DataFile, Result<FileRows>)> + 'f {
     let mut files = files.into_iter();
     let mut requested = VecDeque::new();
     std::iter::from_fn(move || {
@@ -108,7 +108,7 @@ fn open_requested(
     file: &DataFile,
     columns: Option<&[String]>,
     requested: Option<Requested>,
-) -> Result<Rows> {
+) -> Result<FileRows> {
     let shown = folder.show(&file.name);
     let context = || format!("cannot read the data file '{shown}'");
     let (count, source) = match (folder.local(), requested) {
@@ -152,10 +152,10 @@ fn open_requested(
                     }
                 }
             });
-            (count, Source::Remote { groups, group: None })
+            (count, BatchSource::Remote { groups, group: None })
         }
     };
-    Ok(Rows { count, source, shown, shutdown: folder.shutdown().clone() })
+    Ok(FileRows { count, source, shown, shutdown: folder.shutdown().clone() })
 }
 
 fn read_metadata(file: &impl ChunkReader) -> ParquetResult<ArrowReaderMetadata> {
@@ -167,7 +167,7 @@ fn whole_columns<F: ChunkReader + 'static>(
     file: impl Fn() -> ParquetResult<F> + Send + 'static,
     metadata: ArrowReaderMetadata,
     columns: Option<&[String]>,
-) -> (u64, Source) {
+) -> (u64, BatchSource) {
     let count = rows_of(metadata.metadata());
     let mask = project_columns(&metadata, columns);
     let groups = metadata.metadata().row_groups();
@@ -180,7 +180,7 @@ fn whole_columns<F: ChunkReader + 'static>(
             .with_batch_size(rows.get(index).copied().unwrap_or(BATCH_ROWS))
             .build()
     });
-    (count, Source::Whole { open, next: 0, groups, group: None })
+    (count, BatchSource::Whole { open, next: 0, groups, group: None })
 }
 
 fn rows_of(metadata: &ParquetMetaData) -> u64 {
@@ -261,7 +261,7 @@ fn decoded_bytes(group: &RowGroupMetaData) -> u64 {
     bytes.map(|bytes| bytes.max(0) as u64).sum()
 }
 
-impl Iterator for Rows {
+impl Iterator for FileRows {
     type Item = Result<DeidentifiedBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -270,7 +270,7 @@ impl Iterator for Rows {
         }
         let context = || format!("cannot read the data file '{}'", self.shown);
         match &mut self.source {
-            Source::Whole { open, next, groups, group } => loop {
+            BatchSource::Whole { open, next, groups, group } => loop {
                 if let Some(batch) = group.as_mut().and_then(|group| group.next()) {
                     return Some(
                         batch.map(DeidentifiedBatch::from_former_output).with_context(context),
@@ -285,7 +285,7 @@ impl Iterator for Rows {
                 };
                 *next += 1;
             },
-            Source::Remote { groups, group } => loop {
+            BatchSource::Remote { groups, group } => loop {
                 if let Some(batch) = group.as_mut().and_then(|group| group.next()) {
                     return Some(
                         batch.map(DeidentifiedBatch::from_former_output).with_context(context),

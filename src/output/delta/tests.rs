@@ -23,7 +23,7 @@ use crate::fhir::{UNKNOWN_TIME, parse_instant};
 use crate::memory::Budget;
 use crate::output::rows::{Batches, Change, Live};
 
-impl Default for Options<'_> {
+impl Default for WriteOptions<'_> {
     fn default() -> Self {
         let memory = Budget::for_limit(None, 2).writing;
         Self {
@@ -78,14 +78,18 @@ impl TestRun {
     }
 
     pub fn merge(&self, folder: &Folder) -> Result<Committed> {
-        self.merge_with(folder, Merge::Upsert, &Options { threads: 2, ..Options::default() })
+        self.merge_with(
+            folder,
+            Merge::Upsert,
+            &WriteOptions { threads: 2, ..WriteOptions::default() },
+        )
     }
 
     pub fn merge_with(
         &self,
         folder: &Folder,
         how: Merge,
-        options: &Options<'_>,
+        options: &WriteOptions<'_>,
     ) -> Result<Committed> {
         merge_run(folder, self, self.live(), Some(self), how, options)
     }

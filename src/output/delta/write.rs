@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::actions::now_millis;
 use super::schema::TableSchema;
 use super::snapshot::Snapshot;
-use super::{Options, Progress};
+use super::{RowProgress, WriteOptions};
 use crate::error::{Context, Result};
 use crate::output::parquet_file::{Bound, ColumnStats, ParquetFile, Settings, Written};
 use crate::poison::ignore_poison;
@@ -53,7 +53,7 @@ pub(super) struct FileWriter<'a> {
     /// Bytes of all row groups under way.
     all_group_bytes: usize,
     rows_per_file: u64,
-    progress: Option<Progress<'a>>,
+    progress: Option<RowProgress<'a>>,
     /// Columns that are told of in any case: keys and clustering columns.
     stats_columns: Vec<Vec<String>>,
     written: Mutex<Vec<String>>,
@@ -67,7 +67,7 @@ impl<'a> FileWriter<'a> {
         folder: &'a Folder,
         schema: &'a TableSchema,
         table: Option<&Snapshot>,
-        options: &Options<'a>,
+        options: &WriteOptions<'a>,
     ) -> Result<Self> {
         // As the table spells them.
         let columns = schema.arrow_schema().fields();
@@ -90,14 +90,14 @@ impl<'a> FileWriter<'a> {
 
     /// Begins to write rows, as one of `jobs` that share `threads`; files are made as there are
     /// any.
-    pub fn begin_file(&self, threads: usize, jobs: usize) -> Files<'_> {
+    pub fn begin_file(&self, threads: usize, jobs: usize) -> FileSequence<'_> {
         let at_once = jobs.clamp(1, threads.max(1));
         let settings = Settings {
             threads: threads.div_ceil(at_once),
             row_group_bytes: (self.all_group_bytes / at_once).min(self.settings.row_group_bytes),
             ..self.settings.clone()
         };
-        Files { writer: self, settings, current: None, done: Vec::new() }
+        FileSequence { writer: self, settings, current: None, done: Vec::new() }
     }
 
     /// Ends the writing: from now on the files may be part of the table, even where its commit
@@ -145,14 +145,14 @@ pub(super) fn is_data_file(name: &str) -> bool {
 }
 
 /// Rows on their way into files.
-pub(super) struct Files<'a> {
+pub(super) struct FileSequence<'a> {
     writer: &'a FileWriter<'a>,
     settings: Settings,
     current: Option<(String, ParquetFile)>,
     done: Vec<NewFile>,
 }
 
-impl Files<'_> {
+impl FileSequence<'_> {
     /// Adds rows, in the table's schema or a part of it.
     pub fn write(&mut self, batch: &DeidentifiedBatch) -> Result<()> {
         if batch.num_rows() == 0 {

@@ -45,10 +45,10 @@ fn the_last_row_wins_and_a_delete_beats_it_however_many_keys_there_are() {
 
 #[test]
 fn entries_survive_the_disk() {
-    let entry = Entry { key: spread(7), slot: 1 << 40, last_updated: UNKNOWN_TIME };
+    let entry = KeySlot { key: spread(7), slot: 1 << 40, last_updated: UNKNOWN_TIME };
     let mut bytes = [0; ENTRY];
     bytes[..16].copy_from_slice(&entry.key.to_le_bytes());
     bytes[16..24].copy_from_slice(&entry.slot.to_le_bytes());
     bytes[24..].copy_from_slice(&entry.last_updated.to_le_bytes());
-    assert!(Entry::parse(&bytes) == entry);
+    assert!(KeySlot::parse(&bytes) == entry);
 }

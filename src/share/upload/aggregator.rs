@@ -7,7 +7,9 @@ use url::Url;
 use super::{Failure, Package};
 use crate::error::{CredentialFault, Error, ErrorKind, Result, SettingsFault, UploadFault};
 use crate::http::header::HeaderName;
-use crate::http::{self, Auth, Client, Method, Options, Pace, Poster, Secret, TokenUse, show_url};
+use crate::http::{
+    self, Auth, Client, ClientOptions, Method, Pace, Poster, Secret, TokenUse, show_url,
+};
 use crate::text::{escape_controls, shorten_text};
 
 /// Where uploads go unless another place is named.
@@ -74,7 +76,7 @@ impl Aggregator {
                  ':' and '/'",
             ));
         }
-        let options = Options { read_timeout: PATIENCE, ..Options::default() };
+        let options = ClientOptions { read_timeout: PATIENCE, ..ClientOptions::default() };
         let client = Client::new(&url, Auth::basic(user, id), &options)?;
         Ok(Self { url, network: network.map(str::to_owned), user: user.to_owned(), client })
     }

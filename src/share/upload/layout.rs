@@ -33,7 +33,7 @@ const DEFLATED: u16 = 8;
 
 /// A member as the list at the end has it, or as the header before its data does.
 #[derive(Debug, PartialEq, Eq)]
-struct Entry {
+struct MemberHeader {
     name: Vec<u8>,
     flags: u16,
     method: u16,
@@ -173,7 +173,7 @@ impl Zip {
     }
 
     /// The members, each with where it begins.
-    fn list(&mut self, list: &List) -> Result<Vec<(u64, Entry)>, String> {
+    fn list(&mut self, list: &List) -> Result<Vec<(u64, MemberHeader)>, String> {
         self.go_to(list.start)?;
         let mut entries = Vec::new();
         for _ in 0..list.count {
@@ -195,7 +195,7 @@ impl Zip {
             let name = self.read_bytes(name)?;
             let mut wide = vec![size, packed, start];
             widen_sizes(&self.read_extra(extra)?, &mut wide)?;
-            let entry = Entry { name, flags, method, crc, packed: wide[1], size: wide[0] };
+            let entry = MemberHeader { name, flags, method, crc, packed: wide[1], size: wide[0] };
             if flags & ENCRYPTED != 0 {
                 return Err("has members that are encrypted, so that nobody can check them".into());
             }
@@ -220,7 +220,7 @@ impl Zip {
     }
 
     /// Reads a member from its header on; gives where it ends.
-    fn read_member(&mut self, entry: &Entry, name: &str) -> Result<u64, String> {
+    fn read_member(&mut self, entry: &MemberHeader, name: &str) -> Result<u64, String> {
         let differs = || format!("says two things about {name:?}, at its beginning and at its end");
         if self.read_signature()? != LOCAL {
             return Err(say_damaged());
@@ -234,7 +234,8 @@ impl Zip {
         let own_name = self.read_bytes(length)?;
         let mut wide = vec![size, packed];
         let is_wide = widen_sizes(&self.read_extra(extra)?, &mut wide)?;
-        let own = Entry { name: own_name, flags, method, crc, packed: wide[1], size: wide[0] };
+        let own =
+            MemberHeader { name: own_name, flags, method, crc, packed: wide[1], size: wide[0] };
         let follows = flags & SIZES_FOLLOW != 0;
         let unknown = follows && (own.crc, own.packed, own.size) == (0, 0, 0);
         let same = match unknown {
@@ -254,7 +255,7 @@ impl Zip {
     }
 
     /// Passes a member's data, all of which must be of it.
-    fn pass_data(&mut self, entry: &Entry, name: &str) -> Result<(), String> {
+    fn pass_data(&mut self, entry: &MemberHeader, name: &str) -> Result<(), String> {
         let start = self.at;
         let more = || format!("has bytes in {name:?} that are no part of it");
         match entry.method {
@@ -277,7 +278,7 @@ impl Zip {
 
     /// Whether sum and sizes that follow the data are the member's. The mark before them may be left
     /// out.
-    fn read_descriptor(&mut self, entry: &Entry, is_wide: bool) -> Result<bool, String> {
+    fn read_descriptor(&mut self, entry: &MemberHeader, is_wide: bool) -> Result<bool, String> {
         let first = self.read_number(4)? as u32;
         let crc = if first == DESCRIPTOR { self.read_number(4)? as u32 } else { first };
         let bytes = if is_wide { 8 } else { 4 };

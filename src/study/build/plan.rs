@@ -53,7 +53,8 @@ pub enum PlannedWork {
 /// Reads the files of the stage that is to be built.
 pub fn read_plan(study: &Manifest, options: &BuildOptions) -> Result<Plan> {
     let actions = study.stage_actions(options.stage.as_deref())?;
-    let builds = |action: &&manifest::Action| matches!(action.work, manifest::Work::Build { .. });
+    let builds =
+        |action: &&manifest::StudyAction| matches!(action.work, manifest::Work::Build { .. });
     let all = study.stages.values().flatten().filter(builds).count();
     let templates = Templates::new(study, options)?;
     let mut made = Made { study, tables: HashMap::new(), kept: KeptStatements::default() };

@@ -62,9 +62,9 @@ pub struct RawFilter {
 
 impl<'de> Deserialize<'de> for RawColumn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Column;
+        struct ColumnVisitor;
 
-        impl<'de> Visitor<'de> for Column {
+        impl<'de> Visitor<'de> for ColumnVisitor {
             type Value = RawColumn;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for RawColumn {
             }
         }
 
-        deserializer.deserialize_any(Column)
+        deserializer.deserialize_any(ColumnVisitor)
     }
 }
 
@@ -104,9 +104,9 @@ impl<'de> Deserialize<'de> for RawFilter {
             include_nulls: bool,
         }
 
-        struct Filter;
+        struct FilterVisitor;
 
-        impl<'de> Visitor<'de> for Filter {
+        impl<'de> Visitor<'de> for FilterVisitor {
             type Value = RawFilter;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,6 +132,6 @@ impl<'de> Deserialize<'de> for RawFilter {
             }
         }
 
-        deserializer.deserialize_any(Filter)
+        deserializer.deserialize_any(FilterVisitor)
     }
 }

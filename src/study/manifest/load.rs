@@ -10,8 +10,8 @@ use toml::Spanned;
 use super::names::{self, TableNames};
 use super::raw::{RawAction, RawExport, RawManifest, RawSubmanifest};
 use super::{
-    ALL_STAGES, Action, Content, DEFAULT_STAGE, ExportKind, ExportTable, FILE_NAME, FilePlace,
-    Manifest, StudyFile, Work, dictionary,
+    ALL_STAGES, Content, DEFAULT_STAGE, ExportKind, ExportTable, FILE_NAME, FilePlace, Manifest,
+    StudyAction, StudyFile, Work, dictionary,
 };
 use crate::error::Result;
 use crate::study::StudyName;
@@ -101,7 +101,7 @@ impl ManifestReader<'_> {
         &mut self,
         source: &Source,
         raw: &mut RawManifest,
-    ) -> Result<IndexMap<String, Vec<Action>>> {
+    ) -> Result<IndexMap<String, Vec<StudyAction>>> {
         let older = self.read_older(source, raw)?;
         if raw.stages.is_empty() {
             return match older.is_empty() {
@@ -129,7 +129,7 @@ impl ManifestReader<'_> {
     }
 
     /// The actions that the older layout means.
-    fn read_older(&mut self, source: &Source, raw: &mut RawManifest) -> Result<Vec<Action>> {
+    fn read_older(&mut self, source: &Source, raw: &mut RawManifest) -> Result<Vec<StudyAction>> {
         let mut actions = Vec::new();
         let lists = [
             &mut raw.table_builder_config,
@@ -142,7 +142,7 @@ impl ManifestReader<'_> {
             let place = place_of(source, &list);
             let files = self.read_files(source, list.into_inner().file_names)?;
             let work = Work::Build { parallel: false, files };
-            actions.push(Action { label: None, work, skip_by_default: false, place });
+            actions.push(StudyAction { label: None, work, skip_by_default: false, place });
         }
         if let Some(exports) = raw.export_config.take() {
             let place = place_of(source, &exports);
@@ -164,7 +164,7 @@ impl ManifestReader<'_> {
                 let tables = self.read_exports(source, kind, tables)?;
                 let work = Work::Export { kind, tables };
                 let place = place.clone();
-                actions.push(Action { label: None, work, skip_by_default: false, place });
+                actions.push(StudyAction { label: None, work, skip_by_default: false, place });
             }
         }
         Ok(actions)
@@ -176,7 +176,7 @@ impl ManifestReader<'_> {
         source: &Source,
         action: Spanned<RawAction>,
         may_have_submanifests: bool,
-        into: &mut Vec<Action>,
+        into: &mut Vec<StudyAction>,
     ) -> Result<()> {
         let place = place_of(source, &action);
         let raw = action.into_inner();
@@ -226,7 +226,7 @@ impl ManifestReader<'_> {
             Work::Build { parallel, files: self.read_files(source, files)? }
         };
         let label = label.map(Spanned::into_inner);
-        into.push(Action { label, work, skip_by_default: raw.skip_by_default, place });
+        into.push(StudyAction { label, work, skip_by_default: raw.skip_by_default, place });
         Ok(())
     }
 
@@ -235,7 +235,7 @@ impl ManifestReader<'_> {
         source: &Source,
         files: &[Spanned<String>],
         skip_by_default: bool,
-        into: &mut Vec<Action>,
+        into: &mut Vec<StudyAction>,
     ) -> Result<()> {
         for file in files {
             let part = self.read(source, source.line_of(file), file.get_ref())?;
@@ -373,7 +373,7 @@ impl ManifestReader<'_> {
     }
 
     /// Annotated counts are exported as such, however the manifest lists them.
-    fn tag_annotated(&self, action: &mut Action) {
+    fn tag_annotated(&self, action: &mut StudyAction) {
         let Work::Export { tables, .. } = &mut action.work else { return };
         for table in tables.iter_mut().filter(|table| table.kind == ExportKind::Cube) {
             if self.annotated.contains(&table.name.to_ascii_lowercase()) {

@@ -41,7 +41,7 @@ pub struct Manifest {
     /// What the columns mean.
     pub dictionary: Vec<Term>,
     /// The stages in the order of the manifest, submanifests replaced by their actions.
-    pub stages: IndexMap<String, Vec<Action>>,
+    pub stages: IndexMap<String, Vec<StudyAction>>,
     /// The schema that holds the tables without their prefix, if it is one of the study's own.
     pub dedicated_schema: Option<String>,
     /// The column that stands for a patient, as older studies declare it.
@@ -52,7 +52,7 @@ pub struct Manifest {
 
 /// One thing to do.
 #[derive(Clone, Debug)]
-pub struct Action {
+pub struct StudyAction {
     /// What it is called while it runs.
     pub label: Option<String>,
     /// What to do.
@@ -158,7 +158,7 @@ impl fmt::Display for FilePlace {
 impl Manifest {
     /// The actions of a stage. Without a name: of `default`, or of all stages if there is none of
     /// that name. `all` is every stage in order, without the actions that are skipped by default.
-    pub fn stage_actions(&self, name: Option<&str>) -> Result<Vec<&Action>> {
+    pub fn stage_actions(&self, name: Option<&str>) -> Result<Vec<&StudyAction>> {
         let all = || self.stages.values().flatten().filter(|action| !action.skip_by_default);
         match name.unwrap_or(DEFAULT_STAGE) {
             ALL_STAGES => Ok(all().collect()),

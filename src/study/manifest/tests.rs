@@ -29,7 +29,7 @@ fn fault(files: &[(&str, &str)]) -> String {
     error.to_string().replace(&format!("{}/", dir.path().display()), "")
 }
 
-fn exports(actions: &[&Action]) -> Vec<(String, ExportKind)> {
+fn exports(actions: &[&StudyAction]) -> Vec<(String, ExportKind)> {
     let tables = actions.iter().flat_map(|action| match &action.work {
         Work::Export { tables, .. } => tables.as_slice(),
         Work::Build { .. } => &[],
@@ -37,7 +37,7 @@ fn exports(actions: &[&Action]) -> Vec<(String, ExportKind)> {
     tables.map(|table| (table.name.clone(), table.kind)).collect()
 }
 
-fn files(actions: &[&Action]) -> Vec<String> {
+fn files(actions: &[&StudyAction]) -> Vec<String> {
     let files = actions.iter().flat_map(|action| match &action.work {
         Work::Build { files, .. } => files.as_slice(),
         Work::Export { .. } => &[],

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cumulus_etl::bulk::NoteSelection;
 use cumulus_etl::bulk::inline::inline_notes as inline_folder;
-use cumulus_etl::http::{Auth, Client, Options, Pace};
+use cumulus_etl::http::{Auth, Client, ClientOptions, Pace};
 use cumulus_etl::store::Folder;
 use rustix::fs::{FlockOperation, flock};
 
@@ -166,7 +166,7 @@ fn content_of(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
 fn notes_come_into_any_store_and_the_files_are_the_same_to_the_byte() {
     let server = server();
     let base = server.base().parse().unwrap();
-    let client = Client::new(&base, Auth::none(), &Options::default()).unwrap();
+    let client = Client::new(&base, Auth::none(), &ClientOptions::default()).unwrap();
     let selection = NoteSelection::new(Vec::new(), Vec::new()).unwrap();
     let site = Site::new();
     let mut found = Vec::new();
@@ -266,7 +266,7 @@ fn a_draft_of_other_rows_is_not_used() {
     let url = r#"{"contentType":"text/plain","url":"Binary/plain"}"#;
     let other = r#"{"contentType":"text/plain","url":"Binary/plain","data":"b3RoZXI="}"#;
     let base = server.base().parse().unwrap();
-    let client = Client::new(&base, Auth::none(), &Options::default()).unwrap();
+    let client = Client::new(&base, Auth::none(), &ClientOptions::default()).unwrap();
     let selection = NoteSelection::new(Vec::new(), Vec::new()).unwrap();
     let site = Site::new();
     for location in [site.arg("in"), "memory://drafts/".to_owned()] {
@@ -434,7 +434,7 @@ fn only_text_has_a_charset() {
 fn what_a_killed_run_could_not_have_is_asked_for_again() {
     let server = server();
     let base = server.base().parse().unwrap();
-    let client = Client::new(&base, Auth::none(), &Options::default()).unwrap();
+    let client = Client::new(&base, Auth::none(), &ClientOptions::default()).unwrap();
     let selection = NoteSelection::new(Vec::new(), Vec::new()).unwrap();
     let site = Site::new();
     let url = |name: &str| format!(r#"{{"contentType":"text/plain","url":"Binary/{name}"}}"#);

@@ -18,7 +18,9 @@ fn lower_case(folder: &Folder) {
     let mut run = rows.clone();
     // The test's own keys go by `id`.
     run.iter_mut().for_each(|row| row["id"] = row["ID"].clone());
-    TestRun::new(&schema, &run).merge_with(folder, Merge::Append, &Options::default()).unwrap();
+    TestRun::new(&schema, &run)
+        .merge_with(folder, Merge::Append, &WriteOptions::default())
+        .unwrap();
 }
 
 fn run_schema() -> SchemaRef {
@@ -102,7 +104,7 @@ fn deletes_find_rows_whose_key_is_spelled_otherwise() {
     assert_eq!((done.deleted, done.rows), (1, 1));
     // And the compaction keeps what is left.
     TestRun::new(&plain(), &[row("d", "new")]).merge(&folder).unwrap();
-    assert_eq!(optimize_table(&folder, &Options::default()).unwrap().compacted, 2);
+    assert_eq!(optimize_table(&folder, &WriteOptions::default()).unwrap().compacted, 2);
 }
 
 #[test]

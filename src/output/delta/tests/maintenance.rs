@@ -21,7 +21,7 @@ fn compaction_and_vacuum_keep_every_row() {
     for folder in [memory(), local(&dir)] {
         runs(&folder, 5);
         let before = rows(&folder);
-        let done = optimize_table(&folder, &Options::default()).unwrap();
+        let done = optimize_table(&folder, &WriteOptions::default()).unwrap();
         assert_eq!((done.version, done.compacted, done.vacuumed), (5, 5, 0));
         assert_eq!(rows(&folder), before);
         let changes = actions(&folder, 5);
@@ -33,7 +33,7 @@ fn compaction_and_vacuum_keep_every_row() {
         assert_eq!((table.files.len(), table.files[0].rows), (1, Some(6)));
 
         // Nothing small is left to join, and nothing is old enough to go.
-        let again = optimize_table(&folder, &Options::default()).unwrap();
+        let again = optimize_table(&folder, &WriteOptions::default()).unwrap();
         assert_eq!(again, Optimized { version: 5, ..Optimized::default() });
         assert!(parquet_files(&folder).len() > 5);
 
@@ -49,7 +49,7 @@ fn compaction_and_vacuum_keep_every_row() {
 #[test]
 fn only_small_files_are_joined() {
     let folder = memory();
-    let options = Options { rows_per_file: 10, threads: 2, ..Options::default() };
+    let options = WriteOptions { rows_per_file: 10, threads: 2, ..WriteOptions::default() };
     for (file, rows) in [("a", 9), ("b", 3), ("c", 4), ("d", 2), ("e", 6)] {
         let rows: Vec<Value> = (0..rows).map(|n| row(&format!("{file}{n}"), "1")).collect();
         TestRun::new(&plain(), &rows).merge_with(&folder, Merge::Upsert, &options).unwrap();
@@ -147,7 +147,7 @@ fn the_manifest_lists_the_files_of_the_newest_version() {
         folder.write("_symlink_format_manifest/manifest", "stale").unwrap();
         TestRun::new(&plain(), &[]).merge(&folder).unwrap();
         assert_eq!(listed(), live());
-        optimize_table(&folder, &Options::default()).unwrap();
+        optimize_table(&folder, &WriteOptions::default()).unwrap();
         assert_eq!(listed(), live());
         assert_eq!(listed().len(), 1);
     }
@@ -156,6 +156,6 @@ fn the_manifest_lists_the_files_of_the_newest_version() {
 #[test]
 fn housekeeping_without_a_table_does_nothing() {
     let folder = memory();
-    assert_eq!(optimize_table(&folder, &Options::default()).unwrap(), Optimized::default());
+    assert_eq!(optimize_table(&folder, &WriteOptions::default()).unwrap(), Optimized::default());
     assert!(folder.list().unwrap().is_empty());
 }

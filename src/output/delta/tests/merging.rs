@@ -33,7 +33,7 @@ fn an_older_update_is_skipped_and_an_unknown_or_equal_time_is_taken() {
     TestRun::new(&plain(), &oldest).merge(&folder).unwrap();
     assert!(statuses(&folder).contains("e=old"));
 
-    let ignoring = Options { last_updated: false, ..Options::default() };
+    let ignoring = WriteOptions { last_updated: false, ..WriteOptions::default() };
     let run = TestRun::new(&plain(), &[dated("a", "run", "1999-01-01T00:00:00Z")]);
     run.merge_with(&folder, Merge::Upsert, &ignoring).unwrap();
     assert!(statuses(&folder).contains("a=run"));
@@ -44,7 +44,7 @@ fn existing_rows_win_where_only_new_ones_are_inserted() {
     let folder = memory();
     TestRun::new(&plain(), &[row("a", "1"), row("b", "1")]).merge(&folder).unwrap();
     let run = TestRun::new(&plain(), &[row("b", "2"), row("c", "2")]);
-    let done = run.merge_with(&folder, Merge::InsertOnly, &Options::default()).unwrap();
+    let done = run.merge_with(&folder, Merge::InsertOnly, &WriteOptions::default()).unwrap();
     assert_eq!((done.inserted, done.updated, done.unchanged), (1, 0, 1));
     assert_eq!(statuses(&folder), "a=1 b=1 c=2");
     assert!(!actions(&folder, 1).iter().any(|action| action.get("remove").is_some()));
@@ -55,10 +55,10 @@ fn several_columns_identify_a_row() {
     let schema: SchemaRef =
         Arc::new(Schema::new(vec![text("encounter_id"), text("group_name"), text("time")]));
     let folder = memory();
-    let options = Options {
+    let options = WriteOptions {
         key_columns: vec!["encounter_id".into(), "group_name".into()],
         last_updated: false,
-        ..Options::default()
+        ..WriteOptions::default()
     };
     let merge_rows = |rows: &[(&str, &str, &str)]| {
         let json: Vec<Value> = rows
@@ -85,7 +85,7 @@ fn several_columns_identify_a_row() {
 fn appending_compares_nothing() {
     let folder = memory();
     let run = TestRun::new(&plain(), &[row("a", "1")]);
-    let options = Options::default();
+    let options = WriteOptions::default();
     run.merge_with(&folder, Merge::Append, &options).unwrap();
     let done = merge_run(&folder, &run, run.live(), None, Merge::Upsert, &options).unwrap();
     assert_eq!((done.inserted, done.updated, done.rows, done.files), (1, 0, 2, 2));
@@ -109,9 +109,9 @@ fn many_runs_agree_with_a_map_whatever_the_limits() {
         [(64 << 20, 1 << 20, 2), (1024, 100, 3), (8 << 10, 700, 1)]
     {
         let folder = memory();
-        let usual = Options::default();
+        let usual = WriteOptions::default();
         let memory = WritingShare { key_bytes, ..usual.memory };
-        let options = Options { memory, rows_per_file, threads, ..usual };
+        let options = WriteOptions { memory, rows_per_file, threads, ..usual };
         let mut expected = BTreeMap::new();
         let id = |n: u64| {
             // As anonymous IDs are: hexadecimal, and even from the first digit on.
@@ -211,7 +211,7 @@ fn a_commit_in_between_is_merged_with() {
             TestRun::new(&schema_with(vec![text("gender")]), &newer).merge(&folder).unwrap();
         }
     };
-    let options = Options { progress: Some(&progress), threads: 1, ..Options::default() };
+    let options = WriteOptions { progress: Some(&progress), threads: 1, ..WriteOptions::default() };
     let rows = [row("a", "3"), dated("b", "3", "2024-01-01T00:00:00Z"), row("c", "3")];
     let run = TestRun::new(&schema_with(vec![text("title")]), &rows);
     let done = run.merge_with(&folder, Merge::Upsert, &options).unwrap();
@@ -231,7 +231,7 @@ fn a_writer_that_is_always_overtaken_gives_up_cleanly() {
         let id = format!("other{}", others.fetch_add(1, Relaxed));
         TestRun::new(&plain(), &[row(&id, "1")]).merge(&folder).unwrap();
     };
-    let options = Options { progress: Some(&progress), threads: 1, ..Options::default() };
+    let options = WriteOptions { progress: Some(&progress), threads: 1, ..WriteOptions::default() };
     let run = TestRun::new(&plain(), &[row("mine", "1")]);
     let error = run.merge_with(&folder, Merge::Upsert, &options).unwrap_err().to_string();
     assert!(error.contains("other writers kept changing"), "{error}");
@@ -260,7 +260,7 @@ fn a_failed_run_leaves_nothing_behind() {
     let many: Vec<Value> = (0..400).map(|n| row(&format!("r{n}"), "2")).collect();
     let run = Broken(TestRun::new(&plain(), &many));
     // The first files of 100 rows are finished before the run breaks.
-    let options = Options { rows_per_file: 100, threads: 1, ..Options::default() };
+    let options = WriteOptions { rows_per_file: 100, threads: 1, ..WriteOptions::default() };
     let error = merge_run(&folder, &run, run.0.live(), Some(&run.0), Merge::Upsert, &options);
     assert!(error.unwrap_err().to_string().contains("the disk is gone"));
     assert_eq!(folder.list().unwrap(), before);

@@ -151,7 +151,7 @@ fn old_timestamps_stay_the_instants_that_they_are() {
         assert_eq!((done.updated, done.rows), (1, 12));
         check(&folder, &["r5"]);
         // All files become one.
-        let done = optimize_table(&folder, &Options::default()).unwrap();
+        let done = optimize_table(&folder, &WriteOptions::default()).unwrap();
         assert_eq!(done.compacted, 3);
         check(&folder, &["r5"]);
         assert_eq!(rows(&folder)["r5"]["status"], "run");

@@ -92,7 +92,7 @@ fn a_clustered_table_is_carried_on() {
         assert!(add.get("clusteringProvider").is_none());
     }
     // The domain is still there when the first version isn't read any more.
-    optimize_table(&folder, &Options::default()).unwrap();
+    optimize_table(&folder, &WriteOptions::default()).unwrap();
     let log = Log::open_log(&folder).unwrap();
     log.write_checkpoint().unwrap();
     let version = log.read_snapshot().unwrap().unwrap().version;
@@ -168,7 +168,7 @@ fn what_is_not_honoured_is_refused_before_anything_is_written() {
             "{feature}: {error}"
         );
         assert!(create_table(&folder, plain()).is_err(), "{feature}");
-        assert!(optimize_table(&folder, &Options::default()).is_err(), "{feature}");
+        assert!(optimize_table(&folder, &WriteOptions::default()).is_err(), "{feature}");
         assert_eq!(folder.list().unwrap(), before, "{feature}");
         assert_eq!(statuses(&folder), "", "{feature}: reading works");
     }
@@ -195,7 +195,7 @@ fn advice_is_such_as_would_be_taken() {
             let refusals = [
                 run.merge(&folder).unwrap_err(),
                 create_table(&folder, plain()).unwrap_err(),
-                optimize_table(&folder, &Options::default()).unwrap_err(),
+                optimize_table(&folder, &WriteOptions::default()).unwrap_err(),
                 read(&folder, &mut |_| Ok(())).unwrap_err(),
             ];
             for error in refusals.map(|error| error.to_string()) {
@@ -227,7 +227,7 @@ fn features_that_are_named_but_not_used_are_no_obstacle() {
     commit_all(&folder, &[protocol, metadata(COLUMNS, &[], json!({"delta.appendOnly": "false"}))]);
     TestRun::new(&plain(), &[row("a", "1")]).merge(&folder).unwrap();
     TestRun::new(&plain(), &[row("a", "2")]).merge(&folder).unwrap();
-    optimize_table(&folder, &Options::default()).unwrap();
+    optimize_table(&folder, &WriteOptions::default()).unwrap();
     assert_eq!(statuses(&folder), "a=2");
 }
 

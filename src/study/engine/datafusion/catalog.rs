@@ -8,7 +8,7 @@ use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result as EngineResult};
 
 use super::database::{Database, StoredTable};
-use super::scan::{DataFile, ParquetTable};
+use super::scan::{ParquetTable, ScannedFile};
 use super::session::SCHEMA;
 use super::source::{TableSource, files};
 use super::stores::Stores;
@@ -206,7 +206,7 @@ impl TableCatalog {
                 let entry = Entry { name: file.name.clone(), size: file.bytes };
                 schema = Some(files::read_footer(folder, &entry)?.0);
             }
-            data.push(DataFile {
+            data.push(ScannedFile {
                 path: folder.path(&file.name),
                 size: file.bytes,
                 rows: Some(file.rows),

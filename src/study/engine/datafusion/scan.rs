@@ -34,7 +34,7 @@ const FOOTER: u64 = 64 << 10;
 
 /// A Parquet file of a table.
 #[derive(Clone, Debug)]
-pub struct DataFile {
+pub struct ScannedFile {
     /// Where it is in its store.
     pub path: Path,
     /// Bytes.
@@ -47,7 +47,7 @@ pub struct DataFile {
 #[derive(Debug)]
 pub struct ParquetTable {
     store: ObjectStoreUrl,
-    files: Vec<DataFile>,
+    files: Vec<ScannedFile>,
     /// Names in lower case.
     schema: SchemaRef,
     /// The same columns as they are spelled.
@@ -64,7 +64,7 @@ impl ParquetTable {
     /// Columns that differ in case only.
     pub fn new(
         store: ObjectStoreUrl,
-        files: Vec<DataFile>,
+        files: Vec<ScannedFile>,
         spelled: SchemaRef,
     ) -> error::Result<Self> {
         Ok(Self {
@@ -92,7 +92,7 @@ impl ParquetTable {
 
     /// Its files.
     #[cfg(feature = "ballista")]
-    pub fn data_files(&self) -> &[DataFile] {
+    pub fn data_files(&self) -> &[ScannedFile] {
         &self.files
     }
 

@@ -34,7 +34,7 @@ impl PhysicalOptimizerRule for Steps {
             let steps = Arc::new(AtomicUsize::new(0));
             let term = |input: &Arc<dyn ExecutionPlan>, is_first| -> Arc<dyn ExecutionPlan> {
                 let query = query.name().to_owned();
-                let step = Term { query, is_first, steps: steps.clone() };
+                let step = RecursiveTerm { query, is_first, steps: steps.clone() };
                 Arc::new(Through { input: input.clone(), step })
             };
             let terms = vec![term(query.static_term(), true), term(query.recursive_term(), false)];
@@ -54,7 +54,7 @@ impl PhysicalOptimizerRule for Steps {
 
 /// What a recursive query begins with, or repeats.
 #[derive(Clone, Debug)]
-struct Term {
+struct RecursiveTerm {
     /// The table's name in WITH.
     query: String,
     is_first: bool,
@@ -62,7 +62,7 @@ struct Term {
     steps: Arc<AtomicUsize>,
 }
 
-impl NodeStep for Term {
+impl NodeStep for RecursiveTerm {
     const NAME: &'static str = "Term";
 
     fn describe_step(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

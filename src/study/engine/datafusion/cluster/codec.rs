@@ -25,7 +25,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::super::adapter::AnySpelling;
-use super::super::scan::{DataFile, ParquetTable};
+use super::super::scan::{ParquetTable, ScannedFile};
 
 /// A table as it travels: where its files are, and its columns as they are spelled.
 #[derive(Deserialize, Serialize)]
@@ -50,7 +50,7 @@ fn wrap_error(error: impl std::error::Error + Send + Sync + 'static) -> DataFusi
 impl SentTable {
     fn from_table(table: &ParquetTable) -> Self {
         let columns = IpcSchemaEncoder::new().schema_to_fb(table.spelled_schema());
-        let file = |file: &DataFile| SentFile {
+        let file = |file: &ScannedFile| SentFile {
             path: file.path.to_string(),
             size: file.size,
             rows: file.rows,
@@ -72,7 +72,7 @@ impl SentTable {
             .into_iter()
             .map(|file| {
                 let path = Path::parse(&file.path).map_err(wrap_error)?;
-                Ok(DataFile { path, size: file.size, rows: file.rows })
+                Ok(ScannedFile { path, size: file.size, rows: file.rows })
             })
             .collect();
         let table = ParquetTable::new(ObjectStoreUrl::parse(&self.store)?, files?, columns.into());
@@ -202,7 +202,7 @@ mod tests {
             Field::new("Extension", nested, true),
         ]);
         let path = Path::from("a b/part%20.parquet");
-        let file = DataFile { path: path.clone(), size: 7, rows: Some(3) };
+        let file = ScannedFile { path: path.clone(), size: 7, rows: Some(3) };
         let table = ParquetTable::new(
             ObjectStoreUrl::parse("s3://bucket").unwrap(),
             vec![file],

@@ -121,10 +121,10 @@ mod tests {
     use super::*;
 
     /// A certificate with its key, as PEM.
-    type Member = (Vec<u8>, Vec<u8>);
+    type Identity = (Vec<u8>, Vec<u8>);
 
     /// The certificate of an authority, and two members of it.
-    fn authority() -> (Vec<u8>, [Member; 2]) {
+    fn authority() -> (Vec<u8>, [Identity; 2]) {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

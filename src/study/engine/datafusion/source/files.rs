@@ -7,7 +7,7 @@ use object_store::path::Path;
 use parquet::arrow::parquet_to_arrow_schema;
 
 use super::super::fit;
-use super::super::scan::{DataFile, ParquetTable};
+use super::super::scan::{ParquetTable, ScannedFile};
 use super::super::stores::Stores;
 use crate::error::{Context, Result};
 use crate::output::delta;
@@ -21,7 +21,7 @@ pub fn open_parquet(folder: &Folder, entries: &[Entry], stores: &Stores) -> Resu
         let (columns, rows) = read_footer(folder, entry)?;
         schema = fit::unite_schemas(&schema, &columns);
         let path = Path::from(format!("{}/{}", folder.path(""), entry.name));
-        files.push(DataFile { path, size: entry.size, rows: Some(rows) });
+        files.push(ScannedFile { path, size: entry.size, rows: Some(rows) });
     }
     ParquetTable::new(stores.store_of(folder)?, files, Arc::new(schema))
 }

@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use object_store::path::Path;
 use tracing::warn;
 
-use super::scan::{DataFile, ParquetTable};
+use super::scan::{ParquetTable, ScannedFile};
 use super::stores::Stores;
 use crate::error::{Error, FolderFault, Result, RunFault, SettingsFault};
 use crate::fhir::{self, TABLE_TYPES};
@@ -165,7 +165,7 @@ fn open_folder(
     stores: &Stores,
 ) -> Result<Option<ParquetTable>> {
     if let Some((schema, files)) = delta::list(folder)? {
-        let files = files.into_iter().map(|file| DataFile {
+        let files = files.into_iter().map(|file| ScannedFile {
             path: Path::from(format!("{}/{}", folder.path(""), file.name)),
             size: file.size,
             rows: file.rows,

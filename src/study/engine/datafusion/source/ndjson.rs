@@ -12,7 +12,7 @@ use parquet::file::properties::WriterProperties;
 use tracing::warn;
 
 use super::super::fit;
-use super::super::scan::{DataFile, ParquetTable};
+use super::super::scan::{ParquetTable, ScannedFile};
 use super::super::stores::Stores;
 use super::resource_of;
 use super::shape::SeenShape;
@@ -104,7 +104,7 @@ pub fn make_table(
     let rows = out.finish_file().with_context(context)?;
     let size = rewritten.byte_count();
     let (store, path) = stores.keep_file(rewritten)?;
-    let file = DataFile { path, size, rows: Some(rows) };
+    let file = ScannedFile { path, size, rows: Some(rows) };
     ParquetTable::new(store, vec![file], columns.schema)
 }
 
