@@ -221,7 +221,8 @@ pub fn remove_unfinished(output: &Folder, formats: &[OutputFormat], phi: Option<
     };
     if let Some(phi) = phi.filter(|phi| phi.local().is_some()) {
         phi.remove_unfinished();
-        phi.remove_unfinished_of_before(&|name| [CODEBOOK, MAPPING].contains(&name));
+        // Not for the codebook: a half-made one is too like somebody's copy of the real one.
+        phi.remove_unfinished_of_before(&|name| name == MAPPING);
         for run in below(&phi.child(REJECTED)) {
             run.remove_unfinished();
             run.remove_unfinished_of_before(&|name| {
