@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
@@ -61,7 +61,12 @@ impl Thread {
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>> {
-        self.builder().spawn(work).map_err(|error| explain_refused(&error))
+        let work = Arc::new(Mutex::new(Some(work)));
+        let start = || {
+            let work = work.clone();
+            self.builder().spawn(move || take_work(&work)())
+        };
+        retry_refused(start).map_err(|error| explain_refused(&error))
     }
 
     /// Starts it within a scope.
@@ -74,8 +79,34 @@ impl Thread {
         scope: &'scope Scope<'scope, '_>,
         work: impl FnOnce() -> T + Send + 'scope,
     ) -> Result<ScopedJoinHandle<'scope, T>> {
-        self.builder().spawn_scoped(scope, work).map_err(|error| explain_refused(&error))
+        let work = Arc::new(Mutex::new(Some(work)));
+        let start = || {
+            let work = work.clone();
+            self.builder().spawn_scoped(scope, move || take_work(&work)())
+        };
+        retry_refused(start).map_err(|error| explain_refused(&error))
     }
+}
+
+/// The work of the one thread that has started. An attempt that the system refuses takes nothing.
+fn take_work<F>(work: &Mutex<Option<F>>) -> F {
+    let work = ignore_poison(work.lock()).take();
+    work.unwrap_or_else(|| unreachable!("one thread takes the work"))
+}
+
+/// Starts a thread; tries again for a moment where there are too many. The system counts threads until
+/// some time after they were joined: at a limit that is just enough, a thread's successor is refused
+/// until then.
+fn retry_refused<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..RELEASE_MILLIS {
+        match start() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            ended => return ended,
+        }
+    }
+    start()
 }
 
 /// What a thread gives; its panic, if it has one.
@@ -114,7 +145,7 @@ fn explain_refused(error: &io::Error) -> Error {
 }
 
 /// The longest wait for threads that have ended to be counted no more.
-const RELEASE_MILLIS: u32 = 200;
+const RELEASE_MILLIS: u32 = 500;
 
 /// A Tokio runtime to be made.
 #[derive(Clone, Copy, Debug)]
@@ -233,6 +264,24 @@ mod tests {
         assert!(!is_catching());
         let pool = Pool::of(Thread::named("test"), 1).within_catch().build().unwrap();
         assert!(pool.block_on(async { tokio::spawn(async { is_catching() }).await.unwrap() }));
+    }
+
+    #[test]
+    fn a_thread_that_is_refused_for_a_moment_is_started_after_it() {
+        let too_many = || io::Error::from(io::ErrorKind::WouldBlock);
+        let mut attempts = 0;
+        let start = |most: u32, attempts: &mut u32| {
+            retry_refused(|| {
+                *attempts += 1;
+                if *attempts > most { Ok(*attempts) } else { Err(too_many()) }
+            })
+        };
+        assert_eq!(start(3, &mut attempts).unwrap(), 4);
+        attempts = 0;
+        assert_eq!(start(u32::MAX, &mut attempts).unwrap_err().kind(), too_many().kind());
+        assert_eq!(attempts, RELEASE_MILLIS + 1);
+        let other = retry_refused(|| Err::<(), _>(io::Error::from(io::ErrorKind::OutOfMemory)));
+        assert_eq!(other.unwrap_err().kind(), io::ErrorKind::OutOfMemory);
     }
 
     #[test]
