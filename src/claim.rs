@@ -22,6 +22,8 @@ pub const OUTPUT_MARKER: &str = ".cumulus-output";
 pub const PHI_MARKER: &str = ".cumulus-phi";
 /// Begins the names of ID mappings.
 const MAPPINGS: &str = "codebook-cached-mappings.";
+/// Where PHI keeps what the last runs have done.
+pub const CONTEXT: &str = "context.json";
 
 const ABOUT_OUTPUT: &str = "cumulus-etl writes de-identified tables to this folder (OUTPUT), and \
                             tells it from PHI folders by this file: leave it here.";
@@ -222,7 +224,7 @@ pub fn remove_unfinished(output: &Folder, formats: &[OutputFormat], phi: Option<
     if let Some(phi) = phi.filter(|phi| phi.local().is_some()) {
         phi.remove_unfinished();
         // Not for the codebook: a half-made one is too like somebody's copy of the real one.
-        phi.remove_unfinished_of_before(&|name| name == MAPPING);
+        phi.remove_unfinished_of_before(&|name| [CONTEXT, MAPPING].contains(&name));
         for run in below(&phi.child(REJECTED)) {
             run.remove_unfinished();
             run.remove_unfinished_of_before(&|name| {

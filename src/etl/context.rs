@@ -3,11 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
+use crate::claim::CONTEXT;
 use crate::error::{Context as _, Result};
 use crate::store::Folder;
 
-/// The file in PHI.
-const CONTEXT: &str = "context.json";
 /// What it has the exports under.
 const EXPORTS: &str = "last_exports";
 

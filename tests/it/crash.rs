@@ -392,7 +392,9 @@ fn what_a_dead_run_left_in_the_temporary_folder_goes_too() {
     site.file("out/.patient.new/patient.001.ndjson#00000000000000000007", "half");
     site.file("out/etl__completion/etl__completion.000.ndjson#00000000000000000007", "half");
     let number = "#00000000000000000007";
-    site.file(&format!("phi/codebook-cached-mappings.json{number}"), "half");
+    for name in ["codebook-cached-mappings.json", "context.json"] {
+        site.file(&format!("phi/{name}{number}"), "half");
+    }
     for name in ["job_config.json", "patient.json", "etl__completion.json", "manifest.json"] {
         site.file(&format!("out/JobConfig/2024-01-01__00.00.00/{name}{number}"), "half");
     }
