@@ -441,7 +441,7 @@ fn back_off(attempt: usize) {
 
 fn conflict_error(folder: &Folder) -> Error {
     Error::failed(format!(
-        "other writers kept changing the Delta table '{folder}'; nothing was changed. RowMerge again \
+        "other writers kept changing the Delta table '{folder}'; nothing was changed. Run again \
          when they are done"
     ))
 }

@@ -235,6 +235,7 @@ fn a_writer_that_is_always_overtaken_gives_up_cleanly() {
     let run = TestRun::new(&plain(), &[row("mine", "1")]);
     let error = run.merge_with(&folder, Merge::Upsert, &options).unwrap_err().to_string();
     assert!(error.contains("other writers kept changing"), "{error}");
+    assert!(error.ends_with("nothing was changed. Run again when they are done"), "{error}");
     assert!(!rows(&folder).contains_key("mine"));
 }
 
