@@ -39,6 +39,13 @@ impl Error {
         format!("{self:#}")
     }
 
+    /// The same with all causes in its own sentence: for a library that shows an error by `{}` alone, or
+    /// sends it to another process as text.
+    #[must_use]
+    pub fn join_causes(&self) -> Self {
+        Self::new(self.kind, self.explain())
+    }
+
     /// Whether this is what happened.
     pub fn is_kind(&self, kind: impl Into<ErrorKind>) -> bool {
         self.kind == kind.into()
@@ -108,5 +115,35 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Re
             let kind = source.downcast_ref::<Error>().map_or(ErrorKind::Failed, Error::kind);
             Error { kind, message: message().into(), source: Some(source) }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error of ours within one of the system's within one of ours.
+    fn nested_error() -> Error {
+        let inner = Error::new(FolderFault::Missing, "no such folder");
+        let middle = Err::<(), _>(std::io::Error::other(inner)).context("cannot list 'in'");
+        middle.context("cannot begin").unwrap_err()
+    }
+
+    #[test]
+    fn an_error_says_its_sentence_and_explains_its_causes_once() {
+        let error = nested_error();
+        assert_eq!(error.to_string(), "cannot begin");
+        assert_eq!(error.explain(), "cannot begin: cannot list 'in': no such folder");
+        assert!(error.source().is_some());
+    }
+
+    #[test]
+    fn joined_causes_are_in_the_sentence_and_the_kind_stays() {
+        let inner = Err::<(), _>(Error::new(FolderFault::Missing, "no such folder"));
+        let joined = inner.context("cannot begin").unwrap_err().join_causes();
+        assert_eq!(joined.to_string(), "cannot begin: no such folder");
+        assert!(joined.source().is_none() && joined.is_kind(FolderFault::Missing));
+        // What lies behind another library's error is told, and decides nothing.
+        assert!(nested_error().is_kind(ErrorKind::Failed));
     }
 }

@@ -99,7 +99,7 @@ impl BucketPlace {
         code: Option<&str>,
     ) -> Error {
         if let Some(ours) = error_chain(error).find_map(|e| e.downcast_ref::<Error>()) {
-            return Error::new(ours.kind(), ours.explain());
+            return ours.join_causes();
         }
         let Self { cloud, bucket, at } = self;
         let message = text_between(text, "<Message>", "</Message>").unwrap_or_default();

@@ -3,7 +3,7 @@
 use chrono::Utc;
 
 use super::{PREFIX, SOURCES, Sources, TableQuery, plan_bookkeeping, plan_steps, read_counts};
-use crate::error::{Error, Result};
+use crate::error::{Context, Result};
 use crate::study::dialect;
 use crate::study::engine::{Build, Engine, TableInfo};
 use crate::study::room;
@@ -38,7 +38,7 @@ pub fn build_tables(
     }
     room::for_each_item(&read_counts()?, threads, |counts| {
         let name = format!("{PREFIX}__{}", counts.name);
-        let info = build.make_counts(&name, counts).map_err(|error| name_table(&name, error))?;
+        let info = build.make_counts(&name, counts).context(&*name)?;
         told(&info);
         Ok(())
     })?;
@@ -53,30 +53,23 @@ fn keep_books(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
     if !build.has_table(table) {
         return make_table(build, made, told);
     }
-    let failed = |error| name_table(table, error);
     if *table == format!("{PREFIX}__lib_transactions") {
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         let sql = format!("INSERT INTO {table} ({})\n{query}", names.join(", "));
-        let info = execute(build, &sql).map_err(failed)?;
+        let info = execute(build, &sql).context(table)?;
         info.iter().for_each(told);
         return Ok(());
     }
-    execute(build, &format!("DROP TABLE IF EXISTS {table}")).map_err(failed)?;
+    execute(build, &format!("DROP TABLE IF EXISTS {table}")).context(table)?;
     make_table(build, made, told)
 }
 
 fn make_table(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
-    let info =
-        execute(build, &made.create_sql()).map_err(|error| name_table(&made.table, error))?;
+    let info = execute(build, &made.create_sql()).context(&made.table)?;
     info.iter().for_each(told);
     Ok(())
 }
 
 fn execute(build: &dyn Build, sql: &str) -> Result<Option<TableInfo>> {
     build.execute(&dialect::parse_statement(sql)?)
-}
-
-/// The error with the table that it came up in.
-fn name_table(table: &str, error: Error) -> Error {
-    Error::new(error.kind(), format!("{table}: {error:#}"))
 }

@@ -272,7 +272,7 @@ impl SchemaProvider for Schema {
         let opened = tokio::task::spawn_blocking(move || tables.open_table(&name)).await;
         match opened {
             Ok(Ok(table)) => Ok(table.map(|table| table as Arc<dyn TableProvider>)),
-            Ok(Err(error)) => Err(DataFusionError::External(Box::new(error))),
+            Ok(Err(error)) => Err(DataFusionError::External(Box::new(error.join_causes()))),
             Err(error) => Err(DataFusionError::External(Box::new(error))),
         }
     }

@@ -21,7 +21,7 @@ use super::hints;
 use super::relations::list_relations;
 use super::session::{CATALOG, SCHEMA};
 use super::write;
-use crate::error::{Error, Result, StudyFault};
+use crate::error::{Error, Result, StudyFault, list_causes};
 use crate::store::{self, WorkFolder};
 use crate::study::dialect::{self, Spelling};
 use crate::study::engine::Rows;
@@ -224,7 +224,7 @@ fn explain_failure(error: DataFusionError, work: &WorkFolder) -> Error {
         },
         // These are about files.
         DataFusionError::ObjectStore(error) => {
-            Error::failed(store::unwrap_error(*error).to_string())
+            Error::failed(list_causes(&*store::unwrap_error(*error)))
         }
         DataFusionError::ParquetError(error) => Error::failed(without_values(&error.to_string())),
         other => Error::failed(known_words(&other.strip_backtrace())),
@@ -304,9 +304,7 @@ fn root_error(error: DataFusionError) -> DataFusionError {
                 };
                 ours.map_or_else(
                     || DataFusionError::Execution(shared.strip_backtrace()),
-                    |ours| {
-                        DataFusionError::External(Box::new(Error::new(ours.kind(), ours.explain())))
-                    },
+                    |ours| DataFusionError::External(Box::new(ours.join_causes())),
                 )
             }
         },

@@ -76,7 +76,7 @@ impl SentTable {
             })
             .collect();
         let table = ParquetTable::new(ObjectStoreUrl::parse(&self.store)?, files?, columns.into());
-        Ok(table.map_err(wrap_error)?.for_cluster())
+        Ok(table.map_err(|error| wrap_error(error.join_causes()))?.for_cluster())
     }
 }
 

@@ -48,7 +48,7 @@ impl ObjectStoreRegistry for Reached {
         });
         match opened {
             Ok(folder) => Ok(folder.store().clone()),
-            Err(error) => Err(DataFusionError::External(Box::new(error))),
+            Err(error) => Err(DataFusionError::External(Box::new(error.join_causes()))),
         }
     }
 }
