@@ -14,6 +14,10 @@ use crate::store::{Folder, Hold, Sharing, Storage};
 
 /// The folder of all runs' records below OUTPUT.
 pub const JOB_CONFIG: &str = "JobConfig";
+/// The record of a run in a folder of it: what it was asked to do.
+pub const RUN_RECORD: &str = "job_config.json";
+/// The record of a run beside [`RUN_RECORD`]: what it did.
+pub const RUN_MANIFEST: &str = "manifest.json";
 /// The folder of all runs' rejected rows below PHI.
 pub const REJECTED: &str = "rejected";
 /// The marker of an OUTPUT folder.
@@ -210,8 +214,8 @@ fn this_run(formats: &[OutputFormat]) -> String {
 
 /// Whether a run gives a file below `JobConfig/` this name.
 fn is_record(name: &str) -> bool {
-    let of = name.strip_suffix(".json");
-    of.is_some_and(|of| ["job_config", "manifest"].contains(&of) || layout::is_table(of))
+    [RUN_RECORD, RUN_MANIFEST].contains(&name)
+        || name.strip_suffix(".json").is_some_and(layout::is_table)
 }
 
 /// Removes what runs that died left half written in OUTPUT and PHI: files of names that only this

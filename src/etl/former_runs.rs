@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::claim::JOB_CONFIG;
+use crate::claim::{JOB_CONFIG, RUN_RECORD};
 use crate::deid::{CODEBOOK, Codebook};
 use crate::error::{Error, FolderFault, Result};
 use crate::store::Folder;
@@ -57,7 +57,7 @@ fn newest_config(output: &Folder) -> Result<Option<Map<String, Value>>> {
     let (runs, _) = root.list_direct()?;
     for run in runs.iter().rev() {
         // A run that died at once leaves a record without content.
-        let bytes = root.child(run).read("job_config.json")?.unwrap_or_default();
+        let bytes = root.child(run).read(RUN_RECORD)?.unwrap_or_default();
         match serde_json::from_slice::<Map<String, Value>>(&bytes) {
             Ok(config) if config.contains_key("codebook_id") => return Ok(Some(config)),
             _ => {}

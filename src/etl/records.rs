@@ -11,7 +11,7 @@ use super::plan::{SourceExport, TablePlan};
 use super::run_stamp::name_run;
 use super::settings::SettingsInForce;
 use super::summary::{RunSummary, TableSummary};
-use crate::claim::JOB_CONFIG;
+use crate::claim::{JOB_CONFIG, RUN_MANIFEST, RUN_RECORD};
 use crate::error::{Context, Result};
 use crate::http::recorded_url;
 use crate::input::Inputs;
@@ -43,7 +43,7 @@ impl Records {
             "dir_input": settings.input,
             "dir_output": asked.output,
             "dir_phi": asked.phi,
-            "path": folder.show("job_config.json"),
+            "path": folder.show(RUN_RECORD),
             "input_format": "ndjson",
             "output_format": formats.join(","),
             "comment": asked.comment,
@@ -56,7 +56,7 @@ impl Records {
             "exclusions": export.excluded,
         });
         let records = Self { folder, started };
-        records.write_record("job_config.json", &record)?;
+        records.write_record(RUN_RECORD, &record)?;
         Ok(records)
     }
 
@@ -121,7 +121,7 @@ impl Records {
             "skipped_inputs": inputs.skipped,
             "tables": summary.tables,
         });
-        self.write_record("manifest.json", &manifest)
+        self.write_record(RUN_MANIFEST, &manifest)
     }
 
     fn write_record(&self, name: &str, record: &Value) -> Result<()> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::claim::JOB_CONFIG;
+use crate::claim::{JOB_CONFIG, RUN_RECORD};
 use crate::error::Result;
 use crate::store::Folder;
 
@@ -25,7 +25,7 @@ pub(super) fn claim_stamp(
         // The PHI folder may serve several output folders. This is so that both have one name, where
         // that can be had; whose rejected rows go where is for [`super::rejects`] to say.
         let free = rejected.child(&name).list()?.is_empty();
-        if free && output.child(JOB_CONFIG).child(&name).write_new("job_config.json", "{}")? {
+        if free && output.child(JOB_CONFIG).child(&name).write_new(RUN_RECORD, "{}")? {
             return Ok(started);
         }
         started += Duration::from_secs(1);
