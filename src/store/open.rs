@@ -14,11 +14,7 @@ use rustix::fs::OFlags;
 /// As [`File::open`], and for what is no file.
 pub fn open_file(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no plain file")),
-    }
+    refuse_others(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
 }
 
 /// Opens a plain file, to read it or, made where there is none, to write it. Anything else is an
@@ -27,7 +23,10 @@ pub(super) fn open_plain(path: &Path, write: bool) -> io::Result<File> {
     let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
     let mut options = OpenOptions::new();
     options.read(true).write(write).create(write).custom_flags(flags);
-    let file = options.open(path)?;
+    refuse_others(options.open(path)?)
+}
+
+fn refuse_others(file: File) -> io::Result<File> {
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(io::Error::other("it is no plain file")),
