@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(error)) => {
             let exit = exit_code(error.kind());
-            ui::last_words(&error.explain(), exit);
+            ui::last_words(&error.explain_causes(), exit);
             ExitCode::from(exit)
         }
         // It has been told.

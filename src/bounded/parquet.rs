@@ -426,8 +426,8 @@ mod thrift {
                 number = next;
                 match (kind, number) {
                     (STOP, _) => return Some(head),
-                    (I32, 2) => head.unpacked = head.unpacked.max(positive(walk)?),
-                    (I32, 3) => head.packed = positive(walk)?,
+                    (I32, 2) => head.unpacked = head.unpacked.max(read_positive(walk)?),
+                    (I32, 3) => head.packed = read_positive(walk)?,
                     (STRUCT, DATA) => head.of_page(walk, 2)?,
                     (STRUCT, DATA_2) => head.of_page(walk, 4)?,
                     (STRUCT, DICTIONARY) => {
@@ -448,9 +448,9 @@ mod thrift {
                 number = next;
                 match (kind, number) {
                     (STOP, _) => return Some(()),
-                    (I32, 1) => self.values = self.values.max(positive(walk)?),
+                    (I32, 1) => self.values = self.values.max(read_positive(walk)?),
                     (I32, number) if number == encoding => {
-                        self.is_delta |= positive(walk)? == DELTA_BYTE_ARRAY;
+                        self.is_delta |= read_positive(walk)? == DELTA_BYTE_ARRAY;
                     }
                     _ => walk.skip(kind, DEPTH)?,
                 }
@@ -458,7 +458,7 @@ mod thrift {
         }
     }
 
-    fn positive<R: Read>(walk: &mut PageWalk<R>) -> Option<u64> {
+    fn read_positive<R: Read>(walk: &mut PageWalk<R>) -> Option<u64> {
         u64::try_from(walk.signed()?).ok()
     }
 }

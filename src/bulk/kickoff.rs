@@ -197,7 +197,7 @@ pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) ->
                 _ => {
                     let passing = error.is_retryable();
                     let error = error.into_error(RunFault::ExportIncomplete);
-                    (error.explain(), error.kind(), passing)
+                    (error.explain_causes(), error.kind(), passing)
                 }
             },
             Err(_) => ("it does not answer".to_owned(), RunFault::ExportIncomplete.into(), true),

@@ -124,7 +124,7 @@ impl EtlArgs {
         let json = layers.choice("log-format", &["text", "json"]) == "json";
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let check = self.check;
-        let config = self.config(&mut layers, process);
+        let config = self.read_config(&mut layers, process);
         let bars = logging.init();
         refuse_missing_parts(&mut layers)?;
         layers.finish()?;
@@ -137,7 +137,7 @@ impl EtlArgs {
         }
     }
 
-    fn config(self, layers: &mut Layers, process: &Process) -> Result<EtlConfig> {
+    fn read_config(self, layers: &mut Layers, process: &Process) -> Result<EtlConfig> {
         let Process { budget, storage } = process;
         let budget = *budget;
         let task = layers.list("task");

@@ -112,7 +112,7 @@ mod reading {
 
     fn read_file(option: &str, path: &str) -> Result<Vec<u8>> {
         let read = fs::read(path).with_context(|| format!("cannot read {option} '{path}'"));
-        read.map_err(|error| Error::new(CredentialFault::Unreadable, error.explain()))
+        read.map_err(|error| Error::new(CredentialFault::Unreadable, error.explain_causes()))
     }
 
     /// Whether only this machine reaches it.

@@ -66,7 +66,12 @@ impl Mapping {
     /// Reads which pairs `phi` has already. `scratch` is an empty file for what doesn't fit in
     /// memory, in the folder `work`; it is written encrypted. `in_memory`: new pairs that stay in
     /// memory.
-    pub fn open(phi: &PhiFolder, scratch: File, work: &Path, in_memory: usize) -> Result<Self> {
+    pub fn open_mapping(
+        phi: &PhiFolder,
+        scratch: File,
+        work: &Path,
+        in_memory: usize,
+    ) -> Result<Self> {
         let mut seen = HashSet::new();
         stream_mapping(phi, &mut |entry| {
             if let MappingEntry::Pair(kind, _, anon_id) = entry {

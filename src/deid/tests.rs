@@ -455,7 +455,8 @@ fn saved(folder: &Folder) -> Value {
 
 /// The mapping in a folder, of which a thousand new pairs stay in memory.
 fn open_mapping(folder: &Folder, scratch: File) -> Mapping {
-    Mapping::open(&PhiFolder::new(folder.clone()), scratch, Path::new("work"), 1_000).unwrap()
+    Mapping::open_mapping(&PhiFolder::new(folder.clone()), scratch, Path::new("work"), 1_000)
+        .unwrap()
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Error {
     }
 
     /// The message with all that it was caused by, as the user reads it.
-    pub fn explain(&self) -> String {
+    pub fn explain_causes(&self) -> String {
         format!("{self:#}")
     }
 
@@ -43,7 +43,7 @@ impl Error {
     /// sends it to another process as text.
     #[must_use]
     pub fn join_causes(&self) -> Self {
-        Self::new(self.kind, self.explain())
+        Self::new(self.kind, self.explain_causes())
     }
 
     /// Whether this is what happened.
@@ -133,7 +133,7 @@ mod tests {
     fn an_error_says_its_sentence_and_explains_its_causes_once() {
         let error = nested_error();
         assert_eq!(error.to_string(), "cannot begin");
-        assert_eq!(error.explain(), "cannot begin: cannot list 'in': no such folder");
+        assert_eq!(error.explain_causes(), "cannot begin: cannot list 'in': no such folder");
         assert!(error.source().is_some());
     }
 

@@ -85,7 +85,7 @@ pub(super) fn prepare_folders(
     phi::warn_of_lost_tables(output, &mounts);
     let codebook = Arc::new(phi::open_codebook(phi, &mounts)?);
     let (work, budget) = (WorkFolder::create_work(config.work_dir.as_deref(), phi)?, config.budget);
-    let mapping = Mapping::open(
+    let mapping = Mapping::open_mapping(
         &PhiFolder::new(phi.clone()),
         work.create_file()?,
         work.path(),

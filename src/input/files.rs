@@ -79,7 +79,7 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
     let mut inputs = Inputs { unusable, ..Inputs::default() };
     let (mut logs, mut data) = (Vec::new(), Vec::new());
     for entry in read_once(folder, files) {
-        match kind(&entry.name) {
+        match find_role(&entry.name) {
             FileRole::Log => logs.push(entry.name),
             FileRole::Rows => data.push(entry),
             FileRole::Deletes => inputs.deleted.push(entry.name),
@@ -119,7 +119,7 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
 
 /// The files without those that are links to others of them: rows are read once.
 fn read_once(folder: &Folder, files: Vec<Found>) -> impl Iterator<Item = Entry> {
-    let is_used = |file: &&Found| kind(&file.entry.name) != FileRole::Other;
+    let is_used = |file: &&Found| find_role(&file.entry.name) != FileRole::Other;
     let own = files.iter().filter(|file| file.target.is_none()).filter(is_used);
     let mut read: HashSet<PathBuf> =
         own.filter_map(|file| Some(folder.local()?.join(&file.entry.name))).collect();
@@ -129,7 +129,7 @@ fn read_once(folder: &Folder, files: Vec<Found>) -> impl Iterator<Item = Entry> 
     })
 }
 
-fn kind(name: &str) -> FileRole {
+fn find_role(name: &str) -> FileRole {
     let lower = name.to_ascii_lowercase();
     let mut folders: Vec<&str> = lower.split('/').collect();
     let file = folders.pop().unwrap_or_default();
@@ -279,7 +279,7 @@ mod tests {
             ("Icon\r", FileRole::Other),
             ("._Patient.ndjson", FileRole::Other),
         ] {
-            assert_eq!(kind(name), expected, "{name}");
+            assert_eq!(find_role(name), expected, "{name}");
         }
     }
 

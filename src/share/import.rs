@@ -45,7 +45,7 @@ pub fn import_archive(
     let mut zip = ZipArchive::new(file).map_err(|_| refuse("it is no zip".to_owned()))?;
     let (study, members) = list_members(&mut zip).map_err(refuse)?;
     let manifest = zip.by_name(manifest::FILE_NAME).ok().map(manifest::read_notes).transpose();
-    let notes = manifest.map_err(|error| refuse(error.explain()))?.unwrap_or_default();
+    let notes = manifest.map_err(|error| refuse(error.explain_causes()))?.unwrap_or_default();
     let mut identified = notes.identified;
     // All of it is unpacked and looked at before anything is changed. Files are open one at a time:
     // there may be more than a process may have.
@@ -62,7 +62,7 @@ pub fn import_archive(
         identified |= notes.is_some_and(|notes| notes.iter().any(|note| note.key == IDENTIFIED));
     }
     if identified {
-        engine.keeps_marks().map_err(|error| refuse(error.explain()))?;
+        engine.keeps_marks().map_err(|error| refuse(error.explain_causes()))?;
     }
     let build = engine.begin_build(&StudyName::parse(&study)?, Start::Empty)?;
     if identified {

@@ -50,7 +50,7 @@ impl WorkFolder {
         for path in default_parents(phi) {
             match Self::create_below(&path, phi.storage()) {
                 Ok(work) => return Ok(work),
-                Err(error) => failed.push(error.explain()),
+                Err(error) => failed.push(error.explain_causes()),
             }
         }
         Err(Error::failed(format!(

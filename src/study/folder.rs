@@ -245,7 +245,7 @@ fn missing_file(path: &Path) -> Error {
 
 /// A study with a file that can't be used can't be used.
 fn unusable_study(error: Error) -> Error {
-    Error::new(StudyFault::Definition, error.explain())
+    Error::new(StudyFault::Definition, error.explain_causes())
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Source {
             let message = format!("{}:1: this cannot be read: {why}", path.display());
             Error::new(StudyFault::Definition, message)
         };
-        let bytes = bytes.map_err(|error| fault(&error.explain()))?;
+        let bytes = bytes.map_err(|error| fault(&error.explain_causes()))?;
         let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8 text"))?;
         // Windows' editors put a mark in front that is no part of the text.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);

@@ -145,7 +145,7 @@ fn find_files(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
         Ok(PathKind::Folder) => root.list_files(&path),
         Err(error) => Err(error),
     };
-    let mut files = files.map_err(|error| source.fault_at(file, error.explain()))?;
+    let mut files = files.map_err(|error| source.fault_at(file, error.explain_causes()))?;
     if files.is_empty() {
         return Err(source.fault_at(file, format!("{} has no files", path.display())));
     }

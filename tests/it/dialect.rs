@@ -176,7 +176,7 @@ fn constructs_of_the_specification_run_or_are_refused_in_words() {
         };
         match ended {
             Ok(()) => runs += 1,
-            Err(error) => refused.push((row[0].to_owned(), error.explain())),
+            Err(error) => refused.push((row[0].to_owned(), error.explain_causes())),
         }
     }
     println!("{runs} run; refused: {refused:#?}");

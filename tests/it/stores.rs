@@ -68,7 +68,7 @@ impl Ground for Memory {
         config.output_format = OutputFormat::find_named(format).into_iter().collect();
         config.export_group = Some("g".into());
         config.export_timestamp = Some("2024-08-06T14:12:57-04:00".into());
-        cumulus_etl::etl::run_etl(&config, false).map_err(|error| error.explain())
+        cumulus_etl::etl::run_etl(&config, false).map_err(|error| error.explain_causes())
     }
 
     fn save(&self, which: &str, to: &Path) {

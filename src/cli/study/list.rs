@@ -49,10 +49,10 @@ impl ListArgs {
         }
         let mut faults = Vec::new();
         for FoundStudy { path, study } in &studies {
-            let study = study.as_ref().map_err(Error::explain);
+            let study = study.as_ref().map_err(Error::explain_causes);
             let checked = study.and_then(|study| match build::check_statements(study) {
                 Ok(()) => Ok(study),
-                Err(error) => Err(error.explain()),
+                Err(error) => Err(error.explain_causes()),
             });
             match checked {
                 Ok(study) => describe_study(study, &mut text),

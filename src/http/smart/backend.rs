@@ -141,7 +141,7 @@ impl Backend {
             .filter(|url| ["http", "https"].contains(&url.scheme()))
             .ok_or_else(|| token_error("the token endpoint's URL can't be used", None))?;
         let signed = assertion::sign_assertion(&self.key, &self.client_id, &endpoint.url)
-            .map_err(|error| token_error(&error.explain(), None))?;
+            .map_err(|error| token_error(&error.explain_causes(), None))?;
         client.redactor().hide(&signed);
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")

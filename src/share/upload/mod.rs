@@ -76,7 +76,7 @@ pub fn open_packages(
     match faults.first().map(Error::kind) {
         None => Ok(packages),
         Some(kind) => {
-            let faults: Vec<_> = faults.iter().map(Error::explain).collect();
+            let faults: Vec<_> = faults.iter().map(Error::explain_causes).collect();
             Err(Error::new(kind, format!("nothing was sent: {}", faults.join("; "))))
         }
     }

@@ -246,11 +246,11 @@ fn screen_members(
             }
             continue;
         }
-        let mut file = work.create_file().map_err(|error| failed(error.explain()))?;
+        let mut file = work.create_file().map_err(|error| failed(error.explain_causes()))?;
         unpacking.unpack_member(zip, index, &mut file).map_err(failed)?;
         file.seek(SeekFrom::Start(0)).map_err(|error| failed(error.to_string()))?;
         let counts = COUNTS.iter().any(|part| name.contains(part));
-        let looked = screen_table(file, counts).map_err(|error| failed(error.explain()))?;
+        let looked = screen_table(file, counts).map_err(|error| failed(error.explain_causes()))?;
         identified |= looked.identified;
         if looked.ids_in_notes && !allowed.allows_ids(table) {
             faults.push(format!("{name}: it has anonymous IDs in what it says about itself"));

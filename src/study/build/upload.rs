@@ -208,7 +208,8 @@ fn read_parquet(path: &Path, file: File) -> Result<(SchemaRef, BatchIter<'static
     let shown = path.display().to_string();
     let context = move || format!("cannot read '{shown}'");
     let builder = bounded::parquet::open_bounded(file).with_context(&context);
-    let builder = builder.map_err(|error| Error::new(StudyFault::Definition, error.explain()))?;
+    let builder =
+        builder.map_err(|error| Error::new(StudyFault::Definition, error.explain_causes()))?;
     let schema = builder.schema().clone();
     let reader = builder.build().with_context(&context)?;
     Ok((schema, Box::new(reader.map(move |batch| batch.with_context(&context)))))

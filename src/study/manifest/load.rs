@@ -285,7 +285,7 @@ impl ManifestReader<'_> {
         let content = if lower.ends_with(".sql.jinja") {
             // It is read when it is filled in.
             let there = source.root_folder()?.check_file(&path);
-            there.map_err(|error| source.fault_at(file, error.explain()))?;
+            there.map_err(|error| source.fault_at(file, error.explain_causes()))?;
             Content::Template
         } else if lower.ends_with(".sql") {
             let statements = self.read(source, source.line_of(file), name)?;
@@ -387,7 +387,7 @@ impl ManifestReader<'_> {
 /// there, but one of what is in it has its own place.
 fn at_line(folder: &Path, source: &Source, line: usize, name: &str) -> Result<Source> {
     let (root, path) = (source.root_folder()?, folder.join(name));
-    root.check_file(&path).map_err(|error| source.fault_in_line(line, error.explain()))?;
+    root.check_file(&path).map_err(|error| source.fault_in_line(line, error.explain_causes()))?;
     Source::read(root, &path)
 }
 

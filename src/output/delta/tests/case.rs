@@ -126,7 +126,7 @@ fn a_table_with_columns_that_differ_in_case_only_is_refused() {
         );
         let brought = schema_with(vec![structure("link", vec![text("type")])]);
         let error = TestRun::new(&brought, &[row("a", "1")]).merge(&folder).unwrap_err();
-        assert!(error.explain().contains("Duplicate field name"), "{error}");
+        assert!(error.explain_causes().contains("Duplicate field name"), "{error}");
         assert_eq!(Log::open_log(&folder).unwrap().latest_version().unwrap(), Some(0));
     }
 }

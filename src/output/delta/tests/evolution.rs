@@ -92,7 +92,7 @@ fn a_conflicting_type_is_refused_and_names_the_column() {
     ];
     for (column, expected) in cases {
         let run = TestRun::new(&schema_with(vec![column]), &[row("b", "2")]);
-        let error = run.merge(&folder).unwrap_err().explain();
+        let error = run.merge(&folder).unwrap_err().explain_causes();
         assert!(error.contains(expected), "{error}");
         assert_eq!(folder.list().unwrap(), before);
     }

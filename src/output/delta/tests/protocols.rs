@@ -329,7 +329,7 @@ fn file_names_are_read_as_the_urls_they_are() {
         let folder = memory();
         commit_all(&folder, &[&head[..], &[json!({"add": outside})]].concat());
         let error = TestRun::new(&plain(), &[row("a", "2")]).merge(&folder).unwrap_err();
-        assert!(error.explain().contains(path), "{error}");
+        assert!(error.explain_causes().contains(path), "{error}");
     }
 }
 
@@ -348,7 +348,8 @@ fn a_key_that_is_not_text_is_refused() {
     let add = json!({"add": {"path": "n.parquet", "partitionValues": {}, "size": bytes.len(),
                              "modificationTime": 1, "dataChange": true}});
     commit_all(&folder, &[protocol, metadata(&schema, &[], json!({})), add]);
-    let error = TestRun::new(&plain(), &[row("a", "1")]).merge(&folder).unwrap_err().explain();
+    let error =
+        TestRun::new(&plain(), &[row("a", "1")]).merge(&folder).unwrap_err().explain_causes();
     assert!(error.contains("column 'id' is integer in the table"), "{error}");
 }
 
