@@ -44,7 +44,7 @@ impl Deref for PhiFolder {
 /// let storage = cumulus_etl::store::Storage::new(Default::default());
 /// let output = storage.open_folder("memory:///").unwrap();
 /// let rows = cumulus_etl::deid::Phi::new(vec![b"{\"id\": \"p1\"}".to_vec()]);
-/// rows.open(&output);
+/// rows.open_for(&output);
 /// ```
 ///
 /// No message can show it:
