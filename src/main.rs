@@ -5,22 +5,23 @@ use std::process::ExitCode;
 use cumulus_etl::cli::{Cli, Process, exit_code};
 use cumulus_etl::error::{ErrorKind, Result};
 use cumulus_etl::stop::Shutdown;
-use cumulus_etl::{secrecy, store, ui};
+use cumulus_etl::ui::{self, Console};
+use cumulus_etl::{secrecy, store};
 
 // Arrow and Parquet make many small allocations on all threads at once.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let shutdown = Shutdown::default();
+    let (shutdown, console) = (Shutdown::default(), Console::default());
     let failed = exit_code(ErrorKind::Failed);
-    let result = ui::without_panic(failed, || run(&shutdown));
+    let result = ui::without_panic(&console, failed, || run(&shutdown, &console));
     shutdown.leave_the_end_to_the_signal();
     match result {
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(error)) => {
             let exit = exit_code(error.kind());
-            ui::last_words(&error.explain_causes(), exit);
+            console.say_last_words(&error.explain_causes(), exit);
             ExitCode::from(exit)
         }
         // It has been told.
@@ -28,9 +29,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(shutdown: &Shutdown) -> Result<()> {
+fn run(shutdown: &Shutdown, console: &Console) -> Result<()> {
     secrecy::forbid_core_dumps()?;
-    let command = Cli::from_process();
+    let command = Cli::from_process(console);
     store::start_runtime()?;
-    command.run(&Process::new(shutdown.clone()))
+    command.run(&Process::new(shutdown.clone(), console.clone()))
 }

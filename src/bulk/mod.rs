@@ -261,7 +261,7 @@ impl ExportRun<'_> {
                 pace: options.pace,
                 deadline,
                 gate: ConcurrencyLimit::new(options.max_connections),
-                tally: Arc::new(DownloadProgress::new(entries.len(), options.bars)),
+                tally: Arc::new(DownloadProgress::new(entries.len(), &options.bars)),
                 compress: options.compress,
             })
         };
@@ -309,7 +309,7 @@ impl ExportRun<'_> {
         loop {
             let url = status_url(state)?;
             let log = EventLog::open_log(site.path(), &redacted_url(client, &url))?;
-            let bar = options.bars.then(|| Bar::begin_waiting("export"));
+            let bar = options.bars.begin_waiting("export");
             let (started, foreign) = (started_at(state), state.foreign);
             let job = ExportContext { client, options, log, started, foreign, deadline, bar };
             let (error, again) = match poll::wait_for_manifest(&job, &url).await {

@@ -8,6 +8,7 @@ use super::note_selection::NoteSelection;
 use super::request::{ExportFilters, ExportTarget, Since};
 use crate::http::Pace;
 use crate::store::Storage;
+use crate::ui::Bars;
 
 /// How an export is to be done.
 #[derive(Clone, Debug)]
@@ -42,8 +43,8 @@ pub struct ExportOptions {
     pub pace: Pace,
     /// What opens the folder of the export for notes: whether the run is to end.
     pub storage: Storage,
-    /// Draw progress bars.
-    pub bars: bool,
+    /// Progress bars.
+    pub bars: Bars,
 }
 
 impl ExportOptions {

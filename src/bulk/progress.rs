@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::state::CompletedFile;
-use crate::ui::{Bar, format_count, format_thousands};
+use crate::ui::{Bar, Bars, format_count, format_thousands};
 
 /// Time between two lines in a log.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ pub(super) struct DownloadProgress {
 
 impl DownloadProgress {
     /// Begins to count towards `total` files.
-    pub(super) fn new(total: usize, bar: bool) -> Self {
+    pub(super) fn new(total: usize, bars: &Bars) -> Self {
         let zero = AtomicU64::default;
         Self {
             begun: Instant::now(),
@@ -43,7 +43,7 @@ impl DownloadProgress {
             bytes: zero(),
             received: zero(),
             retries: zero(),
-            bar: bar.then(|| Bar::count_files("download", total as u64)),
+            bar: bars.count_files("download", total as u64),
             last_shown: Mutex::new(Instant::now()),
         }
     }

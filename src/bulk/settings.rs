@@ -11,6 +11,7 @@ use crate::error::{Error, Result, SettingsFault};
 use crate::fhir::resource_type_ignoring_case;
 use crate::http::Pace;
 use crate::store::Storage;
+use crate::ui::Bars;
 
 /// Makes all waits shorter, in tests: a factor like `0.001`.
 const TIME_SCALE: &str = "CUMULUS_ETL_TEST_TIME_SCALE";
@@ -97,7 +98,7 @@ impl ExportSettings {
         target: &ExportTarget,
         types: &[&str],
         storage: &Storage,
-        bars: bool,
+        bars: &Bars,
     ) -> Result<ExportOptions> {
         self.refuse_other_forms(target)?;
         let named = self.named_types(target);
@@ -131,7 +132,7 @@ impl ExportSettings {
             temporary: false,
             pace: read_pace(),
             storage: storage.clone(),
-            bars,
+            bars: bars.clone(),
         })
     }
 
@@ -221,7 +222,7 @@ mod tests {
 
     fn options(settings: &ExportSettings, url: &str) -> Result<ExportOptions> {
         let target = ExportTarget::parse(url)?;
-        settings.options(&target, &["Patient", "Device"], &Storage::for_tests(), false)
+        settings.options(&target, &["Patient", "Device"], &Storage::for_tests(), &Bars::default())
     }
 
     #[test]

@@ -101,15 +101,14 @@ mod serving {
     use tracing::info;
 
     use super::{ExecutorArgs, Process, SchedulerArgs};
-    use crate::cli::exit_code;
     use crate::error::{Error, Result, StopSignal};
     use crate::study::engine::datafusion::cluster::{Cluster, Executor, Scheduler};
     use crate::ui;
 
     impl SchedulerArgs {
         pub(super) fn run(self, process: &Process) -> Result<()> {
-            self.logging.init();
-            ui::signals::install_handlers(&process.storage, exit_code)?;
+            self.logging.init(&process.console);
+            process.handle_signals()?;
             let bind = self.bind;
             let tls = self.tls.read(&[&bind.ip().to_string()])?;
             let scheduler = Scheduler { bind, tls, storage: self.store.of_command(process)? };
@@ -119,7 +118,7 @@ mod serving {
 
     impl ExecutorArgs {
         pub(super) fn run(self, process: &Process) -> Result<()> {
-            self.logging.init();
+            self.logging.init(&process.console);
             let work = self.limits.open_work(&process.storage)?;
             let mut limits = self.limits.resolve_limits();
             if let Some(tasks) = self.tasks {

@@ -5,9 +5,8 @@ use clap::Args;
 use super::Process;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
-use crate::cli::exit_code;
 use crate::error::Result;
-use crate::{etl, ui};
+use crate::etl;
 
 /// Options of `convert`.
 #[derive(Args, Debug)]
@@ -30,11 +29,11 @@ pub struct ConvertArgs {
 impl ConvertArgs {
     /// Converts.
     pub fn run(self, process: &Process) -> Result<()> {
-        let bars = self.logging.init();
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        let bars = self.logging.init(&process.console);
+        process.handle_signals()?;
         let storage = self.store.of_command(process)?;
         let work_dir = self.work_dir.as_deref();
         let budget = &process.budget;
-        etl::convert_output(&self.original, &self.target, work_dir, &storage, budget, bars)
+        etl::convert_output(&self.original, &self.target, work_dir, &storage, budget, &bars)
     }
 }

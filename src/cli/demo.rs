@@ -8,9 +8,9 @@ use clap::Args;
 use super::Process;
 use super::logging::LoggingArgs;
 use crate::claim::{self, Role};
-use crate::cli::exit_code;
 use crate::demo::{self, DemoSummary};
 use crate::error::Result;
+use crate::etl;
 use crate::etl::EtlConfig;
 use crate::share::export::{ExportRules, Study, export_tables};
 use crate::store::{Storage, WorkFolder};
@@ -18,7 +18,6 @@ use crate::study::build::{self, Observer};
 use crate::study::engine::TableInfo;
 use crate::study::engine::datafusion::{DataFusion, Input, Limits};
 use crate::ui::{Progress, format_count};
-use crate::{etl, ui};
 
 /// Options of `demo`.
 #[derive(Args, Debug)]
@@ -52,8 +51,8 @@ pub struct DemoArgs {
 impl DemoArgs {
     /// Makes the data, runs the main job on it, and says how to look at the result.
     pub fn run(self, process: &Process) -> Result<()> {
-        let bars = self.logging.init();
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        let bars = self.logging.init(&process.console);
+        process.handle_signals()?;
         let dir = process.storage.open_local(&self.dir)?;
         claim::refuse_claimed(&dir, "DIR", &[Role::Phi, Role::Output])?;
         let export = if self.data_only { self.dir.clone() } else { self.dir.join("export") };
@@ -66,7 +65,7 @@ impl DemoArgs {
             ..demo::DemoOptions::default()
         };
         let clock = Instant::now();
-        let progress = Progress::begin_reading("sample data", 0, bars);
+        let progress = Progress::begin_reading("sample data", 0, &bars);
         let summary = demo::generate_export(&export, &options, &|_| {})?;
         progress.end_step();
         println!("{}", describe_run(&summary, &export.display().to_string(), clock));
@@ -83,7 +82,7 @@ impl DemoArgs {
             new_codebook: true,
             ..EtlConfig::new(&input, &output, &phi, process.budget, &process.storage)
         };
-        etl::run_etl(&config, bars)?;
+        etl::run_etl(&config, &bars)?;
         let (database, shared) = (text("studies"), text("shared"));
         println!("\nNow the study core, and what of it is to be shared:");
         println!("  {program} study build -t core --lake {output} --database {database}");

@@ -12,11 +12,9 @@ use super::hints;
 use super::layers::Layers;
 use super::logging::{Logging, json_is_asked_for};
 use super::store::StoreArgs;
-use crate::cli::exit_code;
 use crate::error::{Error, ErrorKind, Result, SettingsFault};
 use crate::etl::EtlConfig;
 use crate::output::OutputFormat;
-use crate::ui;
 
 /// Options of the main job. Each also works as an environment variable (CUMULUS_ETL_BATCH_SIZE)
 /// and in a TOML file (batch-size = 50000).
@@ -119,26 +117,27 @@ impl EtlArgs {
     pub fn run(self, process: &Process) -> Result<()> {
         let mut layers = Layers::new(self.flags(), self.config.as_deref()).inspect_err(|_| {
             // It can't be read, so that only the command line and the variable say how to say so.
-            Logging::new(json_is_asked_for(std::env::args_os()), false, false).init();
+            Logging::new(json_is_asked_for(std::env::args_os()), false, false)
+                .init(&process.console);
         })?;
         let json = layers.choice("log-format", &["text", "json"]) == "json";
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let check = self.check;
         let config = self.read_config(&mut layers, process);
-        let bars = logging.init();
+        let bars = logging.init(&process.console);
         refuse_missing_parts(&mut layers)?;
         layers.finish()?;
         let config = config?;
         config.credentials.check_consistency()?;
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        process.handle_signals()?;
         match check {
             true => crate::etl::check_settings(&config),
-            false => crate::etl::run_etl(&config, bars),
+            false => crate::etl::run_etl(&config, &bars),
         }
     }
 
     fn read_config(self, layers: &mut Layers, process: &Process) -> Result<EtlConfig> {
-        let Process { budget, storage } = process;
+        let Process { budget, storage, .. } = process;
         let budget = *budget;
         let task = layers.list("task");
         if let Some(word) = &self.input

@@ -13,12 +13,10 @@ use super::layers::Layers;
 use super::logging::LoggingArgs;
 use crate::bulk::{self, ExportTarget, Since};
 use crate::claim::{self, Role};
-use crate::cli::exit_code;
 use crate::error::{Error, FolderFault, Result};
 use crate::fhir::TABLE_TYPES;
 use crate::http::Client;
 use crate::store::Storage;
-use crate::ui;
 
 /// Options of `export`.
 #[derive(Args, Debug)]
@@ -43,7 +41,7 @@ pub struct ExportArgs {
 impl ExportArgs {
     /// Exports, or cancels an export.
     pub fn run(self, process: &Process) -> Result<()> {
-        let bars = self.logging.init();
+        let bars = self.logging.init(&process.console);
         let mut flags = Dict::new();
         self.exporting.add_to(&mut flags);
         self.credentials.add_to(&mut flags);
@@ -58,9 +56,9 @@ impl ExportArgs {
         let place = process.storage.open_local(&folder)?;
         claim::refuse_claimed(&place, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&place, "DIR", Role::Output)?;
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        process.handle_signals()?;
 
-        let mut options = settings.options(&target, &TABLE_TYPES, &process.storage, bars)?;
+        let mut options = settings.options(&target, &TABLE_TYPES, &process.storage, &bars)?;
         let auth = credentials.auth(&bulk::scope_types(&options))?;
         let client = Client::new(&target.base, auth, &credentials.options())?;
         if settings.cancel {

@@ -6,10 +6,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::Process;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
-use crate::cli::exit_code;
 use crate::error::Result;
+use crate::etl;
 use crate::output::OutputFormat;
-use crate::{etl, ui};
 
 /// Options of `init`.
 #[derive(Args, Debug)]
@@ -43,8 +42,8 @@ fn parse_format() -> impl TypedValueParser<Value = OutputFormat> {
 impl InitArgs {
     /// Makes the tables.
     pub fn run(self, process: &Process) -> Result<()> {
-        self.logging.init();
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        self.logging.init(&process.console);
+        process.handle_signals()?;
         let storage = self.store.of_command(process)?;
         etl::make_empty_tables(&self.output, &self.output_format, &storage, &process.budget)?;
         tracing::info!("'{}' has all tables", self.output);

@@ -13,10 +13,8 @@ use super::logging::LoggingArgs;
 use super::store::StoreArgs;
 use crate::bulk::{self, ExportTarget, inline};
 use crate::claim::{self, Role};
-use crate::cli::exit_code;
 use crate::error::{Error, FolderFault, Result, SettingsFault};
 use crate::http::Client;
-use crate::ui;
 
 /// Options of `inline`.
 #[derive(Args, Debug)]
@@ -43,7 +41,7 @@ pub struct InlineArgs {
 impl InlineArgs {
     /// Downloads the notes.
     pub fn run(self, process: &Process) -> Result<()> {
-        let bars = self.logging.init();
+        let bars = self.logging.init(&process.console);
         let mut flags = Dict::new();
         if let Some(url) = &self.fhir_url {
             flags.insert("fhir-url".to_owned(), Value::from(url.clone()));
@@ -69,7 +67,7 @@ impl InlineArgs {
         // Notes are patients' data as it is.
         claim::refuse_claimed(&folder, "DIR", &[Role::Phi, Role::Output])?;
         claim::refuse_inside(&folder, "DIR", Role::Output)?;
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        process.handle_signals()?;
         // Of a bucket only what is in it tells.
         if !folder.exists() || folder.list_direct()? == Default::default() {
             folder.require_folder("folder")?;
@@ -89,7 +87,7 @@ impl InlineArgs {
             &selection,
             max_connections,
             bulk::read_pace(),
-            bars,
+            &bars,
         )?;
         summary.print_counts();
         summary.check_result()

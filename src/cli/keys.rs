@@ -10,12 +10,10 @@ use tracing::info;
 use super::Process;
 use super::logging::LoggingArgs;
 use crate::claim::{self, Role};
-use crate::cli::exit_code;
 use crate::error::{Context, Error, FolderFault, Result, SettingsFault};
 use crate::http::Secret;
 use crate::http::smart::{Algorithm, PrivateKey};
 use crate::store::Folder;
-use crate::ui;
 
 /// The file that stays.
 const PRIVATE: &str = "private.jwks";
@@ -65,8 +63,8 @@ impl KeysArgs {
     pub fn run(self, process: &Process) -> Result<()> {
         match self.command {
             KeysCommand::New { dir, alg, logging } => {
-                logging.init();
-                ui::signals::install_handlers(&process.storage, exit_code)?;
+                logging.init(&process.console);
+                process.handle_signals()?;
                 let algorithm = match alg {
                     Alg::Rs384 => Algorithm::Rs384,
                     Alg::Es384 => Algorithm::Es384,
@@ -74,7 +72,7 @@ impl KeysArgs {
                 make_keys(&process.storage.open_folder(&dir)?.private(), algorithm)
             }
             KeysCommand::Show { key, logging } => {
-                logging.init();
+                logging.init(&process.console);
                 show_public_key(key.expose_text())
             }
         }

@@ -10,7 +10,7 @@ use super::exit_code;
 use super::hints;
 use crate::error::SettingsFault;
 use crate::memory;
-use crate::ui::{self, LogFormat};
+use crate::ui::{self, Bars, Console, LogFormat};
 
 /// The variable that stands for `--log-format`.
 const VARIABLE: &str = "CUMULUS_ETL_LOG_FORMAT";
@@ -32,9 +32,9 @@ pub(super) struct LoggingArgs {
 }
 
 impl LoggingArgs {
-    /// Begins to log; true if there is a terminal to draw progress bars on.
-    pub(super) fn init(&self) -> bool {
-        Logging::new(self.log_format == JSON, self.verbose, self.quiet).init()
+    /// Begins to log. Gives progress bars, if there is a terminal to draw them on.
+    pub(super) fn init(&self, console: &Console) -> Bars {
+        Logging::new(self.log_format == JSON, self.verbose, self.quiet).init(console)
     }
 }
 
@@ -57,9 +57,9 @@ impl Logging {
         Self { format, level }
     }
 
-    /// Begins to log; true if there is a terminal to draw progress bars on.
-    pub(super) fn init(self) -> bool {
-        ui::begin_logging(self.format, self.level);
+    /// Begins to log. Gives progress bars, if there is a terminal to draw them on.
+    pub(super) fn init(self, console: &Console) -> Bars {
+        console.begin_logging(self.format, self.level);
         // What is asked for first where something went wrong.
         debug!(
             version = env!("CARGO_PKG_VERSION"),
@@ -70,23 +70,24 @@ impl Logging {
             ui::format_count(memory::count_cores() as u64, "core"),
         );
         hints::warn_of_unknown_variables();
-        self.format == LogFormat::Text
+        let is_drawn = self.format == LogFormat::Text
             && self.level >= Level::INFO
-            && std::io::stderr().is_terminal()
+            && std::io::stderr().is_terminal();
+        if is_drawn { console.draw_bars() } else { Bars::default() }
     }
 }
 
 /// Ends the process for a command line that can't be understood (or that asks for help): in the
 /// form of all other messages, as far as one can tell which that is.
-pub(super) fn exit_for_usage(error: &clap::Error) -> ! {
+pub(super) fn exit_for_usage(error: &clap::Error, console: &Console) -> ! {
     if !error.use_stderr() || !json_is_asked_for(std::env::args_os()) {
         error.exit();
     }
-    ui::begin_logging(LogFormat::Json, Level::ERROR);
+    console.begin_logging(LogFormat::Json, Level::ERROR);
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let exit = exit_code(SettingsFault::Usage.into());
-    ui::last_words(text.trim_end(), exit);
+    console.say_last_words(text.trim_end(), exit);
     std::process::exit(exit.into());
 }
 

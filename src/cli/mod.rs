@@ -31,6 +31,7 @@ use crate::error::Result;
 use crate::memory::Budget;
 use crate::stop::Shutdown;
 use crate::store::Storage;
+use crate::ui::{Console, signals};
 
 /// What is the process's and not a command's: made once, in `main`. A command hands each part on to
 /// what needs it.
@@ -40,12 +41,19 @@ pub struct Process {
     pub budget: Budget,
     /// What opens folders, and ends what is opened.
     pub storage: Storage,
+    /// Where messages and progress go.
+    pub console: Console,
 }
 
 impl Process {
     /// Measures the memory. `shutdown`: what signals ask.
-    pub fn new(shutdown: Shutdown) -> Self {
-        Self { budget: Budget::of_process(), storage: Storage::new(shutdown) }
+    pub fn new(shutdown: Shutdown, console: Console) -> Self {
+        Self { budget: Budget::of_process(), storage: Storage::new(shutdown), console }
+    }
+
+    /// From now on a signal ends what `storage` has opened, and then the process.
+    fn handle_signals(&self) -> Result<()> {
+        signals::install_handlers(&self.storage, &self.console, exit_code)
     }
 }
 
@@ -93,15 +101,15 @@ enum Command {
 
 impl Cli {
     /// What the process was started with. By the name `cumulus-library` it is `study`.
-    pub fn from_process() -> Self {
+    pub fn from_process(console: &Console) -> Self {
         let name = std::env::args_os().next();
         if name.as_deref().map(Path::new).and_then(Path::file_stem)
             == Some(OsStr::new(study::LIBRARY))
         {
-            let study = parse_arguments::<study::Library>().study;
+            let study = parse_arguments::<study::Library>(console).study;
             return Self { command: Some(Command::Study(study)), etl: etl::EtlArgs::default() };
         }
-        parse_arguments()
+        parse_arguments(console)
     }
 
     /// Does what the command line says.
@@ -122,11 +130,11 @@ impl Cli {
 }
 
 /// The command line of the process.
-fn parse_arguments<T: Parser>() -> T {
+fn parse_arguments<T: Parser>(console: &Console) -> T {
     let mut command = without_empty(T::command());
     let matches = command.try_get_matches_from_mut(std::env::args_os());
     let parsed = matches.and_then(|matches| T::from_arg_matches(&matches));
-    parsed.unwrap_or_else(|error| logging::exit_for_usage(&error.format(&mut command)))
+    parsed.unwrap_or_else(|error| logging::exit_for_usage(&error.format(&mut command), console))
 }
 
 /// A variable that is empty is as good as none: Compose passes on all that it knows of.

@@ -16,7 +16,7 @@ use crate::deid::Codebook;
 use crate::error::{Error, FolderFault, Result, RunFault, SettingsFault};
 use crate::output::layout;
 use crate::store::{Folder, Mounts, block_on};
-use crate::ui::format_count;
+use crate::ui::{Bars, format_count};
 
 /// Bytes that are written to see whether that works.
 const TRIAL: usize = 4096;
@@ -101,7 +101,7 @@ fn ask_server(
     selected: &[&'static str],
     server: &ServerInput,
 ) -> Result<Vec<String>> {
-    let options = server.export_options(config, selected, false)?;
+    let options = server.export_options(config, selected, &Bars::default())?;
     let client = server.make_client(config, &options)?;
     let asked = block_on(async {
         client.authorize().await?;
@@ -121,7 +121,7 @@ fn check_export_folder(
 ) -> Result<()> {
     let Some(folder) = &server.keep else { return Ok(()) };
     try_to_write(folder)?;
-    let options = server.export_options(config, selected, false)?;
+    let options = server.export_options(config, selected, &Bars::default())?;
     folder.local().map_or(Ok(()), |path| bulk::check_folder(&options, path))
 }
 

@@ -36,7 +36,7 @@ use crate::output::{SinkOptions, TableSink, TableSinks, completion, delta, layou
 use crate::store::{Folder, Storage, WorkFolder};
 use crate::table::{Block, DeidentifiedBatch, Scratch, StagingArea, find_field, schema};
 use crate::text::text_of_line;
-use crate::ui::{Progress, format_count, tell_rows};
+use crate::ui::{Bars, Progress, format_count, tell_rows};
 
 /// The column of completion tables, and the member of a run's record, with an export's URL.
 const EXPORT_URL: &str = "export_url";
@@ -50,7 +50,7 @@ pub fn convert_output(
     work_dir: Option<&str>,
     storage: &Storage,
     budget: &Budget,
-    bars: bool,
+    bars: &Bars,
 ) -> Result<()> {
     let from = storage.open_folder(original)?;
     from.require_folder("original folder")?;
@@ -139,7 +139,7 @@ struct Converter<'a> {
     staging: &'a StagingArea,
     bytes_under_way: usize,
     threads: usize,
-    bars: bool,
+    bars: &'a Bars,
 }
 
 impl Converter<'_> {

@@ -53,6 +53,7 @@ use crate::error::Result;
 use crate::input::ReadAhead;
 use crate::output::{TableSinks, completion};
 use crate::store::Folder;
+use crate::ui::Bars;
 use collect::TableStaging;
 use context::{SuccessNote, note_success};
 use folders::RunFolders;
@@ -74,11 +75,11 @@ use summary::RunSummary;
 use worker_threads::fit_threads;
 use writing_turns::TABLES_TO_A_BUCKET;
 
-/// Runs the main job. `bars`: draw progress bars.
+/// Runs the main job.
 ///
 /// # Errors
 /// What is refused, before anything is changed; tables that did not complete; what `--strict` asks for.
-pub fn run_etl(config: &EtlConfig, bars: bool) -> Result<()> {
+pub fn run_etl(config: &EtlConfig, bars: &Bars) -> Result<()> {
     let (clock, began) = (Instant::now(), Utc::now());
     let selected = select_types(config)?;
     let folders = open_folders(config)?;
@@ -127,7 +128,7 @@ fn obtain_input(
     config: &EtlConfig,
     folders: &RunFolders,
     mut selected: Vec<&'static str>,
-    bars: bool,
+    bars: &Bars,
 ) -> Result<Option<ReadyInput>> {
     let server = match &folders.input {
         RunInput::Server(server) => server,
@@ -170,7 +171,7 @@ fn make_tables(
     scanned: &ScannedInput,
     prepared: &Prepared,
     records: &Records,
-    bars: bool,
+    bars: &Bars,
 ) -> Result<RunSummary> {
     let ScannedInput { tables, deletes, export, bases, .. } = scanned;
     let Prepared { output, phi, staging } = prepared;

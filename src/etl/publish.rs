@@ -269,7 +269,7 @@ mod tests {
     use crate::memory::Budget;
     use crate::output::OutputFormat;
     use crate::store::{Folder, Storage};
-    use crate::ui::Progress;
+    use crate::ui::{Bars, Progress};
 
     const ENCOUNTER: &str = r#"{"resourceType":"Encounter","id":"e","status":"finished"}"#;
 
@@ -335,7 +335,7 @@ mod tests {
                 },
                 bytes_under_way: self.config.budget.chunks,
             };
-            let progress = Progress::begin_reading("encounter", 1, false);
+            let progress = Progress::begin_reading("encounter", 1, &Bars::default());
             scrubber.scrub_table(&self.plan, Vec::new(), &progress).unwrap()
         }
 

@@ -83,6 +83,7 @@ impl InputFiles<'_> {
 mod tests {
     use super::*;
     use crate::input::InputFile;
+    use crate::ui::Bars;
 
     const PATIENT: &str = r#"{"resourceType":"Patient","id":"a"}"#;
 
@@ -105,7 +106,7 @@ mod tests {
         input.read_chunks(
             plan,
             4,
-            &Progress::begin_reading("patient", 0, false),
+            &Progress::begin_reading("patient", 0, &Bars::default()),
             backlog,
             &mut |chunk| {
                 let what = match chunk.chunk {

@@ -111,6 +111,7 @@ mod tests {
     use crate::memory::Budget;
     use crate::store::{Folder, WorkFolder};
     use crate::table::StagingArea;
+    use crate::ui::Bars;
 
     /// Scrubs files of patients with so many workers.
     fn scrub_files(folder: &Folder, files: &[&str], workers: usize) -> Result<ScrubbedTable> {
@@ -137,7 +138,11 @@ mod tests {
             staging: TableStaging { area: &area, mapping: None, rejects: Vec::new() },
             bytes_under_way: budget.chunks,
         };
-        scrubber.scrub_table(&plan, Vec::new(), &Progress::begin_reading("patient", 0, false))
+        scrubber.scrub_table(
+            &plan,
+            Vec::new(),
+            &Progress::begin_reading("patient", 0, &Bars::default()),
+        )
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::bulk::{self, ExportOptions, Since};
 use crate::error::{Error, Result, SettingsFault};
 use crate::http::Client;
 use crate::store::{Folder, WorkFolder};
+use crate::ui::Bars;
 
 /// Where the files of an export that is not kept are, below the work folder.
 const EXPORT: &str = "export";
@@ -32,7 +33,7 @@ impl ServerInput {
         &self,
         config: &EtlConfig,
         selected: &[&'static str],
-        bars: bool,
+        bars: &Bars,
     ) -> Result<ExportOptions> {
         config.export.options(&self.target, selected, &config.storage, bars)
     }
@@ -54,7 +55,7 @@ impl ServerInput {
         selected: &[&'static str],
         output: &Folder,
         phi: &Folder,
-        bars: bool,
+        bars: &Bars,
     ) -> Result<Option<ServerExport>> {
         let mut options = self.export_options(config, selected, bars)?;
         let client = self.make_client(config, &options)?;

@@ -11,7 +11,7 @@ use super::summary::TableSummary;
 use crate::deid::{AnonId, Codebook};
 use crate::error::Result;
 use crate::input::Deletes;
-use crate::ui::Progress;
+use crate::ui::{Bars, Progress};
 
 /// The stages of the main job, each a part of its own.
 pub(super) struct MainStages<'a> {
@@ -19,8 +19,8 @@ pub(super) struct MainStages<'a> {
     pub deletes: DeletedRows<'a>,
     pub publisher: TablePublisher<'a>,
     pub completer: TableCompleter<'a>,
-    /// Whether to draw progress bars.
-    pub bars: bool,
+    /// Progress bars.
+    pub bars: &'a Bars,
 }
 
 /// The rows that an export deletes.

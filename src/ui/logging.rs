@@ -1,8 +1,10 @@
 //! Messages on standard error: text for people, JSON for machines.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use indicatif::MultiProgress;
 use tracing::{Level, error};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
@@ -11,7 +13,7 @@ use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::progress::bars;
+use super::progress::Bars;
 use crate::text::escape_message;
 
 /// How messages look.
@@ -24,27 +26,51 @@ pub enum LogFormat {
     Json,
 }
 
-/// Whether messages are JSON.
-static JSON: AtomicBool = AtomicBool::new(false);
+/// Standard error: messages, and progress bars that they do not tear apart. `main` makes one; clones
+/// are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Console {
+    state: Arc<ConsoleState>,
+}
 
-/// Says why the process ends: in the form of all other messages.
-pub fn last_words(message: &str, exit: u8) {
-    match JSON.load(Ordering::Relaxed) {
-        true => error!(exit, "{message}"),
-        // Nobody may be listening any more: no reason to end otherwise than meant.
-        false => drop(writeln!(io::stderr(), "cumulus-etl: {}", escape_message(message))),
+#[derive(Debug, Default)]
+struct ConsoleState {
+    /// Whether messages are JSON.
+    is_json: AtomicBool,
+    bars: MultiProgress,
+}
+
+impl Console {
+    /// Says why the process ends: in the form of all other messages.
+    pub fn say_last_words(&self, message: &str, exit: u8) {
+        match self.state.is_json.load(Ordering::Relaxed) {
+            true => error!(exit, "{message}"),
+            // Nobody may be listening any more: no reason to end otherwise than meant.
+            false => drop(writeln!(io::stderr(), "cumulus-etl: {}", escape_message(message))),
+        }
+    }
+
+    /// Progress bars beside the messages.
+    pub fn draw_bars(&self) -> Bars {
+        Bars::drawn_on(&self.state.bars)
+    }
+
+    /// Sends this program's messages of `level` and above to standard error. Call once: the log is the
+    /// process's.
+    pub fn begin_logging(&self, format: LogFormat, level: Level) {
+        self.state.is_json.store(format == LogFormat::Json, Ordering::Relaxed);
+        subscribe_to_log(format, level, &self.state.bars);
     }
 }
 
-/// Sends this program's messages of `level` and above to standard error. Call once.
-pub fn begin_logging(format: LogFormat, level: Level) {
+fn subscribe_to_log(format: LogFormat, level: Level, bars: &MultiProgress) {
     // The libraries below speak of things that a user can't act on, object paths among them.
     let ours = filter_fn(move |metadata| {
         metadata.target().starts_with("cumulus_etl") && *metadata.level() <= level
     });
-    JSON.store(format == LogFormat::Json, Ordering::Relaxed);
     let registry = tracing_subscriber::registry();
-    let layer = tracing_subscriber::fmt::layer().with_writer(BesideBars).with_target(false);
+    let layer =
+        tracing_subscriber::fmt::layer().with_writer(BesideBars(bars.clone())).with_target(false);
     let result = match format {
         LogFormat::Json => {
             registry.with(layer.json().flatten_event(true).with_filter(ours)).try_init()
@@ -66,19 +92,20 @@ pub fn begin_logging(format: LogFormat, level: Level) {
 }
 
 /// Writes to standard error without tearing progress bars apart.
-struct BesideBars;
+#[derive(Clone)]
+struct BesideBars(MultiProgress);
 
 impl<'a> MakeWriter<'a> for BesideBars {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
-        Self
+        self.clone()
     }
 }
 
 impl Write for BesideBars {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        bars().suspend(|| io::stderr().write_all(data))?;
+        self.0.suspend(|| io::stderr().write_all(data))?;
         Ok(data.len())
     }
 

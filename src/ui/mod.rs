@@ -5,9 +5,9 @@ mod panics;
 mod progress;
 pub mod signals;
 
-pub use logging::{LogFormat, begin_logging, last_words};
+pub use logging::{Console, LogFormat};
 pub use panics::without_panic;
-pub use progress::{Bar, Progress};
+pub use progress::{Bar, Bars, Progress};
 
 /// A count with thousands separated, as the summaries show it.
 pub fn format_thousands(number: u64) -> String {

@@ -3,19 +3,19 @@
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::last_words;
+use super::Console;
 use crate::threads;
 
 /// Runs the program; after a panic `work` has no result. A panic on any thread is told once, in the
 /// form of all other messages, by its place in the program alone: what it says may hold values of
 /// rows. One that is caught within the program is told by who catches it. `exit`: the code that the
 /// process ends with.
-pub fn without_panic<T>(exit: u8, work: impl FnOnce() -> T) -> Option<T> {
-    static TOLD: AtomicBool = AtomicBool::new(false);
+pub fn without_panic<T>(console: &Console, exit: u8, work: impl FnOnce() -> T) -> Option<T> {
+    let (console, is_told) = (console.clone(), AtomicBool::new(false));
     panic::set_hook(Box::new(move |panic| {
         // Others follow from the first.
-        if !threads::is_catching() && !TOLD.swap(true, Ordering::SeqCst) {
-            last_words(&panic_message(panic.location()), exit);
+        if !threads::is_catching() && !is_told.swap(true, Ordering::SeqCst) {
+            console.say_last_words(&panic_message(panic.location()), exit);
         }
     }));
     panic::catch_unwind(AssertUnwindSafe(work)).ok()

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -13,10 +13,39 @@ use crate::threads::{self, Thread};
 /// Time between two lines in a log.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// All bars of the process.
-pub(super) fn bars() -> &'static MultiProgress {
-    static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
-    &BARS
+/// Where progress bars are drawn. By default nowhere: progress is then told in the log.
+#[derive(Clone, Debug, Default)]
+pub struct Bars(Option<MultiProgress>);
+
+impl Bars {
+    pub(super) fn drawn_on(bars: &MultiProgress) -> Self {
+        Self(Some(bars.clone()))
+    }
+
+    /// Begins a step over a number of files; `None` where no bars are drawn.
+    pub fn count_files(&self, name: &str, total: u64) -> Option<Bar> {
+        self.begin_bar(name, ProgressBar::new(total), "{prefix:22} {bar:30} {msg}")
+    }
+
+    /// Begins to wait for something that does not say how long it takes; `None` where no bars are
+    /// drawn.
+    pub fn begin_waiting(&self, name: &str) -> Option<Bar> {
+        let spinner = ProgressBar::new_spinner();
+        let bar = self.begin_bar(name, spinner, "{prefix:22} {spinner} {msg}")?;
+        // Its library would panic where no thread can be had; the bar then stands still.
+        if threads::can_start(Thread::named("bar"), 1).is_ok() {
+            bar.bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        Some(bar)
+    }
+
+    fn begin_bar(&self, name: &str, bar: ProgressBar, template: &str) -> Option<Bar> {
+        let bars = self.0.as_ref()?;
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = bars.add(bar.with_style(style).with_prefix(name.to_owned()));
+        Some(Bar { bar })
+    }
 }
 
 /// Progress of one table through its input, or of a file on its way, in bytes. Clones count
@@ -37,25 +66,20 @@ struct Inner {
 }
 
 impl Progress {
-    /// Begins to read `total` bytes. `bar`: draw a bar (on a terminal), else log lines.
-    pub fn begin_reading(name: &str, total: u64, bar: bool) -> Self {
-        Self::begin_step(name, "read", total, bar)
+    /// Begins to read `total` bytes. Without bars there are lines in the log.
+    pub fn begin_reading(name: &str, total: u64, bars: &Bars) -> Self {
+        Self::begin_step(name, "read", total, bars)
     }
 
     /// Begins to send `total` bytes.
-    pub fn begin_sending(name: &str, total: u64, bar: bool) -> Self {
-        Self::begin_step(name, "sent", total, bar)
+    pub fn begin_sending(name: &str, total: u64, bars: &Bars) -> Self {
+        Self::begin_step(name, "sent", total, bars)
     }
 
-    fn begin_step(name: &str, verb: &'static str, total: u64, bar: bool) -> Self {
-        let bar = bar.then(|| {
-            let template =
-                "{prefix:22} {bar:30} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4}";
-            let style = ProgressStyle::with_template(template)
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            let bar = ProgressBar::new(total).with_style(style).with_prefix(name.to_owned());
-            bars().add(bar)
-        });
+    fn begin_step(name: &str, verb: &'static str, total: u64, bars: &Bars) -> Self {
+        let template =
+            "{prefix:22} {bar:30} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4}";
+        let bar = bars.begin_bar(name, ProgressBar::new(total), template).map(|bar| bar.bar);
         let inner = Inner {
             name: name.to_owned(),
             verb,
@@ -115,27 +139,6 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Begins a step over a number of files.
-    pub fn count_files(name: &str, total: u64) -> Self {
-        Self::begin_bar(name, ProgressBar::new(total), "{prefix:22} {bar:30} {msg}")
-    }
-
-    /// Begins to wait for something that does not say how long it takes.
-    pub fn begin_waiting(name: &str) -> Self {
-        let bar = Self::begin_bar(name, ProgressBar::new_spinner(), "{prefix:22} {spinner} {msg}");
-        // Its library would panic where no thread can be had; the bar then stands still.
-        if threads::can_start(Thread::named("bar"), 1).is_ok() {
-            bar.bar.enable_steady_tick(Duration::from_millis(200));
-        }
-        bar
-    }
-
-    fn begin_bar(name: &str, bar: ProgressBar, template: &str) -> Self {
-        let style =
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self { bar: bars().add(bar.with_style(style).with_prefix(name.to_owned())) }
-    }
-
     /// How much there is to do.
     pub fn set_total(&self, total: u64) {
         self.bar.set_length(total);
@@ -155,5 +158,23 @@ impl Bar {
     /// Takes the bar away.
     pub fn remove_bar(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_bars_none_is_drawn_and_progress_is_counted() {
+        let bars = Bars::default();
+        assert!(bars.count_files("x", 1).is_none() && bars.begin_waiting("x").is_none());
+        let progress = Progress::begin_reading("x", 3, &bars);
+        let mut text = String::new();
+        progress.count_reads(&b"abc"[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(
+            (progress.inner.done.load(Ordering::Relaxed), progress.inner.bar.is_none()),
+            (3, true)
+        );
     }
 }

@@ -10,10 +10,10 @@ use futures::future::join_all;
 use rustix::process::{Signal as ProcessSignal, getpid, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::Console;
 use crate::error::{Context, ErrorKind, Result, StopSignal};
 use crate::store::Storage;
 use crate::threads::Thread;
-use crate::ui::last_words;
 use crate::{stop, store};
 
 /// How long writers get to take back what is half written. Container engines kill after 10 seconds.
@@ -26,7 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(6);
 ///
 /// SIGHUP comes when a terminal or a connection to it is closed. It is left alone where it is
 /// ignored: that is what `nohup` is for.
-pub fn install_handlers(storage: &Storage, exit_code: fn(ErrorKind) -> u8) -> Result<()> {
+pub fn install_handlers(
+    storage: &Storage,
+    console: &Console,
+    exit_code: fn(ErrorKind) -> u8,
+) -> Result<()> {
     let (mut interrupt, mut terminate, mut hangup) = store::block_on(async {
         let hangup = match is_hangup_ignored() {
             true => None,
@@ -36,7 +40,7 @@ pub fn install_handlers(storage: &Storage, exit_code: fn(ErrorKind) -> u8) -> Re
         std::io::Result::Ok((interrupt, signal(SignalKind::terminate())?, hangup))
     })
     .context("cannot listen for signals")?;
-    let storage = storage.clone();
+    let (storage, console) = (storage.clone(), console.clone());
     let thread = Thread::named("signals").start_thread(move || {
         let asked = store::block_on(async {
             tokio::select! {
@@ -62,7 +66,7 @@ pub fn install_handlers(storage: &Storage, exit_code: fn(ErrorKind) -> u8) -> Re
             });
         }
         let exit = exit_code(asked.into());
-        last_words(stop::MESSAGE, exit);
+        console.say_last_words(stop::MESSAGE, exit);
         std::process::exit(exit.into());
     });
     thread.map(drop).context("cannot listen for signals")

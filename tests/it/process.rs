@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use cumulus_etl::ui::Console;
 use serde_json::json;
 
 use crate::bulk::server::{Content, Server};
@@ -205,14 +206,14 @@ fn is_root() -> bool {
 fn a_program_that_panics() {
     let fault = || -> () { panic!("the row of Jane Doe, MRN-4711") };
     let ended = match std::env::var("CUMULUS_TEST_PANIC").as_deref() {
-        Ok("thread") => cumulus_etl::ui::without_panic(70, || {
+        Ok("thread") => cumulus_etl::ui::without_panic(&Console::default(), 70, || {
             std::thread::scope(|scope| drop(scope.spawn(fault)));
         }),
-        Ok("joined") => cumulus_etl::ui::without_panic(70, || {
+        Ok("joined") => cumulus_etl::ui::without_panic(&Console::default(), 70, || {
             let text = "caf\u{e9} of Jane Doe";
             std::thread::spawn(move || text[..4].len()).join().unwrap();
         }),
-        _ => cumulus_etl::ui::without_panic(70, fault),
+        _ => cumulus_etl::ui::without_panic(&Console::default(), 70, fault),
     };
     std::process::exit(ended.map_or(70, |()| 0));
 }

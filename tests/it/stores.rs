@@ -10,6 +10,7 @@ use cumulus_etl::memory::Budget;
 use cumulus_etl::output::OutputFormat;
 use cumulus_etl::stop::Shutdown;
 use cumulus_etl::store::{Folder, Storage};
+use cumulus_etl::ui::Bars;
 use serde_json::{Value, json};
 
 use crate::needs::{Needed, need};
@@ -68,7 +69,7 @@ impl Ground for Memory {
         config.output_format = OutputFormat::find_named(format).into_iter().collect();
         config.export_group = Some("g".into());
         config.export_timestamp = Some("2024-08-06T14:12:57-04:00".into());
-        cumulus_etl::etl::run_etl(&config, false).map_err(|error| error.explain_causes())
+        cumulus_etl::etl::run_etl(&config, &Bars::default()).map_err(|error| error.explain_causes())
     }
 
     fn save(&self, which: &str, to: &Path) {

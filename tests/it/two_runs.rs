@@ -9,6 +9,7 @@ use cumulus_etl::memory::{Budget, Limit, LimitSource};
 use cumulus_etl::output::OutputFormat;
 use cumulus_etl::stop::Shutdown;
 use cumulus_etl::store::Storage;
+use cumulus_etl::ui::Bars;
 use serde_json::Value;
 
 use crate::support::{Site, children, patient};
@@ -47,7 +48,7 @@ impl Job {
     }
 
     fn run(&self) -> Result<()> {
-        run_etl(&self.config, false)
+        run_etl(&self.config, &Bars::default())
     }
 
     /// Checks that OUTPUT has this run's rows and no others.
@@ -100,6 +101,6 @@ fn a_run_that_is_to_end_ends_and_the_other_goes_on() {
     assert!(left.iter().all(|name| !name.contains("work")), "{left:?}");
     // Nothing is in the way of the next one.
     let config = EtlConfig { storage, ..stopped.config.clone() };
-    run_etl(&config, false).unwrap();
+    run_etl(&config, &Bars::default()).unwrap();
     stopped.check_tables("csv");
 }

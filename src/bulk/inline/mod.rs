@@ -27,7 +27,7 @@ use crate::error::{Context, CredentialFault, Error, Result, RunFault};
 use crate::http::{Client, Pace};
 use crate::input;
 use crate::store::{Folder, block_on};
-use crate::ui::{Bar, format_count, format_thousands};
+use crate::ui::{Bars, format_count, format_thousands};
 use draft::Draft;
 use lines::RowLines;
 use resumed::ResumedDraft;
@@ -146,13 +146,13 @@ pub fn inline_notes(
     selection: &NoteSelection,
     max_connections: usize,
     pace: Pace,
-    bars: bool,
+    bars: &Bars,
 ) -> Result<NoteSummary> {
     // In a bucket no object of a draft is ever overwritten: there a second run sees that it is one.
     let _lock = folder.local().map(state::lock_folder).transpose()?;
     let resources = selection.resources.clone();
     let notes = NoteInliner::new(client, selection, pace)?;
-    NoteRun { notes, resources, max_connections, pace, bars }.inline_folder(folder)
+    NoteRun { notes, resources, max_connections, pace, bars: bars.clone() }.inline_folder(folder)
 }
 
 /// The same, as a step of an export, which has the folder for itself.
@@ -168,7 +168,7 @@ pub(super) async fn in_folder(
         resources: selection.resources.clone(),
         max_connections: options.max_connections,
         pace: options.pace,
-        bars: options.bars,
+        bars: options.bars.clone(),
     };
     // Files are read and written by an ordinary thread.
     tokio::task::spawn_blocking(move || job.inline_folder(&folder))
@@ -181,7 +181,7 @@ struct NoteRun {
     resources: Vec<String>,
     max_connections: usize,
     pace: Pace,
-    bars: bool,
+    bars: Bars,
 }
 
 impl NoteRun {
@@ -190,7 +190,7 @@ impl NoteRun {
         let wanted =
             |file: &&input::InputFile| self.resources.iter().any(|name| name == file.resource_type);
         let files: Vec<_> = inputs.files.iter().filter(wanted).collect();
-        let bar = self.bars.then(|| Bar::count_files("notes", files.len() as u64));
+        let bar = self.bars.count_files("notes", files.len() as u64);
         let mut summary = NoteSummary::default();
         for (index, file) in files.iter().enumerate() {
             let name = &file.name;

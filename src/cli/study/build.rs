@@ -10,7 +10,6 @@ use super::chosen::{Chosen, ChosenArgs};
 use super::database::{DatabaseArgs, InputArgs};
 use super::print_result;
 use crate::cli::Process;
-use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Result, SettingsFault};
 use crate::study::build::{self, BuildOptions, BuildSummary, Observer};
@@ -48,8 +47,8 @@ pub struct BuildArgs {
 impl BuildArgs {
     /// Builds the studies one after the other.
     pub fn run(self, process: &Process) -> Result<()> {
-        let bars = self.logging.init();
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        let bars = self.logging.init(&process.console);
+        process.handle_signals()?;
         let variables = parse_variables(&self.option)?;
         let studies = self.chosen.read_studies()?;
         let concurrent = self.max_concurrent.and_then(|count| usize::try_from(count).ok());
@@ -73,7 +72,7 @@ impl BuildArgs {
                 Chosen::Own(study) => &*study.prefix,
                 Chosen::Core => core::PREFIX,
             };
-            let told = Told { study: prefix, bar: bars.then(|| ui::Bar::count_files(prefix, 0)) };
+            let told = Told { study: prefix, bar: bars.count_files(prefix, 0) };
             let built = match study {
                 Chosen::Own(study) => build::build_study(&*opened.engine, study, &options, &told),
                 Chosen::Core => build::build_core(&*opened.engine, options.concurrent, &told),

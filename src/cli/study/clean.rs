@@ -5,13 +5,12 @@ use clap::Args;
 use super::database::DatabaseArgs;
 use super::print_result;
 use crate::cli::Process;
-use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::study::StudyName;
 use crate::study::engine::Cleaned;
 use crate::study::engine::datafusion::Input;
-use crate::ui::{format_count, signals};
+use crate::ui::format_count;
 
 /// Options of `study clean`.
 #[derive(Args, Debug)]
@@ -28,8 +27,8 @@ pub struct CleanArgs {
 impl CleanArgs {
     /// Removes the tables of the studies.
     pub fn run(self, process: &Process) -> Result<()> {
-        self.logging.init();
-        signals::install_handlers(&process.storage, exit_code)?;
+        self.logging.init(&process.console);
+        process.handle_signals()?;
         let studies: Vec<_> =
             self.target.iter().map(|name| StudyName::parse(name)).collect::<Result<_>>()?;
         let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;

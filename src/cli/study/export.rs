@@ -6,7 +6,6 @@ use super::chosen::{Chosen, ChosenArgs};
 use super::database::DatabaseArgs;
 use crate::claim::{self, Role};
 use crate::cli::Process;
-use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::share::cells::Formulas;
@@ -60,8 +59,8 @@ enum CsvFormulas {
 impl StudyExportArgs {
     /// Writes the exports of the studies.
     pub fn run(self, process: &Process) -> Result<()> {
-        self.logging.init();
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        self.logging.init(&process.console);
+        process.handle_signals()?;
         let studies = self.chosen.read_studies()?;
         let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;
         let data = opened.storage.open_folder(&self.data_path)?;

@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::database::DatabaseArgs;
 use crate::cli::Process;
-use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::error::Result;
 use crate::share::import::import_archive;
@@ -28,8 +27,8 @@ pub struct ImportArgs {
 impl ImportArgs {
     /// Makes the tables of the archive's study.
     pub fn run(self, process: &Process) -> Result<()> {
-        self.logging.init();
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        self.logging.init(&process.console);
+        process.handle_signals()?;
         let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;
         let (study, tables) = import_archive(&*opened.engine, &self.archive, &opened.work)?;
         println!("Imported {} of {study}", ui::format_count(tables.len() as u64, "table"));

@@ -8,7 +8,6 @@ use clap::Args;
 use super::database::DatabaseArgs;
 use super::print_result;
 use crate::cli::Process;
-use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Error, Result, SettingsFault, StudyFault};
 use crate::study::build;
@@ -17,7 +16,7 @@ use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, FoundStudy};
 use crate::study::manifest::{Content, Manifest, StudyAction, StudyFile, Work};
 use crate::text::{escape_controls, escape_lines};
-use crate::ui::{format_count, signals};
+use crate::ui::format_count;
 
 /// Options of `study list`.
 #[derive(Args, Debug)]
@@ -34,8 +33,8 @@ pub struct ListArgs {
 impl ListArgs {
     /// Prints the studies, and what is wrong with those that can't be built.
     pub fn run(self, process: &Process) -> Result<()> {
-        self.logging.init();
-        signals::install_handlers(&process.storage, exit_code)?;
+        self.logging.init(&process.console);
+        process.handle_signals()?;
         if self.study_dir.is_empty() && !self.database.is_given() {
             let message = "say what to list: studies in a folder (-s DIR), or those that a database \
                            has tables of (--database DB, or --db-type athena)";

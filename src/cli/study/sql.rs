@@ -12,7 +12,6 @@ use clap::{Args, ValueEnum};
 use super::Out;
 use super::database::{DatabaseArgs, InputArgs};
 use crate::cli::Process;
-use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Context, Result};
 use crate::study::engine::Rows;
@@ -53,8 +52,8 @@ enum Format {
 impl SqlArgs {
     /// Runs the query and prints its rows.
     pub fn run(self, process: &Process) -> Result<()> {
-        self.logging.init();
-        ui::signals::install_handlers(&process.storage, exit_code)?;
+        self.logging.init(&process.console);
+        process.handle_signals()?;
         let opened =
             self.database.open_engine(process, |storage| self.input.resolve_input(storage))?;
         let rows = opened.engine.run_query(&self.query)?;

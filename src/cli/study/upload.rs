@@ -7,7 +7,6 @@ use clap::Args;
 use crate::bulk;
 use crate::claim;
 use crate::cli::Process;
-use crate::cli::exit_code;
 use crate::cli::logging::LoggingArgs;
 use crate::cli::store::StoreArgs;
 use crate::error::{Context, CredentialFault, Error, Result};
@@ -16,7 +15,7 @@ use crate::share::screen::Allowed;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
 use crate::store::WorkFolder;
 use crate::text::escape_lines;
-use crate::ui::{format_thousands, signals};
+use crate::ui::format_thousands;
 
 /// Where exports are unless another folder is named.
 const DATA_PATH: &str = "./data_export";
@@ -65,7 +64,7 @@ pub struct UploadArgs {
 impl UploadArgs {
     /// Checks the exports, and sends them.
     pub fn run(self, process: &Process) -> Result<()> {
-        let bars = self.logging.init();
+        let bars = self.logging.init(&process.console);
         let data = or_default(&self.data_path, DATA_PATH);
         let data = self.store.of_command(process)?.open_folder(data)?;
         let user = self.user.filter(|user| !user.is_empty());
@@ -78,7 +77,7 @@ impl UploadArgs {
         };
         let network = self.network.as_deref().filter(|name| !name.is_empty());
         let aggregator = Aggregator::new(or_default(&self.url, DEFAULT_URL), network, &user, id)?;
-        signals::install_handlers(&process.storage, exit_code)?;
+        process.handle_signals()?;
         // Not beside the exports: what is unpacked to be looked at may turn out to be patients' data.
         claim::refuse_work_folder(self.work_dir.as_deref(), &process.storage)?;
         let work = WorkFolder::create_apart(self.work_dir.as_deref(), &process.storage)?;
@@ -89,7 +88,7 @@ impl UploadArgs {
             let text = escape_lines(&text);
             return io::stdout().write_all(text.as_bytes()).context("cannot print");
         }
-        upload::send_packages(&aggregator, &data, &packages, bulk::read_pace(), bars)?;
+        upload::send_packages(&aggregator, &data, &packages, bulk::read_pace(), &bars)?;
         let bytes: u64 = packages.iter().map(upload::Package::size).sum();
         let studies = match packages.len() {
             1 => "1 study".to_owned(),

@@ -25,7 +25,7 @@ use crate::error::{Error, ErrorKind, Result, UploadFault};
 use crate::http::{Pace, RetryPlan, SendError};
 use crate::share::screen::{Allowed, LEAST};
 use crate::store::{Folder, WorkFolder, block_on};
-use crate::ui::{Progress, format_thousands};
+use crate::ui::{Bars, Progress, format_thousands};
 use aggregator::Link;
 
 /// Waits before the second, third, … attempt, in seconds.
@@ -111,7 +111,7 @@ pub fn send_packages(
     data: &Folder,
     packages: &[Package],
     pace: Pace,
-    bars: bool,
+    bars: &Bars,
 ) -> Result<()> {
     let mut failures: Vec<(String, Error)> = Vec::new();
     for (index, package) in packages.iter().enumerate() {
@@ -163,7 +163,7 @@ async fn deliver_package(
     aggregator: &Aggregator,
     package: &Package,
     pace: Pace,
-    bars: bool,
+    bars: &Bars,
 ) -> Result<Delivered, Failure> {
     let study = &package.study;
     // Site and study are locked from the first answer on: only who has its transaction may ask again.
@@ -217,7 +217,7 @@ async fn send_once(
     package: &Package,
     link: &Link,
     pace: Pace,
-    bars: bool,
+    bars: &Bars,
 ) -> Result<Option<String>, (Failure, bool)> {
     let progress = Progress::begin_sending(&package.study, package.size(), bars);
     let moved = progress.clone();

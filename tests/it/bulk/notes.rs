@@ -10,6 +10,7 @@ use cumulus_etl::bulk::NoteSelection;
 use cumulus_etl::bulk::inline::inline_notes as inline_folder;
 use cumulus_etl::http::{Auth, Client, ClientOptions, Pace};
 use cumulus_etl::store::Folder;
+use cumulus_etl::ui::Bars;
 use rustix::fs::{FlockOperation, flock};
 
 use super::server::{Fault, Server};
@@ -175,7 +176,16 @@ fn notes_come_into_any_store_and_the_files_are_the_same_to_the_byte() {
         for (name, bytes) in documents(40) {
             folder.write(name, bytes).unwrap();
         }
-        let put = || inline_folder(&client, &folder, &selection, 3, Pace::with_scale(0.001), false);
+        let put = || {
+            inline_folder(
+                &client,
+                &folder,
+                &selection,
+                3,
+                Pace::with_scale(0.001),
+                &Bars::default(),
+            )
+        };
         let summary = put().unwrap();
         assert_eq!((summary.downloaded, summary.present), (48, 0), "{location}: {summary:?}");
         let first = content_of(&folder);
@@ -280,7 +290,8 @@ fn a_draft_of_other_rows_is_not_used() {
                 folder.write(".d.ndjson.draft/000000", row).unwrap();
             }
         }
-        let put = inline_folder(&client, &folder, &selection, 3, Pace::with_scale(0.0), false);
+        let put =
+            inline_folder(&client, &folder, &selection, 3, Pace::with_scale(0.0), &Bars::default());
         assert_eq!(put.unwrap().downloaded, 1, "{location}");
         let found = content_of(&folder);
         assert_eq!(found.keys().collect::<Vec<_>>(), ["d.ndjson"], "{location}");
@@ -450,7 +461,8 @@ fn what_a_killed_run_could_not_have_is_asked_for_again() {
             None => folder.write(".d.ndjson.draft/000000", format!("1 {had}")).unwrap(),
         }
         server.forget();
-        let put = inline_folder(&client, &folder, &selection, 3, Pace::with_scale(0.0), false);
+        let put =
+            inline_folder(&client, &folder, &selection, 3, Pace::with_scale(0.0), &Bars::default());
         let summary = put.unwrap();
         assert_eq!((summary.downloaded, summary.present), (2, 0), "{location}: {summary:?}");
         assert_eq!(summary.failed.values().sum::<u64>(), 1, "{location}: {summary:?}");
