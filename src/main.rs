@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use cumulus_etl::cli::{Cli, Process, exit_code};
 use cumulus_etl::error::{ErrorKind, Result};
+use cumulus_etl::secrecy;
 use cumulus_etl::stop::Shutdown;
 use cumulus_etl::ui::{self, Console};
-use cumulus_etl::{secrecy, store};
 
 // Arrow and Parquet make many small allocations on all threads at once.
 #[global_allocator]
@@ -32,6 +32,5 @@ fn main() -> ExitCode {
 fn run(shutdown: &Shutdown, console: &Console) -> Result<()> {
     secrecy::forbid_core_dumps()?;
     let command = Cli::from_process(console);
-    store::start_runtime()?;
-    command.run(&Process::new(shutdown.clone(), console.clone()))
+    command.run(&Process::new(shutdown.clone(), console.clone())?)
 }

@@ -42,7 +42,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::http::Client;
-use crate::store::block_on;
+use crate::store::Storage;
 use crate::ui::{Bar, format_count};
 pub use begin::check_folder;
 use begin::{begin_export, not_empty, request_fingerprint, take_up};
@@ -96,13 +96,13 @@ pub fn export(client: &Client, options: &ExportOptions, folder: &Path) -> Result
             .shutdown()
             .before_end(move || Some(Box::pin(abandon_export(&client, &folder)?)))
     });
-    let result = block_on(run_export(client, options, folder));
+    let result = options.storage.block_on(run_export(client, options, folder));
     drop(ahead);
     if result.is_err()
         && options.temporary
         && let Some(telling) = abandon_export(client, folder)
     {
-        block_on(telling);
+        options.storage.block_on(telling);
     }
     result
 }
@@ -114,13 +114,18 @@ pub fn finish(folder: &Path) -> Result<()> {
 
 /// Ends the interrupted export of `folder` (or that of `status_url`) on the server, and removes
 /// what it has left.
-pub fn cancel(client: &Client, folder: &Path, status_url: Option<&Url>) -> Result<()> {
+pub fn cancel(
+    client: &Client,
+    folder: &Path,
+    status_url: Option<&Url>,
+    storage: &Storage,
+) -> Result<()> {
     if !folder.is_dir() && status_url.is_none() {
         info!("There is nothing to cancel: '{}' does not exist", folder.display());
         return Ok(());
     }
     if let Some(url) = status_url {
-        block_on(kickoff::cancel_job(client, url, settings::read_pace()))?;
+        storage.block_on(kickoff::cancel_job(client, url, settings::read_pace()))?;
     }
     if !folder.is_dir() {
         return Ok(());
@@ -133,7 +138,7 @@ pub fn cancel(client: &Client, folder: &Path, status_url: Option<&Url>) -> Resul
             }
             let url = Url::parse(&state.status_url).ok().filter(|url| Some(url) != status_url);
             if let Some(url) = url {
-                block_on(kickoff::cancel_job(client, &url, settings::read_pace()))?;
+                storage.block_on(kickoff::cancel_job(client, &url, settings::read_pace()))?;
             }
             site.remove_files()?;
             site.forget_export()
@@ -148,9 +153,9 @@ pub fn cancel(client: &Client, folder: &Path, status_url: Option<&Url>) -> Resul
 
 /// Tells the server that nobody waits for the exports any more whose runs were killed: in these
 /// folders, which go away. Many servers run one at a time.
-pub fn end_killed(client: &Client, folders: &[PathBuf]) {
+pub fn end_killed(client: &Client, folders: &[PathBuf], storage: &Storage) {
     for telling in folders.iter().filter_map(|folder| abandon_export(client, folder)) {
-        block_on(telling);
+        storage.block_on(telling);
     }
 }
 

@@ -41,7 +41,7 @@ pub struct ExportOptions {
     pub temporary: bool,
     /// How quick time passes.
     pub pace: Pace,
-    /// What opens the folder of the export for notes: whether the run is to end.
+    /// What opens folders, and knows whether the run is to end.
     pub storage: Storage,
     /// Progress bars.
     pub bars: Bars,

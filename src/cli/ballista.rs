@@ -136,7 +136,7 @@ mod serving {
                 storage: self.store.of_command(process)?,
             };
             // It hears SIGTERM and SIGINT itself, and gives back the tasks that it is at.
-            ui::signals::pass_on_hangup()?;
+            ui::signals::pass_on_hangup(&process.storage)?;
             executor.run(&work)?;
             drop(work);
             Err(Error::new(StopSignal::Terminate, "the executor was told to end, and has"))

@@ -62,7 +62,7 @@ impl ExportArgs {
         let auth = credentials.auth(&bulk::scope_types(&options))?;
         let client = Client::new(&target.base, auth, &credentials.options())?;
         if settings.cancel {
-            return bulk::cancel(&client, &folder, options.resume.as_ref());
+            return bulk::cancel(&client, &folder, options.resume.as_ref(), &process.storage);
         }
         if options.since == Some(Since::Auto) {
             options.narrowing.since = since_last(&folder, &target);

@@ -30,7 +30,7 @@ use clap::{Parser, Subcommand};
 use crate::error::Result;
 use crate::memory::Budget;
 use crate::stop::Shutdown;
-use crate::store::Storage;
+use crate::store::{Storage, StoreRuntime};
 use crate::ui::{Console, signals};
 
 /// What is the process's and not a command's: made once, in `main`. A command hands each part on to
@@ -46,9 +46,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Measures the memory. `shutdown`: what signals ask.
-    pub fn new(shutdown: Shutdown, console: Console) -> Self {
-        Self { budget: Budget::of_process(), storage: Storage::new(shutdown), console }
+    /// Measures the memory and starts the threads of stores. `shutdown`: what signals ask.
+    ///
+    /// # Errors
+    /// The threads can't be had (`Failed`).
+    pub fn new(shutdown: Shutdown, console: Console) -> Result<Self> {
+        let storage = Storage::new(StoreRuntime::start_threads()?, shutdown);
+        Ok(Self { budget: Budget::of_process(), storage, console })
     }
 
     /// From now on a signal ends what `storage` has opened, and then the process.

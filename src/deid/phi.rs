@@ -41,7 +41,8 @@ impl Deref for PhiFolder {
 /// OUTPUT is another kind of folder:
 ///
 /// ```compile_fail,E0308
-/// let storage = cumulus_etl::store::Storage::new(Default::default());
+/// let runtime = cumulus_etl::store::StoreRuntime::start_threads().unwrap();
+/// let storage = cumulus_etl::store::Storage::new(runtime, Default::default());
 /// let output = storage.open_folder("memory:///").unwrap();
 /// let rows = cumulus_etl::deid::Phi::new(vec![b"{\"id\": \"p1\"}".to_vec()]);
 /// rows.open_for(&output);

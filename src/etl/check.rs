@@ -15,7 +15,7 @@ use crate::bulk;
 use crate::deid::Codebook;
 use crate::error::{Error, FolderFault, Result, RunFault, SettingsFault};
 use crate::output::layout;
-use crate::store::{Folder, Mounts, block_on};
+use crate::store::{Folder, Mounts};
 use crate::ui::{Bars, format_count};
 
 /// Bytes that are written to see whether that works.
@@ -103,7 +103,7 @@ fn ask_server(
 ) -> Result<Vec<String>> {
     let options = server.export_options(config, selected, &Bars::default())?;
     let client = server.make_client(config, &options)?;
-    let asked = block_on(async {
+    let asked = config.storage.block_on(async {
         client.authorize().await?;
         client.capabilities().await.map(|_| ())
     });

@@ -95,7 +95,7 @@ impl ServerInput {
             let message = "--cancel needs --export-to: without it, no export is ever interrupted";
             Error::new(SettingsFault::InvalidValue, message)
         })?;
-        bulk::cancel(client, folder, options.resume.as_ref())
+        bulk::cancel(client, folder, options.resume.as_ref(), &options.storage)
     }
 }
 
@@ -115,7 +115,7 @@ fn end_killed_exports(config: &EtlConfig, phi: &Folder, client: &Client) -> Resu
     for place in std::iter::once(None).chain(wanted) {
         WorkFolder::look_at_stale(place, phi, |path| killed.push(path.join(EXPORT)))?;
     }
-    bulk::end_killed(client, &killed);
+    bulk::end_killed(client, &killed, phi.storage());
     Ok(())
 }
 

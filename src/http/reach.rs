@@ -162,6 +162,12 @@ fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 mod tests {
     use super::*;
 
+    /// Runs `future` to its end.
+    fn block_on<F: Future>(future: F) -> F::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(future)
+    }
+
     #[test]
     fn addresses_of_this_machine_and_of_local_networks_are_private() {
         for private in [
@@ -205,7 +211,7 @@ mod tests {
     fn check(base: &str, hosts: &[&str], url: &str) -> bool {
         let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
         let reach = Reach::new(Url::parse(base).unwrap(), hosts);
-        crate::store::block_on(reach.check_host(&Url::parse(url).unwrap())).is_ok()
+        block_on(reach.check_host(&Url::parse(url).unwrap())).is_ok()
     }
 
     #[test]
@@ -239,7 +245,7 @@ mod tests {
             let hosts = vec!["localhost".parse().unwrap()];
             let reach = Reach::new(Url::parse(base).unwrap(), hosts);
             let resolver = Resolver(Arc::new(reach));
-            crate::store::block_on(resolver.resolve("localhost".parse().unwrap())).map(drop)
+            block_on(resolver.resolve("localhost".parse().unwrap())).map(drop)
         };
         let error = resolve("https://8.8.8.8/").unwrap_err();
         assert!(error.is::<PrivateAddress>(), "{error}");

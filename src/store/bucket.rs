@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme};
 use url::Url;
 
+use super::Storage;
 use super::explain::{BucketPlace, Cloud};
 use super::guarded::Guarded;
 use super::kept::Kept;
@@ -60,12 +61,13 @@ impl KnownBuckets {
         Ok(store)
     }
 
-    fn load_aws(&self, options: &StoreOptions) -> Result<Arc<Aws>> {
+    fn load_aws(&self, storage: &Storage) -> Result<Arc<Aws>> {
+        let options = storage.options();
         let mut known = ignore_poison(self.aws.lock());
         if let Some((_, aws)) = known.iter().find(|(o, _)| o == options) {
             return Ok(aws.clone());
         }
-        let aws = Arc::new(Aws::load_aws(options)?);
+        let aws = Arc::new(Aws::load_aws(options, storage.runtime())?);
         known.push((options.clone(), aws.clone()));
         Ok(aws)
     }
@@ -74,9 +76,10 @@ impl KnownBuckets {
 /// Opens the store of a bucket URL; asks no server yet.
 pub(super) fn open_bucket(
     url: &Url,
-    options: &StoreOptions,
+    storage: &Storage,
     known: &KnownBuckets,
 ) -> Result<OpenedBucket> {
+    let options = storage.options();
     let invalid = |what: &str| {
         let shown = super::without_secrets(url);
         Error::new(SettingsFault::InvalidValue, format!("'{shown}' {what}"))
@@ -119,7 +122,7 @@ pub(super) fn open_bucket(
         user => format!("{}://{user}@{}", url.scheme(), url.host_str().unwrap_or_default()),
     };
     let store = known.share_client(&bucket, options, || match scheme {
-        ObjectStoreScheme::AmazonS3 => open_s3(&bucket, url, options, known),
+        ObjectStoreScheme::AmazonS3 => open_s3(&bucket, url, storage, known),
         ObjectStoreScheme::GoogleCloudStorage => {
             let key = GoogleConfigKey::Client(ClientConfigKey::Timeout);
             let builder = GoogleCloudStorageBuilder::from_env().with_url(bucket.as_str());
@@ -192,10 +195,10 @@ fn folder_url(url: &Url, prefix: &Path) -> Url {
 fn open_s3(
     bucket: &str,
     url: &Url,
-    options: &StoreOptions,
+    storage: &Storage,
     known: &KnownBuckets,
 ) -> Result<Arc<dyn ObjectStore>> {
-    let aws = known.load_aws(options)?;
+    let (aws, options) = (known.load_aws(storage)?, storage.options());
     let store = aws.open_bucket(url.host_str().unwrap_or_default(), options)?;
     let place =
         BucketPlace { cloud: Cloud::S3, bucket: bucket.to_owned(), at: aws.shown_endpoint() };

@@ -11,7 +11,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, GetOptions, ObjectStore, ObjectStoreExt};
 use tokio::task::JoinHandle;
 
-use super::{Folder, block_on, runtime, unwrap_error};
+use super::{Folder, StoreRuntime, unwrap_error};
 use crate::error::{Context, Error, Result};
 
 /// What reads an object from its start.
@@ -38,7 +38,7 @@ impl Folder {
     pub fn request_first(&self, name: &str, bytes: usize) -> Requested {
         let first = self.local().is_none().then(|| {
             let (store, path) = (self.store().clone(), self.path(name));
-            Task(runtime().spawn(fetch_first(
+            Task(self.storage.runtime().spawn_task(fetch_first(
                 store,
                 path,
                 bytes.clamp(1, self.storage.options().part_bytes) as u64,
@@ -88,12 +88,13 @@ impl Requested {
         let Self { folder, name, first, whole } = self;
         let failed = || format!("cannot read '{}'", folder.show(&name));
         let Some(first) = first else { return folder.local_reader(&name) };
-        let first = match block_on(first.end_task()).with_context(failed)? {
+        let first = match folder.storage.block_on(first.end_task()).with_context(failed)? {
             Ok(first) => first,
             Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(unwrap_error(error)).with_context(failed),
         };
         let mut download = Download {
+            runtime: folder.storage.runtime().clone(),
             store: folder.store().clone(),
             path: folder.path(&name),
             e_tag: first.e_tag,
@@ -163,6 +164,7 @@ fn is_of_range(error: &StoreError) -> bool {
 }
 
 struct Download {
+    runtime: StoreRuntime,
     store: Arc<dyn ObjectStore>,
     path: Path,
     e_tag: Option<String>,
@@ -185,7 +187,7 @@ impl Download {
             let range = self.next..self.size.min(self.next.saturating_add(self.step));
             self.next = range.end;
             let part = fetch_part(self.store.clone(), self.path.clone(), self.e_tag.clone(), range);
-            self.under_way.push_back(Task(runtime().spawn(part)));
+            self.under_way.push_back(Task(self.runtime.spawn_task(part)));
         }
     }
 }
@@ -205,7 +207,7 @@ impl Read for Download {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.part.is_empty() {
             let Some(part) = self.under_way.pop_front() else { return Ok(0) };
-            let part = block_on(part.end_task()).map_err(io::Error::other)?;
+            let part = self.runtime.block_on(part.end_task()).map_err(io::Error::other)?;
             self.part = part.map_err(|error| match error {
                 StoreError::Precondition { .. } | StoreError::NotFound { .. } => {
                     io::Error::other("it was replaced or removed while it was read")

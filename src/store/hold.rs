@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::file_lock::{Sharing, is_at, lacks_locks, wait_for_lock};
 use super::lease::{DEAD, LOOK, Lease, run_of};
 use super::open::open_plain;
-use super::{Folder, block_on, unwrap_error};
+use super::{Folder, unwrap_error};
 use crate::error::{Context, Result};
 use crate::text::{escape_controls, shorten_text};
 
@@ -180,7 +180,7 @@ impl Folder {
                 return Ok(told);
             }
             if let (false, Some(other)) = (std::mem::replace(&mut told, true), others.first()) {
-                let run = run_of(self.store(), &other.location);
+                let run = run_of(self.storage().runtime(), self.store(), &other.location);
                 warn!("Another run{run} is at work in '{self}'; waiting for its end");
             }
             for other in others {
@@ -189,7 +189,7 @@ impl Folder {
                 if known.0 != now.0 {
                     *known = now;
                 } else if known.1.elapsed() > DEAD {
-                    let removed = block_on(self.store().delete(&other.location));
+                    let removed = self.storage().block_on(self.store().delete(&other.location));
                     removed
                         .map_err(unwrap_error)
                         .with_context(|| format!("cannot lock '{self}'"))?;
@@ -207,13 +207,13 @@ impl Folder {
         let is_abandoned =
             |lease: &&ObjectMeta| lease.last_modified < now.last_modified - ABANDONED;
         for lease in leases.iter().filter(is_abandoned) {
-            let _ = block_on(self.store().delete(&lease.location));
+            let _ = self.storage().block_on(self.store().delete(&lease.location));
         }
     }
 
     fn list_leases(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
         let root = self.path("");
-        let listed = block_on(self.store().list_with_delimiter(Some(&root)));
+        let listed = self.storage().block_on(self.store().list_with_delimiter(Some(&root)));
         let listed =
             listed.map_err(unwrap_error).with_context(|| format!("cannot list '{self}'"))?;
         let is_lease =

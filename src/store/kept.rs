@@ -180,33 +180,34 @@ mod tests {
     use object_store::{GetRange, ObjectStoreExt};
 
     use super::*;
-    use crate::store::block_on;
+    use crate::store::Storage;
 
     #[test]
     fn only_what_never_changes_is_kept_and_parts_of_it_are_right() {
         let store = Kept::new(InMemory::new());
         let commit = Path::from("lake/patient/_delta_log/00000000000000000007.json");
         let pointer = Path::from("lake/patient/_delta_log/_last_checkpoint");
-        let read = |path: &Path| block_on(async { store.get(path).await?.bytes().await });
+        let storage = Storage::for_tests();
+        let read = |path: &Path| storage.block_on(async { store.get(path).await?.bytes().await });
         for path in [&commit, &pointer] {
-            block_on(store.put(path, "first".into())).unwrap();
+            storage.block_on(store.put(path, "first".into())).unwrap();
             assert_eq!(read(path).unwrap(), "first");
             // Behind our back.
-            block_on(store.inner.put(path, "second".into())).unwrap();
+            storage.block_on(store.inner.put(path, "second".into())).unwrap();
         }
         assert_eq!(read(&commit).unwrap(), "first");
         assert_eq!(read(&pointer).unwrap(), "second");
-        assert_eq!(block_on(store.get_range(&commit, 1..3)).unwrap(), "ir");
+        assert_eq!(storage.block_on(store.get_range(&commit, 1..3)).unwrap(), "ir");
         let end = GetOptions { range: Some(GetRange::Suffix(2)), ..GetOptions::default() };
-        let end = block_on(async { store.get_opts(&commit, end).await?.bytes().await });
+        let end = storage.block_on(async { store.get_opts(&commit, end).await?.bytes().await });
         assert_eq!(end.unwrap(), "st");
-        assert!(block_on(store.get_range(&commit, 9..10)).is_err());
+        assert!(storage.block_on(store.get_range(&commit, 9..10)).is_err());
 
-        block_on(store.put(&commit, "third".into())).unwrap();
+        storage.block_on(store.put(&commit, "third".into())).unwrap();
         assert_eq!(read(&commit).unwrap(), "third");
         let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        assert!(block_on(store.put_opts(&commit, "fourth".into(), create)).is_err());
-        block_on(store.delete(&commit)).unwrap();
+        assert!(storage.block_on(store.put_opts(&commit, "fourth".into(), create)).is_err());
+        storage.block_on(store.delete(&commit)).unwrap();
         assert!(read(&commit).is_err());
     }
 }

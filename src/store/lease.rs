@@ -16,7 +16,7 @@ use object_store::{
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{Folder, block_on, unwrap_error};
+use super::{Folder, StoreRuntime, unwrap_error};
 use crate::error::{Context, Error, Result};
 use crate::text::{escape_controls, shorten_text};
 use crate::threads::Thread;
@@ -38,6 +38,7 @@ pub(super) struct Lease {
 }
 
 struct Object {
+    runtime: StoreRuntime,
     store: Arc<dyn ObjectStore>,
     path: Path,
     show: String,
@@ -51,6 +52,7 @@ impl Lease {
     /// Waits until nobody else holds the object `name`. `run` tells those who wait who it is.
     pub fn take_lease(folder: &Folder, name: &str, run: &str) -> Result<Self> {
         let held = Arc::new(Object {
+            runtime: folder.storage().runtime().clone(),
             store: folder.store().clone(),
             path: folder.path(name),
             show: folder.show(name),
@@ -78,11 +80,12 @@ impl Lease {
             }
             // Not another run's.
             if version.is_some() {
-                let _ = block_on(object.store.delete(&object.path));
+                let _ = object.runtime.block_on(object.store.delete(&object.path));
             }
         });
         // Nobody would renew it: others need not wait until it looks dead.
-        let renewals = renewals.inspect_err(|_| drop(block_on(held.store.delete(&held.path))))?;
+        let renewals =
+            renewals.inspect_err(|_| drop(held.runtime.block_on(held.store.delete(&held.path))))?;
         Ok(Self { object: held, stop: Some(stop), renewals: Some(renewals) })
     }
 
@@ -117,7 +120,7 @@ impl Object {
             if let Some(ours) = self.own_version().map_err(unwrap_error).with_context(failed)? {
                 return Ok(ours);
             }
-            let there = match block_on(self.store.head(&self.path)) {
+            let there = match self.runtime.block_on(self.store.head(&self.path)) {
                 Ok(there) => there,
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(unwrap_error(error)).with_context(failed),
@@ -136,7 +139,7 @@ impl Object {
                 _ => watched = Some((there.e_tag, Instant::now())),
             }
             if !std::mem::replace(&mut told, true) {
-                let run = run_of(&self.store, &self.path);
+                let run = run_of(&self.runtime, &self.store, &self.path);
                 info!("waiting for another run, which holds '{}'{run}", self.show);
             }
             thread::sleep(LOOK);
@@ -145,7 +148,7 @@ impl Object {
 
     /// The object's version, if it is there and we have written it.
     fn own_version(&self) -> object_store::Result<Option<UpdateVersion>> {
-        let got = block_on(async {
+        let got = self.runtime.block_on(async {
             let got = self.store.get(&self.path).await?;
             let version =
                 UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
@@ -162,13 +165,18 @@ impl Object {
         // New text each time, for a new entity tag.
         let text = format!("{} {} {}", self.holder, Uuid::new_v4(), self.run);
         let options = PutOptions { mode, ..PutOptions::default() };
-        block_on(self.store.put_opts(&self.path, PutPayload::from(text.into_bytes()), options))
+        self.runtime.block_on(self.store.put_opts(
+            &self.path,
+            PutPayload::from(text.into_bytes()),
+            options,
+        ))
     }
 }
 
 /// Who holds it, as a message goes on: ` (…)`, or nothing where that is not known.
-pub(super) fn run_of(store: &Arc<dyn ObjectStore>, path: &Path) -> String {
-    let bytes = block_on(async { store.get(path).await?.bytes().await }).unwrap_or_default();
+pub(super) fn run_of(runtime: &StoreRuntime, store: &Arc<dyn ObjectStore>, path: &Path) -> String {
+    let bytes =
+        runtime.block_on(async { store.get(path).await?.bytes().await }).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let run = text.splitn(3, ' ').nth(2).map(str::trim).filter(|run| !run.is_empty());
     run.map_or_else(String::new, |run| {

@@ -2,7 +2,7 @@
 //!
 //! Everything this program reads or writes goes through here, so that a bucket differs from a
 //! local path by its URL only. The callers are ordinary threads: the asynchronous stores run on
-//! one small runtime behind [`block_on`], which must not be called from asynchronous code.
+//! one small runtime ([`StoreRuntime`]), whose `block_on` must not be called from asynchronous code.
 
 mod bucket;
 mod download;
@@ -20,6 +20,7 @@ mod options;
 mod profile;
 mod rename;
 mod replace;
+mod runtime;
 mod s3;
 mod staging;
 mod storage;
@@ -29,23 +30,20 @@ mod work;
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::DirBuilder;
-use std::future::Future;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path as FsPath, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::{Path, PathPart};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
-use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::error::{Context, Error, FolderFault, Result};
 use crate::stop::Shutdown;
 use crate::text::escape_controls;
-use crate::threads::{Pool, Thread};
 pub use download::{Reader, Requested};
 pub(crate) use explain::unwrap_error;
 pub use file_lock::{Sharing, try_lock_file};
@@ -57,48 +55,12 @@ pub use options::StoreOptions;
 pub(crate) use profile::unreadable_profile;
 pub use rename::{rename_files, replace_file, sync_folder};
 pub use replace::{discard_folder, recover_folder, remove_folder, replace_folder};
+pub use runtime::StoreRuntime;
 use staging::Staging;
 pub use staging::{UNFINISHED, before_unfinished, is_unfinished};
 pub use storage::Storage;
 pub use upload::{Finishing, Upload};
 pub use work::WorkFolder;
-
-static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-
-/// Threads for what blocks, from the start. Who opens a Delta table takes one, and needs another
-/// for its files.
-const BLOCKING: usize = 4;
-
-fn build_runtime() -> Result<Runtime> {
-    Pool::of(Thread::named("store"), 2).with_reserve(BLOCKING).build()
-}
-
-/// Starts the threads that everything here runs on. The program calls it first: later there would
-/// be no way to say that they can't be had, other than a panic.
-///
-/// # Errors
-/// The system does not start that many threads (`Failed`).
-pub fn start_runtime() -> Result<()> {
-    if RUNTIME.get().is_none() {
-        let runtime = build_runtime()?;
-        RUNTIME.get_or_init(|| runtime);
-    }
-    Ok(())
-}
-
-fn runtime() -> &'static Runtime {
-    RUNTIME.get_or_init(|| build_runtime().unwrap_or_else(|error| panic!("{error:#}")))
-}
-
-/// Runs `future` to its end on the stores' runtime. Not from asynchronous code.
-pub fn block_on<F: Future>(future: F) -> F::Output {
-    runtime().block_on(future)
-}
-
-/// Runs `future` beside everything else, on the stores' runtime.
-pub fn spawn_beside<F: Future<Output = ()> + Send + 'static>(future: F) {
-    drop(runtime().spawn(future));
-}
 
 /// In a bucket, makes a folder one run's.
 const CLAIMED: &str = ".cumulus-etl-claimed";
@@ -278,7 +240,8 @@ impl Folder {
 
     /// Every object below the folder, at any depth, by name. Nothing, where it does not exist.
     pub fn list(&self) -> Result<Vec<Entry>> {
-        let listed = block_on(self.store.list(Some(&self.prefix)).try_collect::<Vec<_>>());
+        let listed =
+            self.storage.block_on(self.store.list(Some(&self.prefix)).try_collect::<Vec<_>>());
         let mut entries: Vec<Entry> = listed
             .map_err(unwrap_error)
             .with_context(|| format!("cannot list '{self}'"))?
@@ -301,7 +264,8 @@ impl Folder {
         let (mut folders, mut objects) = match &self.local {
             Some(path) => list_local(path).with_context(failed)?,
             None => {
-                let listed = block_on(self.store.list_with_delimiter(Some(&self.prefix)));
+                let listed =
+                    self.storage.block_on(self.store.list_with_delimiter(Some(&self.prefix)));
                 let listed = listed.map_err(unwrap_error).with_context(failed)?;
                 let last = |path: &Path| path.filename().unwrap_or_default().to_owned();
                 let objects = listed.objects.iter().map(|meta| last(&meta.location));
@@ -321,7 +285,8 @@ impl Folder {
     /// who reads it.
     pub fn read(&self, name: &str) -> Result<Option<Bytes>> {
         self.check_is_file(name)?;
-        let result = block_on(async { self.store.get(&self.path(name)).await?.bytes().await });
+        let result =
+            self.storage.block_on(async { self.store.get(&self.path(name)).await?.bytes().await });
         match result {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -395,7 +360,7 @@ impl Folder {
         if self.local.is_some() {
             return Ok(Version { bucket: None });
         }
-        match block_on(self.store.head(&self.path(name))) {
+        match self.storage.block_on(self.store.head(&self.path(name))) {
             Ok(meta) => {
                 let bucket = UpdateVersion { e_tag: meta.e_tag, version: meta.version };
                 Ok(Version { bucket: Some(bucket) })
@@ -445,7 +410,7 @@ impl Folder {
             };
         }
         let options = PutOptions { mode, ..PutOptions::default() };
-        match block_on(self.store.put_opts(&self.path(name), bytes.into(), options)) {
+        match self.storage.block_on(self.store.put_opts(&self.path(name), bytes.into(), options)) {
             Ok(_) => Ok(true),
             Err(
                 object_store::Error::AlreadyExists { .. }
@@ -462,7 +427,7 @@ impl Folder {
 
     /// Removes an object; one that is not there is fine.
     pub fn remove(&self, name: &str) -> Result<()> {
-        match block_on(self.store.delete(&self.path(name))) {
+        match self.storage.block_on(self.store.delete(&self.path(name))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(unwrap_error(error))
                 .with_context(|| format!("cannot remove '{}'", self.show(name))),

@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use tracing::warn;
 use url::Url;
 
-use super::block_on;
+use super::StoreRuntime;
 use super::listings::PlainListings;
 use super::options::{self, StoreOptions};
 use super::profile::unreadable_profile;
@@ -48,8 +48,8 @@ pub(super) struct Aws {
 
 impl Aws {
     /// Reads the environment and the profile; asks no server.
-    pub fn load_aws(options: &StoreOptions) -> Result<Self> {
-        let config = block_on(async {
+    pub fn load_aws(options: &StoreOptions, runtime: &StoreRuntime) -> Result<Self> {
+        let config = runtime.block_on(async {
             let region = RegionProviderChain::first_try(options.s3_region.clone().map(Region::new))
                 .or_else(EnvironmentVariableRegionProvider::new())
                 .or_else(ProfileFileRegionProvider::new())

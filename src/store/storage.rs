@@ -11,7 +11,7 @@ use url::Url;
 
 use super::bucket::{KnownBuckets, OpenedBucket, open_bucket};
 use super::work::WorkFolders;
-use super::{Folder, StoreOptions, absolute_path};
+use super::{Folder, StoreOptions, StoreRuntime, absolute_path};
 use crate::error::{Context, Error, Result, SettingsFault};
 use crate::stop::Shutdown;
 
@@ -21,6 +21,7 @@ use crate::stop::Shutdown;
 pub struct Storage {
     options: Arc<StoreOptions>,
     shared: Arc<Shared>,
+    runtime: StoreRuntime,
 }
 
 /// What does not depend on the options.
@@ -32,21 +33,31 @@ struct Shared {
 }
 
 impl Storage {
-    /// With default options. What is opened here ends with `shutdown`.
-    pub fn new(shutdown: Shutdown) -> Self {
+    /// With default options. What is opened here runs on `runtime`, and ends with `shutdown`.
+    pub fn new(runtime: StoreRuntime, shutdown: Shutdown) -> Self {
         let shared = Shared { shutdown, ..Shared::default() };
-        Self { options: Arc::default(), shared: Arc::new(shared) }
+        Self { options: Arc::default(), shared: Arc::new(shared), runtime }
     }
 
     /// The same with other options; the rest is shared.
     #[must_use]
     pub fn with_options(&self, options: StoreOptions) -> Self {
-        Self { options: Arc::new(options), shared: self.shared.clone() }
+        Self { options: Arc::new(options), ..self.clone() }
     }
 
     /// How buckets are reached and written.
     pub fn options(&self) -> &StoreOptions {
         &self.options
+    }
+
+    /// The threads that stores run on.
+    pub fn runtime(&self) -> &StoreRuntime {
+        &self.runtime
+    }
+
+    /// Runs `future` to its end on these threads. Not from asynchronous code.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
     }
 
     /// Whether what is opened here is to end.
@@ -93,7 +104,7 @@ impl Storage {
                 storage: self.clone(),
             }),
             Some(url) => {
-                let opened = open_bucket(&url, &self.options, &self.shared.buckets)?;
+                let opened = open_bucket(&url, self, &self.shared.buckets)?;
                 let OpenedBucket { store, prefix, url } = opened;
                 let storage = self.clone();
                 Ok(Folder { store, prefix, url, local: None, private: false, storage })

@@ -6,7 +6,10 @@ use super::*;
 impl Storage {
     /// One for all tests of the process, which open folders in memory by names of their own.
     pub fn for_tests() -> Self {
-        static STORAGE: LazyLock<Storage> = LazyLock::new(|| Storage::new(Shutdown::default()));
+        static STORAGE: LazyLock<Storage> = LazyLock::new(|| {
+            let runtime = StoreRuntime::start_threads().unwrap();
+            Storage::new(runtime, Shutdown::default())
+        });
         STORAGE.clone()
     }
 }

@@ -6,7 +6,7 @@ use object_store::{ObjectStoreExt, WriteMultipart};
 use tokio::task::JoinHandle;
 
 use super::staging::Staging;
-use super::{Folder, StoreOptions, block_on, runtime, unwrap_error};
+use super::{Folder, StoreOptions, StoreRuntime, unwrap_error};
 use crate::error::{Context, Result};
 use crate::stop::Writer;
 
@@ -24,7 +24,7 @@ pub struct Upload {
 /// An object that is about to appear.
 #[must_use]
 pub struct Finishing {
-    under_way: Option<JoinHandle<object_store::Result<()>>>,
+    under_way: Option<(StoreRuntime, JoinHandle<object_store::Result<()>>)>,
     failed: String,
     bytes: u64,
 }
@@ -32,9 +32,9 @@ pub struct Finishing {
 impl Finishing {
     /// Waits until it is there. Gives its size in bytes.
     pub fn wait_for_end(self) -> Result<u64> {
-        if let Some(under_way) = self.under_way {
+        if let Some((runtime, under_way)) = self.under_way {
             let failed = || self.failed;
-            let ended = block_on(under_way).with_context(failed.clone())?;
+            let ended = runtime.block_on(under_way).with_context(failed.clone())?;
             ended.map_err(unwrap_error).with_context(failed)?;
         }
         Ok(self.bytes)
@@ -76,11 +76,16 @@ impl Upload {
             Some(UploadTarget::Local(staging)) => staging.replace_target().with_context(failed)?,
             Some(UploadTarget::Small(bytes)) => {
                 let path = self.folder.path(&self.name);
-                let put = block_on(self.folder.store().put(&path, bytes.into()));
+                let put =
+                    self.folder.storage.block_on(self.folder.store().put(&path, bytes.into()));
                 put.map_err(unwrap_error).with_context(failed)?;
             }
             Some(UploadTarget::Large(writer)) => {
-                block_on(writer.finish()).map_err(unwrap_error).with_context(failed)?;
+                self.folder
+                    .storage
+                    .block_on(writer.finish())
+                    .map_err(unwrap_error)
+                    .with_context(failed)?;
             }
             None => {}
         }
@@ -97,7 +102,8 @@ impl Upload {
         }
         let target = self.target.take();
         let (store, path) = (self.folder.store().clone(), self.folder.path(&self.name));
-        let under_way = runtime().spawn(async move {
+        let runtime = self.folder.storage.runtime().clone();
+        let under_way = runtime.spawn_task(async move {
             match target {
                 Some(UploadTarget::Small(bytes)) => {
                     store.put(&path, bytes.into()).await.map(|_| ())
@@ -107,17 +113,17 @@ impl Upload {
             }
         });
         let failed = format!("cannot write '{}'", self.folder.show(&self.name));
-        Ok(Finishing { under_way: Some(under_way), failed, bytes: self.bytes })
+        Ok(Finishing { under_way: Some((runtime, under_way)), failed, bytes: self.bytes })
     }
 
     /// Goes over from one request to parts.
     fn begin_parts(&self, bytes: &[u8]) -> io::Result<WriteMultipart> {
         let path = self.folder.path(&self.name);
-        let upload = block_on(self.folder.store().put_multipart(&path));
+        let upload = self.folder.storage.block_on(self.folder.store().put_multipart(&path));
         let upload = upload.map_err(|error| io::Error::other(unwrap_error(error)))?;
         let mut writer =
             WriteMultipart::new_with_chunk_size(upload, self.folder.storage.options().part_bytes);
-        let _runtime = runtime().enter();
+        let _runtime = self.folder.storage.runtime().enter_context();
         writer.write(bytes);
         Ok(writer)
     }
@@ -139,10 +145,10 @@ impl Write for Upload {
                 data.len()
             }
             UploadTarget::Large(writer) => {
-                let ready = block_on(writer.wait_for_capacity(parts_in_flight));
+                let ready = self.folder.storage.block_on(writer.wait_for_capacity(parts_in_flight));
                 ready.map_err(|error| io::Error::other(unwrap_error(error)))?;
                 // Parts are sent by tasks of the runtime.
-                let _runtime = runtime().enter();
+                let _runtime = self.folder.storage.runtime().enter_context();
                 writer.write(data);
                 data.len()
             }
@@ -163,7 +169,7 @@ impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(UploadTarget::Large(writer)) = self.target.take() {
             // The error that made us stop is the one to show, not this one.
-            let _ = block_on(writer.abort());
+            let _ = self.folder.storage.block_on(writer.abort());
         }
     }
 }

@@ -12,9 +12,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Console;
 use crate::error::{Context, ErrorKind, Result, StopSignal};
+use crate::stop;
 use crate::store::Storage;
 use crate::threads::Thread;
-use crate::{stop, store};
 
 /// How long writers get to take back what is half written. Container engines kill after 10 seconds.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -31,18 +31,19 @@ pub fn install_handlers(
     console: &Console,
     exit_code: fn(ErrorKind) -> u8,
 ) -> Result<()> {
-    let (mut interrupt, mut terminate, mut hangup) = store::block_on(async {
-        let hangup = match is_hangup_ignored() {
-            true => None,
-            false => Some(signal(SignalKind::hangup())?),
-        };
-        let interrupt = signal(SignalKind::interrupt())?;
-        std::io::Result::Ok((interrupt, signal(SignalKind::terminate())?, hangup))
-    })
-    .context("cannot listen for signals")?;
+    let (mut interrupt, mut terminate, mut hangup) = storage
+        .block_on(async {
+            let hangup = match is_hangup_ignored() {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            };
+            let interrupt = signal(SignalKind::interrupt())?;
+            std::io::Result::Ok((interrupt, signal(SignalKind::terminate())?, hangup))
+        })
+        .context("cannot listen for signals")?;
     let (storage, console) = (storage.clone(), console.clone());
     let thread = Thread::named("signals").start_thread(move || {
-        let asked = store::block_on(async {
+        let asked = storage.block_on(async {
             tokio::select! {
                 _ = interrupt.recv() => StopSignal::Interrupt,
                 _ = terminate.recv() => StopSignal::Terminate,
@@ -55,7 +56,7 @@ pub fn install_handlers(
         shutdown.wait_for_writers(PATIENCE);
         storage.remove_work_folders();
         if !tellings.is_empty() {
-            store::block_on(async {
+            storage.block_on(async {
                 tokio::select! {
                     _ = join_all(tellings) => {}
                     // Who asks twice is in a hurry.
@@ -76,13 +77,13 @@ pub fn install_handlers(
 ///
 /// # Errors
 /// The system lets nobody listen.
-pub fn pass_on_hangup() -> Result<()> {
+pub fn pass_on_hangup(storage: &Storage) -> Result<()> {
     if is_hangup_ignored() {
         return Ok(());
     }
-    let hangup = store::block_on(async { signal(SignalKind::hangup()) });
+    let hangup = storage.block_on(async { signal(SignalKind::hangup()) });
     let mut hangup = hangup.context("cannot listen for signals")?;
-    store::spawn_beside(async move {
+    storage.runtime().spawn_task(async move {
         while hangup.recv().await.is_some() {
             let _ = kill_process(getpid(), ProcessSignal::TERM);
         }

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cumulus_etl::error::{CredentialFault, ErrorKind};
 use cumulus_etl::http::smart::{Algorithm, PrivateKey};
 use cumulus_etl::http::{Auth, Client, ClientOptions, Credentials, Error, Method, Secret};
-use cumulus_etl::store::block_on;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::loopback::{Answer, Asked, Server};
+use crate::support::block_on;
 
 /// Credentials of a registered client.
 pub fn smart() -> Credentials {

@@ -6,12 +6,11 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use cumulus_etl::http::{Auth, Client, ClientOptions, Method};
-use cumulus_etl::store::block_on;
 use url::Url;
 
 use crate::loopback::{Answer, Server};
 use crate::needs::{self, Needed, need};
-use crate::support::{Ended, Site, end};
+use crate::support::{Ended, Site, block_on, end};
 
 /// A run that ends before it has read anything: its INPUT is not there.
 fn run(site: &Site, variables: &[(&str, &str)], options: &[&str]) -> Ended {

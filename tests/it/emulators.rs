@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use cumulus_etl::store::block_on;
 use futures::TryStreamExt;
 use hmac::{Hmac, Mac};
 use object_store::aws::AmazonS3Builder;
@@ -29,7 +28,7 @@ use crate::needs::{self, Need, Needed, need};
 use crate::proxy::{Behaviour, FAULTS, serve};
 use crate::s3::SECRET;
 use crate::stores::{Found, GROUP, Ground, conformance, ended, export, program, replacement};
-use crate::support::{end, patient};
+use crate::support::{block_on, end, patient};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const BUCKETS: [&str; 3] = ["input", "output", "phi"];

@@ -12,12 +12,11 @@ use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cumulus_etl::http::{Client, ClientOptions, Credentials, Secret};
-use cumulus_etl::store::block_on;
 use serde_json::{Value, json};
 
 use crate::loopback::{Answer, Server};
 use crate::needs::{self, need};
-use crate::support::{Ended, Site, end};
+use crate::support::{Ended, Site, block_on, end};
 
 fn keys(site: &Site, arguments: &[&str]) -> Ended {
     end(site.command().arg("keys").args(arguments))

@@ -7,12 +7,12 @@ use cumulus_etl::http::header::RANGE;
 use cumulus_etl::http::{
     Auth, Client, ClientOptions, Credentials, Error, Method, Secret, TokenUse,
 };
-use cumulus_etl::store::block_on;
 use serde_json::json;
 use url::Url;
 
 use crate::auth::{authorization, client_of, configuration, ehr, get, smart, statement, token};
 use crate::loopback::{Answer, Asked, Server};
+use crate::support::block_on;
 
 /// Two servers: one gives `target` of the other with `status`; the other's requests are given back.
 fn redirected(status: u16, token: TokenUse) -> (Vec<Asked>, Vec<Asked>) {

@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use cumulus_etl::etl::EtlConfig;
 use cumulus_etl::memory::Budget;
 use cumulus_etl::output::OutputFormat;
-use cumulus_etl::stop::Shutdown;
 use cumulus_etl::store::{Folder, Storage};
 use cumulus_etl::ui::Bars;
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 use crate::needs::{Needed, need};
 use crate::s3::S3;
 use crate::support::{
-    Ended, PROGRAM, dated, deletes, end, json_file, patient, read_table, resource,
+    Ended, PROGRAM, dated, deletes, end, json_file, new_storage, patient, read_table, resource,
 };
 
 /// INPUT, OUTPUT and PHI somewhere.
@@ -38,7 +37,7 @@ struct Memory {
 
 impl Memory {
     fn new() -> Self {
-        Self { storage: Storage::new(Shutdown::default()) }
+        Self { storage: new_storage() }
     }
 
     fn url(&self, which: &str) -> String {

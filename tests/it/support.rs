@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use arrow::array::{Array, RecordBatch, StructArray};
 use cumulus_etl::output::delta;
 use cumulus_etl::stop::Shutdown;
-use cumulus_etl::store::{Folder, Storage, UNFINISHED};
+use cumulus_etl::store::{Folder, Storage, StoreRuntime, UNFINISHED};
 use cumulus_etl::table::json::write_value;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
@@ -31,7 +31,23 @@ pub const OF_OTHERS: &str = "README.md";
 
 /// Opens a folder as a run of its own does.
 pub fn open_folder(location: &str) -> Folder {
-    Storage::new(Shutdown::default()).open_folder(location).unwrap()
+    new_storage().open_folder(location).unwrap()
+}
+
+/// What opens folders for a run of its own, on threads that all tests share.
+pub fn new_storage() -> Storage {
+    Storage::new(test_runtime().clone(), Shutdown::default())
+}
+
+/// Runs `future` to its end.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    test_runtime().block_on(future)
+}
+
+fn test_runtime() -> &'static StoreRuntime {
+    static RUNTIME: LazyLock<StoreRuntime> =
+        LazyLock::new(|| StoreRuntime::start_threads().unwrap());
+    &RUNTIME
 }
 
 /// INPUT, OUTPUT and PHI in a folder that goes away, with a home and a temporary folder.

@@ -7,12 +7,10 @@ use cumulus_etl::error::{Result, StopSignal};
 use cumulus_etl::etl::{EtlConfig, run_etl};
 use cumulus_etl::memory::{Budget, Limit, LimitSource};
 use cumulus_etl::output::OutputFormat;
-use cumulus_etl::stop::Shutdown;
-use cumulus_etl::store::Storage;
 use cumulus_etl::ui::Bars;
 use serde_json::Value;
 
-use crate::support::{Site, children, patient};
+use crate::support::{Site, children, new_storage, patient};
 
 /// Rows of each run: more than one chunk of input.
 const ROWS: usize = 40_000;
@@ -41,7 +39,7 @@ impl Job {
                 &site.arg("out"),
                 &site.arg("phi"),
                 Budget::for_limit(Some(limit), 2),
-                &Storage::new(Shutdown::default()),
+                &new_storage(),
             )
         };
         Self { site, config }
@@ -85,7 +83,7 @@ fn two_runs_in_one_process_have_budgets_and_folders_of_their_own() {
 fn a_run_that_is_to_end_ends_and_the_other_goes_on() {
     let (stopped, other) = (Job::new("stopped", "csv", 4096), Job::new("other", "csv", 4096));
     // OUTPUT is in use, so that the run waits, however fast it is.
-    let storage = Storage::new(Shutdown::default());
+    let storage = new_storage();
     let output = storage.open_folder(&stopped.config.output).unwrap();
     let hold = claim::hold_output(&output, &stopped.config.output_format).unwrap();
     thread::scope(|scope| {

@@ -26,7 +26,7 @@ use super::{ExportOptions, state};
 use crate::error::{Context, CredentialFault, Error, Result, RunFault};
 use crate::http::{Client, Pace};
 use crate::input;
-use crate::store::{Folder, block_on};
+use crate::store::Folder;
 use crate::ui::{Bars, format_count, format_thousands};
 use draft::Draft;
 use lines::RowLines;
@@ -272,7 +272,7 @@ impl NoteRun {
                     }
                 });
             }
-            let Some((line, found)) = block_on(under_way.next()) else { break };
+            let Some((line, found)) = folder.storage().block_on(under_way.next()) else { break };
             draft.push_line(&line, found.downloaded > 0)?;
             summary.add_counts(&found);
         }

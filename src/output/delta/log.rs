@@ -16,7 +16,7 @@ use super::listing_cache::ListingCache;
 use super::snapshot::{DataFile, Snapshot};
 use super::{LOG_FOLDER, MANIFEST, MANIFEST_FOLDER};
 use crate::error::{Context, Result};
-use crate::store::{Folder, block_on, sync_folder, unwrap_error};
+use crate::store::{Folder, sync_folder, unwrap_error};
 
 /// The log of the table in a folder, there or not yet.
 pub(super) struct Log {
@@ -38,7 +38,7 @@ impl Log {
         let store: Arc<dyn ObjectStore> = listing.clone();
         let store = default_logstore(store.clone(), store, &root, &StorageConfig::default());
         // The engine runs on the runtime that it is made in.
-        let engine = block_on(async { store.engine(None) });
+        let engine = folder.storage().block_on(async { store.engine(None) });
         Ok(Self { folder: folder.clone(), store, listing, engine, root })
     }
 
@@ -88,7 +88,8 @@ impl Log {
 
     /// Everything below the table's folder but for the log.
     pub fn list_objects(&self) -> Result<Vec<ObjectMeta>> {
-        let listed = block_on(self.listing.refresh_all()).map_err(unwrap_error);
+        let listed =
+            self.folder.storage().block_on(self.listing.refresh_all()).map_err(unwrap_error);
         listed.with_context(|| format!("cannot list '{}'", self.folder))
     }
 
@@ -98,7 +99,8 @@ impl Log {
     }
 
     fn refresh_listing(&self) -> Result<()> {
-        let listed = block_on(self.listing.refresh_log()).map_err(unwrap_error);
+        let listed =
+            self.folder.storage().block_on(self.listing.refresh_log()).map_err(unwrap_error);
         listed.with_context(|| format!("cannot list '{}'", self.folder.show(LOG_FOLDER)))
     }
 

@@ -18,7 +18,7 @@ use super::write::{FileWriter, is_data_file};
 use super::{ATTEMPTS, WriteOptions, commit_actions, reader};
 use crate::error::{Context, Result};
 use crate::output::parallel;
-use crate::store::{Folder, block_on};
+use crate::store::Folder;
 
 /// Settings of how long something is kept; a week and more by default.
 const KEPT_FOR: [&str; 2] = ["delta.deletedFileRetentionDuration", "delta.logRetentionDuration"];
@@ -143,12 +143,14 @@ pub(super) fn remove_unneeded(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> 
     if by_default && !objects.iter().any(may_go) && !log.oldest_entry_time().is_some_and(old) {
         return Ok(0);
     }
-    let state = block_on(DeltaTableState::try_new(log.store.as_ref(), None));
+    let state = log.folder.storage().block_on(DeltaTableState::try_new(log.store.as_ref(), None));
     let state = state.with_context(context)?;
     let retention = state.table_config().deleted_file_retention_duration().as_millis() as i64;
     // The stream begins its work where it is made.
-    let tombstones =
-        block_on(async { state.all_tombstones(log.store.as_ref()).try_collect::<Vec<_>>().await });
+    let tombstones = log
+        .folder
+        .storage()
+        .block_on(async { state.all_tombstones(log.store.as_ref()).try_collect::<Vec<_>>().await });
     let removed: HashMap<String, i64> = tombstones
         .with_context(context)?
         .iter()
@@ -179,7 +181,7 @@ pub(super) fn remove_unneeded(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> 
     if state.table_config().enable_expired_log_cleanup() {
         let cutoff = now - state.table_config().log_retention_duration().as_millis() as i64;
         let cleaned = cleanup_expired_logs_for(table.version, log.store.as_ref(), cutoff, None);
-        block_on(cleaned).with_context(context)?;
+        log.folder.storage().block_on(cleaned).with_context(context)?;
     }
     Ok(count)
 }

@@ -28,8 +28,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use super::snapshot::DataFile;
 use crate::bounded::parquet::reader_options;
 use crate::error::{Context, Result};
-use crate::stop::Shutdown;
-use crate::store::{Folder, Requested, block_on, spawn_beside};
+use crate::store::{Folder, Requested, Storage};
 use crate::table::DeidentifiedBatch;
 
 const BATCH_ROWS: usize = 8192;
@@ -48,7 +47,7 @@ pub(super) struct FileRows {
     pub count: u64,
     source: BatchSource,
     shown: String,
-    shutdown: Shutdown,
+    storage: Storage,
 }
 
 enum BatchSource {
@@ -132,7 +131,9 @@ fn open_requested(
                 path: folder.path(&file.name),
                 size: file.size,
             };
-            let metadata = block_on(ArrowReaderMetadata::load_async(&mut remote, reader_options()));
+            let metadata = folder
+                .storage()
+                .block_on(ArrowReaderMetadata::load_async(&mut remote, reader_options()));
             let metadata = metadata.and_then(keep_instants).with_context(context)?;
             let count = rows_of(metadata.metadata());
             let groups = metadata.metadata().row_groups().iter();
@@ -145,7 +146,7 @@ fn open_requested(
                 .with_context(context)?;
             // The next one waits here for its turn.
             let (put, groups) = channel(1);
-            spawn_beside(async move {
+            folder.storage().runtime().spawn_task(async move {
                 while let Some(group) = stream.next_row_group().await.transpose() {
                     if put.send(group).await.is_err() {
                         break;
@@ -155,7 +156,7 @@ fn open_requested(
             (count, BatchSource::Remote { groups, group: None })
         }
     };
-    Ok(FileRows { count, source, shown, shutdown: folder.shutdown().clone() })
+    Ok(FileRows { count, source, shown, storage: folder.storage().clone() })
 }
 
 fn read_metadata(file: &impl ChunkReader) -> ParquetResult<ArrowReaderMetadata> {
@@ -190,7 +191,9 @@ fn rows_of(metadata: &ParquetMetaData) -> u64 {
 /// What a Parquet file's footer tells.
 pub(super) fn read_footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
     let mut file = RemoteFile { store: folder.store().clone(), path: folder.path(name), size };
-    block_on(file.get_metadata(None))
+    folder
+        .storage()
+        .block_on(file.get_metadata(None))
         .with_context(|| format!("cannot read the Parquet file '{}'", folder.show(name)))
 }
 
@@ -265,7 +268,7 @@ impl Iterator for FileRows {
     type Item = Result<DeidentifiedBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Err(error) = self.shutdown.check_stop() {
+        if let Err(error) = self.storage.shutdown().check_stop() {
             return Some(Err(error));
         }
         let context = || format!("cannot read the data file '{}'", self.shown);
@@ -291,7 +294,7 @@ impl Iterator for FileRows {
                         batch.map(DeidentifiedBatch::from_former_output).with_context(context),
                     );
                 }
-                *group = match block_on(groups.recv())? {
+                *group = match self.storage.block_on(groups.recv())? {
                     Ok(next) => Some(Box::new(next)),
                     Err(error) => return Some(Err(error).with_context(context)),
                 };

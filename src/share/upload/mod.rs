@@ -24,7 +24,7 @@ pub use package::Package;
 use crate::error::{Error, ErrorKind, Result, UploadFault};
 use crate::http::{Pace, RetryPlan, SendError};
 use crate::share::screen::{Allowed, LEAST};
-use crate::store::{Folder, WorkFolder, block_on};
+use crate::store::{Folder, WorkFolder};
 use crate::ui::{Bars, Progress, format_thousands};
 use aggregator::Link;
 
@@ -119,7 +119,7 @@ pub fn send_packages(
         for (member, cells) in &package.few {
             warn!(study, "{study}: {} of {member} count fewer than {LEAST}", cells_of(*cells));
         }
-        let sent = block_on(deliver_package(aggregator, package, pace, bars));
+        let sent = data.storage().block_on(deliver_package(aggregator, package, pace, bars));
         match sent {
             Ok(delivered) => {
                 let transaction = delivered.transaction.as_deref();

@@ -1,6 +1,6 @@
 //! What runs in a process of its own, with the server's address in its environment.
 
-use crate::support::open_folder;
+use crate::support::{new_storage, open_folder};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
@@ -11,8 +11,7 @@ use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
 use cumulus_etl::error::{SettingsFault, StudyFault};
 use cumulus_etl::http::Pace;
-use cumulus_etl::stop::Shutdown;
-use cumulus_etl::store::{Storage, WorkFolder};
+use cumulus_etl::store::WorkFolder;
 use cumulus_etl::study::StudyName;
 use cumulus_etl::study::counts;
 use cumulus_etl::study::dialect::parse_statement;
@@ -74,7 +73,7 @@ pub fn write_visits(path: &Path, times: &[&str]) {
 }
 
 fn settings() -> AthenaSettings {
-    let storage = Storage::new(Shutdown::default());
+    let storage = new_storage();
     AthenaSettings {
         pace: Pace::with_scale(0.05),
         ..AthenaSettings::new("safe", "cumulus", &storage)

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::LazyLock;
 
 use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray, RecordBatch,
@@ -16,13 +17,19 @@ use arrow::datatypes::Int64Type;
 use cumulus_etl::bounded;
 use cumulus_etl::share::import::import_archive;
 use cumulus_etl::stop::Shutdown;
-use cumulus_etl::store::{Storage, WorkFolder};
+use cumulus_etl::store::{Storage, StoreRuntime, WorkFolder};
 use cumulus_etl::study::build::read_spreadsheet;
 use cumulus_etl::study::engine::datafusion::{DataFusion, Input, Limits};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use zip::write::SimpleFileOptions;
+
+/// Opens folders; its threads serve all inputs.
+static STORAGE: LazyLock<Storage> = LazyLock::new(|| {
+    let runtime = StoreRuntime::start_threads().expect("threads");
+    Storage::new(runtime, Shutdown::default())
+});
 
 /// Takes the input as one of these archives, and panics where a promise is broken. Whether it is one.
 pub fn check(data: &[u8]) -> bool {
@@ -47,9 +54,7 @@ fn check_import(root: &Path, bytes: &[u8]) -> bool {
     fs::write(&path, bytes).expect("a file");
     let open = |name: &str| {
         let folder = root.join(name);
-        Storage::new(Shutdown::default())
-            .open_folder(folder.to_str().expect("a path in UTF-8"))
-            .expect("it opens")
+        STORAGE.open_folder(folder.to_str().expect("a path in UTF-8")).expect("it opens")
     };
     let work = root.join("work");
     fs::create_dir(&work).expect("a folder");

@@ -5,12 +5,19 @@
 
 use std::fs;
 use std::io::{Cursor, Read, Write};
+use std::sync::LazyLock;
 
 use cumulus_etl::fhir::ServerBase;
 use cumulus_etl::input::chunks::{Chunks, decompress};
 use cumulus_etl::input::{find, read_deletes, read_export_log};
 use cumulus_etl::stop::Shutdown;
-use cumulus_etl::store::{Folder, Storage};
+use cumulus_etl::store::{Folder, Storage, StoreRuntime};
+
+/// Opens folders; its threads serve all inputs.
+static STORAGE: LazyLock<Storage> = LazyLock::new(|| {
+    let runtime = StoreRuntime::start_threads().expect("threads");
+    Storage::new(runtime, Shutdown::default())
+});
 
 /// Takes the input as one of these files, and panics where a promise is broken. Whether anything of
 /// it was understood.
@@ -32,9 +39,8 @@ fn folder_with(name: &str, bytes: &[u8]) -> (tempfile::TempDir, Folder) {
     let path = folder.path().join(name);
     fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
     fs::write(path, bytes).expect("a file");
-    let opened = Storage::new(Shutdown::default())
-        .open_folder(folder.path().to_str().expect("a path in UTF-8"))
-        .expect("it opens");
+    let opened =
+        STORAGE.open_folder(folder.path().to_str().expect("a path in UTF-8")).expect("it opens");
     (folder, opened)
 }
 

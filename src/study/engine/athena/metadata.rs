@@ -10,7 +10,6 @@ use super::explain::explain_call;
 use super::hive;
 use super::queries::{CATALOG, Queries};
 use crate::error::{Error, Result};
-use crate::store::block_on;
 
 /// A table or a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +47,7 @@ pub(super) fn list_tables(queries: &Queries, pattern: Option<&str>) -> Result<Ve
         .into_paginator()
         .send();
     let mut tables = Vec::new();
-    block_on(async {
+    queries.settings.storage.block_on(async {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
                 explain_call(&error, &format!("cannot list the tables of the schema '{schema}'"))
@@ -74,7 +73,7 @@ pub(super) fn schema(queries: &Queries, name: &str) -> Result<Option<SchemaRef>>
         None => (queries.settings.schema.as_str(), name),
     };
     let (schema, name) = (strip_quotes(schema), strip_quotes(name));
-    let answer = block_on(
+    let answer = queries.settings.storage.block_on(
         queries
             .client
             .get_table_metadata()

@@ -21,7 +21,6 @@ use super::workgroup::Workgroup;
 use crate::error::{Error, ErrorKind, Result, StudyFault};
 use crate::poison::ignore_poison;
 use crate::stop::EndHook;
-use crate::store::block_on;
 use crate::ui::format_thousands;
 
 /// The one catalog that is Glue's of this account.
@@ -59,7 +58,7 @@ pub(super) fn connect_client(settings: &AthenaSettings) -> (Client, SdkConfig) {
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
     }
-    let config = block_on(loader.load());
+    let config = settings.storage.block_on(loader.load());
     (Client::new(&config), config)
 }
 
@@ -100,14 +99,14 @@ impl Queries {
     /// Runs a statement to its end; waits while as many as may be are under way. `label` is what
     /// it is called in messages.
     pub fn run(&self, label: &str, sql: &str) -> Result<FinishedQuery> {
-        block_on(self.finish_query(label, sql))
+        self.settings.storage.block_on(self.finish_query(label, sql))
     }
 
     /// Runs statements, as many at once as may be. One that fails is the error; those not begun by
     /// then are left out.
     pub fn run_all(&self, statements: &[String]) -> Result<()> {
         let runs = statements.iter().map(|sql| self.finish_query(sql, sql));
-        block_on(
+        self.settings.storage.block_on(
             stream::iter(runs)
                 .buffer_unordered(self.settings.max_concurrent)
                 .try_for_each(|_| async { Ok(()) }),

@@ -11,7 +11,7 @@ use aws_sdk_athena::types::{ColumnInfo, Row};
 use super::explain::explain_call;
 use super::queries::Queries;
 use crate::error::{Context, Error, Result, SettingsFault};
-use crate::store::block_on;
+use crate::store::StoreRuntime;
 use crate::study::dialect;
 use crate::study::engine::Rows;
 
@@ -25,6 +25,7 @@ pub(super) fn run_query(queries: &Queries, sql: &str) -> Result<Rows> {
     }
     let done = queries.run("query", sql)?;
     let mut pages = ResultPages {
+        runtime: queries.settings.storage.runtime().clone(),
         client: queries.client.clone(),
         id: done.id,
         token: None,
@@ -46,6 +47,7 @@ fn is_reading(sql: &str) -> bool {
 }
 
 struct ResultPages {
+    runtime: StoreRuntime,
     client: Client,
     id: String,
     token: Option<String>,
@@ -63,7 +65,9 @@ impl ResultPages {
             .query_execution_id(&self.id)
             .max_results(1000)
             .set_next_token(self.token.take());
-        let answer = block_on(request.send())
+        let answer = self
+            .runtime
+            .block_on(request.send())
             .map_err(|error| explain_call(&error, "cannot read the query's results"))?;
         self.token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
         self.ended = self.token.is_none();

@@ -26,7 +26,7 @@ pub struct AthenaSettings {
     pub max_concurrent: usize,
     /// Where temporary files go, if not to the system's folder.
     pub work_dir: Option<String>,
-    /// How buckets are reached, and whether the run is to end.
+    /// What opens folders: it knows how buckets are reached, and whether the run is to end.
     pub storage: Storage,
     /// Waits are by this pace.
     pub pace: Pace,

@@ -7,7 +7,7 @@ use aws_sdk_athena::types::EncryptionOption;
 use super::explain::explain_call;
 use super::settings::{AthenaSettings, split_s3_location};
 use crate::error::{Error, Result, SettingsFault};
-use crate::store::{StoreOptions, block_on};
+use crate::store::StoreOptions;
 
 /// The key that AWS keeps for each account's buckets.
 const AWS_KEY: &str = "alias/aws/s3";
@@ -26,7 +26,7 @@ pub(super) struct Workgroup {
 impl Workgroup {
     pub fn read(client: &Client, settings: &AthenaSettings) -> Result<Self> {
         let name = &settings.workgroup;
-        let answer = block_on(client.get_work_group().work_group(name).send());
+        let answer = settings.storage.block_on(client.get_work_group().work_group(name).send());
         let answer = answer.map_err(|error| {
             explain_call(&error, &format!("cannot look at the workgroup '{name}'"))
         })?;

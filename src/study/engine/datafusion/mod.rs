@@ -103,7 +103,7 @@ impl DataFusion {
                            and name its OUTPUT with --lake";
             return Err(Error::new(SettingsFault::Conflict, message));
         }
-        cluster.reach_scheduler()?;
+        cluster.reach_scheduler(database.storage())?;
         Self::open_with(database, input, work, None, limits, |builder| {
             cluster.attach_session(builder)
         })

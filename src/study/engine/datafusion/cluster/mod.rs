@@ -44,7 +44,7 @@ use tonic::transport::Endpoint;
 use url::Url;
 
 use crate::error::{Context, Error, ErrorKind, Result, SettingsFault, list_causes};
-use crate::store;
+use crate::store::Storage;
 use codec::Tables;
 pub use scan::AnySpellingParquet;
 pub use serve::{Executor, Scheduler};
@@ -110,8 +110,8 @@ impl Cluster {
     ///
     /// # Errors
     /// None does (`Unavailable`).
-    pub fn reach_scheduler(&self) -> Result<()> {
-        store::block_on(async {
+    pub fn reach_scheduler(&self, storage: &Storage) -> Result<()> {
+        storage.block_on(async {
             self.check_listens().await?;
             self.check_answers().await
         })
