@@ -6,7 +6,7 @@ use figment::value::{Dict, Value};
 use super::Process;
 use super::layers::Layers;
 use crate::error::Result;
-use crate::store::{Storage, StoreOptions};
+use crate::store::{LeaseTimes, Storage, StoreOptions};
 
 /// Options for s3:// and other buckets.
 #[derive(Args, Debug, Default)]
@@ -70,6 +70,7 @@ impl StoreArgs {
             s3_checksums: false,
             aws_profile: None,
             part_bytes: (part.min(1024) as usize) << 20,
+            leases: LeaseTimes::default(),
             parts_in_flight: layers.number("upload-concurrency", StoreOptions::IN_FLIGHT).min(64)
                 as usize,
         }

@@ -4,7 +4,7 @@ use crate::bulk::ExportSettings;
 use crate::http::Credentials;
 use crate::memory::Budget;
 use crate::output::OutputFormat;
-use crate::store::{Storage, StoreOptions};
+use crate::store::Storage;
 
 /// Settings of the main job (spec: "Options").
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ impl EtlConfig {
             threads: budget.threads,
             budget,
             credentials: Credentials::default(),
-            storage: storage.with_options(StoreOptions::with_parts(budget.part_mib)),
+            storage: storage.with_options(storage.options().clone().with_parts(budget.part_mib)),
             export: ExportSettings::default(),
         }
     }

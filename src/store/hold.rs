@@ -21,7 +21,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::file_lock::{Sharing, is_at, lacks_locks, wait_for_lock};
-use super::lease::{DEAD, LOOK, Lease, run_of};
+use super::lease::{Lease, run_of};
 use super::open::open_plain;
 use super::{Folder, unwrap_error};
 use crate::error::{Context, Result};
@@ -157,7 +157,7 @@ impl Folder {
         let gate_name = format!("{marker}.lock");
         let begun = Instant::now();
         let gate = Lease::take_lease(self, &gate_name, run)?;
-        let waited = begun.elapsed() > LOOK;
+        let waited = begun.elapsed() > self.storage().options().leases.look;
         let prefix = format!("{gate_name}-");
         if sharing == Sharing::Shared {
             let name = format!("{prefix}{}", Uuid::new_v4().simple());
@@ -174,6 +174,7 @@ impl Folder {
     fn wait_for_others(&self, prefix: &str) -> Result<bool> {
         let mut watched: HashMap<Path, (Option<String>, Instant)> = HashMap::new();
         let mut told = false;
+        let times = self.storage().options().leases;
         loop {
             let others = self.list_leases(prefix)?;
             if others.is_empty() {
@@ -188,14 +189,14 @@ impl Folder {
                 let known = watched.entry(other.location.clone()).or_insert_with(|| now.clone());
                 if known.0 != now.0 {
                     *known = now;
-                } else if known.1.elapsed() > DEAD {
+                } else if known.1.elapsed() > times.dead {
                     let removed = self.storage().block_on(self.store().delete(&other.location));
                     removed
                         .map_err(unwrap_error)
                         .with_context(|| format!("cannot lock '{self}'"))?;
                 }
             }
-            thread::sleep(LOOK);
+            thread::sleep(times.look);
         }
     }
 

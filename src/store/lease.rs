@@ -21,12 +21,27 @@ use crate::error::{Context, Error, Result};
 use crate::text::{escape_controls, shorten_text};
 use crate::threads::Thread;
 
-/// How often the holder renews it.
-const RENEW: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 10_000 });
-/// Unchanged for so long, its holder is dead.
-pub(super) const DEAD: Duration = Duration::from_millis(if cfg!(test) { 2_000 } else { 60_000 });
-/// How often who waits looks at it.
-pub(super) const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 500 });
+/// How leases are kept. All runs in a bucket must have the same times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseTimes {
+    /// How often the holder renews its lease.
+    pub renew: Duration,
+    /// Unchanged for so long, its holder is dead.
+    pub dead: Duration,
+    /// How often who waits looks at it.
+    pub look: Duration,
+}
+
+impl Default for LeaseTimes {
+    fn default() -> Self {
+        Self {
+            renew: Duration::from_secs(10),
+            dead: Duration::from_secs(60),
+            look: Duration::from_millis(500),
+        }
+    }
+}
+
 /// Characters of another run's description that are shown.
 const LONGEST_RUN: usize = 200;
 
@@ -39,6 +54,7 @@ pub(super) struct Lease {
 
 struct Object {
     runtime: StoreRuntime,
+    times: LeaseTimes,
     store: Arc<dyn ObjectStore>,
     path: Path,
     show: String,
@@ -53,6 +69,7 @@ impl Lease {
     pub fn take_lease(folder: &Folder, name: &str, run: &str) -> Result<Self> {
         let held = Arc::new(Object {
             runtime: folder.storage().runtime().clone(),
+            times: folder.storage().options().leases,
             store: folder.store().clone(),
             path: folder.path(name),
             show: folder.show(name),
@@ -64,7 +81,7 @@ impl Lease {
         let (stop, stopped) = channel();
         let renewals = Thread::named("lease").start_thread(move || {
             let mut version = Some(version);
-            while stopped.recv_timeout(RENEW) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(object.times.renew) == Err(RecvTimeoutError::Timeout) {
                 // After one that failed the next may succeed: the server may have been away.
                 let Some(held) = version.clone() else { break };
                 match object.put(PutMode::Update(held.clone())) {
@@ -127,7 +144,7 @@ impl Object {
             };
             match &watched {
                 Some((e_tag, since)) if *e_tag == there.e_tag => {
-                    if since.elapsed() > DEAD {
+                    if since.elapsed() > self.times.dead {
                         let dead = UpdateVersion { e_tag: there.e_tag, version: there.version };
                         match self.put(PutMode::Update(dead)) {
                             Ok(taken) => return Ok(version_of(taken)),
@@ -142,7 +159,7 @@ impl Object {
                 let run = run_of(&self.runtime, &self.store, &self.path);
                 info!("waiting for another run, which holds '{}'{run}", self.show);
             }
-            thread::sleep(LOOK);
+            thread::sleep(self.times.look);
         }
     }
 

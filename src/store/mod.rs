@@ -48,6 +48,7 @@ pub use download::{Reader, Requested};
 pub(crate) use explain::unwrap_error;
 pub use file_lock::{Sharing, try_lock_file};
 pub use hold::Hold;
+pub use lease::LeaseTimes;
 pub use lock::Lock;
 pub use mounts::{Mount, Mounts};
 pub use open::open_file;

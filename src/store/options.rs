@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::lease::LeaseTimes;
+
 /// For one request. The longest carry a part of an upload, or of an object that is read.
 const REQUEST: Duration = Duration::from_secs(90);
 /// Makes waits that much shorter, for tests.
@@ -30,6 +32,8 @@ pub struct StoreOptions {
     pub part_bytes: usize,
     /// Parts of one upload under way at once.
     pub parts_in_flight: usize,
+    /// How runs keep each other out.
+    pub leases: LeaseTimes,
 }
 
 impl StoreOptions {
@@ -41,9 +45,10 @@ impl StoreOptions {
     /// The size of parts, in MiB, where memory is not short.
     const USUAL_PART: u64 = 8;
 
-    /// The defaults, with parts of so many MiB.
-    pub fn with_parts(part_mib: u64) -> Self {
-        Self { part_bytes: (part_mib as usize) << 20, ..Self::default() }
+    /// The same with parts of so many MiB.
+    #[must_use]
+    pub fn with_parts(self, part_mib: u64) -> Self {
+        Self { part_bytes: (part_mib as usize) << 20, ..self }
     }
 }
 
@@ -57,6 +62,7 @@ impl Default for StoreOptions {
             aws_profile: None,
             part_bytes: (Self::USUAL_PART as usize) << 20,
             parts_in_flight: Self::IN_FLIGHT as usize,
+            leases: LeaseTimes::default(),
         }
     }
 }

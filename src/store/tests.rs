@@ -1,5 +1,6 @@
 use std::io::{Read, Write};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::*;
 
@@ -8,7 +9,13 @@ impl Storage {
     pub fn for_tests() -> Self {
         static STORAGE: LazyLock<Storage> = LazyLock::new(|| {
             let runtime = StoreRuntime::start_threads().unwrap();
-            Storage::new(runtime, Shutdown::default())
+            let leases = LeaseTimes {
+                renew: Duration::from_millis(100),
+                dead: Duration::from_secs(2),
+                look: Duration::from_millis(20),
+            };
+            let options = StoreOptions { leases, ..StoreOptions::default() };
+            Storage::new(runtime, Shutdown::default()).with_options(options)
         });
         STORAGE.clone()
     }
