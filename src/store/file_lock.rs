@@ -24,7 +24,7 @@ pub enum Sharing {
 /// Locks an open file or folder; false where another holds it.
 ///
 /// # Errors
-/// The file system has no locks (see [`lacks_locks`]), or none are left.
+/// The file system has no locks, or none are left.
 pub fn try_lock_file(file: &File, sharing: Sharing) -> io::Result<bool> {
     let operation = match sharing {
         Sharing::Shared => FlockOperation::NonBlockingLockShared,
