@@ -4,20 +4,21 @@ use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 
+use memchr::memmem::Finder;
 use serde::Serialize;
 use sonic_rs::JsonValueTrait;
+use tracing::info;
 
 use super::chunks::decompress;
 use super::listing::{Found, Listing, list};
 use crate::bounded::{LONGEST_LINE, is_too_deep};
 use crate::error::{Context, Result};
-use crate::fhir::{self, TABLE_TYPES};
+use crate::fhir::TABLE_TYPES;
 use crate::store::{Entry, Folder, Requested};
 use crate::text::{escape_controls, text_of_line};
 
-/// How far a file is read that is named after the one type that its rows are of. Others are read to
-/// their ends, until a row of a supported type is found.
-const PROBE_BYTES: u64 = 64 << 20;
+/// How far a file is searched before its name is told.
+const LONG_SEARCH: u64 = 64 << 20;
 /// What is asked for first: mostly its first row tells the type.
 const PROBE_FIRST: usize = 256 << 10;
 /// Files looked into concurrently in a bucket.
@@ -171,6 +172,9 @@ enum Probed {
     NoResources,
 }
 
+/// Reads a file until a row of a supported type is found, or to its end, whatever its name and its
+/// first rows: no row may be lost because many of another type stand before it.
+///
 /// An error is one of reading: a damaged file. Its type can't be known, nor so which table would
 /// lack its rows.
 fn probe(folder: &Folder, name: &str, request: Requested) -> Result<Probed> {
@@ -182,23 +186,32 @@ fn probe(folder: &Folder, name: &str, request: Requested) -> Result<Probed> {
     let reader = decompress(reader).with_context(damaged)?;
     let mut lines = BufReader::with_capacity(1 << 16, reader);
     let mut line = Vec::new();
-    let (mut rows, mut resources, mut left) = (false, false, PROBE_BYTES);
-    let mut only = OnlyType::new(name);
+    let (mut rows, mut resources, mut told, mut searched) = (false, false, false, 0);
+    let mut other = OtherType::new();
     loop {
         line.clear();
         let limit = LONGEST_LINE as u64 + 1;
         let count = (&mut lines).take(limit).read_until(b'\n', &mut line).with_context(damaged)?;
-        if count == 0 || left == 0 && only.is_named() {
+        if count == 0 {
             break;
         }
-        let too_long = count as u64 == limit && !line.ends_with(b"\n");
-        if too_long {
-            lines.skip_until(b'\n').with_context(damaged)?;
-        } else {
-            left = left.saturating_sub(count as u64);
+        if !told && searched >= LONG_SEARCH {
+            told = true;
+            let shown = escape_controls(name);
+            info!(
+                "'{shown}' has no row of a supported type in its first 64 MiB; it is searched to its \
+                 end"
+            );
         }
+        if count as u64 == limit && !line.ends_with(b"\n") {
+            lines.skip_until(b'\n').with_context(damaged)?;
+        }
+        searched += count as u64;
         let text = text_of_line(&line);
         rows |= !text.is_empty();
+        if other.is_all_of(text) {
+            continue;
+        }
         // Of a line that is too long the beginning will do: its row is rejected later.
         let found = if is_too_deep(text) { None } else { resource_type(text) };
         let Some(found) = found else { continue };
@@ -206,7 +219,7 @@ fn probe(folder: &Folder, name: &str, request: Requested) -> Result<Probed> {
         if let Some(known) = TABLE_TYPES.into_iter().find(|known| *known == found) {
             return Ok(Probed::Supported(known));
         }
-        only.add(found);
+        other.name = Some(found);
     }
     Ok(if rows && !resources { Probed::NoResources } else { Probed::Other })
 }
@@ -223,30 +236,34 @@ pub fn resource_type(row: &[u8]) -> Option<String> {
     types.last().and_then(|(_, value)| value.as_str().map(str::to_owned))
 }
 
-/// The one type that a file's rows are of, if it is the one that the file is named after.
-struct OnlyType {
-    /// By the file's name.
-    named: Option<&'static str>,
-    others: bool,
-    seen: bool,
+/// The type of the last row that was parsed, which is not a supported one. Most rows of a file are of
+/// one type: those that name no other need not be parsed, so that a long file takes little more than
+/// the time to read and unpack it.
+struct OtherType {
+    member: Finder<'static>,
+    name: Option<String>,
 }
 
-impl OnlyType {
-    fn new(file: &str) -> Self {
-        let file = file.rsplit('/').next().unwrap_or_default();
-        let word = file.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-        let named = fhir::resource_type_ignoring_case(word);
-        Self { named, others: false, seen: false }
+impl OtherType {
+    fn new() -> Self {
+        Self { member: Finder::new(b"\"resourceType\""), name: None }
     }
 
-    fn add(&mut self, found: String) {
-        self.seen = true;
-        self.others |= self.named != Some(found.as_str());
+    /// Whether each `resourceType` in a row, of which there is one at least, is this type.
+    fn is_all_of(&self, row: &[u8]) -> bool {
+        let Some(name) = self.name.as_deref() else { return false };
+        let mut members = self.member.find_iter(row).peekable();
+        members.peek().is_some()
+            && members.all(|at| is_string_value(&row[at + self.member.needle().len()..], name))
     }
+}
 
-    fn is_named(&self) -> bool {
-        self.seen && !self.others
-    }
+/// Whether `text` begins with a colon and the string `value`, as it follows a member's name.
+fn is_string_value(text: &[u8], value: &str) -> bool {
+    let text = text.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+    let text = text.and_then(|text| text.strip_prefix(b"\""));
+    text.and_then(|text| text.strip_prefix(value.as_bytes()))
+        .is_some_and(|rest| rest.starts_with(b"\""))
 }
 
 #[cfg(test)]
@@ -302,5 +319,30 @@ mod tests {
         for other in ["", "x", "[]", r#"[{"resourceType":"A"}]"#, r#"{"id":"A"}"#] {
             assert_eq!(found(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn rows_that_name_one_known_type_only_are_not_parsed() {
+        let claim = OtherType { name: Some("Claim".to_owned()), ..OtherType::new() };
+        for (row, is_all) in [
+            (r#"{"resourceType":"Claim","id":"a"}"#, true),
+            ("{\"resourceType\"\t: \"Claim\"}", true),
+            (r#"{"contained":[{"resourceType":"Claim"}],"resourceType":"Claim"}"#, true),
+            (r#"{"resourceType":"Claim","x":{"reference":"Patient/a","type":"Patient"}}"#, true),
+            (r#"{"resourceType":"Claim","resourceType":"Patient"}"#, false),
+            (r#"{"contained":[{"resourceType":"Claim"}],"resourceType":"Patient"}"#, false),
+            (r#"{"resourceType":"Claim","contained":[{"resourceType":"Patient"}]}"#, false),
+            (r#"{"resourceType":"ClaimResponse"}"#, false),
+            (r#"{"resourceType":"Clai"}"#, false),
+            (r#"{"resourceType":"Cl\u0061im"}"#, false),
+            (r#"{"resourceType":null}"#, false),
+            (r#"{"resourceType":"Claim","x":"resourceType"}"#, false),
+            (r#"{"resourceType""#, false),
+            (r#"{"id":"Claim"}"#, false),
+            ("", false),
+        ] {
+            assert_eq!(claim.is_all_of(row.as_bytes()), is_all, "{row}");
+        }
+        assert!(!OtherType::new().is_all_of(br#"{"resourceType":"Claim"}"#));
     }
 }

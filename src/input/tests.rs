@@ -260,17 +260,42 @@ fn zstandard_files_may_begin_with_a_frame_of_notes() {
 #[test]
 fn rows_behind_many_of_another_type_are_found() {
     let other = format!("{{\"resourceType\":\"Claim\",\"x\":\"{}\"}}\n", "x".repeat(1 << 20));
-    let mixed = other.repeat(70) + "{\"resourceType\":\"Patient\"}\n";
+    let others = other.repeat(70);
+    let mixed = format!("{others}{{\"resourceType\":\"Patient\"}}\n");
+    let contained = format!(
+        "{others}{{\"contained\":[{{\"resourceType\":\"Claim\"}}],\"resourceType\":\"Encounter\"}}\n"
+    );
     let folder = folder(&[
         ("mixed.ndjson", &mixed),
         // Named after the type that it seems to be of all through.
         ("Claim.000.ndjson", &mixed),
+        ("a/claim.jsonl", &contained),
+        ("Claim.001.ndjson", &others),
         ("Patient.ndjson", &mixed),
     ]);
+    let gzip = |text: &str| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(text.as_bytes()).unwrap();
+        gzip.finish().unwrap()
+    };
+    folder.write("Claim.002.ndjson.gz", gzip(&mixed)).unwrap();
+    folder.write("Claim.003.ndjson.zst", zstd::encode_all(mixed.as_bytes(), 1).unwrap()).unwrap();
     let inputs = find(&folder).unwrap();
-    let names: Vec<_> = inputs.files.iter().map(|file| file.name.as_str()).collect();
-    assert_eq!(names, ["Patient.ndjson", "mixed.ndjson"]);
-    assert_eq!(inputs.skipped, ["Claim.000.ndjson"]);
+    let found: Vec<_> =
+        inputs.files.iter().map(|file| (file.name.as_str(), file.resource_type)).collect();
+    assert_eq!(
+        found,
+        [
+            ("Claim.000.ndjson", "Patient"),
+            ("Claim.002.ndjson.gz", "Patient"),
+            ("Claim.003.ndjson.zst", "Patient"),
+            ("Patient.ndjson", "Patient"),
+            ("a/claim.jsonl", "Encounter"),
+            ("mixed.ndjson", "Patient"),
+        ]
+    );
+    assert_eq!(inputs.skipped, ["Claim.001.ndjson"]);
+    assert!(inputs.no_resources.is_empty());
 }
 
 #[test]
