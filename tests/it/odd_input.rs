@@ -1,11 +1,15 @@
 //! Input as sites have it: names, spellings and values that no specification foresees.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 
 use serde_json::{Value, json};
 
 use crate::support::{FORMATS, Site, deletes, patient, resource};
+
+/// Packs the bytes of a file.
+type Packing = fn(&[u8]) -> Vec<u8>;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -234,4 +238,81 @@ fn names_with_control_characters_are_quoted_and_links_are_read_once() {
     assert_eq!(site.manifest()["inputs"].as_array().unwrap().len(), 2);
     assert!(!ended.err.contains('\u{1b}'), "{:?}", ended.err);
     assert!(ended.err.contains("Claim\\u{1b}[2J.ndjson"), "{}", ended.err);
+}
+
+#[test]
+fn rows_behind_many_of_another_type_reach_their_table() {
+    let claim = resource("Claim", "c", json!({"x": "x".repeat(1 << 20)}));
+    let claims = lines(&[claim]).repeat(65);
+    let mixed = format!("{claims}{}", lines(&[patient("a", "x"), patient("b", "x")]));
+    let files: [(&str, Packing); 3] = [
+        ("Claim.000.ndjson", |bytes| bytes.to_vec()),
+        ("deep/claim.jsonl.gz", gzip),
+        ("Claim.ndjson.zst", |bytes| zstd::encode_all(bytes, 1).unwrap()),
+    ];
+    for (name, pack) in files {
+        let site = Site::new();
+        site.input(name, pack(mixed.as_bytes()));
+        site.input("Claim.001.ndjson", pack(claims.as_bytes()));
+        let ended = site.run(&[]);
+        assert_eq!(site.table("out", "deltalake", "patient").len(), 2, "{name}");
+        assert_eq!(site.rejected("Patient").len(), 65, "{name}");
+        assert_eq!(site.manifest()["skipped_inputs"], json!(["Claim.001.ndjson"]), "{name}");
+        for searched in [name, "Claim.001.ndjson"] {
+            let told = format!("'{searched}' has no row of a supported type in its first 64 MiB");
+            assert!(ended.err.contains(&told), "{name}: {}", ended.err);
+        }
+        let left = "'Claim.001.ndjson' holds no resources of a supported type; it is left alone";
+        assert!(ended.err.contains(left), "{name}: {}", ended.err);
+    }
+    // Rows of another type in a file are rejected; a whole file of another type is no fault.
+    let site = Site::new();
+    site.input("Claim.001.ndjson", &claims);
+    site.rows("p.ndjson", &[patient("a", "x")]);
+    site.run(&["--strict"]);
+    site.input("Claim.000.ndjson.gz", gzip(mixed.as_bytes()));
+    let ended = site.fails(&["--strict"], 71);
+    assert!(ended.err.contains("--strict: 65 "), "{}", ended.err);
+}
+
+#[test]
+fn a_row_is_of_the_last_type_that_it_names() {
+    let first_rows = [
+        r#"{"resourceType":"Claim","id":"a","resourceType":"Patient","gender":"x"}"#,
+        r#"{"resourceType":"Encounter","id":"a","gender":"x","resourceType":"Patient"}"#,
+        r#"{"resourceType":"Patient","id":"a","resourceType" : "Patient","gender":"x"}"#,
+        r#"{"resourceType":null,"id":"a","resourceType":"Patient","gender":"x"}"#,
+        r#"{"resourceType":"Patient","id":"a","gender":"x","contained":[{"resourceType":"Patient","resourceType":"Claim"}]}"#,
+        r#"{"contained":[{"resourceType":"Encounter","resourceType":"Device"}],"resourceType":"Claim","id":"a","gender":"x","resourceType":"Patient"}"#,
+    ];
+    let second = patient("b", "x");
+    for (index, first) in first_rows.into_iter().enumerate() {
+        let site = Site::new();
+        let text = format!("{first}\n{second}\n");
+        match index % 2 {
+            0 => site.input("Claim.ndjson", text),
+            _ => site.input("below/Encounter.jsonl.gz", gzip(text.as_bytes())),
+        }
+        site.run(&["--strict", "--output-format", &FORMATS.join(",")]);
+        for format in FORMATS {
+            let rows = site.by_id(&format!("out/{format}"), format, "patient");
+            let expected: BTreeMap<_, _> =
+                ["a", "b"].map(|id| (site.fake("Patient", id), "x")).into_iter().collect();
+            let found: BTreeMap<_, _> = rows
+                .iter()
+                .map(|(id, row)| (id.clone(), row["gender"].as_str().unwrap()))
+                .collect();
+            assert_eq!(found, expected, "{format}: {first}");
+            let types = rows.values().all(|row| row["resourceType"] == "Patient");
+            assert!(types, "{format}: {first}: {rows:?}");
+        }
+    }
+    // A type that has no table comes last: the row is rejected, and the file is of the next one's.
+    let site = Site::new();
+    let last = r#"{"resourceType":"Encounter","id":"a","resourceType":"Claim"}"#;
+    site.input("Encounter.ndjson", format!("{last}\n{second}\n"));
+    site.run(&[]);
+    assert_eq!(site.table("out", "deltalake", "patient").len(), 1);
+    assert_eq!(site.rejected("Patient").len(), 1);
+    assert!(!site.path("out/encounter").exists());
 }

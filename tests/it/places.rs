@@ -172,6 +172,37 @@ fn folders_that_cannot_be_written_are_named() {
     assert_eq!(site.table("out", "deltalake", "patient").len(), 2);
 }
 
+#[test]
+fn a_folder_that_cannot_be_listed_costs_only_itself() {
+    for format in ["deltalake", "csv"] {
+        let site = site();
+        site.rows("more/below/q.ndjson.d/q.ndjson", &[patient("q", "x")]);
+        let unlisted = ["lost+found", "more/lost+found", "deleted/.Trash-0", "error/x"];
+        for name in unlisted {
+            site.rows(&format!("{name}/Patient.ndjson"), &[patient("lost", "x")]);
+            open(&site.path("in").join(name), 0);
+        }
+        // A mode with which names can be seen, but nothing of the files.
+        site.rows("names-only/Patient.ndjson", &[patient("lost", "x")]);
+        open(&site.path("in/names-only"), 0o444);
+        let nobody = Nobody::new(&site);
+        let option = format!("--output-format={format}");
+        for options in [&[option.as_str(), "--check"][..], &[&option], &[&option, "--strict"]] {
+            let ended = nobody.run(options);
+            assert_eq!(ended.code, Some(0), "{options:?}: {}", ended.err);
+            for name in [&unlisted[..], &["names-only/Patient.ndjson"]].concat() {
+                let told = format!("'{name}' is left alone: Permission denied");
+                assert_eq!(ended.err.matches(&told).count(), 1, "{options:?}: {}", ended.err);
+            }
+        }
+        assert_eq!(site.table("out", format, "patient").len(), 2, "{format}");
+        for name in unlisted {
+            open(&site.path("in").join(name), 0o755);
+        }
+        open(&site.path("in/names-only"), 0o755);
+    }
+}
+
 /// A small file system of its own, where the test may mount one.
 struct Small<'a>(&'a Path);
 
