@@ -6,6 +6,7 @@
 
 mod expected;
 mod export;
+mod found;
 mod lake;
 mod phi;
 mod predecessor;
