@@ -146,7 +146,11 @@ UNUSABLE_LINES = {
 
 def main():
     args = arguments()
-    enter_venv(args.venv)
+    venv = make_venv(args.venv)
+    if args.install:
+        print(venv / "bin/cumulus-etl")
+        return
+    enter_venv(venv)
     logging.disable(logging.CRITICAL)
     work = Path(args.keep or tempfile.mkdtemp(prefix="cumulus-etl-compare-"))
     try:
@@ -168,17 +172,17 @@ def arguments():
     parser.add_argument("--seed", default="1", metavar="S", help="what they follow from [1]")
     parser.add_argument("--input", metavar="DIR", help="compare on this export instead")
     parser.add_argument("--venv", metavar="DIR", help="environment that has Cumulus ETL")
+    parser.add_argument("--install", action="store_true",
+                        help="install Cumulus ETL, print where its program is, and end")
     parser.add_argument("--keep", metavar="DIR", help="work in this folder, and leave it there")
     parser.add_argument("--examples", default=2, type=int, metavar="N",
                         help="examples for each difference [2]")
     return parser.parse_args()
 
 
-def enter_venv(given):
-    """Goes on in an environment with Cumulus ETL, made if there is none yet."""
+def make_venv(given):
+    """The environment with Cumulus ETL, made if none is given and there is none yet."""
     venv = Path(given or Path.home() / f".cache/cumulus-etl-predecessor-{VERSION}").resolve()
-    if Path(sys.prefix).resolve() == venv:
-        return
     python = venv / "bin/python"
     if not given and not (venv / "complete").exists():
         shutil.rmtree(venv, ignore_errors=True)
@@ -191,7 +195,14 @@ def enter_venv(given):
             install = [python, "-m", "pip", "install", "--quiet"]
         subprocess.run([*install, f"cumulus-etl=={VERSION}"], check=True)
         (venv / "complete").touch()
-    os.execv(python, [python, *sys.argv])
+    return venv
+
+
+def enter_venv(venv):
+    """Goes on with the Python of this environment, if it is not the one that runs."""
+    if Path(sys.prefix).resolve() != venv:
+        python = venv / "bin/python"
+        os.execv(python, [python, *sys.argv])
 
 
 def compare(args, work):
