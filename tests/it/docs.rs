@@ -218,17 +218,31 @@ fn policies_are_json_that_aws_can_read() {
     }
 }
 
+/// The names of tests in the last column of a page's tables whose last header is `tests`, a list a row.
+fn named_tests(page: &str) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let mut has_tests = false;
+    for line in page.lines() {
+        let Some(row) = line.strip_prefix('|').and_then(|row| row.strip_suffix('|')) else {
+            has_tests = false;
+            continue;
+        };
+        let last = row.rsplit('|').next().unwrap_or_default().trim();
+        match last {
+            "tests" => has_tests = true,
+            "---" => {}
+            _ if has_tests => {
+                rows.push(last.split('`').skip(1).step_by(2).map(str::to_owned).collect());
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
 #[test]
-fn the_tests_that_the_table_of_threats_names_exist() {
+fn the_tests_that_tables_of_threats_name_exist() {
     let root = Path::new(ROOT);
-    let page = fs::read_to_string(root.join("docs/deidentification.md")).unwrap();
-    let (_, table) = page.split_once("## Threats and answers").unwrap();
-    let (table, _) = table.split_once("\n## ").unwrap();
-    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
-    let last = rows.filter_map(|row| row.trim_end_matches([' ', '|']).rsplit('|').next());
-    let named: Vec<Vec<&str>> =
-        last.map(|tests| tests.split('`').skip(1).step_by(2).collect()).collect();
-    assert!(named.len() >= 20, "{named:?}");
     let mut sources = String::new();
     let mut folders = vec![root.join("src"), root.join("tests/it")];
     while let Some(folder) = folders.pop() {
@@ -241,12 +255,18 @@ fn the_tests_that_the_table_of_threats_names_exist() {
             }
         }
     }
-    for tests in named {
-        assert!(!tests.is_empty());
-        for test in tests {
-            let declared = sources.contains(&format!("#[test]\nfn {test}()"))
-                || sources.contains(&format!("#[test]\n    fn {test}()"));
-            assert!(declared, "there is no test {test}");
+    // The page, and how many rows it has at least.
+    for (page, least) in [("docs/deidentification.md", 20), ("docs/architecture.md", 20)] {
+        let rows = named_tests(&fs::read_to_string(root.join(page)).unwrap());
+        assert!(rows.len() >= least, "{page}: {rows:?}");
+        for tests in rows {
+            assert!(!tests.is_empty(), "{page}: a row without a test");
+            for test in tests {
+                let declared = sources.contains(&format!("#[test]\nfn {test}()"))
+                    || sources.contains(&format!("#[test]\n    fn {test}()"))
+                    || sources.contains(&format!("#[tokio::test]\n    async fn {test}()"));
+                assert!(declared, "{page}: there is no test {test}");
+            }
         }
     }
 }
