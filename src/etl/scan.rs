@@ -33,6 +33,7 @@ impl ScannedInput {
         selected: &[&'static str],
         folder: &Folder,
     ) -> Result<Self> {
+        input::refuse_managed_folder(folder)?;
         let inputs = input::find(folder)?;
         for file in &inputs.files {
             let (name, of) = (&file.name, &file.resource_type);

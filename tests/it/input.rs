@@ -401,6 +401,30 @@ fn names_of_files_may_be_odd() {
 }
 
 #[test]
+fn a_managed_folder_is_refused_with_its_exports_in_order() {
+    let site = Site::new();
+    for (name, id) in [("002.march", "b"), ("001.february", "a")] {
+        site.rows(&format!("{name}/Patient.000.ndjson"), &[patient(id, "x")]);
+        site.input(&format!("{name}/.metadata"), r#"{"kind": "output", "done": {}}"#);
+        let (target, link) =
+            (format!("{name}/Patient.000.ndjson"), format!("in/{}.ndjson", &name[..3]));
+        std::os::unix::fs::symlink(target, site.path(&link)).unwrap();
+    }
+    site.input(".metadata", r#"{"kind": "managed", "fhir-url": "https://ehr.example.org/fhir"}"#);
+    for options in [&[][..], &["--check"], &["--output-format", "ndjson"]] {
+        let ended = site.fails(options, 23);
+        assert!(ended.err.contains("in this order: 001.february, 002.march"), "{}", ended.err);
+    }
+    assert!(!site.path("out").exists() || children(&site.path("out")).is_empty());
+    // Each export is an input, and so is a folder with another program's file of this name.
+    fs::rename(site.path("in/001.february"), site.path("february")).unwrap();
+    fs::remove_dir_all(site.path("in")).unwrap();
+    fs::rename(site.path("february"), site.path("in")).unwrap();
+    site.run(&[]);
+    assert_eq!(site.table("out", "deltalake", "patient").len(), 1);
+}
+
+#[test]
 fn names_that_nobody_can_write_down_and_links_in_circles_are_named_and_left_alone() {
     let site = Site::new();
     site.rows("p.ndjson", &[patient("a", "x")]);
