@@ -285,3 +285,15 @@ fn no_type_has_two_elements_that_differ_in_case_only() {
         }
     }
 }
+
+#[test]
+fn texts_are_taken_without_the_space_around_them() {
+    let around = ["", " ", "\t\r\n", "\u{1c}\u{1f}", "\u{a0}", "\u{2003}\u{85}"];
+    for text in ["", "a", "é", "a b", "a\u{a0}é", "é a", "\u{200b}", "a\u{7f}"] {
+        for before in around {
+            for after in around {
+                assert_eq!(trim_text(&format!("{before}{text}{after}")), text);
+            }
+        }
+    }
+}
