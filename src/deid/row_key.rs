@@ -25,14 +25,19 @@ pub fn row_key(columns: &[&str]) -> RowKey {
 }
 
 fn parse_leading_hex(text: &[u8]) -> Option<RowKey> {
-    text[..32].iter().try_fold(0, |key, byte| {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        Some(key << 4 | RowKey::from(digit))
-    })
+    // By halves: a shift of 128 bits takes several instructions a digit.
+    let parse_half = |digits: &[u8]| {
+        digits.iter().try_fold(0_u64, |half, byte| {
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                _ => return None,
+            };
+            Some(half << 4 | u64::from(digit))
+        })
+    };
+    let (high, low) = (parse_half(&text[..16])?, parse_half(&text[16..32])?);
+    Some(RowKey::from(high) << 64 | RowKey::from(low))
 }
 
 #[cfg(test)]
