@@ -6,6 +6,7 @@
 //! skipped.
 //! For Google there is no emulator that speaks the XML API, which `object_store` writes with.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -32,9 +33,11 @@ use crate::support::{block_on, end, patient};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const BUCKETS: [&str; 3] = ["input", "output", "phi"];
+/// INPUT, OUTPUT and PHI, each in a bucket of its own.
+pub const PLACES: [&str; 3] = ["input/in a lake", "output/in a lake", "phi/in a lake"];
 
 /// A server, and how it is reached; it ends when this is dropped.
-struct Emulator {
+pub struct Emulator {
     start: Box<dyn Fn() -> Command>,
     child: Child,
     /// Begins the URLs of locations, like `s3`.
@@ -47,15 +50,32 @@ struct Emulator {
 
 impl Emulator {
     fn job(&self) -> Command {
+        self.job_in(PLACES)
+    }
+
+    /// The main job on these places, each a bucket and what is below it.
+    pub fn job_in(&self, places: [&str; 3]) -> Command {
         let mut command = program(self.home.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        let url = |bucket: &str| format!("{}://{bucket}/in a lake", self.scheme);
-        command.args(BUCKETS.map(url)).args(GROUP);
+        command.args(places.map(|place| format!("{}://{place}", self.scheme))).args(GROUP);
         command
     }
 
-    fn store(&self, bucket: &str) -> &Arc<dyn ObjectStore> {
+    pub fn store(&self, bucket: &str) -> &Arc<dyn ObjectStore> {
         &self.stores[BUCKETS.iter().position(|known| *known == bucket).unwrap()]
+    }
+
+    /// Every object of all buckets, with what changes when it is written.
+    pub fn objects(&self) -> BTreeMap<String, String> {
+        let list = |bucket: &'static str| {
+            let listed = self.store(bucket).list(None).try_collect::<Vec<_>>();
+            let objects = block_on(listed).unwrap().into_iter();
+            objects.map(move |object| {
+                let version = format!("{:?} {}", object.e_tag, object.last_modified);
+                (format!("{bucket}/{}", object.location), version)
+            })
+        };
+        BUCKETS.into_iter().flat_map(list).collect()
     }
 
     /// Ends the server and begins it anew, with what it has kept.
@@ -149,7 +169,7 @@ fn silent(command: &mut Command) -> &mut Command {
 }
 
 /// Tries some times: another test may have taken one of the ports that were free.
-fn seaweed() -> Needed<Emulator> {
+pub fn seaweed() -> Needed<Emulator> {
     for _ in 0..5 {
         let mut server = begin_seaweed()?;
         if server.answers() {
@@ -252,7 +272,7 @@ fn ask(request: impl Fn() -> reqwest::RequestBuilder) {
     panic!("the server does not answer");
 }
 
-fn azurite() -> Needed<Emulator> {
+pub fn azurite() -> Needed<Emulator> {
     let azurite = needs::azurite()?;
     let data = tempfile::tempdir().unwrap();
     let [port] = ports::<1>();

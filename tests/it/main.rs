@@ -30,6 +30,7 @@ mod leak;
 mod line_to_row;
 mod logging;
 mod loopback;
+mod markers;
 mod memory;
 mod model;
 mod needs;
