@@ -226,12 +226,11 @@ pub(super) fn is_unanswered(error: &StoreError) -> bool {
 pub(crate) fn unwrap_error(error: StoreError) -> Box<dyn StdError + Send + Sync> {
     match error {
         StoreError::Generic { source, .. } if source.is::<Error>() => source,
-        // The library's own words for a disk's errors ("Unable to walk dir") say nothing more than
-        // the cause does.
-        StoreError::Generic { store: "LocalFileSystem", source } => match source.source() {
-            Some(cause) => cause.to_string().into(),
-            None => source,
-        },
+        // The words of libraries for a disk's errors ("Unable to walk dir", "IO error for operation on")
+        // say nothing more than the cause does.
+        error @ StoreError::Generic { store: "LocalFileSystem", .. } => {
+            innermost_text(&error).into()
+        }
         error => Box::new(error),
     }
 }

@@ -41,6 +41,7 @@ mod proxy;
 mod readers;
 mod requests;
 mod reruns;
+mod rights;
 mod s3;
 mod skips;
 mod stores;

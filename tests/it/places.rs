@@ -106,11 +106,14 @@ fn folders_inside_each_other_are_refused() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
 }
 
+/// The user that [`Nobody`] is where the tests are root's.
+pub const NOBODY: u32 = 65534;
+
 /// The program as someone who is not root, for whom permissions count.
-struct Nobody<'a>(&'a Site);
+pub struct Nobody<'a>(&'a Site);
 
 impl<'a> Nobody<'a> {
-    fn new(site: &'a Site) -> Self {
+    pub fn new(site: &'a Site) -> Self {
         let program = site.path("program");
         if fs::hard_link(PROGRAM, &program).is_err() {
             fs::copy(PROGRAM, &program).unwrap();
@@ -120,12 +123,16 @@ impl<'a> Nobody<'a> {
         Self(site)
     }
 
-    fn run(&self, options: &[&str]) -> Ended {
+    pub fn run(&self, options: &[&str]) -> Ended {
+        run(self.command().args(options), ["in", "out", "phi"])
+    }
+
+    pub fn command(&self) -> Command {
         let mut command = self.0.command_of(&self.0.path("program"));
         if rustix::process::getuid().is_root() {
-            command.uid(65534).gid(65534);
+            command.uid(NOBODY).gid(NOBODY);
         }
-        run(command.args(options), ["in", "out", "phi"])
+        command
     }
 }
 
