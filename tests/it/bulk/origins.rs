@@ -372,3 +372,35 @@ fn a_server_whose_certificate_nobody_has_named_is_not_asked() {
     assert!(ended.err.contains("invalid peer certificate"), "{}", ended.err);
     assert!(server.requests().is_empty());
 }
+
+#[test]
+fn a_token_endpoint_whose_certificate_nobody_has_named_is_not_said_to_be_missing() {
+    let site = Site::new();
+    let ended = end(site.command().args(["keys", "new", "keys"]));
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let smart = ["--smart-client-id=us", "--smart-key=keys/private.jwks"];
+    let endpoint = Server::start_tls(Content { token_uses: Some(99), ..Content::default() });
+    let url = format!("{}/token", endpoint.origin());
+    let named = json!({"token_endpoint": url});
+    let server = Server::start_tls(Content { smart: Some(named), ..small() });
+    let silent = Server::start_tls(small());
+    let given = format!("--token-url={url}");
+    let check = |base: &Server, trusted: &Server, options: &[&str]| {
+        let _ = fs::remove_dir_all(site.path("dir"));
+        let options = [&smart[..], options].concat();
+        let mut command = export(&site, base, &options);
+        let ended = end(trust(&mut command, &site, &[trusted.certificate()]));
+        assert_eq!(ended.code, Some(32), "{}", ended.err);
+        assert!(!ended.err.contains("names no token endpoint"), "{}", ended.err);
+        assert!(ended.err.contains("invalid peer certificate"), "{}", ended.err);
+        let host = if trusted.origin() == base.origin() { &endpoint } else { base };
+        assert!(ended.err.contains(host.origin()), "{}", ended.err);
+        assert!(host.requests().is_empty());
+    };
+    // The server that would name it, with nothing trusted of it.
+    check(&server, &endpoint, &[]);
+    check(&silent, &endpoint, &[]);
+    // The endpoint itself, as the server names it and as the user does.
+    check(&server, &server, &[]);
+    check(&silent, &silent, &[&given]);
+}

@@ -1,6 +1,8 @@
 //! What must not be written anywhere.
 
 use std::process::Stdio;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -8,7 +10,9 @@ use url::form_urlencoded;
 
 use super::server::{Fault, Server, access_token};
 use super::*;
-use crate::support::json_file;
+use crate::loopback::{Answer as RawAnswer, Server as Raw};
+use crate::needs::{self, need};
+use crate::support::{PROGRAM, json_file};
 
 /// Fails if a file below the folder holds one of the texts.
 fn search(folder: &Path, secrets: &[&str]) {
@@ -261,4 +265,84 @@ fn what_a_server_says_can_not_move_the_cursor_nor_forge_a_line() {
         "{}",
         ended.err
     );
+}
+
+/// A server whose first answer to polls has this in `X-Progress`, byte for byte.
+fn in_progress(progress: &str) -> Raw {
+    let (progress, polls) = (progress.to_owned(), AtomicUsize::new(0));
+    Raw::start(move |asked| match asked.target.as_str() {
+        target if target.contains("$export") => {
+            RawAnswer::new(202, "").header("Content-Location", "/jobs/1")
+        }
+        "/jobs/1" if asked.method == "GET" && polls.fetch_add(1, SeqCst) < 9 => {
+            RawAnswer::new(202, "").header("X-Progress", &progress).header("Retry-After", "1")
+        }
+        "/jobs/1" if asked.method == "GET" => RawAnswer::json(
+            200,
+            &json!({"transactionTime": "2024-08-06T18:12:57Z", "request": "http://x/$export",
+                "requiresAccessToken": false, "output": [], "error": []}),
+        ),
+        _ => RawAnswer::new(404, ""),
+    })
+}
+
+/// Each way in which a server's progress may reach a terminal's cursor or a log's lines, and what is
+/// shown of it. Where a header is none, the answer cannot be used.
+const PROGRESS: [(&str, Option<&str>); 9] = [
+    ("half\tdone", Some("half\\tdone")),
+    ("80 % \u{9b}31m", None),
+    ("80 % \u{202e}enod", None),
+    ("80 % \u{2028}The export is in 'x'", None),
+    ("80 %\u{85}The export is in 'x'", None),
+    ("80 % \u{1b}[2J", None),
+    ("80 % \u{7}\u{8}\u{8}", None),
+    ("80 %\rThe export is in 'x'", None),
+    ("80 %\r\n The export is in 'x'", None),
+];
+
+fn check_progress(progress: &str, text: &str) {
+    let odd = |c: char| c.is_control() && c != '\n' || "\u{202e}\u{2028}".contains(c);
+    assert!(!text.contains(odd), "{progress:?}: {text:?}");
+    let forged = text.lines().any(|line| line.trim_start().starts_with("The export is in 'x'"));
+    assert!(!forged, "{progress:?}: {text}");
+}
+
+#[test]
+fn a_servers_progress_can_not_move_the_cursor_nor_forge_a_line() {
+    for (progress, shown) in PROGRESS {
+        let (site, server) = (Site::new(), in_progress(progress));
+        let ended = end(&mut export_of(&site, server.url.as_str(), &["--type=Patient"]));
+        // What is no header may cost the export, not the terminal.
+        let code = if progress.contains(|c| c < ' ' && c != '\t') { 16 } else { 0 };
+        assert_eq!(ended.code, Some(code), "{progress:?}: {}", ended.err);
+        check_progress(progress, &ended.err);
+        check_progress(progress, &ended.out);
+        let log = fs::read_to_string(site.path("dir/log.ndjson")).unwrap();
+        check_progress(progress, &log);
+        for event in events(&site, "status_progress") {
+            let said = event["xProgress"].as_str().unwrap_or_default();
+            check_progress(progress, said);
+            assert_eq!(said, shown.unwrap_or_default(), "{progress:?}");
+        }
+        if let Some(shown) = shown {
+            assert!(ended.err.contains(shown), "{progress:?}: {}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn a_servers_progress_can_not_move_the_cursor_of_a_terminal() {
+    let python = need!(needs::python());
+    for (progress, shown) in &PROGRESS[..4] {
+        let (site, server) = (Site::new(), in_progress(progress));
+        let mut command = site.command_of(&python);
+        command.env("CUMULUS_ETL_TEST_TIME_SCALE", "0.1").env("TERM", "xterm");
+        command.args(["-c", "import pty, sys; pty.spawn(sys.argv[1:])", PROGRAM, "export"]);
+        command.args([server.url.as_str(), "dir", "--type=Patient"]);
+        let ended = end(&mut command);
+        // What draws the bar moves the cursor itself, but not so.
+        let odd = ['\t', '\u{9b}', '\u{202e}', '\u{2028}'];
+        assert!(!ended.out.contains(odd), "{progress:?}: {:?}", ended.out);
+        assert!(ended.out.contains(shown.unwrap_or("in progress")), "{:?}", ended.out);
+    }
 }
