@@ -98,6 +98,77 @@ fn no_link_in_a_study_leads_out_of_its_folder() {
     refused(&site, "leads out of");
 }
 
+/// A study of one template, with something secret that templates could include.
+fn template(text: &str) -> Site {
+    let manifest = "study_prefix = 's'\n[[stages.default]]\nfiles = ['b.sql.jinja']\n";
+    let site = site(&[
+        ("manifest.toml", manifest),
+        ("b.sql.jinja", text),
+        ("own.jinja", "{% macro word() %}own{% endmacro %}own"),
+    ]);
+    site.file("secret.jinja", "{% macro word() %}Smith-Secret{% endmacro %}Smith-Secret");
+    site.file("studies/secret.jinja", "{% macro word() %}Smith-Secret{% endmacro %}Smith-Secret");
+    site
+}
+
+/// Each way that a template takes up another one.
+const TAKING_UP: [&str; 6] = [
+    "{% include 'NAME' %}",
+    "{% include ['NAME', 'NAME'] %}",
+    "{% include 'NA' ~ 'ME' %}",
+    "{% import 'NAME' as taken %}{{ taken.word() }}",
+    "{% from 'NAME' import word %}{{ word() }}",
+    "{% extends 'NAME' %}",
+];
+
+/// A template that takes up another one in the middle of a statement.
+fn taking_up(way: &str, name: &str) -> String {
+    let middle = name.len() / 2;
+    let way = way.replace("'NA' ~ 'ME'", &format!("'{}' ~ '{}'", &name[..middle], &name[middle..]));
+    let way = way.replace("NAME", name);
+    match way.contains("extends") {
+        true => way,
+        false => format!("CREATE TABLE s__x AS SELECT '{way}' AS x;"),
+    }
+}
+
+#[test]
+fn no_template_takes_up_what_is_out_of_its_folder() {
+    for name in ["../secret.jinja", "../../secret.jinja", "./../secret.jinja", "SITE/secret.jinja"]
+    {
+        for way in TAKING_UP {
+            let site = template(&taking_up(way, name));
+            refused(&site, "template not found");
+        }
+        // Where nothing need be there, nothing is taken up.
+        let site = template(&taking_up("{% include 'NAME' ignore missing %}", name));
+        let ended = build(&site);
+        assert_eq!(ended.code, Some(0), "{name}: {ended:?}");
+        let mut command = site.command();
+        command.args(["study", "sql", "SELECT x FROM s__x", "--database", "db", "--lake", "lake"]);
+        let shown = end(&mut command);
+        assert_eq!(shown.code, Some(0), "{name}: {shown:?}");
+        assert!(!shown.out.contains("Smith"), "{name}: {shown:?}");
+    }
+    for way in TAKING_UP {
+        // By a link, whose own name is of the study.
+        for to in ["../../secret.jinja", "../secret.jinja", "SITE/secret.jinja"] {
+            let site = template(&taking_up(way, "link.jinja"));
+            symlink(to.replace("SITE", &site.arg("")), site.path("studies/s/link.jinja")).unwrap();
+            match to {
+                // Below the folder of -s it is one of the study's files.
+                "../secret.jinja" => assert!(!build(&site).err.contains("leads out of"), "{way}"),
+                _ => refused(&site, "leads out of"),
+            }
+        }
+    }
+    for way in TAKING_UP.into_iter().filter(|way| !way.contains("extends")) {
+        let site = template(&taking_up(way, "own.jinja"));
+        let ended = build(&site);
+        assert_eq!(ended.code, Some(0), "{way}: {ended:?}");
+    }
+}
+
 #[test]
 fn files_beside_a_study_and_links_to_them_are_read() {
     // As public studies have it: `../spreadsheet`, below the folder of -s.
