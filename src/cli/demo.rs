@@ -75,8 +75,9 @@ impl DemoArgs {
         let text = |name: &str| self.dir.join(name).display().to_string();
         let (input, output, phi) = (text("export"), text("output"), text("phi"));
         println!("\nNow the main job, as you would run it on real data:");
-        let program = program_name();
-        println!("  {program} {input} {output} {phi}\n");
+        let program = quote_word(&program_name());
+        let words = [&input, &output, &phi].map(|folder| quote_word(folder));
+        println!("  {program} {}\n", words.join(" "));
         // Nobody needs these IDs again.
         let config = EtlConfig {
             new_codebook: true,
@@ -84,11 +85,12 @@ impl DemoArgs {
         };
         etl::run_etl(&config, &bars)?;
         let (database, shared) = (text("studies"), text("shared"));
+        let [lake, to, out] = [&output, &database, &shared].map(|folder| quote_word(folder));
         println!("\nNow the study core, and what of it is to be shared:");
-        println!("  {program} study build -t core --lake {output} --database {database}");
-        println!("  {program} study export -t core --database {database} {shared}\n");
+        println!("  {program} study build -t core --lake {lake} --database {to}");
+        println!("  {program} study export -t core --database {to} {out}\n");
         build_core(&process.storage, &output, &database, &shared)?;
-        println!("{}", describe_next_steps(&program, &output, &phi, &database));
+        println!("{}", describe_next_steps(&program, &output, &phi, &to));
         Ok(())
     }
 }
@@ -158,6 +160,16 @@ fn program_name() -> String {
     }
 }
 
+/// A word of a command as a shell takes it: in quotes, unless it has nothing that means something to
+/// a shell.
+fn quote_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:=@%,".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 fn describe_next_steps(program: &str, output: &str, phi: &str, database: &str) -> String {
     format!(
         "
@@ -169,4 +181,25 @@ or ask for what you want to know:
 What was done stands in '{output}/JobConfig/'. The codebook, the ID mapping and the rejected rows
 are in '{phi}': in earnest, that folder never leaves the institution."
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_commands_are_quoted_where_a_shell_asks_for_it() {
+        for plain in ["cumulus-demo/output", "/a/b_c.d", "./cumulus-etl", "Übung"] {
+            assert_eq!(quote_word(plain), plain);
+        }
+        for (word, quoted) in [
+            ("my demo", "'my demo'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME/a", "'$HOME/a'"),
+            ("~/a", "'~/a'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quote_word(word), quoted);
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod container;
 mod convert;
 mod crash;
 mod credentials;
+mod demo;
 mod dialect;
 mod docs;
 mod emulators;
