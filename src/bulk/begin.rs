@@ -13,6 +13,7 @@ use super::state::{ExportDir, ExportState, Phase};
 use super::{ExportFilters, ExportOptions, Since, kickoff, redacted_url};
 use crate::error::{Context, Error, FolderFault, Result, RunFault};
 use crate::http::{Capabilities, Client, show_url};
+use crate::ui::choose_form;
 
 /// Said of a state that was written before the kick-off, and never after it.
 pub(super) const NO_ANSWER: &str = "an earlier run ended while it asked for an export: if the server \
@@ -180,9 +181,10 @@ fn filter_supported(
         narrowing.types.into_iter().partition(|name| capabilities.has(name));
     if !lacks.is_empty() {
         warn!(
-            "the server does not have {}, which are left out (--type LIST asks for them all the \
-             same)",
-            lacks.join(", ")
+            "the server does not have {}, which {} left out (--type LIST asks for {} all the same)",
+            lacks.join(", "),
+            choose_form(lacks.len() as u64, "is", "are"),
+            choose_form(lacks.len() as u64, "it", "them")
         );
     }
     if has.is_empty() {

@@ -14,7 +14,7 @@ use super::state::{ExportDir, ExportState, Phase};
 use super::{ExportOptions, redacted_url};
 use crate::error::{Error, Result, RunFault};
 use crate::http::{Client, Method};
-use crate::ui::format_count;
+use crate::ui::{format_count, format_thousands};
 
 /// Files that are missing, or wrong, of which the names are shown.
 const SHOWN: usize = 5;
@@ -68,9 +68,9 @@ pub(super) fn incomplete_error(
         lines.push(format!("\n  and {more}"));
     }
     let message = format!(
-        "{} of {} files could not be downloaded; {}:{}",
-        missing.len(),
-        entries.len(),
+        "{} of {} could not be downloaded; {}:{}",
+        format_thousands(missing.len() as u64),
+        format_count(entries.len() as u64, "file"),
         options.resume_hint(),
         lines.concat()
     );

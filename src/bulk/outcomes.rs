@@ -86,7 +86,7 @@ impl ServerMessages {
             .take(SHOWN)
             .map(|(text, count)| match count {
                 1 => (*text).clone(),
-                many => format!("{text} ({many} times)"),
+                many => format!("{text} ({})", format_count(**many, "time")),
             })
             .collect();
         if texts.len() > SHOWN {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::state::CompletedFile;
-use crate::ui::{Bar, Bars, format_count, format_thousands};
+use crate::ui::{Bar, Bars, format_count, format_thousands, tell_count};
 
 /// Time between two lines in a log.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -98,9 +98,9 @@ impl DownloadProgress {
         let received = self.received.load(Ordering::Relaxed);
         let seconds = self.begun.elapsed().as_secs_f64().max(1e-3);
         let mut text = format!(
-            "{} of {} files, {}, {}/s",
+            "{} of {}, {}, {}/s",
             format_thousands(files),
-            format_thousands(self.total as u64),
+            format_count(self.total as u64, "file"),
             format_size(received as f64),
             format_size(received as f64 / seconds)
         );
@@ -136,7 +136,7 @@ impl DownloadProgress {
             text.push_str(&format!("; {} of them by an earlier run", format_thousands(kept)));
         }
         if retries > 0 {
-            text.push_str(&format!("; {} downloads were tried again", format_thousands(retries)));
+            text.push_str(&format!("; {}", tell_count(retries, "download", "tried again")));
         }
         info!(files, rows, bytes, kept, retries, "{text}");
     }

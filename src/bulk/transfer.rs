@@ -149,7 +149,8 @@ pub(super) async fn transfer_file(
         if let Some(429 | 503) = error.status() {
             let pause = RETRIES.wait_after(1, asked, shared.pace).unwrap_or_default();
             let limit = shared.gate.reduce_limit(pause);
-            tracing::debug!("the server is busy: {limit} downloads at once");
+            let downloads = format_count(limit as u64, "download");
+            tracing::debug!("the server is busy: {downloads} at once");
         }
         tokio::time::sleep(wait).await;
     }

@@ -9,6 +9,7 @@ use figment::{Metadata, Profile, Provider};
 
 use crate::error::{Error, Result, SettingsFault};
 use crate::output::OutputFormat;
+use crate::ui::format_count;
 
 /// What every variable's name begins with; the rest is the flag in upper snake case.
 pub const ENV_PREFIX: &str = "CUMULUS_ETL_";
@@ -257,7 +258,11 @@ impl Layers {
             [one] => Err(Error::new(SettingsFault::InvalidValue, one.clone())),
             many => Err(Error::new(
                 SettingsFault::InvalidValue,
-                format!("{} settings can't be used:\n  {}", many.len(), many.join("\n  ")),
+                format!(
+                    "{} can't be used:\n  {}",
+                    format_count(many.len() as u64, "setting"),
+                    many.join("\n  ")
+                ),
             )),
         }
     }

@@ -11,7 +11,7 @@ use super::row_counts::{Reasons, RowCounts};
 use crate::deid::{PhiFolder, Report};
 use crate::error::{Error, Result, RunFault};
 use crate::output::table::WrittenTable;
-use crate::ui::{format_count, format_thousands, peak_memory, tell_rows};
+use crate::ui::{choose_form, format_count, format_thousands, peak_memory, tell_rows};
 
 /// Lines of one kind that the closing summary shows at most.
 const SHOWN: usize = 8;
@@ -221,7 +221,8 @@ impl RunSummary {
                 info!(resource_type = of, name, count, "{of}: {what}: {name} ({times})");
             }
             if let Some(more) = counts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-                info!("{more} more of these ({what}) are in manifest.json");
+                let are = choose_form(more as u64, "is", "are");
+                info!("{more} more of these ({what}) {are} in manifest.json");
             }
         }
     }
@@ -239,14 +240,20 @@ impl RunSummary {
         let failed: Vec<_> = self.tables.iter().filter(|table| table.error.is_some()).collect();
         if !failed.is_empty() {
             let names: Vec<_> = failed.iter().map(|table| table.name.as_str()).collect();
+            let (few, all) = (failed.len() as u64, self.tables.len() as u64);
+            let others = match all - few {
+                0 => "The",
+                1 => "The other one did, and the",
+                _ => "The others did, and the",
+            };
             return Err(Error::new(
                 RunFault::TablesUnwritten,
                 format!(
-                    "{} of {} tables did not complete: {}; see above. The others did, and the \
-                     next run takes these up again",
-                    failed.len(),
-                    self.tables.len(),
-                    names.join(", ")
+                    "{} of {} did not complete: {}; see above. {others} next run takes {} up again",
+                    format_thousands(few),
+                    format_count(all, "table"),
+                    names.join(", "),
+                    choose_form(few, "it", "them"),
                 ),
             ));
         }
@@ -326,5 +333,41 @@ mod tests {
     #[test]
     fn what_did_not_occur_is_not_told() {
         assert_eq!(RowTotals::count_tables(&[table(1, 0, 0, 0)]).to_string(), "1 written");
+    }
+
+    #[test]
+    fn tables_that_did_not_complete_are_told_as_many_as_they_are() {
+        for (failed, all, told) in [
+            (
+                1,
+                1,
+                "1 of 1 table did not complete: patient; see above. The next run takes it up again",
+            ),
+            (
+                2,
+                2,
+                "2 of 2 tables did not complete: patient, device; see above. The next run takes them",
+            ),
+            (
+                1,
+                2,
+                "1 of 2 tables did not complete: patient; see above. The other one did, and the next run takes it",
+            ),
+            (
+                2,
+                4,
+                "2 of 4 tables did not complete: patient, device; see above. The others did, and the next run takes them",
+            ),
+        ] {
+            let mut tables: Vec<_> = ["Patient", "Device", "Condition", "Encounter"][..all]
+                .iter()
+                .map(|name| summary_of(name))
+                .collect();
+            for table in &mut tables[..failed] {
+                table.error = Some(Error::failed("no space"));
+            }
+            let error = RunSummary { tables }.check_outcome(false).unwrap_err().to_string();
+            assert!(error.starts_with(told), "{error}");
+        }
     }
 }

@@ -3,28 +3,30 @@
 use tracing::{debug, info, warn};
 
 use crate::memory::Budget;
+use crate::ui::format_count;
 
 /// Says what memory there is and what that leads to, and gives how many of the threads that are
 /// wanted it is enough for.
 pub(super) fn fit_threads(budget: &Budget, wanted: usize) -> usize {
     let Some(limit) = &budget.limit else { return wanted };
     let threads = wanted.min(Budget::for_limit(budget.limit, wanted).threads);
+    let shown = format_count(threads as u64, "thread");
     if threads < wanted.min(budget.cores) || threads < wanted && wanted != budget.threads {
-        warn!(memory_limit_bytes = limit.bytes, "{limit}: {threads} threads instead of {wanted}");
+        warn!(memory_limit_bytes = limit.bytes, "{limit}: {shown} instead of {wanted}");
     }
     if budget.is_tight() {
         let mib = |bytes: usize| bytes >> 20;
         info!(
             memory_limit_bytes = limit.bytes,
             threads,
-            "{limit}: {threads} threads, {} MiB of input under way, {} MiB of rows a table in \
+            "{limit}: {shown}, {} MiB of input under way, {} MiB of rows a table in \
              memory, row groups of {} MiB; the rest goes to the work folder",
             mib(budget.chunks),
             mib(budget.staging.row_bytes),
             mib(budget.writing.row_group_bytes),
         );
     } else {
-        debug!(memory_limit_bytes = limit.bytes, threads, "{limit}: enough for {threads} threads");
+        debug!(memory_limit_bytes = limit.bytes, threads, "{limit}: enough for {shown}");
     }
     threads
 }

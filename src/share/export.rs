@@ -17,7 +17,7 @@ use super::cells::Formulas;
 use super::files::{Style, TableFiles, cannot_write};
 use super::manifest;
 use super::place::{self, ExportPlace};
-use super::screen::{Allowed, LEAST, Screen};
+use super::screen::{Allowed, LEAST, Screen, tell_small_cells};
 use crate::error::{Context, Error, Result, StudyFault};
 use crate::store::{Folder, WorkFolder};
 use crate::study::counts::CountsTable;
@@ -25,7 +25,6 @@ use crate::study::engine::Engine;
 use crate::study::manifest::{Content, ExportKind, ExportTable, Manifest, Work};
 use crate::study::workflow::Workflow;
 use crate::study::{StudyName, core};
-use crate::ui::format_thousands;
 
 /// Columns that stand for patients.
 const PATIENTS: [&str; 8] = [
@@ -217,10 +216,10 @@ pub fn export_tables(
     {
         warn!(
             study = %study.prefix,
-            "{}: {} of its cells count fewer than {LEAST}, as --allow-small-cells says. Look at them \
-             before they are shared",
+            "{}: {} fewer than {LEAST}, as --allow-small-cells says. Look at the table before it is \
+             shared",
             table.name,
-            format_thousands(screen.small_rows())
+            tell_small_cells(screen.small_rows())
         );
     }
     exported.archive = data.child(&study.prefix).show(&archive);

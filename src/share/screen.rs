@@ -10,7 +10,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::{Context, Result};
 use crate::study::counts::MIN_SUBJECT;
-use crate::ui::format_thousands;
+use crate::ui::{choose_form, format_thousands};
 
 /// The column of counts.
 pub const COUNT: &str = "cnt";
@@ -132,10 +132,7 @@ impl Screen {
             }
         }
         if let Some(least) = self.least.filter(|_| self.small > 0 && !small_allowed) {
-            let cells = match self.small {
-                1 => "1 of its cells counts".to_owned(),
-                small => format!("{} of its cells count", format_thousands(small)),
-            };
+            let cells = tell_small_cells(self.small);
             faults.push(format!(
                 "{cells} fewer than {least}. Count by a counts workflow, which leaves such cells out; \
                  if it is one's, build the study again. If the table may leave as it is, allow it by \
@@ -144,6 +141,11 @@ impl Screen {
         }
         faults
     }
+}
+
+/// How many of a table's cells count too few, as the beginning of a sentence: "2 of its cells count".
+pub(super) fn tell_small_cells(cells: u64) -> String {
+    format!("{} of its cells {}", format_thousands(cells), choose_form(cells, "counts", "count"))
 }
 
 /// Whether a column, by its name, is of counts.

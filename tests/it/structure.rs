@@ -288,3 +288,36 @@ fn use_trees_lead_to_modules() {
     let circles = find_circles(&graph(&[("a", "b"), ("b", "c"), ("c", "b")]));
     assert_eq!(circles, [["b".to_owned(), "c".to_owned()].to_vec()].into());
 }
+
+#[test]
+fn no_message_makes_a_plural_of_its_own() {
+    let things = "arguments|cells|columns|downloads|files|lines|members|notes|pages|patients|rows|\
+                  settings|statements|studies|tables|tasks|threads|times|types";
+    // Not a constant's name: that is more than one.
+    let plural =
+        Regex::new(&format!(r"\{{[^{{}}A-Z]*\}} (of \{{[^{{}}A-Z]*\}} )?({things})\b")).unwrap();
+    // A line of a text that goes on in the next.
+    let continued = Regex::new(r"\\\n\s*").unwrap();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let (mut own, mut seen) = (Vec::new(), 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                if !path.ends_with("tests") {
+                    folders.push(path);
+                }
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            let code = continued.replace_all(code, "");
+            let is_code = |line: &&str| !line.trim_start().starts_with("//");
+            seen += code.matches("format_count(").count();
+            let found = code.lines().filter(is_code).filter(|line| plural.is_match(line));
+            own.extend(found.map(|line| format!("{}: {}", path.display(), line.trim())));
+        }
+    }
+    assert!(seen > 50, "format_count has another name by now");
+    assert_eq!(own, [""; 0], "ui::format_count knows the singular");
+}

@@ -262,7 +262,7 @@ fn a_time_that_is_none_costs_its_own_value_only() {
     site.rows("Condition.ndjson", &[condition("a", "1990-02-03"), condition("b", "1990-99-99")]);
     let ended = run(&site, &["build", "-t", "core", "--load-ndjson-dir", "in"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.err.contains("recordedDate of 1 rows of condition"), "{ended:?}");
+    assert!(ended.err.contains("recordedDate of 1 row of condition"), "{ended:?}");
     let rows = query(&site, "SELECT id, recordeddate FROM core__condition ORDER BY id");
     assert_eq!(rows, "id,recordedDate\na,1990-02-03T00:00:00\nb,\n");
 }

@@ -27,7 +27,7 @@ use crate::error::{Context, CredentialFault, Error, Result, RunFault};
 use crate::http::{Client, Pace};
 use crate::input;
 use crate::store::Folder;
-use crate::ui::{Bars, format_count, format_thousands};
+use crate::ui::{Bars, choose_form, format_count, format_thousands, tell_count};
 use draft::Draft;
 use lines::RowLines;
 use resumed::ResumedDraft;
@@ -94,9 +94,10 @@ impl NoteSummary {
             downloaded = self.downloaded,
             present = self.present,
             failed,
-            "Notes: {} downloaded, {} were there already, {} failed",
+            "Notes: {} downloaded, {} {} there already, {} failed",
             format_thousands(self.downloaded),
             format_thousands(self.present),
+            choose_form(self.present, "was", "were"),
             format_thousands(failed)
         );
         for (reason, count) in &self.failed {
@@ -125,9 +126,9 @@ impl NoteSummary {
         }
         if self.not_asked > 0 {
             let message = format!(
-                "{} were not asked for, as the server gave none for long; those that came are in \
-                 the files. Run it again for the others",
-                format_count(self.not_asked, "note")
+                "{}, as the server gave none for long; those that came are in the files. Run it \
+                 again for the others",
+                tell_count(self.not_asked, "note", "not asked for")
             );
             return Err(Error::new(RunFault::ExportIncomplete, message));
         }
@@ -203,16 +204,14 @@ impl NoteRun {
             debug!(
                 file = name,
                 downloaded = done.downloaded,
-                "'{name}': {} notes downloaded, {} were there",
-                done.downloaded,
-                done.present
+                "'{name}': {}, {} {} there",
+                tell_count(done.downloaded, "note", "downloaded"),
+                done.present,
+                choose_form(done.present, "was", "were")
             );
             summary.add_counts(&done);
             if let Some(bar) = &bar {
-                bar.set_done(
-                    index as u64 + 1,
-                    &format!("{} notes", format_thousands(summary.downloaded)),
-                );
+                bar.set_done(index as u64 + 1, &format_count(summary.downloaded, "note"));
             }
         }
         if let Some(bar) = bar {

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::study::StudyName;
 use crate::study::engine::Cleaned;
 use crate::study::engine::datafusion::Input;
-use crate::ui::format_count;
+use crate::ui::{choose_form, format_count};
 
 /// Options of `study clean`.
 #[derive(Args, Debug)]
@@ -38,8 +38,10 @@ impl CleanArgs {
             let stay = match kept {
                 0 => String::new(),
                 kept => format!(
-                    "; {} whose names have __nlp_, __lib_ or __etl_ in them stay",
-                    tables(kept)
+                    "; {} whose {} __nlp_, __lib_ or __etl_ in {}",
+                    tables(kept),
+                    choose_form(kept as u64, "name has", "names have"),
+                    choose_form(kept as u64, "it stays", "them stay")
                 ),
             };
             let text = match (removed, kept) {

@@ -15,7 +15,7 @@ use crate::share::screen::Allowed;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
 use crate::store::WorkFolder;
 use crate::text::escape_lines;
-use crate::ui::format_thousands;
+use crate::ui::{choose_form, format_count};
 
 /// Where exports are unless another folder is named.
 const DATA_PATH: &str = "./data_export";
@@ -90,14 +90,12 @@ impl UploadArgs {
         }
         upload::send_packages(&aggregator, &data, &packages, bulk::read_pace(), &bars)?;
         let bytes: u64 = packages.iter().map(upload::Package::size).sum();
-        let studies = match packages.len() {
-            1 => "1 study".to_owned(),
-            many => format!("{many} studies"),
-        };
+        let studies = choose_form(packages.len() as u64, "study", "studies");
         tracing::info!(
             bytes,
-            "uploaded {studies}, {} bytes; each has a receipt beside it (upload.json)",
-            format_thousands(bytes)
+            "uploaded {} {studies}, {}; each has a receipt beside it (upload.json)",
+            packages.len(),
+            format_count(bytes, "byte")
         );
         Ok(())
     }

@@ -25,7 +25,7 @@ use crate::error::{Error, ErrorKind, Result, UploadFault};
 use crate::http::{Pace, RetryPlan, SendError};
 use crate::share::screen::{Allowed, LEAST};
 use crate::store::{Folder, WorkFolder};
-use crate::ui::{Bars, Progress, format_thousands};
+use crate::ui::{Bars, Progress, choose_form, format_count};
 use aggregator::Link;
 
 /// Waits before the second, third, … attempt, in seconds.
@@ -82,9 +82,10 @@ pub fn open_packages(
     }
 }
 
-/// A number of cells in words.
-fn cells_of(cells: u64) -> String {
-    if cells == 1 { "1 cell".to_owned() } else { format!("{} cells", format_thousands(cells)) }
+/// How many cells of a member count too few.
+fn tell_few_cells(cells: u64, member: &str) -> String {
+    let count = choose_form(cells, "counts", "count");
+    format!("{} of {member} {count} fewer than {LEAST}", format_count(cells, "cell"))
 }
 
 fn remove_repeats(targets: &[String]) -> Vec<String> {
@@ -117,15 +118,15 @@ pub fn send_packages(
     for (index, package) in packages.iter().enumerate() {
         let study = &package.study;
         for (member, cells) in &package.few {
-            warn!(study, "{study}: {} of {member} count fewer than {LEAST}", cells_of(*cells));
+            warn!(study, "{study}: {}", tell_few_cells(*cells, member));
         }
         let sent = data.storage().block_on(deliver_package(aggregator, package, pace, bars));
         match sent {
             Ok(delivered) => {
                 let transaction = delivered.transaction.as_deref();
                 let shown = transaction.map(|id| format!(", transaction {id}")).unwrap_or_default();
-                let bytes = format_thousands(package.size());
-                info!(study, bytes = package.size(), "{study}: sent {bytes} bytes{shown}");
+                let bytes = format_count(package.size(), "byte");
+                info!(study, bytes = package.size(), "{study}: sent {bytes}{shown}");
                 if let Err(error) = receipt::write(data, aggregator, package, &delivered) {
                     let message = format!("was sent{shown}, but has no receipt: {error:#}");
                     failures.push((study.clone(), Error::new(error.kind(), message)));

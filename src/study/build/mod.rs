@@ -27,6 +27,7 @@ use super::manifest::{FilePlace, Manifest};
 use super::{StudyName, core, room};
 use crate::error::{Error, Result};
 use crate::poison::ignore_poison;
+use crate::ui::format_count;
 
 /// How a study is built.
 #[derive(Clone, Debug)]
@@ -123,8 +124,8 @@ pub fn build_core(
     for core::Unread { table, element, count } in core::count_unread(engine, &sources)? {
         warn!(
             count,
-            "core: {element} of {count} rows of {table} is no time that can be read, and null in \
-             core's tables"
+            "core: {element} of {} of {table} is no time that can be read, and null in core's tables",
+            format_count(count, "row")
         );
     }
     let build = engine.begin_build(&StudyName::parse(core::PREFIX)?, Start::Empty)?;

@@ -15,6 +15,7 @@ use zip::ZipArchive;
 use self::look::Look;
 use super::text_rows::TextRows;
 use crate::error::{Error, Result, StudyFault};
+use crate::ui::format_count;
 
 /// Columns that a table can have.
 const COLUMNS: u32 = 4096;
@@ -74,7 +75,8 @@ pub fn read_spreadsheet(path: &Path, file: File) -> Result<(SchemaRef, Vec<Recor
         let Some((begin, rows)) = &mut table else {
             let width = last - first + 1;
             if width > COLUMNS {
-                let why = format!("its first row spans {width} columns; {COLUMNS} are possible");
+                let spanned = format_count(width.into(), "column");
+                let why = format!("its first row spans {spanned}; {COLUMNS} are possible");
                 return Err(invalid(&why));
             }
             let mut names = vec![""; width as usize];
@@ -317,7 +319,7 @@ mod tests {
         let error = refused(&[&[("A1", "x")], &[("A2", "1")], &[("XFD1048576", "far")]]);
         assert!(error.contains("row 1048576 has a cell in a column"), "{error}");
         let error = refused(&[&[("A1", "x"), ("XFD1", "y")]]);
-        assert!(error.contains("spans 16384 columns"), "{error}");
+        assert!(error.contains("spans 16,384 columns"), "{error}");
         assert!(refused(&[]).contains("no row with the names"), "no rows");
     }
 }

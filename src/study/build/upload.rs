@@ -17,6 +17,7 @@ use crate::error::{Context, Error, Result, StudyFault};
 use crate::study::dialect::column_type;
 use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::upload::UploadTable;
+use crate::ui::{choose_form, format_count};
 
 /// Checks the types of columns, before anything is made.
 pub fn check_types(table: &UploadTable) -> Result<()> {
@@ -99,9 +100,9 @@ fn wanted_schema(path: &Path, schema: &Schema, types: Option<Vec<DataType>>) -> 
         && types.len() != schema.fields().len()
     {
         let message = format!(
-            "{} has {} columns, but col_types has {}",
+            "{} has {}, but col_types has {}",
             path.display(),
-            schema.fields().len(),
+            format_count(schema.fields().len() as u64, "column"),
             types.len()
         );
         return Err(Error::new(StudyFault::Definition, message));
@@ -197,7 +198,9 @@ fn read_text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, Batch
 fn explain_fault(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} cells, but there are {expected_len} columns")
+            let are = choose_form(*expected_len, "is", "are");
+            let columns = format_count(*expected_len, "column");
+            format!("{}, but there {are} {columns}", format_count(*len, "cell"))
         }
         csv::ErrorKind::Utf8 { .. } => "this is not UTF-8 text".to_owned(),
         _ => "this can't be read".to_owned(),

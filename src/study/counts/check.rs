@@ -15,6 +15,7 @@ use super::{
 use crate::error::Result;
 use crate::study::dialect;
 use crate::study::source::Source;
+use crate::ui::format_count;
 
 /// The column that holds the counts.
 pub const COUNT: &str = "cnt";
@@ -86,9 +87,9 @@ fn check_columns(
         first.chain(raw.secondary_cols.iter().map(|raw| column(raw, true))).collect();
     if columns.len() > MAX_COLUMNS {
         let message = format!(
-            "{} has {} columns; {MAX_COLUMNS} are possible, which is {} groupings",
+            "{} has {}; {MAX_COLUMNS} are possible, which is {} groupings",
             name.get_ref(),
-            columns.len(),
+            format_count(columns.len() as u64, "column"),
             1_u32 << MAX_COLUMNS
         );
         return Err(source.fault_at(&raw.table_cols, message));

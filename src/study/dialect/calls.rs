@@ -11,6 +11,7 @@ use sqlparser::parser::Parser;
 
 use super::Refused;
 use super::words::AthenaDialect;
+use crate::ui::format_count;
 
 /// Functions that are the same under another name.
 const RENAMED: [(&str, &str); 22] = [
@@ -164,8 +165,8 @@ fn take_arguments(function: &mut Function) -> Result<Vec<Expr>, Refused> {
 }
 
 fn take_exactly<const N: usize>(args: Vec<Expr>, usage: &str) -> Result<[Expr; N], Refused> {
-    let count = args.len();
-    args.try_into().map_err(|_| Refused::new(format!("{usage} is called with {count} arguments")))
+    let count = format_count(args.len() as u64, "argument");
+    args.try_into().map_err(|_| Refused::new(format!("{usage} is called with {count}")))
 }
 
 fn set_args(function: &mut Function, name: &str, args: Vec<Expr>) -> Result<(), Refused> {

@@ -462,7 +462,7 @@ fn tokens_that_run_out_amid_downloads_are_renewed() {
     let gone_on = gone_on.iter().find(|request| request.status == 206).unwrap();
     assert_eq!(gone_on.header("range"), "bytes=60-");
     // To renew a token is no failure of a download.
-    assert!(ended.err.contains("1 downloads were tried again"), "{}", ended.err);
+    assert!(ended.err.contains("1 download was tried again"), "{}", ended.err);
     assert_eq!(events(&site, "download_error").len(), 1);
     assert!(server.seen("POST", "/token").len() > 4);
     assert_eq!(json_lines(&site.path("dir/Patient.000.ndjson")), patients(0..3));

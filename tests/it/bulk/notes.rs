@@ -119,7 +119,7 @@ fn a_note_that_fails_is_counted_and_had_the_next_time() {
         content.notes.insert("/fhir/Binary/missing".to_owned(), note);
     });
     let ended = inline(&site, &server, &[]);
-    assert!(ended.err.contains("1 downloaded, 1 were there already"), "{}", ended.err);
+    assert!(ended.err.contains("1 downloaded, 1 was there already"), "{}", ended.err);
 }
 
 #[test]

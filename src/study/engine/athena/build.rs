@@ -15,7 +15,7 @@ use crate::study::counts::CountsTable;
 use crate::study::dialect::{Statement, StatementCommand};
 use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::protected::VOCABULARIES;
-use crate::ui::format_thousands;
+use crate::ui::format_count;
 
 /// A build. What it makes is seen at once: Athena can't show tables all together.
 pub(super) struct AthenaBuild<'a> {
@@ -131,9 +131,9 @@ impl Build for AthenaBuild<'_> {
         info!(
             bytes,
             study = self.study,
-            "{}: {} bytes scanned in all",
+            "{}: {} scanned in all",
             self.study,
-            format_thousands(bytes)
+            format_count(bytes, "byte")
         );
         Ok(())
     }

@@ -21,7 +21,7 @@ use super::workgroup::Workgroup;
 use crate::error::{Error, ErrorKind, Result, StudyFault};
 use crate::poison::ignore_poison;
 use crate::stop::EndHook;
-use crate::ui::format_thousands;
+use crate::ui::format_count;
 
 /// The one catalog that is Glue's of this account.
 pub(super) const CATALOG: &str = "AwsDataCatalog";
@@ -194,7 +194,7 @@ impl Queries {
         self.scanned.fetch_add(bytes, Ordering::Relaxed);
         let label = label.lines().next().unwrap_or_default();
         let seconds = time as f64 / 1000.0;
-        info!(bytes, "{label}: {} bytes scanned in {seconds:.1} s", format_thousands(bytes));
+        info!(bytes, "{label}: {} scanned in {seconds:.1} s", format_count(bytes, "byte"));
     }
 
     fn failure_of(&self, label: &str, query: &QueryExecution) -> Error {

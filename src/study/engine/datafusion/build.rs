@@ -20,6 +20,7 @@ use crate::study::counts::CountsTable;
 use crate::study::dialect::{self, Statement, StatementCommand, TableName};
 use crate::study::engine::{BatchIter, Build, Rows, Start, TableInfo};
 use crate::study::protected::VOCABULARIES;
+use crate::ui::{choose_form, format_count};
 
 /// A study that is being built.
 pub struct StudyBuild {
@@ -207,11 +208,11 @@ impl StudyBuild {
                 .collect::<Result<_>>()?,
         };
         if target.len() != rows.schema.fields().len() {
-            return Err(invalid_study(format!(
-                "{} columns are inserted into {} of {name}",
-                rows.schema.fields().len(),
-                target.len()
-            )));
+            let given = rows.schema.fields().len() as u64;
+            let are = choose_form(given, "is", "are");
+            let given = format_count(given, "column");
+            let message = format!("{given} {are} inserted into {} of {name}", target.len());
+            return Err(invalid_study(message));
         }
         let target = Arc::new(Schema::new(target));
         let mut file = self.begin_file(name, schema.clone())?;

@@ -42,6 +42,7 @@ use crate::poison::ignore_poison;
 use crate::store::{Storage, WorkFolder};
 use crate::study::room;
 use crate::threads::{Pool, Thread};
+use crate::ui::format_count;
 
 /// An executor that has been silent for so long is taken for lost, and its tasks are given to
 /// others. It says something every 5 seconds at least.
@@ -201,9 +202,9 @@ impl Executor {
             ..ExecutorProcessConfig::default()
         };
         info!(
-            "rows are fetched at {bind}; asks {} for work: {} tasks at once, {} MiB of memory",
+            "rows are fetched at {bind}; asks {} for work: {} at once, {} MiB of memory",
             self.scheduler,
-            self.limits.threads,
+            format_count(self.limits.threads as u64, "task"),
             self.limits.memory >> 20
         );
         runtime.block_on(async {
