@@ -30,6 +30,7 @@ mod lake;
 mod leak;
 mod line_to_row;
 mod logging;
+mod long_texts;
 mod loopback;
 mod markers;
 mod memory;

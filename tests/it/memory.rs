@@ -13,8 +13,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// What `scripts/with-memory-limit` ends with where no cgroup can be made.
 const IMPOSSIBLE: i32 = 77;
 
-/// The main job with so many MiB, where memory can be limited.
-fn run(site: &Site, mib: u64, options: &[&str]) -> Needed<String> {
+/// The main job with so many MiB, where memory can be limited; panics unless it ends well.
+pub fn run_limited(site: &Site, mib: u64, options: &[&str]) -> Needed<String> {
     let mut job = site.command_of(&Path::new(ROOT).join("scripts/with-memory-limit"));
     job.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     job.args([&mib.to_string(), PROGRAM, "in", "out", "phi", "--export-group=g"]);
@@ -39,7 +39,7 @@ fn an_input_larger_than_the_memory_goes_through() {
         let text = json!({"text": {"div": "x".repeat(24 << 20)}, "gender": "other"});
         writeln!(file, "{}", resource("Patient", &format!("long-{n}"), text)).unwrap();
     }
-    let said = need!(run(&site, MIB, &["--threads=16"]));
+    let said = need!(run_limited(&site, MIB, &["--threads=16"]));
     let limited = format!("memory is limited to {MIB} MiB by a cgroup: 2 threads instead of 16");
     assert!(said.contains(&limited), "{said}");
     assert!(said.contains(&format!("{MIB} MiB by a cgroup: 2 threads, ")), "{said}");
@@ -48,7 +48,7 @@ fn an_input_larger_than_the_memory_goes_through() {
     let patients = site.table("out", "deltalake", "patient");
     assert!(patients.len() >= 32, "{}", patients.len());
     // Again, now into tables that are there.
-    run(&site, MIB, &[]).unwrap();
+    run_limited(&site, MIB, &[]).unwrap();
     assert_eq!(site.table("out", "deltalake", "patient").len(), patients.len());
 }
 

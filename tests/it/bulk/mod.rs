@@ -4,6 +4,7 @@ mod downloads;
 mod kickoff;
 mod killed;
 mod main_job;
+mod note_rows;
 mod notes;
 mod origins;
 mod polling;

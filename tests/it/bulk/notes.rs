@@ -19,14 +19,16 @@ use crate::needs::need;
 use crate::s3::S3;
 use crate::support::open_folder;
 
-fn attachment(id: &str, attachment: &str) -> String {
+/// A DocumentReference with one attachment, as a line.
+pub(super) fn attachment(id: &str, attachment: &str) -> String {
     format!(
         "{{\"resourceType\":\"DocumentReference\",\"id\":\"{id}\",\"x\":1.50,\
          \"content\":[{{\"attachment\":{attachment},\"format\":{{}}}}]}}\n"
     )
 }
 
-fn server() -> Server {
+/// A server of notes.
+pub(super) fn server() -> Server {
     let mut content = Content::default();
     let mut note = |path: &str, kind: &str, text: &str| {
         content.notes.insert(path.to_owned(), (kind.to_owned(), text.to_owned().into()));
@@ -158,7 +160,7 @@ fn documents(count: usize) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// What a folder on any store holds, by name.
-fn content_of(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn content_of(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
     let names = folder.list().unwrap().into_iter().map(|entry| entry.name);
     names.map(|name| (name.clone(), folder.read(&name).unwrap().unwrap().to_vec())).collect()
 }
