@@ -11,6 +11,7 @@ mod check;
 mod cli;
 mod container;
 mod convert;
+mod convert_instants;
 mod crash;
 mod credentials;
 mod demo;
