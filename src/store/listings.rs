@@ -1,7 +1,7 @@
 //! Listings of buckets, without the objects whose keys are no paths.
 //!
-//! A key may be any text: `a//b`, `../a`. The library refuses a whole listing for one of them. They
-//! are taken out of the server's answer before the library sees it, and named.
+//! A key may be any text: `a//b`, `../a`. The library refuses a whole listing for one of them, and takes
+//! `/a` for `a`. They are taken out of the server's answer before the library sees it, and named.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -59,7 +59,7 @@ fn without_odd_keys(listing: Bytes) -> (Bytes, Vec<String>) {
     let Ok(mut rest) = std::str::from_utf8(&listing) else { return (listing, Vec::new()) };
     let (mut kept, mut odd) = (String::new(), Vec::new());
     while let Some(entry) = next_entry(rest) {
-        match entry.key.filter(|key| Path::parse(key).is_err()) {
+        match entry.key.filter(|key| is_no_path(key)) {
             Some(key) => {
                 kept.push_str(&rest[..entry.start]);
                 odd.push(key);
@@ -73,6 +73,11 @@ fn without_odd_keys(listing: Bytes) -> (Bytes, Vec<String>) {
     }
     kept.push_str(rest);
     (kept.into(), odd)
+}
+
+/// Whether no path leads to an object of this key, or one that leads to another.
+fn is_no_path(key: &str) -> bool {
+    key.starts_with('/') || Path::parse(key).is_err()
 }
 
 /// An entry of a listing: where its element begins and ends, and its key.
@@ -138,16 +143,21 @@ mod tests {
             "<?xml version=\"1.0\"?><ListBucketResult><Prefix>in//x</Prefix>".to_owned(),
             object("in/a.ndjson"),
             object("in//b.ndjson"),
+            object("/in/a.ndjson"),
             object("in/../c.ndjson"),
             object("in/x&amp;y&#x41;.ndjson"),
             object("in/tab&#9;.ndjson"),
             prefix("in/d/"),
             prefix("in//"),
+            prefix("/"),
             "</ListBucketResult>".to_owned(),
         ];
         let (kept, odd) = left(&listing.concat());
-        assert_eq!(odd, ["in//b.ndjson", "in/../c.ndjson", "in/tab\t.ndjson", "in//"]);
-        let expected = [0, 1, 4, 6, 8].map(|index| listing[index].as_str()).concat();
+        assert_eq!(
+            odd,
+            ["in//b.ndjson", "/in/a.ndjson", "in/../c.ndjson", "in/tab\t.ndjson", "in//", "/"]
+        );
+        let expected = [0, 1, 5, 7, 10].map(|index| listing[index].as_str()).concat();
         assert_eq!(kept, expected);
     }
 

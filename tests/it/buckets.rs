@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::needs::need;
 use crate::s3::SECRET;
-use crate::stores::{Bucket, GROUP, Ground, ended, export, program};
+use crate::stores::{Bucket, Found, GROUP, Ground, ended, export, program};
 use crate::support::{end, open_folder, patient};
 
 #[test]
@@ -242,6 +242,53 @@ fn overlapping_buckets_are_refused_whatever_their_spelling() {
     fs::create_dir(home.path().join("in")).unwrap();
     let ended = end(&mut command);
     assert_eq!(ended.code, Some(22), "{}", ended.err);
+}
+
+#[test]
+fn objects_whose_keys_are_no_paths_are_left_alone_and_named() {
+    for format in ["deltalake", "parquet"] {
+        let bucket = need!(Bucket::new());
+        let (first, second) = ([patient("a", "male")], [patient("b", "male")]);
+        bucket.load(export(&[("p.ndjson", &first), ("deep/er/q.ndjson", &second)]).path());
+        let input = ["/p.ndjson", "deep//Patient.ndjson", "deep/er//", "../p.ndjson"];
+        // A folder of a log would make it a table of Delta.
+        let deeper = match format {
+            "deltalake" => "a lake/patient/_delta_log//0.json",
+            _ => "a lake/patient/archive//x",
+        };
+        let output = ["a lake//Patient.ndjson", "a lake/patient//README.md", deeper];
+        let odd = [("input", &input[..]), ("output", &output), ("phi", &["rejected//x", "/x"])];
+        for (name, key) in
+            odd.iter().flat_map(|(name, keys)| keys.iter().map(move |key| (name, key)))
+        {
+            bucket.server.order(&format!("put {name} {key}"));
+        }
+        let option = format!("--output-format={format}");
+        for options in [&["--check"][..], &[], &["--strict"]] {
+            let ended = end(bucket.job().arg(&option).args(options));
+            assert_eq!(ended.code, Some(0), "{format} {options:?}: {}", ended.err);
+            for key in input {
+                let told = format!("the object '{key}' is left alone: its key is no path");
+                assert!(ended.err.contains(&told), "{format} {options:?}: {key}: {}", ended.err);
+            }
+            if options == ["--check"] {
+                assert!(ended.err.contains("patient: 2 files, "), "{format}: {}", ended.err);
+            }
+            // Of a folder whose name is empty, what is in it is not looked for.
+            let told = "the object 'a lake//' is left alone: its key is no path";
+            assert!(ended.err.contains(told), "{format} {options:?}: {}", ended.err);
+        }
+        let saved = Found::of(&bucket);
+        let ids: Vec<_> = saved.by_real(format, "patient", "Patient").into_keys().collect();
+        assert_eq!(ids, ["a", "b"], "{format}");
+        for (name, keys) in odd {
+            let there = bucket.server.order(&format!("keys {name}"));
+            for key in keys {
+                let there = there.as_array().unwrap().iter().any(|known| known == key);
+                assert!(there, "{format}: '{key}' is gone from {name}");
+            }
+        }
+    }
 }
 
 #[test]

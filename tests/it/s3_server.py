@@ -5,6 +5,8 @@ Each line on standard input is an order, answered by a line of JSON:
     bucket NAME         makes a bucket
     load BUCKET DIR     puts the files below DIR into a bucket, which holds nothing else then
     add BUCKET DIR      puts them beside what the bucket holds
+    put BUCKET KEY      puts an object of one row, whatever the key is
+    keys BUCKET         the keys of a bucket's objects
     save BUCKET DIR     writes a bucket's objects below DIR
     log                 the requests since the last `log`: method, path, query, some headers
     faults N            1 request in N fails in some way from now on; 0: none
@@ -175,7 +177,7 @@ def add(bucket, folder):
 
 def save(bucket, folder):
     for name, key in list(backend().buckets[bucket].keys.items()):
-        path = os.path.join(folder, name)
+        path = os.path.join(folder, name.lstrip("/"))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(key.value)
@@ -197,6 +199,11 @@ def main():
             load(*words)
         elif order == "add":
             add(*words)
+        elif order == "put":
+            row = b'{"resourceType":"Patient","id":"odd"}\n'
+            backend().put_object(words[0], " ".join(words[1:]), row)
+        elif order == "keys":
+            answer = sorted(backend().buckets[words[0]].keys.keys())
         elif order == "save":
             save(*words)
         elif order == "log":

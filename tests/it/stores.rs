@@ -194,7 +194,7 @@ impl Found {
     }
 
     /// By real ID, as the mapping has it; each once.
-    fn by_real(&self, format: &str, table: &str, kind: &str) -> BTreeMap<String, Value> {
+    pub fn by_real(&self, format: &str, table: &str, kind: &str) -> BTreeMap<String, Value> {
         let mapping = json_file(&self.dir.path().join("phi/codebook-cached-mappings.json"));
         let real: BTreeMap<&str, &String> = mapping[kind]
             .as_object()
