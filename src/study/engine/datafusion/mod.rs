@@ -42,7 +42,9 @@ pub use self::session::Limits;
 use self::source::TableSource;
 use self::stores::Stores;
 use super::{Build, Cleaned, Engine, Rows, Start, TableInfo, missing_table, sorted_sql};
-use crate::error::{Context, Error, Result, SettingsFault, StudyFault};
+#[cfg(feature = "ballista")]
+use crate::error::SettingsFault;
+use crate::error::{Context, Error, Result, StudyFault};
 use crate::store::{Folder, WorkFolder};
 use crate::study::dialect::{self, StatementCommand};
 use crate::study::{StudyName, room};
