@@ -42,6 +42,13 @@ pub fn tell_rows(rows: u64, what: &str) -> String {
     tell_count(rows, "row", what)
 }
 
+/// The width in characters of the terminal that results are printed on; `None` where they go to a file or a pipe.
+pub fn terminal_width() -> Option<usize> {
+    let terminal = console::Term::stdout();
+    let (_, columns) = terminal.size_checked().filter(|_| terminal.features().is_attended())?;
+    Some(columns.into())
+}
+
 /// The largest amount of memory this process has held, in bytes; `None` where the system
 /// doesn't tell.
 pub fn peak_memory() -> Option<u64> {

@@ -20,6 +20,11 @@ fn asthma(site: &Site) {
     site.file("studies/asthma/counts.workflow", COUNTS);
 }
 
+/// What every list ends with.
+const BUILT_IN: &str = "core  built in\n\
+    \x20 The FHIR tables, flattened, and counts of them: 111 tables.\n\
+    \x20 To build it: study build -t core\n\n";
+
 fn list(site: &Site) -> Ended {
     end(site.command().args(["study", "list", "-s", "studies"]))
 }
@@ -42,6 +47,8 @@ fn a_study_is_shown_with_what_it_builds_and_exports() {
          \x20     counts.workflow  asthma__count_month\n\
          \x20   export as cube\n\
          \x20     asthma__count_month\n\n"
+            .to_owned()
+            + BUILT_IN
     );
 }
 
@@ -60,6 +67,23 @@ fn a_faulty_study_is_named_and_the_others_are_shown() {
     assert!(ended.err.contains("studies/b/manifest.toml:2: unknown field `colour`"), "{ended:?}");
     let missing = "studies/c/manifest.toml:8: there is no file studies/c/cohort.sql";
     assert!(ended.err.contains(missing), "{ended:?}");
+}
+
+#[test]
+fn the_study_that_is_built_in_is_listed_wherever_one_looks() {
+    let site = Site::new();
+    asthma(&site);
+    let list = |more: &[&str]| end(site.command().args(["study", "list"]).args(more));
+    for more in [&[][..], &["--database", "db"], &["-s", "studies", "--database", "db"]] {
+        let ended = list(more);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.out.ends_with(BUILT_IN), "{ended:?}");
+    }
+    // Faults of others do not hide it.
+    site.file("studies/b/manifest.toml", "study_prefix = 'b'\ncolour = 1\n");
+    let ended = list(&["-s", "studies"]);
+    assert_eq!(ended.code, Some(72), "{ended:?}");
+    assert!(ended.out.ends_with(BUILT_IN), "{ended:?}");
 }
 
 #[test]

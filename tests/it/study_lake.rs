@@ -4,7 +4,8 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::support::{Ended, Site, end, patient, resource};
+use crate::needs::{self, need};
+use crate::support::{Ended, PROGRAM, Site, end, patient, resource};
 
 fn count(site: &Site, lake: &str) -> Ended {
     let sql = "SELECT count(*) AS n FROM patient";
@@ -69,4 +70,69 @@ fn a_lake_with_two_sets_of_tables_says_which_one_is_read() {
     assert!(ended.err.contains("two sets of tables"), "{}", ended.err);
     let ended = count(&site, "out/ndjson");
     assert!(ended.out.contains('2') && ended.err.is_empty(), "{} {}", ended.out, ended.err);
+}
+
+#[test]
+fn queries_of_a_lake_need_no_database_and_leave_nothing() {
+    let site = site();
+    site.run(&[]);
+    let sql = |sql: &str, more: &[&str]| end(site.command().args(["study", "sql", sql]).args(more));
+    let before = site.listing("");
+    for (input, rows) in [("--lake=out", "a,2\n"), ("--load-ndjson-dir=in", "a,2\n")] {
+        let ended = sql("SELECT 'a' AS x, count(*) AS n FROM patient", &[input, "--format=csv"]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.out, format!("x,n\n{rows}"));
+    }
+    // There are no studies, and none can be made.
+    let missing = sql("SELECT * FROM core__patient", &["--lake=out"]);
+    assert_eq!(missing.code, Some(72), "{missing:?}");
+    let refused = sql("CREATE TABLE x__y AS SELECT 1 AS z", &["--lake=out"]);
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    assert_eq!(site.listing(""), before);
+    // Without tables at all there is nothing to look at.
+    let ended = sql("SELECT 1", &[]);
+    assert_eq!(ended.code, Some(23), "{ended:?}");
+    assert!(ended.err.contains("--database is missing"), "{ended:?}");
+}
+
+/// Runs a program in a terminal of so many columns.
+const IN_TERMINAL: &str = "
+import fcntl, os, pty, struct, sys, termios
+child, terminal = pty.fork()
+if child == 0:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[1]), 0, 0))
+    os.execv(sys.argv[2], sys.argv[2:])
+while True:
+    try:
+        read = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not read:
+        break
+    os.write(1, read)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+
+#[test]
+fn rows_fit_the_terminal_and_are_whole_elsewhere() {
+    let python = need!(needs::python());
+    let site = site();
+    let text = "a long text ".repeat(30);
+    site.rows("p.ndjson", &[resource("Patient", "a", json!({"maritalStatus": {"text": text}}))]);
+    site.run(&[]);
+    let narrow = "SELECT id, maritalstatus FROM patient";
+    for (query, columns) in [(narrow, 80), (narrow, 120), ("SELECT * FROM patient", 80)] {
+        let mut command = site.command_of(&python);
+        command.args(["-c", IN_TERMINAL, &columns.to_string(), PROGRAM]);
+        command.args(["study", "sql", query, "--lake=out"]);
+        let ended = end(&mut command);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let lines = ended.out.lines().map(|line| line.trim_end_matches('\r'));
+        let (last, rows): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("1 row"));
+        assert!(rows.iter().all(|line| line.chars().count() <= columns), "{}", ended.out);
+        assert!(rows.iter().any(|line| line.contains('…')), "{}", ended.out);
+        assert_eq!(last, ["1 row; cells are cut, for whole ones: --format csv or json"]);
+    }
+    let ended = end(site.command().args(["study", "sql", narrow, "--lake=out"]));
+    assert!(ended.out.contains(text.trim_end()) && !ended.out.contains('…'), "{}", ended.out);
 }

@@ -68,6 +68,11 @@ pub struct InputArgs {
 }
 
 impl InputArgs {
+    /// Whether an input is named.
+    pub fn is_given(&self) -> bool {
+        self.lake.is_some() || self.load_ndjson_dir.is_some()
+    }
+
     /// The input; [`Input::Nothing`] if none is given.
     pub fn resolve_input(&self, storage: &Storage) -> Result<Input> {
         // A flag beats a variable; of two flags neither can be meant.
@@ -118,6 +123,22 @@ impl DatabaseArgs {
         self.open_for(process, None, input)
     }
 
+    /// Opens the engine for a query, which changes nothing: where tables of a lake or of NDJSON are given, the
+    /// embedded engine needs no database of studies.
+    pub fn open_to_read(&self, process: &Process, input: &InputArgs) -> Result<OpenedEngine> {
+        let is_embedded = !self.is_athena() && self.db_type != BALLISTA;
+        if !is_embedded || self.database.is_some() || !input.is_given() {
+            return self.open_engine(process, |storage| input.resolve_input(storage));
+        }
+        let storage = self.store.of_command(process)?;
+        self.tell_of_no_effect();
+        let work = self.limits.open_work(&storage)?;
+        // Nothing is there, and a query makes nothing.
+        let database =
+            storage.open_folder(&work.path().join("no-studies").display().to_string())?;
+        self.open_embedded(database, input.resolve_input(&storage)?, work, storage)
+    }
+
     /// The same, for so many queries at once; without a number, as many as the engine likes.
     pub fn open_for(
         &self,
@@ -142,12 +163,22 @@ impl DatabaseArgs {
         };
         let database = storage.open_folder(database)?;
         claim::refuse_claimed(&database, "--database", &[Role::Phi, Role::Output])?;
-        let limits = self.limits.resolve_limits();
-        let threads = limits.threads;
-        debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
         let work = self.limits.open_work(&storage)?;
         let input = input(&storage)?;
         refuse_raw_tables_in_output(&database, "--database", &input)?;
+        self.open_embedded(database, input, work, storage)
+    }
+
+    fn open_embedded(
+        &self,
+        database: Folder,
+        input: Input,
+        work: WorkFolder,
+        storage: Storage,
+    ) -> Result<OpenedEngine> {
+        let limits = self.limits.resolve_limits();
+        let threads = limits.threads;
+        debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
         let engine = DataFusion::open_database(database, input, work.clone(), &limits)?;
         Ok(OpenedEngine { engine: Box::new(engine), work, storage, threads })
     }

@@ -9,12 +9,12 @@ use super::database::DatabaseArgs;
 use super::print_result;
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
-use crate::error::{Error, Result, SettingsFault, StudyFault};
-use crate::study::build;
+use crate::error::{Error, Result, StudyFault};
 use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
 use crate::study::find::{self, FoundStudy};
 use crate::study::manifest::{Content, Manifest, StudyAction, StudyFile, Work};
+use crate::study::{build, core};
 use crate::text::{escape_controls, escape_lines};
 use crate::ui::format_count;
 
@@ -31,15 +31,10 @@ pub struct ListArgs {
 }
 
 impl ListArgs {
-    /// Prints the studies, and what is wrong with those that can't be built.
+    /// Prints the studies, that which is built in included, and what is wrong with those that can't be built.
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init(&process.console);
         process.handle_signals()?;
-        if self.study_dir.is_empty() && !self.database.is_given() {
-            let message = "say what to list: studies in a folder (-s DIR), or those that a database \
-                           has tables of (--database DB, or --db-type athena)";
-            return Err(Error::new(SettingsFault::Usage, message));
-        }
         let studies = find::find_below(&self.study_dir)?;
         let mut text = String::new();
         if self.database.is_given() {
@@ -63,6 +58,7 @@ impl ListArgs {
                 }
             }
         }
+        describe_core(&mut text)?;
         print_result(escape_lines(&text).as_bytes())?;
         match (faults.is_empty(), studies.is_empty()) {
             (true, false) => Ok(()),
@@ -94,6 +90,15 @@ fn list_built(engine: &dyn Engine, text: &mut String) -> Result<()> {
         }
         text.push('\n');
     }
+    Ok(())
+}
+
+/// The study that comes with the program, which is in no folder.
+fn describe_core(text: &mut String) -> Result<()> {
+    let tables = format_count(core::list_tables()?.len() as u64, "table");
+    let _ = writeln!(text, "{}  built in", core::PREFIX);
+    let _ = writeln!(text, "  The FHIR tables, flattened, and counts of them: {tables}.");
+    let _ = writeln!(text, "  To build it: study build -t {}\n", core::PREFIX);
     Ok(())
 }
 

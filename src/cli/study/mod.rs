@@ -7,6 +7,7 @@ mod database;
 mod export;
 mod import;
 mod list;
+mod screen;
 mod sql;
 mod upload;
 

@@ -6,11 +6,11 @@ use arrow::array::RecordBatch;
 use arrow::json::WriterBuilder;
 use arrow::json::writer::JsonArray;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use arrow::util::pretty::pretty_format_batches_with_schema;
 use clap::{Args, ValueEnum};
 
 use super::Out;
 use super::database::{DatabaseArgs, InputArgs};
+use super::screen::{Layout, lay_out_rows};
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::error::{Context, Result};
@@ -54,12 +54,11 @@ impl SqlArgs {
     pub fn run(self, process: &Process) -> Result<()> {
         self.logging.init(&process.console);
         process.handle_signals()?;
-        let opened =
-            self.database.open_engine(process, |storage| self.input.resolve_input(storage))?;
+        let opened = self.database.open_to_read(process, &self.input)?;
         let rows = opened.engine.run_query(&self.query)?;
         let mut out = BufWriter::new(Out::default());
         let printed = match self.format {
-            Format::Table => write_table(rows, &mut out),
+            Format::Table => write_table(rows, ui::terminal_width(), &mut out),
             Format::Csv => write_csv(rows, &mut out),
             Format::Json => write_json(rows, &mut out),
         };
@@ -69,7 +68,7 @@ impl SqlArgs {
     }
 }
 
-fn write_table(rows: Rows, out: &mut impl Write) -> Result<()> {
+fn write_table(rows: Rows, width: Option<usize>, out: &mut impl Write) -> Result<()> {
     let Rows { schema, batches } = rows;
     let mut shown: Vec<RecordBatch> = Vec::new();
     let (mut count, mut more) = (0, false);
@@ -84,11 +83,16 @@ fn write_table(rows: Rows, out: &mut impl Write) -> Result<()> {
             break;
         }
     }
-    let text = pretty_format_batches_with_schema(schema, &shown).context("cannot print")?;
+    let Layout { text, is_cut } = lay_out_rows(&schema, &shown, width)?;
     // Columns and values are words of strangers, too.
-    writeln!(out, "{}", escape_lines(&text.to_string())).context("cannot print")?;
+    writeln!(out, "{}", escape_lines(&text)).context("cannot print")?;
     let note = if more { "the first " } else { "" };
-    let rest = if more { "; for all of them: --format csv or json" } else { "" };
+    let rest = match (more, is_cut) {
+        (false, false) => "",
+        (true, false) => "; for all of them: --format csv or json",
+        (false, true) => "; cells are cut, for whole ones: --format csv or json",
+        (true, true) => "; cells are cut, for all rows and whole cells: --format csv or json",
+    };
     writeln!(out, "{note}{}{rest}", ui::format_count(count as u64, "row")).context("cannot print")
 }
 

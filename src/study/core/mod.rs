@@ -151,16 +151,27 @@ pub fn plan_steps(sources: &Sources) -> Vec<TableStep> {
 
 /// The tables about the build itself, which follow all others. `finished` is about now.
 pub fn plan_bookkeeping(started: DateTime<Utc>, finished: DateTime<Utc>) -> Result<TableStep> {
-    let mut made: Vec<_> = plan_steps(&Sources::default())
-        .into_iter()
-        .flat_map(|step| step.tables)
-        .map(|statement| statement.table)
-        .collect();
-    made.extend(read_counts()?.into_iter().map(|table| format!("{PREFIX}__{}", table.name)));
     Ok(TableStep {
         label: "bookkeeping",
-        tables: special::bookkeeping_queries(&made, started, finished),
+        tables: special::bookkeeping_queries(&list_planned()?, started, finished),
     })
+}
+
+/// The names of all tables, in the order in which they are made.
+///
+/// # Errors
+/// A fault of the program: its workflow of counts cannot be read.
+pub fn list_tables() -> Result<Vec<String>> {
+    let now = Utc::now();
+    let bookkeeping = plan_bookkeeping(now, now)?.tables.into_iter().map(|made| made.table);
+    Ok(list_planned()?.into_iter().chain(bookkeeping).collect())
+}
+
+/// The names of the tables but for those about the build itself.
+fn list_planned() -> Result<Vec<String>> {
+    let steps = plan_steps(&Sources::default()).into_iter().flat_map(|step| step.tables);
+    let counts = read_counts()?.into_iter().map(|table| format!("{PREFIX}__{}", table.name));
+    Ok(steps.map(|statement| statement.table).chain(counts).collect())
 }
 
 /// The tables to export, with what they are tagged as, in order.
