@@ -18,7 +18,7 @@ use super::manifest::{FileKind, ManifestEntry, name_outcomes};
 use super::part::{PartialFile, open_text};
 use super::rows::RowCheck;
 use super::state::{CompletedFile, ExportDir};
-use super::transfer::{TransferError, transfer_file};
+use super::transfer::{TransferError, find_lack, transfer_file};
 use crate::error::{Context, Error, Result};
 use crate::http::Client;
 use crate::memory::count_cores;
@@ -229,7 +229,10 @@ fn find_missing(shared: &DownloadContext, entries: &[ManifestEntry]) -> Result<V
             todo.push(index);
             continue;
         }
-        let _ = fs::remove_file(source_of(folder, &stored));
+        // A run that is killed between the names and this leaves them.
+        for left in [source_of(folder, &stored), part_of(folder, &stored)] {
+            let _ = fs::remove_file(left);
+        }
         shared.tally.add_kept_file(&done);
     }
     Ok(todo)
@@ -253,7 +256,10 @@ fn count_again(shared: &DownloadContext, entry: &ManifestEntry) -> Result<Comple
     }
     rows.finish_file();
     let wrong = rows.first_wrong.filter(|_| entry.kind != FileKind::Error);
-    let problem = wrong.map(|(line, _)| format!("line {line} is not as it should be"));
+    let problem = match wrong {
+        Some((line, _)) => Some(format!("line {line} is not as it should be")),
+        None => find_lack(entry, rows.rows, &path).with_context(shown)?,
+    };
     let done = CompletedFile { name: entry.name.clone(), rows: rows.rows, bytes, problem };
     shared.site.add_done(&done)?;
     Ok(done)

@@ -18,8 +18,9 @@ use crate::ui::{format_count, format_thousands};
 
 /// Files that are missing, or wrong, of which the names are shown.
 const SHOWN: usize = 5;
-/// The longest wait for a server to take note that an export is given up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest wait for a server to take note that an export is given up. With the six seconds that writers have
+/// (`stop.rs`) it is less than the ten after which a container that is stopped is killed.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Gives up the export in a folder that goes away: many servers run one at a time, and it would be
 /// in the way of the next. What it returns tells the server; the folder is not needed for that.

@@ -1,6 +1,7 @@
 //! One file: ask, write, check, and try again where that may help.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -214,7 +215,12 @@ fn judge_refusal(
     };
     Ok(match (error.status(), version) {
         (Some(416), Some(version)) => {
-            if is_same(version) && read_size(&error) == Some(file.incoming.offset) {
+            // The transfer broke behind the last byte. What a decompressor still holds is text of the file, too,
+            // and its checksum is still to be compared.
+            if is_same(version)
+                && read_size(&error) == Some(file.incoming.offset)
+                && end_file(file)?
+            {
                 return Ok(Ended::Complete);
             }
             file.begin_anew()?;
@@ -299,9 +305,17 @@ async fn receive_file(
     if expected.is_some_and(|expected| expected != file.incoming.offset) {
         return Ok(Received::Useless(OTHER_PART));
     }
+    match end_file(file)? {
+        true => Ok(Received::Whole),
+        false => Ok(Received::Useless(DAMAGED)),
+    }
+}
+
+/// Writes what is left of a file whose last byte has come; false if it is damaged.
+fn end_file(file: &mut Downloading) -> io::Result<bool> {
     match file.end_file() {
-        Ok(()) => Ok(Received::Whole),
-        Err(Trouble::Damaged) => Ok(Received::Useless(DAMAGED)),
+        Ok(()) => Ok(true),
+        Err(Trouble::Damaged) => Ok(false),
         Err(Trouble::Write(error)) => Err(error),
     }
 }
@@ -356,35 +370,44 @@ fn find_problem(part: &PartialFile, entry: &ManifestEntry) -> io::Result<Problem
         };
         return Ok(Problem::Rows(format!("line {line} {what}")));
     }
-    match entry.count {
-        // Some servers count the deletes rather than the Bundles that hold them.
-        Some(count) if entry.kind == FileKind::Deleted && count_deletes(part)? >= count => {
-            Ok(Problem::None)
-        }
-        Some(count) if rows.rows < count => {
-            let text =
-                format!("{}, but the server promised {count}", format_count(rows.rows, "row"));
-            Ok(Problem::Rows(text))
-        }
-        Some(count) if rows.rows - rows.outcomes > count => {
-            tracing::warn!(
-                "{}: {}, more than the {count} that the server promised",
-                entry.name,
-                format_count(rows.rows, "row")
-            );
-            Ok(Problem::None)
-        }
-        _ => Ok(Problem::None),
+    if let Some(problem) = find_lack(entry, rows.rows, part.file_path())? {
+        return Ok(Problem::Rows(problem));
     }
+    if let Some(count) = entry.count.filter(|count| rows.rows - rows.outcomes > *count) {
+        tracing::warn!(
+            "{}: {}, more than the {count} that the server promised",
+            entry.name,
+            format_count(rows.rows, "row")
+        );
+    }
+    Ok(Problem::None)
+}
+
+/// How many rows a file of so many lacks, in words, if the server has promised more. `path`: the file.
+pub(super) fn find_lack(
+    entry: &ManifestEntry,
+    rows: u64,
+    path: &Path,
+) -> io::Result<Option<String>> {
+    let Some(count) = entry.count.filter(|count| rows < *count) else { return Ok(None) };
+    // Some servers count the deletes rather than the Bundles that hold them.
+    let is_enough = match entry.kind {
+        FileKind::Deleted => count_deletes(path)? >= count,
+        // Of reports nothing is asked.
+        FileKind::Error => true,
+        _ => false,
+    };
+    let rows = format_count(rows, "row");
+    Ok((!is_enough).then(|| format!("{rows}, but the server promised {count}")))
 }
 
 /// Bundles and their entries.
-fn count_deletes(part: &PartialFile) -> io::Result<u64> {
-    let (mut text, mut line, mut count) = (open_text(part.file_path())?, Vec::new(), 0);
+fn count_deletes(path: &Path) -> io::Result<u64> {
+    let (mut text, mut line, mut count) = (open_text(path)?, Vec::new(), 0);
     while read_line(&mut text, LONGEST_LINE, &mut line)? != Line::End {
         count += count_entries(text_of_line(&line));
     }
-    Ok(count.max(part.rows.rows))
+    Ok(count)
 }
 
 /// What the committer needs; OperationOutcomes among the data go to a file of their own.

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::server::{Fault, List, Server, gzip};
 use super::*;
+use crate::support::children;
 
 fn rows(range: std::ops::Range<usize>) -> String {
     patients(range).iter().map(|row| format!("{row}\n")).collect()
@@ -222,6 +223,73 @@ fn files_that_are_stored_compressed_are_told_by_their_first_bytes() {
             assert_eq!(server.seen("DELETE", "jobs/0").len(), 1);
         }
     }
+}
+
+#[test]
+fn a_transfer_that_breaks_behind_the_last_byte_is_ended_as_others_are() {
+    let text = rows(0..4);
+    let packed = gzip(text.as_bytes()).to_vec();
+    let zstd = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    for stored in [text.clone().into_bytes(), packed.clone(), zstd] {
+        let (site, server) = (Site::new(), Server::start(Content::default()));
+        server.change(|content| {
+            content.gzip = false;
+            content.push(List::Output, "Patient", stored.clone(), None);
+        });
+        server.fault("GET", "/files/", 1, Fault::Break(usize::MAX));
+        store(&site, &server, false);
+        assert_eq!(patients_of(&site, false), text.as_bytes());
+        assert_eq!(server.seen("DELETE", "jobs/0").len(), 1);
+    }
+    // What the server has is damaged.
+    for cut in [1, 9] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        server.change(|content| {
+            content.gzip = false;
+            content.push(List::Output, "Patient", packed[..packed.len() - cut].to_vec(), None);
+        });
+        server.fault("GET", "/files/3", 1, Fault::Break(usize::MAX));
+        ends(&site, &server, &[], 16);
+        assert_eq!(server.seen("DELETE", "jobs/").len(), 0);
+    }
+}
+
+/// What a folder remembers of its files.
+const DONE: &str = "dir/.cumulus-etl-export.done";
+
+#[test]
+fn a_file_that_lacks_rows_is_not_whole_by_a_power_cut() {
+    let deletes = json!({"resourceType": "Bundle", "type": "transaction", "entry": []});
+    let (rows, deletes) = (rows(0..2), format!("{deletes}\n"));
+    for (list, of, body, count) in
+        [(List::Output, "Patient", &rows, 3), (List::Deleted, "Bundle", &deletes, 2)]
+    {
+        let (site, server) = (Site::new(), Server::start(small()));
+        server.change(|content| content.push(list, of, body.clone(), Some(count)));
+        ends(&site, &server, &[], 16);
+        // The names are durable, and the notes of them are not.
+        fs::write(site.path(DONE), "").unwrap();
+        ends(&site, &server, &[], 16);
+        assert_eq!(server.seen("DELETE", "jobs/").len(), 0);
+        server.change(|content| content.files[3].count = None);
+        ends(&site, &server, &[], 0);
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_beside_a_whole_file_goes() {
+    let (site, server) = (Site::new(), Server::start(small()));
+    server.fault("GET", "/files/2", 99, Fault::outcome(410, "gone"));
+    ends(&site, &server, &[], 16);
+    for left in ["dir/Patient.000.ndjson.part", "dir/Patient.000.ndjson.source"] {
+        site.file(left, "x");
+    }
+    ends(&site, &server, &[], 16);
+    let left: Vec<_> = children(&site.path("dir"))
+        .into_iter()
+        .filter(|name| name.starts_with("Patient.000"))
+        .collect();
+    assert_eq!(left, ["Patient.000.ndjson"]);
 }
 
 #[test]
