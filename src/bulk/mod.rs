@@ -187,6 +187,9 @@ async fn run_export(
             begin_export(client, options, &site, &fingerprint, deadline).await?
         }
     };
+    if matches!(state.phase, Phase::Complete | Phase::Downloaded) {
+        site.require_files()?;
+    }
     if state.phase == Phase::Complete {
         let time = state.transaction_time.as_deref().unwrap_or("unknown time");
         info!("'{}' has the whole export already, as of {time}", folder.display());

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::log;
 use crate::bounded::{Line, read_all, read_line};
-use crate::error::{Context, Error, FolderFault, Result};
+use crate::error::{Context, Error, FolderFault, Result, RunFault};
 use crate::poison::ignore_poison;
 use crate::store::{Sharing, replace_file, sync_folder, try_lock_file};
+use crate::text::escape_controls;
+use crate::ui::{choose_form, format_count};
 
 /// The state of an export that has not ended.
 const STATE: &str = ".cumulus-etl-export.json";
@@ -69,6 +71,9 @@ impl ExportState {
         serde_json::from_slice(&read_all(file, LONGEST_STATE, STATE).ok()?).ok()
     }
 }
+
+/// Files that are gone of which the names are shown.
+const NAMED: usize = 5;
 
 /// A file that is whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +153,9 @@ impl ExportDir {
 
     /// Forgets the export: the folder is a plain one from now on.
     pub(super) fn forget_export(&self) -> Result<()> {
-        for name in [STATE, DONE] {
+        // The state goes last: a run that is killed in between leaves a list of files without an export, which the
+        // next export in this folder would take for its own.
+        for name in [DONE, STATE] {
             match fs::remove_file(self.path.join(name)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     let path = self.path.display();
@@ -198,6 +205,36 @@ impl ExportDir {
             }
         }
         all
+    }
+
+    /// Sees that the files of an export that is whole are still there: without one of them its type would look as if
+    /// the server had no rows of it.
+    ///
+    /// # Errors
+    /// [`RunFault::ExportIncomplete`] where some are gone.
+    pub(super) fn require_files(&self) -> Result<()> {
+        let is_gone = |name: &String| {
+            let stored = [name.clone(), format!("{name}.gz")];
+            !stored.iter().any(|name| self.path.join(name).exists())
+        };
+        let gone: Vec<_> = self.completed_files().into_keys().filter(is_gone).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let count = gone.len() as u64;
+        let named: Vec<_> =
+            gone.iter().take(NAMED).map(|name| escape_controls(name).into_owned()).collect();
+        let more = if gone.len() > NAMED { ", …" } else { "" };
+        let message = format!(
+            "the whole export was in '{}', and {} of it {} gone ({}{more}). Put {} back, or empty the \
+             folder to export anew",
+            self.path.display(),
+            format_count(count, "file"),
+            choose_form(count, "is", "are"),
+            named.join(", "),
+            choose_form(count, "it", "them"),
+        );
+        Err(Error::new(RunFault::ExportIncomplete, message))
     }
 
     /// The files of which something is wrong that another download has not mended, and what.

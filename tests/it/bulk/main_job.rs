@@ -123,6 +123,26 @@ fn a_job_that_fails_after_the_export_does_not_export_again() {
 }
 
 #[test]
+fn an_export_whose_files_are_gone_does_not_pass_for_whole() {
+    for gone in ["Patient.000.ndjson", "Condition.000.ndjson"] {
+        let (site, server) = (Site::new(), Server::start(small()));
+        site.file("out/patient", "in the way");
+        let ended = end(&mut job(&site, &server.base(), &["--export-to=dir"]));
+        assert_eq!(ended.code, Some(19), "{}", ended.err);
+        fs::remove_dir_all(site.path("out")).unwrap();
+        fs::rename(site.path("dir").join(gone), site.path("kept")).unwrap();
+        let ended = end(&mut job(&site, &server.base(), &["--export-to=dir"]));
+        assert_eq!(ended.code, Some(16), "{}", ended.err);
+        assert!(ended.err.contains(&format!("1 file of it is gone ({gone})")), "{}", ended.err);
+        assert!(!site.path("out").exists());
+        fs::rename(site.path("kept"), site.path("dir").join(gone)).unwrap();
+        let ended = end(&mut job(&site, &server.base(), &["--export-to=dir"]));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(server.kickoffs(), 1);
+    }
+}
+
+#[test]
 fn an_incomplete_export_makes_no_tables() {
     let (site, server) = (Site::new(), Server::start(small()));
     let issue = json!({"resourceType": "OperationOutcome", "issue": [{"severity": "fatal"}]});
