@@ -7,6 +7,7 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::MissingNote;
@@ -47,6 +48,8 @@ pub(super) struct Fetcher {
     mimetypes: Vec<String>,
     pace: Pace,
     breaker: Breaker,
+    /// Requests that may be under way.
+    connections: Semaphore,
     /// Hosts that are not asked, as far as they were named.
     refused: Mutex<BTreeSet<String>>,
 }
@@ -55,6 +58,7 @@ impl Fetcher {
     pub(super) fn new(
         client: &Client,
         selection: &NoteSelection,
+        max_connections: usize,
         pace: Pace,
     ) -> error::Result<Self> {
         Ok(Self {
@@ -63,6 +67,7 @@ impl Fetcher {
             mimetypes: selection.mimetypes.clone(),
             pace,
             breaker: Breaker::default(),
+            connections: Semaphore::new(max_connections),
             refused: Mutex::default(),
         })
     }
@@ -126,6 +131,8 @@ impl Fetcher {
             Some(kind) => kind.to_owned(),
             None => self.mimetypes.join(", "),
         };
+        // More rows than that are under way, so that a slow note holds up no others. It is never closed.
+        let _connection = self.connections.acquire().await;
         let asked =
             |accept: &str| self.client.request(Method::GET, url.clone()).accept_type(accept);
         let response = match asked(&accept).send().await {

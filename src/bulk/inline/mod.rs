@@ -152,7 +152,7 @@ pub fn inline_notes(
     // In a bucket no object of a draft is ever overwritten: there a second run sees that it is one.
     let _lock = folder.local().map(state::lock_folder).transpose()?;
     let resources = selection.resources.clone();
-    let notes = NoteInliner::new(client, selection, pace)?;
+    let notes = NoteInliner::new(client, selection, max_connections, pace)?;
     NoteRun { notes, resources, max_connections, pace, bars: bars.clone() }.inline_folder(folder)
 }
 
@@ -165,7 +165,7 @@ pub(super) async fn in_folder(
 ) -> Result<NoteSummary> {
     let folder = options.storage.open_local(folder)?;
     let job = NoteRun {
-        notes: NoteInliner::new(client, selection, options.pace)?,
+        notes: NoteInliner::new(client, selection, options.max_connections, options.pace)?,
         resources: selection.resources.clone(),
         max_connections: options.max_connections,
         pace: options.pace,

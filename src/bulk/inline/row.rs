@@ -30,8 +30,14 @@ enum NoteState {
 }
 
 impl NoteInliner {
-    pub(super) fn new(client: &Client, selection: &NoteSelection, pace: Pace) -> Result<Self> {
-        let fetcher = Fetcher::new(client, selection, pace)?;
+    /// `max_connections`: requests that may be under way.
+    pub(super) fn new(
+        client: &Client,
+        selection: &NoteSelection,
+        max_connections: usize,
+        pace: Pace,
+    ) -> Result<Self> {
+        let fetcher = Fetcher::new(client, selection, max_connections, pace)?;
         Ok(Self { fetcher, mimetypes: selection.mimetypes.clone() })
     }
 

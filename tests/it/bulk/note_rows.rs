@@ -1,6 +1,11 @@
 //! Clinical notes of rows as sites have them: attachments without their text, and lines without an end.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+use std::thread::sleep;
+use std::time::Duration;
 
 use cumulus_etl::bulk::NoteSelection;
 use cumulus_etl::bulk::inline::inline_notes;
@@ -10,6 +15,7 @@ use cumulus_etl::ui::Bars;
 use super::notes::{attachment, content_of, server};
 use super::server::Server;
 use super::*;
+use crate::loopback::{Answer as RawAnswer, Server as Raw};
 use crate::support::{children, open_folder};
 
 /// The longest line that is read, in MiB.
@@ -97,7 +103,7 @@ fn an_attachment_whose_text_is_empty_or_null_gets_its_note() {
     let none: String = none.iter().map(|one| attachment("d", one)).collect();
     site.input("rows.ndjson", &none);
     let ended = inline(&site, &server);
-    assert!(ended.err.contains("0 downloaded, 1 were there already"), "{}", ended.err);
+    assert!(ended.err.contains("0 downloaded, 1 was there already"), "{}", ended.err);
     assert_eq!(fs::read_to_string(site.path("in/rows.ndjson")).unwrap(), none);
     assert!(server.requests().is_empty());
 }
@@ -180,4 +186,33 @@ fn a_line_that_is_too_long_for_inline_leaves_a_bucket_as_it_was() {
     let told = error.explain_causes();
     assert!(told.contains("d.ndjson.gz'") && told.contains("line 2 is longer than"), "{told}");
     assert!(content_of(&folder) == before, "{:?}", content_of(&folder).keys());
+}
+
+#[test]
+fn no_more_notes_are_asked_for_at_the_same_time_than_there_may_be_connections() {
+    let row = |n: usize| {
+        attachment(
+            &format!("d{n}"),
+            &format!(r#"{{"contentType":"text/plain","url":"Binary/{n}"}}"#),
+        )
+    };
+    for most in [1, 3] {
+        let (active, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (counted, highest) = (active.clone(), peak.clone());
+        let server = Raw::start(move |_| {
+            highest.fetch_max(counted.fetch_add(1, SeqCst) + 1, SeqCst);
+            // Others come meanwhile, if they may.
+            sleep(Duration::from_millis(20));
+            counted.fetch_sub(1, SeqCst);
+            RawAnswer::new(200, "hello").header("Content-Type", "text/plain")
+        });
+        let site = Site::new();
+        site.input("rows.ndjson", (0..24).map(row).collect::<String>());
+        let mut command = site.command();
+        command.args(["inline", "in", "--fhir-url", server.url.as_str()]);
+        let ended = end(command.arg(format!("--max-connections={most}")));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(count_notes(&fs::read_to_string(site.path("in/rows.ndjson")).unwrap()), 24);
+        assert!(peak.load(SeqCst) <= most, "{} for {most}", peak.load(SeqCst));
+    }
 }
