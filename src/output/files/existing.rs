@@ -47,9 +47,11 @@ pub(super) fn keep_new_rows(
 ) -> Result<()> {
     // As [`HashMap`] keeps them while it grows.
     let at_once = (key_bytes / 64) as u64;
-    let passes = run.keys.count().div_ceil(at_once.max(1)).clamp(1, 256) as u16;
+    let passes = run.keys.count().div_ceil(at_once.max(1)).clamp(1, 256);
+    // 256 times 256 is more than a `u16` holds.
+    let first_byte = |pass: u64| (pass * 256 / passes) as u16;
     for pass in 0..passes {
-        let range = pass * 256 / passes..(pass + 1) * 256 / passes;
+        let range = first_byte(pass)..first_byte(pass + 1);
         let mut slots = HashMap::new();
         run.keys.scan(range, &mut |key, change| {
             if let Change::Row { slot, .. } = change {
@@ -103,10 +105,16 @@ pub enum Readable {
 mod tests {
     use std::io;
 
+    use std::ops::Range;
+
+    use arrow::datatypes::{Schema, SchemaRef};
     use bytes::Bytes;
 
     use super::*;
+    use crate::deid::RowKey;
     use crate::output::files::{Csv, Ndjson, Parquet};
+    use crate::output::rows::{Batches, KeySource, Live, RowSource};
+    use crate::output::table::Merge;
     use crate::store::Reader;
 
     const COLUMNS: [&str; 2] = ["encounter_id", "group_name"];
@@ -153,6 +161,68 @@ mod tests {
             for format in [&Parquet as &dyn FileFormat, &Csv] {
                 assert_eq!(keys(format, bytes.to_vec()), (Vec::new(), Readable::InPart));
             }
+        }
+    }
+
+    /// Keys of rows, each in the slot of its place.
+    struct Keys(Vec<RowKey>);
+
+    impl KeySource for Keys {
+        fn count(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn scan(&self, range: Range<u16>, visit: &mut dyn FnMut(RowKey, Change)) -> Result<()> {
+            for (slot, key) in self.0.iter().enumerate() {
+                if range.contains(&((key >> 120) as u16)) {
+                    visit(*key, Change::Row { slot: slot as u64, last_updated: 0 });
+                }
+            }
+            Ok(())
+        }
+    }
+
+    impl RowSource for Keys {
+        fn schema(&self) -> SchemaRef {
+            Schema::empty().into()
+        }
+
+        fn slots(&self) -> u64 {
+            self.count()
+        }
+
+        fn read<'a>(&'a self, _: Range<u64>, _: &'a dyn Live) -> Result<Batches<'a>> {
+            Ok(Box::new(std::iter::empty()))
+        }
+    }
+
+    #[test]
+    fn rows_are_known_again_however_often_the_files_are_read() {
+        // Enough that each uppermost byte occurs.
+        let ids: Vec<_> = (0..1500).map(|number| format!("e{number}")).collect();
+        let keys = Keys(ids.iter().map(|id| row_key(&[id, "g"])).collect());
+        assert!(keys.0.iter().any(|key| key >> 120 == 0xFF));
+        let folder = Folder::open("memory:///").unwrap();
+        let there = ids.iter().skip(1).map(|id| format!("{id},g\n")).collect::<String>();
+        folder.write("t.000.csv", format!("encounter_id,group_name\n{there}")).unwrap();
+        let live = Bitmap::all_set(keys.count());
+        let run = TableRun {
+            name: "t",
+            rows: &keys,
+            lines: None,
+            live: &live,
+            keys: &keys,
+            deletes: &[],
+            merge: Merge::InsertOnly,
+            key_columns: &COLUMNS,
+        };
+        // In one pass, in some, and in as many as there are.
+        for key_bytes in [1 << 30, 64 * 200, 0] {
+            let mut live = live.clone();
+            let files = [(0, "t.000.csv".to_owned())];
+            keep_new_rows(&Csv, &folder, &files, &run, &mut live, key_bytes).unwrap();
+            let new: Vec<_> = (0..live.len()).filter(|slot| live.get(*slot)).collect();
+            assert_eq!(new, [0], "{key_bytes} bytes");
         }
     }
 }
