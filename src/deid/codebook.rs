@@ -13,6 +13,8 @@ use crate::store::Folder;
 
 /// Name of the codebook in the PHI folder.
 pub const CODEBOOK: &str = "codebook.json";
+/// Keeps two runs from changing files of the PHI folder at the same time.
+pub(super) const LOCK: &str = ".codebook.lock";
 
 /// The salt, and the IDs that earlier versions handed out at random.
 pub struct Codebook {

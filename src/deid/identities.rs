@@ -13,12 +13,12 @@ use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::anon_id::{HashedId, IdKind};
-use super::codebook::Codebook;
+use super::codebook::{Codebook, LOCK};
 use super::phi::{Phi, PhiFolder};
 use super::row_key::RowKey;
 use crate::encrypted::{EncryptedFile, EncryptedWriter};
 use crate::error::{Context, Error, Result};
-use crate::store::Folder;
+use crate::store::{Folder, Lock};
 
 /// Name of the mapping in the PHI folder.
 pub const MAPPING: &str = "codebook-cached-mappings.json";
@@ -113,7 +113,13 @@ impl Mapping {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let _lock = self.phi.lock_file(".codebook.lock")?;
+        let lock = self.phi.lock_file(LOCK)?;
+        self.persist_under(&lock, codebook)
+    }
+
+    /// # Errors
+    /// The lock was lost meanwhile: nothing is written then, as another run's pairs may be there.
+    pub(super) fn persist_under(&mut self, lock: &Lock, codebook: &Codebook) -> Result<()> {
         let mut out = BufWriter::new(self.phi.upload(MAPPING)?);
         let show = self.phi.show(MAPPING);
         let failed = || format!("cannot write '{show}'");
@@ -169,6 +175,7 @@ impl Mapping {
         }
         out.write_all(b"}").with_context(failed)?;
         let upload = out.into_inner().map_err(|e| e.into_error()).with_context(failed)?;
+        lock.check_lock()?;
         upload.finish()?;
         self.waiting.clear();
         self.pairs.clear();

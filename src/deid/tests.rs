@@ -516,6 +516,18 @@ fn two_runs_add_to_one_mapping() {
 }
 
 #[test]
+fn a_run_that_has_lost_its_lock_leaves_the_mapping_of_the_other() {
+    let folder = Folder::open("memory:///").unwrap();
+    let mut mapping = open_mapping(&folder, scratch());
+    mapping.add(identities(["a".into()].into_iter())).unwrap();
+    let lock = folder.lock_file(".codebook.lock").unwrap();
+    folder.write(".codebook.lock", "of another run").unwrap();
+    let error = mapping.persist_under(&lock, &codebook()).unwrap_err().to_string();
+    assert!(error.contains("another run has taken over"), "{error}");
+    assert_eq!(saved(&folder), Value::Null);
+}
+
+#[test]
 fn rejected_rows_leave_no_ids_in_the_mapping() {
     let mut scrubber = scrubber();
     let row = json!({"resourceType": "Encounter", "id": "e", "subject": {"reference": "Patient/1"}, "status": {}});
