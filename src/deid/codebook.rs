@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
@@ -39,14 +40,12 @@ impl Codebook {
             complete_settings(&mut fresh)?;
             // Losing a race is fine: then the winner's is read.
             let is_new = phi.write_new(CODEBOOK, render_settings(&fresh)?)?;
-            let bytes = phi.read(CODEBOOK)?;
-            let bytes = bytes.ok_or_else(|| Error::failed(format!("'{show}' has vanished")))?;
+            let bytes = read_there(phi, &show)?;
             return Ok((Self::parse_settings(&decode_settings(&bytes, &show)?, &show)?, is_new));
         };
         let mut settings = decode_settings(&bytes, &show)?;
-        let upgraded = upgrade_settings(&mut settings, &show)?;
-        if complete_settings(&mut settings)? || upgraded {
-            phi.write(CODEBOOK, render_settings(&settings)?)?;
+        if upgrade_settings(&mut settings, &show)? || complete_settings(&mut settings)? {
+            settings = complete_saved(phi, &show)?;
         }
         Ok((Self::parse_settings(&settings, &show)?, false))
     }
@@ -133,6 +132,27 @@ impl Codebook {
     pub(super) fn hash_real_id(&self, real: &str) -> HashedId {
         hash_id(&self.keyed_hash(), real)
     }
+}
+
+/// Completes the codebook in `phi`, unless another run does so first: the salt that stays is the one
+/// that both use.
+fn complete_saved(phi: &Folder, show: &str) -> Result<Map<String, Value>> {
+    // On a disk the lock keeps others away. In a bucket it can be lost: there the version tells.
+    let _lock = phi.lock_file(LOCK)?;
+    loop {
+        let version = phi.version(CODEBOOK)?;
+        let mut settings = decode_settings(&read_there(phi, show)?, show)?;
+        let upgraded = upgrade_settings(&mut settings, show)?;
+        let changed = complete_settings(&mut settings)? || upgraded;
+        if !changed || phi.write_over(CODEBOOK, render_settings(&settings)?, &version)? {
+            return Ok(settings);
+        }
+    }
+}
+
+/// The codebook that was there a moment ago.
+fn read_there(phi: &Folder, show: &str) -> Result<Bytes> {
+    phi.read(CODEBOOK)?.ok_or_else(|| Error::failed(format!("'{show}' has vanished")))
 }
 
 fn decode_settings(bytes: &[u8], show: &str) -> Result<Map<String, Value>> {

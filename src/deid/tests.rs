@@ -1,6 +1,7 @@
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -419,6 +420,33 @@ fn earlier_ids_win_over_the_hash() {
         Codebook::open(&folder).unwrap().anonymize_id("Patient", "real-p").as_str(),
         "fake-p"
     );
+}
+
+#[test]
+fn runs_that_complete_a_codebook_at_the_same_time_use_one_salt() {
+    let dir = tempfile::tempdir().unwrap();
+    for folder in [Folder::open("memory:///").unwrap(), local(&dir)] {
+        for old in [json!({"version": 1, "codebook_id": "one"}), json!({"mrn": {}})] {
+            folder.write("codebook.json", old.to_string()).unwrap();
+            let together = Barrier::new(4);
+            let open = || {
+                together.wait();
+                let book = Codebook::open(&folder).unwrap();
+                (book.id().to_owned(), book.anonymize_id("X", "1"))
+            };
+            let used: Vec<_> = thread::scope(|scope| {
+                let runs: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+                runs.into_iter().map(|run| run.join().unwrap()).collect()
+            });
+            let saved = Codebook::open(&folder).unwrap();
+            let saved = (saved.id().to_owned(), saved.anonymize_id("X", "1"));
+            assert!(used.iter().all(|used| *used == saved), "{folder}: {used:?}");
+        }
+    }
+}
+
+fn local(dir: &tempfile::TempDir) -> Folder {
+    Folder::open(dir.path().to_str().unwrap()).unwrap()
 }
 
 #[test]
