@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::file_lock::{Sharing, is_at, lacks_locks, wait_for_lock};
 use super::lease::{Lease, run_of};
-use super::open::open_plain;
+use super::open::{open_plain, open_to_lock};
 use super::{Folder, unwrap_error};
 use crate::error::{Context, Result};
 use crate::text::{escape_controls, shorten_text};
@@ -99,7 +99,7 @@ impl Folder {
             let (file, writes) = match open_plain(path, true) {
                 // Another user has made it.
                 Err(error) if is_denied(error.kind()) && path.exists() => {
-                    (open_plain(path, false), false)
+                    (open_to_lock(path), false)
                 }
                 opened => (opened, true),
             };

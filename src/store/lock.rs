@@ -9,7 +9,7 @@ use tracing::info;
 use super::Folder;
 use super::file_lock::{Sharing, wait_for_lock};
 use super::lease::Lease;
-use super::open::open_plain;
+use super::open::{open_plain, open_to_lock};
 use crate::error::{Context, Result};
 
 /// Held until dropped. On a disk the system frees it when the process ends, however it ends; in
@@ -49,7 +49,7 @@ impl Folder {
         let file = open_plain(&path, true)
             // Another user may have made it.
             .or_else(|error| match error.kind() {
-                ErrorKind::PermissionDenied => open_plain(&path, false),
+                ErrorKind::PermissionDenied => open_to_lock(&path),
                 _ => Err(error),
             })
             .with_context(|| format!("cannot write '{}'", path.display()))?;

@@ -26,6 +26,18 @@ pub(super) fn open_plain(path: &Path, write: bool) -> io::Result<File> {
     refuse_others(options.open(path)?)
 }
 
+/// Opens a plain file that is there already, to lock it: for writing, too, where it can be, as some
+/// network file systems lock nothing alone that was opened to be read (`EBADF`). Nothing is made.
+pub(super) fn open_to_lock(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
+    let opened = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
+    match opened {
+        Ok(file) => refuse_others(file),
+        // What is missing, or is no file, is so for readers, too.
+        Err(_) => open_plain(path, false),
+    }
+}
+
 fn refuse_others(file: File) -> io::Result<File> {
     match file.metadata()?.is_file() {
         true => Ok(file),
@@ -38,7 +50,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use rustix::fs::{CWD, FileType, Mode, fcntl_getfl, mknodat};
 
     use super::*;
 
@@ -60,7 +72,23 @@ mod tests {
         for path in [pipe.as_path(), dir.path()] {
             assert!(open_file(path).is_err());
             assert!(open_plain(path, false).is_err() && open_plain(path, true).is_err());
+            assert!(open_to_lock(path).is_err());
         }
+    }
+
+    #[test]
+    fn a_file_to_be_locked_is_open_for_writing_where_it_can_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let (lock, link) = (dir.path().join("lock"), dir.path().join("link"));
+        assert!(open_to_lock(&lock).is_err() && !lock.exists());
+        fs::write(&lock, "text").unwrap();
+        let flags = fcntl_getfl(open_to_lock(&lock).unwrap()).unwrap();
+        assert_eq!(flags & OFlags::RWMODE, OFlags::RDWR);
+        assert_eq!(fs::read(&lock).unwrap(), b"text");
+        // A program that runs is open to readers alone, even to root.
+        assert!(open_to_lock(&std::env::current_exe().unwrap()).is_ok());
+        symlink(&lock, &link).unwrap();
+        assert!(open_to_lock(&link).is_err() && open_to_lock(dir.path()).is_err());
     }
 
     #[test]

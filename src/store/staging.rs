@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Folder;
 use super::file_lock::{Sharing, is_at, lock_abandoned, try_lock_file};
-use super::open::open_plain;
+use super::open::open_to_lock;
 use super::rename::{claim_name, replace_file, sync_name};
 
 /// Begins the names of files and folders under way. Nobody else gives such names, and listings
@@ -172,7 +172,7 @@ impl Folder {
         let Some(folder) = self.local() else { return };
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_name().to_str().is_some_and(is_named)
-                && let Ok(file) = open_plain(&entry.path(), false)
+                && let Ok(file) = open_to_lock(&entry.path())
                 && is_dead(&file)
             {
                 // Still locked, so that a writer who was about to lock it sees that it is lost.

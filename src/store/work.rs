@@ -12,7 +12,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::file_lock::{Sharing, lock_abandoned, try_lock_file};
-use super::open::open_plain;
+use super::open::open_to_lock;
 use super::{Folder, Storage};
 use crate::error::{Context, Error, Result, SettingsFault};
 use crate::poison::ignore_poison;
@@ -227,7 +227,7 @@ fn find_stale(parent: &Path) -> Vec<Stale> {
         if !is_own(&path) {
             continue;
         }
-        match open_plain(&path.join(LOCK), false) {
+        match open_to_lock(&path.join(LOCK)) {
             Ok(lock) => {
                 if lock_abandoned(&lock) {
                     found.push(Stale { path, _lock: Some(lock) });
