@@ -109,6 +109,12 @@ impl Shutdown {
         }
     }
 
+    /// How many writers there are.
+    #[cfg(test)]
+    pub fn count_writers(&self) -> usize {
+        self.state.writers.load(Ordering::SeqCst)
+    }
+
     /// Has `prepare` called when a signal comes, while files are still there; what it returns runs
     /// when they are gone. Others that were here before stay.
     pub fn before_end(
@@ -188,7 +194,7 @@ mod tests {
         assert!(!other.is_asked() && other.begin_writer().is_ok());
         // Of the other nobody writes any more: it is not waited for.
         other.wait_for_writers(Duration::MAX);
-        assert_eq!(one.state.writers.load(Ordering::SeqCst), 1);
+        assert_eq!(one.count_writers(), 1);
         drop(writer);
         one.wait_for_writers(Duration::MAX);
     }

@@ -17,8 +17,8 @@ pub struct Upload {
     folder: Folder,
     name: String,
     bytes: u64,
-    /// Until it is finished or has been taken back.
-    _writer: Writer,
+    /// Until it is there or has been taken back.
+    writer: Option<Writer>,
 }
 
 /// An object that is about to appear.
@@ -51,7 +51,7 @@ enum UploadTarget {
 impl Upload {
     pub(super) fn begin_upload(folder: &Folder, name: &str) -> Result<Self> {
         let failed = || format!("cannot write '{}'", folder.show(name));
-        let _writer = folder.shutdown().begin_writer()?;
+        let writer = Some(folder.shutdown().begin_writer()?);
         let target = match folder.local() {
             Some(path) => {
                 let staging = Staging::begin_file(path.join(name), folder.private);
@@ -60,7 +60,7 @@ impl Upload {
             None => UploadTarget::Small(Vec::new()),
         };
         let (folder, name) = (folder.clone(), name.to_owned());
-        Ok(Self { target: Some(target), folder, name, bytes: 0, _writer })
+        Ok(Self { target: Some(target), folder, name, bytes: 0, writer })
     }
 
     /// Bytes written so far.
@@ -100,10 +100,12 @@ impl Upload {
             let bytes = self.finish()?;
             return Ok(Finishing { under_way: None, failed: String::new(), bytes });
         }
-        let target = self.target.take();
+        let (target, writer) = (self.target.take(), self.writer.take());
         let (store, path) = (self.folder.store().clone(), self.folder.path(&self.name));
         let runtime = self.folder.storage.runtime().clone();
         let under_way = runtime.spawn_task(async move {
+            // The end of the run waits for the object, not for this call.
+            let _writer = writer;
             match target {
                 Some(UploadTarget::Small(bytes)) => {
                     store.put(&path, bytes.into()).await.map(|_| ())
@@ -171,5 +173,43 @@ impl Drop for Upload {
             // The error that made us stop is the one to show, not this one.
             let _ = self.folder.storage.block_on(writer.abort());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+    use crate::stop::Shutdown;
+    use crate::store::Storage;
+
+    /// Keeps a thread of the runtime busy until the sender goes.
+    fn occupy_thread(runtime: &StoreRuntime) -> Sender<()> {
+        let (release, released) = channel();
+        let (begin, begun) = channel();
+        runtime.spawn_task(async move {
+            begin.send(()).unwrap();
+            released.recv().unwrap_err();
+        });
+        begun.recv().unwrap();
+        release
+    }
+
+    #[test]
+    fn the_end_of_a_run_waits_for_an_object_on_its_way() {
+        let (runtime, shutdown) = (StoreRuntime::start_threads().unwrap(), Shutdown::default());
+        let storage = Storage::new(runtime.clone(), shutdown.clone());
+        let folder = storage.open_folder("memory://later/x").unwrap();
+        let mut upload = folder.upload("object").unwrap();
+        upload.write_all(b"text").unwrap();
+        let busy = [occupy_thread(&runtime), occupy_thread(&runtime)];
+        let finishing = upload.finish_later().unwrap();
+        assert_eq!(folder.read("object").unwrap(), None);
+        assert_eq!(shutdown.count_writers(), 1);
+        drop(busy);
+        assert_eq!(finishing.wait_for_end().unwrap(), 4);
+        assert_eq!(folder.read("object").unwrap().unwrap(), "text");
+        assert_eq!(shutdown.count_writers(), 0);
     }
 }
