@@ -95,8 +95,9 @@ impl Lease {
                     Err(_) => {}
                 }
             }
-            // Not another run's.
-            if version.is_some() {
+            // Not another run's, which may have taken it over while this one was held up: the version
+            // that was written last does not tell.
+            if version.is_some() && matches!(object.own_version(), Ok(Some(_))) {
                 let _ = object.runtime.block_on(object.store.delete(&object.path));
             }
         });

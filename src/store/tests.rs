@@ -205,6 +205,16 @@ fn a_lock_of_a_dead_process_is_taken_over() {
 }
 
 #[test]
+fn a_lock_that_another_run_has_taken_over_stays_that_runs() {
+    let folder = Folder::open("memory:///").unwrap();
+    let lock = folder.lock_file("lock").unwrap();
+    folder.write("lock", "of another run").unwrap();
+    assert!(lock.check_lock().is_err());
+    drop(lock);
+    assert_eq!(folder.read("lock").unwrap().unwrap(), "of another run");
+}
+
+#[test]
 fn large_objects_go_to_buckets_and_come_back_in_parts() {
     let options = StoreOptions { part_bytes: 1000, ..StoreOptions::default() };
     let storage = Storage::for_tests().with_options(options);
