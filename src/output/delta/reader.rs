@@ -27,7 +27,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::snapshot::DataFile;
 use crate::bounded::parquet::reader_options;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::store::{Folder, Requested, Storage};
 use crate::table::DeidentifiedBatch;
 
@@ -117,10 +117,10 @@ fn open_requested(
             whole_columns(move || opened.try_clone().map_err(ParquetError::from), metadata, columns)
         }
         (None, Some(requested)) => {
+            let gone = || Error::failed(format!("{}: it is gone", context()));
             let mut bytes = Vec::new();
-            if let Some(mut reader) = requested.open_requested()? {
-                reader.read_to_end(&mut bytes).with_context(context)?;
-            }
+            let mut reader = requested.open_requested()?.ok_or_else(gone)?;
+            reader.read_to_end(&mut bytes).with_context(context)?;
             let bytes = Bytes::from(bytes);
             let metadata = read_metadata(&bytes).with_context(context)?;
             whole_columns(move || Ok(bytes.clone()), metadata, columns)

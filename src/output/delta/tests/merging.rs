@@ -279,3 +279,14 @@ fn keys_are_compared_in_passes_that_fit_the_budget() {
     assert_eq!(matching::key_ranges(800_000, 64 << 20).len(), 1);
     assert_eq!(matching::key_ranges(5_000_000, 64 << 20).len(), 6);
 }
+
+#[test]
+fn a_data_file_that_is_gone_is_said_to_be_gone() {
+    let folder = memory();
+    TestRun::new(&plain(), &[row("a", "1")]).merge(&folder).unwrap();
+    let [name] = &parquet_files(&folder)[..] else { panic!("one file") };
+    folder.remove(name).unwrap();
+    let error = TestRun::new(&plain(), &[row("a", "2")]).merge(&folder).unwrap_err();
+    let error = error.explain_causes();
+    assert!(error.contains(name) && error.contains("it is gone"), "{error}");
+}
