@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
@@ -68,8 +68,9 @@ impl Staging {
                 Err(e) if e.kind() == ErrorKind::NotFound && attempts > 0 => {
                     attempts -= 1;
                     let folder = target.parent().ok_or(e)?;
+                    let made = missing_folders(folder);
                     DirBuilder::new().recursive(true).mode(mode(0o777)).create(folder)?;
-                    sync_name(folder)?;
+                    made.into_iter().try_for_each(sync_name)?;
                     continue;
                 }
                 Err(e) => return Err(e),
@@ -111,6 +112,12 @@ impl Staging {
         }
         Ok(shown)
     }
+}
+
+/// A folder and those above it, as far as they are not there: their names are to be durable, too.
+fn missing_folders(folder: &Path) -> Vec<&Path> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    folder.ancestors().take_while(is_missing).collect()
 }
 
 impl Write for Staging {
@@ -179,5 +186,25 @@ impl Folder {
                 let _ = fs::remove_file(entry.path());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_folders_that_are_to_be_made_are_missing_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let [lake, table, rows] =
+            ["lake", "lake/t", "lake/t/rows"].map(|name| dir.path().join(name));
+        assert_eq!(missing_folders(&rows), [&rows, &table, &lake]);
+        fs::create_dir(&lake).unwrap();
+        assert_eq!(missing_folders(&rows), [&rows, &table]);
+        Staging::begin_file(rows.join("x"), false).unwrap();
+        assert!(missing_folders(&rows).is_empty());
+        // Relative ones end where the process is.
+        let relative = Path::new("no-such-folder/below");
+        assert_eq!(missing_folders(relative), [relative, Path::new("no-such-folder")]);
     }
 }
