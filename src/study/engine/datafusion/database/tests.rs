@@ -1,0 +1,66 @@
+use super::*;
+
+fn table(change: &StudyChange, name: &str) -> StoredTable {
+    let file = change.file_name(name, 1);
+    change.study_folder().write(&file, "rows").unwrap();
+    StoredTable {
+        name: name.to_owned(),
+        files: vec![StoredFile { name: file, bytes: 4, rows: 1 }],
+        counted: false,
+        of_patients: true,
+    }
+}
+
+fn s() -> StudyName {
+    StudyName::parse("s").unwrap()
+}
+
+fn names(database: &Database) -> Vec<String> {
+    let listing = database.list(&s()).unwrap().unwrap();
+    listing.tables.into_iter().map(|table| table.name).collect()
+}
+
+#[test]
+fn who_has_lost_the_study_does_not_commit() {
+    let database = Database::new(Folder::open("memory://lost/db").unwrap());
+    let first = database.begin_change(&s()).unwrap();
+    let made = table(&first, "s__first");
+    // Another run has taken the lock over, and is done.
+    database.root.child(LOCKS).write("s", "of another run").unwrap();
+    let other = r#"{"layout": 1, "program": "x", "built": "x", "tables": []}"#;
+    let error = first.commit_tables(vec![made], false).unwrap_err().to_string();
+    assert!(error.contains("another run has taken over"), "{error}");
+    assert!(database.list(&s()).unwrap().is_none());
+
+    // The same between the look at the lock and the list.
+    database.root.child(LOCKS).remove("s").unwrap();
+    for before in [false, true] {
+        let change = database.begin_change(&s()).unwrap();
+        assert_eq!(change.old_tables().is_empty(), !before);
+        let made = table(&change, "s__late");
+        database.study_folder(&s()).write(LIST, other).unwrap();
+        let error = change.commit_tables(vec![made], false).unwrap_err().to_string();
+        assert!(error.contains("has changed 'memory://lost/db/s/tables.json'"), "{error}");
+        assert_eq!(names(&database), [""; 0]);
+        let change = database.begin_change(&s()).unwrap();
+        let made = table(&change, "s__second");
+        change.commit_tables(vec![made], false).unwrap();
+        assert_eq!(names(&database), ["s__second"]);
+    }
+}
+
+#[test]
+fn tables_on_a_disk_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("db");
+    let database = Database::new(Folder::open(root.to_str().unwrap()).unwrap());
+    let change = database.begin_change(&s()).unwrap();
+    let made = table(&change, "s__t");
+    let file = root.join("s").join(&made.files[0].name);
+    change.commit_tables(vec![made], false).unwrap();
+    for path in [&root, &root.join("s"), &root.join("s/tables.json"), &file] {
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+    }
+}
