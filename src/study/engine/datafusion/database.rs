@@ -154,6 +154,7 @@ impl Database {
             version,
             folder,
             lock,
+            committed: false,
         };
         change.remove_others(&change.before)?;
         Ok(change)
@@ -239,6 +240,8 @@ pub struct StudyChange {
     /// The list's, when the change began.
     version: Version,
     lock: Lock,
+    /// Whether the list names what was built.
+    committed: bool,
 }
 
 impl StudyChange {
@@ -273,7 +276,7 @@ impl StudyChange {
     }
 
     /// Shows these tables in place of those that the study had. `raw`: see [`TableListing`].
-    pub fn commit_tables(self, tables: Vec<StoredTable>, raw: bool) -> Result<()> {
+    pub fn commit_tables(mut self, tables: Vec<StoredTable>, raw: bool) -> Result<()> {
         let listing = TableListing {
             layout: LAYOUT,
             program: concat!("cumulus-etl ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -285,6 +288,7 @@ impl StudyChange {
         // Who was held up for long is taken for dead, and another run may be at it by now.
         self.lock.check_lock()?;
         listing.put(&self.folder, &self.version)?;
+        self.committed = true;
         let mut keep = listing.list_builds();
         keep.extend(listing.before.iter().cloned());
         // The study is whole; what could not be removed is removed by the next build.
@@ -292,6 +296,12 @@ impl StudyChange {
             tracing::warn!("{error:#}");
         }
         Ok(())
+    }
+
+    /// Whether the list that is there now names nothing of this build.
+    fn is_unnamed(&self) -> Result<bool> {
+        let listed = self.folder.read(LIST)?.unwrap_or_default();
+        Ok(!String::from_utf8_lossy(&listed).contains(&self.build))
     }
 
     /// Removes build folders that are none of these.
@@ -316,11 +326,9 @@ impl StudyChange {
 
 impl Drop for StudyChange {
     fn drop(&mut self) {
-        // After a commit the list names the build.
-        let committed = self.folder.read(LIST).ok().flatten();
-        let named =
-            committed.is_some_and(|bytes| String::from_utf8_lossy(&bytes).contains(&self.build));
-        if !named {
+        // A commit without an answer may have come to pass. Where the list can't be read to tell, the
+        // files stay: the next build removes them if nothing names them.
+        if !self.committed && self.is_unnamed().unwrap_or(false) {
             let _ = remove_all(&self.folder.child(&self.build));
         }
     }

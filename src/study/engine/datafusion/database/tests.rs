@@ -50,6 +50,28 @@ fn who_has_lost_the_study_does_not_commit() {
 }
 
 #[test]
+fn a_build_is_removed_only_where_the_list_is_known_not_to_name_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = Database::new(Folder::open(dir.path().to_str().unwrap()).unwrap());
+    let file_of_dropped = |is_readable: bool| {
+        let change = database.begin_change(&s()).unwrap();
+        let file = dir.path().join("s").join(&table(&change, "s__t").files[0].name);
+        let list = dir.path().join("s").join(LIST);
+        // What is no file can't be read.
+        if !is_readable {
+            std::fs::create_dir(&list).unwrap();
+        }
+        drop(change);
+        if !is_readable {
+            std::fs::remove_dir(&list).unwrap();
+        }
+        file
+    };
+    assert!(file_of_dropped(false).exists());
+    assert!(!file_of_dropped(true).exists());
+}
+
+#[test]
 fn tables_on_a_disk_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
