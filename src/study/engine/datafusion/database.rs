@@ -16,6 +16,7 @@ use std::collections::HashSet;
 
 use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::{Context, Error, Result};
@@ -53,6 +54,22 @@ pub struct TableListing {
     /// The build folders that the list before this one named.
     #[serde(default)]
     before: Vec<String>,
+}
+
+/// What every layout of a list says.
+#[derive(Deserialize)]
+struct ListHead {
+    layout: Value,
+    #[serde(default)]
+    program: String,
+}
+
+/// A study's list, as it was found.
+enum FoundList {
+    Absent,
+    Whole(TableListing),
+    /// With what is said of it.
+    Damaged(Error),
 }
 
 /// A table of a study.
@@ -123,20 +140,33 @@ impl Database {
 
     /// A study's tables; `None` if it was never built.
     pub fn list(&self, study: &StudyName) -> Result<Option<TableListing>> {
+        match self.find_list(study)? {
+            FoundList::Absent => Ok(None),
+            FoundList::Whole(listing) => Ok(Some(listing)),
+            FoundList::Damaged(error) => Err(error),
+        }
+    }
+
+    /// # Errors
+    /// The list can't be read, or is of another layout.
+    fn find_list(&self, study: &StudyName) -> Result<FoundList> {
         let folder = self.study_folder(study);
-        let Some(bytes) = folder.read(LIST)? else { return Ok(None) };
-        let listing: TableListing = serde_json::from_slice(&bytes).with_context(|| {
-            format!("'{}' is damaged; clean the study and build it again", folder.show(LIST))
-        })?;
-        if listing.layout != LAYOUT {
+        let Some(bytes) = folder.read(LIST)? else { return Ok(FoundList::Absent) };
+        // The rest of another layout may be anything.
+        if let Ok(head) = serde_json::from_slice::<ListHead>(&bytes)
+            && head.layout != LAYOUT
+        {
             return Err(Error::failed(format!(
                 "'{}' was written by another version ({}): clean the study with that version, and \
                  build it again",
                 folder.show(LIST),
-                listing.program
+                head.program
             )));
         }
-        Ok(Some(listing))
+        let listing = serde_json::from_slice(&bytes).with_context(|| {
+            format!("'{}' is damaged; clean the study and build it again", folder.show(LIST))
+        });
+        Ok(listing.map_or_else(FoundList::Damaged, FoundList::Whole))
     }
 
     /// Begins to change a study; waits for another run that does.
@@ -168,8 +198,15 @@ impl Database {
         }
         let lock = self.lock_study(study)?;
         let version = folder.version(LIST)?;
-        // A list that can't be read is of tables that nobody can read.
-        let listing = self.list(study).ok().flatten();
+        let listing = match self.find_list(study)? {
+            FoundList::Absent => None,
+            FoundList::Whole(listing) => Some(listing),
+            // Of tables that nobody can read; only the names of files tell which there were.
+            FoundList::Damaged(_) => {
+                refuse_protected(&folder)?;
+                None
+            }
+        };
         let count = listing.as_ref().map_or(0, |listing| listing.tables.len());
         let kept = listing.map(|mut listing| {
             listing.tables.retain(|table| is_protected(&table.name));
@@ -332,6 +369,27 @@ impl Drop for StudyChange {
             let _ = remove_all(&self.folder.child(&self.build));
         }
     }
+}
+
+/// An error if builds have files of protected tables: without a list nobody knows which of them
+/// count.
+fn refuse_protected(folder: &Folder) -> Result<()> {
+    for build in builds_in(folder)? {
+        for entry in folder.child(&build).list()? {
+            let stem = entry.name.strip_suffix(".parquet").unwrap_or(&entry.name);
+            let table = stem.rsplit_once('.').map_or(stem, |(table, _)| table);
+            if is_protected(table) {
+                return Err(Error::failed(format!(
+                    "'{}' is damaged, and '{}' is of a table that no command removes, as its name \
+                     has __nlp_, __lib_ or __etl_ in it: move such files elsewhere, and clean the \
+                     study again",
+                    folder.show(LIST),
+                    folder.show(&format!("{build}/{}", entry.name))
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Removes files of builds that are none of these.

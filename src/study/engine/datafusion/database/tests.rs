@@ -86,3 +86,51 @@ fn tables_on_a_disk_are_for_their_owner_only() {
         assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
     }
 }
+
+#[test]
+fn cleaning_removes_no_tables_of_another_layout() {
+    let database = Database::new(Folder::open("memory://newer/db").unwrap());
+    let change = database.begin_change(&s()).unwrap();
+    let made = table(&change, "s__nlp_notes");
+    let file = made.files[0].name.clone();
+    change.commit_tables(vec![made], false).unwrap();
+    let folder = database.study_folder(&s());
+    for list in [
+        r#"{"layout": 2, "program": "cumulus-etl 9", "built": "x", "tables": []}"#,
+        r#"{"layout": 2, "program": "cumulus-etl 9", "tables": {"s__nlp_notes": []}}"#,
+        r#"{"layout": "2.1"}"#,
+    ] {
+        folder.write(LIST, list).unwrap();
+        let error = database.clean_study(&s()).unwrap_err().to_string();
+        assert!(error.contains("clean the study with that version"), "{error}");
+        assert_eq!(folder.read(LIST).unwrap().unwrap(), list);
+        assert!(folder.read(&file).unwrap().is_some());
+    }
+}
+
+#[test]
+fn without_a_list_files_of_protected_tables_stay() {
+    let database = Database::new(Folder::open("memory://damaged/db").unwrap());
+    let folder = database.study_folder(&s());
+    for (name, is_kept) in [("s__NLP_notes", true), ("s__lib", true), ("s__library", false)] {
+        let change = database.begin_change(&s()).unwrap();
+        let made = table(&change, name);
+        let file = made.files[0].name.clone();
+        change.commit_tables(vec![made], false).unwrap();
+        folder.write(LIST, "{\"layout\": 1, \"tab").unwrap();
+        let cleaned = database.clean_study(&s());
+        assert_eq!(folder.read(&file).unwrap().is_some(), is_kept, "{name}");
+        assert_eq!(folder.read(LIST).unwrap().is_some(), is_kept, "{name}");
+        match cleaned {
+            Ok(cleaned) => assert_eq!((cleaned, is_kept), (Cleaned::default(), false)),
+            Err(error) => {
+                let said = error.to_string();
+                assert!(is_kept && said.contains("is damaged") && said.contains(&file), "{said}");
+                // Where the files are elsewhere, it can be cleaned.
+                folder.remove(&file).unwrap();
+                database.clean_study(&s()).unwrap();
+            }
+        }
+        assert!(database.list(&s()).unwrap().is_none());
+    }
+}
