@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::Process;
 use super::logging::LoggingArgs;
+use super::printing::print_result;
 use crate::claim::{self, Role};
 use crate::demo::{self, DemoSummary};
 use crate::error::Result;
@@ -68,16 +69,19 @@ impl DemoArgs {
         let progress = Progress::begin_reading("sample data", 0, &bars);
         let summary = demo::generate_export(&export, &options, &|_| {})?;
         progress.end_step();
-        println!("{}", describe_run(&summary, &export.display().to_string(), clock));
+        let made = describe_run(&summary, &export.display().to_string(), clock);
+        print_result(&format!("{made}\n"))?;
         if self.data_only {
             return Ok(());
         }
         let text = |name: &str| self.dir.join(name).display().to_string();
         let (input, output, phi) = (text("export"), text("output"), text("phi"));
-        println!("\nNow the main job, as you would run it on real data:");
         let program = quote_word(&program_name());
         let words = [&input, &output, &phi].map(|folder| quote_word(folder));
-        println!("  {program} {}\n", words.join(" "));
+        print_result(&format!(
+            "\nNow the main job, as you would run it on real data:\n  {program} {}\n\n",
+            words.join(" ")
+        ))?;
         // Nobody needs these IDs again.
         let config = EtlConfig {
             new_codebook: true,
@@ -86,12 +90,13 @@ impl DemoArgs {
         etl::run_etl(&config, &bars)?;
         let (database, shared) = (text("studies"), text("shared"));
         let [lake, to, out] = [&output, &database, &shared].map(|folder| quote_word(folder));
-        println!("\nNow the study core, and what of it is to be shared:");
-        println!("  {program} study build -t core --lake {lake} --database {to}");
-        println!("  {program} study export -t core --database {to} {out}\n");
+        print_result(&format!(
+            "\nNow the study core, and what of it is to be shared:\n  \
+             {program} study build -t core --lake {lake} --database {to}\n  \
+             {program} study export -t core --database {to} {out}\n\n"
+        ))?;
         build_core(&process.storage, &output, &database, &shared)?;
-        println!("{}", describe_next_steps(&program, &output, &phi, &to));
-        Ok(())
+        print_result(&format!("{}\n", describe_next_steps(&program, &output, &phi, &to)))
     }
 }
 
@@ -128,7 +133,8 @@ fn build_core(storage: &Storage, output: &str, database: &str, shared: &str) -> 
         DataFusion::open_database(storage.open_folder(database)?, input, work.clone(), &limits)?;
     let built = build::build_core(&engine, limits.threads, &Quiet)?;
     let tables = |count: usize| format_count(count as u64, "table");
-    println!("Built core: {} in {:.1} s", tables(built.tables.len()), built.time.as_secs_f64());
+    let seconds = built.time.as_secs_f64();
+    print_result(&format!("Built core: {} in {seconds:.1} s\n", tables(built.tables.len())))?;
     let exported = export_tables(
         &engine,
         &Study::of_core()?,
@@ -136,8 +142,8 @@ fn build_core(storage: &Storage, output: &str, database: &str, shared: &str) -> 
         &ExportRules::default(),
         &work,
     )?;
-    println!("Exported {} of core to {}", tables(exported.tables.len()), exported.archive);
-    Ok(())
+    let count = tables(exported.tables.len());
+    print_result(&format!("Exported {count} of core to {}\n", exported.archive))
 }
 
 /// How a shell calls this program from here: by its name, or by its path where the name leads to

@@ -1,7 +1,6 @@
 //! `cumulus-etl keys new DIR`, `cumulus-etl keys show KEY`
 
 use std::fs::{self, Permissions};
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -9,6 +8,7 @@ use tracing::info;
 
 use super::Process;
 use super::logging::LoggingArgs;
+use super::printing::print_result;
 use crate::claim::{self, Role};
 use crate::error::{Context, Error, FolderFault, Result, SettingsFault};
 use crate::http::Secret;
@@ -125,6 +125,5 @@ fn make_keys(folder: &Folder, algorithm: Algorithm) -> Result<()> {
 
 fn show_public_key(key: &str) -> Result<()> {
     let key = PrivateKey::read_option("KEY", key)?;
-    // A pipe that nobody reads any more is no reason to panic.
-    writeln!(std::io::stdout(), "{:#}", key.public_jwks()?).context("cannot write the key")
+    print_result(&format!("{:#}\n", key.public_jwks()?))
 }

@@ -15,6 +15,7 @@ mod keys;
 mod layers;
 mod limits;
 mod logging;
+mod printing;
 mod store;
 mod study;
 mod tls;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -360,4 +361,33 @@ fn records_have_the_keys_that_cumulus_etl_reads() {
     assert_eq!(fs::read(site.path("phi/context.json")).unwrap(), before);
     let device = json_file(&site.last_record().join("device.json"));
     assert_eq!((&device["had_errors"], &device["success"]), (&json!(true), &json!(0)));
+}
+
+/// Writes to a pipe that nobody reads fail.
+#[test]
+fn an_output_that_nobody_reads_is_no_failure() {
+    let site = Site::new();
+    site.lake("patient", &[patient("a", "other")]);
+    let manifest = "study_prefix = 's'\n[[stages.default]]\nfiles = ['a.sql']\n\
+                    [[stages.default]]\ntype = 'export:flat'\ntables = ['s__a']\n";
+    site.file("studies/manifest.toml", manifest);
+    site.file("studies/a.sql", "CREATE TABLE s__a AS SELECT 1 AS x;\n");
+    let unread = |arguments: &str| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = site.command();
+        command.args(arguments.split(' ')).stdout(writer).stderr(Stdio::piped());
+        let ended = Ended::from(command.spawn().unwrap().wait_with_output().unwrap());
+        assert_eq!(ended.code, Some(0), "{arguments}: {}", ended.err);
+    };
+    let key = ["keys", "new", "key", "--alg=ES384"];
+    assert_eq!(run(&site, &key, &[]).code, Some(0));
+    unread("keys show key/private.jwks");
+    unread("demo --data-only --patients=1 demo");
+    unread("study build -t s -s studies --lake lake --database db");
+    unread("study list --database db");
+    unread("study export -t s -s studies --archive --database db out");
+    let zip = children(&site.path("out")).into_iter().find(|name| name.starts_with("s__")).unwrap();
+    unread(&format!("study import -a out/{zip} --database db"));
+    unread("study clean -t s --database db");
 }

@@ -32,6 +32,7 @@ const HOMES: &[(&str, &str)] = &[
     (r"\bflock\(", "store::file_lock"),
     (r"\bfs::rename\b|\brenameat", "store::rename"),
     (r"\bChaCha20::", "encrypted"),
+    (r"\bio::stdout\(|\be?print(ln)?!", "cli::printing"),
     (r"\bPoisonError::|\|e\| e\.into_inner\(\)", "poison"),
 ];
 

@@ -8,9 +8,9 @@ use tracing::{debug, info};
 
 use super::chosen::{Chosen, ChosenArgs};
 use super::database::{DatabaseArgs, InputArgs};
-use super::print_result;
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
+use crate::cli::printing::print_result;
 use crate::error::{Error, Result, SettingsFault};
 use crate::study::build::{self, BuildOptions, BuildSummary, Observer};
 use crate::study::core;
@@ -130,5 +130,5 @@ fn print_summary(study: &str, summary: &BuildSummary) -> Result<()> {
         let rows = format_count(table.rows.unwrap_or(0), "row");
         let _ = writeln!(text, "  {:width$}  {rows:>17}", table.name);
     }
-    print_result(text.as_bytes())
+    print_result(&text)
 }

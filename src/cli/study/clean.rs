@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::database::DatabaseArgs;
-use super::print_result;
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
+use crate::cli::printing::print_result;
 use crate::error::Result;
 use crate::study::StudyName;
 use crate::study::engine::Cleaned;
@@ -48,7 +48,7 @@ impl CleanArgs {
                 (0, 0) => format!("{study} has no tables\n"),
                 (removed, _) => format!("Removed {} of {study}{stay}\n", tables(removed)),
             };
-            print_result(text.as_bytes())?;
+            print_result(&text)?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! `cumulus-etl study export`
 
+use std::fmt::Write as _;
+
 use clap::{Args, ValueEnum};
 
 use super::chosen::{Chosen, ChosenArgs};
@@ -7,6 +9,7 @@ use super::database::DatabaseArgs;
 use crate::claim::{self, Role};
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
+use crate::cli::printing::print_result;
 use crate::error::Result;
 use crate::share::cells::Formulas;
 use crate::share::export::{self, ExportRules, Exported, Study};
@@ -81,16 +84,17 @@ impl StudyExportArgs {
                 true => export::archive_tables(engine, &study, &data, formulas, &opened.work)?,
                 false => export::export_tables(engine, &study, &data, &rules, &opened.work)?,
             };
-            print_exported(&study.prefix, &exported);
+            print_exported(&study.prefix, &exported)?;
         }
         Ok(())
     }
 }
 
-fn print_exported(study: &str, exported: &Exported) {
+fn print_exported(study: &str, exported: &Exported) -> Result<()> {
     let tables = ui::format_count(exported.tables.len() as u64, "table");
-    println!("Exported {tables} of {study} to {}", exported.archive);
+    let mut text = format!("Exported {tables} of {study} to {}\n", exported.archive);
     if !exported.empty.is_empty() {
-        println!("  without rows, so not exported: {}", exported.empty.join(", "));
+        let _ = writeln!(text, "  without rows, so not exported: {}", exported.empty.join(", "));
     }
+    print_result(&text)
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::database::DatabaseArgs;
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
+use crate::cli::printing::print_result;
 use crate::error::Result;
 use crate::share::import::import_archive;
 use crate::study::engine::datafusion::Input;
@@ -31,7 +32,7 @@ impl ImportArgs {
         process.handle_signals()?;
         let opened = self.database.open_engine(process, |_| Ok(Input::Nothing))?;
         let (study, tables) = import_archive(&*opened.engine, &self.archive, &opened.work)?;
-        println!("Imported {} of {study}", ui::format_count(tables.len() as u64, "table"));
-        Ok(())
+        let tables = ui::format_count(tables.len() as u64, "table");
+        print_result(&format!("Imported {tables} of {study}\n"))
     }
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::database::DatabaseArgs;
-use super::print_result;
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
+use crate::cli::printing::print_result;
 use crate::error::{Error, Result, StudyFault};
 use crate::study::engine::Engine;
 use crate::study::engine::datafusion::Input;
@@ -59,7 +59,7 @@ impl ListArgs {
             }
         }
         describe_core(&mut text)?;
-        print_result(escape_lines(&text).as_bytes())?;
+        print_result(&escape_lines(&text))?;
         match (faults.is_empty(), studies.is_empty()) {
             (true, false) => Ok(()),
             (true, true) if self.study_dir.is_empty() => Ok(()),

@@ -11,12 +11,10 @@ mod screen;
 mod sql;
 mod upload;
 
-use std::io::{self, ErrorKind, Write};
-
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::Process;
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::study::room;
 
 /// What a link to this program is called that stands for its studies.
@@ -76,41 +74,4 @@ impl StudyArgs {
             StudyCommand::Upload(args) => args.run(process),
         }
     }
-}
-
-/// Where results are printed. Who reads them may have seen enough (`| head`): that is no failure.
-#[derive(Default)]
-struct Out {
-    closed: bool,
-}
-
-impl Out {
-    fn note_result<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
-        self.closed |= done.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe);
-        done
-    }
-
-    /// What printing has come to.
-    fn unless_closed(self, printed: Result<()>) -> Result<()> {
-        if self.closed { Ok(()) } else { printed }
-    }
-}
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = io::stdout().write(bytes);
-        self.note_result(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let flushed = io::stdout().flush();
-        self.note_result(flushed)
-    }
-}
-
-/// Prints a result.
-fn print_result(text: &[u8]) -> Result<()> {
-    let mut out = Out::default();
-    let printed = out.write_all(text).and_then(|()| out.flush()).context("cannot print");
-    out.unless_closed(printed)
 }

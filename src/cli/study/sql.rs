@@ -8,11 +8,11 @@ use arrow::json::writer::JsonArray;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::{Args, ValueEnum};
 
-use super::Out;
 use super::database::{DatabaseArgs, InputArgs};
 use super::screen::{Layout, lay_out_rows};
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
+use crate::cli::printing::Out;
 use crate::error::{Context, Result};
 use crate::study::engine::Rows;
 use crate::text::escape_lines;

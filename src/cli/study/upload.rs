@@ -1,15 +1,14 @@
 //! `cumulus-etl study upload`
 
-use std::io::{self, Write as _};
-
 use clap::Args;
 
 use crate::bulk;
 use crate::claim;
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
+use crate::cli::printing::print_result;
 use crate::cli::store::StoreArgs;
-use crate::error::{Context, CredentialFault, Error, Result};
+use crate::error::{CredentialFault, Error, Result};
 use crate::http::Secret;
 use crate::share::screen::Allowed;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
@@ -85,8 +84,7 @@ impl UploadArgs {
         let packages = upload::open_packages(&data, &self.target, &allowed, &work)?;
         if self.preview {
             let text = upload::preview_requests(&aggregator, &packages);
-            let text = escape_lines(&text);
-            return io::stdout().write_all(text.as_bytes()).context("cannot print");
+            return print_result(&escape_lines(&text));
         }
         upload::send_packages(&aggregator, &data, &packages, bulk::read_pace(), &bars)?;
         let bytes: u64 = packages.iter().map(upload::Package::size).sum();
