@@ -23,7 +23,7 @@ impl LimitArgs {
     pub(super) fn resolve_limits(&self) -> Limits {
         let mut limits = Limits::of_machine();
         if let Some(mib) = self.memory_limit {
-            limits.memory = usize::try_from(mib << 20).unwrap_or(usize::MAX);
+            limits.memory = usize::try_from(mib.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
         }
         limits
     }
@@ -32,5 +32,22 @@ impl LimitArgs {
     pub(super) fn open_work(&self, storage: &Storage) -> Result<WorkFolder> {
         claim::refuse_work_folder(self.work_dir.as_deref(), storage)?;
         WorkFolder::create_apart(self.work_dir.as_deref(), storage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_limit_does_not_turn_into_a_small_one() {
+        let bytes_of = |mib| {
+            let args = LimitArgs { memory_limit: Some(mib), work_dir: None };
+            args.resolve_limits().memory
+        };
+        assert_eq!(bytes_of(64), 64 << 20);
+        for mib in [1 << 44, (1 << 44) + 1, u64::MAX] {
+            assert_eq!(bytes_of(mib), usize::MAX, "{mib}");
+        }
     }
 }
