@@ -10,6 +10,7 @@ Orders are those of `s3_server.py`, and:
     table NAME FILE                 a source table of a Parquet file
     throttle N                      N more calls of Athena are throttled
     stumble N                       N more queries fail, and may be tried again
+    blind N                         N more looks at queries are refused
     linger SECONDS                  so long a query takes from now on
     states                          the states of all queries, in their order
     statements                      the statements since the last time, as they came
@@ -180,6 +181,7 @@ class Athena(Middleware):
         self.numbers = itertools.count(1)
         self.throttled = 0
         self.stumbles = 0
+        self.blind = 0
         self.statements = []
         self.linger = 0.05
         self.peak = 0
@@ -247,6 +249,10 @@ class Athena(Middleware):
             query["state"] = "FAILED"
 
     def GetQueryExecution(self, body):
+        with self.state:
+            if self.blind > 0:
+                self.blind -= 1
+                raise Refused("not to be seen")
         query = self.queries[body["QueryExecutionId"]]
         status = {"State": query["state"]}
         if query["error"]:
@@ -363,6 +369,8 @@ def main():
             app.throttled = int(words[0])
         elif order == "stumble":
             app.stumbles = int(words[0])
+        elif order == "blind":
+            app.blind = int(words[0])
         elif order == "linger":
             app.linger = float(words[0])
         elif order == "states":

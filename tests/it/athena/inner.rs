@@ -366,6 +366,13 @@ fn twenty_at_once() {
 
 #[test]
 #[ignore = "run by the module above"]
+fn a_look_fails() {
+    let error = athena().run_query("SELECT n FROM core__patient").err().unwrap().to_string();
+    assert!(error.contains("cannot look at query query-1"), "{error}");
+}
+
+#[test]
+#[ignore = "run by the module above"]
 fn a_statement_fails() {
     let athena = athena();
     let build = athena.begin_build(&name("asthma"), Start::Empty).unwrap();

@@ -264,6 +264,15 @@ fn so_many_queries_run_at_once() {
 }
 
 #[test]
+fn a_query_that_cannot_be_looked_at_is_stopped() {
+    let server = need!(Server::start());
+    server.order("linger 60");
+    server.order("blind 1");
+    server.runs("a_look_fails");
+    assert_eq!(server.texts("states"), ["CANCELLED"]);
+}
+
+#[test]
 fn a_failing_statement_is_explained_without_values() {
     let server = need!(Server::start());
     server.runs("a_statement_fails");

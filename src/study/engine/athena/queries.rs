@@ -125,9 +125,14 @@ impl Queries {
                 lock_running(&self.running).insert(id.clone());
                 id
             };
-            let ended = self.wait_for_query(&id, label).await;
+            let query = match self.wait_for_query(&id, label).await {
+                Ok(query) => query,
+                Err(error) => {
+                    self.stop_query(&id).await;
+                    return Err(error);
+                }
+            };
             lock_running(&self.running).remove(&id);
-            let query = ended?;
             self.count_bytes(label, &query);
             let status = query.status();
             let state = status.and_then(|status| status.state());
@@ -185,6 +190,20 @@ impl Queries {
             }
         }
         Err(Error::failed(format!("{label}: query {id} does not end")))
+    }
+
+    /// Stops a query that nobody looks at any more: it would go on, and be charged for.
+    async fn stop_query(&self, id: &str) {
+        match self.client.stop_query_execution().query_execution_id(id).send().await {
+            Ok(_) => {
+                lock_running(&self.running).remove(id);
+            }
+            // It stays among those that a signal stops.
+            Err(error) => {
+                let what = format!("cannot stop query {id}, which may go on in Athena");
+                warn!("{:#}", explain_call(&error, &what));
+            }
+        }
     }
 
     fn count_bytes(&self, label: &str, query: &QueryExecution) {
