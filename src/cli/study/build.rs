@@ -1,13 +1,13 @@
 //! `cumulus-etl study build`
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use clap::Args;
 use tracing::{debug, info};
 
 use super::chosen::{Chosen, ChosenArgs};
 use super::database::{DatabaseArgs, InputArgs};
+use super::describe_tables;
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::cli::printing::print_result;
@@ -125,10 +125,6 @@ impl Observer for Told<'_> {
 fn print_summary(study: &str, summary: &BuildSummary) -> Result<()> {
     let tables = format_count(summary.tables.len() as u64, "table");
     let mut text = format!("Built {study}: {tables} in {:.1} s\n", summary.time.as_secs_f64());
-    let width = summary.tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
-    for table in &summary.tables {
-        let rows = format_count(table.rows.unwrap_or(0), "row");
-        let _ = writeln!(text, "  {:width$}  {rows:>17}", table.name);
-    }
+    text += &describe_tables(&summary.tables);
     print_result(&text)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::database::DatabaseArgs;
+use super::describe_tables;
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::cli::printing::print_result;
@@ -83,11 +84,7 @@ fn list_built(engine: &dyn Engine, text: &mut String) -> Result<()> {
     for study in studies {
         let tables = engine.list_tables(&study)?;
         let _ = writeln!(text, "{study}  built, {}", format_count(tables.len() as u64, "table"));
-        let width = tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
-        for table in tables {
-            let rows = format_count(table.rows.unwrap_or(0), "row");
-            let _ = writeln!(text, "  {:width$}  {rows:>17}", table.name);
-        }
+        text.push_str(&describe_tables(&tables));
         text.push('\n');
     }
     Ok(())

@@ -11,11 +11,15 @@ mod screen;
 mod sql;
 mod upload;
 
+use std::fmt::Write as _;
+
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::Process;
 use crate::error::Result;
+use crate::study::engine::TableInfo;
 use crate::study::room;
+use crate::ui::format_count;
 
 /// What a link to this program is called that stands for its studies.
 pub const LIBRARY: &str = "cumulus-library";
@@ -73,5 +77,31 @@ impl StudyArgs {
             StudyCommand::Sql(args) => args.run(process),
             StudyCommand::Upload(args) => args.run(process),
         }
+    }
+}
+
+/// A line for each table, with its rows where they are known without a query.
+fn describe_tables(tables: &[TableInfo]) -> String {
+    let width = tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for TableInfo { name, rows } in tables {
+        let _ = match rows {
+            Some(rows) => writeln!(text, "  {name:width$}  {:>17}", format_count(*rows, "row")),
+            None => writeln!(text, "  {name}"),
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_nobody_has_counted_are_not_said_to_be_none() {
+        let table = |name: &str, rows| TableInfo { name: name.to_owned(), rows };
+        let text = describe_tables(&[table("s__long", Some(12)), table("s__a", None)]);
+        assert_eq!(text, "  s__long            12 rows\n  s__a\n");
+        assert_eq!(describe_tables(&[table("s__a", Some(0))]), "  s__a             0 rows\n");
     }
 }
