@@ -94,6 +94,77 @@ const SHOWN: [&str; 24] = [
     "PERMISSION_DENIED",
     "ACCESS_DENIED",
 ];
+/// Other codes, whose words may be of what is in tables. Any other word before a colon may be a name.
+const CODES: [&str; 68] = [
+    "ABANDONED_QUERY",
+    "CLUSTER_OUT_OF_MEMORY",
+    "COMPILER_ERROR",
+    "CONSTRAINT_VIOLATION",
+    "DELTA_LAKE_BAD_DATA",
+    "DELTA_LAKE_BAD_WRITE",
+    "DELTA_LAKE_FILESYSTEM_ERROR",
+    "DELTA_LAKE_INVALID_SCHEMA",
+    "DELTA_LAKE_INVALID_TABLE",
+    "DIVISION_BY_ZERO",
+    "EXCEEDED_CPU_LIMIT",
+    "EXCEEDED_FUNCTION_MEMORY_LIMIT",
+    "EXCEEDED_GLOBAL_MEMORY_LIMIT",
+    "EXCEEDED_LOCAL_MEMORY_LIMIT",
+    "EXCEEDED_MEMORY_LIMIT",
+    "EXCEEDED_TIME_LIMIT",
+    "GENERIC_INSUFFICIENT_RESOURCES",
+    "GENERIC_INTERNAL_ERROR",
+    "GENERIC_USER_ERROR",
+    "HIVE_BAD_DATA",
+    "HIVE_CANNOT_OPEN_SPLIT",
+    "HIVE_COLUMN_ORDER_MISMATCH",
+    "HIVE_CURSOR_ERROR",
+    "HIVE_DATABASE_LOCATION_ERROR",
+    "HIVE_EXCEEDED_PARTITION_LIMIT",
+    "HIVE_EXCEEDED_SPLIT_BUFFERING_LIMIT",
+    "HIVE_FILESYSTEM_ERROR",
+    "HIVE_FILE_NOT_FOUND",
+    "HIVE_INVALID_BUCKET_FILES",
+    "HIVE_INVALID_METADATA",
+    "HIVE_INVALID_PARTITION_VALUE",
+    "HIVE_INVALID_VIEW_DATA",
+    "HIVE_MISSING_DATA",
+    "HIVE_PARTITION_READ_ONLY",
+    "HIVE_PARTITION_SCHEMA_MISMATCH",
+    "HIVE_SERDE_NOT_FOUND",
+    "HIVE_TABLE_READ_ONLY",
+    "HIVE_TOO_MANY_OPEN_PARTITIONS",
+    "HIVE_UNKNOWN_ERROR",
+    "HIVE_UNSUPPORTED_ENCRYPTION_OPERATION",
+    "HIVE_UNSUPPORTED_FORMAT",
+    "HIVE_WRITER_CLOSE_ERROR",
+    "HIVE_WRITER_DATA_ERROR",
+    "HIVE_WRITER_OPEN_ERROR",
+    "HIVE_WRITE_VALIDATION_FAILED",
+    "ICEBERG_BAD_DATA",
+    "ICEBERG_CANNOT_OPEN_SPLIT",
+    "ICEBERG_COMMIT_ERROR",
+    "ICEBERG_CURSOR_ERROR",
+    "ICEBERG_FILESYSTEM_ERROR",
+    "ICEBERG_INVALID_METADATA",
+    "ICEBERG_MISSING_DATA",
+    "INVALID_ARGUMENTS",
+    "INVALID_CAST_ARGUMENT",
+    "INVALID_FUNCTION_ARGUMENT",
+    "INVALID_JSON_LITERAL",
+    "INVALID_LITERAL",
+    "INVALID_ROW_FILTER",
+    "NO_NODES_AVAILABLE",
+    "NUMERIC_VALUE_OUT_OF_RANGE",
+    "PAGE_TRANSPORT_ERROR",
+    "PAGE_TRANSPORT_TIMEOUT",
+    "QUERY_HAS_TOO_MANY_STAGES",
+    "QUERY_TEXT_TOO_LARGE",
+    "REMOTE_TASK_ERROR",
+    "SUBQUERY_MULTIPLE_ROWS",
+    "TOO_MANY_REQUESTS_FAILED",
+    "USER_CANCELED",
+];
 /// Beginnings of such errors that have no code.
 const SAID: [&str; 5] =
     ["Query exhausted", "Insufficient", "Table ", "FAILED: ParseException", "FAILED: SemanticExc"];
@@ -108,11 +179,14 @@ pub(super) fn explain_failure(query: &QueryExecution) -> String {
 
 fn known_words(text: &str) -> String {
     let code = text.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap_or_default();
-    let is_code = code.len() > 3 && text[code.len()..].starts_with(':');
-    if (is_code && SHOWN.contains(&code)) || SAID.iter().any(|start| text.starts_with(start)) {
+    let is_before_colon = text[code.len()..].starts_with(':');
+    if (is_before_colon && SHOWN.contains(&code))
+        || SAID.iter().any(|start| text.starts_with(start))
+    {
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         return escape_controls(&line).into_owned();
     }
+    let is_code = is_before_colon && CODES.contains(&code);
     let code = if is_code { code } else { "it has failed" };
     format!("{code}; Athena's history has the whole message, which may hold a patient's data")
 }
@@ -130,10 +204,18 @@ mod tests {
             "INVALID_CAST_ARGUMENT: Value cannot be cast to date: Smith",
             "Smith",
             "HIVE_BAD_DATA: Smith",
+            "SMITH: no such patient",
+            "SMITH_JONES: no such patient",
+            "SYNTAX_ERROR Smith",
             "",
         ] {
             let words = known_words(text);
-            assert!(!words.contains("Smith") && words.contains("history"), "{words}");
+            assert!(
+                !words.to_lowercase().contains("smith") && words.contains("history"),
+                "{words}"
+            );
         }
+        assert!(known_words("HIVE_BAD_DATA: Smith").starts_with("HIVE_BAD_DATA; "));
+        assert!(CODES.is_sorted());
     }
 }

@@ -240,6 +240,9 @@ const CLUSTER: &str = "the cluster does not answer, or has lost an executor: bui
 /// Parts of the engine's messages that tell what has happened, and what is said instead: the rest
 /// of them may be a row's.
 const KNOWN: [(&str, &str); 16] = [
+    // Its message quotes the pattern, which may have any of the others in it.
+    ("regular expression", "a pattern is no regular expression"),
+    ("regex parse error", "a pattern is no regular expression"),
     ("divide by zero", "division by zero"),
     ("overflow", OVERFLOW),
     ("out of range", "a value is out of range"),
@@ -247,8 +250,6 @@ const KNOWN: [(&str, &str); 16] = [
     ("too large", OVERFLOW),
     ("cast", CAST),
     ("pars", "a text can't be read as what the statement takes it for: use try, or filter before"),
-    ("regular expression", "a pattern is no regular expression"),
-    ("regex", "a pattern is no regular expression"),
     ("more than one row", "a subquery that stands for one value gives several rows"),
     ("no space left", "the disk for temporary files (--work-dir) or tables is full"),
     ("not implemented", "something in the statement does not run on the embedded engine"),
@@ -356,6 +357,12 @@ mod tests {
         ] {
             assert!(!message.contains("Brien") && !message.is_empty(), "{message}");
         }
+        let pattern = "a pattern is no regular expression";
+        assert_eq!(
+            execution("regex parse error:\n    (overcast\n    ^\nerror: unclosed group"),
+            pattern
+        );
+        assert_eq!(execution("Regular expression did not compile: Syntax(x)"), pattern);
         let own = Error::failed("a text is no ISO 8601 time");
         let shown = failed(DataFusionError::External(Box::new(own))).to_string();
         assert_eq!(shown, "a text is no ISO 8601 time");
