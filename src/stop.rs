@@ -95,10 +95,8 @@ impl Shutdown {
     /// for it. An error, with nothing done, if the run is to end already.
     pub fn last_step<T>(&self, step: impl FnOnce() -> Result<T>) -> Result<T> {
         let _writer = self.begin_writer()?;
-        LAST_STEP.set(true);
-        let result = step();
-        LAST_STEP.set(false);
-        result
+        let _step = StepMark::set_mark();
+        step()
     }
 
     /// Waits until there are no writers any more, but no longer than `most`.
@@ -148,6 +146,24 @@ impl fmt::Debug for Shutdown {
     }
 }
 
+/// Marks this thread as in the midst of a last step. Dropped, also by a panic, it puts back what was: a
+/// step may be a part of another one.
+struct StepMark {
+    before: bool,
+}
+
+impl StepMark {
+    fn set_mark() -> Self {
+        Self { before: LAST_STEP.replace(true) }
+    }
+}
+
+impl Drop for StepMark {
+    fn drop(&mut self) {
+        LAST_STEP.set(self.before);
+    }
+}
+
 /// Has something that nobody would clean up after a sudden end, as long as it is there.
 pub struct Writer(Arc<State>);
 
@@ -180,6 +196,7 @@ impl Drop for EndHook {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::mpsc::channel;
 
     use super::*;
@@ -209,6 +226,28 @@ mod tests {
         });
         done.unwrap();
         assert_eq!(shutdown.check_stop().unwrap_err().kind(), StopSignal::Terminate.into());
+    }
+
+    #[test]
+    fn a_step_within_a_last_step_does_not_end_it() {
+        let shutdown = Shutdown::default();
+        let done = shutdown.last_step(|| {
+            shutdown.last_step(|| Ok(()))?;
+            shutdown.ask_to_stop(StopSignal::Terminate);
+            shutdown.check_stop()
+        });
+        done.unwrap();
+        assert!(shutdown.check_stop().is_err());
+    }
+
+    #[test]
+    fn a_thread_whose_last_step_panicked_stops_like_others() {
+        let shutdown = Shutdown::default();
+        let step = AssertUnwindSafe(|| shutdown.last_step(|| -> Result<()> { panic!("a fault") }));
+        assert!(catch_unwind(step).is_err());
+        shutdown.ask_to_stop(StopSignal::Terminate);
+        assert_eq!(shutdown.check_stop().unwrap_err().kind(), StopSignal::Terminate.into());
+        assert_eq!(shutdown.state.writers.load(Ordering::SeqCst), 0);
     }
 
     #[test]
