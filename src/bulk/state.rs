@@ -13,7 +13,7 @@ use super::log;
 use crate::bounded::{Line, read_all, read_line};
 use crate::error::{Context, Error, FolderFault, Result, RunFault};
 use crate::poison::ignore_poison;
-use crate::store::{Sharing, replace_file, sync_folder, try_lock_file};
+use crate::store::{Sharing, allow_missing_locks, replace_file, sync_folder, try_lock_file};
 use crate::text::escape_controls;
 use crate::ui::{choose_form, format_count};
 
@@ -98,11 +98,20 @@ pub(super) struct ExportDir {
 pub(super) fn lock_folder(path: &Path) -> Result<File> {
     let lock =
         File::open(path).with_context(|| format!("cannot use the folder '{}'", path.display()))?;
-    if !try_lock_file(&lock, Sharing::Alone).unwrap_or(false) {
+    lock_opened(&lock, path)?;
+    Ok(lock)
+}
+
+/// Locks an open folder; without a lock where the file system has none.
+fn lock_opened(folder: &File, path: &Path) -> Result<()> {
+    let locked = try_lock_file(folder, Sharing::Alone);
+    let locked = allow_missing_locks(locked, &path.display())
+        .with_context(|| format!("cannot lock '{}'", path.display()))?;
+    if locked == Some(false) {
         let message = format!("another run is at work in '{}'; let it end", path.display());
         return Err(Error::new(FolderFault::NotEmpty, message));
     }
-    Ok(lock)
+    Ok(())
 }
 
 impl ExportDir {
@@ -338,6 +347,21 @@ mod tests {
         assert_eq!(site.completed_files().into_values().collect::<Vec<_>>(), [done]);
         site.forget_export().unwrap();
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_locked_is_not_taken_for_one_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        // The system refuses to lock what was opened as a path alone, as some file systems do with all.
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(rustix::fs::OFlags::PATH.bits() as i32);
+        let lockless = options.open(dir.path()).unwrap();
+        assert!(try_lock_file(&lockless, Sharing::Alone).is_err());
+        lock_opened(&lockless, dir.path()).unwrap();
+        let held = lock_folder(dir.path()).unwrap();
+        let error = lock_folder(dir.path()).unwrap_err();
+        assert_eq!(error.kind(), FolderFault::NotEmpty.into());
+        drop(held);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! however it ends. The call is named rather than left to `std::fs::File`, which promises no
 //! particular one: versions of this program that share a folder must see each other's locks.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -11,6 +12,7 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use tracing::warn;
 
 /// Whether others may hold it at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +65,26 @@ pub(super) fn lock_abandoned(file: &File) -> bool {
     try_lock_file(file, Sharing::Alone).unwrap_or(false)
 }
 
+/// What came of locking something in `place`: `None`, with a warning, where the file system has no
+/// locks. Runs go on there without, and whoever starts them keeps them apart.
+///
+/// # Errors
+/// Any other reason why it was not locked.
+pub fn allow_missing_locks<T>(locked: io::Result<T>, place: &dyn Display) -> io::Result<Option<T>> {
+    match locked {
+        Err(error) if lacks_locks(&error) => {
+            warn!(
+                "The file system of '{place}' has no locks: see that no two runs are at work in it \
+                 at the same time"
+            );
+            Ok(None)
+        }
+        locked => locked.map(Some),
+    }
+}
+
 /// Whether an error says that the file system has no locks.
-pub(super) fn lacks_locks(error: &io::Error) -> bool {
+fn lacks_locks(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
         Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP | Errno::BADF | Errno::INVAL)
@@ -169,5 +189,9 @@ mod tests {
         assert!(lacks(Errno::NOLCK) && lacks(Errno::NOSYS) && lacks(Errno::OPNOTSUPP));
         assert!(!lacks(Errno::INTR) && !lacks(Errno::IO));
         assert!(!lacks_locks(&io::Error::other("it is no plain file")));
+        let allow = |locked: io::Result<bool>| allow_missing_locks(locked, &"there");
+        assert_eq!(allow(Ok(false)).unwrap(), Some(false));
+        assert_eq!(allow(Err(Errno::NOLCK.into())).unwrap(), None);
+        assert_eq!(allow(Err(Errno::IO.into())).unwrap_err().raw_os_error(), Some(5));
     }
 }

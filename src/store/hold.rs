@@ -20,7 +20,7 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::file_lock::{Sharing, is_at, lacks_locks, wait_for_lock};
+use super::file_lock::{Sharing, allow_missing_locks, is_at, wait_for_lock};
 use super::lease::{Lease, run_of};
 use super::open::{open_plain, open_to_lock};
 use super::{Folder, unwrap_error};
@@ -136,18 +136,8 @@ impl Folder {
             });
             warn!("Another run{run} is at work in '{self}'; waiting for its end");
         });
-        match locked {
-            Err(error) if lacks_locks(&error) => {
-                warn!(
-                    "The file system of '{self}' has no locks: see that no two runs are at work in \
-                     it at the same time"
-                );
-                Ok(false)
-            }
-            locked => {
-                locked.with_context(|| format!("cannot lock '{}'", path.display())).map(|()| true)
-            }
-        }
+        let locked = allow_missing_locks(locked, self);
+        Ok(locked.with_context(|| format!("cannot lock '{}'", path.display()))?.is_some())
     }
 
     fn hold_bucket(&self, marker: &str, about: &str, sharing: Sharing, run: &str) -> Result<Hold> {

@@ -46,7 +46,7 @@ use crate::stop::Shutdown;
 use crate::text::escape_controls;
 pub use download::{Reader, Requested};
 pub(crate) use explain::unwrap_error;
-pub use file_lock::{Sharing, try_lock_file};
+pub use file_lock::{Sharing, allow_missing_locks, try_lock_file};
 pub use hold::Hold;
 pub use lease::LeaseTimes;
 pub use lock::Lock;
