@@ -65,7 +65,8 @@ impl EncryptedFile {
     }
 
     /// Appends to it. There is one of these at a time. Each write goes to the disk: wrap it in a
-    /// [`BufWriter`](io::BufWriter) for small ones.
+    /// [`BufWriter`](io::BufWriter) for small ones. A write that fails appends nothing, and the next one
+    /// may succeed.
     pub fn open_writer(&self) -> io::Result<EncryptedWriter> {
         let at = self.byte_count();
         let cipher = self.cipher_at(at)?;
@@ -104,12 +105,28 @@ pub struct EncryptedWriter {
     buffer: Vec<u8>,
 }
 
+#[cfg(test)]
+impl EncryptedWriter {
+    /// Writes on to another file, such as one without room. Gives the one before.
+    pub(crate) fn swap_file(&mut self, other: EncryptedFile) -> EncryptedFile {
+        std::mem::replace(&mut self.file, other)
+    }
+}
+
 impl Write for EncryptedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.clear();
         self.buffer.extend_from_slice(bytes);
+        // A write that failed has moved the cipher, but not the place of the next bytes.
+        self.cipher.try_seek(self.at).map_err(too_large)?;
         self.cipher.try_apply_keystream(&mut self.buffer).map_err(too_large)?;
-        self.file.inner.file.write_all_at(&self.buffer, self.at)?;
+        let file = &self.file.inner.file;
+        if let Err(error) = file.write_all_at(&self.buffer, self.at) {
+            // A part of it may be there: it would take up the disk, and the same part of the stream
+            // will encrypt other bytes.
+            let _ = file.set_len(self.at);
+            return Err(error);
+        }
         self.at += bytes.len() as u64;
         self.file.inner.bytes.store(self.at, Ordering::Release);
         Ok(bytes.len())
@@ -191,6 +208,24 @@ mod tests {
         file.inner.file.set_len(10).unwrap();
         let mut reader = file.open_reader().unwrap();
         assert!(reader.read_to_end(&mut Vec::new()).is_err(), "it was cut");
+    }
+
+    #[test]
+    fn what_is_written_after_a_full_disk_comes_back() {
+        let file = EncryptedFile::overwrite_file(tempfile::tempfile().unwrap()).unwrap();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let contents = Contents { file: full, key: [0; 32], bytes: AtomicU64::new(0) };
+        let mut writer = file.open_writer().unwrap();
+        writer.write_all(b"before, ").unwrap();
+        let good = writer.swap_file(EncryptedFile { inner: Arc::new(contents) });
+        let error = writer.write_all(b"there is no room for this").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        writer.swap_file(good);
+        writer.write_all(b"after").unwrap();
+        assert_eq!(file.read_range(0..file.byte_count()).unwrap(), b"before, after");
+        let mut read = Vec::new();
+        file.open_reader().unwrap().read_to_end(&mut read).unwrap();
+        assert_eq!(read, b"before, after");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::store::{Folder, Lock};
 
 /// Name of the mapping in the PHI folder.
 pub const MAPPING: &str = "codebook-cached-mappings.json";
-/// Bytes that go to the spill file, or come from it, in one call.
+/// Bytes that go to the spill file (at least, but for the last), or come from it, in one call.
 const SPILL_BUFFER: usize = 64 << 10;
 
 /// Real and anonymous IDs of a part of the input, each pair once.
@@ -228,27 +228,41 @@ fn write_new_pairs(
 /// New pairs on disk, readable only by this process.
 struct PairSpill {
     file: EncryptedFile,
-    out: BufWriter<EncryptedWriter>,
+    out: EncryptedWriter,
+    /// What goes to the file in one write: whole pairs.
+    chunk: Vec<u8>,
 }
 
 impl PairSpill {
     fn begin_spill(scratch: &File) -> Result<Self> {
         let begin = || -> io::Result<_> {
             let file = EncryptedFile::overwrite_file(scratch.try_clone()?)?;
-            let out = BufWriter::with_capacity(SPILL_BUFFER, file.open_writer()?);
-            Ok(Self { file, out })
+            let out = file.open_writer()?;
+            Ok(Self { file, out, chunk: Vec::new() })
         };
         begin().context("cannot use the work folder")
     }
 
+    /// Appends pairs. Where it fails the file has some of them, each whole: all may be written again.
     fn write_pairs(&mut self, pairs: &[IdPair]) -> io::Result<()> {
+        // Of a write that failed.
+        self.chunk.clear();
         for pair in pairs {
-            self.out.write_all(&[pair.kind as u8])?;
-            self.out.write_all(&(pair.real.len() as u32).to_le_bytes())?;
-            self.out.write_all(pair.real.as_bytes())?;
-            self.out.write_all(&pair.anon_id)?;
+            self.chunk.push(pair.kind as u8);
+            self.chunk.extend_from_slice(&(pair.real.len() as u32).to_le_bytes());
+            self.chunk.extend_from_slice(pair.real.as_bytes());
+            self.chunk.extend_from_slice(&pair.anon_id);
+            if self.chunk.len() >= SPILL_BUFFER {
+                self.write_chunk()?;
+            }
         }
-        self.out.flush()
+        self.write_chunk()
+    }
+
+    fn write_chunk(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.chunk)?;
+        self.chunk.clear();
+        Ok(())
     }
 
     fn read_pairs(
@@ -260,9 +274,10 @@ impl PairSpill {
             let mut head = [0; 5];
             input.read_exact(&mut head)?;
             let len = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
-            let mut real = vec![0; len as usize];
+            // It grows with what is there, whatever a damaged length says.
+            let mut real = Vec::new();
+            input.by_ref().take(len.into()).read_to_end(&mut real)?;
             let mut anon_id = [0; 64];
-            input.read_exact(&mut real)?;
             input.read_exact(&mut anon_id)?;
             let kind = if head[0] == 0 { IdKind::Patient } else { IdKind::Encounter };
             let real = String::from_utf8(real).map_err(io::Error::other)?;
@@ -373,5 +388,51 @@ impl<'de> Visitor<'de> for SectionVisitor<'_> {
             (self.1)(MappingEntry::Pair(self.0, &real, &anon_id)).map_err(A::Error::custom)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+    use super::*;
+
+    fn file_without_room() -> EncryptedFile {
+        let file = File::from(memfd_create("full", MemfdFlags::ALLOW_SEALING).unwrap());
+        let full = EncryptedFile::overwrite_file(file.try_clone().unwrap()).unwrap();
+        fcntl_add_seals(&file, SealFlags::GROW).unwrap();
+        full
+    }
+
+    fn pairs_of(codebook: &Codebook, reals: std::ops::Range<usize>) -> Phi<Identities> {
+        let mut identities = Identities::default();
+        for real in reals {
+            let real = format!("real-{real}");
+            identities.add_pair(IdKind::Patient, &real, &codebook.hash_real_id(&real));
+        }
+        Phi::new(identities)
+    }
+
+    #[test]
+    fn ids_of_later_tables_are_kept_after_a_full_disk() {
+        let folder = Folder::open("memory://identities/full").unwrap();
+        let phi = PhiFolder::new(folder.clone());
+        let codebook = Codebook::throwaway();
+        let scratch = tempfile::tempfile().unwrap();
+        let mut mapping = Mapping::open_mapping(&phi, scratch, Path::new("work"), 2).unwrap();
+        mapping.add(pairs_of(&codebook, 0..5)).unwrap();
+        let good = mapping.spill.as_mut().unwrap().out.swap_file(file_without_room());
+        // More than fits in a buffer, so that a pair would be cut.
+        mapping.add(pairs_of(&codebook, 5..2_000)).unwrap_err();
+        mapping.spill.as_mut().unwrap().out.swap_file(good);
+        mapping.add(pairs_of(&codebook, 2_000..2_010)).unwrap();
+        mapping.persist(&codebook).unwrap();
+        let saved = folder.read(MAPPING).unwrap().unwrap();
+        let saved: Value = serde_json::from_slice(&saved).unwrap();
+        assert_eq!(saved["Patient"].as_object().unwrap().len(), 2_010);
+        assert_eq!(
+            saved["Patient"]["real-2009"].as_str().unwrap().as_bytes(),
+            codebook.hash_real_id("real-2009")
+        );
     }
 }
