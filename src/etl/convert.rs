@@ -98,8 +98,9 @@ pub fn convert_output(
     let options =
         SinkOptions { rows_per_file: 1_000_000, threads, optimize: true, memory: budget.writing };
     let sinks = TableSinks::new(&target, &formats, options);
-    let converter = Converter {
+    let mut converter = Converter {
         from: &tables,
+        records: Some(FormerRecords { from: from.child(JOB_CONFIG), to: target.child(JOB_CONFIG) }),
         staging: &staging,
         bytes_under_way: budget.chunks,
         threads,
@@ -126,7 +127,7 @@ pub fn convert_output(
     for folder in folders.iter().filter(|folder| !is_known(folder)) {
         warn!("'{folder}' is not a table of this program; it was not converted");
     }
-    copy_records(&from, &target)
+    Ok(())
 }
 
 fn is_known(folder: &str) -> bool {
@@ -136,6 +137,8 @@ fn is_known(folder: &str) -> bool {
 /// What all tables of a conversion share.
 struct Converter<'a> {
     from: &'a Folder,
+    /// Until TARGET has them.
+    records: Option<FormerRecords>,
     staging: &'a StagingArea,
     bytes_under_way: usize,
     threads: usize,
@@ -143,13 +146,21 @@ struct Converter<'a> {
 }
 
 impl Converter<'_> {
+    /// Copies the records of former runs, if TARGET does not have them yet. Call it before each write
+    /// of a table: however the conversion ends, TARGET tells which codebook its rows are of. A
+    /// conversion that writes nothing leaves TARGET to other codebooks.
+    fn ensure_records(&mut self) -> Result<()> {
+        self.records.take().map_or(Ok(()), |records| records.copy_records())
+    }
+
     /// Converts a resource's table; false if there is none.
-    fn convert_resource(&self, sink: &TableSink, resource_type: &'static str) -> Result<bool> {
+    fn convert_resource(&mut self, sink: &TableSink, resource_type: &'static str) -> Result<bool> {
         let name = resource_type.to_lowercase();
         let folder = self.from.child(&name);
         if delta::exists(&folder)? {
             let mut copy = TableCopy::new(self.staging, &["id"]);
             delta::read(&folder, &mut |batch| copy.add_rows(&batch))?;
+            self.ensure_records()?;
             if let Some(schema) = delta::schema(&folder)? {
                 sink.create_table(&name, schema, self.staging)?;
             }
@@ -189,6 +200,7 @@ impl Converter<'_> {
         let mut table = table?;
         let mut live = Bitmap::all_set(table.counts.rows);
         table.keys.resolve(&mut live)?;
+        self.ensure_records()?;
         if table.contains {
             sink.fit_rows(&name, &mut table.rows)?;
         }
@@ -211,7 +223,7 @@ impl Converter<'_> {
     }
 
     fn convert_completion(
-        &self,
+        &mut self,
         sink: &TableSink,
         name: &'static str,
         schema: SchemaRef,
@@ -229,6 +241,9 @@ impl Converter<'_> {
             for (file, _) in self.ndjson_files(name)? {
                 read_text_rows(self.from, &file, &schema, &mut add)?;
             }
+        }
+        if copy.staged.is_some() {
+            self.ensure_records()?;
         }
         copy.write_table(sink, name, columns, Merge::InsertOnly)
     }
@@ -421,14 +436,20 @@ fn record_without_secrets(bytes: Bytes) -> Result<Bytes> {
     Ok(serde_json::to_vec_pretty(&record).context("cannot write the record of a run")?.into())
 }
 
-/// The records of former runs come along: they hold the codebook's ID.
-fn copy_records(from: &Folder, target: &Folder) -> Result<()> {
-    let (from, target) = (from.child(JOB_CONFIG), target.child(JOB_CONFIG));
-    target.create()?;
-    for entry in from.list()? {
-        if let Some(bytes) = from.read(&entry.name)? {
-            target.write(&entry.name, record_without_secrets(bytes)?)?;
+/// The records of former runs, which hold the codebook's ID, on their way into TARGET.
+struct FormerRecords {
+    from: Folder,
+    to: Folder,
+}
+
+impl FormerRecords {
+    fn copy_records(&self) -> Result<()> {
+        self.to.create()?;
+        for entry in self.from.list()? {
+            if let Some(bytes) = self.from.read(&entry.name)? {
+                self.to.write(&entry.name, record_without_secrets(bytes)?)?;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }

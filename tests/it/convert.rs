@@ -113,6 +113,59 @@ fn outputs_of_different_phi_folders_do_not_mix() {
     assert_eq!(site.listing("two"), before);
 }
 
+#[test]
+fn a_conversion_that_ends_amid_its_tables_tells_which_codebook_they_are_of() {
+    let site = Site::new();
+    site.rows("e.ndjson", &[resource("Encounter", "e", json!({"status": "finished"}))]);
+    site.rows("p.ndjson", &[patient("a", "1")]);
+    let run = |out: &str, phi: &str, format: &str| {
+        let mut job = site.command();
+        job.args(["in", out, phi, "--export-group=g", "--export-timestamp=2024-08-07"]);
+        end(job.arg(format!("--output-format={format}")))
+    };
+    for (out, phi, format) in
+        [("one", "phi1", "ndjson"), ("lines", "phi2", "ndjson"), ("delta", "phi2", "deltalake")]
+    {
+        let ended = run(out, phi, format);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+    }
+    // Encounters are the first table; the next one is damaged.
+    site.file("one/patient/patient.meta", "no JSON");
+    let ended = convert(&site, "one", "target");
+    assert_eq!(ended.code, Some(70), "{}", ended.err);
+    assert_eq!(site.by_id("target", "deltalake", "encounter").len(), 1);
+    let before = site.listing("target");
+    for ended in [
+        convert(&site, "lines", "target"),
+        convert(&site, "delta", "target"),
+        run("target", "phi2", "deltalake"),
+    ] {
+        assert_eq!(ended.code, Some(41), "{}", ended.err);
+        assert_eq!(site.listing("target"), before);
+    }
+    // Once it is mended, the same conversion is completed.
+    fs::remove_file(site.path("one/patient/patient.meta")).unwrap();
+    let ended = convert(&site, "one", "target");
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let ended = run("target", "phi1", "deltalake");
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(site.by_id("target", "deltalake", "patient").len(), 1);
+}
+
+#[test]
+fn a_conversion_that_writes_nothing_leaves_the_target_to_other_codebooks() {
+    let site = Site::new();
+    site.rows("p.ndjson", &[patient("a", "1")]);
+    site.run(&["--output-format=ndjson"]);
+    let record = r#"{"codebook_id": "another"}"#;
+    site.file("other/JobConfig/2024-01-01__00.00.00/job_config.json", record);
+    site.file("other/patient/patient.000.parquet", "not converted");
+    let ended = convert(&site, "other", "target");
+    assert_eq!(ended.code, Some(36), "{}", ended.err);
+    let ended = convert(&site, "out", "target");
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+}
+
 /// What Cumulus ETL makes through Spark: a clustered table, snappy files, `item`-less lists.
 fn spark_table(site: &Site, root: &str) {
     let text = |values: [&str; 2]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
