@@ -9,14 +9,16 @@ use super::BuildOptions;
 use crate::error::{Error, Result, StudyFault};
 use crate::study::manifest::Manifest;
 use crate::study::source::Source;
+use crate::threads::catch_panic;
 
 /// Steps that a template may take to be filled in. Each 64 bytes that it makes are one, too.
 const FUEL: u64 = 4_000_000;
 /// Bytes of what a template becomes, as of other statements.
 const TEXT: usize = 8 << 20;
 
-/// The byte of the first `{% import … as` that no name follows. Who reads templates takes any expression
-/// there, and panics where it is none that something can be given to.
+/// The byte of the first `{% import … as` that no name follows. The reader of templates takes any
+/// expression there, and panics where it is none that something can be given to. That would be told as a
+/// fault of the study, too, but without the line and the reason.
 fn find_odd_import(text: &str) -> Option<usize> {
     let blocks = text.match_indices("{%");
     let mut odd = blocks.filter(|(at, mark)| is_odd_import(&text[at + mark.len()..]));
@@ -50,7 +52,9 @@ fn is_odd_import(block: &str) -> bool {
             }
             first => rest.split_at(first.len_utf8()),
         };
-        if token == "as" {
+        // After a number a word may follow without a blank: `1as` are two.
+        let is_as = token == "as" || (token.ends_with("as") && first.is_ascii_digit());
+        if is_as {
             let name = after.trim_start();
             let end = name.find(|c| !is_inner(c)).unwrap_or(name.len());
             let (name, after) = name.split_at(end);
@@ -63,6 +67,17 @@ fn is_odd_import(block: &str) -> bool {
         }
         rest = after;
     }
+}
+
+/// Has a template of a study read or filled in.
+///
+/// # Errors
+/// The library that does it has panicked.
+fn catch_fault<T>(name: &impl std::fmt::Display, work: impl FnOnce() -> T) -> Result<T> {
+    catch_panic(work).ok_or_else(|| {
+        let why = "this can't be read as a template: the reader of templates has failed on it";
+        Error::new(StudyFault::Definition, format!("{name}: {why}"))
+    })
 }
 
 /// Templates of a study, and what they are filled in with.
@@ -89,7 +104,9 @@ impl Templates {
                 if find_odd_import(source.text()).is_some() {
                     continue;
                 }
-                let _ = environment.add_template_owned(name, source.text().to_owned());
+                let text = source.text().to_owned();
+                let shown = source.path().display();
+                let _ = catch_fault(&shown, || environment.add_template_owned(name, text))?;
             }
         }
         let mut variables: BTreeMap<String, Value> = BTreeMap::new();
@@ -110,7 +127,9 @@ impl Templates {
             let why = "what a template imports is given a name: {% import 'file' as name %}";
             return Err(source.fault_in_line(source.line_at(at), why));
         }
-        let filled = self.environment.render_named_str(name, source.text(), &self.variables);
+        let filled = catch_fault(&source.path().display(), || {
+            self.environment.render_named_str(name, source.text(), &self.variables)
+        })?;
         let filled = filled.map_err(|error| {
             let line = error.line().unwrap_or(1);
             let why = match error.kind() {
@@ -159,6 +178,9 @@ mod tests {
             "{% import 'm' as not m %}",
             "{% import 'm' as m.a[0] %}",
             "{% import 'm' as",
+            "{% import 1as 2 %}",
+            "{% import m[0xas]as 1 %}",
+            "{% import 1_0as 2 %}",
         ] {
             assert!(find_odd_import(odd).is_some(), "{odd}");
         }
@@ -168,8 +190,25 @@ mod tests {
             "{% import 'm' as m with context %} as 1",
             "import as 1 {% if import as %}{% important as 1 %}",
             "{% import",
+            "{% import m[1]as m %}{% import 1as m %}{% import 'm' ~ x1as as m %}",
         ] {
             assert_eq!(find_odd_import(good), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn panics_of_the_reader_are_faults_of_the_study() {
+        let mut environment = Environment::new();
+        environment.add_function("fall", || -> String { panic!("Smith-Secret") });
+        environment.add_template("own.jinja", "{{ fall() }}").unwrap();
+        let templates = Templates { environment, variables: BTreeMap::new() };
+        for text in ["{{ fall() }}", "{% include 'own.jinja' %}"] {
+            let source = Source::from_text("studies/s/a.sql.jinja", text);
+            let error = templates.fill_template(&source, "a.sql.jinja").unwrap_err();
+            assert_eq!(error.kind(), StudyFault::Definition.into());
+            let shown = error.to_string();
+            assert!(shown.starts_with("studies/s/a.sql.jinja: "), "{shown}");
+            assert!(!shown.contains("Secret"), "{shown}");
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::error::{Context, Error, Result, StudyFault};
 use crate::study::dialect::column_type;
 use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::upload::UploadTable;
+use crate::threads::catch_panic;
 use crate::ui::{choose_form, format_count};
 
 /// Checks the types of columns, before anything is made.
@@ -73,11 +74,11 @@ pub(super) fn read_file(
 ) -> Result<(SchemaRef, BatchIter<'static>)> {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let file = table.root.open_file(path)?;
-    let (schema, batches) = match ending.as_str() {
-        "parquet" => read_parquet(path, file)?,
+    let open = || match ending.as_str() {
+        "parquet" => read_parquet(path, file),
         "xlsx" => {
             let (schema, batches) = spreadsheet::read_spreadsheet(path, file)?;
-            (schema, Box::new(batches.into_iter().map(Ok)) as BatchIter<'static>)
+            Ok((schema, Box::new(batches.into_iter().map(Ok)) as BatchIter<'static>))
         }
         _ => {
             let usual = match ending.as_str() {
@@ -86,12 +87,32 @@ pub(super) fn read_file(
                 _ => b',',
             };
             let given = table.delimiter.as_ref().and_then(|text| text.bytes().next());
-            read_text(path, file, given.unwrap_or(usual))?
+            read_text(path, file, given.unwrap_or(usual))
         }
     };
+    let (schema, batches) = catch_panic(open).ok_or_else(|| explain_panic(path))??;
     let wanted = wanted_schema(path, &schema, column_types(table)?)?;
-    let (path, columns) = (path.to_owned(), wanted.clone());
-    Ok((wanted, Box::new(batches.map(move |batch| cast_batch(&path, &batch?, &columns)))))
+    let (shown, columns) = (path.to_owned(), wanted.clone());
+    let batches = batches.map(move |batch| cast_batch(&shown, &batch?, &columns));
+    Ok((wanted, catch_reading(path, Box::new(batches))))
+}
+
+/// Rows up to the first that the library which reads them panics at.
+fn catch_reading(path: &Path, batches: BatchIter<'static>) -> BatchIter<'static> {
+    let path = path.to_owned();
+    let mut batches = Some(batches);
+    Box::new(std::iter::from_fn(move || {
+        let reading = batches.as_mut()?;
+        catch_panic(|| reading.next()).unwrap_or_else(|| {
+            batches = None;
+            Some(Err(explain_panic(&path)))
+        })
+    }))
+}
+
+fn explain_panic(path: &Path) -> Error {
+    let why = "this can't be read: the reader of such files has failed on it. Is it whole?";
+    Error::new(StudyFault::Definition, format!("{}: {why}", path.display()))
 }
 
 /// Names as [`snake_case`] has them, and types as they are asked for.
@@ -246,5 +267,22 @@ mod tests {
         assert_eq!(schema.field(0).name(), "a");
         let sizes: Vec<_> = batches.map(|batch| batch.unwrap().num_rows()).collect();
         assert_eq!(sizes, [8192, 8192, 3616]);
+    }
+
+    #[test]
+    fn panics_of_a_reader_are_faults_of_the_file() {
+        let mut left = 2;
+        let batches = std::iter::from_fn(move || {
+            left -= 1;
+            assert!(left > 0, "Smith-Secret");
+            Some(Ok(RecordBatch::new_empty(Arc::new(Schema::empty()))))
+        });
+        let mut read = catch_reading(Path::new("studies/s/a.xlsx"), Box::new(batches));
+        assert!(read.next().unwrap().is_ok());
+        let error = read.next().unwrap().unwrap_err();
+        assert_eq!(error.kind(), StudyFault::Definition.into());
+        let shown = error.to_string();
+        assert!(shown.starts_with("studies/s/a.xlsx: ") && !shown.contains("Secret"), "{shown}");
+        assert!(read.next().is_none());
     }
 }
