@@ -1,7 +1,7 @@
 //! Tables made of files that come with a study, read as they are written.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -176,15 +176,44 @@ fn snake_case(name: &str) -> String {
     out
 }
 
+/// Bytes that a row of a text file may have, and its header: all of them are kept until it ends.
+const ROW_BYTES: usize = 16 << 20;
+const HEADER_BYTES: usize = 1 << 20;
+
+/// Reads a file, and so many bytes of it at most.
+struct RowBytes {
+    file: BufReader<File>,
+    left: usize,
+    /// Whether more than that was asked for.
+    is_beyond: bool,
+}
+
+impl Read for RowBytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 && !buffer.is_empty() {
+            self.is_beyond = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let most = buffer.len().min(self.left);
+        let read = self.file.read(&mut buffer[..most])?;
+        self.left -= read;
+        Ok(read)
+    }
+}
+
 fn read_text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, BatchIter<'static>)> {
     let shown = path.display().to_string();
     let invalid = move |line: u64, why: &str| {
         Error::new(StudyFault::Definition, format!("{shown}:{line}: {why}"))
     };
     // A mark of UTF-8 at the beginning is left out.
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).from_reader(BufReader::new(file));
-    let header = reader.headers().map_err(|_| invalid(1, "the header is not UTF-8 text"))?;
+    let file = RowBytes { file: BufReader::new(file), left: HEADER_BYTES, is_beyond: false };
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(file);
+    let header = reader.headers().cloned();
+    let header = header.map_err(|_| match reader.get_ref().is_beyond {
+        true => invalid(1, &format!("the header has more than {HEADER_BYTES} bytes")),
+        false => invalid(1, "the header is not UTF-8 text"),
+    })?;
     if header.is_empty() {
         return Err(invalid(1, "there is no header with the names of the columns"));
     }
@@ -194,6 +223,8 @@ fn read_text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, Batch
     let mut ended = false;
     let batches = std::iter::from_fn(move || {
         while !ended {
+            reader.get_mut().left = ROW_BYTES;
+            let begin = reader.position().line();
             match reader.read_record(&mut record) {
                 Ok(true) => {
                     if rows.add_row(record.iter().map(Some)) {
@@ -201,6 +232,13 @@ fn read_text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, Batch
                     }
                 }
                 Ok(false) => ended = true,
+                Err(_) if reader.get_ref().is_beyond => {
+                    ended = true;
+                    let why = format!(
+                        "the row that begins here has more than {ROW_BYTES} bytes; is a quote missing?"
+                    );
+                    return Some(Err(invalid(begin, &why)));
+                }
                 Err(error) => {
                     ended = true;
                     return Some(Err(invalid(
@@ -284,5 +322,27 @@ mod tests {
         let shown = error.to_string();
         assert!(shown.starts_with("studies/s/a.xlsx: ") && !shown.contains("Secret"), "{shown}");
         assert!(read.next().is_none());
+    }
+
+    #[test]
+    fn batches_and_rows_are_bounded_by_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let (_, batches) = read_text(&path, File::open(&path).unwrap(), b',')?;
+            batches.map(|batch| batch.map(|batch| batch.num_rows())).collect::<Result<Vec<_>>>()
+        };
+        let long = "x".repeat(15 << 20);
+        assert_eq!(read(&format!("a\n{}", format!("{long}\n").repeat(4))).unwrap(), [3, 1]);
+        // Where the bytes before a row end does not count.
+        assert_eq!(read(&format!("a\n{}{long}\n", "y\n".repeat(1 << 20))).unwrap().len(), 129);
+        let refused = |text: &str| read(text).unwrap_err().to_string();
+        let error = refused(&format!("a\nb\n\"{}", "x\n".repeat(10 << 20)));
+        assert!(error.contains("a.csv:3: the row that begins here has more than"), "{error}");
+        let error = refused(&"a,".repeat(1 << 20));
+        assert!(error.contains("a.csv:1: the header has more than 1048576 bytes"), "{error}");
+        let error = refused(&format!("a\n{}", "x".repeat(17 << 20)));
+        assert!(error.contains("a.csv:2: the row that begins here"), "{error}");
     }
 }
