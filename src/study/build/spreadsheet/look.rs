@@ -13,8 +13,6 @@ pub struct Look {
     /// How much of [`PROMISE`] was just seen; past its end, that its number is awaited.
     matched: usize,
     number: Option<u64>,
-    /// Bytes since [`PROMISE`] without a number.
-    waited: usize,
     pub places: CellPlaces,
 }
 
@@ -23,7 +21,9 @@ pub struct Look {
 #[derive(Default)]
 pub struct CellPlaces {
     at: At,
-    /// The value of an attribute, as far as it was seen.
+    /// The quote that ends the value of an attribute, within one.
+    quote: Option<u8>,
+    /// The value of the attribute, as far as it was seen.
     value: Vec<u8>,
     /// Whether there was one.
     beyond: bool,
@@ -38,8 +38,6 @@ enum At {
     /// So many letters of `ref`; all of `r`, and all of `ref`.
     Name(usize),
     Equals,
-    /// In a value that this quote ends.
-    Value(u8),
 }
 
 impl CellPlaces {
@@ -49,7 +47,7 @@ impl CellPlaces {
     /// Letters and digits that can be added up.
     const WORD: usize = 6;
     const NUMBER: usize = 9;
-    /// A part of a sheet, with marks that a name may have.
+    /// Bytes of a value that are looked at: a part of a sheet has two places.
     const LONGEST: usize = 64;
 
     /// Whether there was a place that no sheet has.
@@ -58,24 +56,21 @@ impl CellPlaces {
     }
 
     fn note_byte(&mut self, byte: u8) {
+        if self.quote == Some(byte) {
+            self.end_value();
+        } else if self.quote.is_some() && self.value.len() <= Self::LONGEST {
+            self.value.push(byte);
+        }
         self.at = match (self.at, byte) {
-            (At::Value(quote), byte) if byte == quote => {
-                self.beyond |= Self::is_beyond(&self.value);
+            // In what looks like a value, too: it may begin in the value of another attribute.
+            (At::Equals, b'"' | b'\'') => {
+                self.end_value();
+                self.quote = Some(byte);
                 At::Blank
             }
-            (At::Value(_), _) => {
-                if self.value.len() < Self::LONGEST {
-                    self.value.push(byte);
-                }
-                self.at
-            }
-            (At::Equals, b'"' | b'\'') => {
-                self.value.clear();
-                At::Value(byte)
-            }
-            (At::Equals | At::Name(1 | 3), b' ' | b'\t' | b'\r' | b'\n') => self.at,
+            (At::Equals | At::Name(1 | 3), byte) if is_blank(byte) => self.at,
             // A value of another attribute may end, and the next name follow without a blank.
-            (_, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'') => At::Blank,
+            (_, byte) if is_blank(byte) || matches!(byte, b'"' | b'\'') => At::Blank,
             (At::Blank, b'r') => At::Name(1),
             (At::Name(1), b'e') => At::Name(2),
             (At::Name(2), b'f') => At::Name(3),
@@ -84,8 +79,14 @@ impl CellPlaces {
         };
     }
 
+    fn end_value(&mut self) {
+        self.beyond |= self.quote.take().is_some() && Self::is_beyond(&self.value);
+        self.value.clear();
+    }
+
     fn is_beyond(value: &[u8]) -> bool {
         let mut first: Option<(&[u8], &[u8])> = None;
+        let is_cut = value.len() > Self::LONGEST;
         for part in value.split(|byte| *byte == b':') {
             let end = part.iter().position(|byte| !byte.is_ascii_alphabetic());
             let (letters, digits) = part.split_at(end.unwrap_or(part.len()));
@@ -94,8 +95,12 @@ impl CellPlaces {
             if letters.len() > Self::WORD || count > Self::NUMBER {
                 return true;
             }
-            if digits.is_empty() || count < digits.len() {
+            if count < digits.len() {
                 return false;
+            }
+            let is_last = part.as_ptr_range().end == value.as_ptr_range().end;
+            if digits.is_empty() {
+                return is_cut && is_last;
             }
             if letters.len() > Self::LETTERS || digits.len() > Self::DIGITS {
                 return true;
@@ -113,8 +118,14 @@ impl CellPlaces {
                 return true;
             }
         }
-        false
+        // Places and nothing else, as far as it was seen: no part of a sheet is named by so many.
+        is_cut
     }
+}
+
+/// What the reader takes as a blank between the parts of a tag.
+fn is_blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
 }
 
 /// The attribute with the number of shared strings.
@@ -146,9 +157,11 @@ impl Look {
             self.promised = self.promised.max(number);
             return;
         }
-        self.waited += 1;
-        if self.number.is_some() || self.waited > 64 {
-            (self.matched, self.number, self.waited) = (0, None, 0);
+        // However many blanks there are before it.
+        let may_come = is_blank(byte) || matches!(byte, b'=' | b'"' | b'\'' | b'+');
+        if self.number.is_some() || !may_come {
+            self.number = None;
+            self.matched = usize::from(byte == PROMISE[0]);
         }
     }
 }
@@ -176,6 +189,13 @@ mod tests {
             r#"<dimension ref="ZZZZZZZZ:A2"/>"#,
             r#"<dimension ref="B2:A2"/>"#,
             r#"<dimension ref="A2:A1"/>"#,
+            "<c r\x0c=\x0c\"AAAA1\">",
+            "<c\x0cr=\"AAAA1\">",
+            r#"<c t='r="' r="AAAA1" x='"'>"#,
+            r#"<c r="AAAAAAA1 r='A1'">"#,
+            &format!(r#"<dimension ref="{}A1:ZZZZZZZZ1"/>"#, "A1:".repeat(30)),
+            &format!(r#"<dimension ref="{}ABZZZZZZ1"/>"#, "A1:".repeat(21)),
+            &format!(r#"<dimension ref="{}A123"/>"#, "A1:".repeat(21)),
         ] {
             assert!(is_beyond(text), "{text}");
         }
@@ -186,8 +206,24 @@ mod tests {
             r#"<c er="AAAA1" name="99999999999" rf="ABCDE1">"#,
             r#"<Relationship r:id="rIdentifier99999999"/>"#,
             r#"<x ref="https://example.org/12345678"/>"#,
+            &format!(r#"<x ref="https://example.org/{}"/>"#, "a:".repeat(60)),
+            r#"<x ref="A1" y="ABCDEFGHI1"/>"#,
         ] {
             assert!(!is_beyond(text), "{text}");
         }
+    }
+
+    #[test]
+    fn promised_texts_are_counted_however_they_are_written() {
+        for between in ["=\"", " = '+", "\x0c=\x0c\"000", &format!("{}=\"", " ".repeat(65))] {
+            let mut look = Look::default();
+            look.look_at(format!("<sst uniqueCount{between}999999999999\">").as_bytes());
+            assert_eq!(look.promised, 999_999_999_999, "{between}");
+        }
+        let mut look = Look::default();
+        look.look_at(b"<sst uniqueCount=\"\" uniqueCount=\"7\">");
+        assert_eq!(look.promised, 7);
+        look.look_at(b"<t>uniqueCount of 1000</t>");
+        assert_eq!(look.promised, 7);
     }
 }
