@@ -396,3 +396,22 @@ fn rows_are_in_no_file_that_has_a_name() {
         assert_eq!(later.is_raw(&name(study)).unwrap(), raw, "{study}");
     }
 }
+
+/// Writes lines of patients for [`engine`].
+fn patients(root: &std::path::Path, lines: &[String]) {
+    fs::create_dir_all(root.join("in")).unwrap();
+    fs::write(root.join("in/Patient.ndjson"), lines.join("\n")).unwrap();
+}
+
+/// A second object would be a second row, and anything else would fail the whole table.
+#[test]
+fn lines_with_more_than_an_object_are_left_out() {
+    let root = tempfile::tempdir().unwrap();
+    let line = |id: &str| format!(r#"{{"resourceType":"Patient","id":"{id}"}}"#);
+    let lines = [line("a"), line("b") + " x", line("c") + &line("d"), line("e") + " "];
+    patients(root.path(), &lines);
+    assert_eq!(
+        shown(engine(root.path()).run_query("SELECT id FROM patient ORDER BY id").unwrap()),
+        "+----+\n| id |\n+----+\n| a  |\n| e  |\n+----+"
+    );
+}

@@ -22,7 +22,8 @@ pub struct SeenShape {
 }
 
 impl SeenShape {
-    /// Adds a line, if it is a JSON object; false if it is not, or is of another resource type.
+    /// Adds a line, if it is a JSON object and nothing else; false if it is not, or is of another resource
+    /// type.
     pub fn add(&mut self, line: &[u8], resource_type: &str) -> bool {
         let found = sonic_rs::get(line, [RESOURCE_TYPE]);
         if found.ok().as_ref().and_then(|found| found.as_str()) != Some(resource_type) {
@@ -30,7 +31,7 @@ impl SeenShape {
         }
         // What the beginning of a broken line adds is a column without values.
         let mut reader = sonic_rs::Deserializer::from_slice(line);
-        self.deserialize(&mut reader).is_ok()
+        self.deserialize(&mut reader).is_ok() && reader.end().is_ok()
     }
 }
 
@@ -155,6 +156,11 @@ mod tests {
         assert!(!seen.add(line, "Condition"), "another type");
         assert!(!seen.add(b"{\"resourceType\": \"Patient\"", "Patient"), "half a line");
         assert!(!seen.add(b"[1]", "Patient"));
+        assert!(seen.add(b" {\"resourceType\": \"Patient\"} \r\n", "Patient"));
+        for after in ["x", "{\"resourceType\": \"Patient\"}", "]", ",", "\0"] {
+            let line = format!("{{\"resourceType\": \"Patient\"}} {after}\n");
+            assert!(!seen.add(line.as_bytes(), "Patient"), "{after:?}");
+        }
         assert_eq!(seen.contained.iter().copied().collect::<Vec<_>>(), ["Organization"]);
         let r4 = fhir::type_named("Patient").unwrap();
         let schema = table_schema(r4, &seen.shape, &seen.contained);
