@@ -108,8 +108,8 @@ fn list_pattern_functions() -> Vec<Arc<ScalarUDF>> {
                 let mut patterns = Patterns::new(text_argument(args, 1)?);
                 map_text(text_argument(args, 0)?, |row, value| {
                     let Some(pattern) = patterns.pattern_at(row)? else { return Ok(None) };
+                    let Some(group) = group_argument(args, row)? else { return Ok(None) };
                     let found = pattern.captures(value);
-                    let group = group_argument(args, row)?;
                     Ok(found.and_then(|found| Some(found.get(group)?.as_str().to_owned())))
                 })
             },
@@ -121,11 +121,11 @@ fn list_pattern_functions() -> Vec<Arc<ScalarUDF>> {
             |_| Ok(text_list()),
             |args| {
                 make_lists(args, |pattern, row, value, out| {
-                    let group = group_argument(args, row)?;
+                    let Some(group) = group_argument(args, row)? else { return Ok(false) };
                     for found in pattern.captures_iter(value) {
                         out.push(found.get(group).map(|found| found.as_str().to_owned()));
                     }
-                    Ok(())
+                    Ok(true)
                 })
             },
         ),
@@ -137,7 +137,7 @@ fn list_pattern_functions() -> Vec<Arc<ScalarUDF>> {
             |args| {
                 make_lists(args, |pattern, _, value, out| {
                     out.extend(pattern.split(value).map(|part| Some(part.to_owned())));
-                    Ok(())
+                    Ok(true)
                 })
             },
         ),
@@ -308,15 +308,14 @@ fn pattern_types(types: &[DataType]) -> Result<Vec<DataType>> {
     }
 }
 
-/// The group asked for; none is the whole.
-fn group_argument(args: &[ArrayRef], row: usize) -> Result<usize> {
-    match args.get(2) {
-        None => Ok(0),
-        Some(groups) => {
-            let group = groups.as_primitive::<Int64Type>().value(row);
-            usize::try_from(group).map_err(|_| row_error("a group of a pattern is 0 or more"))
-        }
+/// The group asked for: the whole where the call names none; `None` where it is null.
+fn group_argument(args: &[ArrayRef], row: usize) -> Result<Option<usize>> {
+    let Some(groups) = args.get(2) else { return Ok(Some(0)) };
+    if groups.is_null(row) {
+        return Ok(None);
     }
+    let group = usize::try_from(groups.as_primitive::<Int64Type>().value(row));
+    group.map(Some).map_err(|_| row_error("a group of a pattern is 0 or more"))
 }
 
 /// `$1` and `$name` as the library takes them; a `\$` is a dollar.
@@ -415,10 +414,10 @@ fn replace_found(pattern: &Regex, value: &str, by: &str, room: &mut ByteRoom) ->
     Ok(out)
 }
 
-/// Lists of texts that patterns give.
+/// Lists of texts that patterns give: `make` says whether there is one.
 fn make_lists(
     args: &[ArrayRef],
-    mut make: impl FnMut(&Regex, usize, &str, &mut Vec<Option<String>>) -> Result<()>,
+    mut make: impl FnMut(&Regex, usize, &str, &mut Vec<Option<String>>) -> Result<bool>,
 ) -> Result<ArrayRef> {
     let values = text_argument(args, 0)?;
     let mut patterns = Patterns::new(text_argument(args, 1)?);
@@ -428,11 +427,11 @@ fn make_lists(
         let pattern = patterns.pattern_at(row)?;
         match (value, pattern) {
             (Some(value), Some(pattern)) => {
-                make(pattern, row, value, &mut found)?;
+                let is_valid = make(pattern, row, value, &mut found)?;
                 for value in found.drain(..) {
                     out.values().append_option(value);
                 }
-                out.append(true);
+                out.append(is_valid);
             }
             _ => out.append(false),
         }

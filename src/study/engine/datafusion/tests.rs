@@ -415,3 +415,21 @@ fn lines_with_more_than_an_object_are_left_out() {
         "+----+\n| id |\n+----+\n| a  |\n| e  |\n+----+"
     );
 }
+
+#[test]
+fn a_null_group_of_a_pattern_finds_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    patients(root.path(), &[r#"{"resourceType":"Patient"}"#.to_owned()]);
+    let sql = "SELECT regexp_extract('ab12', '([0-9]+)', g) AS a, \
+               regexp_extract_all('ab12', '([0-9])', g) AS b, regexp_extract('ab12', 'b', 0) AS c \
+               FROM (VALUES (1), (nullif(1, 1))) AS t (g) ORDER BY g";
+    assert_eq!(
+        shown(engine(root.path()).run_query(sql).unwrap()),
+        "+----+--------+---+\n\
+         | a  | b      | c |\n\
+         +----+--------+---+\n\
+         | 12 | [1, 2] | b |\n\
+         |    |        | b |\n\
+         +----+--------+---+"
+    );
+}
