@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Fields, TimeUnit,
+};
 use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawFieldAccessExpr, TypePlanner,
 };
 use datafusion::logical_expr::{ExprSchemable, GetFieldAccess};
-use sqlparser::ast::{self, ArrayElemTypeDef, ObjectName};
+use sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, ObjectName};
 
 /// Adds them to a session.
 pub fn add_planners(mut builder: SessionStateBuilder) -> SessionStateBuilder {
@@ -77,6 +79,7 @@ fn data_type(sql_type: &ast::DataType) -> Result<Option<DataType>> {
         // `row(x int, y varchar)` comes as a type of someone's own, its words in a list.
         Sql::Custom(name, words) if is_named(name, "row") => Some(row_type(words)?),
         Sql::Custom(name, _) if is_named(name, "string") => Some(DataType::Utf8),
+        Sql::Decimal(stated) | Sql::Numeric(stated) => stated_decimal(stated)?,
         Sql::Varbinary(_) => Some(DataType::Binary),
         Sql::Timestamp(_, ast::TimezoneInfo::None | ast::TimezoneInfo::WithoutTimeZone) => {
             Some(DataType::Timestamp(TimeUnit::Microsecond, None))
@@ -135,11 +138,59 @@ pub fn column_type(name: &str) -> Option<DataType> {
         "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
         "binary" | "varbinary" => DataType::Binary,
         "decimal" | "numeric" => {
-            let mut numbers = arguments.trim_end_matches(')').split(',');
-            let precision = numbers.next().and_then(|text| text.trim().parse().ok());
-            let scale = numbers.next().and_then(|text| text.trim().parse().ok());
-            DataType::Decimal128(precision.unwrap_or(38), scale.unwrap_or(0))
+            let mut numbers = arguments.trim_end_matches(')').split(',').map(str::trim);
+            let precision = match numbers.next() {
+                None | Some("") => DECIMAL128_MAX_PRECISION,
+                Some(number) => number.parse().ok()?,
+            };
+            let scale = numbers.next().map_or(Ok(0), str::parse).ok()?;
+            match numbers.next() {
+                None => decimal_type(precision, scale)?,
+                Some(_) => return None,
+            }
         }
         _ => return None,
     })
+}
+
+/// A decimal; `None` where it has more digits than Trino's, or fewer than its scale.
+fn decimal_type(precision: u8, scale: i8) -> Option<DataType> {
+    let may_be = (1..=DECIMAL128_MAX_PRECISION).contains(&precision)
+        && u8::try_from(scale).is_ok_and(|scale| scale <= precision);
+    may_be.then_some(DataType::Decimal128(precision, scale))
+}
+
+/// A decimal as a statement has it; `None` without any numbers.
+fn stated_decimal(stated: &ExactNumberInfo) -> Result<Option<DataType>> {
+    let (precision, scale) = match *stated {
+        ExactNumberInfo::None => return Ok(None),
+        ExactNumberInfo::Precision(precision) => (precision, 0),
+        ExactNumberInfo::PrecisionAndScale(precision, scale) => (precision, scale),
+    };
+    let numbers = u8::try_from(precision).ok().zip(i8::try_from(scale).ok());
+    match numbers.and_then(|(precision, scale)| decimal_type(precision, scale)) {
+        Some(data_type) => Ok(Some(data_type)),
+        None => plan_err!(
+            "there is no decimal({precision},{scale}): it has 1 to {DECIMAL128_MAX_PRECISION} digits, of \
+             which 0 to all are behind the point"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_have_as_many_digits_as_in_trino() {
+        for (name, precision, scale) in
+            [("decimal", 38, 0), ("DECIMAL(10, 2)", 10, 2), ("numeric (38,38)", 38, 38)]
+        {
+            assert_eq!(column_type(name), Some(DataType::Decimal128(precision, scale)), "{name}");
+        }
+        for name in ["(300,2)", "(39)", "(0)", "(5,6)", "(5,-1)", "(x)", "(5,x)", "(5,2,1)", "(5,)"]
+        {
+            assert_eq!(column_type(&format!("decimal{name}")), None, "{name}");
+        }
+    }
 }

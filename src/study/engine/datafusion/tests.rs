@@ -433,3 +433,23 @@ fn a_null_group_of_a_pattern_finds_nothing() {
          +----+--------+---+"
     );
 }
+
+#[test]
+fn decimals_of_too_many_digits_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    patients(root.path(), &[r#"{"resourceType":"Patient"}"#.to_owned()]);
+    let engine = engine(root.path());
+    let plan = |wanted: &str| {
+        let sql = format!("SELECT CAST(NULL AS {wanted}) AS a");
+        engine.run_query(&sql).err().map(|error| error.explain_causes())
+    };
+    for wanted in
+        ["decimal(300,2)", "decimal(39)", "decimal(5,6)", "numeric(0)", "array<decimal(39)>"]
+    {
+        let error = plan(wanted).unwrap();
+        assert!(error.contains("there is no decimal("), "{wanted}: {error}");
+    }
+    for wanted in ["decimal(38,2)", "numeric(10)", "decimal", "array<decimal(10,2)>"] {
+        assert_eq!(plan(wanted), None, "{wanted}");
+    }
+}
