@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::format::{Parsed, StrftimeItems};
 use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int64Array, PrimitiveArray, TimestampMicrosecondArray,
@@ -398,6 +399,35 @@ fn format_of(format: &str) -> Result<String> {
     Ok(out)
 }
 
+/// A time in a format of the library. What the format leaves out of a date is the first, of a time 0;
+/// without AM or PM, an hour of twelve is one of the morning.
+fn parse_formatted(text: &str, format: &str) -> Option<NaiveDateTime> {
+    let mut parsed = Parsed::new();
+    chrono::format::parse(&mut parsed, text, StrftimeItems::new(format)).ok()?;
+    let date = parsed.to_naive_date().or_else(|_| {
+        if parsed.month().is_none() {
+            parsed.set_month(1)?;
+        }
+        if parsed.day().is_none() {
+            parsed.set_day(1)?;
+        }
+        parsed.to_naive_date()
+    });
+    let date = date.ok()?;
+    if parsed.hour_mod_12().is_none() {
+        parsed.set_hour(0).ok()?;
+    } else if parsed.hour_div_12().is_none() {
+        parsed.set_ampm(false).ok()?;
+    }
+    if parsed.minute().is_none() {
+        parsed.set_minute(0).ok()?;
+    }
+    if parsed.second().is_none() {
+        parsed.set_second(0).ok()?;
+    }
+    Some(date.and_time(parsed.to_naive_time().ok()?))
+}
+
 fn date_parse(args: &[ArrayRef], strict: bool) -> Result<ArrayRef> {
     let (texts, formats) = (text_argument(args, 0)?, text_argument(args, 1)?);
     let mut out = TimestampMicrosecondArray::builder(texts.len());
@@ -411,14 +441,7 @@ fn date_parse(args: &[ArrayRef], strict: bool) -> Result<ArrayRef> {
             known = Some((format.to_owned(), format_of(format)?));
         }
         let format = known.as_ref().map_or("", |(_, format)| format);
-        let time = NaiveDateTime::parse_from_str(value, format).ok().or_else(|| {
-            // Without a time it is midnight; without a day, the first.
-            let date = NaiveDate::parse_from_str(value, format).ok();
-            let date = date.or_else(|| {
-                NaiveDate::parse_from_str(&format!("{value} 01"), &format!("{format} %d")).ok()
-            });
-            date.and_then(|date| date.and_hms_opt(0, 0, 0))
-        });
+        let time = parse_formatted(value, format);
         match time {
             Some(time) => out.append_value(micros_of(time)),
             None if strict => return Err(row_error("a text is no time in the format given")),
@@ -590,6 +613,8 @@ pub fn show_times(times: &ArrayRef) -> Result<ArrayRef> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::StringArray;
+
     use super::*;
 
     #[test]
@@ -630,6 +655,44 @@ mod tests {
         }
         for text in ["", "24", "2024-1", "2024-02-30", "2024-01-02T", "2024-01-02T25:00", "x"] {
             assert_eq!(shown(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn formats_may_leave_out_the_end_of_a_time() {
+        let parse = |text: &str, format: &str| {
+            let texts =
+                [text, format].map(|text| Arc::new(StringArray::from(vec![text])) as ArrayRef);
+            let times = date_parse(&texts, false).unwrap();
+            let times = times.as_primitive::<TimestampMicrosecondType>();
+            times.is_valid(0).then(|| time_of(times.value(0)).unwrap().to_string())
+        };
+        for (text, format, expected) in [
+            ("2024", "%Y", "2024-01-01 00:00:00"),
+            ("2024-03", "%Y-%m", "2024-03-01 00:00:00"),
+            ("2024-060", "%Y-%j", "2024-02-29 00:00:00"),
+            ("2024-01-02", "%Y-%m-%d", "2024-01-02 00:00:00"),
+            ("2024-01-02 10", "%Y-%m-%d %H", "2024-01-02 10:00:00"),
+            ("2024-01-02 10:20", "%Y-%m-%d %H:%i", "2024-01-02 10:20:00"),
+            ("2024-03 10", "%Y-%m %H", "2024-03-01 10:00:00"),
+            ("2024-01-02 03:04:05", "%Y-%m-%d %h:%i:%s", "2024-01-02 03:04:05"),
+            ("2024-01-02 12:04:05", "%Y-%m-%d %h:%i:%s", "2024-01-02 00:04:05"),
+            ("2024-01-02 03:04:05 PM", "%Y-%m-%d %h:%i:%s %p", "2024-01-02 15:04:05"),
+            ("2024-01-02 20", "%Y-%m-%d %i", "2024-01-02 00:20:00"),
+            ("2024-01-02 03:04:05.500000", "%Y-%m-%d %T.%f", "2024-01-02 03:04:05.500"),
+        ] {
+            assert_eq!(parse(text, format).as_deref(), Some(expected), "{text} {format}");
+        }
+        for (text, format) in [
+            ("2024-02-30", "%Y-%m-%d"),
+            ("2024-13", "%Y-%m"),
+            ("2024-01-02 25", "%Y-%m-%d %H"),
+            ("2024-01-02 10", "%Y-%m-%d"),
+            ("2024-01-02", "%Y-%m-%d %H"),
+            ("10:20", "%H:%i"),
+            ("", "%Y"),
+        ] {
+            assert_eq!(parse(text, format), None, "{text} {format}");
         }
     }
 }
