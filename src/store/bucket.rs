@@ -50,6 +50,8 @@ impl KnownBuckets {
         options: &StoreOptions,
         open: impl FnOnce() -> Result<Arc<dyn ObjectStore>>,
     ) -> Result<Arc<dyn ObjectStore>> {
+        // The lock is held while the client is made: two tables that are opened at the same time
+        // would else have a client each. Making one asks no server, so nobody waits long.
         let mut clients = ignore_poison(self.clients.lock());
         let is_it = |known: &&KnownClient| known.bucket == bucket && known.options == *options;
         if let Some(known) = clients.iter().find(is_it) {
@@ -93,6 +95,8 @@ pub(super) fn open_bucket(
         other => other,
     };
     let scheme = scheme.to_owned();
+    // `Url` refuses to change between the web's own schemes
+    // (`https`) and others. None of these is the web's.
     url.set_scheme(&scheme).map_err(|()| invalid("has a scheme that does not fit"))?;
     let url = &url;
     if url.scheme() == "memory" {
@@ -125,6 +129,8 @@ pub(super) fn open_bucket(
         ObjectStoreScheme::AmazonS3 => open_s3(&bucket, url, storage, known),
         ObjectStoreScheme::GoogleCloudStorage => {
             let key = GoogleConfigKey::Client(ClientConfigKey::Timeout);
+            // Without the prefix: paths begin at the bucket's
+            // root, so that one client serves all folders in it.
             let builder = GoogleCloudStorageBuilder::from_env().with_url(bucket.as_str());
             let builder = builder.with_config(key, format_seconds(request_timeout()));
             let builder = builder.with_http_connector(PlainListings);
@@ -162,6 +168,8 @@ pub(super) fn is_within(own: &Url, other: &Url) -> bool {
     // Which account is meant where none is named, only the environment knows.
     let same = |one: Option<&str>, two: Option<&str>| match (one, two) {
         (Some(one), Some(two)) => one.eq_ignore_ascii_case(two),
+        // Two folders that may be the same are taken for the same: a
+        // run is then refused rather than PHI put into OUTPUT.
         _ => true,
     };
     own_place.0 == other_place.0
@@ -206,7 +214,7 @@ fn open_s3(
 }
 
 fn explain_unusable(bucket: &str, prefix: &str, error: &object_store::Error) -> Error {
-    // What the variables hold may be a key: only which kind of trouble it is.
+    // The variables may hold a key, so only the kind of fault is told.
     let what = match error {
         object_store::Error::Generic { .. } => "its settings are not complete or cannot be read",
         _ => "its settings cannot be used",

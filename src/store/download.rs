@@ -52,7 +52,7 @@ impl Folder {
         }
     }
 
-    /// Bytes of an object that are asked for at once.
+    /// Bytes of an object that one request asks for.
     pub fn part_bytes(&self) -> u64 {
         self.storage.options().part_bytes as u64
     }
@@ -103,6 +103,8 @@ impl Requested {
             step: folder.storage.options().part_bytes as u64,
             ahead: folder.storage.options().parts_in_flight,
             under_way: VecDeque::new(),
+            // The next parts are asked for while half of the first is
+            // unread, so that the reader need not wait for them.
             patience: if whole { usize::MAX } else { first.bytes.len() / 2 },
             part: first.bytes,
         };
@@ -159,6 +161,8 @@ async fn fetch_first(
 
 /// Whether the error may be that there is nothing in the range.
 fn is_of_range(error: &StoreError) -> bool {
+    // Every store answers a range beyond the end in its own way (S3 by 416, others by an error of
+    // their own), and `object_store` has no variant for it. A wrong guess costs a `head` only.
     let text = error.to_string();
     text.contains("416") || text.contains("range")
 }
@@ -199,6 +203,8 @@ async fn fetch_part(
     range: Range<u64>,
 ) -> object_store::Result<Bytes> {
     let options =
+        // With `If-Match` an object that was replaced meanwhile is an
+        // error (412). Without it, parts of two objects would be joined.
         GetOptions { range: Some(range.into()), if_match: e_tag, ..GetOptions::default() };
     store.get_opts(&path, options).await?.bytes().await
 }
@@ -206,6 +212,8 @@ async fn fetch_part(
 impl Read for Download {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.part.is_empty() {
+            // Nothing is under way only at the end: the first part was used
+            // up, which has the others asked for, or `next` is at `size`.
             let Some(part) = self.under_way.pop_front() else { return Ok(0) };
             let part = self.runtime.block_on(part.end_task()).map_err(io::Error::other)?;
             self.part = part.map_err(|error| match error {

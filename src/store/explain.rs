@@ -73,6 +73,8 @@ impl StoreAction {
 impl BucketPlace {
     /// The error in our words, of the same kind where callers tell kinds apart.
     pub fn explain_error(&self, action: StoreAction, error: StoreError) -> StoreError {
+        // `object_store` keeps the server's answer (its XML with Code and Message) in the text
+        // of its error only, and has no code in its variants. This text is read, never shown.
         let text = error.to_string();
         let code = text_between(&text, "<Code>", "</Code>");
         let no_bucket = matches!(code, Some("NoSuchBucket" | "ContainerNotFound"));
@@ -98,6 +100,7 @@ impl BucketPlace {
         text: &str,
         code: Option<&str>,
     ) -> Error {
+        // Credentials that cannot be had (`s3.rs`) come as our own error, wrapped by the library.
         if let Some(ours) = error_chain(error).find_map(|e| e.downcast_ref::<Error>()) {
             return ours.join_causes();
         }
@@ -132,6 +135,8 @@ impl BucketPlace {
                 code.unwrap_or_default(),
                 cloud.where_credentials_come_from()
             )),
+            // S3 answers so where the bucket is in another region
+            // than the one that the request was signed for.
             "PermanentRedirect"
             | "AuthorizationHeaderMalformed"
             | "TemporaryRedirect"
@@ -143,11 +148,15 @@ impl BucketPlace {
                 "'{bucket}' has asked to slow down for too long; run again later, with fewer \
                  runs at once"
             )),
+            // A server that knows a header but does not implement
+            // it says 501 NotImplemented, as S3's API asks.
             "NotImplemented" if action == StoreAction::Create => self.no_conditional_writes(),
             code if code.starts_with("KMS.") => failed(format!(
                 "the KMS key for '{bucket}' cannot be used ({code}): check that it exists in this \
                  region, is enabled, and that its name is right"
             )),
+            // S3 reports a key that may not be used as AccessDenied, and
+            // names the missing action (`kms:…`) in the Message alone.
             _ if denied && message.contains("kms:") => failed(format!(
                 "the credentials may not use the KMS key of '{bucket}': grant \
                  kms:GenerateDataKey and kms:Decrypt on it"
@@ -168,6 +177,8 @@ impl BucketPlace {
             _ if matches!(error, StoreError::Unauthenticated { .. }) => failed(format!(
                 "'{bucket}' needs credentials ({at}), or does not accept those that are there"
             )),
+            // S3's 301 for another region has no Location header; the
+            // library then gives an error of its own, without a code.
             _ if text.contains("redirect without LOCATION") => self.wrong_region(text),
             _ if action == StoreAction::Create && status_in(text) == Some("501") => {
                 self.no_conditional_writes()
@@ -217,6 +228,8 @@ impl BucketPlace {
 pub(super) fn is_unanswered(error: &StoreError) -> bool {
     let text = error.to_string();
     matches!(error, StoreError::Generic { .. })
+        // An answer has a status, or a code in its text. A connection that broke, or a
+        // time-out, has neither. An error of ours was made before anything was sent.
         && status_in(&text).is_none()
         && text_between(&text, "<Code>", "</Code>").is_none()
         && !error_chain(error).any(|e| e.is::<Error>())

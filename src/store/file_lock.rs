@@ -87,6 +87,8 @@ pub fn allow_missing_locks<T>(locked: io::Result<T>, place: &dyn Display) -> io:
 fn lacks_locks(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
+        // NFS makes a lock of bytes of `flock`, and refuses an exclusive one
+        // on a file that is open for reading only with EBADF (flock(2)).
         Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP | Errno::BADF | Errno::INVAL)
     )
 }

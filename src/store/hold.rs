@@ -29,6 +29,7 @@ use crate::text::{escape_controls, shorten_text};
 
 /// A lease that was not renewed for so long belongs to a run that has died: renewed it is every ten
 /// seconds. By the server's clock alone.
+// Ten times `LeaseTimes::dead`, since one listing decides, and nobody has watched the lease.
 const ABANDONED: TimeDelta = TimeDelta::minutes(10);
 
 /// Begins the line of a marker that says who has held the folder last.
@@ -105,15 +106,19 @@ impl Folder {
             };
             let file = file.with_context(|| format!("cannot write '{}'", path.display()))?;
             let locked = self.lock_marker(&file, path, sharing, &mut waited)?;
-            // Who has waited may find the lock of a file that was removed meanwhile.
+            // A run that has waited may have the lock of a file that was removed meanwhile.
             if !locked || is_at(&file, path) {
                 break (locked.then_some(file), writes);
             }
         };
         if let (Some(file), true) = (&file, writes) {
+            // The line is written after the lock is had. Runs that share the
+            // folder overwrite each other's: it names the one that came last.
             let text = format!("{about}\n{LAST_RUN}{run}\n");
             // Only those who wait for this run would miss it.
             let _ = file.write_all_at(text.as_bytes(), 0);
+            // Cut after it is written: a run that reads the line
+            // in between finds one, and never an empty file.
             let _ = file.set_len(text.len() as u64);
         }
         Ok(Hold { held: ClaimHolder::Local { _file: file }, waited })
@@ -147,14 +152,19 @@ impl Folder {
         let gate_name = format!("{marker}.lock");
         let begun = Instant::now();
         let gate = Lease::take_lease(self, &gate_name, run)?;
+        // A lease that is held keeps its taker for one `look` at least. A slow server looks
+        // the same, which does no harm: the caller then looks at the folder once more.
         let waited = begun.elapsed() > self.storage().options().leases.look;
         let prefix = format!("{gate_name}-");
         if sharing == Sharing::Shared {
+            // Taken while the gate is held. A run that wants the folder alone
+            // lists the leases only when it has the gate, so it sees this one.
             let name = format!("{prefix}{}", Uuid::new_v4().simple());
             let lease = Lease::take_lease(self, &name, run)?;
             self.remove_abandoned_leases(&prefix, &name);
             return Ok(Hold { held: ClaimHolder::Shared { _lease: lease }, waited });
         }
+        // The gate is kept: runs that come now wait for it, and those that are here become fewer only.
         let emptied = self.wait_for_others(&prefix)?;
         Ok(Hold { held: ClaimHolder::Alone(gate), waited: waited || emptied })
     }
@@ -180,6 +190,8 @@ impl Folder {
                 if known.0 != now.0 {
                     *known = now;
                 } else if known.1.elapsed() > times.dead {
+                    // If its holder lives after all, its next renewal
+                    // finds the object gone, and says so.
                     let removed = self.storage().block_on(self.store().delete(&other.location));
                     removed
                         .map_err(unwrap_error)
@@ -204,6 +216,8 @@ impl Folder {
 
     fn list_leases(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
         let root = self.path("");
+        // `object_store` takes prefixes by whole parts of a path,
+        // so the beginning of a name cannot be asked for.
         let listed = self.storage().block_on(self.store().list_with_delimiter(Some(&root)));
         let listed =
             listed.map_err(unwrap_error).with_context(|| format!("cannot list '{self}'"))?;

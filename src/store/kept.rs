@@ -55,6 +55,8 @@ fn never_changes(location: &Path) -> bool {
     let name = parts.next();
     let log = parts.next().is_some_and(|folder| folder.as_ref() == "_delta_log");
     let name = name.as_ref().map_or("", |name| name.as_ref());
+    // Delta's log names a version by 20 digits. `_last_checkpoint`
+    // is not kept: each checkpoint overwrites it.
     let (version, kind) = name.split_at_checked(20).unwrap_or_default();
     log && version.bytes().all(|byte| byte.is_ascii_digit())
         && matches!(kind, ".json" | ".checkpoint.parquet")
@@ -94,7 +96,9 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
+        // Before the request: if its answer is lost, nobody knows which object is there.
         self.lock_objects().remove(location);
+        // An object that was created keeps its content. An overwritten one may be overwritten again.
         let created = options.mode == PutMode::Create && never_changes(location);
         let size = payload.content_length() as u64;
         let ours = (created && size <= OBJECT).then(|| payload.clone());
@@ -131,6 +135,7 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
         }
         let whole = self.inner.get_opts(location, GetOptions::default()).await?;
         if whole.meta.size > OBJECT {
+            // The body of the first answer is not read. To drop it ends its transfer.
             return self.inner.get_opts(location, options).await;
         }
         let meta = whole.meta.clone();

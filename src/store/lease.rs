@@ -1,6 +1,6 @@
 //! One process at a time, in a bucket: an object that its holder renews.
 //!
-//! Nobody's clock is trusted. A holder changes the object every few seconds; who has watched it
+//! Nobody's clock is trusted. A holder changes the object every few seconds; a run that has watched it
 //! unchanged for long takes it for a dead process's and takes it over, by a conditional write.
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct LeaseTimes {
     pub renew: Duration,
     /// Unchanged for so long, its holder is dead.
     pub dead: Duration,
-    /// How often who waits looks at it.
+    /// How often a run that waits looks at it.
     pub look: Duration,
 }
 
@@ -81,12 +81,17 @@ impl Lease {
         let (stop, stopped) = channel();
         let renewals = Thread::named("lease").start_thread(move || {
             let mut version = Some(version);
+            // A wait on the channel rather than a sleep: when the lease is dropped,
+            // the thread ends without sleeping for up to ten seconds more.
             while stopped.recv_timeout(object.times.renew) == Err(RecvTimeoutError::Timeout) {
                 // After one that failed the next may succeed: the server may have been away.
                 let Some(held) = version.clone() else { break };
                 match object.put(PutMode::Update(held.clone())) {
                     Ok(renewed) => version = Some(version_of(renewed)),
                     Err(StoreError::Precondition { .. } | StoreError::NotFound { .. }) => {
+                        // The renewal before may have been done without an answer:
+                        // the text is ours then, under a newer version. Where the
+                        // look fails, too, the next renewal tries again.
                         version = object.own_version().unwrap_or(Some(held));
                         if version.is_none() {
                             warn!("another run has taken over '{}'", object.show);
@@ -140,12 +145,15 @@ impl Object {
             }
             let there = match self.runtime.block_on(self.store.head(&self.path)) {
                 Ok(there) => there,
+                // Its holder has just removed it, so it is free.
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(unwrap_error(error)).with_context(failed),
             };
             match &watched {
                 Some((e_tag, since)) if *e_tag == there.e_tag => {
                     if since.elapsed() > self.times.dead {
+                        // Of several runs that wait, one wins: the write asks that
+                        // the object is still the one which was watched.
                         let dead = UpdateVersion { e_tag: there.e_tag, version: there.version };
                         match self.put(PutMode::Update(dead)) {
                             Ok(taken) => return Ok(version_of(taken)),
@@ -173,6 +181,8 @@ impl Object {
             Ok((version, got.bytes().await?))
         });
         match got {
+            // The holder's ID is random for each lease: two leases
+            // of one process are not taken for each other.
             Ok((version, text)) if text.starts_with(self.holder.as_bytes()) => Ok(Some(version)),
             Ok(_) | Err(StoreError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -210,6 +220,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(renewals) = self.renewals.take() {
+            // The thread removes the object as its last step: only after that may another run begin.
             let _ = renewals.join();
         }
     }

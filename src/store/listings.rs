@@ -37,6 +37,8 @@ impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let is_listing = request.method().as_str() == "GET"
             && request.uri().query().is_some_and(|query| {
+                // S3 and Google mark a listing by `list-type=2`, Azure
+                // by `comp=list`. The order of the parameters differs.
                 query.split('&').any(|pair| matches!(pair, "list-type=2" | "comp=list"))
             });
         let response = self.0.execute(request).await?;
@@ -49,6 +51,7 @@ impl HttpService for Service {
         for key in left_out {
             warn!("the object '{}' is left alone: its key is no path", escape_controls(&key));
         }
+        // It told of the body before entries were taken out.
         head.headers.remove("content-length");
         Ok(HttpResponse::from_parts(head, body.into()))
     }
@@ -90,6 +93,8 @@ struct ListedElement {
 fn next_entry(text: &str) -> Option<ListedElement> {
     let found = ENTRIES.iter().filter_map(|(element, of_key)| {
         let start = text.find(&format!("<{element}>"))?;
+        // By text, not by an XML parser: what stands between entries
+        // (the token of the next page) stays as it is, byte by byte.
         let close = format!("</{element}>");
         let end = start + text[start..].find(&close)? + close.len();
         Some((start, end, *of_key))
@@ -106,6 +111,7 @@ fn unescape_xml(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
+        // A lone `&` is no XML. What is left is then shown as it is, and the key counts as read so far.
         let Some((name, behind)) = after.split_once(';') else { break };
         let number = |digits: &str, radix| char::from_u32(u32::from_str_radix(digits, radix).ok()?);
         let character = match name {

@@ -54,6 +54,7 @@ impl Folder {
             })
             .with_context(|| format!("cannot write '{}'", path.display()))?;
         wait_for_lock(&file, Sharing::Alone, || {
+            // The lock file is empty: unlike a marker (`hold.rs`) it does not say which run holds it.
             info!("waiting for another run, which holds '{}'", path.display());
         })
         .with_context(|| format!("cannot lock '{}'", path.display()))?;

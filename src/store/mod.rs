@@ -167,11 +167,15 @@ impl Folder {
             return true;
         }
         let (Some(own), Some(other)) = (&self.local, &other.local) else { return false };
+        // A bind mount, or a volume that is mounted twice, shows one folder
+        // under two paths. Device and inode are the same for both.
         let identity = |path: &FsPath| {
             let there = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
             Some((there.dev(), there.ino()))
         };
         let own = identity(own);
+        // Ancestors that do not exist yet have no identity
+        // (`None`), which must not equal a missing `own`.
         own.is_some() && other.ancestors().any(|above| identity(above) == own)
     }
 
@@ -232,6 +236,7 @@ impl Folder {
         match &self.local {
             Some(path) => DirBuilder::new()
                 .recursive(true)
+                // The umask still applies: 0o777 leaves the choice to the user.
                 .mode(if self.private { 0o700 } else { 0o777 })
                 .create(path)
                 .with_context(|| format!("cannot make the folder '{}'", path.display())),
@@ -305,7 +310,7 @@ impl Folder {
             (Ok(there), _) if there.is_dir() => "a folder",
             (Ok(_), _) => "a pipe, a socket or a device",
             (Err(_), Ok(there)) if there.is_symlink() => "a link that leads to nothing",
-            // What is not there, or can't be looked at, is for who reads it to say.
+            // Where nothing is there, or it can't be looked at, the read itself says so.
             (Err(_), _) => return Ok(()),
         };
         Err(Error::failed(format!(
@@ -382,6 +387,7 @@ impl Folder {
     ) -> Result<bool> {
         let bytes = bytes.into();
         let mode = match (&self.local, &version.bucket) {
+            // On a disk the caller holds a lock, which cannot be lost as a lease in a bucket can.
             (Some(_), _) => PutMode::Overwrite,
             (None, None) => PutMode::Create,
             (None, Some(version)) => PutMode::Update(version.clone()),
@@ -400,6 +406,7 @@ impl Folder {
 
     fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
         let failed = || format!("cannot write '{}'", self.show(name));
+        // A signal waits for writers (`stop.rs`), so that no file under way stays behind.
         let _writer = self.shutdown().begin_writer()?;
         if let Some(folder) = &self.local {
             let mut staging =
@@ -474,11 +481,14 @@ fn plain_part(part: &str) -> Cow<'_, str> {
 
 /// The path from the root, without `..`; symbolic links are followed as far as the path exists.
 fn absolute_path(path: &FsPath) -> std::io::Result<PathBuf> {
+    // Not `canonicalize` of the whole: it fails where a
+    // part does not exist yet, as OUTPUT of a first run.
     let path = std::path::absolute(path)?;
     let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&path);
     let mut clean = existing.canonicalize()?;
     for part in path.strip_prefix(existing).into_iter().flat_map(FsPath::components) {
         match part {
+            // The part before it does not exist, so it is no link: to go up by name is right here.
             Component::ParentDir => {
                 clean.pop();
             }

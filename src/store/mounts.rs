@@ -41,6 +41,8 @@ impl Mounts {
     pub fn mount_of(&self, path: &Path) -> Option<&Mount> {
         // Of several at one place the last one hides the others.
         let above = self.0.iter().filter(|mount| path.starts_with(&mount.point));
+        // `max_by_key` gives the last of equals, and mountinfo
+        // lists mounts in the order that they were made.
         above.max_by_key(|mount| mount.point.components().count())
     }
 }
@@ -50,6 +52,8 @@ impl Mount {
     fn parse_line(line: &[u8]) -> Option<Self> {
         let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
         let point = unescape_octal(fields.nth(4)?);
+        // Any number of optional fields stands before the lone
+        // `-` (proc(5)), so the kind has no fixed place.
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
         let point = PathBuf::from(OsString::from_vec(point));
         Some(Self { point, kind: String::from_utf8_lossy(kind).into_owned() })

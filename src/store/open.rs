@@ -13,7 +13,11 @@ use rustix::fs::OFlags;
 /// # Errors
 /// As [`File::open`], and for what is no file.
 pub fn open_file(path: &Path) -> io::Result<File> {
+    // Without NONBLOCK, opening a pipe for reading waits for a writer. Without NOCTTY, a
+    // terminal could become the process's own. Both mean nothing for a plain file.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+    // Looked at after it is open: between a look at the
+    // path and the opening others could put a pipe there.
     refuse_others(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
 }
 

@@ -88,6 +88,8 @@ pub(super) fn exchange_names(new: &Path, target: &Path, aside: &Path) -> io::Res
 /// Whether a file system cannot do a rename's extra, such as to exchange names.
 fn is_unsupported(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
+    // The kernel says EINVAL where the file system lacks a flag of `renameat2`
+    // (NFS, some FUSE ones), and ENOSYS where the call itself is missing.
     matches!(errno, Some(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP))
 }
 

@@ -33,6 +33,9 @@ pub fn replace_folder(new: &Path, target: &Path, is_ours: IsOurs<'_>) -> Result<
 /// Brings in order what a run that died while it replaced `target` left at `new`: its own files go,
 /// and what is not ours comes back.
 pub fn recover_folder(new: &Path, target: &Path, is_ours: IsOurs<'_>) -> Result<()> {
+    // Without an exchange of names the old folder is aside while the new one moves in.
+    // If the target is there, the new folder has arrived, and only foreign files of the
+    // old one are still to be brought over. If not, the old folder is the table.
     let old = aside_path(new);
     if is_folder(&old) {
         match fs::symlink_metadata(target).is_ok() {
@@ -64,6 +67,7 @@ pub fn discard_folder(from: &Path, to: &Path, is_ours: IsOurs<'_>) -> Result<()>
             false => keep_in(&entry.path(), to, &name)?,
         }
     }
+    // Not `remove_dir_all`: what somebody puts there while the loop runs must not go with it.
     fs::remove_dir(from).with_context(|| format!("cannot remove '{}'", from.display()))
 }
 
@@ -94,11 +98,13 @@ fn keep_in(from: &Path, folder: &Path, name: &OsStr) -> Result<()> {
     Err(Error::failed(failed()))
 }
 
-/// What was at `target` is at `new` then; without anything there, `new` is gone.
+/// Leaves at `new` the folder that was at `target`; where nothing was there, `new` is gone.
 fn exchange_folders(new: &Path, target: &Path) -> Result<()> {
     let failed = || format!("cannot replace '{}'", target.display());
     // Whether there is a target is not asked: another program may make or remove it between the answer
     // and the next call.
+    // An exchange needs both names, and the rename into a free name needs one to
+    // be missing. One of the two fits, unless somebody changes that in between.
     let mut exchanged = Err(ErrorKind::NotFound.into());
     for _ in 0..ATTEMPTS {
         exchanged = match exchange_names(new, target, &aside_path(new)) {

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::error::Result;
 use crate::threads::{Pool, Thread};
 
-/// Threads for what blocks, from the start. Who opens a Delta table takes one, and needs another
+/// Threads for calls that block, from the start. Opening a Delta table takes one, and needs another
 /// for its files.
 const BLOCKING: usize = 4;
 

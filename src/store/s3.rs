@@ -25,7 +25,7 @@ use super::options::{self, StoreOptions};
 use super::profile::unreadable_profile;
 use crate::error::{Context, Error, Result, SettingsFault};
 
-/// What the successor of Cumulus ETL takes, as that did.
+/// The region where none is named: that of Cumulus ETL, which this program succeeds.
 const DEFAULT_REGION: &str = "us-east-1";
 /// Credentials are renewed when they are valid for less than this.
 const RENEW: Duration = Duration::from_secs(5 * 60);
@@ -75,6 +75,8 @@ impl Aws {
 
     /// Whether it is AWS itself that is asked.
     pub fn is_aws(&self) -> bool {
+        // AWS has conditional writes everywhere (since 2024).
+        // Others are asked first (`Guarded::check_overwrite`).
         let host = self.endpoint.as_ref().map(|url| url.host_str().unwrap_or_default());
         host.is_none_or(|host| {
             host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
@@ -89,6 +91,7 @@ impl Aws {
             .with_bucket_name(bucket)
             .with_region(&self.region)
             .with_credentials(self.credentials.clone())
+            // Leases and commits depend on `If-Match` and `If-None-Match`.
             .with_conditional_put(S3ConditionalPut::ETagMatch)
             .with_http_connector(PlainListings);
         for (name, key) in VARIABLES {
@@ -101,8 +104,11 @@ impl Aws {
         match &self.endpoint {
             Some(endpoint) => {
                 let mut endpoint = endpoint.clone();
+                // The library refuses http otherwise. `find_endpoint` has warned about it.
                 client = client.with_allow_http(endpoint.scheme() == "http");
                 if virtual_hosted {
+                    // For an endpoint the library leaves it to the caller
+                    // to put the bucket into the host's name.
                     let host = format!("{bucket}.{}", endpoint.host_str().unwrap_or_default());
                     endpoint.set_host(Some(&host)).with_context(|| {
                         format!("the bucket '{bucket}' cannot be a part of the endpoint's name")
@@ -150,6 +156,7 @@ fn find_endpoint(options: &StoreOptions, config: &SdkConfig) -> Result<Option<Ur
     if !bare || !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(invalid());
     }
+    // A server on this machine (MinIO in tests, a sidecar) sends nothing over a network.
     let loopback = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -191,8 +198,11 @@ impl CredentialProvider for Chain {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        // Held while the provider is asked: of many requests that find the
+        // credentials run out, one asks and the others wait for its answer.
         let mut held = self.held.lock().await;
         let soon = SystemTime::now() + RENEW;
+        // Keys from variables or a profile have no end, and are asked for once.
         if let Some(held) = held.as_ref().filter(|held| held.until.is_none_or(|t| t > soon)) {
             return Ok(held.credential.clone());
         }

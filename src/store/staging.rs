@@ -33,7 +33,7 @@ pub fn before_unfinished(name: &str) -> Option<&str> {
     (number.len() == 20 && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
 }
 
-/// What is written at once, and at multiples of it: a write that begins or ends within a page
+/// Bytes of one write, which begins at a multiple of them: one that begins or ends within a page
 /// makes the kernel fill the rest of it (of a large one on newer kernels) with zeros first.
 const BLOCK: usize = 1 << 20;
 
@@ -59,6 +59,7 @@ impl Staging {
         // empty, between the answer and the next call.
         let mut attempts = FOLDER_ATTEMPTS;
         loop {
+            // Beside the target: a rename or a link works within one file system only.
             let path = target.with_file_name(format!("{UNFINISHED}{}", Uuid::new_v4().simple()));
             let mut options = OpenOptions::new();
             options.write(true).create_new(true).mode(mode(0o666));
@@ -97,6 +98,8 @@ impl Staging {
     pub(super) fn create_target(mut self) -> io::Result<bool> {
         self.flush()?;
         self.file.sync_all()?;
+        // A rename would replace what is there; a link fails where the name is
+        // taken, in one step. The name under way goes when this is dropped.
         let shown = match fs::hard_link(&self.path, &self.target) {
             Ok(()) => true,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
@@ -167,6 +170,8 @@ impl Folder {
     /// Removes files of these names right in this folder, once they are a day old: what a library
     /// left half written, which locks nothing. Does nothing in a bucket.
     pub fn remove_abandoned(&self, is_named: &dyn Fn(&str) -> bool) {
+        // The store of the Delta library locks nothing, so only
+        // age tells a dead writer's file from a live one's.
         let is_old = |file: &File| {
             let modified = file.metadata().and_then(|metadata| metadata.modified());
             modified

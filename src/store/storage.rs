@@ -82,6 +82,7 @@ impl Storage {
     /// A local folder need not exist yet; [`Folder::create`] makes it. A bucket is not asked
     /// before something is read or written.
     pub fn open_folder(&self, location: &str) -> Result<Folder> {
+        // One letter before a colon is no scheme of a store: `a:b` is a path.
         let scheme = Url::parse(location).ok().filter(|url| url.scheme().len() > 1);
         match scheme {
             None => self.open_local(FsPath::new(location)),

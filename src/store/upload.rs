@@ -70,6 +70,7 @@ impl Upload {
 
     /// Makes the object appear, durably on a local disk. Gives its size in bytes.
     pub fn finish(mut self) -> Result<u64> {
+        // A run that is to end shows no further object, even if all of it is written.
         self.folder.shutdown().check_stop()?;
         let failed = || format!("cannot write '{}'", self.folder.show(&self.name));
         match self.target.take() {
@@ -96,6 +97,7 @@ impl Upload {
 impl Upload {
     /// As [`Upload::finish`], without waiting for a bucket.
     pub fn finish_later(mut self) -> Result<Finishing> {
+        // On a disk the last step is a sync and a rename: there is no answer of a server to wait for.
         if matches!(self.target, Some(UploadTarget::Local(_)) | None) {
             let bytes = self.finish()?;
             return Ok(Finishing { under_way: None, failed: String::new(), bytes });
@@ -141,12 +143,16 @@ impl Write for Upload {
             UploadTarget::Local(staging) => staging.write(data)?,
             UploadTarget::Small(bytes) => {
                 bytes.extend_from_slice(data);
+                // S3 takes no part below 5 MiB but the last, and an upload in parts takes
+                // three requests at least. So most tables of small runs are sent in one.
                 if bytes.len() >= part_bytes {
                     large = Some(std::mem::take(bytes));
                 }
                 data.len()
             }
             UploadTarget::Large(writer) => {
+                // Without this wait parts would pile up in memory where
+                // rows come faster than the network takes them.
                 let ready = self.folder.storage.block_on(writer.wait_for_capacity(parts_in_flight));
                 ready.map_err(|error| io::Error::other(unwrap_error(error)))?;
                 // Parts are sent by tasks of the runtime.

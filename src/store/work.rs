@@ -68,8 +68,8 @@ impl WorkFolder {
         )
     }
 
-    /// As [`WorkFolder::create_work`], without a PHI folder: beside no data, as rows of patients must not go to where others
-    /// read tables or exports.
+    /// As [`WorkFolder::create_work`] without a PHI folder. It is not made beside tables or exports, which
+    /// others read: rows of patients go there.
     pub fn create_apart(wanted: Option<&str>, storage: &Storage) -> Result<Self> {
         Self::create_work(wanted, &storage.open_local(&std::env::temp_dir())?)
     }
@@ -114,7 +114,7 @@ impl WorkFolder {
         let locked = open_file(&path.join(LOCK))
             .and_then(|lock| Ok(try_lock_file(&lock, Sharing::Alone)?.then_some(lock)));
         let failed = match locked {
-            // Nobody else can lock it any more, and only who has the lock removes it.
+            // Nobody else can lock it any more, and a run removes only what it has locked.
             Ok(Some(lock)) if path.join(LOCK).exists() => {
                 let (next, storage) = (AtomicU64::new(0), storage.clone());
                 let inner = Inner { path, next, storage, _lock: lock };
