@@ -35,6 +35,9 @@ impl TableFormat for Deltalake {
 
     fn fit_rows(&self, root: &Folder, table: &str, rows: &mut Staged) -> Result<()> {
         if let Some(there) = delta::schema(&root.child(table))? {
+            // The merge refuses a column of two types. In `contained` types
+            // clash by chance, when resources of another kind come first: the
+            // table's type wins there, and values that do not fit are counted.
             rows.set_schema(keep_contained(&rows.schema(), &there));
         }
         Ok(())
@@ -93,6 +96,8 @@ impl TableFormat for Deltalake {
             return Ok(None);
         }
         let optimized =
+            // Here the key only tells which column has no dictionary and always has
+            // statistics. Completion tables have no `id`, and then the option does nothing.
             delta::optimize_table(&root.child(table), &delta_options(options, &["id"]))?;
         Ok(Some(optimized.version))
     }

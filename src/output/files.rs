@@ -172,6 +172,7 @@ fn add_file(
         let key_bytes = options.memory.key_bytes;
         existing::keep_new_rows(format, &folder, &files, run, &mut live, key_bytes)?;
     }
+    // No other run takes the number: runs of plain files hold OUTPUT alone.
     let next = files.last().map_or(0, |(number, _)| number + 1);
     let mut written = WrittenTable::default();
     // An empty file would say nothing, unless it is the one that shows the columns.
@@ -201,9 +202,12 @@ fn write_parts<F: FileFormat + ?Sized>(
 ) -> Result<WrittenTable> {
     let slots = run.rows.slots();
     let step = options.rows_per_file.max(1);
+    // By slots, not by live rows: each part's range is known before any row is read.
+    // One part at least, since a table without rows is a file that shows the columns.
     let parts = (slots.div_ceil(step) as usize).max(1);
     let (files, threads) = match format.takes_all_threads() {
         true => (1, options.threads),
+        // These formats write rows as they come and hold none: each file takes one thread.
         false => (options.threads, 1),
     };
     let share = FileShare { threads, memory: options.memory };

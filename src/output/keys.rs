@@ -10,6 +10,7 @@ use crate::error::{Context, Result};
 use crate::store::WorkFolder;
 use crate::table::StagingArea;
 
+// 16 bytes of key, 8 of slot, 8 of time.
 const ENTRY: usize = 32;
 /// The slot of a delete: behind all rows, so that it wins.
 const DELETED: u64 = u64::MAX;
@@ -24,6 +25,7 @@ pub struct KeyIndex {
     keys: u64,
 }
 
+// The order of the fields is the order of sorting: of one key the highest slot is last, and wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct KeySlot {
     key: RowKey,
@@ -80,14 +82,17 @@ impl KeyIndex {
     /// Clears from `live` every row that a later one, or a delete, has replaced. Gives how many
     /// rows lost to a later row, and how many to a delete.
     pub fn resolve(&mut self, live: &mut Bitmap) -> Result<(u64, u64)> {
+        // From here on `recent` is searched as a sorted run, by `scan` too.
         self.recent.sort_unstable();
         let (mut replaced, mut deleted, mut keys) = (0, 0, 0);
+        // Keys are hashes, so a 256th of all entries is in memory at a time, about.
         for byte in 0..=u8::MAX {
             let entries = self.read_bucket(byte)?;
             for (index, entry) in entries.iter().enumerate() {
                 match entries.get(index + 1).filter(|next| next.key == entry.key) {
                     None => keys += 1,
                     // A second delete of the same key.
+                    // `DELETED` is no slot: there is no bit to clear.
                     Some(_) if entry.slot == DELETED => {}
                     Some(next) => {
                         live.clear(entry.slot);

@@ -50,6 +50,7 @@ fn odd_tables(
     is_odd: &(dyn Fn(OutputFormat) -> bool + Sync),
 ) -> Result<Vec<FoundTable>> {
     let names: Vec<_> = folders.iter().filter(|name| is_table(name)).collect();
+    // A disk answers sooner than a thread starts.
     let threads = if root.local().is_some() { 1 } else { LOOKS };
     let found = parallel::run(threads, names.len(), |index| {
         let table = names[index];

@@ -15,6 +15,7 @@ pub fn run<T: Send>(
     jobs: usize,
     job: impl Fn(usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
+    // On the caller's own thread: no thread to be refused, and `Shutdown::last_step` holds for it.
     if threads <= 1 || jobs <= 1 {
         return (0..jobs).map(job).collect();
     }
@@ -35,10 +36,12 @@ pub fn run<T: Send>(
         let mut workers = 0..threads.min(jobs);
         let started =
             workers.try_for_each(|_| Thread::for_rows("write").start_in(scope, worker).map(drop));
+        // The scope waits for the threads that did start; they are to stop early.
         failed.fetch_or(started.is_err(), Relaxed);
         started
     })?;
     let mut results = ignore_poison(results.into_inner());
     results.sort_by_key(|(index, _)| *index);
+    // Of several errors the one of the first job is given, whichever thread was faster.
     results.into_iter().map(|(_, result)| result).collect()
 }

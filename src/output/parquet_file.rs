@@ -27,7 +27,7 @@ use crate::memory::WritingShare;
 use crate::store::{Folder, Upload};
 use crate::table::DeidentifiedBatch;
 
-/// What is handed to the encoders at once: between two such pieces the row group may end.
+/// Bytes that are handed to the encoders in one piece: between two pieces the row group may end.
 const PIECE: usize = 16 << 20;
 /// Rows after which a row group ends.
 const GROUP_ROWS: usize = 128 << 10;
@@ -44,7 +44,7 @@ pub struct Settings {
     pub row_group_bytes: usize,
     /// Bytes of values after which it ends, however little memory they take.
     pub row_group_values: usize,
-    /// Columns encoded at once.
+    /// Columns that are encoded at the same time.
     pub threads: usize,
 }
 
@@ -169,6 +169,8 @@ impl ParquetFile {
     pub fn write(&mut self, batch: &DeidentifiedBatch) -> Result<()> {
         let batch = batch.as_arrow();
         let row_bytes = bytes_of(batch) / batch.num_rows().max(1);
+        // Memory is looked at between pieces, so that a group
+        // is never more than half a limit beyond it.
         let limit = PIECE.min(self.row_group_bytes / 2);
         let step = (limit / row_bytes.max(1)).max(1);
         let mut start = 0;
@@ -185,6 +187,8 @@ impl ParquetFile {
                 ),
             };
             let rows =
+                // The file's writer does not cut groups by itself here:
+                // the properties' limit is for Arrow's own writer.
                 step.min(batch.num_rows() - start).min(self.row_group_rows - group.row_count());
             group
                 .write(&batch.slice(start, rows), self.threads)
@@ -225,6 +229,7 @@ impl ParquetFile {
         self.end_group()?;
         let metadata =
             self.writer.finish().with_context(|| format!("cannot write '{}'", self.shown))?;
+        // `finish` has written the footer, but `into_inner` would want to write it again.
         let upload = self.writer.inner_mut().0.take();
         let upload = upload.ok_or_else(|| Error::failed("the file was finished before"))?;
         Ok(Written {
@@ -291,6 +296,7 @@ impl Write for Sink {
 
 fn column_statistics(metadata: &ParquetMetaData) -> Vec<ColumnStats> {
     let columns = metadata.file_metadata().schema_descr().columns();
+    // Delta's statistics are of rows. In a list the number of values is not the number of rows.
     let flat = columns.iter().enumerate().filter(|(_, column)| column.max_rep_level() == 0);
     flat.filter_map(|(index, column)| column_stats(metadata.row_groups(), index, column)).collect()
 }
@@ -304,6 +310,8 @@ fn column_stats(
     let path = column.path().parts().to_vec();
     let (mut nulls, mut bounds, mut known) = (0, None, true);
     for group in groups {
+        // One group without statistics makes the whole column's unknown: a
+        // bound that is too narrow would have readers skip rows.
         let statistics = group.column(index).statistics()?;
         let group_nulls = statistics.null_count_opt()?;
         nulls += group_nulls;
@@ -330,6 +338,7 @@ fn widen_statistics(bounds: Option<(Bound, Bound)>, (min, max): (Bound, Bound)) 
 
 fn bounds_of(statistics: &Statistics, column: &ColumnDescriptor) -> Option<(Bound, Bound)> {
     let text = |bytes: &[u8]| Some(Bound::Text(std::str::from_utf8(bytes).ok()?.to_owned()));
+    // JSON has no NaN and no infinity.
     let float = |value: f64| value.is_finite().then_some(Bound::Float(value));
     // Dates, times and decimals are numbers too, but JSON shows them otherwise.
     let plain = match column.physical_type() {

@@ -22,7 +22,7 @@ pub trait RowSource: Send + Sync {
     fn slots(&self) -> u64;
 
     /// The rows of `slots` that are `live`, in order, in batches of some thousands. Several
-    /// threads may read different ranges at once.
+    /// threads may read different ranges at the same time.
     fn read<'a>(&'a self, slots: Range<u64>, live: &'a dyn Live) -> Result<Batches<'a>>;
 }
 
@@ -38,6 +38,7 @@ pub trait Live: Send + Sync {
     fn filter(&self, slots: Range<u64>) -> Option<BooleanArray> {
         let rows = slots.end.saturating_sub(slots.start) as usize;
         let keep = BooleanBuffer::collect_bool(rows, |row| self.is_live(slots.start + row as u64));
+        // Most batches keep all rows: filtering those would copy them for nothing.
         (keep.count_set_bits() < rows).then(|| keep.into())
     }
 }
@@ -79,6 +80,7 @@ impl Bitmap {
     /// A bitmap of `len` bits, all set.
     pub fn all_set(len: u64) -> Self {
         let mut words = vec![u64::MAX; len.div_ceil(64) as usize];
+        // Bits beyond the end stay unset, so that `count` need not mask them.
         if let (Some(last), rest @ 1..) = (words.last_mut(), len % 64) {
             *last = (1 << rest) - 1;
         }

@@ -12,7 +12,7 @@ use crate::table::{
     Block, Blocks, DAMAGED, DeidentifiedBatch, DeidentifiedLines, Misfits, StagingArea, adapt_batch,
 };
 
-/// Rows that are read at once: the columns of a wide table cost more per batch than per row.
+/// Rows of a batch that is read: the columns of a wide table cost more per batch than per row.
 const ROWS_AT_ONCE: u64 = 4 << 10;
 /// Bytes of blocks, unpacked, that are joined at most. The values of a column, which are joined too,
 /// must not have more than 2 GiB.
@@ -121,6 +121,7 @@ impl RowSource for Staged {
             let mut bytes = 0;
             while next < end
                 && self.starts[next] - self.starts[start] < ROWS_AT_ONCE
+                // One block in any case: a single long line may exceed the bound.
                 && (next == start || bytes + self.bytes[next] <= BYTES_AT_ONCE)
             {
                 bytes += self.bytes[next];
@@ -166,6 +167,8 @@ impl StagedLines {
         for (index, window) in self.starts.windows(2).enumerate() {
             let lines = self.blocks.read(index)?.decode_lines()?;
             let lines = lines.as_bytes();
+            // Most blocks have lost no row: they go to the file as
+            // they are, without a search for line ends.
             if live.count_in(window[0]..window[1]) == window[1] - window[0] {
                 visit(lines, window[1] - window[0])?;
                 continue;

@@ -11,6 +11,8 @@ use crate::store::Folder;
 /// The actions that begin a table: as few demands on readers and writers as Delta knows.
 pub(super) fn create_actions(folder: &Folder, schema: &TableSchema) -> [Value; 2] {
     let path = folder.path("");
+    // Engines of any age open such a table (the test `the_first_version_asks_little_of_readers`).
+    // Features are added by the engines that need them.
     let protocol = json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}});
     let metadata = json!({"metaData": {
         "id": Uuid::new_v4().to_string(),
@@ -35,6 +37,8 @@ pub(super) fn commit_info_action(
         "operation": operation,
         "operationParameters": {},
         "isolationLevel": "Serializable",
+        // Delta's conflict rules let blind appends pass each other. A
+        // merge has read the table, so it must not be taken for one.
         "isBlindAppend": false,
         "txnId": Uuid::new_v4().to_string(),
         "engineInfo": concat!("cumulus-etl/", env!("CARGO_PKG_VERSION")),
@@ -52,6 +56,7 @@ pub(super) fn remove_action(file: &DataFile, data_change: bool) -> Value {
         "path": file.path,
         "deletionTimestamp": now_millis(),
         "dataChange": data_change,
+        // Delta's protocol: it says that `partitionValues` and `size` are there.
         "extendedFileMetadata": true,
         "partitionValues": {},
         "size": file.size,

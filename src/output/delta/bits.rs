@@ -1,4 +1,4 @@
-//! Bits that several threads change at once.
+//! Bits that several threads change at the same time.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -14,6 +14,8 @@ use crate::store::Folder;
 pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -> Result<()> {
     let mut obstacles: Vec<&str> =
         LEGACY.iter().filter(|(_, active)| active(table)).map(|(feature, _)| *feature).collect();
+    // Delta's writer versions 2 to 6 imply features, which `LEGACY`
+    // looks for. From 7 on the protocol names them one by one.
     match table.protocol.writer_version {
         0..=6 => {}
         7 => obstacles.extend(
@@ -29,7 +31,7 @@ pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -
     }
     if !obstacles.is_empty() {
         obstacles.dedup();
-        // Advice that would be refused is none.
+        // Advice must not lead to the next refusal.
         let advice = match check_readable(folder, table) {
             Ok(()) => "Copy it with `cumulus-etl convert` and carry on with the copy",
             Err(_) => WITHOUT_MAPPING,
@@ -40,6 +42,8 @@ pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -
             obstacles.join(", ")
         )));
     }
+    // Apart from the other obstacles: an append-only table takes new rows,
+    // and only the comparison of keys shows whether a run brings others.
     if removes && table.table_setting("delta.appendOnly") == Some("true") {
         return Err(Error::failed(format!(
             "the Delta table '{folder}' is append-only (delta.appendOnly), so rows cannot be \
@@ -72,6 +76,8 @@ const LEGACY: [(&str, FeatureCheck); 10] = [
     }),
     ("deletionVectors", |table| {
         table.table_setting("delta.enableDeletionVectors") == Some("true")
+            // The setting may have been turned off since: files
+            // keep their vectors until they are rewritten.
             || table.files.iter().any(|file| file.has_deleted_rows())
     }),
     ("inCommitTimestamp", |table| {

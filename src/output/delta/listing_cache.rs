@@ -78,6 +78,8 @@ impl ListingCache {
         };
         let log = self.lock_log().take();
         if let Some(mut log) = log {
+            // A checkpoint may be written again under its name,
+            // after a run that died before it was durable.
             log.retain(|known| known.location != object.location);
             log.push(object);
             self.set_log(log);
@@ -127,7 +129,7 @@ impl ObjectStore for ListingCache {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        // Whoever has the whole listing needs no hint.
+        // With the whole listing at hand the library needs no hint.
         if is_log(location) && location.filename() == Some(HINT) && self.lock_log().is_some() {
             let source = "not needed".into();
             return Err(Error::NotFound { path: location.to_string(), source });
@@ -156,6 +158,7 @@ impl ObjectStore for ListingCache {
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.cached_below(prefix) {
             Some(mut log) => {
+                // `list_with_offset` gives what comes after the offset, without it.
                 log.retain(|object| object.location > *offset);
                 stream::iter(log).map(Ok).boxed()
             }

@@ -83,6 +83,7 @@ impl Log {
     pub fn commits_since_checkpoint(&self) -> u64 {
         let next = self.known_entries().map(|(version, _)| version + 1).max().unwrap_or(0);
         let checkpoints = self.known_entries().filter(|(_, checkpoint)| *checkpoint);
+        // Counted from one, so that version 0 without a checkpoint counts as one commit.
         next - checkpoints.map(|(version, _)| version + 1).max().unwrap_or(0)
     }
 
@@ -107,6 +108,7 @@ impl Log {
     /// The known commits and checkpoints: their versions, and whether it is a checkpoint.
     fn known_entries(&self) -> impl Iterator<Item = (u64, bool)> {
         self.listing.cached_log().into_iter().filter_map(|object| {
+            // By names alone: the folder may hold files of others, and files under way.
             let (version, kind) = object.location.filename()?.split_at_checked(20)?;
             let checkpoint = kind.starts_with(".checkpoint.");
             (checkpoint || kind == ".json").then_some((version.parse().ok()?, checkpoint))
@@ -138,6 +140,7 @@ impl Log {
         let folder = self.folder.child(LOG_FOLDER);
         let added = folder.write_new(&name, bytes.clone())?;
         // A store that lost our answer to its own retry finds there what we wrote.
+        // Every commit has a random `txnId`, so another writer's text is never equal to this one.
         let ours = added || folder.read(&name)?.is_some_and(|there| there == bytes);
         if ours {
             self.listing.add_entry(&name, bytes.len());

@@ -13,6 +13,7 @@ const TRIES: usize = 3;
 
 /// Brings `_symlink_format_manifest/manifest` up to the newest version.
 pub(super) fn refresh_manifest(log: &Log) -> Result<Option<Snapshot>> {
+    // The commit of this run is in the listing that is kept: no request is needed to know the files.
     let mut table = log.cached_snapshot()?;
     for _ in 0..TRIES {
         let Some(now) = &table else { break };

@@ -87,7 +87,7 @@ pub(super) fn find_matches(
     })
 }
 
-/// The ranges of uppermost bytes that are compared at once, so that each fits the budget.
+/// The ranges of uppermost bytes that are compared one after the other, so that each fits the budget.
 pub(super) fn key_ranges(keys: u64, budget: usize) -> Vec<Range<u16>> {
     // A hash table holds a power of two of entries, and is filled to seven eighths.
     let slots = (budget / (size_of::<(RowKey, KnownRow)>() + 1)).max(16);
@@ -119,6 +119,7 @@ impl Hasher for KeyHasher {
         self.0
     }
 
+    // `Hasher` asks for this; `RowKey` is a `u128`, so it is not called.
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
@@ -171,6 +172,7 @@ impl Search<'_> {
         for batch in rows {
             let batch = batch?;
             let (keys, times) = self.read_columns(file, &batch)?;
+            // Without its key column, no row of the file can be one of the run's.
             let Some(keys) = keys else { return Ok(()) };
             let mut parts = vec![""; keys.len()];
             for row in 0..batch.num_rows() {
@@ -180,6 +182,8 @@ impl Search<'_> {
                 }
                 parts.iter_mut().zip(&keys).for_each(|(part, column)| *part = column.value(row));
                 let key = row_key(&parts);
+                // Keys of other passes are not in the hash table. This
+                // look is cheaper than one into it.
                 if !range.contains(&((key >> 120) as u16)) {
                     continue;
                 }
@@ -199,6 +203,8 @@ impl Search<'_> {
     /// Whether the table's row gives way to what the run says of its key.
     fn resolve_match(&self, entry: KnownRow, time: Option<&str>) -> bool {
         if entry.slot == DELETE {
+            // A table of others may have a key twice: each of its rows is counted.
+            // The bits of `matched` count a run's row once, whatever it replaces.
             self.deleted.fetch_add(1, Relaxed);
             return true;
         }

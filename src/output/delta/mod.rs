@@ -133,6 +133,8 @@ pub fn merge_run(
     let keys = keys.filter(|_| merge != Merge::Append);
     let run = RowMerge { rows, live: &live, keys, merge, options };
     for attempt in 0..ATTEMPTS {
+        // Everything is read anew in each attempt: the other writer
+        // may have rewritten the very files that were compared.
         if let Some(committed) = run.attempt_merge(&log)? {
             return Ok(committed);
         }
@@ -269,9 +271,11 @@ impl RowMerge<'_> {
         };
         let rewrites = || files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_some());
         if let Some(table) = &table {
+            // Again, now that it is known whether rows leave: an append-only table refuses only that.
             compatibility::check_writable(&log.folder, table, rewrites().next().is_some())?;
         }
         let inserts = found.live.count();
+        // A schema that grows is a change, even where no row is.
         let known = table.as_ref().is_some_and(|table| table.schema == schema);
         if known && inserts == 0 && rewrites().next().is_none() {
             // A run that died after its commit may have left the manifest behind.
@@ -280,6 +284,8 @@ impl RowMerge<'_> {
         }
 
         let writer = FileWriter::new(&log.folder, &schema, table.as_ref(), self.options)?;
+        // Data files before the commit that names them: readers
+        // see a version only when its files are whole.
         let new = self.write_files(log, &writer, files, &found)?;
         let added = new.iter().map(|file| file.add(true));
         let actions =
@@ -297,6 +303,8 @@ impl RowMerge<'_> {
         let mut committed = self.summarize_commit(log, table.as_ref(), &found, &new, kept)?;
         // Between the two a sudden end would leave files that no version names.
         let version = log.folder.shutdown().last_step(|| {
+            // Before the commit: if that fails without an answer, it may
+            // be there, and removing its files would break the table.
             let submitted = writer.submit_files();
             let version =
                 commit_actions(log, table.as_ref(), &schema, operation, metrics, actions)?;
@@ -329,6 +337,8 @@ impl RowMerge<'_> {
             let mut first_row = 0;
             for batch in reader::open_file(&log.folder, file, None)? {
                 let batch = batch?;
+                // `leaving` counts the rows as the file has them, so
+                // batches must come in the file's order.
                 let stay = leaving.filter_unset(first_row, batch.num_rows());
                 first_row += batch.num_rows() as u64;
                 out.write(&batch.filter(&stay).context("cannot filter")?)?;
@@ -336,6 +346,8 @@ impl RowMerge<'_> {
             out.finish_file()
         })?;
         let rows = found.live.count();
+        // Files of equal size: a last one with few rows would
+        // be small, and be rewritten by the next compaction.
         let per_file = rows.div_ceil(rows.div_ceil(self.options.rows_per_file.max(1)).max(1));
         // One after the other, each on all threads: fewer row groups in memory.
         for slots in found.live.split_slots(per_file.max(1)) {
@@ -372,6 +384,8 @@ impl RowMerge<'_> {
             committed.bytes += file.size;
             committed.rows += match file.rows {
                 Some(rows) => rows,
+                // Statistics are optional in Delta's log. The footer
+                // has the number, and no column is read.
                 None => reader::open_file(&log.folder, file, Some(&[]))?.count,
             };
         }
@@ -410,6 +424,8 @@ fn commit_actions(
         vec![actions::commit_info_action(operation, table.map(|t| t.version), metrics)];
     match table {
         None => actions.extend(actions::create_actions(&log.folder, schema)),
+        // For Spark a `metaData` action conflicts with every transaction
+        // beside it, so there is one only where the schema changes.
         Some(table) if table.schema != *schema => actions.push(table.with_schema(schema)),
         Some(_) => {}
     }
@@ -421,6 +437,7 @@ fn commit_actions(
     let newest = manifest::refresh_manifest(log).with_context(|| {
         format!("version {version} of '{}' is committed, but not its manifest", log.folder)
     })?;
+    // 0 is a multiple of any interval, and one commit needs no checkpoint.
     if version > 0
         && newest.is_some_and(|table| version.is_multiple_of(table.checkpoint_interval()))
         && let Err(error) = log.write_checkpoint()
@@ -434,6 +451,7 @@ fn commit_actions(
 /// Lets the writer that was faster finish: a random while, longer each time, so that many writers
 /// do not meet again and again.
 fn back_off(attempt: usize) {
+    // At most 50 ms at first, and 3.2 s in the end.
     let most = 50_u64 << attempt.min(6);
     let wait = getrandom::u64().map_or(most, |random| random % most);
     std::thread::sleep(std::time::Duration::from_millis(wait));

@@ -24,6 +24,7 @@ use crate::store::Folder;
 const KEPT_FOR: [&str; 2] = ["delta.deletedFileRetentionDuration", "delta.logRetentionDuration"];
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Files beyond this are not small, however few rows they have.
+// Half of `FILE_BYTES`, as half of the rows is the other bound.
 const SMALL_BYTES: u64 = 256 << 20;
 
 /// What housekeeping did.
@@ -46,6 +47,8 @@ pub struct Optimized {
 pub fn optimize_table(folder: &Folder, options: &WriteOptions<'_>) -> Result<Optimized> {
     let log = Log::open_log(folder)?;
     let mut done = Optimized::default();
+    // One listing gives the log and the data files. A file that another
+    // writer adds later is not in it, so it cannot be taken for an orphan.
     let objects = log.list_objects()?;
     for attempt in 0..ATTEMPTS {
         let table = if attempt == 0 { log.cached_snapshot()? } else { log.read_snapshot()? };
@@ -84,6 +87,8 @@ fn compact_files(
         out.finish_file()
     })?;
     let new: Vec<_> = new.into_iter().flatten().collect();
+    // `dataChange: false` (Delta's protocol) says that rows have
+    // only moved: streams that read the table skip such a commit.
     let removed = bins.iter().flatten().map(|file| remove_action(file, false));
     let actions = removed.chain(new.iter().map(|file| file.add(false))).collect();
     let files: usize = bins.iter().map(Vec::len).sum();
@@ -103,6 +108,7 @@ fn compact_files(
 /// Groups of two and more small files, each with about as many rows as a file should have.
 fn group_small_files(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>> {
     let small = table.files.iter().filter_map(|file| {
+        // A file whose rows the log does not tell would have to be opened to be judged.
         let rows = file.rows?;
         (rows < rows_per_file / 2 && file.size < SMALL_BYTES).then_some((rows, file))
     });
@@ -122,6 +128,7 @@ fn group_small_files(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>
             }
         }
     }
+    // A file alone would only be copied.
     bins.retain(|bin| bin.len() > 1);
     bins
 }
@@ -140,6 +147,8 @@ pub(super) fn remove_unneeded(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> 
     let may_go =
         |object: &ObjectMeta| old(object.last_modified) && !live.contains(object.location.as_ref());
     let by_default = KEPT_FOR.iter().all(|setting| table.table_setting(setting).is_none());
+    // The library reads the whole log anew to find the tombstones. Where
+    // nothing is a day old, the default week cannot have passed for anything.
     if by_default && !objects.iter().any(may_go) && !log.oldest_entry_time().is_some_and(old) {
         return Ok(0);
     }
@@ -168,9 +177,13 @@ pub(super) fn remove_unneeded(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> 
         let old = |than: i64| object.last_modified.timestamp_millis() < now - than;
         let gone = match removed.get(&name) {
             _ if live.contains(name.as_str()) => false,
+            // A file is written before it is removed, so its own time matters
+            // only where the clock of the writer that removed it was wrong.
             Some(when) => *when < now - retention && old(retention),
             // Never part of the table: left by a merge that died, or about to be committed by
             // one that runs. Other people's files may lie here too, but not under such a name.
+            // At least a day, even if the table keeps files for no
+            // time: another run may be writing this one now.
             None => is_data_file(&name) && old(retention.max(DAY)),
         };
         if gone {

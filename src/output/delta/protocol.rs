@@ -22,6 +22,8 @@ impl Protocol {
         features.extend(names("readerFeatures"));
         features.sort();
         features.dedup();
+        // A version that is missing, or no number, is one that
+        // is not known here: the table is not written.
         Self { writer_version: action["minWriterVersion"].as_u64().unwrap_or(u64::MAX), features }
     }
 

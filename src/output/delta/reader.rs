@@ -37,8 +37,10 @@ const BATCH_BYTES: u64 = 8 << 20;
 /// Read from a remote file's end at first: most footers fit.
 const FOOTER: usize = 256 << 10;
 /// Remote files up to this are read as a whole, in one request.
+// Less than the smallest part of a download (5 MiB), so that the first request gets all of it.
 const SMALL: u64 = 4 << 20;
 /// Of these, so many are asked for before their turn.
+// With `SMALL` they are 32 MiB at most, and the one that is read.
 const AHEAD: usize = 8;
 
 /// Batches of a file's rows.
@@ -137,6 +139,8 @@ fn open_requested(
             let metadata = metadata.and_then(keep_instants).with_context(context)?;
             let count = rows_of(metadata.metadata());
             let groups = metadata.metadata().row_groups().iter();
+            // The stream has one size of batches for all row
+            // groups: that of the group with the largest rows.
             let rows = groups.map(|group| batch_rows(group, columns)).min().unwrap_or(BATCH_ROWS);
             let mask = project_columns(&metadata, columns);
             let mut stream = ParquetRecordBatchStreamBuilder::new_with_metadata(remote, metadata)
@@ -148,6 +152,7 @@ fn open_requested(
             let (put, groups) = channel(1);
             folder.storage().runtime().spawn_task(async move {
                 while let Some(group) = stream.next_row_group().await.transpose() {
+                    // The reader has gone, after an error or the end of the run.
                     if put.send(group).await.is_err() {
                         break;
                     }
@@ -245,8 +250,9 @@ fn project_columns(metadata: &ArrowReaderMetadata, columns: Option<&[String]>) -
     ProjectionMask::leaves(schema, wanted.map(|(index, _)| index).collect::<Vec<_>>())
 }
 
-/// Rows that are read at once: as many as have some megabytes.
+/// Rows of a batch: as many as have some megabytes.
 fn batch_rows(group: &RowGroupMetaData, columns: Option<&[String]>) -> usize {
+    // Only keys and times are asked for by name, and they are short.
     if columns.is_some() {
         return BATCH_ROWS;
     }

@@ -75,6 +75,7 @@ impl TableSchema {
 
 impl PartialEq for TableSchema {
     fn eq(&self, other: &Self) -> bool {
+        // The JSON, not the Arrow schema: that leaves out what other writers noted on columns.
         self.json == other.json
     }
 }
@@ -105,6 +106,7 @@ fn add_fields(table: &mut Value, run: &Fields, path: &str) -> Result<()> {
             None => fields.push(json!({
                 "name": field.name(),
                 "type": delta_type(field.data_type(), &path)?,
+                // Rows that are there already have no value for it.
                 "nullable": true,
                 "metadata": {},
             })),
@@ -118,6 +120,8 @@ fn add_type(table: &mut Value, run: &DataType, path: &str) -> Result<()> {
     match (kind, run) {
         (Some("struct"), DataType::Struct(fields)) => add_fields(table, fields, path),
         (Some("array"), DataType::List(item) | DataType::LargeList(item))
+            // Lists of scalars fall through to the comparison
+            // below: there is nothing to add inside them.
             if item.data_type().is_nested() && table["elementType"].is_object() =>
         {
             add_type(&mut table["elementType"], item.data_type(), path)
@@ -181,6 +185,8 @@ fn arrow_fields(json: &Value, path: &str) -> Result<Fields> {
     let fields = fields.iter().map(|field| {
         let name = field["name"].as_str().ok_or_else(|| malformed_error(path))?;
         let data_type = arrow_type(&field["type"], &inner_type(path, name))?;
+        // Nullable here, whatever the table says: files that lack the column are
+        // read, too. Tables that demand a value are not written (`has_not_null`).
         Ok(Field::new(name, data_type, true))
     });
     fields.collect()

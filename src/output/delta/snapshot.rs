@@ -67,6 +67,7 @@ impl Snapshot {
         let schema = metadata.get("schemaString").and_then(Value::as_str).unwrap_or_default();
         let schema = TableSchema::read_text(schema)?;
         let clustering = match protocol.has_feature("clustering") {
+            // The library reads the log again for them, so only tables that name the feature are asked.
             true => kernel.get_physical_clustering_columns(engine),
             false => Ok(None),
         };
@@ -110,6 +111,8 @@ impl Snapshot {
     /// The `metaData` action that gives the table this schema.
     pub fn with_schema(&self, schema: &TableSchema) -> Value {
         let mut metadata = self.metadata.clone();
+        // The rest of `metaData` stays: its ID and creation time
+        // are the table's for life, and settings are the user's.
         metadata.insert("schemaString".to_owned(), schema.json_text().into());
         json!({"metaData": metadata})
     }
@@ -146,6 +149,8 @@ pub(super) fn relative_name(folder: &Folder, path: &str) -> Result<String> {
         Error::failed(format!("its data file '{path}' lies outside the table's folder '{folder}'"))
     };
     let relative = match Url::parse(path) {
+        // Shallow clones name files of another table by a whole
+        // URL. Only files below the folder can be opened here.
         Ok(_) => path.strip_prefix(folder.url().as_str()).ok_or_else(elsewhere)?,
         Err(_) if path.starts_with('/') => {
             let root = folder.local().and_then(std::path::Path::to_str).ok_or_else(elsewhere)?;

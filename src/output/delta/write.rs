@@ -20,6 +20,7 @@ use crate::table::{DeidentifiedBatch, find_field};
 /// Files beyond this are cut, whatever their rows.
 const FILE_BYTES: u64 = 512 << 20;
 /// Columns of which the log tells the bounds.
+// As Delta's own default of `delta.dataSkippingNumIndexedCols`.
 const STATS_COLUMNS: usize = 32;
 
 /// A file that is written, but no part of the table yet.
@@ -91,6 +92,7 @@ impl<'a> FileWriter<'a> {
     /// Begins to write rows, as one of `jobs` that share `threads`; files are made as there are
     /// any.
     pub fn begin_file(&self, threads: usize, jobs: usize) -> FileSequence<'_> {
+        // The jobs that run at the same time share the memory for row groups, too.
         let at_once = jobs.clamp(1, threads.max(1));
         let settings = Settings {
             threads: threads.div_ceil(at_once),
@@ -128,7 +130,7 @@ impl Submitted<'_> {
     /// Removes the files: the commit was not made.
     pub fn withdraw_files(self) {
         for name in self.names {
-            // What stays is no part of the table, and goes with a later vacuum.
+            // A file that stays is no part of the table, and goes with a later vacuum.
             let _ = self.folder.remove(&name);
         }
     }
@@ -155,6 +157,7 @@ pub(super) struct FileSequence<'a> {
 impl FileSequence<'_> {
     /// Adds rows, in the table's schema or a part of it.
     pub fn write(&mut self, batch: &DeidentifiedBatch) -> Result<()> {
+        // A filter may leave nothing of a batch, and no file is to begin without a row.
         if batch.num_rows() == 0 {
             return Ok(());
         }

@@ -49,6 +49,7 @@ impl FileFormat for Csv {
                     cell.clear();
                     match column.data_type() {
                         _ if column.is_null(row) => {}
+                        // Text as it is; as JSON it would have quotes.
                         DataType::Utf8 => {
                             cell.extend_from_slice(column.as_string::<i32>().value(row).as_bytes());
                         }
@@ -56,10 +57,12 @@ impl FileFormat for Csv {
                     }
                     writer.write_field(&cell).with_context(failed)?;
                 }
+                // Ends the record, whose fields were written one by one.
                 writer.write_record(None::<&[u8]>).with_context(failed)?;
                 rows += 1;
             }
         }
+        // `into_inner` flushes. A writer that is dropped would swallow the error of its last block.
         let upload = writer.into_inner().map_err(|_| Error::failed(failed()))?;
         Ok((rows, upload.finish()?))
     }
@@ -89,6 +92,8 @@ impl FileFormat for Csv {
         let Some((delimiter, places, width)) = found else { return Ok(Readable::InPart) };
         let mut readable = Readable::Whole;
         for record in open_records(reader, delimiter).into_byte_records() {
+            // By bytes, not as texts: a field in another column
+            // that is no UTF-8 is no reason to lose the key.
             let record = match record {
                 Ok(record) => record,
                 Err(error) => match error.into_kind() {
@@ -112,5 +117,6 @@ impl FileFormat for Csv {
 }
 
 fn open_records<R: Read>(reader: R, delimiter: u8) -> ::csv::Reader<R> {
+    // `flexible`: a record that was cut off is to be told from the others, not to end the reading.
     ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(reader)
 }

@@ -21,6 +21,7 @@ pub(super) fn list_files(
         .into_iter()
         .filter_map(|name| Some((file_number(&name, table, extension)?, name)))
         .collect();
+    // By number: as text `.1000.` comes before `.999.`.
     files.sort_unstable();
     Ok(files)
 }
@@ -30,6 +31,7 @@ pub(super) fn file_number(name: &str, table: &str, extension: &str) -> Option<us
     let rest = name.strip_prefix(table)?.strip_prefix('.')?;
     let number = rest.strip_suffix(extension)?.strip_suffix('.')?;
     // As this program writes them: at least three digits, and no others before them.
+    // `parse` alone would take `+07`, too.
     let is_plain = number.len() >= 3 && number.bytes().all(|byte| byte.is_ascii_digit());
     let is_padded = number.len() == 3 || !number.starts_with('0');
     number.parse().ok().filter(|_| is_plain && is_padded)

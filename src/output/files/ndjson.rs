@@ -141,6 +141,7 @@ fn write_lines(
                 Some(upload) => upload,
                 none => none.insert(begin_file(all.files)?),
             };
+            // A run of lines can be longer than the rest of the file, or than several files.
             let room = options.rows_per_file.max(1) - in_file;
             let (now, count) = split_lines(text, rows, room);
             upload.write_all(now).with_context(|| format!("cannot write '{folder}'"))?;
@@ -156,6 +157,8 @@ fn write_lines(
         }
         Ok(())
     })?;
+    // A table without rows is an empty file, as a table of
+    // no file would look like one that was not written.
     if current.is_none() && all.files == 0 {
         current = Some(begin_file(0)?);
     }

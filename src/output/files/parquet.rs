@@ -54,6 +54,8 @@ impl FileFormat for Parquet {
         visit: &mut dyn FnMut(&[&str]),
     ) -> io::Result<Readable> {
         let mut bytes = Vec::new();
+        // A Parquet reader needs the end of the file first, and
+        // `Reader` is a stream. Completion files are small.
         reader.read_to_end(&mut bytes)?;
         let bytes = Bytes::from(bytes);
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(
@@ -74,6 +76,8 @@ impl FileFormat for Parquet {
                 return Ok(Readable::InPart);
             };
             for row in 0..batch.num_rows() {
+                // A null gives "", as in the other formats: key
+                // columns of completion rows are never null.
                 visit(&arrays.iter().map(|array| array.value(row)).collect::<Vec<_>>());
             }
         }

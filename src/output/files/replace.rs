@@ -34,6 +34,8 @@ impl<'a> Replacement<'a> {
     ) -> Result<Self> {
         let target = root.child(name);
         let Some(path) = target.local() else {
+            // A bucket renames nothing: new objects go to their
+            // place, and old ones are removed after that.
             let (folder, _writer) = (target.clone(), target.shutdown().begin_writer()?);
             return Ok(Self { folder, target, place: None, is_ours, committed: false, _writer });
         };
@@ -42,6 +44,7 @@ impl<'a> Replacement<'a> {
         let new = place.with_file_name(format!("{UNFINISHED}{name}"));
         let folder = target.storage().open_local(&new)?;
         // What a run that died has left.
+        // Before the folder is made: its old content would be taken for this run's.
         recover_folder(&new, &place, is_ours)?;
         remove_of_before(&place.with_file_name(format!(".{name}.new")), is_ours);
         let _writer = target.shutdown().begin_writer()?;
@@ -75,6 +78,8 @@ impl Drop for Replacement<'_> {
     fn drop(&mut self) {
         if let (false, Some(new), Some(target)) = (self.committed, self.folder.local(), &self.place)
         {
+            // Not a plain removal: after a swap that failed half-way the
+            // old folder may be at `new`, with files of others in it.
             let _ = discard_folder(new, target, self.is_ours);
         }
     }
@@ -101,6 +106,8 @@ fn resolve_link(path: &Path) -> Result<PathBuf> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
         Err(error) => Err(error).with_context(failed),
         Ok(there) if there.is_symlink() => {
+            // A rename would replace the link, and the tables on
+            // the other disk would stay as they were.
             path.canonicalize().with_context(|| format!("{}, a link", failed()))
         }
         Ok(there) if there.is_dir() => Ok(path.to_owned()),

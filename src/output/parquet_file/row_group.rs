@@ -37,6 +37,7 @@ impl RowGroup {
             .fields()
             .iter()
             .map(|field| {
+                // The library makes one writer a leaf, in the order of the schema.
                 Mutex::new(writers.by_ref().take(count_leaves(field.data_type())).collect())
             })
             .collect();
@@ -68,6 +69,7 @@ impl RowGroup {
         parallel::run(threads, self.columns.len(), |index| {
             let leaves = compute_leaves(&fields[index], batch.column(index));
             let leaves = leaves.context("a column cannot be encoded")?;
+            // Each job has a column of its own, so nobody waits: the lock only shows the compiler that.
             let mut writers = lock_columns(&self.columns[index]);
             let mut pairs = writers.iter_mut().zip(&leaves);
             pairs.try_for_each(|(writer, leaf)| writer.write(leaf)).context("a column failed")
@@ -83,6 +85,8 @@ impl RowGroup {
         threads: usize,
     ) -> Result<()> {
         let failed = "a row group cannot be ended";
+        // Closing compresses the last pages, so it is done on
+        // all threads; only the copying into the file is not.
         let chunks = parallel::run(threads, self.columns.len(), |index| {
             let writers = mem::take(&mut *lock_columns(&self.columns[index])).into_iter();
             writers.map(ArrowColumnWriter::close).collect::<ParquetResult<Vec<_>>>().context(failed)
