@@ -129,6 +129,8 @@ pub struct Cleaned {
 
 /// Whether two names are the same but for case.
 fn same_name(a: &str, b: &str) -> bool {
+    // Most names are ASCII, and the first comparison allocates nothing. Where it says yes, the
+    // second would, too.
     a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
 }
 

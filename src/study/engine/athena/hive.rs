@@ -17,6 +17,8 @@ struct TypeReader<'t> {
 
 impl TypeReader<'_> {
     fn read(&mut self, depth: usize) -> Option<DataType> {
+        // Each level is a call: a type of a hundred thousand levels, which anyone who may write to
+        // the catalog could declare, would end the process.
         if depth > DEEPEST {
             return None;
         }
@@ -30,6 +32,7 @@ impl TypeReader<'_> {
             "double" => DataType::Float64,
             "boolean" => DataType::Boolean,
             "date" => DataType::Date32,
+            // Athena's timestamps have milliseconds.
             "timestamp" => DataType::Timestamp(TimeUnit::Millisecond, None),
             "binary" | "varbinary" => DataType::Binary,
             "string" => DataType::Utf8,
@@ -40,6 +43,7 @@ impl TypeReader<'_> {
             "decimal" => match self.read_numbers().as_slice() {
                 [precision] => DataType::Decimal128(*precision, 0),
                 [precision, scale] => DataType::Decimal128(*precision, i8::try_from(*scale).ok()?),
+                // Hive's DECIMAL without numbers.
                 _ => DataType::Decimal128(10, 0),
             },
             "array" => {

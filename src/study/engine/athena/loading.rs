@@ -33,6 +33,7 @@ pub(super) fn load_table(
     let file = format!("{topic}.parquet");
     let failed = || format!("cannot write '{}'", folder.show(&file));
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    // Written before the old table goes: where rows can't be read or written, that one stays.
     let upload = folder.upload(&file)?;
     let mut writer =
         ArrowWriter::try_new(upload, schema.clone(), Some(properties)).with_context(failed)?;
@@ -43,6 +44,7 @@ pub(super) fn load_table(
         writer.write(&batch).with_context(failed)?;
     }
     writer.into_inner().with_context(failed)?.finish()?;
+    // Looked up, as DROP TABLE fails for a view, and DROP VIEW for a table.
     let old = metadata::of_study(&athena.queries, study)?;
     let old: Vec<_> = old.into_iter().filter(|table| table.name == name).collect();
     athena.drop_all(&old)?;

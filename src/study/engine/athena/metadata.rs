@@ -86,6 +86,8 @@ pub(super) fn schema(queries: &Queries, name: &str) -> Result<Option<SchemaRef>>
     let data = match answer {
         Ok(answer) => answer.table_metadata,
         Err(error) => {
+            // Athena has one code for all that Glue answers. Only the text tells that there is no
+            // such table.
             let missing = error.code() == Some("MetadataException")
                 && error.message().is_some_and(|text| text.contains("EntityNotFound"));
             if missing {
@@ -98,6 +100,8 @@ pub(super) fn schema(queries: &Queries, name: &str) -> Result<Option<SchemaRef>>
         }
     };
     let Some(data) = data else { return Ok(None) };
+    // Glue lists the columns that a table is partitioned by apart; in a query they are columns as
+    // others.
     let columns = data.columns().iter().chain(data.partition_keys());
     let fields: Vec<_> = columns.map(to_field).collect();
     Ok(Some(Arc::new(Schema::new(fields))))

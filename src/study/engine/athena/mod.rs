@@ -60,6 +60,7 @@ impl Athena {
     pub fn open_schema(settings: &AthenaSettings) -> Result<Self> {
         settings.check_values()?;
         let (client, config) = queries::connect_client(settings);
+        // Before any query: where results are not encrypted, nothing may run.
         let workgroup = Workgroup::read(&client, settings)?;
         let options = workgroup.store_options(settings, &config);
         let bucket = settings
@@ -92,6 +93,8 @@ impl Athena {
 impl Engine for Athena {
     fn list_tables(&self, study: &StudyName) -> Result<Vec<TableInfo>> {
         let tables = metadata::of_study(&self.queries, study)?;
+        // The catalog does not know how many rows there are, and a query that counts them is
+        // charged for.
         Ok(tables.into_iter().map(|table| TableInfo { name: table.name, rows: None }).collect())
     }
 
@@ -118,6 +121,7 @@ impl Engine for Athena {
     fn read_sorted(&self, table: &str, work: &WorkFolder) -> Result<Rows> {
         let table = table.to_lowercase();
         let table = table.as_str();
+        // Sorted here, not by ORDER BY: UNLOAD writes several files, and keeps no order among them.
         let Rows { schema, batches } = self.read_table(table)?;
         // The embedded engine sorts them: exports of both are the same, and what does not fit into
         // memory goes to its disk.

@@ -50,6 +50,8 @@ pub(super) struct FinishedQuery {
 
 /// A client, by the settings and what the AWS tools know.
 pub(super) fn connect_client(settings: &AthenaSettings) -> (Client, SdkConfig) {
+    // A fixed version: with the latest one, an update of the SDK may change retries and time
+    // limits.
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
     if let Some(region) = &settings.region {
@@ -114,6 +116,8 @@ impl Queries {
     }
 
     async fn finish_query(&self, label: &str, sql: &str) -> Result<FinishedQuery> {
+        // Held until the query has ended: Athena's quota is of queries under way, with those that
+        // it has queued.
         let _slot = self.slots.acquire().await.map_err(|_| Error::failed("queries have ended"))?;
         let mut tries = 1;
         loop {
@@ -177,6 +181,8 @@ impl Queries {
     }
 
     async fn wait_for_query(&self, id: &str, label: &str) -> Result<QueryExecution> {
+        // Without a limit of its own: Athena ends a query that takes too long, after 30 minutes
+        // unless the account's quota says otherwise.
         for attempt in 0.. {
             tokio::time::sleep(self.settings.wait_before_look(attempt)).await;
             let answer = self.client.get_query_execution().query_execution_id(id).send().await;
@@ -222,6 +228,7 @@ impl Queries {
         let cancelled = status.and_then(|s| s.state()) == Some(&QueryExecutionState::Cancelled);
         // Athena's categories: 1 is of Athena, 2 of the statement, 3 of neither.
         let error = status.and_then(|status| status.athena_error());
+        // A fault of the study has the exit code of studies; what Athena itself does wrong has not.
         let users = error.and_then(|error| error.error_category()) == Some(2);
         let kind = if users { StudyFault::Statement.into() } else { ErrorKind::Failed };
         let what = if cancelled { "was cancelled in Athena" } else { &explain_failure(query) };
@@ -237,6 +244,7 @@ impl fmt::Debug for Queries {
 
 fn is_insert(sql: &str) -> bool {
     let mut words = sql.split_whitespace();
+    // The first word is the statement's own, as `dialect::cut` leaves out comments before it.
     words.next().is_some_and(|word| word.eq_ignore_ascii_case("insert"))
 }
 

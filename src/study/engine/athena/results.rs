@@ -19,6 +19,7 @@ use crate::study::engine::Rows;
 pub(super) fn run_query(queries: &Queries, sql: &str) -> Result<Rows> {
     let statement = dialect::cut_single(sql)?;
     let sql = statement.text.as_str();
+    // Athena runs whatever it is sent. Nothing else keeps such a query from changing tables.
     if !is_reading(sql) {
         let message = "only queries can be run here: SELECT, WITH, VALUES, SHOW, DESCRIBE, EXPLAIN";
         return Err(Error::new(SettingsFault::InvalidValue, message));
@@ -63,6 +64,7 @@ impl ResultPages {
             .client
             .get_query_results()
             .query_execution_id(&self.id)
+            // The most that GetQueryResults gives in one answer.
             .max_results(1000)
             .set_next_token(self.token.take());
         let answer = self
@@ -97,6 +99,7 @@ impl Iterator for ResultPages {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        // A page may have no rows, though others follow.
         while self.ready.is_empty() && !self.ended {
             if let Err(error) = self.fetch_page() {
                 self.ended = true;

@@ -53,9 +53,11 @@ impl AthenaSettings {
         let name = |text: &str, more: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || more.contains(c))
         };
+        // An option that is missing is an empty text here.
         if !name(&self.workgroup, "_-.") {
             return invalid("--workgroup must name the Athena workgroup to run queries in");
         }
+        // The name goes into statements between backquotes, and into the paths of uploads.
         if !name(&self.schema, "_-") {
             return invalid("--schema-name must name the schema (Glue's database) with the tables");
         }
@@ -72,6 +74,7 @@ impl AthenaSettings {
 
     /// The wait before the `attempt`-th look at a query, from 0.
     pub(super) fn wait_before_look(&self, attempt: u32) -> Duration {
+        // Four doublings are beyond the two seconds already, and some sixty would overflow.
         let milliseconds = 200_u64 << attempt.min(4);
         self.pace.of(Duration::from_millis(milliseconds.min(2_000)))
     }

@@ -43,7 +43,9 @@ pub(super) fn read_table(
     );
     let unloaded = queries.run(&format!("{name}: export"), &sql);
     let files = unloaded.and_then(|_| fetch_files(&folder, work_dir));
+    // Whether the query has succeeded or not: what it has written are rows of patients.
     let emptied = empty_folder(&folder);
+    // The first error first: why the folder could not be emptied matters less.
     let files = files?;
     emptied?;
     let mut readers = Vec::new();
@@ -60,6 +62,7 @@ pub(super) fn read_table(
     let batches: BatchIter<'static> = Box::new(
         readers.into_iter().flatten().map(move |batch| batch.with_context(|| label.clone())),
     );
+    // Of a table without rows no file is written: the catalog's columns stand in.
     Ok(Rows { schema: found.unwrap_or(schema), batches })
 }
 
@@ -67,6 +70,7 @@ pub(super) fn read_table(
 fn fetch_files(folder: &Folder, work_dir: Option<&str>) -> Result<Vec<File>> {
     let mut files = Vec::new();
     let mut entries = folder.list()?;
+    // Consoles and tools mark folders by empty objects, which are no Parquet.
     entries.retain(|entry| entry.size > 0);
     if entries.is_empty() {
         return Ok(files);

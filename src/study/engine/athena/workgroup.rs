@@ -47,11 +47,15 @@ impl Workgroup {
                 ),
             ));
         };
+        // With SSE-S3 the workgroup has no key to name: what is uploaded is then encrypted by the
+        // account's own key.
         let kms_key = match encryption.encryption_option() {
             EncryptionOption::SseKms | EncryptionOption::CseKms => encryption.kms_key(),
             _ => None,
         };
         let own = results.and_then(|results| results.output_location());
+        // A flag goes before what the workgroup says. A workgroup that enforces its own settings
+        // makes Athena pass over the flag.
         let place = settings.staging.as_deref().or(own).unwrap_or_default();
         let Some((bucket, prefix)) = split_s3_location(place) else {
             return Err(Error::new(

@@ -44,6 +44,8 @@ impl PhysicalExprAdapter for Adapter {
                 (None, Some(column)) => self.adapt_column(column)?,
                 (None, None) => return Ok(Transformed::no(expr)),
             };
+            // What was adapted speaks of the file's columns from here down, and must not be adapted
+            // again.
             Ok(Transformed::new(done, true, TreeNodeRecursion::Jump))
         })
         .data()
@@ -120,6 +122,7 @@ fn fit_expression(
     if from == wanted.data_type() {
         return expr;
     }
+    // Nullable whatever the table says: a file that lacks a part of the value gives null for it.
     let wanted = Arc::new(wanted.clone().with_nullable(true));
     Arc::new(Fitted { expr, wanted })
 }

@@ -116,6 +116,7 @@ impl TableCatalog {
         let schema = schema.map(str::to_lowercase);
         match lock_state(&self.unfinished).as_ref() {
             Some(UnfinishedStudy { study, schema: Some(own), .. })
+                // With the prefix or without it: `umls.umls__x` and `umls.x` are one table.
                 if schema.as_ref() == Some(own) && study_of(name) != Some(&**study) =>
             {
                 format!("{study}__{name}")
@@ -134,6 +135,7 @@ impl TableCatalog {
         let ended = lock_state(&self.unfinished).take();
         if let Some(ended) = ended {
             let own = |name: &String| study_of(name) == Some(&*ended.study);
+            // Opened before the build, they name files that may be gone now.
             lock_state(&self.opened).retain(|name, _| !own(name));
         }
     }
@@ -168,6 +170,8 @@ impl TableCatalog {
         if let Some(unfinished) = lock_state(&self.unfinished).as_ref()
             && study_of(&name) == Some(&*unfinished.study)
         {
+            // What the last build left in the database does not count: a table that this build has
+            // not made yet is not there.
             return Ok(unfinished.tables.get(&name).cloned());
         }
         let slot = lock_state(&self.opened).entry(name.clone()).or_default().clone();
@@ -202,6 +206,7 @@ impl TableCatalog {
         let mut schema = None;
         let mut data = Vec::new();
         for file in &table.files {
+            // All files of a table were written with one schema: the first footer tells it.
             if schema.is_none() {
                 let entry = Entry { name: file.name.clone(), size: file.bytes };
                 schema = Some(files::read_footer(folder, &entry)?.0);
@@ -272,6 +277,8 @@ impl SchemaProvider for Schema {
         let opened = tokio::task::spawn_blocking(move || tables.open_table(&name)).await;
         match opened {
             Ok(Ok(table)) => Ok(table.map(|table| table as Arc<dyn TableProvider>)),
+            // With the causes in its own sentence: a cluster's tasks hand an error on as its text
+            // alone.
             Ok(Err(error)) => Err(DataFusionError::External(Box::new(error.join_causes()))),
             Err(error) => Err(DataFusionError::External(Box::new(error))),
         }

@@ -89,6 +89,8 @@ pub struct StoredTable {
 
 /// What older lists do not say.
 fn unknown() -> bool {
+    // The safe side: a list from before this mark may have tables of patients, by whose rows counts
+    // must not be explained (`check_annotation`).
     true
 }
 
@@ -186,6 +188,8 @@ impl Database {
             lock,
             committed: false,
         };
+        // What builds left that died. The lock is held, so that none of these folders is of a build
+        // under way.
         change.remove_others(&change.before)?;
         Ok(change)
     }
@@ -193,6 +197,8 @@ impl Database {
     /// Removes a study's tables, but those that are protected.
     pub fn clean_study(&self, study: &StudyName) -> Result<Cleaned> {
         let folder = self.study_folder(study);
+        // Looked at without the lock, whose file stays for good: a name that is no study's leaves
+        // no trace.
         if !folder.exists() || (folder.read(LIST)?.is_none() && builds_in(&folder)?.is_empty()) {
             return Ok(Cleaned::default());
         }
@@ -210,6 +216,8 @@ impl Database {
         let count = listing.as_ref().map_or(0, |listing| listing.tables.len());
         let kept = listing.map(|mut listing| {
             listing.tables.retain(|table| is_protected(&table.name));
+            // The files of these builds go below: cleaning keeps no rows for readers of an older
+            // list.
             listing.before = Vec::new();
             listing
         });
@@ -234,6 +242,8 @@ impl Database {
     }
 
     fn lock_study(&self, study: &StudyName) -> Result<Lock> {
+        // Beside the studies' folders, not in one: cleaning removes the study's folder, and a lock
+        // on a file that is gone keeps nobody out.
         let locks = self.root.child(LOCKS);
         locks.create()?;
         locks.lock_file(study)
@@ -304,6 +314,7 @@ impl StudyChange {
 
     /// Removes a file of this build that nobody will read.
     pub fn remove_file(&self, file: &StoredFile) {
+        // The files of the build before may be read by others until the next build begins.
         if file.name.starts_with(&self.build)
             && let Err(error) = self.folder.remove(&file.name)
         {
@@ -408,6 +419,8 @@ fn remove_unnamed(folder: &Folder, named: &HashSet<&str>) -> Result<()> {
 /// The folders of builds in a study's folder.
 fn builds_in(folder: &Folder) -> Result<Vec<String>> {
     let is_build = |name: &String| {
+        // As `begin_change` names them, with a UUID without hyphens. Anything else in the folder is
+        // another's, and is never removed.
         name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
     let (folders, _) = folder.list_direct()?;

@@ -96,6 +96,7 @@ fn union_type(first: &DataType, more: &DataType) -> DataType {
     use DataType::{Float64, Int8, Int16, Int32, Int64, List, Null, Struct, Utf8};
     match (first, more) {
         (a, b) if a == b => a.clone(),
+        // Lines that have only null for a field show this type, until one has a value.
         (Null, other) | (other, Null) => other.clone(),
         (Struct(a), Struct(b)) => Struct(union_fields(a, b)),
         (List(a), List(b)) => {

@@ -67,6 +67,7 @@ fn near_names<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Vec<Strin
     let wanted = plain(name);
     let mut names: Vec<_> = known
         .map(|known| (strsim::damerau_levenshtein(&wanted, &plain(known)), known))
+        // A name no longer than the distance could be turned into any other of its length.
         .filter(|(distance, known)| *distance <= DISTANCE && *distance < known.chars().count())
         .collect();
     names.sort();
@@ -163,6 +164,8 @@ fn into_list(
             let DataType::Struct(fields) = item.data_type() else {
                 return Some(format!("{list} is a list, and its values have no fields"));
             };
+            // A field that the list's values lack is another mistake, of which the engine's own
+            // words tell.
             field_of(fields, name)?;
             return Some(format!(
                 "{list} is a list: CROSS JOIN UNNEST({list}) AS u ({value}), then u.{value}.{field}; or \

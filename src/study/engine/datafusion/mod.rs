@@ -105,7 +105,11 @@ impl DataFusion {
                            and name its OUTPUT with --lake";
             return Err(Error::new(SettingsFault::Conflict, message));
         }
+        // The library connects when the first query runs. A wrong address, or a certificate that is
+        // not taken, is told now instead.
         cluster.reach_scheduler(database.storage())?;
+        // Without a folder for rewritten tables, as other machines could not read what is in it.
+        // NDJSON in the lake is then refused (`open_folder`).
         Self::open_with(database, input, work, None, limits, |builder| {
             cluster.attach_session(builder)
         })
@@ -132,6 +136,9 @@ impl DataFusion {
             attach(session::session_builder(limits, environment)),
             catalog,
         );
+        // Plans are as deep as their statements are long, and these threads walk over them: see
+        // `room`. Panics of the engine on them are told by `Runner::wait_for`, not as a fault of
+        // the program.
         let thread = Thread::named("engine").with_stack(room::STACK);
         let runtime = Pool::of(thread, limits.threads.max(1)).with_reserve(BLOCKING).within_catch();
         let runtime = runtime.build().context("cannot start the query engine")?;
@@ -147,6 +154,7 @@ impl Engine for DataFusion {
         let mut tables: Vec<_> = tables
             .map(|table| TableInfo { rows: Some(table.count_rows()), name: table.name })
             .collect();
+        // The list has them in the order of their making.
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(tables)
     }

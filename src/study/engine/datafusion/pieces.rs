@@ -123,6 +123,8 @@ impl ListParts {
         for column in &self.lists {
             let lists = one.column(*column).as_list::<i32>();
             let DataType::List(item) = lists.data_type() else { continue };
+            // A null becomes an empty list. Beside the long list that is cut, both give null in
+            // each row.
             let values = if lists.is_null(0) { lists.values().slice(0, 0) } else { lists.value(0) };
             let start = start.min(values.len());
             let values = values.slice(start, self.most.min(values.len() - start));
@@ -140,6 +142,7 @@ impl Iterator for ListParts {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rows = self.batch.num_rows();
+        // Short lists stay together: a batch for each row would cost more than its rows.
         let short = (self.row..rows).take_while(|row| self.longest_list(*row) <= self.most).count();
         if short > 0 {
             let part = self.batch.slice(self.row, short);

@@ -37,6 +37,7 @@ impl PhysicalOptimizerRule for Projections {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match plan.exists(|node| Ok(joins_by_lambda(node)))? {
+            // The library's rule does two things. This is the second, which lambdas do not harm.
             true => plan.transform_down(remove_unnecessary_projections).data(),
             false => self.0.optimize(plan, config),
         }
@@ -57,6 +58,7 @@ fn joins_by_lambda(node: &Arc<dyn ExecutionPlan>) -> bool {
         filter
             .expression()
             .exists(|part| Ok(part.downcast_ref::<HigherOrderFunctionExpr>().is_some()))
+            // Where that can't be told, a query that is slower is better than one that fails.
             .unwrap_or(true)
     };
     join.filter().is_some_and(lambda)

@@ -83,6 +83,8 @@ impl Runner {
             })
         });
         let schema = write::table_schema(plan.schema().as_arrow(), names.collect())?;
+        // Only a hint: a query that could be planned must not fail because a store did while it was
+        // looked for.
         let hint = hints::find_reason(&self.tables, query).ok().flatten();
         Ok(Planned { plan, schema, hint })
     }
@@ -125,10 +127,12 @@ impl Runner {
     pub fn run_plan(self: &Arc<Self>, planned: Planned) -> Result<Rows> {
         let Planned { plan, schema, hint } = planned;
         let stream = self.wait_for(async {
+            // A copy: the size of batches is this query's alone, and other threads plan theirs.
             let mut state = self.context.state();
             let plan = state.optimize(&plan)?;
             let config = state.config().clone().with_batch_size(batches::batch_rows(&plan)?);
             *state.config_mut() = config;
+            // `SessionState::create_physical_plan` would optimize the plan a second time.
             let plan = state.query_planner().create_physical_plan(&plan, &state).await?;
             execute_stream(plan, state.task_ctx())
         })?;
@@ -163,6 +167,8 @@ impl Iterator for QueryBatches {
 fn explain_invalid(error: DataFusionError) -> Error {
     match root_error(error) {
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            // The catalog's errors, such as that of a file that can't be read, come back wrapped in
+            // the engine's.
             Ok(own) => *own,
             Err(other) => Error::failed(other.to_string()),
         },
@@ -299,6 +305,8 @@ fn root_error(error: DataFusionError) -> DataFusionError {
         DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
             Ok(error) => root_error(error),
             Err(shared) => {
+                // Partitions that wait for one input share its error, and others may still hold it.
+                // It can't be taken out then: an error of ours is said again with its causes.
                 let ours = match shared.find_root() {
                     DataFusionError::External(inner) => inner.downcast_ref::<Error>(),
                     _ => None,

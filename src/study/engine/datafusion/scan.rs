@@ -123,6 +123,9 @@ impl ParquetTable {
         let mut statistics = Statistics::new_unknown(&self.schema);
         let rows: Option<u64> = self.files.iter().map(|file| file.rows).sum();
         if let Some(rows) = rows.and_then(|rows| usize::try_from(rows).ok()) {
+            // It must be exact, as the engine answers count(*) by it and reads no file. Delta
+            // tables with deletion vectors, which have fewer rows than their files, are refused by
+            // `delta::list`.
             statistics.num_rows = Precision::Exact(rows);
         }
         statistics
@@ -146,6 +149,8 @@ impl TableProvider for ParquetTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        // A table of the main job that has no rows: R4 gives its columns
+        // (`TableSource::open_table`).
         if self.files.is_empty() {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema.project(columns)?),
@@ -169,6 +174,8 @@ impl TableProvider for ParquetTable {
             .map(|file| {
                 PartitionedFile::new_from_meta(ObjectMeta {
                     location: file.path.clone(),
+                    // A study's list of files has no times, and to ask for them would take a
+                    // request for each file.
                     last_modified: DateTime::UNIX_EPOCH,
                     size: file.size,
                     e_tag: None,
@@ -181,6 +188,8 @@ impl TableProvider for ParquetTable {
             .with_file_groups(groups)
             .with_statistics(self.known_statistics())
             .with_projection_indices(projection.cloned())?
+            // The scan may give rows that the filters then take out (`Inexact`). They must not
+            // count.
             .with_limit(limit.filter(|_| filters.is_empty()))
             .with_expr_adapter(Some(Arc::new(AnySpelling)))
             .build();

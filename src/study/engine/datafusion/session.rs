@@ -46,6 +46,8 @@ impl Limits {
     /// By what the machine, or the container, has: half of its memory, one thread per core.
     pub fn of_machine() -> Self {
         let bytes = memory::Limit::find_limit().map_or(UNKNOWN, |limit| limit.bytes);
+        // The engine's pool counts what operators reserve that keep rows. Batches on their way, and
+        // the buffers of readers and writers, are not in it: the other half is for these.
         let memory = usize::try_from(bytes / 2).unwrap_or(usize::MAX);
         Self { memory, threads: memory::count_cores() }
     }
@@ -74,6 +76,7 @@ pub fn session_builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStat
         .with_batch_size(BATCH_ROWS)
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_create_default_catalog_and_schema(false)
+        // Studies look up tables and columns in `information_schema`, as on Athena.
         .with_information_schema(true)
         .with_sort_spill_reservation_bytes(SORT_RESERVE);
     let options = config.options_mut();
@@ -86,6 +89,8 @@ pub fn session_builder(limits: &Limits, runtime: Arc<RuntimeEnv>) -> SessionStat
     options.execution.parquet.skip_metadata = true;
     // Last: the engine's own rules know the nodes that these put between others not.
     equip_session(config, runtime)
+        // Not in `equip_session`: their nodes cannot travel to the members of a cluster, whose
+        // codec knows scans alone.
         .with_physical_optimizer_rule(Arc::new(Steps))
         .with_physical_optimizer_rule(Arc::new(LongListCuts))
 }
@@ -97,6 +102,8 @@ pub fn equip_session(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Session
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rules(projections::list_rules());
+    // Members of a cluster have sessions of this kind, too: functions travel by name, and each
+    // member looks them up in its own session.
     dialect::extend_session(builder)
 }
 

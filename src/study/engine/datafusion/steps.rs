@@ -31,6 +31,8 @@ impl PhysicalOptimizerRule for Steps {
             let Some(query) = node.downcast_ref::<RecursiveQueryExec>() else {
                 return Ok(Transformed::no(node));
             };
+            // The engine makes the plan of the repeated term anew for each step: the nodes share
+            // the count, which outlives them.
             let steps = Arc::new(AtomicUsize::new(0));
             let term = |input: &Arc<dyn ExecutionPlan>, is_first| -> Arc<dyn ExecutionPlan> {
                 let query = query.name().to_owned();
@@ -75,6 +77,7 @@ impl NodeStep for RecursiveTerm {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
+        // Once each time that the query begins: a plan may run again.
         if self.is_first {
             self.steps.store(0, Ordering::Relaxed);
         } else if self.steps.fetch_add(1, Ordering::Relaxed) >= STEPS {

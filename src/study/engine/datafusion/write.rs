@@ -71,6 +71,7 @@ pub fn bring_batch(
     let columns = batch.columns().iter().zip(schema.fields());
     let columns = columns.map(|(column, field)| fit::fit_array(column, field.data_type()));
     let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
+    // Without columns, a batch has no other way to say how many rows it has.
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options)
 }
@@ -105,11 +106,15 @@ fn table_type(data_type: &DataType) -> Option<DataType> {
             DataType::Utf8
         }
         DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
+        // The engine's own times have nanoseconds, which Spark refuses to read from Parquet.
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        // Athena and Spark have no unsigned numbers. A wider signed type holds each value. Those of
+        // 64 bits are numbers of rows (`row_number`), far from the limit.
         DataType::UInt8 | DataType::UInt16 => DataType::Int32,
         DataType::UInt32 | DataType::UInt64 => DataType::Int64,
         DataType::Dictionary(_, values) => table_type(values)?,
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            // Parquet's LIST wants this name for the item; Arrow's own is `item`.
             let item = Field::new("element", table_type(item.data_type())?, true);
             DataType::List(Arc::new(item))
         }
@@ -118,6 +123,7 @@ fn table_type(data_type: &DataType) -> Option<DataType> {
                 .iter()
                 .map(|field| Some(Field::new(field.name(), table_type(field.data_type())?, true)))
                 .collect();
+            // Parquet has no struct without fields.
             DataType::Struct(fields.filter(|fields| !fields.is_empty())?)
         }
         DataType::Interval(_) | DataType::Duration(_) | DataType::Union(_, _) => return None,

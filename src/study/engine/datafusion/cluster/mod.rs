@@ -146,6 +146,8 @@ impl Cluster {
                 None => endpoint,
             };
             let channel = endpoint.connect().await.map_err(|error| list_causes(&error))?;
+            // Any call would do that only a scheduler answers. There is no such job, so that
+            // nothing changes.
             let nothing = GetJobStatusParams { job_id: "none".to_owned() };
             let answer = SchedulerGrpcClient::new(channel).get_job_status(nothing).await;
             answer.map(drop).map_err(|error| list_causes(&error))
@@ -193,6 +195,8 @@ impl Cluster {
         );
         builder
             .with_config(config)
+            // Without its rewriting of NOT IN, the engine takes a join whose sides share state in
+            // one process: the library runs that as a single task.
             .with_optimizer_rules(ballista_default_optimizer_rules())
             .with_query_planner(Arc::new(Planner { remote }))
     }

@@ -32,6 +32,8 @@ use super::codec::ANY_SPELLING;
 pub struct AnySpellingParquet(pub ParquetSource);
 
 fn wrap_source(source: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+    // Each of the engine's changes to a source gives a bare one of its own, which would travel
+    // without our way of finding columns.
     match source.downcast_ref::<ParquetSource>() {
         Some(parquet) => Arc::new(AnySpellingParquet(parquet.clone())),
         None => source,

@@ -87,6 +87,7 @@ impl Scheduler {
             // Executors ask for work: the scheduler need not reach them.
             scheduling_policy: TaskSchedulingPolicy::PullStaged,
             executor_timeout_seconds: LOST_AFTER,
+            // The library's check (`validate`) refuses a period shorter than the one before.
             no_executors_grace_period_seconds: LOST_AFTER,
             expire_dead_executor_interval_seconds: LOOK_EVERY,
             finished_job_data_clean_up_interval_seconds: KEEP,
@@ -121,6 +122,7 @@ impl Scheduler {
             let server = server.add_routes(with_peers(Routes::new(service)));
             listens(at);
             // Ballista's own way to serve it knows no TLS.
+            // Tonic by itself turns Nagle's delay off only for sockets that it has opened.
             let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             name_failure(server.serve_with_incoming(incoming).await, "the scheduler")
         })
@@ -153,7 +155,10 @@ impl Executor {
     pub fn run(self, work: &WorkFolder) -> Result<()> {
         said::begin_hearing();
         let failed = || format!("cannot listen at {}", self.bind);
+        // Before the wait for the scheduler: an address that is taken is told now, and with port 0
+        // the config needs the port that the system has given.
         let listener = std::net::TcpListener::bind(self.bind).with_context(failed)?;
+        // Tokio takes over only sockets that do not block.
         listener.set_nonblocking(true).with_context(failed)?;
         let bind = listener.local_addr().with_context(failed)?;
         let runtime = start_runtime()?;
@@ -166,6 +171,8 @@ impl Executor {
             }
         });
         let Some(()) = waited? else { return Ok(()) };
+        // A folder of its own: the library takes every folder in its own for a job's, and removes
+        // it after a time.
         let shuffled = work.path().join("shuffled");
         std::fs::create_dir(&shuffled)
             .with_context(|| format!("cannot make '{}'", shuffled.display()))?;
@@ -176,6 +183,7 @@ impl Executor {
                 .with_object_store_registry(Arc::new(Reached::new(storage.clone())))
                 .build_arc()
         };
+        // Only for the functions in it: tasks have the memory and the disk of `produce_runtime`.
         let functions = equip_session(session_config(), Arc::new(RuntimeEnv::default())).build();
         let tls = self.tls.clone();
         let config_of_tasks = move || secure_session(session_config(), tls.as_ref());
@@ -231,6 +239,7 @@ impl Executor {
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+        // Not tried again: a certificate that is refused now is refused later.
         self.scheduler.check_answers().await
     }
 }

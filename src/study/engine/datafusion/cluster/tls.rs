@@ -68,6 +68,8 @@ impl Tls {
             .identity(identity)
             .timeout(HANDSHAKE);
         let tls = Self { client, server };
+        // The files are looked at only where they are used: that is done now, so that bad ones are
+        // told at the start.
         tls.secure_server(Server::builder())?;
         let probe = Endpoint::from_static("https://localhost").tls_config(tls.client.clone());
         probe.map_err(|error| refuse_certificates(&error))?;
@@ -91,6 +93,8 @@ impl Tls {
         let endpoint = match endpoint.uri().scheme() == Some(&Scheme::HTTPS) {
             true => endpoint,
             false => {
+                // An endpoint's address can't be changed. A new one has Ballista's own settings for
+                // all else.
                 let mut parts = endpoint.uri().clone().into_parts();
                 parts.scheme = Some(Scheme::HTTPS);
                 let url = Uri::from_parts(parts)?.to_string();

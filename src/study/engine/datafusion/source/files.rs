@@ -30,6 +30,8 @@ pub fn open_parquet(folder: &Folder, entries: &[Entry], stores: &Stores) -> Resu
 pub fn read_footer(folder: &Folder, entry: &Entry) -> Result<(SchemaRef, u64)> {
     let metadata = delta::footer(folder, &entry.name, entry.size)?;
     let file = metadata.file_metadata();
+    // Without the file's own notes: the Arrow schema that a writer put there makes the reader panic
+    // where it is damaged.
     let schema = parquet_to_arrow_schema(file.schema_descr(), None)
         .with_context(|| format!("cannot read the columns of '{}'", folder.show(&entry.name)))?;
     Ok((Arc::new(schema), u64::try_from(file.num_rows()).unwrap_or(0)))

@@ -69,6 +69,8 @@ impl TableSource {
         for format in FORMATS.iter().filter(|format| folders.iter().any(|name| name == *format)) {
             let below = root.child(format);
             let (tables, _) = below.list_direct()?;
+            // A folder of that name alone does not tell: it may be anything. With tables of the
+            // main job in it, it is a set of tables.
             if tables.iter().any(is_known) {
                 several = Some((below, tables));
                 break;
@@ -85,6 +87,7 @@ impl TableSource {
         let (root, folders) = several.unwrap_or((root, folders));
         let tables: Vec<_> = folders
             .into_iter()
+            // The main job's records, files under way and markers are no tables.
             .filter(|name| !name.starts_with('.') && name != "JobConfig")
             .map(|name| (name.to_lowercase(), name))
             .collect();
@@ -164,6 +167,8 @@ fn open_folder(
     work: Option<&WorkFolder>,
     stores: &Stores,
 ) -> Result<Option<ParquetTable>> {
+    // First: a Delta table's folder has Parquet files as well, among them those that its log no
+    // longer names.
     if let Some((schema, files)) = delta::list(folder)? {
         let files = files.into_iter().map(|file| ScannedFile {
             path: Path::from(format!("{}/{}", folder.path(""), file.name)),

@@ -26,8 +26,9 @@ use crate::store::{Folder, WorkFolder};
 use crate::table::schema;
 use crate::ui::format_count;
 
-/// Rows of a batch, and of a row group as bytes of JSON.
+/// Rows that are decoded together.
 const BATCH_ROWS: usize = 4096;
+/// Rows of a row group of the rewritten file.
 const ROW_GROUP_ROWS: usize = 65_536;
 
 /// Whether a name is that of an NDJSON file, compressed or not.
@@ -64,6 +65,8 @@ pub fn make_table(
     work: &WorkFolder,
     stores: &Stores,
 ) -> Result<ParquetTable> {
+    // The lines are read twice: which columns the table has is known only after the last of them,
+    // and Parquet wants to know first.
     let columns = match resource_of(name) {
         Some(r4) => resource_columns(folder, files, r4)?,
         None => plain_columns(folder, files, super::fixed_schema(name))?,
@@ -74,6 +77,7 @@ pub fn make_table(
     let mut out = LineRows::new(writer, columns.schema.clone())?;
     let mut left_out = 0;
     for file in files {
+        // In the order in which this pass meets them: a look at the next one is enough.
         let mut bad = columns.bad.iter().filter(|(name, _)| name == file).map(|(_, line)| *line);
         let mut next_bad = bad.next();
         each_chunk(folder, file, |chunk| {
@@ -203,6 +207,8 @@ impl LineRows {
         let mut rest = line;
         while !rest.is_empty() {
             let read = self.decoder.decode(rest)?;
+            // The decoder takes nothing more when it has a batch of rows, which a line with several
+            // objects may bring about in its midst.
             if read == 0 {
                 self.write()?;
             }

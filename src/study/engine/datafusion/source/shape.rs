@@ -25,6 +25,8 @@ impl SeenShape {
     /// Adds a line, if it is a JSON object and nothing else; false if it is not, or is of another resource
     /// type.
     pub fn add(&mut self, line: &[u8], resource_type: &str) -> bool {
+        // Before anything is added: a file may have lines of several types, and others must not add
+        // columns.
         let found = sonic_rs::get(line, [RESOURCE_TYPE]);
         if found.ok().as_ref().and_then(|found| found.as_str()) != Some(resource_type) {
             return false;
