@@ -37,6 +37,8 @@ fn is_same(
     state: &ExportState,
     fingerprint: &str,
 ) -> Result<()> {
+    // --resume names the server's job itself. Which request began that job is not known here, so
+    // two runs that take it up need not have the same fingerprint.
     let same = match &options.resume {
         Some(url) => state.status_url == url.as_str(),
         None => state.fingerprint == fingerprint,
@@ -102,6 +104,8 @@ pub(super) async fn begin_export(
     let begun = match asked.unwrap_or_else(late) {
         Ok(begun) => begun,
         Err(error) => {
+            // The message says all that is known. A state left behind would have the next run warn
+            // once more of an export whose URL was lost.
             site.forget_export()?;
             return Err(error);
         }
@@ -118,12 +122,16 @@ pub(super) async fn begin_export(
         };
         return Err(error).with_context(|| format!("the export {url} has begun, but {told}"));
     }
+    // The event waits until here for its `exportId`: the status URL, by which readers of the log
+    // find the events of one export.
     log.with_export_id(&url).log_event("kickoff", begun.event);
     info!("The export runs at {url}");
     if options.temporary && options.storage.shutdown().is_asked() {
         // When the signal came, there was nothing to give up yet.
         let _ = kickoff::end_export(client, &begun.url, options.pace).await;
     }
+    // A signal has waited until here, where the URL is on the disk or the job has ended again (test
+    // `a_signal_amid_the_kick_off_does_not_lose_the_export`).
     drop(begun.writer);
     Ok(state)
 }
@@ -136,6 +144,8 @@ async fn kick_off(
     types: &mut Vec<String>,
 ) -> Result<Begun> {
     let capabilities = client.capabilities().await;
+    // The statement only leaves out types that the server lacks, and gives the log the server's
+    // name. The export goes on without it.
     if let Err(error) = &capabilities {
         tracing::debug!("the server's CapabilityStatement: {error}");
     }
@@ -157,6 +167,7 @@ async fn kick_off(
 /// # Errors
 /// [`FolderFault::NotEmpty`] if the folder has something else, or another run is at work in it.
 pub fn check_folder(options: &ExportOptions, folder: &Path) -> Result<()> {
+    // `open_locked` would make the folder, and --check changes nothing.
     if !folder.exists() {
         return Ok(());
     }

@@ -60,6 +60,8 @@ pub(super) fn commit_all(
         commit_batch(site, &batch)
             .with_context(|| format!("cannot write to '{}'", site.path().display()))?;
         for CompletedDownload { done, url, .. } in batch.drain(..) {
+            // After the rename: each name in the list stands for a file that is there. A run that
+            // is killed in between leaves a file without a line, which the next run counts again.
             site.add_done(&done)?;
             let detail =
                 json!({"fileUrl": url, "resourceCount": done.rows, "fileSize": done.bytes});
@@ -84,11 +86,14 @@ fn commit_batch(site: &ExportDir, batch: &[CompletedDownload]) -> std::io::Resul
         }
     }
     if moves.len() <= FEW {
+        // `fdatasync` writes a file's size, too. It leaves out the times, which no reader needs.
         moves.iter().try_for_each(|(from, _)| File::open(from)?.sync_data())?;
     } else {
         syncfs(File::open(folder)?)?;
     }
     rename_files(&moves, folder)?;
+    // The original goes last: until the rows have their name, a run that was killed goes on from
+    // it.
     for CompletedDownload { stored, .. } in
         batch.iter().filter(|arrived| arrived.outcomes.is_some())
     {

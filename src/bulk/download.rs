@@ -45,6 +45,8 @@ pub(super) async fn download_files(
 ) -> Result<Vec<FailedFile>> {
     let todo = find_missing(&shared, &entries)?;
     let (sender, arrivals) = mpsc::channel(WAITING);
+    // `syncfs` blocks for as long as the disk takes. On a thread of a runtime it would hold up all
+    // downloads there.
     let committer = {
         let shared = shared.clone();
         let commit = move || commit_all(&shared.site, &shared.log, &shared.tally, arrivals);
@@ -84,6 +86,8 @@ pub(super) async fn download_files(
         // there are some which another then takes.
         let _ = is_ready.await;
     }
+    // The threads begin now, as `held` is gone. The committer ends when the last sender is, so this
+    // one must not outlive the downloads.
     drop((sender, held));
     let mut missing = Vec::new();
     let mut failed = None;
@@ -116,11 +120,12 @@ impl Queue {
     }
 
     fn stop_all(&self) {
+        // Half of the range, as `fetch_add` counts on: it must not wrap round to the first file.
         self.next.store(usize::MAX / 2, Ordering::Relaxed);
     }
 }
 
-/// Downloads, so many files at once. All that one file takes is done by one thread: with small
+/// Downloads `workers` files at a time. All that one file takes is done by one thread: with small
 /// files, handing them from one to the other costs more than the work itself.
 fn on_this_thread(
     runtime: Runtime,
@@ -129,6 +134,8 @@ fn on_this_thread(
     sender: &mpsc::Sender<CompletedDownload>,
     workers: usize,
 ) -> Result<Vec<FailedFile>> {
+    // hyper drives a connection by a task on the runtime that opened it. With a common pool a
+    // download would wait for another thread's runtime, which may be at work on a file of its own.
     let client = shared.client.with_own_connections()?;
     runtime.block_on(async {
         let mut running = JoinSet::new();
@@ -255,6 +262,7 @@ fn count_again(shared: &DownloadContext, entry: &ManifestEntry) -> Result<Comple
         text.consume(count);
     }
     rows.finish_file();
+    // Reports are shown whatever they hold, as after a download (`find_problem`).
     let wrong = rows.first_wrong.filter(|_| entry.kind != FileKind::Error);
     let problem = match wrong {
         Some((line, _)) => Some(format!("line {line} is not as it should be")),
@@ -279,6 +287,7 @@ pub(super) fn keep_outcomes(
     let name = shared.stored_name(&name_outcomes(entries));
     let (from, to) = (part_of(folder, &name), folder.join(&name));
     let write = || {
+        // `open_path` goes on from what is there: what a killed run has left would be kept twice.
         let _ = fs::remove_file(&from);
         let mut part = PartialFile::open_path(&from, "OperationOutcome", shared.compress)?;
         outcomes

@@ -41,6 +41,7 @@ impl Downloading {
         let mut part = PartialFile::open_path(&path, resource_type, compress)?;
         let note = read_note(&source);
         let noted = note.is_some();
+        // A note without text is one whose writing was cut off: it names no version.
         let incoming = match note.filter(|note| part.bytes > 0 && !note.is_empty()) {
             Some(validator) => Incoming::resume_at(part.bytes, validator),
             None => {
@@ -79,6 +80,8 @@ impl Downloading {
         if self.noted || self.incoming.offset == 0 || !self.incoming.is_plain() {
             return Ok(());
         }
+        // Neither the note nor the part is synced here. After a power cut `PartialFile::open_path`
+        // tells by the rows whether the bytes are there.
         let mut options = OpenOptions::new();
         let options = options.write(true).create(true).truncate(true).mode(0o600);
         options.open(&self.source)?.write_all(validator.as_bytes())?;

@@ -28,9 +28,13 @@ pub(super) fn abandon_export(
     client: &Client,
     folder: &Path,
 ) -> Option<impl Future<Output = ()> + Send + use<>> {
+    // Without the lock, which this process's own export may hold. Of a complete export the job has
+    // ended on the server already.
     let state = ExportState::peek_at(folder).filter(|state| state.phase != Phase::Complete)?;
     let (client, url) = (client.clone(), Url::parse(&state.status_url).ok()?);
     Some(async move {
+        // One attempt only, unlike `kickoff::end_export`: after a signal, container engines kill
+        // the process within 10 seconds.
         let sent = client.request(Method::DELETE, url.clone()).send();
         let failed = match tokio::time::timeout(PATIENCE, sent).await {
             Ok(Ok(_)) => return debug!("the server knows that the export is given up"),

@@ -1,4 +1,4 @@
-//! How many downloads run at once: fewer when the server is busy, more again when it is not.
+//! How many downloads run concurrently: fewer when the server is busy, more again when it is not.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::poison::ignore_poison;
 
-/// So many downloads in a row must go well before one more runs at once.
+/// So many downloads in a row must go well before one more runs beside the others.
 const CALM: usize = 16;
 
 /// Lets a limited number of downloads through.
@@ -29,7 +29,7 @@ struct LimitState {
 pub(super) struct DownloadPermit<'a>(&'a ConcurrencyLimit);
 
 impl ConcurrencyLimit {
-    /// At most `max` at once.
+    /// At most `max` downloads concurrently.
     pub(super) fn new(max: usize) -> Self {
         let inner = LimitState { limit: max, active: 0, good: 0, paused_until: None };
         Self { inner: Mutex::new(inner), changed: Notify::new(), max }
@@ -42,6 +42,8 @@ impl ConcurrencyLimit {
     /// Waits for a place.
     pub(super) async fn acquire_permit(&self) -> DownloadPermit<'_> {
         loop {
+            // `notify_one` keeps a wake-up for the next waiter, so that a permit which comes back
+            // between this look and the wait below is not missed.
             let changed = self.changed.notified();
             let pause = {
                 let mut inner = self.lock_inner();
@@ -59,7 +61,7 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// How many there can be at once.
+    /// How many there can be concurrently.
     pub(super) fn max_permits(&self) -> usize {
         self.max
     }
@@ -76,13 +78,14 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// The server asks for less: half as many at once, and none for a while. The limit from now
+    /// The server asks for less: half as many concurrently, and none for a while. The limit from now
     /// on.
     pub(super) fn reduce_limit(&self, pause: Duration) -> usize {
         let mut inner = self.lock_inner();
         let until = Instant::now() + pause;
         // Those that were on their way are no new complaint.
         if inner.paused_until.is_none_or(|known| known < Instant::now()) {
+            // One download stays: without any, nothing would show that the server has recovered.
             inner.limit = (inner.limit / 2).max(1);
         }
         inner.good = 0;

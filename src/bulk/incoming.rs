@@ -89,6 +89,7 @@ impl Incoming {
         match &mut self.decoder {
             Decoder::Plain => Ok(()),
             Decoder::Unknown(known) => {
+                // The whole file is shorter than any mark of a compressed one: it can only be text.
                 let known = std::mem::take(known);
                 self.decoder = Decoder::Plain;
                 write(&known).map_err(Trouble::Write)
@@ -109,6 +110,7 @@ impl Decoder {
     /// By the first bytes. Servers that store compressed files often don't say so.
     fn for_content(first: &[u8]) -> io::Result<Self> {
         Ok(match first {
+            // Of several members, as files are that were compressed in pieces and joined.
             [0x1f, 0x8b, ..] => Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
             // A frame, or one of those that readers skip.
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
@@ -133,6 +135,8 @@ impl Decoder {
             }),
             Self::Zstd(decoder) => bytes.chunks(SLICE).try_for_each(|slice| {
                 decoder.write_all(slice).map_err(|_| Trouble::Damaged)?;
+                // The zstd crate's writer keeps the last piece of text in its own buffer until the
+                // next write, or until it is flushed.
                 decoder.flush().map_err(|_| Trouble::Damaged)?;
                 write(decoder.writer()).map_err(Trouble::Write)?;
                 decoder.writer_mut().clear();
@@ -166,6 +170,8 @@ pub(super) fn find_validator(headers: &HeaderMap) -> Option<String> {
 /// validator. Servers that don't know `If-Range` send what was asked for, whatever it says.
 pub(super) fn is_other_version(headers: &HeaderMap, expected: &str) -> bool {
     let name = if expected.starts_with('"') { ETAG } else { LAST_MODIFIED };
+    // A missing header says nothing: by RFC 9110, 15.3.7, the answer to `If-Range` should leave out
+    // `Last-Modified`.
     headers.get(name).is_some_and(|found| found.as_bytes().trim_ascii() != expected.as_bytes())
 }
 

@@ -53,6 +53,8 @@ pub(super) async fn kick_off(
 ) -> Result<Begun> {
     let mut failures = 0;
     loop {
+        // The time is taken before the request: where the server names no `transactionTime` it
+        // stands in for that, and must not be later than the data.
         let (asked, writer) = (Utc::now(), options.storage.shutdown().begin_writer()?);
         let error = match send_kickoff(client, options, kickoff).await {
             Ok((url, headers)) => {
@@ -61,7 +63,10 @@ pub(super) async fn kick_off(
             }
             Err(error) => error,
         };
+        // There is no URL to keep: a signal need not wait through the pauses below.
         drop(writer);
+        // A request without an answer is not sent again: the server may have begun an export by it,
+        // and a second one would be in the first one's way.
         let passing = matches!(error.status(), Some(429 | 500..)) && error.is_retryable();
         failures += 1;
         if !passing || failures > ATTEMPTS {
@@ -92,6 +97,8 @@ async fn send_kickoff(
     kickoff: &KickOff,
 ) -> http::Result<(Url, HeaderMap)> {
     let method = if kickoff.body.is_some() { Method::POST } else { Method::GET };
+    // By the Bulk Data IG a server should refuse parameters that it does not support, unless the
+    // request says that it is lenient (RFC 7240).
     let prefer = match options.lenient {
         true => "respond-async, handling=lenient",
         false => "respond-async",
@@ -104,6 +111,7 @@ async fn send_kickoff(
         request = request.with_body(body.to_string(), "application/fhir+json");
     }
     let response = request.send().await?;
+    // After all redirects, as a relative Content-Location is relative to the URL that has answered.
     let answered = response.url().clone();
     let location = response.headers().get(CONTENT_LOCATION).and_then(|value| value.to_str().ok());
     let url = location.and_then(|location| answered.join(location).ok());
@@ -191,6 +199,8 @@ pub(super) async fn end_export(client: &Client, status_url: &Url, pace: Pace) ->
                     return Ending::Unknown(error.to_string(), RunFault::ExportIncomplete.into());
                 }
                 Some(404 | 410) => return Ending::Ended,
+                // 401 and 403 may pass with other credentials, 408 and 429 with time. They are not
+                // among these, so that the export stays known.
                 Some(400 | 402 | 405..=407 | 409 | 411..=428 | 430..=499 | 501 | 505) => {
                     return Ending::Refused(error);
                 }

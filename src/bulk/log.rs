@@ -35,6 +35,8 @@ impl EventLog {
     pub(super) fn open_log(folder: &Path, export_id: &str) -> Result<Self> {
         let path = folder.join(NAME);
         let shown = || format!("cannot write '{}'", path.display());
+        // In append mode each write goes to the end of the file: clones on several threads, and
+        // other exporters, write to the same log.
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600);
         let mut file = options.open(&path).with_context(shown)?;
@@ -94,6 +96,8 @@ pub(super) fn last_time(folder: &Path, export_url: &Url) -> Option<String> {
                     url.set_query(None);
                     url == *export_url
                 });
+                // Exports follow each other in a log. The time of one that never completed must not
+                // pass for that of the next one.
                 (ours, time) = (same.then(|| id.clone()), None);
             }
             Some("status_complete") if ours.as_ref() == Some(id) => {

@@ -158,10 +158,12 @@ fn read_file(
     base: &Url,
 ) -> Result<(FileKind, String, Url, Option<u64>), String> {
     let shown = kind.folder_name();
+    // The type becomes the name of a file here: `../x` must not lead out of the folder.
     let is_usable =
         |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
     let resource_type = match (kind, file["type"].as_str().filter(is_usable)) {
         (_, Some(name)) => name,
+        // By the Bulk Data IG `deleted` lists files of Bundles and of nothing else.
         (FileKind::Deleted, None) if file["type"].is_null() => "Bundle",
         (FileKind::Error, None) => "OperationOutcome",
         _ => return Err(format!("a file of '{shown}' has no usable 'type'")),
@@ -205,6 +207,8 @@ pub(super) fn list_entries(pages: &[Page]) -> Vec<ManifestEntry> {
                 resource_type: resource_type.clone(),
                 url: url.clone(),
                 count: *count,
+                // Numbers have as many digits as the type's files need, which is known after all
+                // pages.
                 name: String::new(),
                 token: page.token,
             });

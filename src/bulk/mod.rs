@@ -89,6 +89,8 @@ impl ExportContext<'_> {
 /// When it returns, all that the server has is there; [`finish`] makes it a plain folder. The
 /// result is the types that the server was asked for; empty if that is not known.
 pub fn export(client: &Client, options: &ExportOptions, folder: &Path) -> Result<Vec<String>> {
+    // Only for an export whose folder goes away. One that is kept stays on the server after a
+    // signal, so that the next run takes it up.
     let ahead = options.temporary.then(|| {
         let (client, folder) = (client.clone(), folder.to_owned());
         options
@@ -97,6 +99,7 @@ pub fn export(client: &Client, options: &ExportOptions, folder: &Path) -> Result
             .before_end(move || Some(Box::pin(abandon_export(&client, &folder)?)))
     });
     let result = options.storage.block_on(run_export(client, options, folder));
+    // Before the export is given up below: a signal must not have it given up a second time.
     drop(ahead);
     if result.is_err()
         && options.temporary
@@ -140,6 +143,8 @@ pub fn cancel(
             if let Some(url) = url {
                 storage.block_on(kickoff::cancel_job(client, &url, settings::read_pace()))?;
             }
+            // The state goes last: if this run is killed in between, --cancel still knows what to
+            // remove.
             site.remove_files()?;
             site.forget_export()
         }
@@ -199,6 +204,9 @@ async fn run_export(
         let run = ExportRun { client, options, site: &site, fingerprint: &fingerprint, deadline };
         run.fetch_files(&mut state, taken_up).await?;
     }
+    // `Phase::Downloaded` is on the disk before the DELETE is sent. A run that is killed here must
+    // not poll a job that is gone, and begin a second export. If the DELETE is sent twice, the
+    // server answers 404, which counts as an end.
     let status_url = status_url(&state)?;
     kickoff::release_job(client, &status_url, options.pace).await;
 
@@ -214,6 +222,8 @@ async fn run_export(
     let (files, rows, bytes) = total_counts(&site);
     let log = EventLog::open_log(folder, &client.redactor().show_url(&status_url))?;
     let duration = Utc::now() - started_at(&state);
+    // The event comes before the phase: `--since auto` goes by the event, and a run that finds
+    // `Phase::Complete` writes none. At worst the event is there twice.
     log.log_event(
         "export_complete",
         json!({
@@ -247,11 +257,15 @@ impl ExportRun<'_> {
         if let Some(bar) = job.bar.take() {
             bar.remove_bar();
         }
+        // Another program sent the kick-off. Only the server's copy of its URL says which types
+        // were asked for, and so which of them have no rows rather than no export.
         if state.foreign {
             state.types = manifest.request.as_deref().map(read_types).unwrap_or_default();
         }
         let entries: Arc<[ManifestEntry]> = manifest.entries.into();
         let files = file_identities(&entries);
+        // Files are named by their places in the manifest: of another list, the same name is
+        // another file.
         if !state.files.is_empty() && state.files != files {
             warn!("the server has made other files than before; all are downloaded anew");
             site.remove_files()?;
@@ -261,6 +275,8 @@ impl ExportRun<'_> {
         site.write_state(state)?;
         info!("The server has made {}", format_count(entries.len() as u64, "file"));
 
+        // One for each round, as `find_missing` adds the files that are there to the progress each
+        // time.
         let shared = || {
             Arc::new(DownloadContext {
                 client: client.clone(),
@@ -322,6 +338,8 @@ impl ExportRun<'_> {
             let job = ExportContext { client, options, log, started, foreign, deadline, bar };
             let (error, again) = match poll::wait_for_manifest(&job, &url).await {
                 Ok(manifest) => {
+                    // The main job finds the export's Group and time by the last `kickoff` event of
+                    // this log. An export that was begun elsewhere has its event in another log.
                     if !log::has_kickoff(site.path(), &redacted_url(client, &url)) {
                         let request = manifest.request.as_deref();
                         kickoff::log_taken_up(&job.log, &options.target, request);
@@ -329,6 +347,9 @@ impl ExportRun<'_> {
                     return Ok((job, manifest));
                 }
                 Err(poll::PollError::Stuck(error)) => return Err(error),
+                // A server that answers 404 each time would be sent kick-offs for ever (test
+                // `a_server_that_knows_no_export_is_not_asked_for_ever`). A URL that the user named
+                // stands for no other export.
                 Err(poll::PollError::Gone(error)) => (error, taken_up && options.resume.is_none()),
                 Err(poll::PollError::Dead(error)) => (error, false),
             };

@@ -29,7 +29,7 @@ pub struct ExportOptions {
     pub lenient: bool,
     /// Take up the export with this status URL.
     pub resume: Option<Url>,
-    /// Downloads at once.
+    /// Downloads that run concurrently.
     pub max_connections: usize,
     /// How long the run may take until all files are here.
     pub timeout: Duration,

@@ -32,8 +32,10 @@ impl ServerMessages {
     pub(super) fn read_folder(folder: &Path) -> Result<Self> {
         let mut reported = Self::default();
         let folder = folder.join(FileKind::Error.folder_name());
+        // `remove_empty_folders` removes the folder where the server has reported nothing.
         let Ok(entries) = fs::read_dir(&folder) else { return Ok(reported) };
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        // A killed run may have left a part: its last line, cut off, would count as a failure.
         paths.retain(|path| path.extension().is_none_or(|end| end != "part" && end != "source"));
         paths.sort();
         for path in paths {

@@ -169,6 +169,7 @@ pub(super) fn write_lines(
     long: bool,
     wanted: impl Fn(&[u8]) -> bool,
 ) -> io::Result<()> {
+    // `open_path` goes on from what is there, and a run that was killed may have left some.
     let _ = fs::remove_file(to);
     let mut part = PartialFile::open_path(to, "", compress)?;
     let mut text = open_text(from)?;
@@ -234,12 +235,14 @@ fn read_members(file: &mut File, rows: &mut RowCheck) -> io::Result<ResumePoint>
     loop {
         text.clear();
         let mut decoder = GzDecoder::new(&mut input);
+        // One byte more than a member of ours has: a longer one was written by another program.
         let whole = (&mut decoder).take(MEMBER as u64 + 1).read_to_end(&mut text);
         if whole.is_err() || text.len() != MEMBER {
             return Ok(found);
         }
         rows.add_bytes(&text);
         found.text += MEMBER as u64;
+        // This decoder takes no byte beyond the member's end, so the next member begins here.
         found.stored = input.stream_position()?;
     }
 }

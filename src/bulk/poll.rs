@@ -139,6 +139,8 @@ fn find_time(job: &ExportContext<'_>, pages: &[Page]) -> Result<Option<String>, 
             "{LACKS}, and it is not known when the export was begun. Give --export-timestamp TIME: \
              cumulus-etl URL OUTPUT PHI --export-to DIR --resume URL --export-timestamp TIME"
         );
+        // `Stuck`, as the export itself is good: the server keeps it for a run with
+        // --export-timestamp (test `where_nobody_knows_the_time_the_server_keeps_the_export`).
         return Err(PollError::Stuck(Error::new(SettingsFault::MissingCompletion, message)));
     }
     let time = job.started.to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -207,6 +209,7 @@ async fn fetch_page(job: &ExportContext<'_>, url: &Url, first: bool) -> Result<P
                             None => return Err(PollError::Stuck(no_more(job, error))),
                         }
                     }
+                    // Other credentials or scopes may mend it, so the job is not given up.
                     Some(401 | 403) => return Err(PollError::Stuck(failure_error(error))),
                     // The next run may allow it.
                     _ if matches!(error, http::Error::Refused { .. }) => {
@@ -238,6 +241,7 @@ async fn ask_status(job: &ExportContext<'_>, url: &Url, accept: &str) -> http::R
     let headers = response.headers().clone();
     if response.status().as_u16() == 202 {
         // With partial manifests it lists what is ready; all of it is in the last one, too.
+        // The body is for the log alone: one that breaks off does not stop the waiting.
         let body = response.bytes(LONGEST_PROGRESS).await.unwrap_or_default();
         let body = job.client.redactor().clean(&String::from_utf8_lossy(&body));
         return Ok(Asked::NotYet { headers, body });
@@ -260,6 +264,8 @@ async fn ask_status(job: &ExportContext<'_>, url: &Url, accept: &str) -> http::R
         page.token = TokenUse::SameOrigin;
     }
     let expires = headers.get("expires").and_then(|value| value.to_str().ok());
+    // Web frameworks send a date that has passed, or 0, to keep an answer out of caches. That says
+    // nothing of the files.
     let future = |text: &&str| {
         DateTime::parse_from_rfc2822(text).is_ok_and(|time| time.to_utc() > Utc::now())
     };

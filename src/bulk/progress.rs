@@ -81,6 +81,7 @@ impl DownloadProgress {
 
     fn show_sometimes(&self) {
         let interval = if self.bar.is_some() { BAR_INTERVAL } else { INTERVAL };
+        // If another thread is about to show it, this one goes on with its download.
         let Ok(mut last) = self.last_shown.try_lock() else { return };
         if last.elapsed() < interval {
             return;
@@ -104,6 +105,7 @@ impl DownloadProgress {
             format_size(received as f64),
             format_size(received as f64 / seconds)
         );
+        // The files of an earlier run took no time in this one.
         let now = files.saturating_sub(self.kept.load(Ordering::Relaxed));
         if now > 0 {
             let left = (self.total as u64 - files.min(self.total as u64)) as f64;

@@ -166,6 +166,8 @@ impl KickOff {
                 .collect();
             url.set_query(Some(&query.join("&")));
         }
+        // Of the parameters, not of the body: GET and POST of the same parameters begin the same
+        // export.
         let mut hash = Sha256::new();
         hash.update(target.export_url().as_str());
         for parameter in &parameters {
@@ -209,8 +211,9 @@ impl Parameter {
     }
 }
 
-/// A value (of `patient`, a filter, or another parameter), as it is and encoded, and those of its parts that are more than names and systems: what is
-/// looked for stands at the end, and an identifier has digits.
+/// A value (of `patient`, a filter, or another parameter), as it is and encoded, and those of its
+/// parts that are more than names and systems: what is looked for stands at the end, and an
+/// identifier has digits.
 fn identifying_parts(value: &str) -> Vec<String> {
     let inner = |c: char| c.is_alphanumeric() || "-._".contains(c);
     let pairs = value.split('&').flat_map(|pair| {
@@ -264,6 +267,7 @@ pub(super) fn is_param(found: &str, name: &str) -> bool {
 /// A query component; commas stay, as they separate.
 fn encode_component(text: &str) -> String {
     let encoded: String = byte_serialize(text.as_bytes()).collect();
+    // By RFC 3986 a `+` in a query is a plus. Only forms read it as a blank.
     encoded.replace('+', "%20").replace("%2C", ",").replace("%2F", "/").replace("%3A", ":")
 }
 
@@ -271,6 +275,7 @@ fn parameters_resource(parameters: &[Parameter]) -> Value {
     let mut list = Vec::new();
     for Parameter { name, values } in parameters {
         let one = |key: &str, value: Value| json!({"name": name, key: value});
+        // The types of the values are those that the Bulk Data IG gives its kick-off parameters.
         match name.as_str() {
             "_since" | "_until" => {
                 list.extend(values.iter().map(|value| one("valueInstant", json!(value))));

@@ -86,6 +86,8 @@ impl RowCheck {
     fn keep_partial(&mut self, bytes: &[u8]) {
         if self.too_long || self.partial.len() + bytes.len() > LONGEST_LINE {
             self.too_long = true;
+            // `clear` would keep the room of up to 64 MiB to the file's end, for each download
+            // under way.
             self.partial = Vec::new();
         } else {
             self.partial.extend_from_slice(bytes);

@@ -162,6 +162,7 @@ impl ExportSettings {
     /// Refuses what makes a server send files that this program can't read, before it has worked
     /// for hours.
     fn refuse_other_forms(&self, target: &ExportTarget) -> Result<()> {
+        // Parameters without a value are not sent (`collect_parameters`).
         for (name, value) in self.kick_off_params(target).filter(|(_, value)| !value.is_empty()) {
             let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             let reason = if is_param(name, "organizeOutputBy") {

@@ -96,6 +96,8 @@ pub(super) struct ExportDir {
 
 /// Keeps other runs away from a folder until it is dropped.
 pub(super) fn lock_folder(path: &Path) -> Result<File> {
+    // The folder itself is locked: a lock file would stay behind in what is handed on as a plain
+    // export.
     let lock =
         File::open(path).with_context(|| format!("cannot use the folder '{}'", path.display()))?;
     lock_opened(&lock, path)?;
@@ -152,6 +154,7 @@ impl ExportDir {
     pub(super) fn write_state(&self, state: &ExportState) -> Result<()> {
         let shown = || self.cannot_write();
         let text = serde_json::to_vec_pretty(state).with_context(shown)?;
+        // `has_data` passes over names that begin so: a killed run's half of a state is no data.
         let new = self.path.join(format!("{STATE}.new"));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
@@ -188,6 +191,7 @@ impl ExportDir {
     }
 
     fn append_done(&self, done: &CompletedFile) -> std::io::Result<()> {
+        // Not synced: a line that a power cut takes costs a second count of its file, and no data.
         let line = serde_json::to_string(done)?;
         let mut file = ignore_poison(self.done.lock());
         if file.is_none() {
@@ -278,6 +282,7 @@ impl ExportDir {
                 fs::remove_file(entry.path()).with_context(shown)?;
             }
         }
+        // An open handle would go on writing to the list that is removed below.
         *ignore_poison(self.done.lock()) = None;
         match fs::remove_file(self.path.join(DONE)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

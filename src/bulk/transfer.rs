@@ -84,6 +84,8 @@ pub(super) async fn transfer_file(
     let mut furthest = file.part.bytes;
     loop {
         let ended = {
+            // The permit ends with the attempt: a file that waits for its next one keeps no other
+            // waiting.
             let _pass = shared.gate.acquire_permit().await;
             attempt_transfer(shared, client, entry, &mut file).await.with_context(written)?
         };
@@ -142,6 +144,7 @@ pub(super) async fn transfer_file(
         furthest = furthest.max(file.part.bytes);
         shared.log_failure(&url, &error.to_string(), Some(&error));
         let asked = error.answer().and_then(|answer| retry_after(&answer.headers));
+        // A 429 is no failure, but the first wait of the plan is needed after it as well.
         let wait = RETRIES.wait_after(failures.max(1), asked, shared.pace);
         let Some(wait) = wait.filter(|_| told <= TOLD_TO_WAIT) else {
             return Err(TransferError::Server(error.to_string(), error.status()));
@@ -189,6 +192,7 @@ async fn attempt_transfer(
     Ok(match ended {
         Received::Whole => Ended::Complete,
         Received::Broken(error) => {
+            // A file below `WORTH_IT`, too: the next run may have to go on from here.
             file.note_version()?;
             Ended::Broken(error)
         }
@@ -264,6 +268,7 @@ async fn receive_file(
             file.incoming.validator = find_validator(response.headers());
         }
         (204, None) => return Ok(Received::Whole),
+        // This request named no range. A part will do only if it is all of the file.
         (206, None)
             if range.is_some_and(|(first, last, size)| {
                 first == 0 && last.checked_add(1) == size && size.is_some()
@@ -432,6 +437,8 @@ fn describe_completed(
         let name = format!("error/{stored}");
         let (path, other) = (part_of(folder, &stored), part_of(folder, &name));
         let is_outcome = |line: &[u8]| classify_row(line, "") == RowKind::Outcome;
+        // Lines that are too long to be looked at stay among the rows: the main job rejects and
+        // counts them.
         write_lines(&path, &other, shared.compress, false, is_outcome)?;
         let clean = clean_of(folder, &stored);
         write_lines(&path, &clean, shared.compress, true, |line| !is_outcome(line))?;

@@ -128,6 +128,8 @@ impl FileDraft {
 
     fn replace_file(mut self) -> Result<()> {
         self.out.flush().with_context(|| cannot_write(&self.draft))?;
+        // The draft goes last. If this run is killed in between, the next one finds the draft equal to
+        // the file, and removes it.
         put_in_place(&self.path, &self.draft).with_context(|| cannot_write(&self.path))?;
         self.discard_draft()
     }

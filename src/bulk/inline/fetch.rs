@@ -105,6 +105,8 @@ impl Fetcher {
         };
         let is_json =
             answered.as_deref().is_some_and(|kind| parse_media_type(kind).ends_with("json"));
+        // JSON in the place of a text is a Binary that wraps it. A note whose own kind is JSON is
+        // taken as it comes.
         let note = match is_json && kind.is_none_or(|kind| !kind.ends_with("json")) {
             true => from_json(&bytes),
             false => Ok((bytes, answered)),
@@ -116,6 +118,7 @@ impl Fetcher {
 
     /// By RFC 3986: what is relative stands below the base, what begins with `/` below the host.
     fn absolute_url(&self, url: &str) -> Result<Url, String> {
+        // `url` ends the base with a slash. Without it `join` would replace the base's last part.
         let absolute = self.client.url("").join(url.trim()).ok();
         absolute
             .filter(|url| matches!(url.scheme(), "http" | "https"))
@@ -142,6 +145,8 @@ impl Fetcher {
         };
         let answered = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let answered = answered.map(str::to_owned);
+        // A Binary has four characters of base64 for three bytes of the note, and some JSON around
+        // them.
         Ok((response.bytes(LONGEST * 4 / 3 + 4096).await?.to_vec(), answered))
     }
 
@@ -169,6 +174,8 @@ impl Fetcher {
                 .as_deref()
                 .and_then(parse_charset)
                 .or_else(|| declared.and_then(parse_charset))
+                // Text in another charset is hardly ever valid UTF-8. Of other bytes nothing is
+                // claimed.
                 .or_else(|| std::str::from_utf8(&bytes).is_ok().then(|| "utf-8".to_owned()))
         };
         let content_type = match is_text(&found).then(charset).flatten() {

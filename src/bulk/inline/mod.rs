@@ -275,6 +275,8 @@ impl NoteRun {
             draft.push_line(&line, found.downloaded > 0)?;
             summary.add_counts(&found);
         }
+        // The sum begins with the notes of a run that was killed: they are in the draft alone, and
+        // must reach the file even if this run adds none.
         match summary.downloaded > 0 {
             true => draft.replace_file()?,
             false => draft.discard_draft()?,

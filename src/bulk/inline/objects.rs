@@ -67,6 +67,7 @@ impl ObjectDraft {
         notes: &NoteInliner,
     ) -> Result<Option<ResumedDraft>> {
         let found = self.parts.list()?.into_iter().map(|part| part.name);
+        // A gap, or an object of another name: this is not what a run of this program leaves.
         if !found.eq((0..self.count).map(part_name)) {
             return Ok(None);
         }
@@ -124,6 +125,7 @@ impl ObjectDraft {
                     out.write_line(&changed).with_context(failed)?;
                     row = rows.next_row()?;
                 }
+                // The file was replaced after its rows were read the first time.
                 Some(_) => return Err(self.conflict_error()),
                 None => out.write_line(&original).with_context(failed)?,
             }

@@ -155,6 +155,8 @@ impl NoteInliner {
         if kind.as_ref().is_some_and(|kind| !self.mimetypes.contains(kind)) {
             return NoteState::Other;
         }
+        // Servers also write `""` or null beside the URL of a text that they do not hand out here
+        // (test `an_attachment_whose_text_is_empty_or_null_gets_its_note`).
         if attachment.text_member("data").is_some_and(|data| !trim_text(&data).is_empty()) {
             return NoteState::Present;
         }
