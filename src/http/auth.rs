@@ -109,6 +109,7 @@ impl Authorizer {
     /// Tells the redactor what must not be shown.
     pub(super) fn hide_secrets(&self, redactor: &super::Redactor) {
         match &self.auth.scheme {
+            // The tokens of SMART are hidden as they come (`backend::read_token`).
             Scheme::None | Scheme::Smart(_) => {}
             Scheme::Bearer(token) => redactor.hide(token.expose_text()),
             Scheme::Basic { user, password } => {
@@ -144,6 +145,8 @@ impl Authorizer {
     /// Forgets the access token of that number, which the server has refused.
     pub(super) async fn forget_token(&self, serial: u64) {
         let mut held = self.token.lock().await;
+        // Several requests may be refused with the same token. The first one has it renewed, and
+        // the others must not drop the new one.
         if held.serial == serial {
             held.token = None;
         }
@@ -160,6 +163,7 @@ fn credential_header(scheme: &str, value: &str) -> Result<HeaderValue> {
                     is it the right file?";
         Error::Token { what: what.to_owned(), cause: None }
     })?;
+    // Debug output shows no such value, and HTTP/2 keeps it out of its compression tables.
     header.set_sensitive(true);
     Ok(header)
 }

@@ -107,6 +107,7 @@ impl Client {
     /// name.
     pub(crate) fn limited_to(&self, hosts: Vec<HostName>) -> error::Result<Self> {
         let reach = Some(Arc::new(Reach::new(self.inner.base.clone(), hosts)));
+        // reqwest has a resolver for a whole client only, not for a request.
         let http = build_client(&self.inner.options, reach.as_ref())?;
         Ok(Self { http, inner: self.inner.clone(), reach })
     }
@@ -170,6 +171,8 @@ impl Client {
 
     /// The server's CapabilityStatement, asked for once.
     pub async fn capabilities(&self) -> Result<&Capabilities> {
+        // Boxed, as the future would contain itself: to ask is to send a request, and a request
+        // asks whether this is Epic (`epic_header`).
         self.inner.capabilities.get_or_try_init(|| Box::pin(self.ask_for_capabilities())).await
     }
 
@@ -244,9 +247,11 @@ fn build_client(
         .gzip(options.gzip)
         .connect_timeout(options.connect_timeout)
         .read_timeout(options.read_timeout)
+        // A firewall may forget a connection that is silent while a server works on an answer.
         .tcp_keepalive(Duration::from_secs(60))
+        // A fixed window bounds a download to its size for each round trip.
         .http2_adaptive_window(true)
-        // Who may see the credentials is decided at each step of the way.
+        // At each step of the way `trust` decides which server may see the credentials.
         .redirect(redirect::Policy::none());
     if let Some(reach) = reach {
         builder = builder.dns_resolver(Arc::new(Resolver(reach.clone())));

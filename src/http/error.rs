@@ -90,6 +90,8 @@ impl Error {
             Self::Transport { retryable, .. } => *retryable,
             Self::Status(answer) => match answer.status.as_u16() {
                 408 | 429 => true,
+                // The server does not know the method, or the version of HTTP: no time changes
+                // that.
                 501 | 505 => false,
                 code => code >= 500,
             },

@@ -21,7 +21,7 @@ use super::request::transport_error;
 use super::{Error, Redactor, Result, roots, show_url};
 use crate::error;
 
-/// Bytes that are read from the file at once.
+/// Bytes that one read takes from the file.
 const STEP: usize = 128 << 10;
 /// As much of an answer's body is kept, in bytes.
 const ANSWER: usize = 64 << 10;
@@ -77,6 +77,8 @@ impl Poster {
             .user_agent(concat!("cumulus-etl/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(30))
             .tcp_keepalive(Duration::from_secs(60))
+            // The form holds a signature and a study's file. A redirect could lead both to any
+            // host.
             .redirect(redirect::Policy::none());
         let http = roots::trust_roots(builder)?.build().map_err(|error| {
             error::Error::failed(format!("cannot set up HTTPS: {}", error::list_causes(&error)))
@@ -107,6 +109,8 @@ impl Poster {
             .post(url.clone())
             .header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"))
             .body(reqwest::Body::wrap(form));
+        // There is no limit of time for the whole, as a slow line may need hours for a large file.
+        // The wait ends when no byte moves any more.
         let answer = tokio::select! {
             answer = self.read_answer(request, url) => answer,
             () = wait_for_silence(&track.sent, self.silence) => Err(Error::Transport {
@@ -229,12 +233,15 @@ impl Body for Form {
             return form.frame(head);
         }
         if form.left_in_file > 0 {
+            // A file that has grown must not become longer than Content-Length says.
             let most = form.left_in_file.min(STEP as u64) as usize;
             let mut buffer = ReadBuf::new(&mut form.buffer[..most]);
             ready!(Pin::new(&mut form.file).poll_read(context, &mut buffer))?;
             let bytes = Bytes::copy_from_slice(buffer.filled());
             form.hash.update(&bytes);
             form.left_in_file -= bytes.len() as u64;
+            // The hash is compared before the last bytes go: without them the server has no whole
+            // form, and keeps nothing.
             let whole = form.left_in_file > 0
                 || form.hash.clone().finalize().as_slice() == form.expected.as_slice();
             if bytes.is_empty() || !whole {
@@ -256,6 +263,7 @@ impl Body for Form {
     }
 
     fn size_hint(&self) -> SizeHint {
+        // hyper makes Content-Length of an exact size. S3 refuses a form in chunks (411).
         SizeHint::with_exact(self.left())
     }
 }

@@ -34,6 +34,7 @@ fn xml_text(body: &str) -> Option<String> {
         let (_, rest) = body.split_once(&format!("<{name}>"))?;
         let (text, _) = rest.split_once(&format!("</{name}>"))?;
         let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+        // `&amp;` comes last: `&amp;lt;` stands for the text `&lt;`.
         let text = text.replace("&apos;", "'").replace("&amp;", "&");
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         Some(line).filter(|line| !line.is_empty())

@@ -65,6 +65,8 @@ impl Reach {
                 None => false,
             }
         };
+        // Looked up once: another answer of the name server must not widen what is asked amid a
+        // run.
         *self.private.get_or_init(look).await
     }
 }
@@ -77,6 +79,8 @@ impl Resolve for Resolver {
         let reach = self.0.clone();
         let name = name.as_str().to_owned();
         Box::pin(async move {
+            // The addresses are looked at here, where they are used. A look-up before the request
+            // could have another answer than this one (DNS rebinding).
             let mut found = addresses(name.clone()).await?;
             // Others are the server itself, or a proxy.
             let own = reach.base.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&name));
@@ -93,6 +97,7 @@ impl Resolve for Resolver {
 }
 
 async fn addresses(name: String) -> io::Result<Vec<SocketAddr>> {
+    // reqwest puts the URL's port in the place of port 0.
     let look = move || (name.as_str(), 0).to_socket_addrs().map(Iterator::collect);
     tokio::task::spawn_blocking(look).await.map_err(io::Error::other)?
 }
@@ -130,6 +135,8 @@ fn is_private(address: IpAddr) -> bool {
 }
 
 fn is_private_v4(address: Ipv4Addr) -> bool {
+    // Beyond what the standard library tells: 0/8 (this network), 100.64/10, 192.0.0/24, 198.18/15
+    // and 240/4, by IANA's registry of special-purpose addresses (RFC 6890).
     let [one, two, three, _] = address.octets();
     address.is_private()
         || address.is_loopback()
@@ -149,6 +156,7 @@ fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
         Ipv4Addr::new(a, b, c, d)
     };
     match address.segments() {
+        // `::` and `::1` look like compatible ones, and are addresses of version 6 themselves.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             Some(of(high, low))

@@ -72,6 +72,7 @@ fn recorded_pair(pair: &str) -> Option<String> {
     if kept == value && pair.starts_with(&format!("{name}=")) {
         return Some(pair.to_owned());
     }
+    // Readers of records take a bare `+` for a blank, as `time` has to.
     Some(format!("{name}={}", kept.replace('+', "%2B")))
 }
 

@@ -30,6 +30,7 @@ static MEMBER: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 /// An Authorization header's value.
+// Twenty characters at least: "Basic authentication is required" is to stay readable.
 static HEADER: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)\b(bearer|basic)(\s+|%20)([A-Za-z0-9._~+/-]{20,}=*)"));
 /// A JSON Web Token.
@@ -62,6 +63,7 @@ impl Redactor {
 
     /// The text without secrets.
     pub fn clean(&self, text: &str) -> String {
+        // Known values first: a pattern may cover a part of one, and leave the rest.
         without_patterns(&self.without_values(text))
     }
 

@@ -75,6 +75,7 @@ impl Request {
         let (Some(serial), StatusCode::UNAUTHORIZED) = (serial, response.status()) else {
             return response.check_status(&self.method).await;
         };
+        // Once: if a new token is refused as well, the server means what it says.
         self.client.authorizer().forget_token(serial).await;
         let (response, _) = self.follow_redirects().await?;
         response.check_status(&self.method).await
@@ -121,12 +122,16 @@ impl Request {
                         format!("no credentials were sent: a redirect led to {origin}")
                     });
                 }
+                // The body names patients (a kick-off by POST), or stands for this client (an
+                // assertion). A 307 or 308 would send it to a host that nobody has named.
                 let keeps_body = !matches!(status.as_u16(), 301..=303);
                 if body.is_some() && keeps_body {
                     let what = format!("it sends the request's body on to {}", show_url(&target));
                     return Err(Error::Unusable { url: show_url(&url), what });
                 }
             }
+            // As browsers do (RFC 9110, 15.4): 303 makes a GET of every method, 301 and 302 of POST
+            // only.
             let turns_into_get = match status.as_u16() {
                 303 => method != Method::HEAD,
                 301 | 302 => method == Method::POST,
@@ -170,6 +175,7 @@ impl Request {
         if let Some(body) = body {
             request = request.body(body);
         } else {
+            // A redirect has made a GET of the request, which has no body any more.
             headers.remove(header::CONTENT_TYPE);
         }
         let sent = request.headers(headers).send().await;
@@ -195,6 +201,7 @@ fn redirect_target(answer: &reqwest::Response, url: &Url) -> Result<Option<Url>>
 
 /// The error of a request that had no, or no whole, answer.
 pub(super) fn transport_error(redactor: &Redactor, url: &Url, error: reqwest::Error) -> Error {
+    // reqwest's own text repeats the whole URL, with the signature of a presigned one.
     let error = error.without_url();
     if let Some(private) = find_cause::<PrivateAddress>(&error) {
         return Error::Refused { url: show_url(url), what: private.to_string() };

@@ -32,6 +32,8 @@ pub(super) fn trust_roots(builder: ClientBuilder) -> Result<ClientBuilder> {
         return Ok(builder.use_preconfigured_tls(with_own(found.certs)?));
     }
     let native = !found.certs.is_empty();
+    // By default reqwest trusts both lists, as it is built with both. An authority that a hospital
+    // has taken out of its system's list must not come back by Mozilla's.
     Ok(builder.tls_built_in_native_certs(native).tls_built_in_webpki_certs(!native))
 }
 
@@ -46,6 +48,8 @@ fn with_own(own: Vec<CertificateDer<'static>>) -> Result<ClientConfig> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
+    // reqwest names the protocols only in configurations that it makes itself. Without these there
+    // would be no HTTP/2.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -95,6 +99,8 @@ impl ServerCertVerifier for OwnRoots {
         if usual.is_ok() || !self.own.iter().any(|own| own.as_ref() == end_entity.as_ref()) {
             return usual;
         }
+        // A certificate that is trusted by itself must still be this server's, and of this time.
+        // That the server has its key is checked by the handshake's signature, as ever.
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
         let invalid = |error| Err(TlsError::InvalidCertificate(error));
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
@@ -152,6 +158,7 @@ fn read_element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, first], rest) = bytes.split_first_chunk()?;
     let (length, rest) = match first {
         0..=0x7f => (usize::from(first), rest),
+        // The long form (X.690, 8.1.3.5). No certificate needs more than four bytes for a length.
         0x81..=0x84 => {
             let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
             (length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), rest)
@@ -167,6 +174,7 @@ fn parse_time(tag: u8, time: &[u8]) -> Option<i64> {
     const GENERALIZED_TIME: u8 = 0x18;
     let time = std::str::from_utf8(time).ok()?;
     let time = match tag {
+        // RFC 5280, 4.1.2.5.1: two digits of a year below 50 are of this century.
         UTC_TIME if time.get(..2)? < "50" => format!("20{time}"),
         UTC_TIME => format!("19{time}"),
         GENERALIZED_TIME => time.to_owned(),

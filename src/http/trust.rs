@@ -216,6 +216,8 @@ impl Trust {
         if !self.is_safe(url) {
             return nothing(format!("no credentials were sent: {origin} is not encrypted"));
         }
+        // Before the hosts that the user has named: --token-host is for access tokens. A password
+        // is for the one server that has this user.
         if basic {
             return nothing(format!(
                 "no credentials were sent: user and password are for {} only",

@@ -24,6 +24,7 @@ pub(super) fn sign_assertion(key: &PrivateKey, client_id: &str, token_url: &str)
         "sub": client_id,
         "aud": token_url,
         "exp": now + LIFETIME,
+        // Servers refuse an assertion whose ID they have seen (RFC 7523, 3).
         "jti": uuid::Uuid::new_v4().to_string(),
     });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());

@@ -99,6 +99,8 @@ impl Backend {
         let named = configuration.as_ref().ok().and_then(token_endpoint);
         let (url, cause) = match named {
             Some(url) => (Some(url), None),
+            // Not `Client::capabilities`: the request that waits for this token may be asking for
+            // those.
             None => match client.fetch_statement(TokenUse::Never).await {
                 Ok(statement) => (statement.token_url, configuration.err()),
                 Err(error) if error.is_retryable() => (None, Some(error)),
@@ -142,6 +144,7 @@ impl Backend {
             .ok_or_else(|| token_error("the token endpoint's URL can't be used", None))?;
         let signed = assertion::sign_assertion(&self.key, &self.client_id, &endpoint.url)
             .map_err(|error| token_error(&error.explain_causes(), None))?;
+        // An endpoint that refuses the request may repeat it in its error.
         client.redactor().hide(&signed);
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
@@ -152,6 +155,7 @@ impl Backend {
             )
             .append_pair("client_assertion", &signed)
             .finish();
+        // To find out whether the server is Epic may take the token that is asked for here.
         let request = client
             .request(Method::POST, url.clone())
             .with_token(TokenUse::InBody)
@@ -242,6 +246,8 @@ fn read_token(answer: &Value, asked: Instant, client: &Client) -> Result<Token, 
         return Err("has a token that is not of the type Bearer");
     }
     let lifetime = token_lifetime(&answer["expires_in"]);
+    // By the margin alone a token of 30 seconds would be due as it comes, and each request would
+    // get one of its own.
     let renew_after = lifetime - MARGIN.min(lifetime / 2);
     Ok(Token { value: Secret::new(value), renew_at: asked + renew_after })
 }

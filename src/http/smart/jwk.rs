@@ -47,6 +47,7 @@ fn read_single_key(key: &Value) -> Result<PrivateKey> {
         return Err(invalid_key("the key is no JWK"));
     }
     let text = |name: &str| key[name].as_str().filter(|text| !text.is_empty());
+    // A symmetric key has its secret in `k`: it is refused below, by its kind.
     if text("d").is_none() && text("kty") != Some("oct") {
         return Err(invalid_key("the key has no private part; is it the public half?"));
     }
@@ -86,6 +87,7 @@ fn read_single_key(key: &Value) -> Result<PrivateKey> {
 
 fn read_rsa(key: &Value) -> Result<RsaKeyPair> {
     let number = |name: &str| decode_member(key, name);
+    // RFC 7518, 6.3.1.1, warns of writers that put a zero in front. AWS-LC refuses such numbers.
     let leading = |number: Zeroizing<Vec<u8>>| {
         let zeros = number.iter().take_while(|byte| **byte == 0).count();
         Zeroizing::new(number[zeros..].to_vec())
@@ -106,6 +108,7 @@ fn read_rsa(key: &Value) -> Result<RsaKeyPair> {
 
 fn read_ec(key: &Value, algorithm: Algorithm) -> Result<EcdsaKeyPair> {
     let damaged = || invalid_key("the EC key is damaged");
+    // Bytes of a coordinate (RFC 7518, 6.2.1.2). The 521 bits of P-521 take 66.
     let length = match algorithm {
         Algorithm::Es256 => 32,
         Algorithm::Es384 => 48,
@@ -119,6 +122,7 @@ fn read_ec(key: &Value, algorithm: Algorithm) -> Result<EcdsaKeyPair> {
         padded.extend_from_slice(&bytes);
         Ok(padded)
     };
+    // 4 begins a point whose two coordinates follow as they are (SEC 1, 2.3.3).
     let mut point = vec![4];
     point.extend_from_slice(&number("x")?);
     point.extend_from_slice(&number("y")?);

@@ -168,7 +168,7 @@ impl PrivateKey {
     /// The private key as a JWK Set: a secret, for a file that only its owner can read.
     pub fn private_jwks(&self) -> Result<Zeroizing<String>> {
         let mut jwk = self.public_jwk()?;
-        // What Cumulus ETL looks for. Beside it there should be no `use` (RFC 7517, 4.3).
+        // Cumulus ETL takes a key by this member. There should be no `use` beside it (RFC 7517, 4.3).
         jwk["key_ops"] = json!(["sign"]);
         match &self.pair {
             KeyPair::Ec(pair) => {

@@ -9,6 +9,8 @@ use crate::error::Result;
 
 /// Reads the first private key of a PEM text.
 pub(super) fn read_pem(text: &str) -> Result<PrivateKey> {
+    // Both forms have the word: `BEGIN ENCRYPTED PRIVATE KEY`, and the older `Proc-Type:
+    // 4,ENCRYPTED`.
     if text.contains("ENCRYPTED") {
         return Err(invalid_key(
             "the key is locked with a passphrase; unlock it: openssl pkey -in KEY -out NEW",

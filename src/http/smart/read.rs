@@ -13,7 +13,8 @@ impl PrivateKey {
     /// Reads what `--smart-key` names: the path of a file, or the text of one. It may be a JWK
     /// Set, of which the first key that can sign is taken, a JWK, or a PEM private key.
     ///
-    /// What is none of these, or no private key, is refused with `CredentialFault::Unreadable`.
+    /// Anything else, and a key without its private part, is refused with
+    /// `CredentialFault::Unreadable`.
     pub fn read_option(option: &str, text: &str) -> Result<Self> {
         let inline = text.trim_start();
         if inline.starts_with('{') || inline.starts_with("-----BEGIN") {
