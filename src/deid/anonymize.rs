@@ -73,6 +73,7 @@ impl Anonymizer {
         if let Some(kind) = kind
             && let Some(legacy_id) = self.codebook.legacy_id(kind, real)
         {
+            // No pair for the mapping: the codebook itself says whose ID this is.
             out.push_str(legacy_id);
             return;
         }
@@ -88,6 +89,7 @@ impl Anonymizer {
     /// Appends the anonymous form of `Reference.reference` (spec: `anon-ref`). `sibling` is the
     /// Reference's `type`.
     pub fn push_reference(&mut self, text: &str, sibling: Option<&str>, out: &mut String) {
+        // The `id` of a contained resource is hashed where it stands, so the two still meet.
         if let Some(local) = text.strip_prefix('#') {
             out.push('#');
             let hashed = self.hash_cached(local);
@@ -97,13 +99,18 @@ impl Anonymizer {
         let own = self.bases.iter().find_map(|base| base.relative_to(text));
         let relative = own.unwrap_or(text);
         // Anything else before a `/` may be an ID.
+        // `Patient?identifier=…` is a conditional reference (FHIR
+        // R4, http): the query behind the type is hashed.
         if let Some(split) = relative.find(['/', '?'])
             && let Some(resource_type) = fhir::resource_type(&relative[..split])
             && split + 1 < relative.len()
         {
+            // All that follows the type is hashed, a `/_history/2` too, as Cumulus ETL does.
             self.push_typed_id(resource_type, &relative[split + 1..], out);
             return;
         }
+        // Only a name of the list of types: it is shown before
+        // the hash, and other text there could name somebody.
         let sibling = sibling.and_then(|name| fhir::referenced_type(fhir::trim_text(name)));
         match sibling.or_else(|| type_in_path(text)) {
             Some(resource_type) => self.push_typed_id(resource_type, text, out),
@@ -125,6 +132,7 @@ impl Anonymizer {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         let cached = &mut self.cache[(slot >> 32) as usize % CACHE_SLOTS];
+        // An empty slot has the real ID "", which a row may have, too. A hash has no zero byte.
         if cached.real != real || cached.hashed[0] == 0 {
             cached.real.clear();
             cached.real.push_str(real);

@@ -116,6 +116,7 @@ impl Codebook {
             IdKind::Patient => &self.patients,
             IdKind::Encounter => &self.encounters,
         };
+        // An empty anonymous ID would join the rows of all who have one.
         map.get(real).map(String::as_str).filter(|anon_id| !anon_id.is_empty())
     }
 
@@ -180,6 +181,8 @@ fn upgrade_settings(settings: &mut Map<String, Value>, show: &str) -> Result<boo
     }
     let odd = || Error::failed(format!("'{show}' is of version 0, but not as version 0 was"));
     let (mut patients, mut encounters) = (Map::new(), Map::new());
+    // A file of version 0 without this map could be anything. To
+    // take it for an empty one would give known patients new IDs.
     let mrns = settings.get("mrn").and_then(Value::as_object).ok_or_else(odd)?;
     for (real, patient) in mrns {
         let anon_id = patient.get("deid").filter(|anon_id| anon_id.is_string()).ok_or_else(odd)?;

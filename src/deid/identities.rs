@@ -74,6 +74,7 @@ impl Mapping {
     ) -> Result<Self> {
         let mut seen = HashSet::new();
         stream_mapping(phi, &mut |entry| {
+            // 16 bytes a pair stay in memory, the real ID does not.
             if let MappingEntry::Pair(kind, _, anon_id) = entry {
                 seen.insert(kind.pair_key(anon_id));
             }
@@ -270,6 +271,7 @@ impl PairSpill {
         visit: &mut dyn FnMut(IdKind, &str, &HashedId) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut input = BufReader::with_capacity(SPILL_BUFFER, self.file.open_reader()?);
+        // The file ends with a whole pair. An end within one is an error of `read_exact`.
         while !input.fill_buf()?.is_empty() {
             let mut head = [0; 5];
             input.read_exact(&mut head)?;
@@ -303,6 +305,8 @@ fn stream_mapping(phi: &Folder, visit: VisitEntry<'_>) -> Result<()> {
     let mut parser =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, reader));
     // What goes wrong with an entry, such as writing it elsewhere, is no fault of the file's.
+    // The parser would wrap the caller's error in one of
+    // its own, and a full disk be told as a damaged file.
     let mut failed = None;
     let mut visit = |entry: MappingEntry<'_>| {
         visit(entry).map_err(|error| {

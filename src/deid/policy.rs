@@ -277,6 +277,7 @@ impl Compiler {
             }
         }
         for (name, mut own) in backbones {
+            // Every backbone element has these by FHIR's definition, and the CSV does not repeat them.
             for (path, action) in self.inherited_entries("BackboneElement")? {
                 own.entry(path).or_insert(action);
             }
@@ -307,6 +308,8 @@ impl Compiler {
         let element_rules = self.by_type["Element"];
         let known = r4.map_or(&[][..], |r4| r4.elements);
         for element in known {
+            // An element that R4 knows and the allow-list does not name is dropped without a
+            // word. Without this entry it would be counted as one that R4 does not know.
             actions.entry(element.name).or_insert(Action::Drop);
         }
         for (name, action) in actions {
@@ -316,6 +319,7 @@ impl Compiler {
                 Action::Drop => Action::Drop,
                 _ => Action::Object { rules: element_rules, systems: Vec::new() },
             };
+            // Once a process, as the policy itself: rows then hold names without a clone.
             let sibling_name: &'static str = Box::leak(format!("_{name}").into_boxed_str());
             let column = index.map(|index| 2 * index);
             for field in [

@@ -65,6 +65,7 @@ impl Report {
 }
 
 /// Different names that are kept of each resource type. The rest is counted as [`OTHERS`].
+// Names are made of URLs in the input: one that differs in each row would fill memory and the summary.
 const MOST_NAMES: usize = 200;
 const OTHERS: &str = "(others)";
 
@@ -100,6 +101,7 @@ fn web_url(scheme: &str, rest: &str) -> Option<String> {
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
+    // The longest name of a host that DNS allows has 253 characters.
     if host.is_empty() || host.len() > 253 || !host.bytes().all(is_host) {
         return None;
     }

@@ -11,6 +11,8 @@ pub(super) enum Step {
     List,
     End,
     Field(&'static Field),
+    // A line has 64 MiB at most, and a hash some four times the bytes of the
+    // shortest reference that it stands for: a row's text has less than 4 GiB.
     Text { start: u32, len: u32 },
     Integer(i64),
     Decimal(f64),

@@ -18,6 +18,7 @@ pub fn row_key(columns: &[&str]) -> RowKey {
     let mut hash = Sha256::new();
     for column in columns {
         hash.update(column.as_bytes());
+        // Without a mark between them, columns `ab`, `c` and `a`, `bc` would have one key.
         hash.update([0]);
     }
     let digest: [u8; 32] = hash.finalize().into();

@@ -126,6 +126,7 @@ impl Scrubber {
         }
         walked?;
         let id = self.id.ok_or(Reject::new(Reason::NoId))?;
+        // Not before: the IDs of a rejected row do not belong into the mapping, as no table has them.
         self.anonymizer.keep_row();
         self.contained_types.extend(self.row_contained.drain(..));
         Ok(Deidentified {
@@ -181,9 +182,11 @@ impl Scrubber {
                 self.count_unknown(rules, place);
                 continue;
             };
+            // Before repeated names are looked for: they do no harm where nothing is kept.
             if matches!(field.action, Action::Drop) {
                 continue;
             }
+            // Before nulls are passed over: a null that stands last takes away the value before it.
             if seen.again(field) {
                 self.repeats = true;
                 return Err(Reject::new(Reason::NotJson));
@@ -259,6 +262,8 @@ impl Scrubber {
                 kept
             }
         };
+        // An empty list, or one of which nothing is kept, cannot be of the wrong
+        // kind: nothing of it has to fit. Cumulus ETL takes such rows, too.
         if !kept {
             self.reset_to(start);
             return Ok(());
@@ -301,6 +306,7 @@ impl Scrubber {
                         return Ok(false);
                     }
                 }
+                // A contained resource and an extension (`valueMeta`) have a `meta`, too.
                 let in_meta = place.depth == 1 && field.name == "meta";
                 self.walk_object(
                     object,
@@ -337,7 +343,7 @@ impl Scrubber {
 
     fn walk_contained(&mut self, object: &Object, place: WalkContext) -> Scrub<bool> {
         let name = last_value(object, "resourceType").and_then(|v| v.as_str());
-        // What is no type may be anything, a name included.
+        // A text that is no type may be anything, a name included.
         let Some(name) = name.and_then(|name| fhir::resource_type(trim_text(name))) else {
             self.count_dropped(DroppedKind::NonR4, place, "contained");
             return Ok(false);
@@ -358,6 +364,8 @@ impl Scrubber {
         modifier: bool,
         place: WalkContext,
     ) -> Scrub<bool> {
+        // Inside an extension that is kept, URLs are names
+        // such as `ombCategory`, and part of its definition.
         if !place.in_extension {
             let url = last_value(object, "url").and_then(|v| v.as_str());
             if modifier {
@@ -432,6 +440,7 @@ impl Scrubber {
                 let text = &mut self.text;
                 self.anonymizer.push_id(place.resource_type, trimmed, text);
             }
+            // Untrimmed, as Cumulus ETL hashes references: trimmed ones would not join with its tables.
             Scalar::AnonRef => {
                 let sibling = last_value(parent, "type").and_then(|v| v.as_str());
                 self.anonymizer.push_reference(raw, sibling, &mut self.text);
@@ -460,10 +469,13 @@ impl Scrubber {
         } else {
             let decimal = value.as_f64().filter(|n| n.is_finite()).ok_or(unfit.clone())?;
             let integer =
+                // `2.0` and `1e3` are whole numbers in JSON. From 2^53
+                // on a float no longer tells which one.
                 value.as_i64().or((decimal.fract() == 0.0 && decimal.abs() < (1_i64 << 53) as f64)
                     .then_some(decimal as i64));
             match (kind, integer) {
                 (Some(Kind::Integer), Some(n)) if i32::try_from(n).is_ok() => Step::Integer(n),
+                // NDJSON then shows `5` and not `5.0`; the Arrow column makes it a float again.
                 (None | Some(Kind::Decimal), Some(n)) => Step::Integer(n),
                 (None | Some(Kind::Decimal), None) => Step::Decimal(decimal),
                 _ => return Err(unfit),

@@ -33,6 +33,7 @@ impl ObjectState<'_> {
     }
 
     pub fn wants_sibling(&self, rules: &Rules, field: &Field) -> bool {
+        // A sibling's name is `_` and the element's name.
         let of = rules.field_named(&field.name[1..]);
         of.is_some_and(|of| matches!(of.action, Action::Scalar { then, .. } if then.may_mask()))
     }
@@ -75,6 +76,7 @@ impl Scrubber {
         mask: bool,
         place: WalkContext,
     ) -> Scrub {
+        // A masked element without a sibling gets one.
         let empty = Object::new();
         let object = match value {
             None => &empty,
@@ -101,6 +103,7 @@ impl Scrubber {
     ) -> Scrub {
         let (items, list) = match value.as_array() {
             Some(items) => (items.as_slice(), true),
+            // `NULL` stands for a list that is not there, and to which a mask is to be added.
             None if value.is_null() => (&[][..], true),
             None => (std::slice::from_ref(value), false),
         };
@@ -124,6 +127,7 @@ impl Scrubber {
         if kept && !list {
             return Err(Reject::new(Reason::WrongKind));
         }
+        // The raw list is asked: with a reason of its own there, a second one would contradict it.
         if mask && !items.iter().any(absent) {
             if place.depth >= DEEPEST {
                 return Err(Reject::new(Reason::TooDeep));

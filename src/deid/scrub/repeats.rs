@@ -15,6 +15,7 @@ pub(super) struct SeenFields {
 impl SeenFields {
     pub fn again(&mut self, field: &'static Field) -> bool {
         match field.column {
+            // Two columns an element: nearly all types have fewer than 128 elements.
             Some(column) if column < 256 => {
                 let bit = 1 << (column % 64);
                 let word = &mut self.columns[column / 64];
@@ -46,5 +47,6 @@ pub(super) fn last_value<'v>(object: &'v Object, name: &str) -> Option<&'v Value
 pub(super) fn find_overridden(object: &Object) -> HashSet<usize> {
     let mut latest = HashMap::new();
     let members = object.iter().enumerate();
+    // `insert` gives the place that was known before, which is the one that is replaced.
     members.filter_map(|(index, (name, _))| latest.insert(name, index)).collect()
 }
