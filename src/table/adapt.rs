@@ -57,6 +57,7 @@ fn join_parts(
     nulls: &mut Nulls,
 ) -> Result<ArrayRef, ArrowError> {
     let total = lens.iter().sum();
+    // One batch whose column fits already is not copied.
     if let [Some(only)] = parts
         && only.data_type() == target
     {
@@ -100,6 +101,7 @@ fn join_parts(
                     offsets.resize(offsets.len() + len, end);
                     continue;
                 };
+                // The offsets of a list that was cut out of a longer one do not begin at 0.
                 let first = list.value_offsets().first().copied().unwrap_or_default();
                 let own = list.value_offsets().iter().skip(1);
                 offsets.extend(own.map(|offset| offset - first + end));
@@ -236,7 +238,7 @@ fn overlay_contained(
         }
         columns.push(column);
     }
-    // What a contained resource contains itself, which FHIR forbids, has no column at all.
+    // Resources inside contained ones, which FHIR forbids, have no column at all.
     for (tag, resource) in tagged.fields().iter().zip(tagged.columns()) {
         let Some(resource) = resource.as_struct_opt() else { continue };
         for (element, values) in resource.fields().iter().zip(resource.columns()) {
@@ -245,6 +247,8 @@ fn overlay_contained(
             }
         }
     }
+    // From the list, not from the columns: a contained
+    // resource of which no column is left is still an item.
     let present = tagged.nulls().cloned();
     let items = StructArray::try_new_with_length(fields.clone(), columns, present, tagged.len())?;
     let offsets = list.offsets().clone();

@@ -54,6 +54,7 @@ impl<T> Block<'static, T> {
         room.resize(lz4_flex::block::get_maximum_output_size(plain.len()), 0);
         let len = lz4_flex::block::compress_into(plain, room).context("cannot pack rows")?;
         let plain = u32::try_from(plain.len()).context("rows of more than 4 GiB came at once")?;
+        // Copied to its exact size: the block may wait in memory for long, and `room` is used again.
         let bytes = [&plain.to_le_bytes()[..], &room[..len]].concat();
         Ok(Self { bytes: Cow::Owned(bytes), rows: PhantomData })
     }
@@ -156,6 +157,8 @@ impl<T> Blocks<T> {
     /// Adds a block.
     pub fn push(&mut self, block: Block<'_, T>) -> Result<()> {
         let bytes = block.bytes;
+        // Small blocks may still stay in memory after a large
+        // one has gone to the disk: each knows its own place.
         if let Some(room) = self.room.checked_sub(bytes.len()) {
             self.room = room;
             self.stored.push(Stored::Memory(bytes.into_owned()));
@@ -182,6 +185,7 @@ impl<T> Blocks<T> {
                     .with_context(|| format!("cannot read the work folder '{}'", self.work))?;
                 Cow::Owned(bytes)
             }
+            // Not reached, as `push` makes the file first. Unpacking nothing would fail as damage.
             (Stored::Disk { .. }, None) => Cow::default(),
         };
         Ok(Block { bytes, rows: PhantomData })

@@ -35,6 +35,7 @@ impl TableBuilder {
 
     /// The rows since the last call.
     pub fn finish(&mut self) -> Result<DeidentifiedBatch, ArrowError> {
+        // New columns for each batch: one that only an earlier batch had must not come back as nulls.
         let rows = std::mem::replace(&mut self.rows, ObjectColumn::new(self.r4));
         let len = rows.len();
         let (mut fields, mut arrays) = rows.finish_children()?;

@@ -74,6 +74,7 @@ impl Column {
             Self::Decimal(column) => column.append_nulls(missing),
             Self::Boolean(column) => column.append_nulls(missing),
             Self::Object(column) => column.valid.resize(len, false),
+            // A null list has a validity bit and an empty range of items.
             Self::List(column) => {
                 column.valid.resize(len, false);
                 let end = column.end();
@@ -241,6 +242,7 @@ impl ListColumn {
             }
             self.item.append(event, events);
         }
+        // A batch is made of 64 MiB of lines at most, which have far fewer than 2^31 items.
         self.offsets.push(self.item.len() as i32);
         self.valid.push(true);
     }

@@ -80,6 +80,7 @@ pub fn write_value(array: &dyn Array, index: usize, out: &mut Vec<u8>) {
             }
             out.push(b']');
         }
+        // FHIR's JSON has no null members, and a table has a column for all that any row has.
         DataType::Struct(fields) => {
             let members = array.as_struct().columns();
             out.push(b'{');
@@ -107,6 +108,7 @@ fn write_integer(number: i64, out: &mut Vec<u8>) {
 }
 
 fn write_decimal(number: f64, out: &mut Vec<u8>) {
+    // The shortest digits that give the same number again, as JSON writers of other languages write.
     let _ = serde_json::to_writer(out, &number);
 }
 

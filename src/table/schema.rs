@@ -88,6 +88,7 @@ fn contained_fields(tagged: &Shape, types: &BTreeSet<&'static str>) -> Vec<Field
         }
     }
     let mut by_name: BTreeMap<String, Field> = BTreeMap::new();
+    // In alphabetical order, `Resource` first: a later type replaces the field of an earlier one.
     for name in std::iter::once(&"Resource").chain(types) {
         for field in
             fhir::type_named(name).map_or(Vec::new(), |r4| object_fields(r4, Some(&shape), 2))
@@ -129,6 +130,7 @@ fn keep_type(wanted: &DataType, there: &Field) -> DataType {
             let item = wanted.as_ref().clone();
             DataType::List(Arc::new(item.with_data_type(keep_type(wanted.data_type(), there))))
         }
+        // `adapt_batch` then leaves out, and counts, what does not fit.
         (_, there) => there.clone(),
     }
 }
@@ -148,6 +150,9 @@ fn object_fields(r4: &Type, shape: Option<&Shape>, level: u32) -> Vec<Field> {
         let forced = complete && element.kind != Kind::Object("Extension");
         let included = seen.is_some() || forced;
         let data_type = match element.kind {
+            // Right in a column all scalars are there, seen or not, and deeper only
+            // what was seen. Structs recurse in FHIR
+            // (`Reference.identifier.assigner`), so they must be seen to be there.
             Kind::Object(_) if level >= 1 && !included => None,
             Kind::Object(name) => struct_of(name, seen, level + 1),
             _ if level >= 2 && !included => None,
