@@ -27,6 +27,7 @@ pub const LONGEST_EVENT: usize = 4 << 20;
 pub fn read_all(reader: impl Read, limit: u64, name: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let failed = || format!("cannot read {name}");
+    // One byte more than the limit tells a longer text from one of just that length.
     reader.take(limit.saturating_add(1)).read_to_end(&mut bytes).with_context(failed)?;
     if bytes.len() as u64 > limit {
         let message =
@@ -69,8 +70,9 @@ pub fn read_line(reader: &mut impl BufRead, limit: usize, line: &mut Vec<u8>) ->
         let end = memchr::memchr(b'\n', buffer).map(|at| at + 1);
         let used = end.unwrap_or(buffer.len());
         if too_long || line.len() + used > limit {
-            // What was collected is of no use any more.
+            // The bytes that were collected are of no use any more.
             too_long = true;
+            // Not `clear`: that would keep up to `limit` bytes for the rest of the file.
             *line = Vec::new();
         } else {
             line.extend_from_slice(&buffer[..used]);

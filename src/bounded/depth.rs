@@ -39,6 +39,7 @@ fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => return,
+            // The byte behind a backslash is part of the escape, a quotation mark too.
             b'\\' => {
                 bytes.next();
             }

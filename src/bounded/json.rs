@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Bytes that a value takes in a list that grows as it is read.
+// Twice, as a vector doubles its room when it is full.
 const VALUE: usize = 2 * size_of::<Value>();
 /// Bytes that a list or an object takes at least, with the first of what it holds.
 const LIST: usize = 300;
@@ -32,6 +33,7 @@ pub fn parse_json(text: &[u8], most: usize) -> Result<Value, Fault> {
     let room = Room { left: Cell::new(most), is_exceeded: Cell::new(false) };
     let mut parser = serde_json::Deserializer::from_slice(text);
     let read = Tree(&room).deserialize(&mut parser).and_then(|tree| parser.end().map(|()| tree));
+    // An error of serde has no kind of its own: the flag tells which of the two it was.
     read.map_err(|error| match room.is_exceeded.get() {
         true => Fault::TooLarge,
         false => Fault::NotJson(error),
@@ -115,6 +117,8 @@ impl<'de> Visitor<'de> for Tree<'_> {
         let mut object = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             let fixed = if object.is_empty() { OBJECT } else { VALUE };
+            // Taken before the value is read, so that a name of
+            // megabytes is refused without what follows it.
             self.0.take_bytes(fixed + name.len() + size_of::<String>())?;
             object.insert(name, access.next_value_seed(self)?);
         }

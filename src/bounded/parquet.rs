@@ -45,6 +45,7 @@ pub fn reader_options() -> ArrowReaderOptions {
 /// What is no Parquet file, or would become far larger than it is; in words that go on after its name.
 pub fn open_bounded(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let length = file.metadata().context("it cannot be read")?.len();
+    // Clones of a file share one cursor. So each step seeks before it reads, and no two are under way.
     let own = || file.try_clone().context("it cannot be read");
     check_footer(&own()?, length)?;
     let broken = "it is no Parquet file that can be read";
@@ -324,6 +325,7 @@ mod thrift {
 
         fn number(&mut self) -> Option<u64> {
             let mut number = 0;
+            // Ten bytes hold 64 bits; a number that goes on is no number.
             for shift in (0..70).step_by(7) {
                 let byte = self.byte()?;
                 number |= u64::from(byte & 0x7f).checked_shl(shift)?;
@@ -357,8 +359,11 @@ mod thrift {
         }
 
         fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
+            // This recurses: without a bound a footer of opening structs would use up the stack.
             let depth = depth.checked_sub(1)?;
             match kind {
+                // In a struct the kind of a boolean is its value, and
+                // no byte follows. In a list each takes one.
                 TRUE | FALSE => Some(()),
                 BYTE => self.bytes(1),
                 I16 | I32 | I64 => self.number().map(|_| ()),
@@ -416,6 +421,7 @@ mod thrift {
     impl Head {
         /// Reads the head of a page.
         pub fn read<R: Read>(walk: &mut PageWalk<R>) -> Option<Self> {
+            // Numbers of the fields of `PageHeader` in parquet.thrift.
             const DATA: i64 = 5;
             const DICTIONARY: i64 = 7;
             const DATA_2: i64 = 8;
@@ -426,6 +432,8 @@ mod thrift {
                 number = next;
                 match (kind, number) {
                     (STOP, _) => return Some(head),
+                    // A field may stand twice, and which one the reader
+                    // believes is not told: the larger one counts.
                     (I32, 2) => head.unpacked = head.unpacked.max(read_positive(walk)?),
                     (I32, 3) => head.packed = read_positive(walk)?,
                     (STRUCT, DATA) => head.of_page(walk, 2)?,
@@ -450,6 +458,8 @@ mod thrift {
                     (STOP, _) => return Some(()),
                     (I32, 1) => self.values = self.values.max(read_positive(walk)?),
                     (I32, number) if number == encoding => {
+                        // In parquet.thrift the encoding is field 2 of
+                        // `DataPageHeader`, and field 4 of `DataPageHeaderV2`.
                         self.is_delta |= read_positive(walk)? == DELTA_BYTE_ARRAY;
                     }
                     _ => walk.skip(kind, DEPTH)?,

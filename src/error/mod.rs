@@ -112,6 +112,8 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Re
     fn with_context<S: Into<String>>(self, message: impl FnOnce() -> S) -> Result<T> {
         self.map_err(|error| {
             let source = error.into();
+            // Only of the error itself, not of its causes: a library
+            // that wraps ours may have failed for another reason.
             let kind = source.downcast_ref::<Error>().map_or(ErrorKind::Failed, Error::kind);
             Error { kind, message: message().into(), source: Some(source) }
         })
@@ -143,7 +145,7 @@ mod tests {
         let joined = inner.context("cannot begin").unwrap_err().join_causes();
         assert_eq!(joined.to_string(), "cannot begin: no such folder");
         assert!(joined.source().is_none() && joined.is_kind(FolderFault::Missing));
-        // What lies behind another library's error is told, and decides nothing.
+        // The cause behind another library's error is told, and decides nothing.
         assert!(nested_error().is_kind(ErrorKind::Failed));
     }
 }

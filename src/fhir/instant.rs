@@ -13,6 +13,7 @@ pub fn parse_instant(text: &str) -> i64 {
 }
 
 fn parse_bytes(text: &[u8]) -> Option<i64> {
+    // The length of `2024-05-06T07:08:09`.
     let (local, rest) = text.split_at_checked(19)?;
     for (at, separator) in [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')] {
         if local[at] != separator {
@@ -39,6 +40,7 @@ fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let (digits, rest) = digits.split_at(len);
     let kept = &digits[..len.min(6)];
     let scale = 10_i64.pow(6 - kept.len() as u32);
+    // A point without digits is no instant.
     (len > 0).then_some(())?;
     Some((read_digits(kept)? * scale, rest))
 }
@@ -81,8 +83,10 @@ fn days_in_month(year: i64, month: i64) -> i64 {
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month > 2 { year } else { year - 1 };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    // From March on, any five months in a row have 153 days.
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    // 719,468 days lie between 0000-03-01 and 1970-01-01.
     era * 146_097 + day_of_era - 719_468
 }
 

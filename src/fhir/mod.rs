@@ -63,6 +63,7 @@ impl Type {
 
 /// The R4 type of this name, if there is one. Primitive types have no entry: see [`Kind`].
 pub fn type_named(name: &str) -> Option<&'static Type> {
+    // The generator sorts the types by name.
     let at = r4::TYPES.binary_search_by_key(&name, |t| t.name).ok()?;
     Some(&r4::TYPES[at])
 }

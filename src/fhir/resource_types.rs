@@ -15,6 +15,7 @@ const DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 /// The resource type of this name, spelled exactly so, in R4, R4B, R5 or R6.
 pub fn resource_type(name: &str) -> Option<&'static str> {
+    // A set, as each reference of each row asks.
     static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| RESOURCE_TYPES.into_iter().collect());
     NAMES.get(name).copied()
 }

@@ -24,6 +24,7 @@ impl ServerBase {
             return None;
         }
         let mut path = url.path().trim_end_matches('/');
+        // A loop, for `…/Patient/p1/$export`: first the operation goes, then the Patient.
         while let Some(above) = above_request(path) {
             path = above.trim_end_matches('/');
         }
@@ -47,6 +48,7 @@ impl ServerBase {
         let (authority, path) = rest.split_at(rest.find('/')?);
         let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
         let (host, port) = match place.rsplit_once(':') {
+            // In `[::1]` the last colon is part of an IPv6 address.
             Some((host, port)) if !port.ends_with(']') => (host, port),
             _ => (place, ""),
         };
@@ -58,6 +60,7 @@ impl ServerBase {
         if port != self.port || !host.eq_ignore_ascii_case(&self.host) {
             return None;
         }
+        // With its case, unlike the host: FHIR's URLs are case sensitive (R4, http).
         path.strip_prefix(self.path.as_str())?.strip_prefix('/')
     }
 }
