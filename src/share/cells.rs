@@ -31,6 +31,7 @@ impl Formulas {
 
     /// Whether cells of a type need not be looked at: they are numbers and times.
     pub fn needs_no_escape(self, data_type: &DataType) -> bool {
+        // A negative number begins with a sign, too, and has to stay a number.
         self == Self::Keep || data_type.is_primitive() || *data_type == DataType::Boolean
     }
 }
@@ -44,6 +45,7 @@ fn is_formula(text: &str) -> bool {
         Some('=' | '@' | '＝' | '＠' | '＋' | '－') => true,
         // The minus of mathematics, and its small and superscript forms, become one.
         Some('−' | '﹣' | '﹢' | '﹦' | '﹫') => true,
+        // The piece ends with its `;`, if it has one.
         Some('+' | '-') => !is_number(seen.trim_end_matches(';').trim_end()),
         _ => false,
     }
@@ -68,6 +70,7 @@ fn at_sign(text: &str) -> usize {
 /// A number as people write it: a sign, digits, a point, an exponent.
 fn is_number(text: &str) -> bool {
     let plain = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    // `parse` alone also takes "inf" and "nan", which are names to a spreadsheet.
     text.as_bytes().iter().all(plain) && text.parse::<f64>().is_ok()
 }
 

@@ -118,6 +118,7 @@ impl Study {
     fn least_count(&self, table: &ExportTable) -> Option<u64> {
         let counts = matches!(table.kind, ExportKind::Cube | ExportKind::AnnotatedCube);
         let promised = self.counted.get(&table.name.to_lowercase()).map(|counted| counted.least);
+        // A workflow may ask for less than may leave.
         counts.then_some(promised.unwrap_or(LEAST).max(LEAST))
     }
 }
@@ -177,6 +178,7 @@ pub fn export_tables(
     let mut exported = Exported::default();
     let mut tables = Vec::new();
     for table in &study.tables {
+        // The engine's word, not the study's: a study may call any table counts.
         match identified && !engine.is_counted(&table.name)? {
             true => exported.withheld.push(table.name.clone()),
             false => tables.push(table),
@@ -188,6 +190,8 @@ pub fn export_tables(
     let style = Style { formulas: rules.formulas, identified };
     let mut screens = Vec::new();
     for table in &tables {
+        // Of all tables, before the lock and the first file: one that was not built is told without
+        // a wait.
         let schema = read_columns(engine, &table.name)?;
         screens.push(Screen::of_schema(&schema, study.least_count(table)));
     }
@@ -197,6 +201,7 @@ pub fn export_tables(
     for (table, screen) in tables.iter().zip(&mut screens) {
         let (name, tag) = (&table.name, table.kind.file_tag());
         let csv = place.path(&format!("{name}.{tag}.csv"));
+        // Parquet files are in the zip alone: what lies beside it is for people.
         let parquet = work.path().join(format!("{name}.{tag}.parquet"));
         if write_table(engine, name, Some(screen), (&csv, &parquet, style), work)? {
             zip.add(&format!("{name}.{tag}.parquet"), &parquet)?;
@@ -205,6 +210,8 @@ pub fn export_tables(
             exported.empty.push(name.clone());
         }
     }
+    // After all tables have been written, so that one message names all that is wrong. The zip has
+    // no end yet, and goes with its folder.
     screen_tables(study, &tables, &screens, &rules.allowed)?;
     zip.finish_archive(&manifest::add_notes(
         &study.manifest,
@@ -274,6 +281,7 @@ pub fn archive_tables(
     let mut exported = Exported::default();
     for table in tables {
         let kind = study.tables.iter().find(|known| known.name.eq_ignore_ascii_case(&table.name));
+        // The tag `archive` is none of those that an upload lets pass.
         let tag = kind.map_or(ARCHIVE, |kind| kind.kind.file_tag());
         let base = format!("{}.{tag}", table.name);
         let csv = work.path().join(format!("{base}.csv"));
@@ -288,6 +296,7 @@ pub fn archive_tables(
     }
     zip.finish_archive(&manifest::add_notes(&study.manifest, identified, &[])?)?;
     data.create()?;
+    // It has rows of patients: no other user of the machine may read it.
     place::send_file(&local, &data.clone().private(), &name)?;
     exported.archive = data.show(&name);
     Ok(exported)
@@ -353,6 +362,7 @@ fn write_table(
     let mut out: Option<TableFiles> = None;
     for batch in rows.batches {
         let batch = batch?;
+        // Files are begun with the first row only, as a table without rows has none.
         if batch.num_rows() == 0 {
             continue;
         }
@@ -423,6 +433,8 @@ impl Archive {
     fn start_member(&mut self, name: &str) -> Result<()> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
+            // A member's header is written before its size is known. Without this, one that grows
+            // beyond 4 GiB fails then.
             .large_file(true);
         self.zip.start_file(name, options).with_context(|| self.failed.clone())
     }
@@ -436,6 +448,7 @@ impl Archive {
     }
 
     fn finish_archive(mut self, manifest: &str) -> Result<()> {
+        // The last member: an upload takes a zip without it for one that was broken off.
         self.start_member(manifest::FILE_NAME)?;
         self.zip.write_all(manifest.as_bytes()).with_context(|| self.failed.clone())?;
         self.zip.finish().context(self.failed).map(|_| ())

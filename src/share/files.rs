@@ -55,6 +55,8 @@ impl TableFiles {
             .with_context(|| csv_failed.clone())?;
         let fields: Vec<_> = schema.fields().iter().map(|field| widen_count(field)).collect();
         let schema = Arc::new(Schema::new(fields));
+        // Beside the mark in the manifest: a file may be taken out of the archive and put into
+        // another one.
         let mark = KeyValue::new(IDENTIFIED.to_owned(), "true".to_owned());
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -71,6 +73,7 @@ impl TableFiles {
         let options = FormatOptions::default()
             .with_date_format(Some("%Y-%m-%d"))
             .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
+            // An empty cell, as Cumulus Library writes it.
             .with_null("");
         let formatters: Vec<_> = batch
             .columns()

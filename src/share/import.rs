@@ -59,13 +59,16 @@ pub fn import_archive(
         let opened =
             open_parquet(&path).map_err(|error| refuse(format!("{}: {error:#}", member.table)))?;
         let notes = opened.metadata().file_metadata().key_value_metadata();
+        // A database marks studies, not tables: one marked member is enough.
         identified |= notes.is_some_and(|notes| notes.iter().any(|note| note.key == IDENTIFIED));
     }
     if identified {
+        // Before the build begins, which on Athena drops the tables that are there.
         engine.keeps_marks().map_err(|error| refuse(error.explain_causes()))?;
     }
     let build = engine.begin_build(&StudyName::parse(&study)?, Start::Empty)?;
     if identified {
+        // Before the first table, as each is entered with the mark that the build has by then.
         build.mark_raw();
     }
     let mut tables = Vec::new();
@@ -77,6 +80,7 @@ pub fn import_archive(
         let batches = reader.build().with_context(|| context.clone())?;
         let batches = batches.map(move |batch| batch.context(context.clone()));
         tables.push(build.import_rows(&table, schema, Box::new(batches))?);
+        // Not at the end: the work folder need not hold the whole archive beside the new tables.
         std::fs::remove_file(&path)
             .with_context(|| format!("cannot remove '{}'", path.display()))?;
     }
@@ -99,10 +103,13 @@ fn list_members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<ArchiveMember
     for index in 0..zip.len() {
         let member = zip.by_index_raw(index).map_err(|_| "it is damaged".to_owned())?;
         let name = member.name().to_owned();
+        // A member's table becomes a part of a path in the work folder.
         let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'));
         if !plain || name.contains("..") || !member.is_file() {
             return Err("a member's name is no plain file name".to_owned());
         }
+        // `study export --archive` puts each table in as CSV, too. Types are in the Parquet files
+        // only.
         if name == manifest::FILE_NAME || name.ends_with(".csv") {
             continue;
         }

@@ -55,6 +55,8 @@ pub fn read_notes(manifest: impl Read) -> Result<Notes> {
     let text = str::from_utf8(&bytes).context("manifest.toml is not UTF-8 text")?;
     let table: Table = toml::from_str(text)
         .map_err(|error: toml::de::Error| {
+            // Without the line of the file, which the library's own `Display` shows: it is
+            // anybody's text.
             Error::failed(error.message().lines().next().unwrap_or_default().to_owned())
         })
         .context("manifest.toml is no TOML")?;
@@ -74,6 +76,7 @@ const DICTIONARY: &str = "data_dictionary";
 /// # Errors
 /// A manifest that can't be read any more.
 pub fn spelled_out(study: &Manifest) -> Result<String> {
+    // Read again, as plain TOML: all keys but the stages stay as their author wrote them.
     let source = Source::read(&study.root, &study.path)?;
     let mut text: Table = source.read_toml()?;
     // The tables of each action that exports, by stage and place: submanifests are taken in.

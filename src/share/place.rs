@@ -17,6 +17,7 @@ pub struct ExportPlace {
     /// On a disk, the folder whose place they take; a link is followed.
     target: Option<PathBuf>,
     done: bool,
+    // Where DATA_PATH is a bucket, `staging` is in it, and must not go before.
     _work: WorkFolder,
     lock: Lock,
 }
@@ -26,6 +27,8 @@ impl ExportPlace {
     /// left is removed.
     pub fn begin(data: &Folder, study: &str, work: &WorkFolder) -> Result<Self> {
         data.create()?;
+        // Held before anything is looked at: what lies in `staging` may be of an export that is
+        // under way.
         let lock = data.lock_file(&format!(".{study}.lock"))?;
         let target = data.local().map(|path| resolve_target(&path.join(study))).transpose()?;
         let staging = match &target {
@@ -62,6 +65,8 @@ impl ExportPlace {
         self.done = true;
         match &self.target {
             Some(target) => replace_export(&self.staging, target, &self.study),
+            // On a disk the system keeps the lock as long as the process lives. A lease in a bucket
+            // can be lost.
             None => {
                 self.lock.check_lock()?;
                 self.send_files(&self.data.child(&self.study))
@@ -76,11 +81,14 @@ impl ExportPlace {
             let entry = entry.context("cannot read the export")?;
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
+        // False comes before true.
         names.sort_by_key(|name| (name.ends_with(".zip"), name.clone()));
         for name in &names {
             send_file(&self.path(name), target, name)?;
         }
         let new: BTreeSet<_> = names.into_iter().collect();
+        // After the new files are there: an upload that breaks off leaves the earlier archive as it
+        // was.
         for old in target.list_direct()?.1 {
             if is_export(&self.study, &old) && !new.contains(&old) {
                 target.remove(&old)?;
@@ -122,6 +130,7 @@ fn resolve_target(path: &Path) -> Result<PathBuf> {
         there => there.with_context(failed)?,
     };
     let target = match there.is_symlink() {
+        // Two folders exchange their names. Of a link only the link would change its name.
         true => fs::canonicalize(path).with_context(|| format!("{}, a link", failed()))?,
         false => path.to_owned(),
     };
@@ -147,6 +156,8 @@ fn replace_export(new: &Path, target: &Path, study: &str) -> Result<()> {
     let failed = || format!("cannot replace '{}'", target.display());
     for entry in fs::read_dir(new).with_context(failed)? {
         let path = entry.with_context(failed)?.path();
+        // Before the names change: after a power cut no name may lead to a file without its
+        // contents.
         fs::File::open(path).and_then(|file| file.sync_all()).with_context(failed)?;
     }
     // Receipts, and folders of other programs, stay.

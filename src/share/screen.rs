@@ -96,12 +96,15 @@ impl Screen {
 
     fn count_small(&mut self, column: &ArrayRef, least: u64) {
         let rows = column.len() as u64;
+        // A list or a struct that is called so can't be compared: each of its rows counts as too
+        // few.
         let Ok(counts) = cast(column, &DataType::Float64) else {
             (self.small, self.few) = (self.small + rows, self.few + rows);
             return;
         };
         let below = |least: u64| {
             let counts = counts.as_primitive::<Float64Type>().iter();
+            // Null and NaN are not enough, either.
             counts.filter(|count| !count.is_some_and(|count| count >= least as f64)).count() as u64
         };
         self.small += below(least);
@@ -164,6 +167,7 @@ fn is_called_id(name: &str) -> bool {
 /// Whether a value holds an anonymous ID, wherever it is nested.
 fn has_ids(column: &ArrayRef) -> Result<bool> {
     let data_type = column.data_type();
+    // Numbers and times hold no ID, though the text of a large float has more digits than one.
     if data_type.is_primitive() || matches!(data_type, DataType::Null | DataType::Boolean) {
         return Ok(false);
     }
@@ -201,6 +205,7 @@ impl Pieces {
     pub fn look_at_piece(&mut self, piece: &[u8]) {
         for byte in piece {
             self.digits = if byte.is_ascii_hexdigit() { self.digits + 1 } else { 0 };
+            // Not exactly as many: an ID with a digit before it or behind it is still in there.
             self.found |= self.digits >= ID_DIGITS;
         }
     }

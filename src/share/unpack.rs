@@ -26,8 +26,10 @@ impl Unpacking {
         out: &mut File,
     ) -> Result<(), String> {
         let mut member = zip.by_index(index).map_err(|_| "it is damaged".to_owned())?;
+        // What the zip says of it is bounded before anything is written to the disk.
         let (size, packed) = (member.size(), member.compressed_size());
         self.bound_member(member.name(), size, packed)?;
+        // One byte more than it says it has is enough to see that it does not tell the truth.
         let written = io::copy(&mut (&mut member).take(size + 1), out)
             .map_err(|error| format!("a member can't be unpacked: {error}"))?;
         match written == size {
@@ -37,6 +39,8 @@ impl Unpacking {
     }
 
     fn bound_member(&mut self, name: &str, size: u64, packed: u64) -> Result<(), String> {
+        // Deflate ends at some 1032 to 1, and the pages of Parquet are packed already. A member of
+        // one value again and again may come close, which does no harm up to SMALL.
         if size > MEMBER_BYTES || size > SMALL.max(packed.saturating_mul(RATIO)) {
             return Err(format!("{name} would become {size} bytes, which is too much"));
         }

@@ -60,6 +60,7 @@ impl Aggregator {
         }
         let word = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         if let Some(network) = network {
+            // It becomes a part of the URL's path, where `..` leads elsewhere.
             if network.is_empty() || !network.chars().all(word) || network.starts_with('.') {
                 return Err(refused(
                     "--network must be a name of letters, digits, '-', '_' and '.', as the \
@@ -69,6 +70,8 @@ impl Aggregator {
             let path = url.path().trim_end_matches('/').to_owned();
             url.set_path(&format!("{path}/{network}"));
         }
+        // Basic authentication ends the name at the first `:` (RFC 7617). It is also a part of the
+        // file's name.
         let odd = |c: char| c.is_control() || "/\\:\"".contains(c);
         if user.is_empty() || user.contains(odd) {
             return Err(refused(
@@ -149,6 +152,8 @@ impl Aggregator {
         let url = url.ok_or("has no URL to upload to")?;
         match url.scheme() {
             "https" => {}
+            // Where the user names an Aggregator without encryption, as a test does, its store may
+            // have none, either.
             "http" if self.url.scheme() == "http" => {}
             _ => return Err("has a URL to upload to that is not encrypted"),
         }
@@ -183,6 +188,8 @@ impl Aggregator {
         let failure = |kind: ErrorKind, what: String| {
             Failure::new(kind, format!("{what} ({place}: {words})"))
         };
+        // AWS's API Gateway answers so, with 403, for a path that it does not know. It is not about
+        // credentials.
         let elsewhere = words.contains("Missing Authentication Token");
         match (answer.status.as_u16(), &self.network) {
             (412, _) => failure(
@@ -237,6 +244,7 @@ impl Link {
         match self.form_field("success_action_status") {
             Some("200") => 200,
             Some("201") => 201,
+            // S3 takes any other value for 204.
             _ => 204,
         }
     }
@@ -265,6 +273,7 @@ fn read_sentence(body: &str) -> String {
             .iter()
             .find_map(|key| value[key].as_str().map(str::to_owned))
             .unwrap_or_default(),
+        // The page of a proxy: the status says more than its markup.
         Err(_) if body.trim_start().starts_with('<') => String::new(),
         Err(_) => body.to_owned(),
     };

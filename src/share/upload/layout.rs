@@ -53,11 +53,14 @@ pub fn check_layout(file: &File, size: u64) -> Result<(), String> {
     let mut zip = Zip { reader: BufReader::new(file), at: 0 };
     let list = zip.read_end(size)?;
     let mut entries = zip.list(&list)?;
+    // The list need not have them in the order of their data.
     entries.sort_by_key(|(start, _)| *start);
     let mut names = HashSet::new();
     let mut at = 0;
     for (start, entry) in &entries {
         let name = String::from_utf8_lossy(&entry.name).into_owned();
+        // Which of two members a reader takes is its own choice: the other one would be sent
+        // unseen.
         if !names.insert(name.to_lowercase()) {
             return Err(format!("has two members that are called {name:?}"));
         }
@@ -166,6 +169,8 @@ impl Zip {
         let (disk, first) = (self.read_number(4)?, self.read_number(4)?);
         let (here, count) = (self.read_number(8)?, self.read_number(8)?);
         let (bytes, start) = (self.read_number(8)?, self.read_number(8)?);
+        // The fixed part counts 44 bytes from here. A longer one has an "extensible data sector",
+        // in which anything may be (APPNOTE 4.3.14).
         match length == 44 && disk == 0 && first == 0 && here == count {
             true => Ok(Some(List { start, bytes, count })),
             false => Err(say_more()),
@@ -181,6 +186,8 @@ impl Zip {
                 return Err(say_damaged());
             }
             self.read_bytes(4)?;
+            // Fields are in the order of APPNOTE 4.3.12. Those that are passed over are versions,
+            // times and attributes.
             let (flags, method) = (self.read_number(2)? as u16, self.read_number(2)? as u16);
             self.read_bytes(4)?;
             let crc = self.read_number(4)? as u32;
@@ -193,12 +200,15 @@ impl Zip {
                 return Err(say_more());
             }
             let name = self.read_bytes(name)?;
+            // In the order in which the extra field has them; only those that are all ones are in
+            // it (APPNOTE 4.5.3).
             let mut wide = vec![size, packed, start];
             widen_sizes(&self.read_extra(extra)?, &mut wide)?;
             let entry = MemberHeader { name, flags, method, crc, packed: wide[1], size: wide[0] };
             if flags & ENCRYPTED != 0 {
                 return Err("has members that are encrypted, so that nobody can check them".into());
             }
+            // What can't be unpacked here can't be measured either.
             if ![STORED, DEFLATED].contains(&method) {
                 return Err("has members that are packed in a way that is not known here".into());
             }
@@ -237,6 +247,8 @@ impl Zip {
         let own =
             MemberHeader { name: own_name, flags, method, crc, packed: wide[1], size: wide[0] };
         let follows = flags & SIZES_FOLLOW != 0;
+        // A writer to a pipe leaves zeros here, and puts the numbers behind the data (APPNOTE
+        // 4.4.4, bit 3).
         let unknown = follows && (own.crc, own.packed, own.size) == (0, 0, 0);
         let same = match unknown {
             true => {
@@ -267,6 +279,8 @@ impl Zip {
                 let most = entry.size.saturating_add(1);
                 let size = io::copy(&mut (&mut unpacked).take(most), &mut io::sink());
                 let whole = size.is_ok_and(|size| size == entry.size);
+                // A Deflate stream says itself where it ends. Bytes behind that are sent, and no
+                // reader sees them.
                 if !whole || unpacked.total_in() != entry.packed {
                     return Err(more());
                 }
@@ -281,6 +295,7 @@ impl Zip {
     fn read_descriptor(&mut self, entry: &MemberHeader, is_wide: bool) -> Result<bool, String> {
         let first = self.read_number(4)? as u32;
         let crc = if first == DESCRIPTOR { self.read_number(4)? as u32 } else { first };
+        // With the extra field for 64 bits, the sizes here are as wide (APPNOTE 4.3.9.2).
         let bytes = if is_wide { 8 } else { 4 };
         let (packed, size) = (self.read_number(bytes)?, self.read_number(bytes)?);
         Ok((crc, packed, size) == (entry.crc, entry.packed, entry.size))

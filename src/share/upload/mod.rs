@@ -127,6 +127,8 @@ pub fn send_packages(
                 let shown = transaction.map(|id| format!(", transaction {id}")).unwrap_or_default();
                 let bytes = format_count(package.size(), "byte");
                 info!(study, bytes = package.size(), "{study}: sent {bytes}{shown}");
+                // The file has arrived all the same: it is not sent again, and the next study
+                // follows.
                 if let Err(error) = receipt::write(data, aggregator, package, &delivered) {
                     let message = format!("was sent{shown}, but has no receipt: {error:#}");
                     failures.push((study.clone(), Error::new(error.kind(), message)));
@@ -199,6 +201,8 @@ async fn deliver_package(
             }
             Err(failure) => failure,
         };
+        // Once: a link is valid for an hour, and where a second one runs out, the connection is too
+        // slow.
         if failure.error.is_kind(UploadFault::ExpiredLink) && !std::mem::replace(&mut expired, true)
         {
             warn!(study, "{study}: the link had expired; asking for another one");
@@ -232,6 +236,7 @@ async fn send_once(
         poster.post_form(&link.url, &link.fields, &file, move |bytes| moved.add(bytes)).await;
     progress.end_step();
     match answer {
+        // The store has answered, so that nobody need guess whether the file has arrived.
         Ok(answer) => s3::judge_answer(&answer, link).map_err(|failure| (failure, false)),
         Err(SendError { error, all_sent }) => {
             if !error.is_retryable() {

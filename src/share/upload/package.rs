@@ -110,12 +110,15 @@ impl Package {
         let refused = |what: String| Error::new(UploadFault::Withheld, format!("'{place}' {what}"));
         let unreadable = |error: io::Error| refused(format!("cannot be read: {error}"));
         let (size, sha256) = hash_file(&file).map_err(unreadable)?;
+        // Clones of a file share its position. Each reader below seeks before it reads, and none
+        // reads while another does.
         let handle = file.try_clone().map_err(unreadable)?;
         let mut zip = ZipArchive::new(handle)
             .map_err(|error| refused(format!("is no zip file that can be read: {error}")))?;
         let members = list_members(&mut zip).map_err(|what| refused(what.to_owned()))?;
         check_members(study, &members).map_err(&refused)?;
         layout::check_layout(&file, size).map_err(&refused)?;
+        // After the layout: only then is a member the same to all readers.
         let few = screen_members(&members, &mut zip, allowed, work).map_err(&refused)?;
         let version = read_package_version(study, &members, &mut zip).map_err(&refused)?;
         let study = study.to_owned();
@@ -153,6 +156,7 @@ fn hold_file(folder: &Folder, name: &str, work: &WorkFolder) -> Result<Option<Fi
             Err(error) => Err(error).with_context(failed),
         };
     }
+    // Of an object nothing can be held: it could be another one by the time it is sent.
     let Some(mut reader) = folder.open_reader(name)? else { return Ok(None) };
     let mut file = work.create_file()?;
     io::copy(&mut reader, &mut file).with_context(failed)?;
@@ -187,6 +191,7 @@ fn check_members(study: &str, members: &[Member]) -> Result<(), String> {
     let plain = |name: &str| name.chars().all(|c| c.is_alphanumeric() || "_.-".contains(c));
     let table = |name: &str| {
         let base = name.strip_suffix(".parquet");
+        // The dot that `.parquet` began with is a part of what is looked for.
         base.is_some_and(|base| SHARED.iter().any(|part| format!("{base}.").contains(part)))
     };
     let may = |name: &str| name == MANIFEST || (plain(name) && table(name));
@@ -263,6 +268,7 @@ fn screen_members(
             few.push((name.clone(), looked.screen.small_rows()));
         }
     }
+    // Told alone: what else may be wrong with such an export does not matter.
     if identified {
         return Err(
             "was made of FHIR that was not de-identified (--load-ndjson-dir): build the study \

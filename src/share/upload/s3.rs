@@ -24,6 +24,8 @@ pub(super) fn judge_answer(answer: &Answer, link: &Link) -> Result<Option<String
     let host = link.host();
     let failure = |kind, what: &str| Failure::new(kind, format!("{what} ({host}: {words})"));
     let expired = code == "ExpiredToken"
+        // S3 says so of a form whose policy has run out ("Policy expired"), with the code of every
+        // refusal.
         || (code == "AccessDenied" && message.to_ascii_lowercase().contains("expired"));
     Err(match (status, code) {
         _ if expired => failure(
@@ -43,6 +45,7 @@ pub(super) fn judge_answer(answer: &Answer, link: &Link) -> Result<Option<String
         | (408 | 429 | 500 | 502..=504, _) => {
             failure(UploadFault::Undelivered, "the store has not taken the file").or_retryable()
         }
+        // The store's own refusals have a code in their XML; a proxy's page has none.
         (401 | 403, _) if code.is_empty() => failure(
             UploadFault::Undelivered,
             "something on the way refuses the upload; does a proxy or firewall let uploads to that \
