@@ -23,6 +23,8 @@ pub struct FoundStudy {
 /// that one leads to elsewhere is faulty. An error if a folder is not there.
 pub fn find_below(folders: &[PathBuf]) -> Result<Vec<FoundStudy>> {
     let mut paths = Vec::new();
+    // All folders share one set. With `-s a -s a/b`, a study below `a/b` is found once, by way of `a`,
+    // and is not a second study of its own prefix.
     let mut seen = HashSet::new();
     for folder in folders {
         let root = StudyFolder::new(folder)?;
@@ -43,6 +45,8 @@ pub fn find_below(folders: &[PathBuf]) -> Result<Vec<FoundStudy>> {
             }
         });
         if let Ok(study) = &study {
+            // A faulty study claims no prefix, so that a sound one of the same name can still be listed
+            // and built.
             prefixes.push((study.prefix.clone(), path.clone()));
         }
         studies.push(FoundStudy { path, study });
@@ -59,6 +63,7 @@ fn collect_manifests(
     into: &mut Vec<PathBuf>,
 ) -> Result<()> {
     let read = || format!("cannot read {}", folder.display());
+    // By its real path: a link to a folder above would be walked without an end.
     if !seen.insert(folder.canonicalize().with_context(read)?) {
         return Ok(());
     }
@@ -70,7 +75,7 @@ fn collect_manifests(
         if !hidden && path.is_dir() {
             match root.kind_of(&path) {
                 Ok(_) => folders.push(path),
-                // To load it is the fault that is told.
+                // Loading it fails, and the reason is what the list shows for this study.
                 Err(_) if path.join(FILE_NAME).exists() => into.push(path.join(FILE_NAME)),
                 Err(_) => {}
             }
@@ -78,6 +83,8 @@ fn collect_manifests(
             into.push(path);
         }
     }
+    // A file system lists entries in any order. Sorted, the list is the same on all machines, and of two
+    // studies of one prefix always the same one is faulty.
     folders.sort();
     folders.iter().try_for_each(|folder| collect_manifests(root, folder, seen, into))
 }

@@ -51,15 +51,18 @@ impl StudyFolder {
     pub fn open_file(&self, path: &Path) -> Result<File> {
         let (parent, name) = self.open_parent(path)?;
         let shown = || format!("{} cannot be read", path.display());
-        // Looked at before it is opened: to open a device can do something, and to open a pipe can
-        // take for ever.
+        // Looked at before it is opened: opening a device can set it to work (a watchdog begins to count),
+        // and opening a pipe can take for ever.
         let there = statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW).with_context(shown);
         check_regular(path, FileType::from_raw_mode(there.map_err(unusable_study)?.st_mode))?;
+        // If a pipe took the file's place meanwhile, `NONBLOCK` keeps this from waiting for a writer.
+        // `NOCTTY` keeps a terminal from becoming the one of this process, whose signals would then
+        // come from it.
         let flags =
             OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = openat(&parent, &name, flags, Mode::empty()).with_context(shown);
         let file = file.map_err(unusable_study)?;
-        // And again: it may be another one by now.
+        // And again: another file may have taken its place between the two calls.
         let opened = fstat(&file).with_context(shown).map_err(unusable_study)?;
         check_regular(path, FileType::from_raw_mode(opened.st_mode))?;
         if is_kernels(&file) {
@@ -73,6 +76,7 @@ impl StudyFolder {
     /// # Errors
     /// As [`StudyFolder::open_file`].
     pub fn kind_of(&self, path: &Path) -> Result<PathKind> {
+        // This is the folder of -s itself. No folder within it is its parent.
         if self.path_below(path)?.as_os_str().is_empty() {
             return Ok(PathKind::Folder);
         }
@@ -109,6 +113,7 @@ impl StudyFolder {
     }
 
     fn collect_files(&self, folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
+        // `read_dir` follows links, so the folder is checked before a name in it can be shown.
         self.path_below(folder)?;
         let failed = || format!("{} cannot be read", folder.display());
         let entries = fs::read_dir(folder).with_context(failed).map_err(unusable_study)?;
@@ -122,6 +127,7 @@ impl StudyFolder {
                 entry.file_type().with_context(failed).map_err(unusable_study)?.is_symlink();
             match self.kind_of(&path)? {
                 PathKind::File => into.push(path),
+                // A link may lead to a folder above, which would be walked without an end.
                 PathKind::Folder if is_link => {}
                 PathKind::Folder => self.collect_files(&path, into)?,
             }
@@ -137,6 +143,7 @@ impl StudyFolder {
                 unusable_study(Error::failed(format!("{} cannot be read: {error}", path.display())))
             }
         })?;
+        // `strip_prefix` compares whole parts of paths: `/studies2/x` is not below `/studies`.
         match real.strip_prefix(&self.real) {
             Ok(below) => Ok(below.to_owned()),
             Err(_) => Err(Error::new(
@@ -165,8 +172,10 @@ impl StudyFolder {
                 .map_err(unusable_study)
         };
         let mut parent = open(&CWD, &self.real)?;
+        // The folder of -s is asked, too: a file right in a PHI folder has no other folder on its way.
         refuse_data(&parent, path)?;
         for part in below.parent().into_iter().flat_map(Path::components) {
+            // `canonicalize` has taken out `.` and `..`, so all parts are names.
             let Component::Normal(part) = part else { continue };
             parent = open(&parent, Path::new(part))?;
             refuse_data(&parent, path)?;
@@ -203,13 +212,16 @@ fn refuse_data(folder: &OwnedFd, path: &Path) -> Result<()> {
 #[cfg(target_os = "linux")]
 const FOLDER: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+// `O_PATH` is Linux's own. Elsewhere a folder on the way must be readable as well.
 #[cfg(not(target_os = "linux"))]
 const FOLDER: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Whether a file is none of a disk, but what the kernel says about itself and its processes.
+/// Whether a file is on no disk: the kernel makes it up, about itself and its processes.
 #[cfg(target_os = "linux")]
 fn is_kernels(file: &OwnedFd) -> bool {
+    // Linux's `PROC_SUPER_MAGIC` and `SYSFS_MAGIC`. By their mode these files are regular ones: with
+    // `-s /`, a study could read this process's credentials in `/proc/self/environ`.
     const PROC: u64 = 0x9fa0;
     const SYSFS: u64 = 0x6265_6572;
     let kind = rustix::fs::fstatfs(file).ok().and_then(|system| u64::try_from(system.f_type).ok());

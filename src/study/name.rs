@@ -18,6 +18,8 @@ impl StudyName {
     /// What no study can be called.
     pub fn parse(text: &str) -> Result<Self> {
         match prefix_fault(text) {
+            // Tables have the same name in any case. A study in two spellings would have two locks and
+            // two folders for the same tables.
             None => Ok(Self(text.to_ascii_lowercase())),
             Some(fault) => {
                 let message = format!("'{text}' is no study's name: {fault}");
@@ -28,6 +30,7 @@ impl StudyName {
 
     /// The study that a table belongs to, by the table's name.
     pub fn of_table(table: &str) -> Option<Self> {
+        // No prefix holds `__` (`prefix_fault`), so the first one ends it.
         Self::parse(table.split_once("__")?.0).ok()
     }
 }

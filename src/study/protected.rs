@@ -4,6 +4,8 @@
 //! apart, `<study>__lib_…`, or what the main job says about itself. Their names say so.
 
 /// Parts of names that protect a table.
+// Cumulus Library 6.3 protects `lib` and `etl`. Earlier releases, and its documentation still, protect
+// `nlp` as well.
 const PROTECTED: [&str; 3] = ["nlp", "lib", "etl"];
 
 /// Studies whose tables are what everyone may look up: terms of a vocabulary, and no patients.
@@ -26,7 +28,7 @@ pub fn name_fault(table: &str) -> Option<String> {
         ));
     }
     let rest = table.split_once("__").map_or(table, |(_, rest)| rest);
-    // Studies are told apart by it.
+    // The first `__` ends the prefix, by which studies are told apart. Cumulus Library refuses a second one.
     (rest.contains("__") || rest.is_empty()).then(|| {
         format!("{table} is no table's name: '__' is there once, after the study's prefix")
     })

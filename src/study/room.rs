@@ -34,6 +34,7 @@ pub fn for_each_item<T: Sync>(
     work: impl Fn(&T) -> Result<()> + Sync,
 ) -> Result<()> {
     let threads = threads.clamp(1, items.len().max(1));
+    // The calling thread has room already: commands of studies run within `with_room`.
     if threads == 1 {
         return items.iter().try_for_each(work);
     }
@@ -51,6 +52,8 @@ pub fn for_each_item<T: Sync>(
     };
     scope(|scope| {
         let workers = (0..threads).map(|_| THREAD.start_in(scope, worker));
+        // Where a thread can't be had, the scope still waits for those that were started, and these go
+        // on to the last item. The error comes after that.
         let workers: Vec<_> = workers.collect::<Result<_>>()?;
         workers.into_iter().for_each(join_scoped);
         Ok::<_, Error>(())

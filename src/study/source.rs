@@ -46,7 +46,7 @@ impl Source {
         };
         let bytes = bytes.map_err(|error| fault(&error.explain_causes()))?;
         let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8 text"))?;
-        // Windows' editors put a mark in front that is no part of the text.
+        // Editors on Windows put a byte order mark in front, which the parsers of SQL and JSON refuse.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         Ok(Self { root: Some(root.clone()), ..Self::from_text(path, text) })
     }
@@ -95,7 +95,7 @@ impl Source {
 
     /// The line of a byte of the text, from 1.
     pub fn line_at(&self, offset: usize) -> usize {
-        // A manifest names tens of thousands of things, each with its line.
+        // A binary search: a manifest of 1 MiB has tens of thousands of values, and each asks for its line.
         self.lines.partition_point(|begins| *begins <= offset)
     }
 

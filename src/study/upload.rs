@@ -66,6 +66,7 @@ pub enum CreateMode {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawUploadWorkflow {
+    // `Workflow::read` has looked at it. It is here because `deny_unknown_fields` must know it.
     #[serde(rename = "config_type")]
     _config_type: String,
     tables: IndexMap<Spanned<String>, RawUploadTable>,
@@ -74,6 +75,7 @@ struct RawUploadWorkflow {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawUploadTable {
+    // The older key for one file, which Cumulus Library still takes.
     file: Option<Spanned<String>>,
     files: Option<Vec<Spanned<String>>>,
     delimiter: Option<Spanned<String>>,
@@ -104,11 +106,14 @@ impl RawUploadTable {
             let message = format!("{} has nothing but notes (.md)", name.get_ref());
             return Err(source.fault_at(name, message));
         }
+        // The reader of CSV separates cells by a byte: `;` will do, and `¦` will not.
         if let Some(delimiter) = &self.delimiter
             && delimiter.get_ref().len() != 1
         {
             return Err(source.fault_at(delimiter, "a delimiter is one ASCII character"));
         }
+        // Manifest and plan tell tables apart by the place of their declaration, which all files of an
+        // upload share. Two files of one name would silently be one table there.
         if self.create_mode == CreateMode::Multiple {
             let mut stems: HashMap<String, &PathBuf> = HashMap::new();
             for file in &files {
@@ -149,6 +154,7 @@ fn find_files(file: &Spanned<String>, source: &Source) -> Result<Vec<PathBuf>> {
     if files.is_empty() {
         return Err(source.fault_at(file, format!("{} has no files", path.display())));
     }
+    // A folder is read in no order, and the first file says which columns all others must have.
     files.sort();
     let ending = |path: &PathBuf| {
         path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase)

@@ -26,6 +26,7 @@ struct WorkflowType {
 impl Workflow {
     /// Reads a workflow by its `config_type`.
     pub fn read(source: &Source) -> Result<Self> {
+        // The text is read twice, as the type says which of its keys are unknown.
         let kind: WorkflowType = source.read_toml()?;
         match kind.config_type.get_ref().as_str() {
             "counts" => counts::read(source).map(Self::Counts),
