@@ -38,6 +38,7 @@ pub fn read(source: &Source) -> Result<Vec<Term>> {
         "csv" => csv_rows(source)?,
         "json" => {
             let fields: Fields = serde_json::from_str(source.text())
+                // serde_json says line 0 where it knows none.
                 .map_err(|error| source.fault_in_line(error.line().max(1), error.to_string()))?;
             fields.fields
         }
@@ -50,6 +51,8 @@ pub fn read(source: &Source) -> Result<Vec<Term>> {
         if let Some(kind) = &term.kind
             && !TYPES.contains(&kind.as_str())
         {
+            // A term keeps no place, as it is made of three formats. The first line with its name is a
+            // guess.
             let line = source.text().lines().position(|line| line.contains(&term.name));
             let message =
                 format!("type '{kind}' of '{}' is none of {}", term.name, TYPES.join(", "));

@@ -39,6 +39,7 @@ impl Manifest {
 
     fn read(source: &Source) -> Result<Self> {
         let mut raw: RawManifest = source.read_toml()?;
+        // Asked before the prefix, which such a manifest lacks because the script gives it.
         if let Some(script) = &raw.advanced_options.dynamic_study_prefix {
             let message = "Python does not run here: give the study's prefix as study_prefix";
             return Err(source.fault_at(script, message));
@@ -68,6 +69,8 @@ impl Manifest {
             bytes: 0,
         };
         let mut stages = reader.read_stages(source, &mut raw)?;
+        // After all stages: an export may name a table of counts before the workflow that makes it says
+        // that it is annotated (test: annotated_counts_are_tagged_when_they_are_listed_by_name).
         stages.values_mut().flatten().for_each(|action| reader.tag_annotated(action));
         Ok(Self {
             root: source.root_folder()?.clone(),
@@ -131,6 +134,8 @@ impl ManifestReader<'_> {
     /// The actions that the older layout means.
     fn read_older(&mut self, source: &Source, raw: &mut RawManifest) -> Result<Vec<StudyAction>> {
         let mut actions = Vec::new();
+        // Cumulus Library's order of steps, wherever these tables stand in the manifest: tables are
+        // made before SQL reads them, and counted after both.
         let lists = [
             &mut raw.table_builder_config,
             &mut raw.sql_config,
@@ -147,7 +152,9 @@ impl ManifestReader<'_> {
         if let Some(exports) = raw.export_config.take() {
             let place = place_of(source, &exports);
             let exports = exports.into_inner();
-            // Where kinds were not told apart, tables about the study were listed with the counts.
+            // The oldest key tells no kinds apart, so tables about the study are listed among the
+            // counts. As counts they would be refused, since they have no `cnt` (test:
+            // tables_about_the_study_leave_by_an_older_manifest).
             let (meta, counts) = exports
                 .export_list
                 .into_iter()
@@ -181,6 +188,7 @@ impl ManifestReader<'_> {
         let place = place_of(source, &action);
         let raw = action.into_inner();
         let label = raw.label.or(raw.description);
+        // Cumulus Library refuses these labels, as it reserves square brackets.
         if let Some(label) = &label
             && label.get_ref().contains(['[', ']'])
         {
@@ -238,6 +246,8 @@ impl ManifestReader<'_> {
         into: &mut Vec<StudyAction>,
     ) -> Result<()> {
         for file in files {
+            // A submanifest may be in a folder of its own. The files that it names count from the
+            // study's folder all the same.
             let part = self.read(source, source.line_of(file), file.get_ref())?;
             let raw: RawSubmanifest = part.read_toml()?;
             let first = into.len();
@@ -281,9 +291,11 @@ impl ManifestReader<'_> {
         if lower.ends_with(".py") {
             return Err(source.fault_at(file, format!("{name}: {INSTEAD_OF_PYTHON}")));
         }
+        // An absolute name replaces the folder here. `StudyFolder`, which opens all files, refuses what
+        // leads out of it.
         let path = self.folder.join(name);
         let content = if lower.ends_with(".sql.jinja") {
-            // It is read when it is filled in.
+            // The build reads it when it fills it in: its variables come with the options of the build.
             let there = source.root_folder()?.check_file(&path);
             there.map_err(|error| source.fault_at(file, error.explain_causes()))?;
             Content::Template
@@ -297,6 +309,8 @@ impl ManifestReader<'_> {
                 let whole = names::own_name(self.prefix, &name, &workflow, line)?;
                 self.names.note_made(&whole, &workflow, line)?;
             }
+            // An export may list tables of a workflow by their names alone, which says nothing of
+            // annotations.
             if let Workflow::Counts(tables) = &content {
                 self.note_annotations(tables);
             }
@@ -383,10 +397,11 @@ impl ManifestReader<'_> {
     }
 }
 
-/// A file that counts from the study's folder, named in a line. The fault of a file that can't be had is
-/// there, but one of what is in it has its own place.
+/// Reads a file that a line of `source` names. Its path counts from the study's folder.
 fn at_line(folder: &Path, source: &Source, line: usize, name: &str) -> Result<Source> {
     let (root, path) = (source.root_folder()?, folder.join(name));
+    // Looked at first for the sake of the place: a missing file is a fault of the line that names it,
+    // and a fault in the file is one of the file's own line.
     root.check_file(&path).map_err(|error| source.fault_in_line(line, error.explain_causes()))?;
     Source::read(root, &path)
 }

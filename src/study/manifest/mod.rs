@@ -163,6 +163,8 @@ impl Manifest {
         match name.unwrap_or(DEFAULT_STAGE) {
             ALL_STAGES => Ok(all().collect()),
             name => match self.stages.get(name) {
+                // A stage that is named runs as a whole, with actions that `all` skips. That holds for
+                // `default`, too (test: a_stage_called_default_runs_alone).
                 Some(actions) => Ok(actions.iter().collect()),
                 None if name == DEFAULT_STAGE => Ok(all().collect()),
                 None => {

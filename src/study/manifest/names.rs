@@ -12,6 +12,7 @@ use crate::study::source::Source;
 const SEPARATOR: &str = "__";
 
 /// The prefix of the tables that the main job makes about itself.
+// A study of this name could drop the tables that say which data has been loaded.
 const MAIN_JOB: &str = "etl";
 /// Prefixes that stand for kinds of tables, not for studies.
 const RESERVED: [&str; 2] = ["lib", "nlp"];
@@ -29,7 +30,7 @@ pub fn prefix_fault(prefix: &str) -> Option<&'static str> {
     if RESERVED.iter().any(|reserved| prefix.eq_ignore_ascii_case(reserved)) {
         return Some("'lib' and 'nlp' are reserved: within a study's name they protect a table");
     }
-    // Or the tables of study `a` could not be told from those of `a__b` or `a_`.
+    // Otherwise nobody could tell the tables of study `a` from those of `a__b` or `a_`.
     (prefix.contains(SEPARATOR) || prefix.ends_with('_'))
         .then_some("a study_prefix has no '__' and no '_' at its end: '__' begins a table's name")
 }
@@ -40,6 +41,7 @@ pub fn whole_name(prefix: &str, name: &str) -> String {
         Some((before, after)) if before.eq_ignore_ascii_case(prefix) => {
             format!("{prefix}{SEPARATOR}{after}")
         }
+        // A name with another prefix becomes one with two `__`, which `protected::name_fault` refuses.
         _ => format!("{prefix}{SEPARATOR}{name}"),
     }
 }
@@ -57,6 +59,8 @@ impl TableNames {
     pub fn note_made(&mut self, name: &str, source: &Source, line: usize) -> Result<()> {
         let place = FilePlace { file: source.path().to_owned(), line };
         match self.made.get(&name.to_lowercase()) {
+            // The same place again is the same file in a further stage, or one that a stage names
+            // twice.
             Some(other) if *other != place => {
                 let message = format!("table {name} is made at {other}, too; rename one of them");
                 Err(source.fault_in_line(line, message))

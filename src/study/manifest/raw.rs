@@ -42,7 +42,7 @@ pub struct RawSubmanifest {
 #[serde(deny_unknown_fields)]
 pub struct RawAction {
     pub label: Option<Spanned<String>>,
-    // What a label was called.
+    // The older key for `label`.
     pub description: Option<Spanned<String>>,
     #[serde(rename = "type")]
     pub kind: Option<Spanned<String>>,
@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for RawExport {
 
         struct Either;
 
-        // Not an untagged enum: that would lose where an unknown key is.
+        // Not an untagged enum: serde copies the value for it, and the line of an unknown key is lost.
         impl<'de> Visitor<'de> for Either {
             type Value = RawExport;
 
