@@ -34,6 +34,8 @@ pub fn check_table(
         None => None,
         Some(table) => Some(Secondary {
             table: table_name(source, table)?,
+            // Cumulus Library's order: what is said for the join, then the ID that is counted, then the
+            // patient.
             on: alt_join.or(secondary_id.clone()).unwrap_or(primary_id.clone()),
         }),
     };
@@ -48,7 +50,7 @@ pub fn check_table(
         source_table: table_name(source, &raw.source_table)?,
         columns,
         min_subject: raw.min_subject.map_or(MIN_SUBJECT, Spanned::into_inner),
-        // The same column twice is one count.
+        // Two counts of one column are the same, and would be two finished columns of one name.
         secondary_id: secondary_id.filter(|id| !id.eq_ignore_ascii_case(&primary_id)),
         primary_id,
         secondary,
@@ -56,6 +58,8 @@ pub fn check_table(
         clauses: Vec::new(),
         annotation,
     };
+    // Before the conditions, which look columns up by name: of two of one name they would take the
+    // first.
     check_names(source, name, &table)?;
     let clauses = raw.where_clauses.iter().map(|text| clause::read_clause(source, text, &table));
     table.clauses = clauses.collect::<Result<_>>()?;
@@ -105,6 +109,7 @@ fn shown_names(raw: &Spanned<RawColumn>) -> (String, String) {
 
 fn check_filter(source: &Source, raw: &Spanned<RawFilter>) -> Result<Filter> {
     let filter = raw.get_ref();
+    // `filter_sql` would make `()` of it, which is no SQL.
     if filter.values.is_empty() && !filter.include_nulls {
         let message = format!("the filter on {} lets nothing through: give values", filter.name);
         return Err(source.fault_at(raw, message));
@@ -117,6 +122,7 @@ fn check_filter(source: &Source, raw: &Spanned<RawFilter>) -> Result<Filter> {
 }
 
 fn check_annotation(source: &Source, raw: RawAnnotation, columns: &[Column]) -> Result<Annotation> {
+    // By the shown name: the join is on finished rows, in which columns have no other.
     let named = |name: &str| columns.iter().find(|c| c.shown.eq_ignore_ascii_case(name));
     let Some(field) = named(raw.field.get_ref()) else {
         let known: Vec<_> = columns.iter().map(|column| column.shown.as_str()).collect();
@@ -149,9 +155,11 @@ fn check_names(source: &Source, name: &Spanned<String>, table: &CountsTable) -> 
     let twice = |names: Vec<String>| {
         let mut seen = HashSet::new();
         let mut names = names.into_iter().map(|name| name.to_ascii_lowercase());
-        // An annotation may have as many columns as its text has room for.
+        // By a set: an annotation may have as many columns as a workflow of 1 MiB has room for.
         names.find(|name| !seen.insert(name.clone()))
     };
+    // Conditions see the finished rows, studies see the table. An annotation has columns in the second
+    // only, and `alt_target` takes the counted ones out of it.
     let finished = table.finished_columns();
     if let Some(column) = twice(finished).or_else(|| twice(table.shown_columns())) {
         let message = format!(
@@ -192,6 +200,7 @@ fn table_name(source: &Source, text: &Spanned<String>) -> Result<ObjectName> {
     let mut parser =
         dialect::parse_part(&GenericDialect {}, text.get_ref()).map_err(|_| fault())?;
     let name = parser.parse_object_name(false).map_err(|_| fault())?;
+    // The parser stops where a name ends. What follows would be left out without a word.
     if parser.peek_token().token != Token::EOF {
         return Err(fault());
     }

@@ -20,6 +20,8 @@ pub fn read_clause(source: &Source, text: &Spanned<String>, table: &CountsTable)
     let mut parser = dialect::parse_part(&GenericDialect {}, text.get_ref())
         .map_err(|refused| fault(refused.why))?;
     let mut condition = parser.parse_expr().map_err(|error| fault(error.to_string()))?;
+    // The parser stops where a condition ends. Of `p.x = 'a') OR (1 = 1` it would leave out the rest
+    // without a word.
     if parser.peek_token().token != Token::EOF {
         return Err(fault(format!("'{}' is more than one condition", text.get_ref())));
     }
@@ -37,6 +39,8 @@ pub fn read_clause(source: &Source, text: &Spanned<String>, table: &CountsTable)
                 }
             }
             Expr::Identifier(name) => {
+                // A name that is no column stays, as it may be a lambda's parameter. The engine refuses
+                // what is neither.
                 if let Some(column) = named(name) {
                     *expr = Expr::CompoundIdentifier(vec![Ident::new("p"), column]);
                 }

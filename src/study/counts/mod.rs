@@ -20,6 +20,8 @@ pub const MIN_SUBJECT: u64 = 10;
 /// What is counted, unless a table says otherwise.
 pub const PRIMARY_ID: &str = "subject_ref";
 /// What a missing value is in a table of counts. A null there is a column that is rolled up.
+// The Aggregator adds up equal rows of all sites, so that all sites must spell a missing value as
+// Cumulus Library does.
 pub const MISSING: &str = "cumulus__none";
 /// The most columns that a table may have: twice as many groupings with each further one.
 pub const MAX_COLUMNS: usize = 14;

@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for RawColumn {
                 let count = parts.len();
                 let mut parts = parts.into_iter();
                 match (parts.next(), parts.nth(1)) {
-                    // The type is only asked for: all columns become text.
+                    // The type is read and not used, as counts have all columns as text.
                     (Some(name), alias) if (1..=3).contains(&count) => {
                         Ok(RawColumn { name, alias })
                     }

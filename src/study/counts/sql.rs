@@ -28,7 +28,7 @@ impl Grouping {
 impl CountsTable {
     /// All subsets of the columns, the empty one first.
     pub fn list_groupings(&self) -> impl Iterator<Item = Grouping> + use<> {
-        // `MAX_COLUMNS` keeps this below 2^32.
+        // `MAX_COLUMNS` is far below the 32 bits of a grouping, so that the shift can't overflow.
         (0..1_u32 << self.columns.len()).map(Grouping)
     }
 
@@ -41,6 +41,7 @@ impl CountsTable {
         for (index, column) in self.columns.iter().enumerate() {
             let table = if column.secondary { 's' } else { 'p' };
             let name = quote_name(&column.name);
+            // As text, a column of any type can have `cumulus__none` in the place of a null.
             columns.push(format!("CAST({table}.{name} AS varchar) AS c{}", index + 1));
         }
         let mut sql = format!("SELECT {} FROM {} AS p", columns.join(", "), self.source_table);
@@ -63,7 +64,8 @@ impl CountsTable {
         let mut enough = vec![format!("count(DISTINCT id1) >= {}", self.min_subject)];
         if let Some(id) = &self.secondary_id {
             columns.push(count_sql("id2", id));
-            // Values that never come with a secondary ID have no count by it.
+            // Even with a minimum of 0: values that never come with a secondary ID would be rows with
+            // the count 0.
             enough.push(format!("count(DISTINCT id2) >= {}", self.min_subject.max(1)));
         }
         let mut keys = Vec::new();
@@ -78,6 +80,8 @@ impl CountsTable {
             }
         }
         let groups = match keys.is_empty() {
+            // Without GROUP BY, no rows at all are one group. Its count of 0 is kept only if the
+            // minimum is 0.
             true => String::new(),
             false => format!(" GROUP BY {}", keys.join(", ")),
         };
@@ -87,6 +91,8 @@ impl CountsTable {
 
     /// The table's rows, from the groupings' rows that `finished` names.
     pub fn finish_sql(&self, finished: &str) -> String {
+        // `cnt` is one column. With a secondary ID it has that count, and the count of patients only
+        // decides whether the row stays.
         let counted = self.secondary_id.as_ref().unwrap_or(&self.primary_id);
         let counted = format!("p.{}", quote_name(&Self::count_column(counted)));
         let explained: Vec<_> = self
@@ -109,6 +115,7 @@ impl CountsTable {
         let mut sql = format!("SELECT {} FROM {finished} AS p", columns.join(", "));
         if let Some(annotation) = &self.annotation {
             sql += &format!(
+                // Finished values are text, whatever type the explaining table has them in.
                 " LEFT JOIN {} AS j ON p.{} = CAST(j.{} AS varchar)",
                 annotation.join_table,
                 quote_name(&annotation.field),
@@ -116,6 +123,7 @@ impl CountsTable {
             );
         }
         if !self.clauses.is_empty() {
+            // In brackets each: an OR in one condition must not undo the others.
             let clauses: Vec<_> = self.clauses.iter().map(|clause| format!("({clause})")).collect();
             sql += &format!(" WHERE {}", clauses.join(" AND "));
         }
@@ -144,6 +152,8 @@ impl CountsTable {
 impl Annotation {
     /// A row if the table that explains has several rows of one value.
     pub fn repeated_sql(&self) -> String {
+        // Compared as text, as the join does. A null joins with nothing, so any number of rows may lack
+        // the value.
         let field = quote_name(&self.join_field);
         format!(
             "SELECT count(*) AS n FROM {} AS j WHERE j.{field} IS NOT NULL GROUP BY CAST(j.{field} AS \
@@ -173,6 +183,7 @@ fn filter_sql(filter: &super::Filter) -> String {
         ways.push(format!("{column} IS NULL"));
     }
     if !filter.values.is_empty() {
+        // A workflow has its values as text, and the column may be a number or a date.
         let values: Vec<_> =
             filter.values.iter().map(|value| format!("'{}'", value.replace('\'', "''"))).collect();
         ways.push(format!("CAST({column} AS varchar) IN ({})", values.join(", ")));
