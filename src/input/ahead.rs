@@ -38,6 +38,8 @@ impl ReadAhead {
     pub fn open(&self, name: &str) -> Result<Option<Reader>> {
         let mut files = ignore_poison(self.files.lock());
         let mut wanted = None;
+        // Files before it are of a table that has failed: they are passed over, and what was asked
+        // of them is dropped.
         while wanted.is_none() {
             wanted = match files.requested.pop_front() {
                 Some((next, _, request)) => (next == name).then_some(request),

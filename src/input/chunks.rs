@@ -96,6 +96,8 @@ impl<'a, R: Read> Chunks<'a, R> {
                     self.rest = bytes.split_off(last + 1);
                     break;
                 }
+                // Doubled, as each step looks through the whole buffer for the end of the line: in
+                // steps of one size the time would grow with the square of the line.
                 None if bytes.len() <= LONGEST_LINE => {
                     size = bytes.len() * 2;
                     (self.wait)(size);
@@ -138,6 +140,8 @@ impl<R: Read> Iterator for Chunks<'_, R> {
         match self.next_chunk() {
             Ok(chunk) => chunk.map(Ok),
             Err(error) => {
+                // Nothing follows an error: the lines behind a damaged place would pass for all
+                // that there are.
                 self.end = true;
                 self.rest.clear();
                 Some(Err(error))

@@ -40,7 +40,8 @@ pub fn read_export_log(folder: &Folder, name: &str) -> Result<ExportLog> {
     let mut lines = BufReader::with_capacity(1 << 16, reader);
     let mut line = Vec::new();
     let mut kickoff: Option<LogEvent> = None;
-    // Times that exports were of, as the log tells them.
+    // The times of all exports in the log: which kick-off is the last, and so whose time counts, is
+    // known only at its end.
     let mut times: Vec<(Value, DateTime<FixedOffset>)> = Vec::new();
     loop {
         let read = read_line(&mut lines, LONGEST_EVENT, &mut line);

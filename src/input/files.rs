@@ -92,6 +92,8 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
             FileRole::Errors | FileRole::Other => {}
         }
     }
+    // A request begins when this iterator is asked for it, so that no more than `PROBES` are under
+    // way.
     let mut requests = data.iter().map(|entry| folder.request_first(&entry.name, PROBE_FIRST));
     let mut under_way: VecDeque<_> = requests.by_ref().take(PROBES).collect();
     for entry in &data {
@@ -110,6 +112,8 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
         }
     }
     let named = |wanted: fn(&str) -> bool| logs.iter().position(|name| wanted(name));
+    // The usual name comes first. Several logs of other names leave it open which of them is of
+    // this export (test `two_renamed_logs_are_no_log`).
     let log = named(|name| name == "log.ndjson")
         .or_else(|| named(|name| name.eq_ignore_ascii_case("log.ndjson")))
         .or_else(|| (logs.len() == 1).then_some(0));
@@ -120,6 +124,8 @@ pub fn find(folder: &Folder) -> Result<Inputs> {
 
 /// The files without those that are links to others of them: rows are read once.
 fn read_once(folder: &Folder, files: Vec<Found>) -> impl Iterator<Item = Entry> {
+    // A file that has no name of data is read by the name of the link that leads to it, so it does
+    // not count as read by its own.
     let is_used = |file: &&Found| find_role(&file.entry.name) != FileRole::Other;
     let own = files.iter().filter(|file| file.target.is_none()).filter(is_used);
     let mut read: HashSet<PathBuf> =
@@ -190,6 +196,8 @@ fn probe(folder: &Folder, name: &str, request: Requested) -> Result<Probed> {
     let mut other = OtherType::new();
     loop {
         line.clear();
+        // With one byte more, a line that is too long differs from one that is just as long as
+        // allowed.
         let limit = LONGEST_LINE as u64 + 1;
         let count = (&mut lines).take(limit).read_until(b'\n', &mut line).with_context(damaged)?;
         if count == 0 {

@@ -22,6 +22,7 @@ impl<R: BufRead> Read for Gunzip<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while let Some(member) = &mut self.member {
             let count = member.read(buffer)?;
+            // A read into an empty buffer gives 0 as well, and is no end of the member.
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }

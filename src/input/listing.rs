@@ -68,6 +68,8 @@ impl FolderWalk {
         while let Some((path, name)) = self.links.pop() {
             let looked = path.canonicalize().and_then(|real| match self.seen.contains(&real) {
                 true => {
+                    // A second link to a folder that has been read leaves nothing out. Only a loop
+                    // is told.
                     if path.starts_with(&real) {
                         self.leave(&name, &"it leads back to a folder that it is in");
                     }
