@@ -24,7 +24,7 @@ const TRIAL: usize = 4096;
 /// Checks settings, credentials, access to the three locations, and the codebook.
 ///
 /// # Errors
-/// The first thing that would go wrong; all others have been said before.
+/// One of the things that would go wrong; the others have been said before.
 pub fn check_settings(config: &EtlConfig) -> Result<()> {
     let selected = plan::select_types(config)?;
     let folders = RunFolders::open_all(config)?;
@@ -49,6 +49,7 @@ pub fn check_settings(config: &EtlConfig) -> Result<()> {
     let failed = [found, layout, written, secret, space, kept, uses];
     let failed = failed.into_iter().filter_map(Result::err);
     let mut failed: Vec<Error> = failed.collect();
+    // The last one is told by the process itself, as it ends.
     let Some(last) = failed.pop() else {
         info!("A run would begin; nothing was changed");
         return Ok(());
@@ -157,6 +158,7 @@ fn check_work_folder(config: &EtlConfig, phi: &Folder) -> Result<()> {
 fn try_to_write(folder: &Folder) -> Result<()> {
     let name = format!(".cumulus-etl-check-{}", Uuid::new_v4().simple());
     let nearest = folder.nearest_existing()?;
+    // To list is a right of its own, in buckets and on a disk, and a run needs it.
     nearest.list_direct()?;
     // With content: a full disk has room for names.
     if nearest.write_new(&name, " ".repeat(TRIAL))? {

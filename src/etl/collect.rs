@@ -110,6 +110,7 @@ impl<'a> Collector<'a> {
         let mut waiting = BTreeMap::new();
         let mut next = 0;
         for chunk in chunks {
+            // Each chunk in here has its permit of the backlog, which bounds how many there can be.
             waiting.insert(chunk.number, chunk);
             while let Some(chunk) = waiting.remove(&next) {
                 self.stage_chunk(chunk.file, chunk.scrubbed?)?;

@@ -37,6 +37,8 @@ pub(super) fn note_success(phi: &Folder, note: &SuccessNote<'_>) -> Result<()> {
     let old = phi.read(CONTEXT)?;
     let mut context: Map<String, Value> =
         old.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    // Cumulus ETL reads this by `datetime.fromisoformat`. Before Python 3.11 that takes neither `Z`
+    // nor another number of digits than 3 or 6.
     let time = note.started.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
     context.insert("last_successful_datetime".to_owned(), json!(time));
     context.insert("last_successful_input_dir".to_owned(), json!(note.input));

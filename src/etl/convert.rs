@@ -108,6 +108,8 @@ pub fn convert_output(
     };
     let mut converted = 0;
     for sink in sinks.iter() {
+        // The order of the main job (`publish_order`): an encounter's completion row is there
+        // before the encounter, a table's after the table.
         converter.convert_completion(
             sink,
             completion::ENCOUNTERS,
@@ -180,6 +182,8 @@ impl Converter<'_> {
             completes_encounters: false,
             ..TablePlan::of_files(resource_type, files)?
         };
+        // IDs are anonymous already, and `Scrubber::again` takes them as they are: nothing is
+        // hashed by this codebook.
         let codebook = Arc::new(Codebook::throwaway());
         let make_scrubber =
             || Scrubber::again(Anonymizer::new(codebook.clone(), Arc::from(Vec::new())));

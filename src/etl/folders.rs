@@ -18,6 +18,7 @@ pub(super) struct RunFolders {
 impl RunFolders {
     /// Opens them all; refuses folders inside each other.
     pub(super) fn open_all(config: &EtlConfig) -> Result<Self> {
+        // Only for its error: a slip in --fhir-url is told before a folder is looked at.
         named_server(config)?;
         let storage = &config.storage;
         let output = storage.open_folder(&config.output)?;

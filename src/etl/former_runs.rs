@@ -55,8 +55,9 @@ pub(super) fn check_same_codebook(from: &Folder, target: &Folder) -> Result<()> 
 fn newest_config(output: &Folder) -> Result<Option<Map<String, Value>>> {
     let root = output.child(JOB_CONFIG);
     let (runs, _) = root.list_direct()?;
+    // The names are times (`run_stamp::name_run`) and sorted: the last one is of the newest run.
     for run in runs.iter().rev() {
-        // A run that died at once leaves a record without content.
+        // A run that died right after its start leaves a record without content.
         let bytes = root.child(run).read(RUN_RECORD)?.unwrap_or_default();
         match serde_json::from_slice::<Map<String, Value>>(&bytes) {
             Ok(config) if config.contains_key("codebook_id") => return Ok(Some(config)),

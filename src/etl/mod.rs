@@ -84,6 +84,7 @@ pub fn run_etl(config: &EtlConfig, bars: &Bars) -> Result<()> {
     let selected = select_types(config)?;
     let folders = open_folders(config)?;
     let threads = fit_threads(&config.budget, config.threads);
+    // Before the export, which may take hours: a limit that is too low for the tables shows first.
     ensure_threads(threads, TABLES_TO_A_BUCKET)?;
     let Some(input) = obtain_input(config, &folders, selected, bars)? else { return Ok(()) };
     let settings = SettingsInForce::of_run(config, threads, input.export.is_some());
@@ -97,6 +98,7 @@ pub fn run_etl(config: &EtlConfig, bars: &Bars) -> Result<()> {
         output: &config.output,
         export: input.export.as_ref().map(|export| (&*export.key, &*scanned.export.time)),
     };
+    // An error waits here until the summary is shown: what was written is there all the same.
     let recorded = optimize_completion(&prepared.output.sinks)
         .and_then(|()| {
             records.write_manifest(&settings, &scanned.inputs, &summary, clock.elapsed())
@@ -105,6 +107,8 @@ pub fn run_etl(config: &EtlConfig, bars: &Bars) -> Result<()> {
     let rejected = prepared.phi.rejects.claimed_folder();
     summary.print_summary(scanned.input_bytes(), rejected.as_ref(), clock.elapsed());
     conclude_run(config.strict, &scanned, &summary, recorded)?;
+    // After success only. Until then the folder knows its export, and the next run takes that up
+    // rather than asking the server for another.
     input.export.as_ref().map_or(Ok(()), ServerExport::finish_export)
 }
 
@@ -140,6 +144,8 @@ fn obtain_input(
     let Some(export) = server.export_files(config, &selected, output, phi, bars)? else {
         return Ok(None);
     };
+    // A type that the server was not asked for must not become an empty table that is said to be
+    // complete (test `types_that_were_not_asked_for_have_neither_table_nor_completion`).
     selected.retain(|name| export.types.iter().any(|known| known == name));
     Ok(Some(ReadyInput { folder: export.folder.clone(), selected, export: Some(export) }))
 }

@@ -80,6 +80,7 @@ pub(super) fn tighten_rights(phi: &Folder, look_only: bool) {
 fn tighten_path(path: &Path, look_only: bool) {
     let Ok(there) = fs::symlink_metadata(path) else { return };
     let mode = there.mode() & 0o7777;
+    // `chmod` would change what a link leads to. The mode of a link itself is always 777.
     if there.is_symlink() || mode & OTHERS == 0 {
         return;
     }

@@ -106,6 +106,7 @@ pub(super) fn plan_tables(
             missing.push(*resource_type);
         }
     }
+    // Only of a table that the user has named is it an error that there is nothing for it.
     if !settings.asked.task.is_empty() && !missing.is_empty() {
         return Err(Error::new(
             RunFault::NoResources,
@@ -173,6 +174,8 @@ pub(super) fn source_export(
     };
     Ok(SourceExport {
         group,
+        // As Python's `isoformat`, with an offset rather than `Z`: rows that Cumulus ETL has written
+        // stand in the same column of texts.
         time: time.format("%Y-%m-%dT%H:%M:%S%.f%:z").to_string(),
         url: log.export_url.clone(),
         excluded: config.exclude_resources.join(","),

@@ -14,7 +14,7 @@ use crate::threads::{Thread, can_start, join_scoped};
 /// Tables that are written and wait to be completed.
 const TABLES_TO_COMPLETE: usize = 4;
 
-/// Threads that libraries may take beside those that are format_count.
+/// Threads that libraries may take beside those that are counted.
 const SPARE: usize = 4;
 
 /// Writes tables.
@@ -70,6 +70,7 @@ pub(super) fn process_tables(
         for plan in plans.iter().take_while(|_| !shutdown.is_asked()) {
             let clock = Instant::now();
             let scrubbed = stages.scrub_rows(plan);
+            // The publisher has ended: it could not start its threads, and says so below.
             if scrubbed_in.send((plan, scrubbed, clock.elapsed())).is_err() {
                 break;
             }

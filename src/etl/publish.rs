@@ -49,8 +49,11 @@ impl TablePublisher<'_> {
         summary.scrub_seconds = scrubbing.as_secs_f64();
         let result = scrubbed.and_then(|mut table| {
             self.output.shutdown.check_stop()?;
+            // Before anything can fail below: also of a table that is not written the summary tells
+            // what was read and rejected.
             summary.counts = std::mem::take(&mut table.counts);
             let _turn = self.output.turns.take_turn();
+            // After the wait for the turn: in a bucket, the lease may have been lost meanwhile.
             self.output.hold.check_hold()?;
             publish_in_order(&mut Publishing { publisher: self, table, summary: &mut summary })
         });

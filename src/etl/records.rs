@@ -64,6 +64,8 @@ impl Records {
     pub(super) fn record_table(&self, table: &TableSummary) {
         let attempt = table.counts.lines;
         let success = if table.error.is_none() { table.counts.rows } else { 0 };
+        // The members and their forms are those of Cumulus ETL's summary of a job. There, too, the
+        // rate of a table without rows is 1.
         let rate = if attempt == 0 { 1.0 } else { success as f64 / attempt as f64 };
         let record = json!({
             "label": table.name,

@@ -106,6 +106,7 @@ impl<'a> RejectFile<'a> {
                 "line": rejected.line,
                 "reason": rejected.reject.reason,
                 "element": rejected.reject.element(),
+                // A row may have been rejected because it is no UTF-8, which JSON cannot hold.
                 "row": String::from_utf8_lossy(&rejected.text),
             });
             writeln!(upload, "{row}")

@@ -10,6 +10,8 @@ use crate::store::Folder;
 
 /// The name of the folders of a run that began at this time.
 pub(super) fn name_run(time: DateTime<Utc>) -> String {
+    // Cumulus ETL names its folders below `JobConfig/` so, and takes the last one by name for the
+    // newest, as `former_runs` does.
     time.format("%Y-%m-%d__%H.%M.%S").to_string()
 }
 

@@ -48,6 +48,8 @@ impl ScannedInput {
         let tables = plan_tables(settings, selected, &inputs, &deletes)?;
         let export = Arc::new(source_export(settings, &log)?);
         let bases = server_bases(settings.asked, &export)?;
+        // After all that may be refused: the reason for a refusal is not to be looked for among
+        // these.
         report_oddities(&inputs, &deletes);
         Ok(Self { inputs, deletes, tables, export, bases })
     }

@@ -120,6 +120,8 @@ impl ChunkScrubber {
         let lines = chunk.bytes.split_inclusive(|byte| *byte == b'\n');
         for (number, line) in (chunk.first_line..).zip(lines) {
             let text = text_of_line(line);
+            // A chunk grows by doubling, so that a line within it may still be longer than the
+            // limit.
             if text.len() > LONGEST_LINE {
                 draft.reject_line(number, Reject::new(Reason::TooLong), Vec::new());
             } else if !text.is_empty() {

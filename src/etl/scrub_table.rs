@@ -73,6 +73,8 @@ impl TableScrubber<'_> {
                 Ok(())
             };
             let started = start();
+            // The collector's loop ends with the last sender. This one would keep it waiting, also
+            // where not all workers could be started.
             drop((read_out, done_in));
             let result = started.and_then(|()| collector.collect_chunks(&done_out));
             // Where the collector has failed, the others must not wait for it.

@@ -59,6 +59,7 @@ impl ServerInput {
     ) -> Result<Option<ServerExport>> {
         let mut options = self.export_options(config, selected, bars)?;
         let client = self.make_client(config, &options)?;
+        // Before the export: a PHI folder that does not fit must not be refused after hours of it.
         check_codebook(output, phi)?;
         options.time.clone_from(&config.export_timestamp);
         let key = context::export_key(output, &bulk::identity(&options));
@@ -70,12 +71,14 @@ impl ServerInput {
             options.narrowing.since = find_last_time(output, phi, &key)?;
         }
         let (folder, temporary) = match &self.keep {
-            // Kept files are as the documentation has always said.
+            // The documentation of --export-to has always promised files named `.ndjson`.
             Some(folder) => {
                 options.compress = false;
                 (folder.clone(), None)
             }
             None => {
+                // Before `make_export_folder`, which removes the work folders of dead runs: the
+                // URLs of their exports are in these.
                 end_killed_exports(config, phi, &client)?;
                 options.temporary = true;
                 let (folder, work) = make_export_folder(phi)?;

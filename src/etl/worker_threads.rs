@@ -11,6 +11,7 @@ pub(super) fn fit_threads(budget: &Budget, wanted: usize) -> usize {
     let Some(limit) = &budget.limit else { return wanted };
     let threads = wanted.min(Budget::for_limit(budget.limit, wanted).threads);
     let shown = format_count(threads as u64, "thread");
+    // The user's own number is told when it is cut. The default one fits the memory already.
     if threads < wanted.min(budget.cores) || threads < wanted && wanted != budget.threads {
         warn!(memory_limit_bytes = limit.bytes, "{limit}: {shown} instead of {wanted}");
     }
