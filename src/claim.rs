@@ -182,6 +182,8 @@ pub fn mark_phi(phi: &Folder) -> Result<()> {
     if phi.read(PHI_MARKER)?.is_none() {
         phi.write_new(PHI_MARKER, format!("{ABOUT_PHI}\n"))?;
     }
+    // Looked at again now that the marker is there: of two runs that begin at the same time, with
+    // their folders swapped, at least one sees the other's marker.
     refuse_claimed(phi, "PHI", &[Role::Output])
 }
 
@@ -236,6 +238,7 @@ pub fn remove_unfinished(output: &Folder, formats: &[OutputFormat], phi: Option<
             });
         }
     }
+    // In a bucket an object appears whole or not at all: there are no names of unfinished ones.
     if output.local().is_none() {
         return;
     }

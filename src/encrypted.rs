@@ -81,6 +81,7 @@ impl EncryptedFile {
     }
 
     fn cipher_at(&self, at: u64) -> io::Result<ChaCha20> {
+        // The nonce may always be the same, as each key is used for one file only.
         let mut cipher = ChaCha20::new(&self.inner.key.into(), &[0; 12].into());
         cipher.try_seek(at).map_err(too_large)?;
         Ok(cipher)
@@ -94,6 +95,7 @@ impl fmt::Debug for EncryptedFile {
 }
 
 fn too_large<E>(_: E) -> io::Error {
+    // ChaCha20 counts its blocks of 64 bytes by 32 bits (RFC 8439, 2.3).
     io::Error::other("a temporary file would be larger than 256 GiB")
 }
 
@@ -128,6 +130,7 @@ impl Write for EncryptedWriter {
             return Err(error);
         }
         self.at += bytes.len() as u64;
+        // After the bytes themselves: a reader that sees this length finds all of them in the file.
         self.file.inner.bytes.store(self.at, Ordering::Release);
         Ok(bytes.len())
     }

@@ -85,6 +85,9 @@ impl Shutdown {
 
     /// One writer more; an error, if the run is to end.
     pub fn begin_writer(&self) -> Result<Writer> {
+        // One side adds a writer and then looks whether the run is to end; the other says that it
+        // is, and then looks for writers. With an order weaker than `SeqCst` both could see the old
+        // value.
         self.state.writers.fetch_add(1, Ordering::SeqCst);
         let writer = Writer(self.state.clone());
         // Now it is waited for, or it sees that it must not begin.
@@ -128,12 +131,14 @@ impl Shutdown {
 
     /// Calls what waits for the end, each once. Gives what is to be told when files are gone.
     pub fn prepare_end(&self) -> Vec<Telling> {
+        // Called outside of the lock: a hook may drop an `EndHook`, which locks.
         let waiting = std::mem::take(&mut self.state.lock_hooks().waiting);
         waiting.into_values().filter_map(|prepare| prepare()).collect()
     }
 
     /// Where a signal is ending the process, lets it do so.
     pub fn leave_the_end_to_the_signal(&self) {
+        // The thread that listens for signals ends the process, and with it this loop.
         while self.is_asked() {
             thread::park_timeout(Duration::from_secs(1));
         }

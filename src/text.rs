@@ -101,6 +101,9 @@ pub fn shorten_text(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 fn is_unsafe(character: char) -> bool {
+    // Beyond control characters: marks that turn the direction of text (U+061C, U+200E and F,
+    // U+202A to E, U+2066 to 9), separators that some viewers take for ends of lines (U+2028,
+    // U+2029), and U+FEFF, which no viewer shows.
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

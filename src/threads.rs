@@ -61,6 +61,7 @@ impl Thread {
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>> {
+        // `spawn` takes its closure even where it fails, and the next attempt needs the work again.
         let work = Arc::new(Mutex::new(Some(work)));
         let start = || {
             let work = work.clone();
@@ -222,6 +223,8 @@ impl Pool {
 pub fn can_start(thread: Thread, count: usize) -> Result<()> {
     let gate = RwLock::new(());
     let entries = std::thread::scope(|scope| {
+        // No thread ends before all have started: if each gave up its place for the next, the trial
+        // would say nothing of all at the same time.
         let closed = ignore_poison(gate.write());
         let wait = || {
             drop(gate.read());
