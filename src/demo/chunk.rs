@@ -70,6 +70,8 @@ impl PatientChunk {
         self.deleted.clear_lines();
         self.again.clear();
         self.counts = MadeRows::default();
+        // The last part (`ch`) keeps these numbers apart from
+        // those of patient `number`, which has the same seed.
         let mut rng = Rng::from_parts(&[world.seed, number, 0x63_68]);
         let first = number * PATIENTS;
         let patients = first..(first + PATIENTS).min(world.patients);
@@ -83,6 +85,8 @@ impl PatientChunk {
         }
         for kind in RowType::ALL.into_iter().filter(|kind| kind.is_shared()) {
             let count = world.count_shared(kind);
+            // Shared rows are spread over all chunks, so that none
+            // takes much more memory than the others.
             for index in number * count / chunks..(number + 1) * count / chunks {
                 self.add_row(world, &host, kind, index, &mut rng);
             }
@@ -205,6 +209,7 @@ impl PatientChunk {
             RowType::Procedure,
             RowType::Immunization,
         ];
+        // Even an export of one chunk deletes rows of its own.
         let here = if number == 0 { 3 } else { rng.pick_below(2) };
         let mut urls: Vec<(RowType, Id)> = Vec::new();
         for at in 0..here {
@@ -216,6 +221,8 @@ impl PatientChunk {
         self.counts.deleted_here += urls.len() as u64;
         for at in 0..=rng.pick_below(6) {
             let kind = *rng.pick_item(&RowType::ALL);
+            // Most deletes of a real export name rows of former
+            // ones: indexes beyond all rows and all broken ones.
             urls.push((kind, world.row_id(kind, person.number, (1 << 33) + at)));
         }
         self.counts.deleted += urls.len() as u64;

@@ -75,6 +75,7 @@ pub(super) fn write_condition(w: &mut Row) {
         });
     }
     if case % 13 == 0 {
+        // There are four times as many Observations as Conditions: each Condition has some of its own.
         let proof = w.target_own(RowType::Observation, index * 4);
         w.add_list("evidence", |w| {
             w.add_item(|w| {

@@ -14,6 +14,7 @@ impl Row<'_> {
         let choice = self.rng.next_bits();
         let clash = self.world.flaws && choice & 7 == 0;
         self.holds_practitioner = choice >> 8 & 1 == 0;
+        // One of the two at least: FHIR has no empty lists.
         self.holds_organization = choice >> 9 & 1 == 0 || !self.holds_practitioner;
         let (practitioner, organization) = (self.holds_practitioner, self.holds_organization);
         self.add_list("contained", |w| {
@@ -76,6 +77,8 @@ impl Row<'_> {
 
     fn contained_patient(&mut self) {
         let who = self.person.name;
+        // The type stands second here: members of an object
+        // have no order, and readers must not expect one.
         self.add_str("id", "patient");
         self.add_str("resourceType", "Patient");
         self.add_list("name", |w| w.add_item(|w| w.human_name(&who)));

@@ -24,6 +24,8 @@ impl Row<'_> {
     /// Some free text that names the patient and a doctor.
     pub fn free_text(&mut self, name: &str) {
         const TEXTS: &[&str] = &[
+            // These texts stand in JSON as they are here, so the
+            // escapes are JSON's. Readers have to undo them.
             " doesn\\u2019t feel better after a week, \\\"worse\\\" even; wrote to Dr. ",
             " called and was told to come back if it gets worse; seen by Dr. ",
             " was doing well today, labs reviewed together with ",
@@ -115,6 +117,8 @@ impl Row<'_> {
             1..6 => {}
             6..12 => self.add_str_of("text", |w| {
                 w.write_raw(concept.text);
+                // Blanks behind a text: de-identification trims, and
+                // two spellings of one text become one.
                 w.write_raw("  ");
             }),
             _ => self.add_str("text", concept.text),
@@ -365,6 +369,8 @@ impl Row<'_> {
         self.add_str_of("family", |w| who.write_family(w));
         self.add_strs("given", &[who.given_name(), who.middle_name()]);
         self.add_list("_given", |w| {
+            // The first given name has no extension. FHIR's JSON
+            // holds its place in the sibling by a null.
             w.write_raw("null");
             w.add_item(|w| {
                 w.add_list("extension", |w| {

@@ -42,6 +42,7 @@ impl Time {
     /// Year, month, and day of the month (Gregorian).
     pub(super) fn calendar_date(self) -> (i64, i64, i64) {
         // Days are counted in years that begin in March, so that a leap day is the last one.
+        // `div_euclid`: birthdays before 1970 are negative, and a plain division rounds those up.
         let days = self.0.div_euclid(DAY) + 719_468;
         let era = days.div_euclid(146_097);
         let of_era = days.rem_euclid(146_097);

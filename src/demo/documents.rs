@@ -41,6 +41,7 @@ pub(super) fn write_diagnostic_report(w: &mut Row) {
     let specimen = w.target_own(RowType::Specimen, index);
     w.refer_list("specimen", &[specimen]);
     let results = w.person.count_rows(RowType::Observation);
+    // The last report of a patient may have fewer results.
     let mut found = [None; PER_REPORT as usize];
     for (at, slot) in found.iter_mut().enumerate() {
         let number = index * PER_REPORT + at as u64;

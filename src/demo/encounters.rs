@@ -61,6 +61,7 @@ pub(super) fn write_encounter(w: &mut Row) {
         1..4 => w.list_of("reasonCode", CONDITIONS),
         _ => {}
     }
+    // A patient has three Conditions for two Encounters, so neighbours point at different ones.
     let condition = w.target_own(RowType::Condition, index * 3 / 2);
     if case % 4 == 2 {
         w.refer_list("reasonReference", &[condition]);

@@ -53,6 +53,8 @@ pub(super) fn write(dir: &Path, options: &DemoOptions, files: &[ExportFile]) -> 
     let transaction_time =
         |w: &mut Vec<u8>| w.add_time("transactionTime", EXPORTED, TimeSpelling::Utc);
 
+    // The main job takes the Group and the time of an
+    // export from this event and from `status_complete`.
     log.write_event("kickoff", |w| {
         w.add_str_of("exportUrl", |w| {
             w.write_raw(BASE);
@@ -105,6 +107,7 @@ pub(super) fn write(dir: &Path, options: &DemoOptions, files: &[ExportFile]) -> 
             w.add_int("fileSize", file.bytes as i64);
         });
     }
+    // The log's clock began 1,800 s before `EXPORTED`; the log tells milliseconds.
     let duration = (log.clock.0 - EXPORTED.0 + 1_800) * 1_000;
     log.write_event("export_complete", |w| {
         w.add_int("files", files.len() as i64);

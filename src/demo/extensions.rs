@@ -221,7 +221,10 @@ impl Row<'_> {
         let (shared, case) = (self.kind.is_shared(), self.case_number());
         let known = known_extensions(self.kind);
         let often = self.kind.per_patient() <= 1;
+        // By turns, so that all of the list occurs within few
+        // patients. Types with many rows need not have one in each.
         let due = if often { Some(case) } else { (case % 5 == 0).then_some(case / 5) };
+        // Each Patient has one, by turns: thirteen patients show all of them.
         let silent = bits & 15 == 0 || self.kind == RowType::Patient;
         let unknown = bits >> 4 & 15 == 0;
         let smartdata = bits >> 8 & 31 == 0 && !shared;

@@ -140,7 +140,10 @@ impl ExportFiles {
     /// thread nothing more is written.
     pub fn write(&self, number: u64, chunk: &PatientChunk) -> Result<()> {
         let lines = chunk.lines.iter().chain([&chunk.deleted]);
+        // Every thread passes the lanes in this order, and the chunk whose turn
+        // it is waits for nobody: no two threads can wait for each other.
         for (lane, lines) in self.lanes.iter().zip(lines) {
+            // The thread that failed tells the error.
             let Some(mut state) = self.wait_turn(lane, number) else { return Ok(()) };
             if let Err(error) = self.append_lines(lane, &mut state, lines) {
                 drop(state);
@@ -171,6 +174,8 @@ impl ExportFiles {
             };
             let room = self.rows_per_file.saturating_sub(open.rows);
             let (now, later) = ends.split_at(ends.len().min(room as usize));
+            // With flaws, the last line of all lacks its line
+            // feed: its end is then noted one byte too far.
             let end = now.last().copied().unwrap_or(start).min(lines.bytes.len());
             let before = open.sink.written_bytes();
             open.sink
@@ -193,6 +198,7 @@ impl ExportFiles {
         let suffix = if self.gzip { ".gz" } else { "" };
         let name = format!("{folder}{}.{number:03}.ndjson{suffix}", lane.resource_type);
         let file =
+            // The folder was empty. A file that has come since is another process's.
             File::create_new(self.dir.join(&name)).with_context(|| self.cannot_write(&name))?;
         let file = CountedFile { file, bytes: 0 };
         let sink = if self.gzip {
@@ -204,6 +210,7 @@ impl ExportFiles {
     }
 
     fn close_file(&self, lane: &Lane, state: &mut LaneState, open: Open) -> Result<()> {
+        // The encoder holds back some bytes until the end: progress would lack them.
         let before = open.sink.written_bytes();
         let bytes = open.sink.finish_file().with_context(|| self.cannot_write(&open.name))?;
         self.bytes.fetch_add(bytes - before, Ordering::Relaxed);

@@ -153,6 +153,7 @@ fn write_object(
 }
 
 fn write_flaw_members(w: &mut Vec<u8>, flaw: Flaw) {
+    // One that is kept: a wrong value in an extension that is dropped does not cost the row.
     const KNOWN: &str = "http://open.epic.com/FHIR/StructureDefinition/extension/template-id";
     let extension = |w: &mut Vec<u8>, value: &dyn Fn(&mut Vec<u8>)| {
         w.add_list("extension", |w| {
@@ -183,6 +184,7 @@ fn write_flaw_members(w: &mut Vec<u8>, flaw: Flaw) {
 
 /// Takes the id out of the row that begins at `start`, or puts `null` in its place.
 fn without_id(buf: &mut Vec<u8>, start: usize, null: bool) {
+    // The comma tells the row's own `id` from others: it is never the first member here.
     let name = b",\"id\":";
     let row = &buf[start..];
     let Some(at) = row.windows(name.len()).position(|window| window == name) else { return };

@@ -11,6 +11,7 @@ pub(super) trait Json: Sized {
     /// A comma, unless this is the first thing in its object, list or line.
     fn write_comma(&mut self) {
         let buf = self.buffer_mut();
+        // Nothing calls this within a string, so the last byte is JSON's own and never a text's.
         if !matches!(buf.last(), None | Some(b'{' | b'[' | b':' | b'\n')) {
             buf.push(b',');
         }
@@ -120,6 +121,7 @@ pub(super) trait Json: Sized {
     fn add_decimal(&mut self, name: &str, value: i64, places: u32) {
         self.name(name);
         let unit = 10_i64.pow(places);
+        // The whole part of -0.5 is 0, which has no sign.
         if value < 0 && value > -unit {
             self.buffer_mut().push(b'-');
         }

@@ -124,6 +124,7 @@ impl RowType {
             Self::Medication => us_core!("medication"),
             Self::MedicationDispense => us_core!("medicationdispense"),
             Self::MedicationRequest => us_core!("medicationrequest"),
+            // A canonical URL may name a version behind `|` (FHIR R4, references).
             Self::Observation => us_core!("observation-lab|6.1.0"),
             Self::Organization => us_core!("organization"),
             Self::Patient => us_core!("patient"),

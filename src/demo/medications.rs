@@ -26,6 +26,7 @@ enum Way {
 /// The medicine of the patient's prescription `request`, and how it is told: a dispense says the
 /// same as the prescription it fills.
 fn find_prescribed(w: &Row, request: u64) -> (&'static CodedConcept, Way) {
+    // Not by the row's own numbers: the prescription and its dispense must come to the same medicine.
     let bits = mix_parts(&[w.world.seed, w.person.number, request, 0x72_78]);
     let medication = bits >> 8 & 0xffff;
     match bits & 7 {

@@ -129,6 +129,7 @@ fn generate_with(
     claim_folder(dir)?;
     let world = World::new(options);
     let files = ExportFiles::new(dir, options)?;
+    // One at least: an export of no patients has practitioners and places, too.
     let chunks = options.patients.div_ceil(chunk::PATIENTS).max(1);
     let next = AtomicU64::new(0);
 

@@ -124,6 +124,7 @@ pub(super) const REGIONS: &[(&str, &str, &str)] = &[
     ("MN", "55612", "US"),
     ("KS", "69201", "US"),
     ("WY", "82190", "US"),
+    // With a blank at an end, here and below: texts are trimmed before they are cut.
     ("WY", "82301 ", "US"),
     ("NM", "87801", "US"),
     ("NM", "87901", "US"),
@@ -177,6 +178,8 @@ pub(super) struct PersonName {
 impl PersonName {
     /// The patient of this number.
     pub(super) fn of_patient(number: u64) -> Self {
+        // Numbers of patients, relatives and practitioners begin far apart, so that no two people
+        // share one. The seed has no part in it: `identifying_strings` knows a patient's without it.
         Self::pick_name(&mut Rng::from_parts(&[number, 0x7061]), 10_000 + number as i64)
     }
 

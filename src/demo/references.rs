@@ -99,6 +99,8 @@ impl Row<'_> {
             self.world.seed,
             kind.len() as u64,
             self.person.number,
+            // Several rows of a patient point at the same
+            // resource, as they do in an export of all types.
             self.index % 3,
         ]);
         ReferenceTarget { kind, to: To::Id(id), shown: Shown::Nothing }
@@ -168,6 +170,7 @@ impl Row<'_> {
     /// What is in a Reference; each step of `plain` halves the odds of an odd one.
     pub fn reference_members(&mut self, target: ReferenceTarget, plain: u32) {
         let bits = self.rng.next_bits();
+        // 63 is one of the plain styles: relative, with nothing beside it.
         let style = if bits >> 40 & ((1 << plain) - 1) == 0 { bits & 63 } else { 63 };
         if style == 0 {
             self.add_oddities(1 + (bits >> 6 & 1));

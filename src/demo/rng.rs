@@ -35,6 +35,7 @@ impl Rng {
 
     /// A number below `limit` (0 if `limit` is 0).
     pub(super) fn pick_below(&mut self, limit: u64) -> u64 {
+        // A multiplication in place of a remainder: faster, and its bias is below limit / 2^64.
         ((u128::from(self.next_bits()) * u128::from(limit)) >> 64) as u64
     }
 

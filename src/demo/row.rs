@@ -164,6 +164,7 @@ impl<'a> Row<'a> {
         let delay = Rng::from_parts(&[self.world.seed, self.owner_number(), self.index])
             .pick_between(DAY, 9 * DAY);
         let updated = self.visit().end_time().0 + delay;
+        // A newer version is up to a day later, and must still be before the export.
         let updated = Time(updated.min(EXPORTED.0 - 2 * DAY) + shift);
         let spelling = *self.rng.pick_item(&[
             TimeSpelling::Millis,

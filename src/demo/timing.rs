@@ -58,6 +58,7 @@ impl Row<'_> {
         if bit(24, 7) {
             self.add_strs("dayOfWeek", &["mon", "wed", "fri"]);
         }
+        // `timeOfDay` and `when` exclude each other in R4 (rule tim-10 of Timing).
         match bits >> 27 & 15 {
             0 => self.add_strs("timeOfDay", &["08:00:00", "20:00:00"]),
             1 => {

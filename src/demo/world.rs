@@ -63,6 +63,8 @@ impl Person {
     pub fn new(world: &World, number: u64) -> Self {
         let mut rng = Rng::from_parts(&[world.seed, 0x70_65_72, number]);
         // Few people need much care: most rows of an export belong to them.
+        // (6 × 5 + 3 × 12 + 1 × 34) / 10 are 10 tenths: on
+        // average a patient has what `per_patient` says.
         let tenths = match rng.pick_below(10) {
             0..6 => 5,
             6..9 => 12,
@@ -72,6 +74,8 @@ impl Person {
         for kind in RowType::ALL {
             let average = kind.per_patient();
             if average > 0 && kind != RowType::Patient {
+                // From 0.6 to 1.4 of that, in ten-thousandths. The rest is rounded
+                // by chance, or small numbers would always be rounded down.
                 let share = average * tenths * (600 + rng.pick_below(801));
                 counts[kind as usize] = (share + rng.pick_below(10_000)) / 10_000;
                 // The first patient has everything, so that even a tiny export shows every table.
@@ -111,6 +115,8 @@ impl Person {
     /// The visit that row `index` of a type belongs to.
     pub fn visit_of(&self, kind: RowType, index: u64) -> usize {
         let visits = self.visits.len() as u64;
+        // Rows are spread evenly over the visits, in order: a
+        // row's visit is known without those before it.
         (index * visits / self.count_rows(kind).max(1)).min(visits - 1) as usize
     }
 }

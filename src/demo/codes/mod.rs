@@ -76,6 +76,7 @@ pub(super) const EPIC: &[Code] = &[
     code("urn:oid:1.2.840.114350.1.13.861.1.7.10.696784.4500", "101", "Office Visit"),
     code("urn:oid:1.2.840.114350.1.13.861.1.7.4.737880.5010", "204", "Routine"),
     code("urn:oid:1.2.840.114350.1.13.861.1.7.2.696580", "38201", "Internal Medicine Clinic"),
+    // A whole number with a sign is one, too, for the check of Epic's codes (`deid/scrub/codes.rs`).
     code("urn:oid:1.2.840.114350.1.13.861.1.7.4.798268.30080", "+7", "Verified"),
 ];
 
