@@ -117,7 +117,7 @@ pub fn refuse_work_folder(wanted: Option<&str>, storage: &Storage) -> Result<()>
     let Some(wanted) = wanted else { return Ok(()) };
     let work = storage.open_folder(wanted)?;
     if work.local().is_none() {
-        // That it must be local is for who makes it to say.
+        // `WorkFolder` refuses such a place, and says why.
         return Ok(());
     }
     let mut places = work.folders_above();

@@ -64,7 +64,7 @@ impl ServerMessages {
         };
         let harmless = severity("warning") || severity("information") || severity("success");
         if severity("error") || severity("fatal") || !harmless {
-            // What can't be understood is no good news.
+            // A report that can't be understood counts as a failure.
             self.failures += 1;
         } else if severity("warning") {
             self.warnings += 1;

@@ -55,7 +55,7 @@ impl PartialFile {
             (_, false) => read_plain(&mut file, &mut rows)?,
             (_, true) => read_members(&mut file, &mut rows)?,
         };
-        // What does not look right is not worth going on from.
+        // A part with a row that does not look right is begun anew.
         let found = if rows.first_wrong.is_some() { ResumePoint::default() } else { found };
         if found.text == 0 {
             rows = RowCheck::new(resource_type);

@@ -254,7 +254,7 @@ async fn ask_status(job: &ExportContext<'_>, url: &Url, accept: &str) -> http::R
         let what = format!("{what}{}", text.unwrap_or_default());
         http::Error::Unusable { url: show_url(url), what }
     })?;
-    // Whoever else answers must not decide who gets the token.
+    // An answer of another host must not decide which servers get the token.
     if page.token == TokenUse::Required && !job.client.is_own(&from) {
         let origin = from.origin().ascii_serialization();
         warn!(

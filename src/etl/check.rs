@@ -88,7 +88,7 @@ fn check_layout(config: &EtlConfig, output: &Folder, tables: Option<&[String]>) 
     let formats = &config.output_format;
     let checked = layout::warn_of_second_set(output, formats)
         .and_then(|()| layout::refuse_others(output, formats, &plan::with_completion(&tables)));
-    // What is wrong with the folder itself, `try_to_write` says.
+    // `try_to_write` says what is wrong with the folder itself.
     match checked {
         Err(error) if error.is_kind(FolderFault::Claimed) => Err(error),
         _ => Ok(()),

@@ -24,8 +24,8 @@ pub(super) fn claim_stamp(
 ) -> Result<DateTime<Utc>> {
     loop {
         let name = name_run(started);
-        // The PHI folder may serve several output folders. This is so that both have one name, where
-        // that can be had; whose rejected rows go where is for [`super::rejects`] to say.
+        // The PHI folder may serve several output folders. This gives the run one name in both, where
+        // that can be had; `super::rejects` decides where its rejected rows go.
         let free = rejected.child(&name).list()?.is_empty();
         if free && output.child(JOB_CONFIG).child(&name).write_new(RUN_RECORD, "{}")? {
             return Ok(started);

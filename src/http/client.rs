@@ -192,7 +192,7 @@ impl Client {
             return Some(known.clone());
         }
         let statement = self.fetch_statement(TokenUse::Never).await.ok()?;
-        // Whoever is asking for it at this moment may be waiting for the token.
+        // A request that asks for it at this moment may be waiting for the token.
         let _ = self.inner.capabilities.set(statement.clone());
         Some(statement)
     }

@@ -160,7 +160,7 @@ impl fmt::Display for StatusError {
         write!(f, "{} {}: {}", self.method, self.url, self.status)?;
         match &self.text {
             Some(text) => write!(f, ": {text}")?,
-            // HTML of a proxy is no use to anyone, a plain sentence is.
+            // A plain sentence helps the reader; the HTML of a proxy, and JSON, do not.
             None if !self.body.trim_start().starts_with(['<', '{', '[']) => {
                 let line = self.body.split_whitespace().collect::<Vec<_>>().join(" ");
                 if !line.is_empty() {

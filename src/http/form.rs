@@ -130,7 +130,7 @@ impl Poster {
         let mut answer = request.send().await.map_err(failed)?;
         let mut body = BytesMut::new();
         while body.len() < ANSWER {
-            // What came before it broke off may say enough.
+            // The beginning of a body that breaks off may say enough.
             let Ok(Some(chunk)) = answer.chunk().await else { break };
             body.extend_from_slice(&chunk);
         }

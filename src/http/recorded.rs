@@ -35,7 +35,7 @@ fn record_url(url: &Url, own: usize) -> Option<String> {
     let exports = url.path_segments()?.any(is_export);
     let mut after_patient = false;
     for (at, segment) in url.path_segments()?.enumerate() {
-        // What follows a semicolon is a session's (`;jsessionid=…`).
+        // The part behind a semicolon is a session's (`;jsessionid=…`).
         let segment = segment.split(';').next().unwrap_or_default();
         if is_export(segment) {
             recorded.push_str("/$export");

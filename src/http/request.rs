@@ -88,7 +88,8 @@ impl Request {
             (self.url.clone(), self.method.clone(), self.body.clone());
         let trust = self.client.token_trust();
         let auth = self.client.auth();
-        // What is dropped on the way stays dropped.
+        // Once a redirect has led to a host that is not the server's, nothing behind it gets
+        // credentials: not the server either, to which another redirect may lead back.
         let mut dropped = None;
         for _ in 0..=REDIRECTS {
             if let Err(what) = self.client.check_reach(&url).await {
@@ -168,7 +169,7 @@ impl Request {
         if let Some(credential) = credential {
             headers.insert(header::AUTHORIZATION, credential.header);
         }
-        // What stands before an @ would be sent as user and password.
+        // reqwest would send the part before an @ as user and password.
         let mut bare = url.clone();
         let _ = (bare.set_username(""), bare.set_password(None));
         let mut request = self.client.inner_client().request(method.clone(), bare);

@@ -116,7 +116,7 @@ impl Response {
         let mut body = BytesMut::new();
         let end = tokio::time::Instant::now() + LONGEST_ERROR;
         while body.len() < ERROR_BODY {
-            // What came before it broke off, or before it took too long, may say enough.
+            // The beginning of a body that breaks off, or takes too long, may say enough.
             let chunk = tokio::time::timeout_at(end, self.next_chunk()).await;
             let Ok(Ok(Some(chunk))) = chunk else { break };
             body.extend_from_slice(&chunk);

@@ -99,8 +99,8 @@ impl ServerCertVerifier for OwnRoots {
         if usual.is_ok() || !self.own.iter().any(|own| own.as_ref() == end_entity.as_ref()) {
             return usual;
         }
-        // A certificate that is trusted by itself must still be this server's, and of this time.
-        // That the server has its key is checked by the handshake's signature, as ever.
+        // A certificate that is trusted by itself must still be this server's, and of this time. The
+        // handshake's signature, which is checked below as usual, shows that the server has its key.
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
         let invalid = |error| Err(TlsError::InvalidCertificate(error));
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);

@@ -334,7 +334,7 @@ mod tests {
             assert_eq!(shows(&safe, to, TokenUse::Required, false), token, "{to}");
             assert!(!shows(&safe, to, TokenUse::Required, true), "{to}");
         }
-        // Who exports over HTTP has let others read the token already.
+        // A run that exports over HTTP has let others read the token already.
         let open = trust("http://ehr.example/fhir", false, &[]);
         assert!(shows(&open, "http://other/f", TokenUse::Required, false));
         assert!(!shows(&open, "http://other/f", TokenUse::Required, true));

@@ -107,7 +107,7 @@ pub fn parse_time(text: &str) -> Option<DateTime<FixedOffset>> {
 fn group_of(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let rest = path.rsplit_once("/Group/").map_or("", |(_, rest)| rest);
-    // What follows a semicolon is a session's (`;jsessionid=…`), and no part of the ID.
+    // The part behind a semicolon is a session's (`;jsessionid=…`), and no part of the ID.
     let group = rest.split(['/', ';']).next().unwrap_or_default();
     if group.starts_with('$') || group.starts_with("%24") { "" } else { group }
 }

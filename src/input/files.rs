@@ -140,7 +140,7 @@ fn find_role(name: &str) -> FileRole {
     let lower = name.to_ascii_lowercase();
     let mut folders: Vec<&str> = lower.split('/').collect();
     let file = folders.pop().unwrap_or_default();
-    // What macOS writes beside a file of the same name.
+    // macOS writes such a file beside one of the same name (AppleDouble).
     if file.starts_with("._") {
         return FileRole::Other;
     }

@@ -19,8 +19,8 @@ impl Breaker {
     /// The server has given a note, or has said something about this one.
     pub(super) fn note_answer(&self, url: &Url) {
         self.change_count(url, |strikes| {
-            // What was on its way when the server was given up changes nothing: the run says that
-            // the rest was not asked for.
+            // An answer that was on its way when the server was given up changes nothing: the run
+            // says that the rest was not asked for.
             if *strikes < STRIKES {
                 *strikes = 0;
             }

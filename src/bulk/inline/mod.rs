@@ -223,7 +223,7 @@ impl NoteRun {
     fn inline_file(&self, folder: &Folder, name: &str) -> Result<NoteSummary> {
         let (mut summary, again) = self.pass_through(folder, name, u64::MAX)?;
         if let Some(lines) = again {
-            // What the run that was killed could not have, may be had now.
+            // The server may now give the notes that the run which was killed could not have.
             let (late, _) = self.pass_through(folder, name, lines)?;
             summary.downloaded += late.downloaded;
             summary.count_all_missing(&late);

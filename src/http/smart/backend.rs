@@ -173,7 +173,7 @@ impl Backend {
     }
 
     /// The scopes for the resource types. Those of types that the server lacks could cost the
-    /// whole token; if it has none of them, that is for others to say.
+    /// whole token; if it has none of them, the export says so later.
     async fn token_scopes(&self, client: &Client, scopes_v2: bool) -> String {
         let action = if scopes_v2 { "rs" } else { "read" };
         let of = |name: &String| format!("system/{name}.{action}");
