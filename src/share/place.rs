@@ -81,7 +81,7 @@ impl ExportPlace {
             let entry = entry.context("cannot read the export")?;
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
-        // False comes before true.
+        // `false` is less than `true`: the zip comes last.
         names.sort_by_key(|name| (name.ends_with(".zip"), name.clone()));
         for name in &names {
             send_file(&self.path(name), target, name)?;
