@@ -126,6 +126,7 @@ mod serving {
             }
             let scheduler = Cluster::parse_url(&self.scheduler)?;
             let bind = self.bind;
+            // Both ends count: the scheduler is asked, and rows are fetched here.
             let tls = self.tls.read(&[scheduler.host_name(), &bind.ip().to_string()])?;
             let executor = Executor {
                 scheduler: scheduler.with_tls(tls.clone()),

@@ -81,6 +81,8 @@ impl CredentialArgs {
             allowed: AllowedServers {
                 http: layers.switch("allow-http"),
                 token_hosts: read_hosts(layers, "token-host"),
+                // Messages may name --allow-http and --token-host: commands with these credentials
+                // have them.
                 has_options: true,
             },
         }

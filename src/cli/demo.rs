@@ -55,6 +55,8 @@ impl DemoArgs {
         let bars = self.logging.init(&process.console);
         process.handle_signals()?;
         let dir = process.storage.open_local(&self.dir)?;
+        // With --data-only the export goes right into DIR: invented patients must not lie among a
+        // run's tables or secrets.
         claim::refuse_claimed(&dir, "DIR", &[Role::Phi, Role::Output])?;
         let export = if self.data_only { self.dir.clone() } else { self.dir.join("export") };
         let options = demo::DemoOptions {

@@ -123,9 +123,12 @@ impl EtlArgs {
         let json = layers.choice("log-format", &["text", "json"]) == "json";
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let check = self.check;
+        // An error waits until messages have the form that the settings ask for.
         let config = self.read_config(&mut layers, process);
         let bars = logging.init(&process.console);
+        // Before other bad settings are told: to mend those would not make such a run possible.
         refuse_missing_parts(&mut layers)?;
+        // All bad settings are told together, and before an argument that is missing.
         layers.finish()?;
         let config = config?;
         config.credentials.check_consistency()?;
@@ -149,6 +152,7 @@ impl EtlArgs {
         }
         let (Some(input), Some(output), Some(phi)) = (self.input, self.output, self.phi) else {
             if task.iter().any(|task| task.eq_ignore_ascii_case("help")) {
+                // The list of tables is shown in place of a run, which needs no folders.
                 return Ok(EtlConfig { task, ..EtlConfig::new("", "", "", budget, storage) });
             }
             return Err(Error::new(
@@ -194,6 +198,8 @@ impl EtlArgs {
             }
         }
         for (key, text) in [
+            // Numbers are texts until all layers are known: a bad one is then told like any other
+            // bad setting, and not by clap alone.
             ("batch-size", &self.batch_size),
             ("errors-to", &self.errors_to),
             ("comment", &self.comment),

@@ -61,6 +61,7 @@ impl ExportArgs {
         let mut options = settings.options(&target, &TABLE_TYPES, &process.storage, &bars)?;
         let auth = credentials.auth(&bulk::scope_types(&options))?;
         let client = Client::new(&target.base, auth, &credentials.options())?;
+        // After the client is made: the server is told, too, and may want a token for that.
         if settings.cancel {
             return bulk::cancel(&client, &folder, options.resume.as_ref(), &process.storage);
         }

@@ -152,6 +152,7 @@ impl ExportingArgs {
             parsed
         };
         let (since, until) = (time("since", false), time("until", true));
+        // Known only later: it is the time of the last export in the log of the folder.
         let auto = layers.text("since").is_some_and(|text| text == "auto");
         let defaults = ExportSettings::default();
         let timeout = match layers.text("export-timeout") {

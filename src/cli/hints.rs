@@ -20,6 +20,7 @@ const OF_TESTS: &str = "CUMULUS_ETL_TEST_";
 /// The command that `word` may have been meant to be, where it is none and names no file.
 pub(super) fn command_like(word: &str) -> Option<String> {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    // A folder of that name is what was meant.
     if !plain || Path::new(word).exists() {
         return None;
     }
@@ -46,6 +47,7 @@ fn unknown_variables(names: &[String]) -> Vec<(&str, Option<String>)> {
         PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !name.starts_with(OF_TESTS)
     };
     let names: Vec<_> = names.iter().filter(ours).collect();
+    // Most runs return here, before all of clap's commands are built to know their variables.
     if names.is_empty() {
         return Vec::new();
     }

@@ -51,6 +51,7 @@ impl InlineArgs {
         self.store.add_to(&mut flags);
         let mut layers = Layers::new(flags, self.config.as_deref())?;
         let url = layers.text("fhir-url");
+        // Its error waits for `finish`, which tells of all settings that can't be used.
         let selection = NotesArgs::read_selection(&mut layers);
         let max_connections = NotesArgs::max_connections(&mut layers);
         let credentials = CredentialArgs::read_credentials(&mut layers);
@@ -78,6 +79,8 @@ impl InlineArgs {
             return Err(Error::new(FolderFault::Missing, message));
         }
         let types: Vec<_> =
+            // An attachment's URL mostly leads to a Binary, which needs a scope of its own (FHIR
+            // R4, Attachment.url).
             selection.resources.iter().cloned().chain(["Binary".to_owned()]).collect();
         let auth = credentials.auth(&types)?;
         let client = Client::new(&target.base, auth, &credentials.options())?;

@@ -97,6 +97,7 @@ fn make_keys(folder: &Folder, algorithm: Algorithm) -> Result<()> {
     let path = |name: &str| folder.local().map(|local| local.join(name));
     if let Some(name) = [PRIVATE, PUBLIC]
         .into_iter()
+        // Not `exists`, which says no of a link that leads nowhere: it is somebody's all the same.
         .find(|n| path(n).is_some_and(|p| p.symlink_metadata().is_ok()))
     {
         return Err(taken(name));
@@ -105,6 +106,7 @@ fn make_keys(folder: &Folder, algorithm: Algorithm) -> Result<()> {
     let key = PrivateKey::generate_key(algorithm)?;
     let public = format!("{:#}\n", key.public_jwks()?);
     let private = key.private_jwks()?;
+    // The private half first: where the second file fails, `keys show` makes the public half of it.
     for (name, text) in [(PRIVATE, private.as_str()), (PUBLIC, &public)] {
         if !folder.write_new(name, text.to_owned())? {
             return Err(taken(name));

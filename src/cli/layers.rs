@@ -86,6 +86,7 @@ impl Layers {
                 let message = format!("--config: there is no file '{}'", path.display());
                 return Err(Error::new(SettingsFault::InvalidValue, message));
             }
+            // `Toml::file` would search the folders above as well.
             let toml = Figment::from(Toml::file_exact(path));
             match toml.extract::<Dict>() {
                 Ok(dict) => {
@@ -101,6 +102,7 @@ impl Layers {
             }
             figment = figment.merge(toml);
         }
+        // In figment, what is merged later wins.
         let figment = figment.merge(Environment).merge(Serialized::globals(flags));
         Ok(Self { figment, problems })
     }
@@ -110,6 +112,8 @@ impl Layers {
         let value = self.figment.find_value(key).ok()?;
         let source = self.figment.get_metadata(value.tag()).map(|m| m.name.to_string());
         let shown = match source {
+            // Figment names the provider that a value is of: `Environment` gives the first name,
+            // the library the second.
             Some(name) if name.contains("environment") => variable(key),
             Some(name) if name.contains("TOML") => format!("'{key}' in the configuration file"),
             _ => format!("--{key}"),
@@ -289,6 +293,7 @@ impl Provider for Environment {
 /// A parser's message without the lines of the file that it shows: there may be a password in them.
 fn without_source(error: &figment::Error) -> String {
     let text = error.to_string();
+    // The parser shows the line behind its number and a bar, and an arrow below it behind a bar.
     let source = |line: &&str| {
         let line = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
         line.trim_start().starts_with('|')

@@ -103,6 +103,7 @@ pub(super) fn json_is_asked_for(args: impl Iterator<Item = OsString>) -> bool {
         }
         next_is_it = arg == "--log-format";
     }
+    // As clap has it: an option goes before its variable, and the last of several options counts.
     let found = found.or_else(|| std::env::var_os(VARIABLE));
     found.as_deref() == Some(OsStr::new(JSON))
 }

@@ -108,6 +108,8 @@ impl Cli {
     /// What the process was started with. By the name `cumulus-library` it is `study`.
     pub fn from_process(console: &Console) -> Self {
         let name = std::env::args_os().next();
+        // Scripts of Cumulus Library call it by that name: a link to this program takes them as
+        // they are.
         if name.as_deref().map(Path::new).and_then(Path::file_stem)
             == Some(OsStr::new(study::LIBRARY))
         {
@@ -147,6 +149,8 @@ fn without_empty(command: clap::Command) -> clap::Command {
     let empty = |arg: &clap::Arg| {
         arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
     };
+    // Without its variable, an option has its default; an empty text might be no value that it can
+    // have.
     let command = command.mut_args(|arg| if empty(&arg) { arg.env(None) } else { arg });
     let names: Vec<_> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, without_empty))

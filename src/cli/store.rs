@@ -69,6 +69,8 @@ impl StoreArgs {
             s3_kms_key: layers.text("s3-kms-key"),
             s3_checksums: false,
             aws_profile: None,
+            // The complaint above ends the run only in `finish`: until then, the number must not
+            // overflow.
             part_bytes: (part.min(1024) as usize) << 20,
             leases: LeaseTimes::default(),
             parts_in_flight: layers.number("upload-concurrency", StoreOptions::IN_FLIGHT).min(64)

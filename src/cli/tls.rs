@@ -118,7 +118,10 @@ mod reading {
     /// Whether only this machine reaches it.
     fn is_loopback(host: &str) -> bool {
         match host.parse::<IpAddr>() {
+            // `::ffff:127.0.0.1` is one, but `is_loopback` says no of it.
             Ok(address) => address.to_canonical().is_loopback(),
+            // What another name leads to is for the resolver to say, and may change while the
+            // process runs.
             Err(_) => host.eq_ignore_ascii_case("localhost"),
         }
     }

@@ -72,11 +72,13 @@ impl BuildArgs {
                 Chosen::Own(study) => &*study.prefix,
                 Chosen::Core => core::PREFIX,
             };
+            // How many files there are is known when the study is planned: `note_file` sets it.
             let told = Told { study: prefix, bar: bars.count_files(prefix, 0) };
             let built = match study {
                 Chosen::Own(study) => build::build_study(&*opened.engine, study, &options, &told),
                 Chosen::Core => build::build_core(&*opened.engine, options.concurrent, &told),
             };
+            // Before an error ends the command: the bar would stay on the terminal beside it.
             if let Some(bar) = &told.bar {
                 bar.remove_bar();
             }

@@ -47,6 +47,7 @@ impl ChosenArgs {
             });
             match index {
                 Some(index) => studies.push(Chosen::Own(Box::new(found.remove(index).study?))),
+                // Second: a study of one's own with that name goes before the one that is built in.
                 None if wanted == core::PREFIX => studies.push(Chosen::Core),
                 None => return Err(self.explain_unknown(target, &found)),
             }
@@ -56,6 +57,7 @@ impl ChosenArgs {
 
     /// That there is no such study. One that is faulty may be the one that is meant: its fault is told.
     fn explain_unknown(&self, target: &str, found: &[find::FoundStudy]) -> Error {
+        // Its manifest can't be read, and so not its name: it may be the study that is asked for.
         if let Some(fault) = found.iter().find_map(|found| found.study.as_ref().err()) {
             let message = format!("there is no study '{target}' that can be read: {fault:#}");
             return Error::new(fault.kind(), message);

@@ -236,6 +236,7 @@ impl DatabaseArgs {
 
     fn open_athena(&self, concurrent: Option<usize>, storage: Storage) -> Result<OpenedEngine> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        // Users of Cumulus Library name the schema by --database.
         let schema = given(&self.schema_name).or_else(|| given(&self.database));
         let settings = AthenaSettings {
             region: given(&self.region),

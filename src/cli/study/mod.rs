@@ -64,6 +64,8 @@ pub struct Library {
 impl StudyArgs {
     /// Does what the command line says.
     pub fn run(self, process: &Process) -> Result<()> {
+        // All of the commands: even to list a study its statements are parsed, which may be long
+        // chains.
         room::with_room(|| self.run_here(process))
     }
 

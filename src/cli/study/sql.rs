@@ -118,6 +118,7 @@ fn write_csv(rows: Rows, out: &mut impl Write) -> Result<()> {
 }
 
 fn write_json(rows: Rows, out: &mut impl Write) -> Result<()> {
+    // All objects have all columns: a reader need not look at every row to know them.
     let mut json = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(&mut *out);
     for batch in rows.batches {
         json.write(&batch?).context("cannot print")?;

@@ -64,6 +64,7 @@ impl UploadArgs {
     /// Checks the exports, and sends them.
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init(&process.console);
+        // `without_empty` sees empty variables, not empty arguments: `"$DATA_PATH"` may be one.
         let data = or_default(&self.data_path, DATA_PATH);
         let data = self.store.of_command(process)?.open_folder(data)?;
         let user = self.user.filter(|user| !user.is_empty());
