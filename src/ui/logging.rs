@@ -105,6 +105,8 @@ impl<'a> MakeWriter<'a> for BesideBars {
 
 impl Write for BesideBars {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        // The subscriber gives a whole message at a time. `suspend` takes the bars away, and draws
+        // them again below it.
         self.0.suspend(|| io::stderr().write_all(data))?;
         Ok(data.len())
     }

@@ -18,6 +18,7 @@ pub fn without_panic<T>(console: &Console, exit: u8, work: impl FnOnce() -> T) -
             console.say_last_words(&panic_message(panic.location()), exit);
         }
     }));
+    // Nothing that `work` has touched is used again: `main` only ends the process.
     panic::catch_unwind(AssertUnwindSafe(work)).ok()
 }
 

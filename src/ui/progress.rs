@@ -102,10 +102,12 @@ impl Progress {
         let done = inner.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if let Some(bar) = &inner.bar {
             bar.set_position(done);
+        // Where the lock is taken, another thread is at this very line: nobody waits for it.
         } else if let Ok(mut last) = inner.last_line.try_lock()
             && last.elapsed() >= INTERVAL
         {
             *last = Instant::now();
+            // A total of 0 stands for a step whose size is not known, and must not divide.
             let percent = done * 100 / inner.total.max(1);
             let (name, verb) = (&inner.name, inner.verb);
             info!(table = name, percent, "{name}: {percent} % {verb}");

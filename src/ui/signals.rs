@@ -31,6 +31,8 @@ pub fn install_handlers(
     console: &Console,
     exit_code: fn(ErrorKind) -> u8,
 ) -> Result<()> {
+    // Here, not on the new thread: a signal that comes before its handler is there ends the process
+    // by the system's default, with nothing tidied up.
     let (mut interrupt, mut terminate, mut hangup) = storage
         .block_on(async {
             let hangup = match is_hangup_ignored() {
@@ -51,10 +53,14 @@ pub fn install_handlers(
             }
         });
         let shutdown = storage.shutdown();
+        // First, so that nobody begins to write while the others are waited for.
         shutdown.ask_to_stop(asked);
+        // What is read for them is in files that go below: the state of an export, say.
         let tellings = shutdown.prepare_end();
         shutdown.wait_for_writers(PATIENCE);
+        // After the writers, who have files there and take them back.
         storage.remove_work_folders();
+        // Last: a server may take long to answer, and the container may be killed meanwhile.
         if !tellings.is_empty() {
             storage.block_on(async {
                 tokio::select! {
@@ -68,6 +74,8 @@ pub fn install_handlers(
         }
         let exit = exit_code(asked.into());
         console.say_last_words(stop::MESSAGE, exit);
+        // From this thread: the main one may be in the midst of a long step.
+        // `leave_the_end_to_the_signal` keeps it from ending first, with another code.
         std::process::exit(exit.into());
     });
     thread.map(drop).context("cannot listen for signals")
@@ -85,6 +93,8 @@ pub fn pass_on_hangup(storage: &Storage) -> Result<()> {
     let mut hangup = hangup.context("cannot listen for signals")?;
     storage.runtime().spawn_task(async move {
         while hangup.recv().await.is_some() {
+            // To this process itself: the library hears SIGTERM alone, and lets tasks come to their
+            // end.
             let _ = kill_process(getpid(), ProcessSignal::TERM);
         }
     });
