@@ -22,6 +22,7 @@ pub(super) fn find_limit() -> Option<u64> {
 pub(super) fn limit_below(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
+    // In hybrid mode both versions are mounted, of which one has the memory controller.
     let hierarchies = mounts.lines().filter_map(Hierarchy::parse_line);
     let limits = hierarchies.filter_map(|hierarchy| {
         let group = groups.lines().find_map(|line| hierarchy.group_of(line))?;
@@ -41,14 +42,18 @@ struct Hierarchy {
 impl Hierarchy {
     /// Of a line of `mountinfo` (see `proc_pid_mountinfo(5)`).
     fn parse_line(line: &str) -> Option<Self> {
+        // Before the hyphen there may be any number of optional fields.
         let (place, kind) = line.split_once(" - ")?;
         let plain =
             |field: &str| String::from_utf8_lossy(&unescape_octal(field.as_bytes())).into_owned();
+        // IDs of the mount and of its parent, and the device's numbers.
         let mut place = place.split(' ').skip(3).map(plain);
         let (top, mounted) = (place.next()?, place.next()?);
         let mut kind = kind.split(' ');
         let unified = match kind.next()? {
             "cgroup2" => true,
+            // The source comes between; the options of version 1 name the controllers of this
+            // mount.
             "cgroup" if kind.nth(1)?.split(',').any(|option| option == "memory") => false,
             _ => return None,
         };

@@ -44,6 +44,7 @@ impl Limit {
     pub fn find_limit() -> Option<Self> {
         let cgroup = cgroup::find_limit().map(|bytes| Self { bytes, source: LimitSource::Cgroup });
         let machine = machine_bytes().map(|bytes| Self { bytes, source: LimitSource::Machine });
+        // A group may be allowed more than the machine has.
         cgroup.into_iter().chain(machine).min_by_key(|limit| limit.bytes)
     }
 }
@@ -133,6 +134,7 @@ impl Budget {
                 row_group_values: ROW_GROUP_VALUES,
             },
             mapping_pairs: size(100_000),
+            // S3 takes no part below 5 MiB but the last one.
             part_mib: share(8).max(5),
         }
     }
@@ -140,6 +142,7 @@ impl Budget {
     /// Whether the limit makes anything smaller or slower than it could be.
     pub fn is_tight(&self) -> bool {
         let free = Self::for_limit(None, self.cores);
+        // Chunks grow with the memory without an end: less of them is not a lack.
         *self != Self { limit: self.limit, chunks: self.chunks, ..free }
     }
 }
