@@ -211,7 +211,7 @@ impl Pages {
             }
             column.pages.push((head.values, head.unpacked));
             if head.is_delta {
-                // Each value may begin as the one before, as long as the page is.
+                // A value may repeat the one before and add to it: each may be as long as the page.
                 column.longest = column.longest.max(head.unpacked);
             }
         }
@@ -223,7 +223,7 @@ impl Pages {
         }
         column.all = values.saturating_mul(column.longest).saturating_add(unpacked);
         if repeated {
-            // A row may have all values of the pages.
+            // These are values of lists: one row may have all of them, however few rows a batch has.
             let most = VALUES.saturating_add(8_u64.saturating_mul(unpacked));
             if values > most || column.all > most_of_rows() {
                 return Err(too_large("the lists in it"));

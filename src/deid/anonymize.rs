@@ -98,7 +98,7 @@ impl Anonymizer {
         }
         let own = self.bases.iter().find_map(|base| base.relative_to(text));
         let relative = own.unwrap_or(text);
-        // Anything else before a `/` may be an ID.
+        // Only a type's name is shown: any other text before a `/` may be an ID.
         // `Patient?identifier=…` is a conditional reference (FHIR
         // R4, http): the query behind the type is hashed.
         if let Some(split) = relative.find(['/', '?'])
@@ -143,7 +143,7 @@ impl Anonymizer {
 }
 
 fn push_hex(hashed: &HashedId, out: &mut String) {
-    // They are digits; a check of all at once is cheaper than a push for each.
+    // They are ASCII digits: one check of all 64 is cheaper than 64 pushes.
     out.push_str(std::str::from_utf8(hashed).unwrap_or_default());
 }
 

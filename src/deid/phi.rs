@@ -30,8 +30,8 @@ impl Deref for PhiFolder {
     }
 }
 
-/// Patients' data that the PHI folder keeps: real IDs, rejected rows. Whoever holds the folder can look
-/// inside, and nobody else:
+/// Patients' data that the PHI folder keeps: real IDs, rejected rows. Code that holds the folder can
+/// look inside, and no other code:
 ///
 /// ```compile_fail,E0616
 /// let rows = cumulus_etl::deid::Phi::new(vec![b"{\"id\": \"p1\"}".to_vec()]);

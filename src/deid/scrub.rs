@@ -225,7 +225,7 @@ impl Scrubber {
             };
         }
         match &field.action {
-            // Whether it grows a masked entry is known only when the siblings have been seen.
+            // Whether a data-absent-reason is to be added is known only when the whole object was seen.
             Action::Extension { modifier: false } if rules.checks_system || pending.mask_self => {
                 pending.extension = Some((field, value));
                 Ok(())
@@ -353,7 +353,8 @@ impl Scrubber {
         if let Some(r4) = fhir::type_named(name) {
             self.row_contained.push(r4.name);
         }
-        // At depth 1 the walk would take its id and meta for the row's own.
+        // The depth goes on from the row's: at depth 1 the
+        // walk takes `id` and `meta` for the row's own.
         let place = WalkContext { resource_type, in_extension: false, in_meta: false, ..place };
         self.walk_object(object, rules, place, false)
     }

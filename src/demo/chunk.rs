@@ -109,7 +109,7 @@ impl PatientChunk {
             self.add_deletions(world, &host, number, &mut rng);
         }
         if world.flaws && number + 1 == chunks {
-            // The last line of a file need not end.
+            // The last line of NDJSON may lack its line feed.
             self.lines[RowType::Specimen as usize].bytes.pop();
         }
     }
@@ -191,7 +191,7 @@ impl PatientChunk {
     }
 
     fn break_row(&mut self, world: &World, person: &Person, kind: RowType, flaw: Flaw, at: u64) {
-        // An index that no row has, and so an id.
+        // No usable row has this index, so none has the ID.
         let index = (1 << 32) + at;
         let lines = &mut self.lines[kind as usize];
         flaws::write_broken_line(&mut lines.bytes, world, person, kind, index, flaw);

@@ -249,7 +249,8 @@ impl ExportFiles {
     fn stop_waiting(&self) {
         self.stopped.store(true, Ordering::Relaxed);
         for lane in &self.lanes {
-            // Under the lock, so that no one is between looking and waiting.
+            // Under the lock: a thread that has looked at `stopped`
+            // and does not wait yet would miss the call.
             let _state = ignore_poison(lane.state.lock());
             lane.turn.notify_all();
         }

@@ -8,7 +8,7 @@
 //! in which real servers depart from the book. With [`DemoOptions::flaws`] there are rows, too, that
 //! no one can use. With [`DemoOptions::every_element`] there is all that de-identification keeps.
 //!
-//! The stages: `world` says who and what there is, a `chunk` holds the rows of a few patients,
+//! The stages: `world` counts people and rows, a `chunk` holds the rows of a few patients,
 //! and `files` puts the chunks in order into files.
 
 mod chunk;

@@ -1,4 +1,4 @@
-//! Who and what there is: the counts of everything, and each patient's visits.
+//! The counts of all that an export has, and each patient's visits.
 
 use super::codes::Code;
 use super::codes::admin::{CLASSES, EPIC_CLASSES};

@@ -81,7 +81,8 @@ impl Staged {
                 let block =
                     self.read_block(index, from..slots.end.saturating_sub(start) as usize)?;
                 let first = start + from as u64;
-                // Before the columns are added that the block lacks.
+                // Filtered before the columns are added that the block
+                // lacks: those would be filtered, too.
                 match live.filter(first..first + block.num_rows() as u64) {
                     None => Ok(block),
                     Some(keep) => block.filter(&keep).context("cannot filter rows"),

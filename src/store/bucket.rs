@@ -86,7 +86,7 @@ pub(super) fn open_bucket(
         let shown = super::without_secrets(url);
         Error::new(SettingsFault::InvalidValue, format!("'{shown}' {what}"))
     };
-    // One name for one place: folders are compared by their URLs.
+    // Schemes that have two spellings get one: folders are compared by their URLs.
     let mut url = url.clone();
     let scheme = match url.scheme() {
         "s3a" => "s3",

@@ -146,7 +146,7 @@ async fn fetch_first(
     let got = match store.get_opts(&path, options).await {
         Ok(got) => got,
         Err(error @ StoreError::NotFound { .. }) => return Err(error),
-        // An empty object has no beginning.
+        // An empty object has no byte 0: any range of it is an error.
         Err(error) if is_of_range(&error) => match store.head(&path).await {
             Ok(meta) if meta.size == 0 => {
                 return Ok(First { bytes: Bytes::new(), size: 0, e_tag: meta.e_tag });

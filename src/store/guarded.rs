@@ -226,7 +226,7 @@ impl<S: ObjectStore> ObjectStore for Guarded<S> {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        // Nor a listing that was cut off.
+        // The library does not try a listing again whose answer was cut off.
         let listed = ask_again(|| self.inner.list_with_delimiter(prefix)).await;
         listed.map_err(self.explain_action(StoreAction::List))
     }

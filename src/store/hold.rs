@@ -115,7 +115,7 @@ impl Folder {
             // The line is written after the lock is had. Runs that share the
             // folder overwrite each other's: it names the one that came last.
             let text = format!("{about}\n{LAST_RUN}{run}\n");
-            // Only those who wait for this run would miss it.
+            // Where it can't be written, only runs that wait for this one miss its name.
             let _ = file.write_all_at(text.as_bytes(), 0);
             // Cut after it is written: a run that reads the line
             // in between finds one, and never an empty file.

@@ -143,7 +143,7 @@ impl<S: ObjectStore> ObjectStore for Kept<S> {
         self.keep_object(meta.clone(), bytes.clone());
         match answer_from(meta, &bytes, &options) {
             Some(found) => Ok(found),
-            // The store has words for what is wrong with the range.
+            // The store's own error says what is wrong with the range.
             None => self.inner.get_opts(location, options).await,
         }
     }

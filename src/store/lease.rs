@@ -106,7 +106,8 @@ impl Lease {
                 let _ = object.runtime.block_on(object.store.delete(&object.path));
             }
         });
-        // Nobody would renew it: others need not wait until it looks dead.
+        // Without the thread nobody renews the lease: it goes,
+        // so that others need not wait until it looks dead.
         let renewals =
             renewals.inspect_err(|_| drop(held.runtime.block_on(held.store.delete(&held.path))))?;
         Ok(Self { object: held, stop: Some(stop), renewals: Some(renewals) })

@@ -461,7 +461,7 @@ fn list_local(path: &FsPath) -> std::io::Result<(Vec<String>, Vec<String>)> {
     for entry in entries {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        // A link to nowhere is neither.
+        // A link to nothing is neither a folder nor a file.
         match std::fs::metadata(entry.path()) {
             Ok(metadata) if metadata.is_dir() => folders.push(name),
             Ok(metadata) if metadata.is_file() => files.push(name),

@@ -95,7 +95,7 @@ impl Storage {
                 })?;
                 self.open_local(&path)
             }
-            // Without a name, of this folder alone.
+            // `memory:///` has no name to share it by: it is this folder's alone.
             Some(url) if url.scheme() == "memory" && url.host().is_none() => Ok(Folder {
                 store: Arc::new(InMemory::new()),
                 prefix: Path::default(),

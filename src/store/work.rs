@@ -106,7 +106,8 @@ impl WorkFolder {
     fn try_create(parent: &Path, storage: &Storage) -> io::Result<Option<Self>> {
         let path = parent.join(format!("{PREFIX}{}", Uuid::new_v4().simple()));
         {
-            // In one step with being known: a signal may come at any moment.
+            // Made and noted under one lock: a signal in between
+            // would leave a folder that nobody removes.
             let mut live = storage.work_folders().lock_paths();
             DirBuilder::new().mode(0o700).create(&path)?;
             live.push(path.clone());
@@ -188,7 +189,7 @@ impl WorkFolders {
             let gone = |_: &u32| fs::remove_dir_all(path).is_ok() || !path.exists();
             let _ = (0..10).find(gone);
         }
-        // None may come after.
+        // The lock is kept for good: no work folder may be made any more.
         std::mem::forget(live);
     }
 }

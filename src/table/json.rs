@@ -9,7 +9,7 @@ use crate::deid::{Deidentified, Event};
 
 /// Appends a row as one JSON object, without a line end.
 pub fn write_row(row: &Deidentified<'_>, out: &mut Vec<u8>) {
-    // One bit a level: whether a comma is due before the next item.
+    // For each level, whether a comma is due before the next item, and the character that closes it.
     let mut levels: Vec<(bool, u8)> = Vec::with_capacity(16);
     let mut after_name = false;
     for event in row.read_events() {

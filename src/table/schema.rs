@@ -48,7 +48,7 @@ impl Shape {
 
     /// The shape of an element, which has none to begin with.
     pub fn element(&mut self, name: &str) -> &mut Self {
-        // Most are there: no text is made for these.
+        // Not `entry`, which takes an owned name: most elements are there already.
         if !self.children.contains_key(name) {
             self.children.insert(name.to_owned(), Self::default());
         }

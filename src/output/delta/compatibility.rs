@@ -114,7 +114,7 @@ fn clustering_has_stats(table: &Snapshot) -> bool {
             },
             _ => None,
         };
-        // The types whose bounds are known as JSON shows them.
+        // Only of these types does `parquet_file` give bounds, as Delta's JSON shows them.
         column.is_some_and(|column| {
             use DataType::{Boolean, Float64, Int32, Int64, Utf8};
             matches!(column.data_type(), Utf8 | Boolean | Int32 | Int64 | Float64)

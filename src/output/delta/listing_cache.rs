@@ -113,7 +113,8 @@ impl ObjectStore for ListingCache {
     ) -> Result<PutResult> {
         let size = payload.content_length();
         let put = self.inner.put_opts(location, payload, options).await?;
-        // A checkpoint, by the library.
+        // The library writes checkpoints through this store.
+        // Our own commits go past it (`Log::add_version`).
         if let Some(name) = location.filename().filter(|_| is_log(location)) {
             self.add_entry(name, size);
         }

@@ -212,7 +212,8 @@ impl Search<'_> {
             Merge::InsertOnly => true,
             _ if !self.options.last_updated || entry.last_updated == UNKNOWN_TIME => false,
             _ => time.map(parse_instant).is_some_and(|time| {
-                // An unknown time is the smallest number there is.
+                // `UNKNOWN_TIME` is the smallest number there is: in
+                // the table it never makes the run's row give way.
                 entry.last_updated < time
             }),
         };

@@ -301,7 +301,8 @@ impl RowMerge<'_> {
         let kept = files.iter().zip(&found.leaving).filter(|(_, leaving)| leaving.is_none());
         let kept = kept.map(|(file, _)| file);
         let mut committed = self.summarize_commit(log, table.as_ref(), &found, &new, kept)?;
-        // Between the two a sudden end would leave files that no version names.
+        // One step: a sudden end between submitting and
+        // committing would leave files that no version names.
         let version = log.folder.shutdown().last_step(|| {
             // Before the commit: if that fails without an answer, it may
             // be there, and removing its files would break the table.
@@ -442,7 +443,7 @@ fn commit_actions(
         && newest.is_some_and(|table| version.is_multiple_of(table.checkpoint_interval()))
         && let Err(error) = log.write_checkpoint()
     {
-        // Readers do without; the next one may succeed.
+        // Readers can do without a checkpoint, and the next one may succeed.
         tracing::warn!("{error:#}");
     }
     Ok(Some(version))

@@ -137,7 +137,8 @@ fn group_small_files(table: &Snapshot, rows_per_file: u64) -> Vec<Vec<&DataFile>
 /// at `now`; gives how many. Writes a checkpoint first where one is due.
 pub(super) fn remove_unneeded(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> Result<u64> {
     let context = || format!("cannot clean up the Delta table '{}'", log.folder);
-    // Before the tombstones: a file that leaves the table in between counts as live still.
+    // The live files are read before the tombstones: a
+    // file that leaves in between counts as live still.
     let Some(table) = log.cached_snapshot()? else { return Ok(0) };
     if log.commits_since_checkpoint() > table.checkpoint_interval() {
         log.write_checkpoint()?;
@@ -155,7 +156,7 @@ pub(super) fn remove_unneeded(log: &Log, objects: Vec<ObjectMeta>, now: i64) -> 
     let state = log.folder.storage().block_on(DeltaTableState::try_new(log.store.as_ref(), None));
     let state = state.with_context(context)?;
     let retention = state.table_config().deleted_file_retention_duration().as_millis() as i64;
-    // The stream begins its work where it is made.
+    // The stream begins its work when it is made, so it must be made on the runtime.
     let tombstones = log
         .folder
         .storage()

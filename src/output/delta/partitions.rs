@@ -22,6 +22,6 @@ pub(super) fn fill_partitions(
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let batch = RecordBatch::try_new_with_options(schema, arrays, &options)?;
-    // The values stand in the table's log.
+    // The rows and the values were the table's before: the values stand in its log.
     Ok(DeidentifiedBatch::from_former_output(batch))
 }

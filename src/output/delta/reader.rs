@@ -148,7 +148,7 @@ fn open_requested(
                 .with_batch_size(rows)
                 .build()
                 .with_context(context)?;
-            // The next one waits here for its turn.
+            // Room for one row group: the next is fetched while one is read, and no more are held.
             let (put, groups) = channel(1);
             folder.storage().runtime().spawn_task(async move {
                 while let Some(group) = stream.next_row_group().await.transpose() {

@@ -159,7 +159,7 @@ pub(super) fn relative_name(folder: &Folder, path: &str) -> Result<String> {
         }
         Err(_) => path,
     };
-    // This refuses `..` too.
+    // `from_url_path` refuses `..`, too: no file above the table's folder is opened.
     let name = Path::from_url_path(relative);
     Ok(name.with_context(|| format!("its data file '{path}' is no path"))?.into())
 }

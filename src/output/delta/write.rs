@@ -70,7 +70,7 @@ impl<'a> FileWriter<'a> {
         table: Option<&Snapshot>,
         options: &WriteOptions<'a>,
     ) -> Result<Self> {
-        // As the table spells them.
+        // Names as the table spells them: statistics are looked up by the exact name.
         let columns = schema.arrow_schema().fields();
         let keys = options.key_columns.iter().filter_map(|name| find_field(columns, name));
         let keys: Vec<String> = keys.map(|index| columns[index].name().clone()).collect();

@@ -101,7 +101,7 @@ impl FileFormat for Csv {
                     _ => return Ok(Readable::InPart),
                 },
             };
-            // One that was cut off has too few.
+            // A record that was cut off has too few fields.
             if record.len() != width {
                 readable = Readable::InPart;
                 continue;

@@ -47,7 +47,7 @@ pub(super) fn keep_new_rows(
     live: &mut Bitmap,
     key_bytes: usize,
 ) -> Result<()> {
-    // As [`HashMap`] keeps them while it grows.
+    // About 64 bytes an entry, as [`HashMap`] takes while it grows.
     let at_once = (key_bytes / 64) as u64;
     let passes = run.keys.count().div_ceil(at_once.max(1)).clamp(1, 256);
     // 256 times 256 is more than a `u16` holds.

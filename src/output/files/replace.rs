@@ -40,11 +40,11 @@ impl<'a> Replacement<'a> {
             return Ok(Self { folder, target, place: None, is_ours, committed: false, _writer });
         };
         let place = resolve_link(path)?;
-        // Beside it: the two then change names.
+        // Beside it, and so on the same file system: the two folders are to change names.
         let new = place.with_file_name(format!("{UNFINISHED}{name}"));
         let folder = target.storage().open_local(&new)?;
-        // What a run that died has left.
-        // Before the folder is made: its old content would be taken for this run's.
+        // What a run that died has left is brought in order before
+        // the folder is made: it would be taken for this run's.
         recover_folder(&new, &place, is_ours)?;
         remove_of_before(&place.with_file_name(format!(".{name}.new")), is_ours);
         let _writer = target.shutdown().begin_writer()?;
