@@ -37,7 +37,7 @@ type Scrub<T = ()> = Result<T, Reject>;
 pub struct Scrubber {
     policy: &'static Policy,
     anonymizer: Anonymizer,
-    /// The rows have been de-identified before: IDs and what is shortened stay as they are.
+    /// The rows have been de-identified before: IDs and references are not hashed again.
     again: bool,
     steps: Vec<Step>,
     text: String,
@@ -86,8 +86,8 @@ impl Scrubber {
         }
     }
 
-    /// A scrubber for rows that this program or Cumulus ETL has written. The allow-list is
-    /// applied once more, but IDs, references, years and postal codes are taken as they are.
+    /// A scrubber for rows that this program or Cumulus ETL has written. The allow-list is applied once
+    /// more, but IDs and references are not hashed again. Years and shortened postal codes stay the same.
     pub fn again(anonymizer: Anonymizer) -> Self {
         Self { again: true, ..Self::new(anonymizer) }
     }
@@ -306,7 +306,7 @@ impl Scrubber {
                         return Ok(false);
                     }
                 }
-                // A contained resource and an extension (`valueMeta`) have a `meta`, too.
+                // A contained resource has a `meta`, too: its time is not the row's.
                 let in_meta = place.depth == 1 && field.name == "meta";
                 self.walk_object(
                     object,

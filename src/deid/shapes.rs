@@ -43,7 +43,7 @@ pub(super) fn parse_year(text: &str) -> Option<&str> {
             4 => true,
             7 => month(),
             10 => month() && day(),
-            // What follows the `T` is not looked at: only the year is kept.
+            // The time behind the `T` is not looked at: only the year is kept.
             11.. => month() && day() && bytes[10] == b'T',
             _ => false,
         };

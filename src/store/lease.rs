@@ -221,7 +221,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(renewals) = self.renewals.take() {
-            // The thread removes the object as its last step: only after that may another run begin.
+            // The thread removes the object as its last step. If the process ended
+            // before that, other runs would wait until the lease looks dead.
             let _ = renewals.join();
         }
     }

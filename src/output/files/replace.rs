@@ -43,8 +43,8 @@ impl<'a> Replacement<'a> {
         // Beside it, and so on the same file system: the two folders are to change names.
         let new = place.with_file_name(format!("{UNFINISHED}{name}"));
         let folder = target.storage().open_local(&new)?;
-        // What a run that died has left is brought in order before
-        // the folder is made: it would be taken for this run's.
+        // Leftovers of a run that died are brought in order before the
+        // folder is made: they would be taken for this run's files.
         recover_folder(&new, &place, is_ours)?;
         remove_of_before(&place.with_file_name(format!(".{name}.new")), is_ours);
         let _writer = target.shutdown().begin_writer()?;
