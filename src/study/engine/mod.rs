@@ -1,7 +1,7 @@
-//! What studies need of a database, and the embedded one.
+//! The database that studies need, and its two kinds.
 //!
-//! A study's text is Athena's SQL. [`Engine`] reads; [`Build`] changes the tables of one study, and
-//! what it changed is seen by others all at once, on [`Build::commit_tables`], or not at all.
+//! A study's text is Athena's SQL. [`Engine`] reads; [`Build`] changes the tables of one study. Others
+//! see all changes together, on [`Build::commit_tables`], or none; on Athena they see each as it is made.
 
 pub mod athena;
 pub mod datafusion;
@@ -31,7 +31,7 @@ pub trait Engine: Send + Sync {
     /// Runs a query; it can't change anything.
     ///
     /// # Errors
-    /// What is no query, or can't be run. The message has no value of a row.
+    /// A text that is no query, or that can't be run. The message has no value of a row.
     fn run_query(&self, sql: &str) -> Result<Rows>;
 
     /// Reads a table.
@@ -98,7 +98,7 @@ pub struct TableInfo {
     pub rows: Option<u64>,
 }
 
-/// What tables a study has when it begins to be changed.
+/// The tables that a study has when it begins to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start<'a> {
     /// None but protected ones: it is built as a whole.
@@ -118,7 +118,7 @@ impl Start<'_> {
     }
 }
 
-/// What came of cleaning.
+/// The result of cleaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
     /// Tables that were removed.

@@ -17,7 +17,7 @@ use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::protected::VOCABULARIES;
 use crate::ui::format_count;
 
-/// A build. What it makes is seen at once: Athena can't show tables all together.
+/// A build. Its tables are seen as soon as they are made: Athena can't show them all together.
 pub(super) struct AthenaBuild<'a> {
     athena: &'a Athena,
     study: String,

@@ -4,7 +4,7 @@ use sqlparser::ast::Ident;
 
 use crate::study::counts::{CountsTable, MISSING};
 
-/// What a table of counts means, as one query. Athena would run a query's parts as often as they
+/// A table of counts as one query. Athena would run a query's parts as often as they
 /// are named, and charge for each, so that the groupings are one `CUBE` here; it spreads the work
 /// over its own machines. Rows are those of [`CountsTable::whole_sql`].
 pub fn cube_sql(table: &CountsTable) -> String {

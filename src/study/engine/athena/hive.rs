@@ -93,7 +93,7 @@ impl TypeReader<'_> {
         Some(())
     }
 
-    /// What stands in parentheses, if anything does.
+    /// The numbers in parentheses, if there are any.
     fn read_numbers(&mut self) -> Vec<u8> {
         let Some((inside, rest)) =
             self.rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')'))

@@ -29,7 +29,7 @@ pub(super) enum RelationKind {
 pub(super) fn of_study(queries: &Queries, study: &str) -> Result<Vec<AthenaTable>> {
     let prefix = format!("{}__", study.to_lowercase());
     let mut tables = list_tables(queries, Some(&format!("{prefix}*")))?;
-    // What the pattern means exactly is the catalog's matter.
+    // The catalog decides what the pattern means exactly.
     tables.retain(|table| table.name.starts_with(&prefix));
     Ok(tables)
 }

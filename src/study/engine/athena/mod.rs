@@ -76,7 +76,7 @@ impl Athena {
         self.queries.scanned_bytes()
     }
 
-    /// Drops tables and views, many at once.
+    /// Drops tables and views, many at the same time.
     fn drop_all(&self, tables: &[metadata::AthenaTable]) -> Result<()> {
         let statements: Vec<_> = tables
             .iter()
@@ -181,7 +181,7 @@ struct Removed(PathBuf);
 
 impl Drop for Removed {
     fn drop(&mut self) {
-        // What stays goes with the work folder that it is in.
+        // Where that fails, it goes with the work folder that it is in.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Queries: started, a number of them at once, waited for, and their costs.
+//! Queries: started, a number of them at the same time, waited for, and their costs.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -68,7 +68,7 @@ impl Queries {
     pub fn new(client: Client, settings: &AthenaSettings, workgroup: &Workgroup) -> Self {
         let running = Arc::<Mutex<HashSet<String>>>::default();
         let (known, stopper) = (running.clone(), client.clone());
-        // What nobody waits for any more would go on, and be charged for.
+        // Queries that nobody waits for any more would go on, and be charged for.
         let end = settings.storage.shutdown().before_end(move || {
             Some(Box::pin(async move {
                 // By now all that were being started are known.
@@ -104,8 +104,8 @@ impl Queries {
         self.settings.storage.block_on(self.finish_query(label, sql))
     }
 
-    /// Runs statements, as many at once as may be. One that fails is the error; those not begun by
-    /// then are left out.
+    /// Runs statements, as many at the same time as may be. One that fails is the error; those not
+    /// begun by then are left out.
     pub fn run_all(&self, statements: &[String]) -> Result<()> {
         let runs = statements.iter().map(|sql| self.finish_query(sql, sql));
         self.settings.storage.block_on(

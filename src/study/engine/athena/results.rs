@@ -78,7 +78,7 @@ impl ResultPages {
         if !self.begun {
             let info = set.result_set_metadata().map(|data| data.column_info()).unwrap_or_default();
             self.schema = Arc::new(Schema::new(info.iter().map(to_field).collect::<Vec<_>>()));
-            // The first row of a query is its head; what is no query has none.
+            // The first row of a query has the columns' names; statements such as SHOW have no such row.
             let named = |row: &Row| {
                 let cells = row.data().iter().map(|cell| cell.var_char_value());
                 cells.eq(info.iter().map(|column| Some(column.name())))

@@ -6,10 +6,10 @@ use crate::error::{Error, Result, SettingsFault};
 use crate::http::Pace;
 use crate::store::Storage;
 
-/// Queries under way at once unless the user says otherwise. Athena's quotas begin at 20.
+/// Queries under way at the same time unless the user says otherwise. Athena's quotas begin at 20.
 pub const MAX_CONCURRENT: usize = 20;
 
-/// What the user says of Athena.
+/// The user's settings for Athena.
 #[derive(Clone, Debug)]
 pub struct AthenaSettings {
     /// The workgroup that queries run in, and are charged to.
@@ -22,11 +22,11 @@ pub struct AthenaSettings {
     pub profile: Option<String>,
     /// Where results go instead of where the workgroup says: `s3://bucket/prefix/`.
     pub staging: Option<String>,
-    /// Queries under way at once.
+    /// Queries under way at the same time.
     pub max_concurrent: usize,
     /// Where temporary files go, if not to the system's folder.
     pub work_dir: Option<String>,
-    /// What opens folders: it knows how buckets are reached, and whether the run is to end.
+    /// Opens folders: it knows how buckets are reached, and whether the run is to end.
     pub storage: Storage,
     /// Waits are by this pace.
     pub pace: Pace,

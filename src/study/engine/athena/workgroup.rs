@@ -12,7 +12,7 @@ use crate::store::StoreOptions;
 /// The key that AWS keeps for each account's buckets.
 const AWS_KEY: &str = "alias/aws/s3";
 
-/// What matters of a workgroup.
+/// The settings of a workgroup that matter here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Workgroup {
     /// The bucket of results.

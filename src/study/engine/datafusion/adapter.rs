@@ -44,8 +44,7 @@ impl PhysicalExprAdapter for Adapter {
                 (None, Some(column)) => self.adapt_column(column)?,
                 (None, None) => return Ok(Transformed::no(expr)),
             };
-            // What was adapted speaks of the file's columns from here down, and must not be adapted
-            // again.
+            // The adapted expression names the file's columns, and must not be adapted again.
             Ok(Transformed::new(done, true, TreeNodeRecursion::Jump))
         })
         .data()

@@ -25,7 +25,7 @@ use crate::ui::{choose_form, format_count};
 /// A study that is being built.
 pub struct StudyBuild {
     runner: Arc<Runner>,
-    /// What its statements see.
+    /// The tables that its statements see.
     seen: Arc<TableCatalog>,
     study: StudyName,
     change: Option<StudyChange>,

@@ -26,7 +26,7 @@ pub struct TableCatalog {
     stores: Stores,
     /// Tables that were opened, by name in lower case.
     opened: Mutex<HashMap<String, Slot>>,
-    /// What names mean of the study that is being built.
+    /// The tables of the study that is being built.
     unfinished: Mutex<Option<UnfinishedStudy>>,
 }
 
@@ -88,7 +88,8 @@ impl TableCatalog {
         &self.database
     }
 
-    /// From now on the tables of `study` are those that [`TableCatalog::put_table`] brings, until [`TableCatalog::end_study`].
+    /// From now on the tables of `study` are those that [`TableCatalog::put_table`] brings, until
+    /// [`TableCatalog::end_study`].
     ///
     /// # Errors
     /// Another study is being built: which tables names mean is known for one at a time.
@@ -170,12 +171,12 @@ impl TableCatalog {
         if let Some(unfinished) = lock_state(&self.unfinished).as_ref()
             && study_of(&name) == Some(&*unfinished.study)
         {
-            // What the last build left in the database does not count: a table that this build has
-            // not made yet is not there.
+            // The tables of the last build, in the database, do not count: a table that this build
+            // has not made yet is not there.
             return Ok(unfinished.tables.get(&name).cloned());
         }
         let slot = lock_state(&self.opened).entry(name.clone()).or_default().clone();
-        // Others who want this table wait; those who want another don't.
+        // Threads that want this table wait; those that want another one do not.
         let mut slot = lock_state(&slot);
         if slot.is_none() {
             *slot = match self.find_stored(&name)? {
@@ -191,7 +192,7 @@ impl TableCatalog {
 
     /// A table of a study that is built.
     fn find_stored(&self, name: &str) -> Result<Option<KnownTable>> {
-        // What the main job says about itself comes from its tables alone.
+        // `etl__` is no study: the main job's own tables come from the lake alone.
         let Some(study) = StudyName::of_table(name) else { return Ok(None) };
         let Some(listing) = self.database.list(&study)? else { return Ok(None) };
         let table = listing.tables.iter().find(|table| table.name.to_lowercase() == name);
@@ -266,7 +267,7 @@ impl SchemaProvider for Schema {
         let names = std::thread::scope(|scope| {
             join_scoped(Thread::named("names").start_in(scope, || self.tables.table_names())?)
         });
-        // There is no way to hand on an error here.
+        // The trait has no way to hand on an error here.
         names.map(|names| names.into_iter().collect()).unwrap_or_default()
     }
 

@@ -9,8 +9,8 @@
 //!
 //! A build writes into a folder of its own. Until the list names its files nobody sees them; what a
 //! build left that did not end is removed by the next one. The files of the last list stay until
-//! then, too: someone may be reading them. What is neither a list nor a build's folder is not ours,
-//! and stays.
+//! then, too: someone may be reading them. Anything that is neither a list nor a build's folder is not
+//! ours, and stays.
 
 use std::collections::HashSet;
 
@@ -87,7 +87,7 @@ pub struct StoredTable {
     pub of_patients: bool,
 }
 
-/// What older lists do not say.
+/// The answer for lists that do not say it.
 fn unknown() -> bool {
     // The safe side: a list from before this mark may have tables of patients, by whose rows counts
     // must not be explained (`check_annotation`).
@@ -131,7 +131,7 @@ impl Database {
         }
         let (folders, _) = self.root.list_direct()?;
         let mut studies = Vec::new();
-        // A folder of another name is none of ours.
+        // A folder of another name is not a study's.
         for name in folders.iter().filter_map(|name| StudyName::parse(name).ok()) {
             if self.list(&name)?.is_some() {
                 studies.push(name);
@@ -188,8 +188,7 @@ impl Database {
             lock,
             committed: false,
         };
-        // What builds left that died. The lock is held, so that none of these folders is of a build
-        // under way.
+        // Builds that died have left these folders. None is of a build under way: the lock is held.
         change.remove_others(&change.before)?;
         Ok(change)
     }
@@ -197,8 +196,7 @@ impl Database {
     /// Removes a study's tables, but those that are protected.
     pub fn clean_study(&self, study: &StudyName) -> Result<Cleaned> {
         let folder = self.study_folder(study);
-        // Looked at without the lock, whose file stays for good: a name that is no study's leaves
-        // no trace.
+        // Looked at without the lock, whose file stays for good: a misspelt name leaves no trace.
         if !folder.exists() || (folder.read(LIST)?.is_none() && builds_in(&folder)?.is_empty()) {
             return Ok(Cleaned::default());
         }
@@ -333,7 +331,7 @@ impl StudyChange {
             tables,
             before: self.before.clone(),
         };
-        // Who was held up for long is taken for dead, and another run may be at it by now.
+        // A run that was held up for long is taken for dead, and another may be at it by now.
         self.lock.check_lock()?;
         listing.put(&self.folder, &self.version)?;
         self.committed = true;

@@ -1,4 +1,4 @@
-//! What may have been meant by a statement that can't be planned.
+//! Guesses at the meaning of a statement that can't be planned.
 //!
 //! The engine says what it could not do. These look at the statement and at the tables, and say what to
 //! write instead.
@@ -48,7 +48,7 @@ fn unknown_table<'n>(name: &str, known: impl IntoIterator<Item = &'n String>) ->
     Error::new(StudyFault::Statement, format!("there is no table {name}{meant}"))
 }
 
-/// What a column that is not there may stand for.
+/// A guess at what a column stands for that is not there.
 pub fn hint_column(name: &str, qualified: bool, known: &[String]) -> String {
     let mut hint = match near_names(name, known.iter().map(String::as_str)).as_slice() {
         [] => String::new(),
@@ -95,7 +95,7 @@ fn own_names(query: &Query) -> HashSet<String> {
     own.0
 }
 
-/// What the tables of a query are called in it, in lower case.
+/// The names of tables within a query, in lower case.
 fn list_aliases(query: &Query) -> HashSet<String> {
     struct Aliases(HashSet<String>);
 

@@ -50,14 +50,14 @@ use crate::study::dialect::{self, StatementCommand};
 use crate::study::{StudyName, room};
 use crate::threads::{Pool, Thread};
 
-/// Threads for what blocks, from the start. Who opens a table takes one, and needs another for its
-/// files.
+/// Threads for work that blocks, from the start. Opening a table takes one, which needs another for
+/// the table's files.
 const BLOCKING: usize = 4;
 
 /// Where the tables are that studies are made of.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// What the main job wrote.
+    /// The main job's OUTPUT.
     Lake(Folder),
     /// FHIR NDJSON as it is, without de-identification.
     Ndjson(Folder),

@@ -25,8 +25,8 @@ pub fn list_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     rules.collect()
 }
 
-/// What a join's condition needs of one side alone is worked out before the join. The engine does that
-/// with lambdas, too, which are nothing without their function: conditions with one stay whole.
+/// The engine works out before a join the parts of its condition that need one side alone. It does that
+/// with lambdas, too, which have no meaning without their function: conditions with one stay whole.
 #[derive(Debug)]
 struct Projections(ProjectionPushdown);
 

@@ -27,12 +27,12 @@ use crate::study::dialect::{self, Spelling};
 use crate::study::engine::Rows;
 use crate::threads::catch_panic;
 
-/// What runs queries: shared by all that hold rows of one.
+/// Runs queries; shared by all that hold rows of one.
 pub struct Runner {
     context: SessionContext,
     tables: Arc<TableCatalog>,
     runtime: Runtime,
-    /// What rows go to that don't fit in memory.
+    /// For rows that don't fit in memory.
     work: WorkFolder,
 }
 
@@ -41,7 +41,7 @@ pub struct Planned {
     plan: LogicalPlan,
     /// The columns of a table of its rows.
     pub schema: SchemaRef,
-    /// What may be wrong, if it turns out that it can't be run.
+    /// The likely mistake, if it turns out that it can't be run.
     hint: Option<Error>,
 }
 
@@ -66,7 +66,7 @@ impl Runner {
         let plan = self.wait_for(state.statement_to_plan(statement))?;
         let plan = match plan {
             Ok(plan) => plan,
-            // What the statement says may tell more than why the engine could not plan it.
+            // The statement itself may tell more than the engine's reason.
             Err(error) => {
                 let reason = hints::find_reason(&self.tables, query)?;
                 return Err(reason.unwrap_or_else(|| explain_invalid(error)));
@@ -143,7 +143,7 @@ impl Runner {
     }
 }
 
-/// A query's batches, run by who asks for them.
+/// A query's batches. The query runs while they are asked for.
 struct QueryBatches {
     runner: Arc<Runner>,
     stream: SendableRecordBatchStream,
@@ -266,7 +266,7 @@ const KNOWN: [(&str, &str); 16] = [
     ("executor", CLUSTER),
 ];
 
-/// What can be said about a failure, by the engine's words.
+/// Our words for a failure, by the engine's words.
 fn known_words(text: &str) -> String {
     let lower = text.to_lowercase();
     match KNOWN.iter().find(|(part, _)| lower.contains(part)) {

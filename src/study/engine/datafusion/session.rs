@@ -33,12 +33,12 @@ const UNKNOWN: u64 = 4 << 30;
 /// Consumers of memory that an error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
-/// What the engine may use.
+/// The memory and the threads that the engine may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes that operators may hold; what is more goes to disk.
     pub memory: usize,
-    /// Parts that a query is worked on in at once.
+    /// Parts of a query that are worked on at the same time.
     pub threads: usize,
 }
 

@@ -54,7 +54,7 @@ impl PhysicalOptimizerRule for Steps {
     }
 }
 
-/// What a recursive query begins with, or repeats.
+/// The term that a recursive query begins with, or the one that it repeats.
 #[derive(Clone, Debug)]
 struct RecursiveTerm {
     /// The table's name in WITH.

@@ -250,7 +250,7 @@ fn rows_of_tables_that_are_gone_are_gone() {
                 .unwrap(),
         )
         .unwrap();
-    // What the rows to count were once called.
+    // A former version called the rows to count so.
     let taken = "CREATE TABLE s__count__counted_rows AS SELECT 'mine' AS whose";
     build.execute(&parse_statement(taken).unwrap()).unwrap();
     build.make_counts("s__count", &counts[0]).unwrap();
@@ -268,7 +268,7 @@ fn rows_of_tables_that_are_gone_are_gone() {
     assert_eq!((named("again"), named("s__count."), named("")), (1, 1, 4));
     assert!(shown(engine.read_table("s__count__counted_rows").unwrap()).contains("mine"));
 
-    // Who reads while the next build ends still can; the one after takes the files away.
+    // A reader can go on while the next build ends; the one after takes the files away.
     let without = [String::from("S__Again")];
     for left in [1, 0] {
         let build = engine.begin_build(&name("s"), Start::Without(&without)).unwrap();

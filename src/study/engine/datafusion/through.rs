@@ -15,7 +15,7 @@ use datafusion::physical_plan::{
 pub const RECOMPUTED: ReplaceChildrenOptions =
     ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
 
-/// What is done with the input when the plan runs.
+/// A step that is done with the input when the plan runs.
 pub trait NodeStep: fmt::Debug + Clone + Send + Sync + 'static {
     /// The node's name in plans.
     const NAME: &'static str;
@@ -37,7 +37,7 @@ pub trait NodeStep: fmt::Debug + Clone + Send + Sync + 'static {
 pub struct Through<S> {
     /// Where the rows come from.
     pub input: Arc<dyn ExecutionPlan>,
-    /// What is done with them.
+    /// The step that is done with them.
     pub step: S,
 }
 

@@ -22,7 +22,7 @@ use object_store::{
 use crate::encrypted::{EncryptedFile, EncryptedWriter};
 use crate::poison::ignore_poison;
 
-/// Bytes of a spilled file that are read at once.
+/// Bytes of a spilled file that are read together.
 const CHUNK: u64 = 256 << 10;
 
 /// Where operators put what does not fit into memory.

@@ -140,7 +140,7 @@ impl LogicalExtensionCodec for Tables {
     }
 }
 
-/// What stands for [`AnySpelling`] around a scan.
+/// The node around a scan that stands for [`AnySpelling`].
 pub const ANY_SPELLING: &[u8] = b"cumulus-etl any spelling 1";
 
 /// Physical plans with our scans in them.

@@ -7,7 +7,7 @@
 //!       └──────────────────── rows ◄──────────────────────────┘
 //! ```
 //!
-//! Rows come back to whoever builds, who writes the tables as always: a task that is done twice,
+//! Rows come back to the builder, which writes the tables as always: a task that is done twice,
 //! because an executor was lost, leaves nothing behind that could be taken for rows.
 
 mod codec;
@@ -54,7 +54,7 @@ pub use tls::{Certificates, Tls};
 pub const PORT: u16 = 50050;
 /// How long the scheduler may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Parts that a cluster works on at once: it may have more cores than this machine.
+/// Parts that a cluster works on at the same time: it may have more cores than this machine.
 const PARTS: usize = 4;
 
 /// The scheduler of a cluster.
@@ -146,8 +146,8 @@ impl Cluster {
                 None => endpoint,
             };
             let channel = endpoint.connect().await.map_err(|error| list_causes(&error))?;
-            // Any call would do that only a scheduler answers. There is no such job, so that
-            // nothing changes.
+            // Any call would do that only a scheduler answers. This one changes nothing, as there is
+            // no such job.
             let nothing = GetJobStatusParams { job_id: "none".to_owned() };
             let answer = SchedulerGrpcClient::new(channel).get_job_status(nothing).await;
             answer.map(drop).map_err(|error| list_causes(&error))
@@ -185,7 +185,8 @@ impl Cluster {
             .with_target_partitions(PARTS)
             // Some joins of its adaptive plans wait for each other for ever.
             .set_bool(BALLISTA_ADAPTIVE_PLANNER_ENABLED, false)
-            // What it takes out of an aggregate's arguments has another name after the journey.
+            // The fields that it takes out of an aggregate's arguments have other names after the
+            // journey.
             .set_bool("datafusion.optimizer.enable_leaf_expression_pushdown", false);
         let config = secure_session(config, self.tls.as_ref());
         let remote = BallistaQueryPlanner::with_extension(

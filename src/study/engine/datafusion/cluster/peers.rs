@@ -21,7 +21,7 @@ pub fn with_peers(routes: Routes) -> Routes {
     Routes::default().into_axum_router().fallback_service(WithPeer(connected)).into()
 }
 
-/// What makes a service for a peer's address, as a service for requests of all peers.
+/// A service for requests of all peers, by one that makes a service for a peer's address.
 #[derive(Clone)]
 struct WithPeer<M>(M);
 

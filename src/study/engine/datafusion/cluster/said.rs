@@ -1,4 +1,4 @@
-//! What Ballista says, among our own messages: what needs attention, without values of rows.
+//! Ballista's messages among our own: those that need attention, without values of rows.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use tracing::{error, warn};
@@ -17,7 +17,7 @@ impl Log for Said {
             return;
         }
         let text = record.args().to_string();
-        // What follows are plans, and chains of causes that say the same again.
+        // The lines after the first are plans, and chains of causes that say the same again.
         let text = without_values(text.lines().next().unwrap_or_default());
         match record.level() {
             Level::Error => error!("{text}"),

@@ -58,7 +58,7 @@ const BLOCKING: usize = 4;
 /// Bytes of a message: plans name every file of the tables that they read.
 const MESSAGE: u32 = 256 << 20;
 
-/// What a scheduler is started with.
+/// The settings of a scheduler.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     /// Where it listens.
@@ -129,7 +129,7 @@ impl Scheduler {
     }
 }
 
-/// What an executor is started with.
+/// The settings of an executor.
 #[derive(Clone, Debug)]
 pub struct Executor {
     /// Whom it asks for work.
@@ -138,7 +138,7 @@ pub struct Executor {
     pub bind: SocketAddr,
     /// The name or address by which others reach it; without one, that which the scheduler sees.
     pub advertise: Option<String>,
-    /// Tasks at once, and what their operators may hold, all together.
+    /// Tasks at the same time, and the memory of their operators, all together.
     pub limits: Limits,
     /// Without it, whoever reaches the address can read rows. The scheduler's connection has the same.
     pub tls: Option<Tls>,

@@ -16,7 +16,7 @@ use crate::error::{CredentialFault, Error, Result, list_causes};
 /// How long a peer may take to show who it is.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// What a member is started with, as PEM.
+/// The files that a member is started with, as PEM.
 pub struct Certificates {
     /// Its own certificate, with those between it and the authority.
     pub own: Vec<u8>,
@@ -61,7 +61,7 @@ impl Tls {
             Some(name) => client.domain_name(name),
             None => client,
         };
-        // Whoever shows no certificate of the authority is refused.
+        // A client without a certificate of the authority is refused.
         let server = ServerTlsConfig::new()
             .client_ca_root(authority)
             .client_auth_optional(false)

@@ -31,7 +31,7 @@ const COMPLETION_ENCOUNTERS: &str = "etl__completion_encounters";
 /// Tables that studies read and never change.
 #[derive(Debug)]
 pub enum TableSource {
-    /// What the main job wrote: a folder per table.
+    /// The main job's OUTPUT: a folder per table.
     Lake {
         /// The folder with the tables.
         root: Folder,

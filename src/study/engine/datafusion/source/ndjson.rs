@@ -112,7 +112,7 @@ pub fn make_table(
     ParquetTable::new(store, vec![file], columns.schema)
 }
 
-/// What a first look at the lines gives.
+/// The result of a first look at the lines.
 struct Columns {
     schema: SchemaRef,
     /// Lines that are no rows, in order: file and number.
@@ -190,7 +190,7 @@ impl LineRows {
     fn new(file: EncryptedWriter, schema: SchemaRef) -> Result<Self> {
         let decoder = ReaderBuilder::new(schema.clone())
             .with_batch_size(BATCH_ROWS)
-            // A value of another type than R4's is no value.
+            // A value of another type than R4's becomes null, and does not fail the table.
             .with_ignore_type_conflicts(true)
             .build_decoder()
             .context("cannot read JSON")?;

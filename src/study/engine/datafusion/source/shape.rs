@@ -12,7 +12,7 @@ use crate::table::schema::RESOURCE_TYPE;
 
 const CONTAINED: &str = "contained";
 
-/// What the lines of a table showed so far.
+/// The elements of a table's lines so far.
 #[derive(Default)]
 pub struct SeenShape {
     /// The elements. Those of contained resources are below one name for all types.
@@ -31,7 +31,7 @@ impl SeenShape {
         if found.ok().as_ref().and_then(|found| found.as_str()) != Some(resource_type) {
             return false;
         }
-        // What the beginning of a broken line adds is a column without values.
+        // The beginning of a broken line may add a column without values, which does no harm.
         let mut reader = sonic_rs::Deserializer::from_slice(line);
         self.deserialize(&mut reader).is_ok() && reader.end().is_ok()
     }
