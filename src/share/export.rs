@@ -37,23 +37,23 @@ const PATIENTS: [&str; 8] = [
     "person_ref",
     "person_id",
 ];
-/// What tables are tagged as that are archived only.
+/// The tag of tables that are archived only.
 const ARCHIVE: &str = "archive";
 
-/// What is to be exported of a study.
+/// A study, and the tables of it that are to be exported.
 #[derive(Clone, Debug)]
 pub struct Study {
     /// Its prefix.
     pub prefix: StudyName,
     /// The tables in order.
     pub tables: Vec<ExportTable>,
-    /// What goes with them as `manifest.toml`.
+    /// The text that goes with them as `manifest.toml`.
     pub manifest: String,
-    /// What the counts workflows count, by the table's name in lower case.
+    /// The tables of counts workflows, by name in lower case.
     counted: HashMap<String, CountedTable>,
 }
 
-/// What a counts workflow says of a table.
+/// A table of a counts workflow, as the workflow declares it.
 #[derive(Clone, Debug)]
 struct CountedTable {
     /// The smallest count that it keeps.
@@ -72,7 +72,7 @@ pub struct ExportRules {
     pub formulas: Formulas,
 }
 
-/// What an export did.
+/// The result of an export.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
     /// The tables that were written.
@@ -86,7 +86,7 @@ pub struct Exported {
 }
 
 impl Study {
-    /// What the actions of a stage export.
+    /// The exports of a stage's actions.
     pub fn of_stage(study: &Manifest, stage: Option<&str>) -> Result<Self> {
         let actions = study.stage_actions(stage)?.into_iter();
         let tables = actions.flat_map(|action| match &action.work {
@@ -101,7 +101,7 @@ impl Study {
         })
     }
 
-    /// What the study exports that is part of this program.
+    /// The exports of the study that is part of this program.
     pub fn of_core() -> Result<Self> {
         let tables = core::list_exports()?;
         let about = "FHIR's tables, flattened for analysts";
@@ -139,7 +139,7 @@ impl CountedTable {
     }
 }
 
-/// What the counts workflows of a study count.
+/// The tables of a study's counts workflows, by name in lower case, with what each counts.
 fn find_counted(study: &Manifest) -> HashMap<String, CountedTable> {
     let mut counted = HashMap::new();
     let patient = study.subject_grain_column.as_deref();

@@ -34,7 +34,7 @@ pub struct TableFiles {
     parquet: ArrowWriter<File>,
     schema: SchemaRef,
     formulas: Formulas,
-    /// What is said where one of them can't be written.
+    /// The messages where one of them can't be written.
     csv_failed: String,
     parquet_failed: String,
 }
@@ -107,7 +107,7 @@ impl TableFiles {
     }
 }
 
-/// What is said where a file can't be written.
+/// The message where a file can't be written.
 pub fn cannot_write(path: &Path) -> String {
     format!("cannot write '{}'", path.display())
 }

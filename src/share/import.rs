@@ -16,7 +16,7 @@ use crate::study::StudyName;
 use crate::study::engine::{Engine, Start, TableInfo};
 use crate::study::manifest::prefix_fault;
 
-/// What tables in archives are tagged as.
+/// The tags of tables in archives.
 const TAGS: [&str; 5] = ["cube", "annotated_cube", "flat", "meta", "archive"];
 /// The most members that an archive may have.
 const MEMBERS: usize = 10_000;

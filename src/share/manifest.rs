@@ -9,7 +9,7 @@ use crate::error::{Context, Error, Result};
 use crate::study::manifest::{ExportKind, ExportTable, Manifest, Term, Work};
 use crate::study::source::Source;
 
-/// What it is called in an archive.
+/// Its name in an archive.
 pub const FILE_NAME: &str = "manifest.toml";
 /// Says in an archive's manifest, and in its Parquet files, that their rows were made of FHIR as it is.
 pub const IDENTIFIED: &str = "made_of_identified_data";
@@ -18,7 +18,7 @@ const SMALL_CELLS: &str = "allowed_small_cells";
 /// The largest manifest of an archive that is read, in bytes.
 const LARGEST: u64 = 4 << 20;
 
-/// What an archive's manifest says about the archive.
+/// The notes in an archive's manifest about the archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
     /// Whether its tables were made of FHIR as it is.
@@ -49,7 +49,7 @@ pub fn add_notes(text: &str, identified: bool, small_cells: &[String]) -> Result
 /// Reads the notes in an archive's manifest.
 ///
 /// # Errors
-/// What is no manifest, or too large for one.
+/// A text that is no manifest, or is too large for one.
 pub fn read_notes(manifest: impl Read) -> Result<Notes> {
     let bytes = bounded::read_all(manifest, LARGEST, "manifest.toml")?;
     let text = str::from_utf8(&bytes).context("manifest.toml is not UTF-8 text")?;

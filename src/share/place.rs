@@ -23,8 +23,8 @@ pub struct ExportPlace {
 }
 
 impl ExportPlace {
-    /// Begins a new export below `data`; waits for another one of the study. What an export that died
-    /// left is removed.
+    /// Begins a new export below `data`; waits for another one of the study. Removes the files of an
+    /// export that died.
     pub fn begin(data: &Folder, study: &str, work: &WorkFolder) -> Result<Self> {
         data.create()?;
         // Held before anything is looked at: what lies in `staging` may be of an export that is
@@ -58,7 +58,7 @@ impl ExportPlace {
         self.staging.join(name)
     }
 
-    /// Puts the new files in the place of the earlier export's. What is not of an export stays.
+    /// Puts the new files in the place of the earlier export's. Files that no export makes stay.
     pub fn commit_files(mut self) -> Result<()> {
         // Where it fails half-way, what is not of an export may be among the new files: the next
         // export sorts that out.

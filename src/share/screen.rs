@@ -1,4 +1,4 @@
-//! What tables are looked at for before they leave: anonymous IDs, and counts of too few.
+//! A look at tables before they leave: for anonymous IDs, and for counts of too few.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -22,14 +22,14 @@ const ID_DIGITS: usize = 64;
 /// Tables that leave although they look as if they must not: someone has read them.
 #[derive(Clone, Debug, Default)]
 pub struct Allowed {
-    /// What looks like IDs in these is none.
+    /// Texts that look like IDs in these are no IDs.
     pub ids: Vec<String>,
     /// These may have counts of few.
     pub small_cells: Vec<String>,
 }
 
 impl Allowed {
-    /// Whether what looks like IDs in a table is none.
+    /// Whether texts that look like IDs in a table are allowed.
     pub fn allows_ids(&self, table: &str) -> bool {
         self.ids.iter().any(|allowed| allowed.eq_ignore_ascii_case(table))
     }
@@ -40,7 +40,7 @@ impl Allowed {
     }
 }
 
-/// What was found in a table so far.
+/// The findings in a table so far.
 #[derive(Debug, Default)]
 pub struct Screen {
     /// For counts, the smallest that the table may have.

@@ -26,7 +26,7 @@ impl Unpacking {
         out: &mut File,
     ) -> Result<(), String> {
         let mut member = zip.by_index(index).map_err(|_| "it is damaged".to_owned())?;
-        // What the zip says of it is bounded before anything is written to the disk.
+        // The sizes that the zip claims are bounded before anything is written to the disk.
         let (size, packed) = (member.size(), member.compressed_size());
         self.bound_member(member.name(), size, packed)?;
         // One byte more than it says it has is enough to see that it does not tell the truth.

@@ -39,7 +39,7 @@ pub(super) struct Link {
     pub url: Url,
     /// The form's fields in the order of the answer. They are secrets.
     pub fields: Vec<(String, String)>,
-    /// What a repeated request must show.
+    /// The ID that a repeated request must show.
     pub transaction: Option<String>,
 }
 
@@ -94,12 +94,12 @@ impl Aggregator {
         &self.user
     }
 
-    /// What the file is called there.
+    /// The file's name there.
     pub(super) fn file_name(&self, package: &Package) -> String {
         format!("{}_{}.zip", self.user, package.study)
     }
 
-    /// What is said of the file when its upload is asked for.
+    /// The body of the request for an upload, which describes the file.
     pub(super) fn describe_request(&self, package: &Package) -> Value {
         json!({
             "study": package.study,
@@ -164,7 +164,7 @@ impl Aggregator {
             _ => Err("has form fields that are no texts"),
         });
         let fields: Vec<_> = fields.collect::<Result<_, _>>()?;
-        // What the store repeats in its errors is not for logs.
+        // The store repeats some of these in its errors, which go to logs.
         for (name, value) in &fields {
             let name = name.to_ascii_lowercase();
             let secret = ["policy", "signature", "token", "credential", "accesskeyid"];

@@ -46,7 +46,7 @@ struct MemberHeader {
 /// list of them follows, and both say the same of each.
 ///
 /// # Errors
-/// What is otherwise, in words that go on after the zip's name.
+/// The first deviation, in words that go on after the zip's name.
 pub fn check_layout(file: &File, size: u64) -> Result<(), String> {
     let failed = |error: io::Error| format!("cannot be read: {error}");
     let file = file.try_clone().map_err(failed)?;
@@ -133,7 +133,7 @@ impl Zip {
         let narrow = List { start, bytes, count };
         let (list, ends) = match self.end_64(end)? {
             Some(list) => {
-                // What does not say "see there" says the same.
+                // A number is either all ones, which refers to the wide one, or the same as that.
                 let same = |narrow, wide, most| narrow == most || narrow == wide;
                 let told = same(count, list.count, 0xffff)
                     && same(bytes, list.bytes, 0xffff_ffff)
@@ -208,7 +208,7 @@ impl Zip {
             if flags & ENCRYPTED != 0 {
                 return Err("has members that are encrypted, so that nobody can check them".into());
             }
-            // What can't be unpacked here can't be measured either.
+            // A member that can't be unpacked here can't be measured either.
             if ![STORED, DEFLATED].contains(&method) {
                 return Err("has members that are packed in a way that is not known here".into());
             }

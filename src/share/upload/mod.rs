@@ -100,7 +100,7 @@ fn remove_repeats(targets: &[String]) -> Vec<String> {
     studies
 }
 
-/// What would be sent, as text. Asks no server.
+/// The requests that would be sent, as text. Asks no server.
 pub fn preview_requests(aggregator: &Aggregator, packages: &[Package]) -> String {
     packages.iter().map(|package| preview::preview_package(aggregator, package)).collect()
 }
@@ -151,7 +151,7 @@ pub fn send_packages(
     Err(Error::new(kind, words.join("\n")))
 }
 
-/// What came of an upload.
+/// The result of an upload.
 #[derive(Debug)]
 struct Delivered {
     /// The Aggregator's name for the upload.
@@ -169,7 +169,8 @@ async fn deliver_package(
     bars: &Bars,
 ) -> Result<Delivered, Failure> {
     let study = &package.study;
-    // Site and study are locked from the first answer on: only who has its transaction may ask again.
+    // The Aggregator locks site and study with its first answer: only a request that shows the
+    // transaction of that answer may ask again.
     let mut transaction: Option<String> = None;
     let mut failed = 0;
     let mut expired = false;

@@ -44,7 +44,7 @@ pub struct Package {
     pub place: String,
     /// The version that the study gives its data; 0 if it gives none.
     pub version: i64,
-    /// What is in it.
+    /// The files in it.
     pub members: Vec<Member>,
     /// Members with cells that count fewer than [`LEAST`], and how many such cells.
     pub few: Vec<(String, u64)>,
@@ -293,7 +293,7 @@ fn has_ids(member: &mut impl Read) -> io::Result<bool> {
     }
 }
 
-/// What is seen of a table.
+/// The findings in a table.
 struct Looked {
     screen: Screen,
     /// Whether it says that it was made of FHIR as it is.

@@ -1,4 +1,4 @@
-//! What an upload would send, without sending it.
+//! The requests of an upload, without sending them.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What the store that the link leads to has answered.
+//! The answer of the store that the link leads to.
 
 use super::Failure;
 use super::aggregator::Link;
