@@ -68,7 +68,7 @@ impl CredentialArgs {
         }
     }
 
-    /// What all layers come to.
+    /// The credentials, from all layers.
     pub(super) fn read_credentials(layers: &mut Layers) -> Credentials {
         Credentials {
             smart_client_id: layers.text("smart-client-id"),
@@ -89,7 +89,7 @@ impl CredentialArgs {
     }
 }
 
-/// A list of hosts; what is none is complained about.
+/// A list of hosts; complains about texts that are no hosts.
 pub(super) fn read_hosts(layers: &mut Layers, key: &str) -> Vec<HostName> {
     let (mut hosts, mut problems) = (Vec::new(), Vec::new());
     for text in layers.list(key) {

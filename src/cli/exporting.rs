@@ -138,7 +138,7 @@ impl ExportingArgs {
         }
     }
 
-    /// What all layers come to.
+    /// The settings, from all layers.
     pub(super) fn read_settings(layers: &mut Layers) -> Result<ExportSettings> {
         let mut time = |key: &str, end_of_day| {
             let text = layers.text(key)?;

@@ -12,7 +12,7 @@ use super::layers::{ENV_PREFIX, ETL_KEYS, variable};
 /// How alike two names must be for one to be taken for a slip of the other: from 0 to 1.
 const ALIKE: f64 = 0.85;
 
-/// What variables of this program's begin with.
+/// The beginnings of this program's variables.
 const PREFIXES: [&str; 3] = [ENV_PREFIX, "CUMULUS_LIBRARY_", "CUMULUS_AGGREGATOR_"];
 /// Variables that only tests use begin with this.
 const OF_TESTS: &str = "CUMULUS_ETL_TEST_";

@@ -11,7 +11,7 @@ use crate::error::{Error, Result, SettingsFault};
 use crate::output::OutputFormat;
 use crate::ui::format_count;
 
-/// What every variable's name begins with; the rest is the flag in upper snake case.
+/// The beginning of every variable's name; the rest is the flag in upper snake case.
 pub const ENV_PREFIX: &str = "CUMULUS_ETL_";
 
 /// Every setting of the main job, by the name it has in TOML files.
@@ -102,7 +102,7 @@ impl Layers {
             }
             figment = figment.merge(toml);
         }
-        // In figment, what is merged later wins.
+        // In figment, the layer that is merged last wins.
         let figment = figment.merge(Environment).merge(Serialized::globals(flags));
         Ok(Self { figment, problems })
     }

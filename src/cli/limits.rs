@@ -1,4 +1,4 @@
-//! What commands that run queries may use, as options of theirs.
+//! Memory and disk for commands that run queries, as options of theirs.
 
 use clap::Args;
 
@@ -19,7 +19,7 @@ pub(super) struct LimitArgs {
 }
 
 impl LimitArgs {
-    /// What the machine has, but for what was given.
+    /// The machine's limits, but for those that were given.
     pub(super) fn resolve_limits(&self) -> Limits {
         let mut limits = Limits::of_machine();
         if let Some(mib) = self.memory_limit {

@@ -38,7 +38,7 @@ impl LoggingArgs {
     }
 }
 
-/// What the options come to.
+/// The form and the level of messages that the options ask for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Logging {
     format: LogFormat,
@@ -60,7 +60,7 @@ impl Logging {
     /// Begins to log. Gives progress bars, if there is a terminal to draw them on.
     pub(super) fn init(self, console: &Console) -> Bars {
         console.begin_logging(self.format, self.level);
-        // What is asked for first where something went wrong.
+        // Whoever helps a user asks for this first.
         debug!(
             version = env!("CARGO_PKG_VERSION"),
             "cumulus-etl {} for {} on {}, {}",

@@ -34,13 +34,13 @@ use crate::stop::Shutdown;
 use crate::store::{Storage, StoreRuntime};
 use crate::ui::{Console, signals};
 
-/// What is the process's and not a command's: made once, in `main`. A command hands each part on to
-/// what needs it.
+/// The parts that belong to the process, not to a command: `main` makes them once. A command hands
+/// each on to the code that needs it.
 #[derive(Debug)]
 pub struct Process {
     /// The memory that there is.
     pub budget: Budget,
-    /// What opens folders, and ends what is opened.
+    /// Opens folders, and ends what is opened.
     pub storage: Storage,
     /// Where messages and progress go.
     pub console: Console,
@@ -105,7 +105,7 @@ enum Command {
 }
 
 impl Cli {
-    /// What the process was started with. By the name `cumulus-library` it is `study`.
+    /// The command line of the process. By the name `cumulus-library` it is that of `study`.
     pub fn from_process(console: &Console) -> Self {
         let name = std::env::args_os().next();
         // Scripts of Cumulus Library call it by that name: a link to this program takes them as

@@ -44,7 +44,8 @@ impl StoreArgs {
         }
     }
 
-    /// What opens folders with the options, from flags and variables, for commands that read no file.
+    /// A storage that opens folders with the options, from flags and variables, for commands that read
+    /// no file.
     pub(super) fn of_command(&self, process: &Process) -> Result<Storage> {
         let mut flags = Dict::new();
         self.add_to(&mut flags);

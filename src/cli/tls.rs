@@ -1,4 +1,4 @@
-//! Who may talk to whom in a cluster, as options of several commands.
+//! Certificates of a cluster's members, as options of several commands.
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
@@ -120,8 +120,7 @@ mod reading {
         match host.parse::<IpAddr>() {
             // `::ffff:127.0.0.1` is one, but `is_loopback` says no of it.
             Ok(address) => address.to_canonical().is_loopback(),
-            // What another name leads to is for the resolver to say, and may change while the
-            // process runs.
+            // The resolver says where another name leads to, and may say otherwise later.
             Err(_) => host.eq_ignore_ascii_case("localhost"),
         }
     }

@@ -98,9 +98,9 @@ pub struct OpenedEngine {
     pub engine: Box<dyn Engine>,
     /// For temporary files.
     pub work: WorkFolder,
-    /// What opens folders.
+    /// Opens folders.
     pub storage: Storage,
-    /// Queries that may run at once.
+    /// Queries that may run at the same time.
     pub threads: usize,
 }
 
@@ -139,7 +139,7 @@ impl DatabaseArgs {
         self.open_embedded(database, input.resolve_input(&storage)?, work, storage)
     }
 
-    /// The same, for so many queries at once; without a number, as many as the engine likes.
+    /// The same, for so many queries at the same time; without a number, as many as the engine likes.
     pub fn open_for(
         &self,
         process: &Process,

@@ -75,7 +75,7 @@ impl ListArgs {
     }
 }
 
-/// What is in the database.
+/// Lists the studies of the database, with their tables.
 fn list_built(engine: &dyn Engine, text: &mut String) -> Result<()> {
     let studies = engine.list_studies()?;
     if studies.is_empty() {

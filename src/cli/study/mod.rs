@@ -21,7 +21,7 @@ use crate::study::engine::TableInfo;
 use crate::study::room;
 use crate::ui::format_count;
 
-/// What a link to this program is called that stands for its studies.
+/// The name of a link to this program that stands for its studies.
 pub const LIBRARY: &str = "cumulus-library";
 
 /// Options of `study`.
