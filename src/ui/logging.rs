@@ -78,7 +78,7 @@ fn subscribe_to_log(format: LogFormat, level: Level, bars: &MultiProgress) {
         LogFormat::Text => {
             // People read the message; the fields are for machines.
             let message = debug_fn(|out, field, value| match field.name() {
-                // What others have written must neither move the cursor nor forge a line.
+                // Words of others must neither move the cursor nor forge a line.
                 "message" => write!(out, "{}", escape_message(&format!("{value:?}"))),
                 _ => Ok(()),
             });

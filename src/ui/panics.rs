@@ -8,7 +8,7 @@ use crate::threads;
 
 /// Runs the program; after a panic `work` has no result. A panic on any thread is told once, in the
 /// form of all other messages, by its place in the program alone: what it says may hold values of
-/// rows. One that is caught within the program is told by who catches it. `exit`: the code that the
+/// rows. The code that catches one within the program tells of it. `exit`: the code that the
 /// process ends with.
 pub fn without_panic<T>(console: &Console, exit: u8, work: impl FnOnce() -> T) -> Option<T> {
     let (console, is_told) = (console.clone(), AtomicBool::new(false));

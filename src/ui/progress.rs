@@ -57,7 +57,7 @@ pub struct Progress {
 
 struct Inner {
     name: String,
-    /// What is done with the bytes.
+    /// The word for what is done with the bytes.
     verb: &'static str,
     total: u64,
     done: AtomicU64,

@@ -55,17 +55,17 @@ pub fn install_handlers(
         let shutdown = storage.shutdown();
         // First, so that nobody begins to write while the others are waited for.
         shutdown.ask_to_stop(asked);
-        // What is read for them is in files that go below: the state of an export, say.
+        // The hooks read files that go below: the state of an export, say.
         let tellings = shutdown.prepare_end();
         shutdown.wait_for_writers(PATIENCE);
-        // After the writers, who have files there and take them back.
+        // After the writers, which have files there and take them back.
         storage.remove_work_folders();
         // Last: a server may take long to answer, and the container may be killed meanwhile.
         if !tellings.is_empty() {
             storage.block_on(async {
                 tokio::select! {
                     _ = join_all(tellings) => {}
-                    // Who asks twice is in a hurry.
+                    // A second signal says that nobody wants to wait any longer.
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                     () = next(&mut hangup) => {}
@@ -101,7 +101,7 @@ pub fn pass_on_hangup(storage: &Storage) -> Result<()> {
     Ok(())
 }
 
-/// The next signal; none ever comes of those that are not listened for.
+/// The next signal; a signal that is not listened for never comes.
 async fn next(signal: &mut Option<Signal>) {
     match signal {
         Some(signal) => drop(signal.recv().await),
