@@ -9,8 +9,8 @@ use std::path::Path;
 
 use crate::text::unescape_octal;
 
-/// What version 1 says where nothing is limited: the largest number of whole pages, whatever
-/// their size.
+/// Where nothing is limited, version 1 gives the largest number of whole pages. It is above this,
+/// whatever their size.
 const UNLIMITED: u64 = i64::MAX as u64 - (1 << 20);
 
 /// The smallest limit in bytes; `None` where there is none.

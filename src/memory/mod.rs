@@ -13,7 +13,7 @@ const MIB: u64 = 1 << 20;
 
 /// From here on more memory makes nothing faster, apart from more threads.
 const ENOUGH: u64 = 1024 * MIB;
-/// What a thread takes: chunks under way, columns being built and encoded, what the allocator
+/// The memory of a thread: chunks under way, columns being built and encoded, what the allocator
 /// keeps for it. Measured with wide tables.
 const PER_THREAD: u64 = 96 * MIB;
 /// Bytes of values of a Parquet row group.
@@ -26,7 +26,7 @@ const LEAST: u64 = 8;
 pub enum LimitSource {
     /// A control group: of a container, a pod, a systemd service.
     Cgroup,
-    /// What the machine has.
+    /// The memory of the machine.
     Machine,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for Limit {
 /// How the memory is shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// What it was made for.
+    /// The limit that it was made for.
     pub limit: Option<Limit>,
     /// Cores that it was made for.
     pub cores: usize,
@@ -80,7 +80,7 @@ pub struct Budget {
     pub part_mib: u64,
 }
 
-/// What of a table's staged rows stays in memory before the rest goes to the work folder.
+/// The part of a table's staged rows that stays in memory; the rest goes to the work folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StagingShare {
     /// Bytes of rows, for each form.
@@ -89,7 +89,7 @@ pub struct StagingShare {
     pub keys: usize,
 }
 
-/// What writing a table may take.
+/// The memory that writing a table may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WritingShare {
     /// Bytes of a run's keys that are compared with a table in one pass.

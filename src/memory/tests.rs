@@ -124,7 +124,7 @@ fn shares_fit_the_limit() {
         let budget = Budget::for_limit(of(mib), cores);
         assert!(budget.is_tight());
         assert!(budget.threads >= 1 && budget.threads <= cores);
-        // Three tables are under way at once: one is scrubbed, one waits, one is written.
+        // Three tables are under way at the same time: one is scrubbed, one waits, one is written.
         let sum = budget.chunks
             + 3 * (budget.staging.row_bytes + 2 * 32 * budget.staging.keys)
             + budget.writing.key_bytes
