@@ -6,10 +6,11 @@ use crate::error::Result;
 use crate::study::dialect::{self, Statement};
 
 /// Bytes of text whose statements a plan keeps as they were read. What is made of a text takes a hundred
-/// times its size, and a study may have any number of files with values to insert: those of one that are
-/// beyond this are read again when it is their turn. Studies of SQL that somebody wrote are far below.
+/// times its size, and a study may have any number of files with values to insert. Statements beyond this
+/// are read again when it is their turn. Studies whose SQL somebody has written are far below.
 const KEPT: usize = 2 << 20;
 /// Bytes that a statement counts as at least, however short it is.
+// A parsed `SELECT 1;` is far larger than its text, and 8 MiB have room for nearly a million of them.
 const LEAST: usize = 64;
 
 /// A statement of a plan, which has been read and found good.

@@ -40,7 +40,7 @@ pub struct BuildOptions {
     pub concurrent: usize,
 }
 
-/// Is told what happens.
+/// Hears what happens in a build.
 pub trait Observer: Sync {
     /// A file is begun: the `index`th of `count`, from 0.
     fn note_file(&self, index: usize, count: usize, name: &str);
@@ -69,6 +69,8 @@ pub fn build_study(
 ) -> Result<BuildSummary> {
     let clock = Instant::now();
     let plan = plan::read_plan(study, options)?;
+    // A part of a study makes its own tables anew and leaves those of the other stages (test:
+    // a_part_of_a_study_leaves_the_other_tables).
     let start = if plan.whole { Start::Empty } else { Start::Without(&plan.made) };
     let build = engine.begin_build(&study.prefix, start)?;
     if let Some(schema) = &study.dedicated_schema {
@@ -164,6 +166,8 @@ impl BuildRun<'_> {
         };
         self.observer.note_file(index, self.count, &unit.name);
         for (work, place) in &unit.work {
+            // `for_each_item` begins no further file after an error. This ends the files that are under
+            // way, between two statements.
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -184,6 +188,8 @@ impl BuildRun<'_> {
             if let Some(table) = made {
                 self.observer.note_table(&table);
                 let mut tables = ignore_poison(self.tables.lock());
+                // A file may make a table, drop it and make it again. It is told once, as it is in the
+                // end.
                 tables.retain(|known| known.name != table.name);
                 tables.push(table);
             }
@@ -194,12 +200,14 @@ impl BuildRun<'_> {
 
 /// The error with the place and text of the statement.
 fn locate_error(place: &FilePlace, error: &Error, sql: &str) -> Error {
+    // With all causes in its own sentence, since the new error has no `source()`.
     Error::new(error.kind(), format!("{place}: {error:#}{}", excerpt_statement(sql)))
 }
 
 /// The beginning of a statement, indented.
 fn excerpt_statement(sql: &str) -> String {
     const LINES: usize = 8;
+    // A statement may insert a megabyte of values in one line.
     const WIDTH: usize = 200;
     let mut text = String::new();
     for line in sql.lines().filter(|line| !line.trim().is_empty()).take(LINES) {

@@ -64,7 +64,8 @@ pub fn read_plan(study: &Manifest, options: &BuildOptions) -> Result<Plan> {
         let units = files.iter().map(|file| read_unit(study, file, &templates, &mut made));
         steps.push(PlanStep { parallel: *parallel, units: units.collect::<Result<_>>()? });
     }
-    // Each action is in one stage: as many are all of them. Tables of those that are left out stay.
+    // An action is in one stage only, so that as many steps as there are actions are all of them. Tables of
+    // those that are left out stay.
     let whole = steps.len() == all;
     Ok(Plan { steps, whole, made: made.tables.into_keys().collect() })
 }
@@ -101,8 +102,8 @@ impl Made<'_> {
         self.note_table(&self.study.table_name(&name.name), place, true)
     }
 
-    /// A table that is made, changed or dropped. It must be one of this study, and not protected: some
-    /// engines know no more of who owns which table.
+    /// A table that is made, changed or dropped. It must be one of this study, and not protected. Athena
+    /// itself does not know which study owns a table (test: `no_statement_makes_or_changes_what_is_protected`).
     fn check_changed(&self, name: &dialect::TableName, place: &FilePlace) -> Result<()> {
         let (prefix, dedicated) = (&self.study.prefix, &self.study.dedicated_schema);
         let own_schema =
@@ -148,6 +149,8 @@ fn read_unit(
 ) -> Result<PlanFile> {
     let place = |line| FilePlace { file: file.path.clone(), line };
     let work = match &file.content {
+        // The manifest has read the file for the names of its tables and kept no text, as the files of
+        // a study may have 64 MiB.
         Content::Sql(_) => read_statements(&Source::read(&study.root, &file.path)?, made)?,
         Content::Template => {
             let source = Source::read(&study.root, &file.path)?;

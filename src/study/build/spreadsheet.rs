@@ -42,18 +42,21 @@ type SheetRow = Vec<(u32, String)>;
 pub fn read_spreadsheet(path: &Path, file: File) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let invalid =
         |why: &str| Error::new(StudyFault::Definition, format!("{}: {why}", path.display()));
+    // Before the library opens the book: it unpacks all shared strings and styles then.
     check_sizes(&file).map_err(|why| invalid(&why))?;
     let mut book: Xlsx<BufReader<File>> = Xlsx::new(BufReader::new(file))
+        // Errors of the library are not shown, as they may hold what is in the file
+        // (`XlsxError::CellTAttribute`).
         .map_err(|_| invalid("this can't be read as a spreadsheet (.xlsx)"))?;
     let unreadable = || invalid("the first sheet can't be read");
     let name = book.sheet_names().first().cloned().ok_or_else(unreadable)?;
-    // Cell by cell: a sheet as a whole is as large as its farthest cell has it.
+    // Cell by cell: as a whole, the library makes room for all places up to the farthest cell.
     let mut cells = book.worksheet_cells_reader(&name).map_err(|_| unreadable())?;
     let mut bytes = 0;
     let mut next = || -> Result<Option<(u32, u32, String)>> {
         while let Some(cell) = cells.next_cell().map_err(|_| unreadable())? {
             if let Some(text) = cell_text(cell.get_value()) {
-                // One text may be that of many cells.
+                // A shared string is there once and may be the text of a million cells.
                 bytes += text.len();
                 if bytes > TEXTS {
                     let why = format!("the first sheet's cells have more than {TEXTS} bytes");
@@ -68,6 +71,7 @@ pub fn read_spreadsheet(path: &Path, file: File) -> Result<(SchemaRef, Vec<Recor
     let mut table: Option<(u32, TextRows)> = None;
     let mut batches = Vec::new();
     let mut finish = |row: u32, mut line: SheetRow| -> Result<()> {
+        // Programs write the cells of a row in order, but the format does not make them.
         line.sort_by_key(|(column, _)| *column);
         let (Some((first, _)), Some((last, _))) = (line.first(), line.last()) else {
             return Ok(());
@@ -121,6 +125,7 @@ pub fn read_spreadsheet(path: &Path, file: File) -> Result<(SchemaRef, Vec<Recor
 /// themselves.
 fn check_sizes(file: &File) -> Result<(), String> {
     let damaged = |_| "this can't be read as a spreadsheet (.xlsx)".to_owned();
+    // The clone shares the file's position. Both readers seek before they read, one after the other.
     let handle = file.try_clone().map_err(|error| error.to_string())?;
     let mut zip = ZipArchive::new(BufReader::new(handle)).map_err(|_| damaged(()))?;
     if zip.len() > MEMBERS {
@@ -150,7 +155,7 @@ fn check_sizes(file: &File) -> Result<(), String> {
         if look.places.has_beyond() {
             return Err(format!("{name:?} names a cell that no sheet has"));
         }
-        // Room is made for as many shared strings as this says, before one of them is read.
+        // The library makes room for as many shared strings as this says, before it reads one of them.
         if look.promised > look.bytes / SHORTEST + 1 {
             return Err(format!("{name:?} says that it has far more texts than it has"));
         }
@@ -167,7 +172,7 @@ fn cell_text(cell: &DataRef<'_>) -> Option<String> {
         }
         DataRef::SharedString(text) => (*text).to_owned(),
         DataRef::Int(number) => number.to_string(),
-        // A number that is whole is shown so: `1`, not `1.0`.
+        // `f64` shows a whole number without a point: `1`.
         DataRef::Float(number) => number.to_string(),
         DataRef::Bool(value) => value.to_string(),
         DataRef::DateTime(time) if time.is_duration() => show_duration(time.as_f64()),
@@ -186,10 +191,12 @@ fn show_duration(days: f64) -> String {
 /// A date, a date with a time, or a time alone; nothing if it is none that a spreadsheet has.
 fn show_moment(time: &ExcelDateTime) -> Option<String> {
     let days = time.as_f64();
+    // Beyond these the library still makes a date of the number; a spreadsheet shows none.
     if !(0.0..DAYS).contains(&days) {
         return None;
     }
     let (year, month, day, hour, minute, second, milli) = time.to_ymd_hms_milli();
+    // Day 60 is 29 February 1900 to Excel, which never was. The cell then shows its number.
     let date = NaiveDate::from_ymd_opt(i32::from(year), u32::from(month), u32::from(day))?;
     let exact = date.and_hms_milli_opt(
         u32::from(hour),
@@ -197,6 +204,7 @@ fn show_moment(time: &ExcelDateTime) -> Option<String> {
         u32::from(second),
         u32::from(milli),
     )?;
+    // A time is stored as a fraction of a day, which is seldom a whole second.
     let time = (exact + TimeDelta::milliseconds(500)).with_nanosecond(0)?;
     let midnight = time.num_seconds_from_midnight() == 0;
     Some(match (days < 1.0, midnight) {

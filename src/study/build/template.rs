@@ -12,6 +12,7 @@ use crate::study::source::Source;
 use crate::threads::catch_panic;
 
 /// Steps that a template may take to be filled in. Each 64 bytes that it makes are one, too.
+// So all texts that a template makes on the way have 256 MB at most together.
 const FUEL: u64 = 4_000_000;
 /// Bytes of what a template becomes, as of other statements.
 const TEXT: usize = 8 << 20;
@@ -92,15 +93,17 @@ impl Templates {
     /// names.
     pub fn new(study: &Manifest, options: &BuildOptions) -> Result<Self> {
         let mut environment = Environment::new();
-        // A name that is misspelled must not become nothing.
+        // Otherwise a variable that is misspelled is an empty text, and may leave SQL that runs.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
         let folder = study.path.parent().unwrap_or(std::path::Path::new("."));
+        // A folder that can't be listed has no templates: an `include` then says that its own is not
+        // there.
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.ends_with(".jinja") && !entry.path().is_dir() {
                 let source = Source::read(&study.root, &entry.path())?;
-                // One that is broken is an error where it is used.
+                // A broken one must not fail builds that do not use it. Where it is used, it is not found.
                 if find_odd_import(source.text()).is_some() {
                     continue;
                 }
@@ -147,6 +150,7 @@ impl Templates {
                 },
             };
             match error.name() {
+                // The line is one of the template that was included, not of `source`.
                 Some(other) if other != name => {
                     Error::new(StudyFault::Definition, format!("{other}:{line}: {why}"))
                 }

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{Context, Result};
 
-/// Rows that are read at once; fewer where there are so many columns.
+/// Rows of a batch; fewer where there are many columns.
 const BATCH_ROWS: usize = 8192;
 const BATCH_CELLS: usize = 1 << 20;
 /// Bytes of the texts of a batch, but for its last row: a column of a batch has room for 2 GiB.
@@ -26,6 +26,8 @@ pub(super) struct TextRows {
 impl TextRows {
     pub fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let fields: Vec<_> = names.map(|name| Field::new(name, DataType::Utf8, true)).collect();
+        // Without room to begin with: the usual 1024 rows for each of 4096 columns would be 20 MB for
+        // any small file.
         let columns = fields.iter().map(|_| StringBuilder::with_capacity(0, 0)).collect();
         let most = (BATCH_CELLS / fields.len().max(1)).clamp(1, BATCH_ROWS);
         Self { schema: Arc::new(Schema::new(fields)), columns, rows: 0, bytes: 0, most }

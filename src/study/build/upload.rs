@@ -31,6 +31,8 @@ pub fn load_table(build: &dyn Build, name: &str, table: &UploadTable) -> Result<
     let first = files.next().ok_or_else(|| Error::failed("there are no files"))?;
     let (schema, rows) = read_file(first, table)?;
     let known = schema.clone();
+    // The first file alone gives the columns. The others are opened one after the other, when the
+    // engine has come to them.
     let others = files.flat_map(move |path| match read_file(path, table) {
         Ok((columns, rows)) if columns == known => rows,
         Ok((columns, _)) => one_error(refuse_columns(path, &columns, &known)),
@@ -135,6 +137,7 @@ fn wanted_schema(path: &Path, schema: &Schema, types: Option<Vec<DataType>>) -> 
         .map(|(index, field)| {
             let data_type = types.as_ref().map_or(field.data_type(), |types| &types[index]);
             let name = match field.name().as_str() {
+                // As pandas calls a column without a name, in lower case: `Unnamed: 0`.
                 "" => format!("unnamed: {index}"),
                 name => snake_case(name),
             };
@@ -145,8 +148,10 @@ fn wanted_schema(path: &Path, schema: &Schema, types: Option<Vec<DataType>>) -> 
 }
 
 fn cast_batch(path: &Path, batch: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch> {
+    // With `safe`, a value that does not fit would be null, and nobody would hear of it.
     let options = CastOptions { safe: false, ..CastOptions::default() };
     let columns = batch.columns().iter().zip(wanted.fields()).map(|(column, field)| {
+        // Arrow's own error has the value in its words.
         cast_with_options(column, field.data_type(), &options).map_err(|_| {
             let message = format!(
                 "{}: a value of column {} is no {}",

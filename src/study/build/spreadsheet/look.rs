@@ -16,8 +16,8 @@ pub struct Look {
     pub places: CellPlaces,
 }
 
-/// Looks for names of cells, and of parts of a sheet, that no sheet has: who reads the sheet adds up
-/// their letters and digits, however many there are.
+/// Looks for names of cells, and of parts of a sheet, that no sheet has. The library adds up their letters
+/// and digits, however many there are.
 #[derive(Default)]
 pub struct CellPlaces {
     at: At,
@@ -45,6 +45,7 @@ impl CellPlaces {
     const LETTERS: usize = 3;
     const DIGITS: usize = 7;
     /// Letters and digits that can be added up.
+    // The library adds up in 32 bits: six letters (26^6) and nine digits fit, one more may not.
     const WORD: usize = 6;
     const NUMBER: usize = 9;
     /// Bytes of a value that are looked at: a part of a sheet has two places.
@@ -91,7 +92,7 @@ impl CellPlaces {
             let end = part.iter().position(|byte| !byte.is_ascii_alphabetic());
             let (letters, digits) = part.split_at(end.unwrap_or(part.len()));
             let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            // What is no place is added up as far as it looks like one.
+            // The library adds up a word as far as it looks like a place, before it finds that it is none.
             if letters.len() > Self::WORD || count > Self::NUMBER {
                 return true;
             }
@@ -106,7 +107,7 @@ impl CellPlaces {
                 return true;
             }
             let Some(first) = first.replace((letters, digits)) else { continue };
-            // The last of a part is no further up or left than its first.
+            // The library subtracts the first place of a part from its last, without a check.
             let number = |digits: &[u8]| {
                 digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
             };
