@@ -54,6 +54,7 @@ fn keep_books(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
         return make_table(build, made, told);
     }
     if *table == format!("{PREFIX}__lib_transactions") {
+        // With the columns' names, as Cumulus Library may have made the table in an earlier build.
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         let sql = format!("INSERT INTO {table} ({})\n{query}", names.join(", "));
         let info = execute(build, &sql).context(table)?;

@@ -75,6 +75,8 @@ impl Concept {
             place = place.get(list);
             let alias = format!("l{index}");
             let items = place.list_items(format!("{alias}.item{index}"))?;
+            // Only the outermost list gives `row`: by it tables of one list are joined, as substance
+            // and manifestation of a reaction are.
             if outermost.is_none() && self.row {
                 from += &format!(
                     ",\n    UNNEST({}) WITH ORDINALITY AS {alias} (item{index}, row)",
@@ -149,6 +151,7 @@ pub(super) fn document_format(sources: &Sources) -> TableQuery {
         std::iter::once("id").chain(leaves).map(|name| (name, SqlType::Text).into()).collect();
     let list = sources.table_rows("documentreference", "s").get("content");
     let format = list.list_items("l.content").map(|content| content.get("format"));
+    // R4's `format` is a Coding, not a CodeableConcept: there is no list below it to be unnested.
     let Some(format) = format.filter(SourceElement::is_known) else {
         return TableQuery::without_rows(table, columns, about);
     };

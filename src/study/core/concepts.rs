@@ -1,5 +1,5 @@
-//! Which concepts have tables of codings. Systems with `%` are those of Cerner and Epic, which have
-//! a part of each site's own.
+//! Which concepts have tables of codings. Systems with `%` are those of Cerner and Epic, of which each
+//! site has a part of its own.
 
 use super::declare::Concept;
 
@@ -59,6 +59,8 @@ pub(super) const CONCEPTS: &[Concept] = &[
         "urn:oid:1.2.840.114350.1.13.%.7.10.698084.30",
         "urn:oid:1.2.840.114350.1.13.%.7.2.808267",
     ]),
+    // No list in R4, and yet with `row`: Cumulus Library's table has that column where there is no
+    // data, and studies must find the same columns whatever the data.
     Concept::all_codings("encounter", "dn_servicetype", "serviceType").with_row().with_preferred(
         &[
             "http://terminology.hl7.org/CodeSystem/service-type",
@@ -74,6 +76,8 @@ pub(super) const CONCEPTS: &[Concept] = &[
         "https://fhir.cerner.com/%/codeSet/3",
         "urn:oid:1.2.840.114350.1.13.%.7.10.698084.410",
     ]),
+    // The system of priorities is the first in Cumulus Library's list, too, though reasons are not
+    // coded in it. The order decides which coding is kept, so it stays.
     Concept::all_codings("encounter", "dn_reasoncode", "reasonCode[]").with_row().with_preferred(
         &[
             PRIORITY,
@@ -107,6 +111,7 @@ pub(super) const CONCEPTS: &[Concept] = &[
     Concept::all_codings("medicationdispense", "dn_contained_code", "contained[].code")
         .with_row()
         .with_extra(CONTAINED),
+    // R4: a dispense has one category, a request may have several.
     Concept::all_codings("medicationdispense", "dn_category", "category").with_row(),
     Concept::all_codings("medicationdispense", "dn_type", "type").with_row(),
     Concept::all_codings("medicationdispense", "dn_dosage_route", "dosageInstruction[].route")

@@ -33,11 +33,14 @@ pub(super) struct Resource {
     /// The columns in order.
     pub columns: &'static [ColumnSpec],
     /// Tables joined that no column declares by itself.
+    // A function, as the query of a join depends on the schema, and declarations are constants.
     pub joins: fn(&SourceElement) -> Vec<Join>,
 }
 
 /// Where equal rows become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Cumulus Library drops equal rows in some tables before it joins, in some after it, and in others not.
+// Rows are compared with its own (test: tables_are_those_of_cumulus_library).
 pub(super) enum Distinct {
     /// Nowhere: a resource that is there twice counts twice.
     Nowhere,

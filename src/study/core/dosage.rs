@@ -83,12 +83,15 @@ impl Dosed {
             return TableQuery::without_rows(table, self.list_columns(), about);
         };
         let doses = item.get("doseAndRate");
+        // If no row has more than rates, there is no dose to show, and each instruction is one row.
         let dose = doses.list_items("d.dose").filter(|dose| Dose(dose).is_known());
         if dose.is_none() && !INSTRUCTION.iter().any(|(_, path, _)| item.get(path).is_known()) {
             return TableQuery::without_rows(table, self.list_columns(), about);
         }
         let own = format!("{}_ref", self.source);
         let parent = [own.as_str(), "subject_ref", "encounter_ref"];
+        // References and times come from core's table: an inner join with it leaves out what was
+        // entered in error. DISTINCT, since a resource has several rows there.
         let time = [self.time.to_owned(), format!("{}_month", self.time)];
         let from = format!(
             "FROM {} AS s, UNNEST({}) WITH ORDINALITY AS i (item, row)",
@@ -97,6 +100,8 @@ impl Dosed {
         );
         let instruction = INSTRUCTION
             .map(|(name, path, kind)| format!("{} AS {name}", item.get(path).value_sql(kind)));
+        // The inner list is unnested in a query of its own and joined from the left, as an instruction
+        // without doses keeps its row.
         let (doses, dose_columns, join) = match &dose {
             None => {
                 let nulls = DOSE.map(|(name, kind)| format!("{} AS {name}", kind.null_sql()));
@@ -215,6 +220,7 @@ impl Dose<'_> {
             })
             .collect();
         let value = |path: &str| self.0.get(path).value_sql(Double);
+        // R4 lets a dose be a quantity or a range, never both, so at most one form has a value.
         let shared = |leaf: &str| {
             let all = ["doseQuantity", "doseRange.low", "doseRange.high"]
                 .map(|form| self.0.get(form).get(leaf).value_sql(Text));

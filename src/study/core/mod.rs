@@ -72,6 +72,8 @@ pub struct TableQuery {
 impl TableQuery {
     /// A table without rows.
     fn without_rows(table: String, columns: Vec<CoreColumn>, about: String) -> Self {
+        // With a type each: Trino makes no table with a column of type `unknown`, which a bare NULL
+        // has.
         let nulls: Vec<_> = columns
             .iter()
             .map(|column| {
@@ -123,6 +125,8 @@ pub struct TableStep {
 
 /// The statements of all tables but those of counts, for source tables with these schemas.
 pub fn plan_steps(sources: &Sources) -> Vec<TableStep> {
+    // Each step reads tables of those before it: patients their extensions, encounters the patients and
+    // the tables of codings, excerpts of observations and dosage instructions the resources.
     let step = |label, tables| TableStep { label, tables };
     let mut nested: Vec<_> = lookups::LOOKUPS.iter().map(lookups::Lookup::table_query).collect();
     nested.push(special::meta_version());
@@ -169,6 +173,7 @@ pub fn list_tables() -> Result<Vec<String>> {
 
 /// The names of the tables but for those about the build itself.
 fn list_planned() -> Result<Vec<String>> {
+    // The names are the same for all sources (test: columns_do_not_depend_on_the_data).
     let steps = plan_steps(&Sources::default()).into_iter().flat_map(|step| step.tables);
     let counts = read_counts()?.into_iter().map(|table| format!("{PREFIX}__{}", table.name));
     Ok(steps.map(|statement| statement.table).chain(counts).collect())

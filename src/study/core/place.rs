@@ -43,6 +43,8 @@ impl SourceElement {
 
     /// An element below it. Names are compared without case, as Athena does.
     pub fn get(&self, path: &str) -> Self {
+        // An empty path is the element itself, as for `category`, a list of codes. Where the schema
+        // ends the path is spelled on: `value_sql` shows a null in its place.
         path.split('.').filter(|name| !name.is_empty()).fold(self.clone(), |place, name| {
             let data = match &place.data {
                 Some(DataType::Struct(fields)) => find_field(fields, name).cloned(),
@@ -78,12 +80,15 @@ impl SourceElement {
         use DataType::{Boolean, Float64, Int32, Int64, LargeUtf8, Null, Utf8, Utf8View};
         match (&self.data, wanted) {
             (None | Some(Null), _) => wanted.null_sql(),
+            // Data that is not R4's may have an object here. A cast of it would end the build for all
+            // other rows.
             (Some(data), _) if data.is_nested() => wanted.null_sql(),
             (Some(Utf8 | Utf8View | LargeUtf8), SqlType::Text)
             | (Some(Boolean), SqlType::Boolean)
             | (Some(Int64), SqlType::BigInt)
             | (Some(Int32), SqlType::Int)
             | (Some(Float64), SqlType::Double) => self.sql.clone(),
+            // On Athena the function gives a time with a zone, which the cast takes off.
             (Some(_), SqlType::Timestamp | SqlType::Date) => {
                 format!("CAST({} AS {})", self.time_sql(), wanted.sql_name())
             }

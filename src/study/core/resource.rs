@@ -49,6 +49,7 @@ impl Resource {
 
         let distinct = |place| if self.distinct == place { " DISTINCT" } else { "" };
         let status = rows.get("status");
+        // `<>` alone is null where there is no status, and would leave the row out.
         let right = match self.has_status && status.is_known() {
             true => {
                 format!("\n  WHERE ({0} IS NULL OR {0} <> 'entered-in-error')", status.as_sql())
@@ -162,6 +163,8 @@ impl ColumnSpec {
             Self::Aliases => {
                 let (name, aliases) =
                     (rows.get("name").value_sql(SqlType::Text), rows.get("alias"));
+                // `array_join` leaves out a name that is null. A null list has to be told apart, as
+                // `||` would make all of it null.
                 let value = match aliases.list_items("") {
                     None => name,
                     Some(_) => format!(
@@ -191,6 +194,7 @@ impl SelectParts {
     /// Adds an element of the rows, once.
     fn add_element(&mut self, name: &str, value: String) {
         let column = format!("{value} AS {}", quote_name(name));
+        // Encounter lists `period.start` three times, as its columns stand in three places.
         if !self.elements.contains(&column) {
             self.elements.push(column);
         }
@@ -252,6 +256,7 @@ fn has_text(source: &str, rows: &SourceElement, list: &str, attachment: &str) ->
         return None;
     }
     let mime = mime.value_sql(SqlType::Text);
+    // `text/plain; charset=utf-8` is text as well.
     let is_text = format!("split_part({mime}, ';', 1) IN ({TEXT_TYPES})");
     let from = format!("FROM {source} AS s, UNNEST({}) AS l (item)", place.as_sql());
     let mut queries = Vec::new();
@@ -277,6 +282,7 @@ fn has_text(source: &str, rows: &SourceElement, list: &str, attachment: &str) ->
     }
     match queries.as_slice() {
         [] => None,
+        // One row for each resource, as the rows are joined by ID. UNION drops equal rows by itself.
         [one] => Some(one.replacen("SELECT", "SELECT DISTINCT", 1)),
         _ => Some(queries.join("\n  UNION\n")),
     }

@@ -25,6 +25,8 @@ const AWAITED: [&str; 11] = [
 ];
 
 /// The version that core's tables are compatible with.
+// To be raised when columns of an exported table change: the Aggregator takes one set of columns for
+// each version.
 const PACKAGE_VERSION: u32 = 5;
 
 /// The table of a group that US Core's extensions put patients in: `race` or `ethnicity`. The broad
@@ -45,6 +47,7 @@ pub(super) fn patient_extension(group: &str, sources: &Sources) -> TableQuery {
             return None;
         }
         let shown = coding.get("display").value_sql(Text);
+        // Sorted, as an aggregate comes to its rows in any order, and counts group by this text.
         let joined = |column: &str| {
             format!("lower(array_join(array_sort(array_agg({column})), '; ')) AS {group}_{column}")
         };
@@ -90,6 +93,7 @@ pub(super) fn incomplete_encounter(sources: &Sources) -> TableQuery {
     if !loads.get("group_name").is_known() || !tracked.get("group_name").is_known() {
         return TableQuery::without_rows(table, columns, about);
     }
+    // Compared as times: texts of one instant differ by their offsets.
     let time = |time: &str| format!("from_iso8601_timestamp({time}.export_time)");
     let latest: Vec<_> = AWAITED
         .iter()
@@ -98,6 +102,7 @@ pub(super) fn incomplete_encounter(sources: &Sources) -> TableQuery {
         })
         .collect();
     let best: Vec<_> = AWAITED.iter().map(|name| format!("max(l.{name}) AS {name}")).collect();
+    // A table that was never loaded makes this null, which `coalesce` takes for not complete.
     let since: Vec<_> = AWAITED.iter().map(|name| format!("{name} >= exported")).collect();
     let query = format!(
         "WITH loads AS (\n  SELECT\n    c.group_name,\n    {}\n  FROM etl__completion AS c\n  GROUP BY \
@@ -242,6 +247,7 @@ pub(super) fn bookkeeping_queries(
     let event = |status: &str, time: DateTime<Utc>| {
         format!(
             "('core', '{version}', '{status}', TIMESTAMP '{}', CAST(NULL AS VARCHAR))",
+            // Whole seconds, as Cumulus Library writes them into this table.
             time.format("%Y-%m-%d %H:%M:%S")
         )
     };

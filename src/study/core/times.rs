@@ -45,6 +45,7 @@ pub fn count_unread(engine: &dyn Engine, sources: &Sources) -> Result<Vec<Unread
         if elements.is_empty() {
             continue;
         }
+        // One query for all elements of a table, since each query reads the table's files again.
         let counted = |(index, path): (usize, &&str)| {
             format!("count_if({}) AS n{index}", rows.get(path).is_no_time())
         };

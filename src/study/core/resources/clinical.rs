@@ -50,6 +50,7 @@ pub const ALLERGY_INTOLERANCE: Resource = Resource {
 };
 
 /// The condition that a row was not entered in error.
+// In R4 these two types have no `status`: their `verificationStatus` can say `entered-in-error`.
 const VERIFIED: &str = "(dn_verification_status.code IS NULL \
      OR dn_verification_status.code <> 'entered-in-error')";
 
@@ -138,6 +139,8 @@ pub const DOCUMENT_REFERENCE: Resource = Resource {
         ConceptAs("dn_category", &[("code", "category_code")]),
         Element("docStatus", "docStatus", Text),
         Time("date", "date", &[Instant]),
+        // Cumulus Library's name. R4: the period is that of the care that is documented, not of the
+        // writing.
         Time("author", "context.period.start", DAYS),
         ConceptAs("dn_format", &[("code", "format_code")]),
         HasText("content", "attachment"),

@@ -102,6 +102,9 @@ const MEDICATION: ColumnSpec = ConceptAs(
 /// The codings of a medication wherever they are: with the order, in a contained resource, or in
 /// the table of medications.
 fn join_medication(source: &str) -> Join {
+    // Cerner sends codes with the order, sometimes in a contained resource; Epic refers to Medications.
+    // References to contained resources are `#` and their ID (FHIR R4, References). Contained resources
+    // of other types may have a `code`, too.
     let select = "  SELECT s.id, m.code, m.system, m.display\n  FROM source AS s";
     let query = format!(
         "{select}\n  INNER JOIN core__{source}_dn_inline_code AS m ON m.id = s.id\n  UNION\n\

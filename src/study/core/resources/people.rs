@@ -77,6 +77,8 @@ pub const ENCOUNTER: Resource = Resource {
         Sql(
             "age_at_visit",
             BigInt,
+            // De-identification keeps the year of birth alone, so the birth date is a 1 January. From
+            // there Trino's whole years and DuckDB's turns of the year are the same number.
             "date_diff('year', patient.birthDate, CAST(s.period_start AS DATE))",
         ),
         Sql("gender", Text, "patient.gender"),
@@ -97,6 +99,7 @@ pub const ENCOUNTER: Resource = Resource {
         Own("encounter_ref"),
     ],
     joins: |_| {
+        // By code and system: version 2 of HL7 and version 3 have lists of their own.
         let mapped = "mapped.found = s.class_code AND mapped.found_system = s.class_system";
         vec![
             Join::of_table("patient", "patient", "patient.subject_ref = s.subject_ref")
