@@ -30,12 +30,14 @@ use super::base::{Native, expect_texts, is_text, text_argument};
 use super::bounded::{check_texts, hold_function};
 use super::faults::{refuse_arguments, row_error};
 
-/// What stands around an operator within `TRY`: it becomes the form that gives null.
+/// The function around an operator within `TRY`. The operator then becomes the form that gives null.
 pub const TRIED: &str = "__tried";
 const OVERFLOW: &str = "a whole number is out of range (overflow)";
 
 /// The functions, each beside its form that gives null.
 pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
+    // No statement calls these by name. They are in the list because a cluster's machines look up the
+    // functions of a plan by their names.
     let mut all: Vec<_> = Operation::ALL
         .iter()
         .flat_map(|operation| [operation.to_function(false), operation.to_function(true)])
@@ -278,6 +280,8 @@ impl Checked {
             }
             Expr::ScalarFunction(mut outer) if outer.name() == TRIED && outer.args.len() == 1 => {
                 let inner = outer.args.remove(0);
+                // Only operators on whole numbers have a form that gives null. From others the mark
+                // alone is taken.
                 let Expr::ScalarFunction(inner) = inner else { return Transformed::yes(inner) };
                 let known = self.functions.iter().find(|(_, f, _)| f.name() == inner.name());
                 let func = known.map_or(inner.func, |(_, _, tried)| tried.clone());
@@ -300,11 +304,15 @@ impl AnalyzerRule for Checked {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let changed = plan.transform_up_with_subqueries(|plan| {
             let mut schema = merge_schema(&plan.inputs());
+            // A scan has no inputs. Its own conditions name the columns of the table, with those that
+            // it does not give.
             if let LogicalPlan::TableScan(scan) = &plan {
                 let source = scan.source.schema();
                 schema
                     .merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &source)?);
             }
+            // A column without an alias is called as its expression is written. `a + b` must not become
+            // `__add(a,b)`, as what is above would not find it.
             let names = NamePreserver::new(&plan);
             let changed = plan.map_expressions(|expr| {
                 let name = names.save(&expr);

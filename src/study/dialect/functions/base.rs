@@ -69,6 +69,7 @@ impl Native {
 
 impl PartialEq for Native {
     fn eq(&self, other: &Self) -> bool {
+        // By the name, which is given once: two pointers to one function need not be equal.
         self.name == other.name
     }
 }
@@ -106,6 +107,7 @@ impl ScalarUDFImpl for Native {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = args.args.into_iter().map(|arg| {
+            // `into_array` writes a constant once for each row.
             super::bounded::check_copies(self.name, &arg, args.number_rows)?;
             arg.into_array(args.number_rows)
         });

@@ -56,6 +56,7 @@ const HELD: [(&str, Estimate); 23] = [
     ("concat_ws", |args, row| {
         whole_bytes(args, row) + args[0].value_bytes(row) * args.len() as u128
     }),
+    // A byte becomes two hexadecimal digits, or less in base64.
     ("encode", |args, row| 2 * args[0].value_bytes(row)),
     ("flatten", whole_bytes),
     ("generate_series", series_bytes),
@@ -78,6 +79,7 @@ const HELD: [(&str, Estimate); 23] = [
         }
     }),
     ("rpad", padded_bytes),
+    // A letter of one byte may become one of four.
     ("translate", |args, row| 4 * args[0].value_bytes(row)),
     ("upper", letters_bytes),
 ];
@@ -92,6 +94,7 @@ fn whole_bytes(args: &[Argument], row: usize) -> u128 {
 
 /// Other letters in place of each.
 fn letters_bytes(args: &[Argument], row: usize) -> u128 {
+    // `ΐ` has two bytes, and its upper case is three letters of two bytes each.
     3 * args[0].value_bytes(row)
 }
 
@@ -236,6 +239,8 @@ impl Argument {
     fn of_rows(array: ArrayRef) -> Self {
         let count = match array.data_type() {
             DataType::List(_) => {
+                // A slice of an array has all values of the array. Those of its own rows are between
+                // its offsets.
                 let offsets = array.as_list::<i32>().value_offsets();
                 let ends = offsets.first().zip(offsets.last());
                 ends.map_or(0, |(first, last)| usize::try_from(last - first).unwrap_or(0))
@@ -341,6 +346,7 @@ impl Argument {
         }
         const DAY: i128 = 86_400_000_000_000;
         let step = array.as_primitive::<IntervalMonthDayNanoType>().value(row);
+        // The shortest month: an estimate may be too large, but not too small.
         let days = i128::from(step.months) * 28 + i128::from(step.days);
         let nanoseconds = days * DAY + i128::from(step.nanoseconds);
         let unit = match of.value_at(0).0.data_type() {
@@ -367,9 +373,11 @@ pub fn hold_functions(functions: &mut [Arc<ScalarUDF>]) {
 /// those of the session: `ARRAY[…]`, `||` of lists.
 pub fn hold_function(function: &ScalarUDF) -> Option<Arc<ScalarUDF>> {
     let inner = function.inner();
+    // Functions of the session have their bound before a plan is made of them.
     if (inner.as_ref() as &dyn Any).is::<BoundedFunction>() {
         return None;
     }
+    // A call by an alias, such as `array_join`, has the function's own name by now.
     let (_, estimate) = HELD.iter().find(|(name, _)| *name == function.name())?;
     Some(Arc::new(ScalarUDF::from(BoundedFunction { inner: inner.clone(), estimate: *estimate })))
 }

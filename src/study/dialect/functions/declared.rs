@@ -28,7 +28,7 @@ pub fn narrow_numbers(plan: LogicalPlan) -> Result<LogicalPlan> {
                 false => changed,
             })
         })?;
-        // What is above a column has its type from here.
+        // Plans above take the types of columns from this schema.
         changed.map_data(LogicalPlan::recompute_schema)
     })?;
     Ok(plan.data)
@@ -38,8 +38,10 @@ pub fn narrow_numbers(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn has_fixed_types(plan: &LogicalPlan) -> Result<bool> {
     let mut fixed = false;
     plan.apply_with_subqueries(|node| {
+        // Its schema is that of its first part, and the steps after it are planned with that.
         fixed |= matches!(node, LogicalPlan::RecursiveQuery(_));
         node.apply_expressions(|expr| {
+            // A reference to an outer column carries the column's type with it.
             fixed |= expr.contains_outer();
             Ok(TreeNodeRecursion::Continue)
         })

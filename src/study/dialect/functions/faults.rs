@@ -9,7 +9,8 @@ pub fn refuse_arguments<T>() -> Result<T> {
     Err(DataFusionError::Plan(String::new()))
 }
 
-/// An error in a row, which never has the row's value: it is shown as it is, as others are not.
+/// An error in a row. Its words never hold the row's value, so that they are shown. Those of the engine's
+/// own errors are not.
 pub fn row_error(why: &str) -> DataFusionError {
     DataFusionError::External(Box::new(Error::failed(why)))
 }

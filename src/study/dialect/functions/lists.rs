@@ -104,6 +104,7 @@ fn slice_lists(args: &[ArrayRef]) -> Result<ArrayRef> {
             true => first..first.saturating_add(length).min(there),
             false => 0..0,
         };
+        // The values of all rows stand in one array; a row's begin at its offset.
         let offset = i64::from(lists.value_offsets()[row]);
         counts.push(usize::try_from(range.end - range.start).unwrap_or(0));
         places.extend(range.filter_map(|index| u32::try_from(offset + index).ok()));
@@ -172,6 +173,7 @@ fn find_values(args: &[ArrayRef]) -> Result<ArrayRef> {
         for at in 0..items.len() {
             there |= items.is_valid(at) && ScalarValue::try_from_array(&items, at)? == wanted;
         }
+        // SQL's IN: where no value is equal, one that is null might be.
         found.push(if there || items.null_count() == 0 { Some(there) } else { None });
     }
     Ok(Arc::new(BooleanArray::from(found)))

@@ -30,7 +30,8 @@ pub fn add_functions(mut builder: SessionStateBuilder) -> SessionStateBuilder {
         .chain(text::list_functions())
         .chain(lists::list_functions());
     for function in ours.chain(arithmetic::list_functions()).chain([once::fence_function()]) {
-        // One of the engine's that has the name, or goes by it, too, gives way.
+        // One of the engine's with this name goes. One that has it as an alias loses it, since ours are
+        // registered after it.
         functions.retain(|known| known.name() != function.name());
         functions.push(function);
     }

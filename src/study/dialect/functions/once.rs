@@ -1,8 +1,8 @@
 //! Columns that are made once, however often what is above them uses them.
 //!
-//! The engine moves conditions down, with what makes a column in the place of its name. Where each step
+//! The engine moves conditions down, with the expression of a column in the place of its name. Where each step
 //! of a statement uses the column of the step before twice, thirty steps become one condition of a
-//! thousand million parts. What has become large is therefore closed to it.
+//! thousand million parts. An expression that has become large is therefore closed to it.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use datafusion::optimizer::AnalyzerRule;
 use super::base::Native;
 use super::faults::refuse_arguments;
 
-/// Parts that what makes a column may have, with what makes the columns in it.
+/// Parts that the expression of a column may have, with those of the columns that it names.
 const PARTS: usize = 200;
 
-/// What gives what it is given, and is no one's to move.
+/// A function that gives its argument, and that the engine moves nothing past.
 pub fn fence_function() -> Arc<ScalarUDF> {
     Native::make_immovable(
         "__once",
@@ -31,13 +31,13 @@ pub fn fence_function() -> Arc<ScalarUDF> {
     )
 }
 
-/// Puts the function around what makes a column, where that is large.
+/// Puts the function around the expression of a column, where that is large.
 #[derive(Debug)]
 pub struct Once {
     function: Arc<ScalarUDF>,
 }
 
-/// How many parts what makes each of a plan's columns has.
+/// For each of a plan's columns, the parts of the expression that makes it.
 type PartCounts = Vec<usize>;
 
 impl Once {
@@ -69,8 +69,8 @@ impl Once {
                 (plan, Some(counts.into_iter().map(open).collect()))
             }
             LogicalPlan::Aggregate(aggregate) if inputs.len() == 1 => {
-                // Conditions on groups are moved below whatever makes them: it is for the projection
-                // above to close them.
+                // The engine moves conditions on groups below the aggregate, whatever makes the groups.
+                // The projection above closes them.
                 let counts =
                     count_each(&aggregate.group_expr, aggregate.input.schema(), &inputs[0])?;
                 (LogicalPlan::Aggregate(aggregate), Some(counts))
@@ -133,7 +133,7 @@ fn passed_on(inputs: &[PartCounts], columns: usize) -> PartCounts {
     if let [only] = inputs
         && only.len() < columns
     {
-        // What a window adds comes last.
+        // A window adds its columns behind those of its input.
         let mut parts = only.clone();
         parts.resize(columns, only.iter().copied().max().unwrap_or(1));
         return parts;

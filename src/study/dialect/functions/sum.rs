@@ -19,7 +19,7 @@ use super::faults::row_error;
 
 const OVERFLOW: &str = "a sum is out of range (overflow)";
 
-/// What numbers are added up as. So many rows that this overflows no one has.
+/// What numbers are added up as. No table has so many rows that this overflows.
 fn wide_type(data_type: &DataType) -> Option<DataType> {
     match data_type {
         DataType::Int64 => Some(DataType::Decimal128(38, 0)),
@@ -89,6 +89,8 @@ impl AggregateUDFImpl for WholeSum {
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         match SumTypes::from_field(&args.return_field) {
+            // Parts of a sum are handed on wide: two that do not fit into 64 bits may be a sum that
+            // does.
             Some(types) => self
                 .inner
                 .state_fields(StateFieldsArgs { return_field: types.result_field(), ..args }),
@@ -115,6 +117,7 @@ impl AggregateUDFImpl for WholeSum {
         let Some(types) = SumTypes::from_field(&args.return_field) else {
             return self.inner.create_sliding_accumulator(args);
         };
+        // The engine has this one for 64-bit numbers only, and it wraps around.
         if args.is_distinct && types.sum == DataType::Int64 {
             return Ok(Box::new(DistinctSum::default()));
         }
@@ -227,7 +230,7 @@ impl Accumulator for DistinctSum {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        // Frames are not put together of parts.
+        // Frames of windows are not put together of parts, so the engine does not call this.
         for list in states.iter().flat_map(|state| state.as_list::<i32>().iter()).flatten() {
             self.update_batch(&[list])?;
         }

@@ -242,6 +242,7 @@ fn hash_sha512(array: &ArrayRef) -> Result<ArrayRef> {
 
 /// The engine's own, which gives text.
 fn hash_md5(array: &ArrayRef) -> Result<ArrayRef> {
+    // The crate for SHA-2 has no MD5, and the engine brings one.
     let function = datafusion::functions::crypto::md5();
     let field =
         |name: &str, data_type: &DataType| Arc::new(Field::new(name, data_type.clone(), true));
@@ -337,6 +338,7 @@ fn convert_groups(by: &str) -> String {
                 match name.is_empty() {
                     true => out.push('$'),
                     false => {
+                        // In braces: without them the library reads `$1a` as a group called `1a`.
                         let _ = write!(out, "${{{name}}}");
                     }
                 }
@@ -519,6 +521,7 @@ fn format_row(pattern: &str, values: Vec<Option<&str>>) -> Result<String> {
         out.push_str(before);
         let end = after.find(|c: char| c.is_ascii_alphabetic() || c == '%').ok_or_else(unknown)?;
         let (flags, kind) = (&after[..end], after[end..].chars().next().unwrap_or('%'));
+        // The letter at `end` is an ASCII one, so it has one byte.
         rest = &after[end + 1..];
         if kind == '%' {
             out.push('%');
@@ -529,6 +532,7 @@ fn format_row(pattern: &str, values: Vec<Option<&str>>) -> Result<String> {
             (flags.contains('-'), flags.starts_with('0'), flags.contains(','));
         let numbers = flags.trim_start_matches(['-', '0', ',', '+', ' ']);
         let (width, precision) = numbers.split_once('.').unwrap_or((numbers, ""));
+        // A number in a pattern must not say how much memory is taken.
         let width = width.parse::<usize>().unwrap_or(0).min(1000);
         let shown = match (kind, value) {
             ('s', value) => value.unwrap_or("null").to_owned(),

@@ -97,7 +97,7 @@ fn list_conversions() -> Vec<Arc<ScalarUDF>> {
                 let seconds = args[0].as_primitive::<datafusion::arrow::datatypes::Float64Type>();
                 let micros = seconds.try_unary::<_, TimestampMicrosecondType, _>(|seconds| {
                     let micros = (seconds * 1e6).round();
-                    // What is no number is in no range.
+                    // NaN is in no range.
                     let fits = (-LAST_MICROS..LAST_MICROS).contains(&micros);
                     if fits { Ok(micros as i64) } else { Err(out_of_range()) }
                 });
@@ -222,6 +222,7 @@ fn is_number(data_type: &DataType) -> bool {
 /// What a time is brought to: dates stay dates; text is not taken, as Trino does not.
 fn expect_moment(data_type: &DataType) -> Result<DataType> {
     match data_type {
+        // A date that became a time would come out with `00:00:00`, and studies group by these columns.
         DataType::Date32 | DataType::Date64 => Ok(DataType::Date32),
         DataType::Timestamp(_, _) | DataType::Null => Ok(TIMESTAMP),
         _ => refuse_arguments(),
@@ -255,6 +256,7 @@ fn to_times(moments: &ArrayRef) -> Result<TimestampMicrosecondArray> {
 }
 
 fn date_of(day: i32) -> Option<NaiveDate> {
+    // chrono counts days from the first of the year 1, Arrow from 1 January 1970.
     NaiveDate::from_num_days_from_ce_opt(day.checked_add(719_163)?)
 }
 
@@ -311,6 +313,7 @@ fn two_digits(text: &str) -> Option<u32> {
 
 /// `2024`, `2024-01` or `2024-01-02`.
 fn iso_date(text: &str) -> Option<NaiveDate> {
+    // `parse` alone would take `+1` for a month.
     let digits = |text: &str, count: usize| -> Option<u32> {
         (text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit()))
             .then(|| text.parse().ok())
@@ -511,6 +514,7 @@ fn week_number(micros: i64) -> Option<i64> {
 /// How often a unit begins from one time to another.
 fn units_between(unit: CalendarUnit, from: i64, to: i64) -> Option<i64> {
     match unit {
+        // Rounded down, also for times before 1970, for which `/` rounds up.
         CalendarUnit::Micros(size) => to.div_euclid(size).checked_sub(from.div_euclid(size)),
         CalendarUnit::Week => week_number(to)?.checked_sub(week_number(from)?),
         CalendarUnit::Months(size) => {
@@ -556,6 +560,7 @@ fn date_add(args: &[ArrayRef]) -> Result<ArrayRef> {
             CalendarUnit::Months(size) => number.checked_mul(i64::from(size)).and_then(|months| {
                 let by = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
                 let time = time_of(time)?;
+                // From the 31st to a shorter month chrono gives that month's last day, as Trino does.
                 let moved = match months < 0 {
                     true => time.checked_sub_months(by),
                     false => time.checked_add_months(by),
@@ -596,6 +601,7 @@ fn date_trunc(args: &[ArrayRef]) -> Result<ArrayRef> {
         };
         out.append_value(unit_begin(parse_unit(name)?, times.value(row)).ok_or_else(out_of_range)?);
     }
+    // Worked out as times, so a date has to be brought back to its own type.
     let begins: ArrayRef = Arc::new(out.finish());
     Ok(cast(&begins, args[1].data_type())?)
 }
