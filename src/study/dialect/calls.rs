@@ -97,7 +97,7 @@ pub(super) fn rewrite_call(expr: &mut Expr) -> Result<(), Refused> {
         rename_call(function, ours);
     }
     if name == "approx_distinct" {
-        // The engine estimates of some types only, and of text always.
+        // The engine can estimate distinct values of some types only. Text is one of them.
         let args = take_arguments(function)?.into_iter();
         let args = args.map(|arg| make_call(super::functions::TO_VARCHAR, vec![arg])).collect();
         set_args(function, "approx_distinct", args)?;
@@ -263,10 +263,14 @@ fn match_call(args: Vec<Expr>, all: bool) -> Result<Expr, Refused> {
 fn rewrite_best(function: &mut Function, largest: bool) -> Result<(), Refused> {
     let args = take_arguments(function)?;
     let [value, by] = take_exactly(args, "max_by(value, by)")?;
+    // With OVER the engine takes `first_value` for its window function of that name.
     if function.over.is_some() {
         return Err(Refused::of_construct("max_by() or min_by() with OVER"));
     }
+    // `by` is written twice, into FILTER and ORDER BY.
     super::size::measure_copy(&by, 0)?;
+    // In Trino a row without `by` is never the best one. `first_value` would take it where no row has
+    // one.
     let known = Expr::IsNotNull(Box::new(by.clone()));
     let filter = match function.filter.take() {
         None => known,
@@ -288,7 +292,7 @@ fn rewrite_best(function: &mut Function, largest: bool) -> Result<(), Refused> {
     Ok(())
 }
 
-/// What fails inside of TRY gives null: casts, and functions that have such a form.
+/// Makes null of a failure inside of TRY, for casts and for functions that have such a form.
 fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
     let [mut inner] = take_exactly(args, "try(expression)")?;
     let tried = sqlparser::ast::visit_expressions_mut(&mut inner, |expr| {
@@ -300,6 +304,8 @@ fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
             } | Expr::UnaryOp { op: UnaryOperator::Minus, .. }
         );
         match expr {
+            // A mark only: which function gives null depends on the types, and these are known when the
+            // plan is analysed (`functions::TRIED`).
             _ if arithmetic => {
                 let operation = std::mem::replace(expr, Expr::value(Value::Null));
                 *expr = make_call(super::functions::TRIED, vec![operation]);
@@ -314,6 +320,8 @@ fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
             Expr::BinaryOp {
                 op: BinaryOperator::Divide | BinaryOperator::Modulo, right, ..
             } => {
+                // Division of whole numbers fails at 0, and the engine has no form of it that gives
+                // null.
                 let divisor = std::mem::replace(&mut **right, Expr::value(Value::Null));
                 **right = make_call("nullif", vec![divisor, number_literal("0")]);
             }
@@ -328,6 +336,7 @@ fn try_call(args: Vec<Expr>) -> Result<Expr, Refused> {
 /// Times become text with a space, as in Trino, and `varchar(3)` cuts.
 fn rewrite_cast(expr: Expr) -> Result<Expr, Refused> {
     let Expr::Cast { kind, mut expr, data_type, array, format } = expr else { return Ok(expr) };
+    // The engine casts a struct by the names of its fields, and those of `ROW(…)` are `c0`, `c1`.
     if let DataType::Custom(name, words) = &data_type
         && name.to_string().eq_ignore_ascii_case("row")
         && let Expr::Function(function) = &mut *expr
@@ -371,7 +380,7 @@ fn named_row(values: Vec<Expr>, words: &[String]) -> Result<Expr, Refused> {
         let parser = Parser::new(&AthenaDialect).try_with_sql(&pair[1]);
         let data_type = parser.and_then(|mut parser| parser.parse_data_type());
         args.push(text_literal(&pair[0].trim_matches('"').to_lowercase()));
-        // Its lines are those of the type alone.
+        // The parser saw the type alone, so its lines are none of the statement.
         let data_type = data_type
             .map_err(|error| Refused { line: None, ..super::text::parse_error(error, 0) })?;
         args.push(rewrite_cast(make_cast(value, data_type))?);

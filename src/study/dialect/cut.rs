@@ -54,6 +54,7 @@ pub fn cut_statements(text: &str) -> Result<Vec<StatementText>, Refused> {
             }
             _ => {
                 if words.is_empty() {
+                    // The parser gives lines and columns, but the text is cut by bytes.
                     start = places.byte_offset(word.span.start);
                 }
                 words.push(word);

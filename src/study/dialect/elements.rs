@@ -43,11 +43,13 @@ pub(super) fn rewrite_subquery(expr: &mut Expr, name: &str) -> bool {
 /// with a null of list or condition, too.
 fn rewrite_exists(query: &Query, name: &str) -> Option<Expr> {
     let values = Values::from_query(query, name)?;
+    // An aggregate gives a row even of no values, so EXISTS of it is always true.
     let plain = values.select.projection.iter().all(|item| match item {
         SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => is_of_row(expr),
         _ => false,
     });
+    // LIMIT 1 changes nothing for EXISTS. LIMIT 0 and OFFSET do.
     if !plain || !(is_unlimited(query) || is_first(query)) {
         return None;
     }
@@ -75,6 +77,8 @@ fn rewrite_in(wanted: &Expr, query: &Query, name: &str) -> Option<Expr> {
         op: BinaryOperator::Eq,
         right: Box::new(Expr::Nested(Box::new(wanted.clone()))),
     };
+    // WHERE leaves out values for which the condition is null. Without IS TRUE, that null would make
+    // the whole answer null.
     let matches = match values.where_condition()? {
         None => equal,
         Some(condition) => Expr::BinaryOp {
@@ -84,6 +88,7 @@ fn rewrite_in(wanted: &Expr, query: &Query, name: &str) -> Option<Expr> {
         },
     };
     let any = make_call("array_any_match", vec![values.list(), values.make_lambda(matches)]);
+    // A null list has no rows, and in no rows nothing is found. `array_any_match` gives null for it.
     let no_list = Expr::IsNull(Box::new(values.list()));
     Some(make_case(vec![(no_list, boolean_literal(false))], Some(any)))
 }
@@ -112,6 +117,8 @@ fn rewrite_first(query: &Query, name: &str) -> Option<Expr> {
     }
     let mut value = values.only_expression()?;
     let matching = values.matching_list()?;
+    // The value may be made of a null, as by `coalesce(item, 0)`. Only without a row the subquery is
+    // null.
     let some = Expr::BinaryOp {
         left: Box::new(make_call("cardinality", vec![matching.clone()])),
         op: BinaryOperator::Gt,
@@ -141,6 +148,7 @@ impl<'q> Values<'q> {
         let TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } = &from.relation else {
             return None;
         };
+        // `rewrite.rs` has made a second array of WITH ORDINALITY by now, so such an unnest does not match.
         let ([list], [column]) = (array_exprs.as_slice(), alias.columns.as_slice()) else {
             return None;
         };
@@ -226,6 +234,8 @@ impl VisitorMut for Name<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        // A parameter of the column's name hides the column in its lambda. A field of that name behind
+        // a subscript looks like the column to this visitor.
         let hidden = match expr {
             Expr::Lambda(lambda) => {
                 lambda.params.iter().any(|parameter| is_same_name(&parameter.name, self.column))

@@ -87,6 +87,8 @@ impl Beside {
             }
         };
         let always = join.filter.as_ref().is_none_or(|filter| *filter == lit(true));
+        // A condition can only be asked after the lists are unnested. It would then drop rows of the
+        // left side that LEFT JOIN keeps.
         if !join.on.is_empty() || (outer && !always) {
             return plan_err!(
                 "LEFT JOIN with UNNEST or LATERAL runs on the embedded engine with ON TRUE only"
@@ -132,6 +134,7 @@ impl Beside {
                 self.step += 1;
                 Ok(Wide { plan, left: wide.left, right: names })
             }
+            // For the same reason not in a LEFT JOIN.
             LogicalPlan::Filter(filter) if !outer => {
                 let wide = self.apply_steps(&filter.input, left, outer)?;
                 let condition = wide.resolve_expr(&filter.predicate, &filter.input)?;
@@ -140,6 +143,7 @@ impl Beside {
             }
             LogicalPlan::Unnest(unnest) => {
                 let wide = self.apply_steps(&unnest.input, left, outer)?;
+                // Other unnests add columns or move them, and `right` counts on their places.
                 let simple = unnest.struct_type_columns.is_empty()
                     && unnest.list_type_columns.iter().all(|(_, list)| list.depth == 1)
                     && unnest.list_type_columns.len() == unnest.exec_columns.len()
@@ -149,6 +153,8 @@ impl Beside {
                 }
                 let lists = unnest.list_type_columns.iter();
                 let lists = lists.filter_map(|(index, _)| wide.right.get(*index).cloned());
+                // CROSS JOIN has no row for a null or an empty list, LEFT JOIN one with a null. The
+                // engine's own default keeps a row for a null alone.
                 let handling = match outer {
                     true => NullHandling::PreserveAndExpandEmpty,
                     false => NullHandling::Drop,

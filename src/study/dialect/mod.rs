@@ -159,6 +159,7 @@ impl StatementText {
     /// # Errors
     /// What is no SQL, and what is not supported.
     pub fn parse_words(self) -> Result<Statement, Refused> {
+        // Before the parser, whose work and stack these bounds are for.
         text::measure_words(&self.words)?;
         let last_line = self.last_line();
         let Self { text, line, words } = self;
@@ -175,8 +176,10 @@ impl StatementText {
         }
         let mut command = read_command(parsed, &spelling)?;
         if let Some(query) = command.query_mut() {
+            // Before the rewriting, which gives columns names of its own.
             spelling.note_query(query);
             rewrite::rewrite_query(query)?;
+            // After the rewriting: what it has written twice counts twice.
             size::measure_query(query)?;
         }
         Ok(Statement { text, line, command, spelling })
@@ -214,6 +217,7 @@ fn read_command(parsed: ast::Statement, spelling: &Spelling) -> Result<Statement
         ast::Statement::Query(query) => StatementCommand::Query(query),
         ast::Statement::CreateTable(create) => create_table(create, spelling)?,
         ast::Statement::CreateView(view) => {
+            // A view becomes a table of its query here, and would lose the names of its columns.
             if let Some(column) = view.columns.first() {
                 let construct = format!("a view that names its columns ({}, …)", column.name);
                 return Err(Refused::of_construct(construct));
@@ -272,7 +276,7 @@ fn create_table(create: CreateTable, spelling: &Spelling) -> Result<StatementCom
     }
     let if_not_exists = create.if_not_exists;
     match create.query {
-        // What follows WITH is about files: the engine has its own way.
+        // The options of WITH are about files, for which the engine has its own way.
         Some(query) if create.columns.is_empty() => {
             Ok(StatementCommand::Create { name, if_not_exists, query })
         }
@@ -293,6 +297,7 @@ fn names_place(create: &CreateTable) -> bool {
         | CreateTableOptions::Plain(options)
         | CreateTableOptions::TableProperties(options) => options,
     };
+    // Hive's tables say `external_location`, Iceberg's `location`.
     let is_place = |option: &SqlOption| match option {
         SqlOption::KeyValue { key, .. } => key.value.to_lowercase().contains("location"),
         _ => false,

@@ -16,7 +16,7 @@ use sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, ObjectName};
 /// Adds them to a session.
 pub fn add_planners(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let planners = builder.expr_planners().get_or_insert_default();
-    // First, so that it sees what the others would take as it is.
+    // First: the engine's planner of accesses takes them as they are spelled, and asks no other.
     planners.insert(0, Arc::new(LowerFields));
     builder.with_type_planner(Arc::new(Types))
 }
@@ -31,6 +31,7 @@ impl ExprPlanner for LowerFields {
         mut expr: RawFieldAccessExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        // Structs only: `m['Key']` on a map asks for a value of the data, whose case matters.
         if let GetFieldAccess::NamedStructField { name } = &mut expr.field_access
             && matches!(expr.expr.get_type(schema), Ok(DataType::Struct(_)))
             && let Some(text) = name.try_as_str().flatten()
@@ -114,6 +115,7 @@ fn inner_type(sql_type: &ast::DataType) -> Result<DataType> {
     if let Some(data_type) = data_type(sql_type)? {
         return Ok(data_type);
     }
+    // Of a type within another the engine is not asked, so plain names are read here as well.
     let text = sql_type.to_string();
     match column_type(&text) {
         Some(data_type) => Ok(data_type),

@@ -61,6 +61,8 @@ pub(super) fn select_rest(
         let condition = condition.unwrap_or_else(|| Expr::value(Value::Boolean(true)));
         let right = Box::new(Expr::value(Value::Boolean(true)));
         let nested = Box::new(Expr::Nested(Box::new(condition)));
+        // DELETE takes rows for which the condition is true. With NOT, those for which it is null would
+        // go, too.
         select.selection = Some(Expr::IsDistinctFrom(nested, right));
     }
     Ok(query)
@@ -91,6 +93,7 @@ impl VisitorMut for Rewriter {
     type Break = Refused;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Refused> {
+        // The engine knows LIMIT alone.
         if let Some(fetch) = query.fetch.take() {
             if fetch.percent || fetch.with_ties {
                 let construct = "FETCH FIRST with PERCENT or WITH TIES";
@@ -123,6 +126,8 @@ impl VisitorMut for Rewriter {
                 return ControlFlow::Break(refused);
             }
         }
+        // The engine calls a field by the whole access, `t.code[text]`. Trino calls it by the last
+        // part.
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) = item
                 && let Some(alias) = field_name(expr, &names)
@@ -145,7 +150,7 @@ impl VisitorMut for Rewriter {
             && parts.len() > 2
             && self.is_outer(&parts[0])
         {
-            // A field of an outer table's column: the engine knows outer columns only.
+            // The engine finds an outer table's column, but no field within it by a name of three parts.
             *expr = make_field(parts, 2);
         }
         ControlFlow::Continue(())
@@ -154,6 +159,7 @@ impl VisitorMut for Rewriter {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Refused> {
         match expr {
             Expr::CompoundFieldAccess { root, access_chain } => {
+                // Behind a subscript or a call the engine takes a field's name as text only.
                 let mut literal = !matches!(**root, Expr::Identifier(_));
                 for access in access_chain {
                     match access {
@@ -189,6 +195,7 @@ impl VisitorMut for Rewriter {
                 self.subqueries += 1;
                 let changed =
                     elements::rewrite_subquery(expr, &format!("__value_{}", self.subqueries));
+                // The rewritten subquery names its list twice or more, and may be within another one.
                 match changed.then(|| size::measure_copy(expr, 0)) {
                     Some(Err(refused)) => ControlFlow::Break(refused),
                     _ => ControlFlow::Continue(()),
@@ -258,8 +265,8 @@ impl Rewriter {
             TableFactor::Derived { alias: alias @ None, subquery, .. }
                 if has_columns_of_its_own(subquery) =>
             {
-                // Of two selects around each other that read alike, and have no name between them, the
-                // engine runs one: `SELECT x * 10 AS x FROM (SELECT x * 10 AS x FROM t)`.
+                // Where one select is around another that reads alike, and no name is between them, the
+                // engine runs only one of them: `SELECT x * 10 AS x FROM (SELECT x * 10 AS x FROM t)`.
                 self.unnamed.set(self.unnamed.get() + 1);
                 let name = Ident::new(format!("{UNNAMED}{}", self.unnamed.get()));
                 let (explicit, columns, at) = (true, Vec::new(), None);
@@ -269,6 +276,8 @@ impl Rewriter {
                 if *with_offset {
                     return Err(Refused::of_construct("UNNEST … WITH OFFSET"));
                 }
+                // `a.b.c` is field c of column b of a, or field c of field b of column a: known tables
+                // decide.
                 let known = |name: &str| {
                     names.contains(name) || self.scopes.iter().any(|s| s.contains(name))
                 };

@@ -122,6 +122,8 @@ impl Visitor for SizeMeter {
             [only] => only.as_ident().map(|name| name.value.to_lowercase()),
             _ => None,
         };
+        // The innermost name hides those around it. A recursive table is not known yet within itself,
+        // and counts as one table there.
         let known = self.levels.iter().rev().flat_map(|level| level.known.iter().rev());
         let named = known.into_iter().find(|(known, _)| Some(known) == name.as_ref());
         let size = named.map_or(Size { tables: 1, expressions: 0 }, |(_, size)| *size);
@@ -140,7 +142,7 @@ mod tests {
     use super::super::{Refused, parse_statement};
     use crate::study::room;
 
-    /// What is nested this deep is read where there is room, as in the program.
+    /// Statements that are nested this deep are read where there is room, as in the program.
     fn read(sql: &str) -> Result<(), Refused> {
         room::with_room(|| Ok(parse_statement(sql).map(drop))).unwrap()
     }

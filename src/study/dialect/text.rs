@@ -119,6 +119,7 @@ fn is_link(token: &Token) -> bool {
         | Token::SemiColon
         | Token::Number(..)
         | Token::SingleQuotedString(_) => false,
+        // A token that is not known to be harmless counts: dialects have operators without end.
         _ => true,
     }
 }
@@ -143,7 +144,7 @@ impl Spelling {
 
     /// Takes note of the names of a query's columns.
     pub fn note_query(&mut self, query: &Query) {
-        // The outermost names win: they are known before those of all words.
+        // Names of the outermost select win over those that `lower_names` has found anywhere.
         let mut named = HashMap::new();
         self.note_set(&query.body, &mut named);
         named.extend(
@@ -192,7 +193,7 @@ pub(super) fn lower_names(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>
             Token::Word(word) => {
                 let lower = word.value.to_lowercase();
                 if after_as {
-                    // The last is the outermost, more often than not.
+                    // A later alias replaces an earlier one: the outermost select often stands last.
                     spelling.named.insert(lower.clone(), word.value.clone());
                 } else {
                     // Keywords, too: many of them are names as well.
@@ -219,6 +220,7 @@ pub(super) fn parse_error(error: ParserError, last_line: usize) -> Refused {
             return Refused::new("expressions are nested too deeply");
         }
     };
+    // The parser has the place in its text and nowhere else.
     let place = text.rsplit_once(" at Line: ");
     let line = place.and_then(|(_, place)| place.split(',').next()?.trim().parse().ok());
     match (place, line) {

@@ -9,7 +9,7 @@ use sqlparser::dialect::{Dialect, GenericDialect};
 #[derive(Debug)]
 pub struct AthenaDialect;
 
-/// Methods that say yes.
+/// Methods of the dialect that return true.
 macro_rules! yes {
     ($($method:ident),* $(,)?) => {
         $(fn $method(&self) -> bool {
@@ -21,10 +21,12 @@ macro_rules! yes {
 impl Dialect for AthenaDialect {
     /// Where the parser asks which dialect it has, it is the generic one.
     fn dialect(&self) -> TypeId {
+        // Parts of the parser are for named dialects only and are closed to one of our own.
         GenericDialect {}.dialect()
     }
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        // Athena's statements that declare tables quote with backquotes, its queries with double quotes.
         ch == '"' || ch == '`'
     }
 
