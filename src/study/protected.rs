@@ -1,7 +1,7 @@
 //! Tables of a study that no build and no cleaning removes.
 //!
-//! Some are dear: a site has paid a language model for `<study>__nlp_…`. Some are how builds are kept
-//! apart, `<study>__lib_…`, or what the main job says about itself. Their names say so.
+//! Some are dear: a site has paid a language model for `<study>__nlp_…`. Others record what builds have
+//! made, `<study>__lib_…`, or what the main job has loaded. Their names say so.
 
 /// Parts of names that protect a table.
 // Cumulus Library 6.3 protects `lib` and `etl`. Earlier releases, and its documentation still, protect

@@ -18,13 +18,13 @@ pub const LINKS: usize = 5_000;
 /// A thread with room.
 const THREAD: Thread = Thread::named("study").with_stack(STACK);
 
-/// Does something where there is room.
+/// Runs `work` on a thread with room.
 pub fn with_room<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     scope(|scope| join_scoped(THREAD.start_in(scope, work)?))
 }
 
-/// Does something with all items, several at once. After an error, what is under way comes to its end
-/// and nothing more begins.
+/// Runs `work` on all items, several at the same time. After an error, items under way come to their end
+/// and no more begin.
 ///
 /// # Errors
 /// The first: others may follow from it.

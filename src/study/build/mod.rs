@@ -1,4 +1,4 @@
-//! Builds a study: its actions in order, into tables that are shown all at once.
+//! Builds a study: its actions in order, into tables that appear in one step.
 //!
 //! Everything is read first: statements are parsed, templates filled in, names checked. Only then
 //! does the build begin.
@@ -36,7 +36,7 @@ pub struct BuildOptions {
     pub stage: Option<String>,
     /// Variables for templates.
     pub variables: BTreeMap<String, String>,
-    /// Files of a parallel action that run at once.
+    /// Files of a parallel action that run at the same time.
     pub concurrent: usize,
 }
 

@@ -26,7 +26,7 @@ pub struct Plan {
 
 /// An action.
 pub struct PlanStep {
-    /// Whether its files may run at once.
+    /// Whether its files may run at the same time.
     pub parallel: bool,
     /// Its files in order.
     pub units: Vec<PlanFile>,

@@ -22,7 +22,7 @@ pub fn read_sources(engine: &dyn Engine) -> Result<Sources> {
     Ok(Sources::new(tables))
 }
 
-/// Makes all tables of core; `threads` at once where they don't need each other.
+/// Makes all tables of core, `threads` at the same time where they don't need each other.
 ///
 /// # Errors
 /// The first table that can't be made; the message names it.

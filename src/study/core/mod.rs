@@ -1,10 +1,10 @@
 //! The built-in study `core`: 111 tables that flatten FHIR's for analysts.
 //!
 //! ```text
-//!  schemas of the tables ──► declarations ──► statements, in steps that can run at once
+//!  schemas of the tables ──► declarations ──► statements, in steps of tables made together
 //! ```
 //!
-//! What a resource's table shows is declared (`resources/`, `concepts.rs`), not written out:
+//! The columns of a resource's table are declared (`resources/`, `concepts.rs`), not written out:
 //! elements, times, codings, lists. [`plan_steps`] turns the declarations into SQL for the schemas that
 //! are there. The tables' own columns and types never depend on them: what a schema lacks is null.
 //!
@@ -114,7 +114,7 @@ pub const SOURCES: [&str; 20] = [
     "etl__completion_encounters",
 ];
 
-/// Tables that can be made at once, after those of the steps before.
+/// Tables that can be made at the same time, after those of the steps before.
 #[derive(Clone, Debug)]
 pub struct TableStep {
     /// What it is called while it runs.

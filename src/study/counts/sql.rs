@@ -4,7 +4,7 @@
 //! [`CountsTable::source_sql`], one [`CountsTable::grouping_sql`] per subset of the columns, and
 //! [`CountsTable::finish_sql`] of their union. [`CountsTable::whole_sql`] is all of it in one.
 //!
-//! Each grouping has both counts side by side and drops what is below the minimum at once. So a
+//! Each grouping has both counts side by side and drops cells below the minimum in the same step. So a
 //! primary and a secondary count are always those of the same grouping and values, and neither a
 //! condition nor an annotation ever sees a cell that is too small. A `CUBE` with two distinct
 //! counts would need several times the memory.

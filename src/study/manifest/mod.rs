@@ -68,7 +68,7 @@ pub struct StudyAction {
 pub enum Work {
     /// Makes tables.
     Build {
-        /// Whether its files may run at once.
+        /// Whether its files may run at the same time.
         parallel: bool,
         /// The files in order.
         files: Vec<StudyFile>,
