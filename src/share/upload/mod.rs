@@ -3,7 +3,7 @@
 //! ```text
 //!  <study>.zip ──► package    ──► checked: only counts and metadata leave
 //!                  aggregator ──► POST: may I? ──► a link, valid for an hour
-//!                  transfer   ──► POST: the file, as a stream
+//!                  http       ──► POST: the file, as a stream
 //!                  receipt    ──► upload.json: what was sent, when, where
 //! ```
 //!
