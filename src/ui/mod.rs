@@ -1,4 +1,4 @@
-//! What the user sees: messages, progress, the closing summary.
+//! Messages and progress as the user sees them, signals and panics.
 
 mod logging;
 mod panics;
