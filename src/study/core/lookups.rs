@@ -86,8 +86,8 @@ pub(super) const LOOKUPS: [Lookup; 4] = [
             &["LOINC", "http://loinc.org"],
             &["RXNORM", "2.16.840.1.113883.6.88"],
             &["RXNORM", "RXNORM"],
-            // FHIR's URI of RxNorm ends in `umls/rxnorm`. Cumulus Library's table has the one of UMLS,
-            // and this one is its equal row by row.
+            // FHIR's URI of RxNorm ends in `umls/rxnorm`. Cumulus Library's table has the URI of UMLS here,
+            // and this table must have the same rows.
             &["RXNORM", "http://www.nlm.nih.gov/research/umls/"],
             &["SNOMED", "2.16.840.1.113883.6.96"],
             &["SNOMED", "SNOMED"],
