@@ -152,7 +152,7 @@ impl EtlArgs {
         }
         let (Some(input), Some(output), Some(phi)) = (self.input, self.output, self.phi) else {
             if task.iter().any(|task| task.eq_ignore_ascii_case("help")) {
-                // The list of tables is shown in place of a run, which needs no folders.
+                // `--task help` shows the tables in place of a run, and needs no folders.
                 return Ok(EtlConfig { task, ..EtlConfig::new("", "", "", budget, storage) });
             }
             return Err(Error::new(

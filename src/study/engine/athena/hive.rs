@@ -43,7 +43,7 @@ impl TypeReader<'_> {
             "decimal" => match self.read_numbers().as_slice() {
                 [precision] => DataType::Decimal128(*precision, 0),
                 [precision, scale] => DataType::Decimal128(*precision, i8::try_from(*scale).ok()?),
-                // Hive's DECIMAL without numbers.
+                // Hive takes DECIMAL without numbers for DECIMAL(10,0).
                 _ => DataType::Decimal128(10, 0),
             },
             "array" => {
