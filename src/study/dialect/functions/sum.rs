@@ -19,7 +19,7 @@ use super::faults::row_error;
 
 const OVERFLOW: &str = "a sum is out of range (overflow)";
 
-/// What numbers are added up as. No table has so many rows that this overflows.
+/// The type in which numbers are added up. No table has so many rows that this overflows.
 fn wide_type(data_type: &DataType) -> Option<DataType> {
     match data_type {
         DataType::Int64 => Some(DataType::Decimal128(38, 0)),
