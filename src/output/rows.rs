@@ -59,6 +59,18 @@ pub enum Change {
     Delete,
 }
 
+/// Parts into which keys can be cut: the values of their uppermost byte.
+pub const KEY_PARTS: u64 = 256;
+
+/// Ranges of uppermost bytes for [`KeySource::scan`] that cover all of `keys` keys, about `fits` of them each where
+/// that many parts are enough. `fits` is 1 or more.
+pub fn split_keys(keys: u64, fits: u64) -> Vec<Range<u16>> {
+    let passes = keys.div_ceil(fits).clamp(1, KEY_PARTS);
+    // 256 times 256 is more than a `u16` holds.
+    let cut = |pass: u64| (KEY_PARTS * pass / passes) as u16;
+    (0..passes).map(|pass| cut(pass)..cut(pass + 1)).collect()
+}
+
 /// The keys of a run's rows and deletes, readable by range so that a table need not be held
 /// whole in memory.
 pub trait KeySource: Send + Sync {

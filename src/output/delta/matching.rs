@@ -20,12 +20,10 @@ use crate::deid::{RowKey, row_key};
 use crate::error::{Error, Result};
 use crate::fhir::{UNKNOWN_TIME, parse_instant};
 use crate::output::parallel;
-use crate::output::rows::{Bitmap, Change, KeySource};
+use crate::output::rows::{Bitmap, Change, KEY_PARTS, KeySource, split_keys};
 use crate::table::{DeidentifiedBatch, find_field};
 
 const LAST_UPDATED: &str = "meta.lastUpdated";
-/// Keys are cut by their uppermost byte.
-const PARTS: u64 = 256;
 
 /// What a merge finds.
 pub(super) struct Matches {
@@ -94,9 +92,7 @@ pub(super) fn key_ranges(keys: u64, budget: usize) -> Vec<Range<u16>> {
     let fits = (1_u64 << slots.ilog2()) / 8 * 7;
     // Some ranges hold more keys than others: a sixteenth of room is left for them.
     let fits = fits - fits / 16;
-    let passes = keys.div_ceil(fits).clamp(1, PARTS);
-    let cut = |pass: u64| (PARTS * pass / passes) as u16;
-    (0..passes).map(|pass| cut(pass)..cut(pass + 1)).collect()
+    split_keys(keys, fits)
 }
 
 #[derive(Clone, Copy)]
@@ -144,7 +140,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn load_keys(&self, keys: &dyn KeySource, range: Range<u16>) -> Result<KeyTable> {
-        let share = keys.count() * u64::from(range.end - range.start) / PARTS;
+        let share = keys.count() * u64::from(range.end - range.start) / KEY_PARTS;
         let room = (share + share / 16 + 64) as usize;
         let mut table = KeyTable::with_capacity_and_hasher(room, Default::default());
         keys.scan(range, &mut |key, change| {

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use super::FileFormat;
 use crate::deid::row_key;
 use crate::error::{Context, Result};
-use crate::output::rows::{Bitmap, Change};
+use crate::output::rows::{Bitmap, Change, split_keys};
 use crate::output::table::TableRun;
 use crate::store::Folder;
 
@@ -49,11 +49,7 @@ pub(super) fn keep_new_rows(
 ) -> Result<()> {
     // About 64 bytes an entry, as [`HashMap`] takes while it grows.
     let at_once = (key_bytes / 64) as u64;
-    let passes = run.keys.count().div_ceil(at_once.max(1)).clamp(1, 256);
-    // 256 times 256 is more than a `u16` holds.
-    let first_byte = |pass: u64| (pass * 256 / passes) as u16;
-    for pass in 0..passes {
-        let range = first_byte(pass)..first_byte(pass + 1);
+    for range in split_keys(run.keys.count(), at_once.max(1)) {
         let mut slots = HashMap::new();
         run.keys.scan(range, &mut |key, change| {
             if let Change::Row { slot, .. } = change {
