@@ -166,9 +166,10 @@ pub fn plan_bookkeeping(started: DateTime<Utc>, finished: DateTime<Utc>) -> Resu
 /// # Errors
 /// A fault of the program: its workflow of counts cannot be read.
 pub fn list_tables() -> Result<Vec<String>> {
-    let now = Utc::now();
-    let bookkeeping = plan_bookkeeping(now, now)?.tables.into_iter().map(|made| made.table);
-    Ok(list_planned()?.into_iter().chain(bookkeeping).collect())
+    let (mut tables, now) = (list_planned()?, Utc::now());
+    let bookkeeping = special::bookkeeping_queries(&tables, now, now);
+    tables.extend(bookkeeping.into_iter().map(|made| made.table));
+    Ok(tables)
 }
 
 /// The names of the tables but for those about the build itself.
