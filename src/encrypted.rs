@@ -67,10 +67,8 @@ impl EncryptedFile {
     /// Appends to it. There is one of these at a time. Each write goes to the disk: wrap it in a
     /// [`BufWriter`](io::BufWriter) for small ones. A write that fails appends nothing, and the next one
     /// may succeed.
-    pub fn open_writer(&self) -> io::Result<EncryptedWriter> {
-        let at = self.byte_count();
-        let cipher = self.cipher_at(at)?;
-        Ok(EncryptedWriter { file: self.clone(), cipher, at, buffer: Vec::new() })
+    pub fn open_writer(&self) -> EncryptedWriter {
+        EncryptedWriter { file: self.clone(), at: self.byte_count(), buffer: Vec::new() }
     }
 
     /// Reads what has been written so far, from the beginning. Each read goes to the disk: wrap it in a
@@ -102,7 +100,6 @@ fn too_large<E>(_: E) -> io::Error {
 /// See [`EncryptedFile::open_writer`].
 pub struct EncryptedWriter {
     file: EncryptedFile,
-    cipher: ChaCha20,
     at: u64,
     buffer: Vec<u8>,
 }
@@ -119,9 +116,8 @@ impl Write for EncryptedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.clear();
         self.buffer.extend_from_slice(bytes);
-        // A write that failed has moved the cipher, but not the place of the next bytes.
-        self.cipher.try_seek(self.at).map_err(too_large)?;
-        self.cipher.try_apply_keystream(&mut self.buffer).map_err(too_large)?;
+        // By the place in the file: a cipher that went along would be ahead of it after a write that failed.
+        self.file.cipher_at(self.at)?.try_apply_keystream(&mut self.buffer).map_err(too_large)?;
         let file = &self.file.inner.file;
         if let Err(error) = file.write_all_at(&self.buffer, self.at) {
             // A part of it may be there: it would take up the disk, and the same part of the stream
@@ -167,7 +163,7 @@ mod tests {
     use super::*;
 
     fn write_text(file: &EncryptedFile, text: &[u8]) {
-        file.open_writer().unwrap().write_all(text).unwrap();
+        file.open_writer().write_all(text).unwrap();
     }
 
     /// The bytes on the disk.
@@ -218,7 +214,7 @@ mod tests {
         let file = EncryptedFile::overwrite_file(tempfile::tempfile().unwrap()).unwrap();
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let contents = Contents { file: full, key: [0; 32], bytes: AtomicU64::new(0) };
-        let mut writer = file.open_writer().unwrap();
+        let mut writer = file.open_writer();
         writer.write_all(b"before, ").unwrap();
         let good = writer.swap_file(EncryptedFile { inner: Arc::new(contents) });
         let error = writer.write_all(b"there is no room for this").unwrap_err();

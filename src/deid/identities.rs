@@ -236,12 +236,9 @@ struct PairSpill {
 
 impl PairSpill {
     fn begin_spill(scratch: &File) -> Result<Self> {
-        let begin = || -> io::Result<_> {
-            let file = EncryptedFile::overwrite_file(scratch.try_clone()?)?;
-            let out = file.open_writer()?;
-            Ok(Self { file, out, chunk: Vec::new() })
-        };
-        begin().context("cannot use the work folder")
+        let file = scratch.try_clone().and_then(EncryptedFile::overwrite_file);
+        let file = file.context("cannot use the work folder")?;
+        Ok(Self { out: file.open_writer(), file, chunk: Vec::new() })
     }
 
     /// Appends pairs. Where it fails the file has some of them, each whole: all may be written again.

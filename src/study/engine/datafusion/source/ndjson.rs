@@ -73,7 +73,7 @@ pub fn make_table(
     };
     let context = || format!("cannot write a temporary file in '{work}'");
     let rewritten = EncryptedFile::create_in(work.path()).with_context(context)?;
-    let writer = rewritten.open_writer().with_context(context)?;
+    let writer = rewritten.open_writer();
     let mut out = LineRows::new(writer, columns.schema.clone())?;
     let mut left_out = 0;
     for file in files {
