@@ -7,7 +7,7 @@ mod database;
 mod export;
 mod import;
 mod list;
-mod screen;
+mod row_layout;
 mod sql;
 mod upload;
 

@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::{Args, ValueEnum};
 
 use super::database::{DatabaseArgs, InputArgs};
-use super::screen::{Layout, lay_out_rows};
+use super::row_layout::{Layout, lay_out_rows};
 use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::cli::printing::Out;

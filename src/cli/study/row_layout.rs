@@ -46,7 +46,7 @@ pub(super) fn lay_out_rows(
         return Ok(Layout { text, is_cut: false });
     }
     let columns = format_columns(schema, batches)?;
-    let widths: Vec<usize> = columns.iter().map(Column::widest).collect();
+    let widths: Vec<usize> = columns.iter().map(Column::measure_width).collect();
     match find_cell_limit(&widths, width) {
         Some(limit) => lay_out_table(&columns, limit),
         None => Ok(lay_out_lists(&columns, width)),
@@ -60,7 +60,7 @@ struct Column {
 }
 
 impl Column {
-    fn widest(&self) -> usize {
+    fn measure_width(&self) -> usize {
         let cells = self.cells.iter().chain([&self.name]);
         cells.map(|cell| measure_text_width(cell)).max().unwrap_or(0)
     }
