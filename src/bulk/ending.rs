@@ -14,12 +14,13 @@ use super::state::{ExportDir, ExportState, Phase};
 use super::{ExportOptions, redacted_url};
 use crate::error::{Error, Result, RunFault};
 use crate::http::{Client, Method};
-use crate::ui::{format_count, format_thousands};
+use crate::text::escape_controls;
+use crate::ui::{choose_form, format_count, format_thousands};
 
-/// Files that are missing, or wrong, of which the names are shown.
+/// Files that are missing, wrong or gone, of which the names are shown.
 const SHOWN: usize = 5;
 /// The longest wait for a server to take note that an export is given up. With the six seconds that writers have
-/// (`stop.rs`) it is less than the ten after which a container that is stopped is killed.
+/// (`ui/signals.rs`) it is less than the ten after which a container that is stopped is killed.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Gives up the export in a folder that goes away: many servers run one at a time, and it would be
@@ -55,6 +56,32 @@ pub(super) fn total_counts(site: &ExportDir) -> (u64, u64, u64) {
     site.completed_files().values().fold((0, 0, 0), |(files, rows, bytes), done| {
         (files + 1, rows + done.rows, bytes + done.bytes)
     })
+}
+
+/// Sees that the files of an export that is whole are still there: without one of them its type would look as if
+/// the server had no rows of it.
+///
+/// # Errors
+/// [`RunFault::ExportIncomplete`] where some are gone.
+pub(super) fn require_files(site: &ExportDir) -> Result<()> {
+    let gone = site.missing_files();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let count = gone.len() as u64;
+    let named: Vec<_> =
+        gone.iter().take(SHOWN).map(|name| escape_controls(name).into_owned()).collect();
+    let more = if gone.len() > SHOWN { ", …" } else { "" };
+    let message = format!(
+        "the whole export was in '{}', and {} of it {} gone ({}{more}). Put {} back, or empty the \
+         folder to export anew",
+        site.path().display(),
+        format_count(count, "file"),
+        choose_form(count, "is", "are"),
+        named.join(", "),
+        choose_form(count, "it", "them"),
+    );
+    Err(Error::new(RunFault::ExportIncomplete, message))
 }
 
 /// Some files could not be had.

@@ -49,7 +49,9 @@ use begin::{begin_export, not_empty, request_fingerprint, take_up};
 use context::DownloadContext;
 use deadline::Deadline;
 use download::download_files;
-use ending::{abandon_export, check_reports, damaged_error, incomplete_error, total_counts};
+use ending::{
+    abandon_export, check_reports, damaged_error, incomplete_error, require_files, total_counts,
+};
 use gate::ConcurrencyLimit;
 use kickoff::Ending;
 use log::EventLog;
@@ -193,7 +195,7 @@ async fn run_export(
         }
     };
     if matches!(state.phase, Phase::Complete | Phase::Downloaded) {
-        site.require_files()?;
+        require_files(&site)?;
     }
     if state.phase == Phase::Complete {
         let time = state.transaction_time.as_deref().unwrap_or("unknown time");

@@ -11,11 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::log;
 use crate::bounded::{Line, read_all, read_line};
-use crate::error::{Context, Error, FolderFault, Result, RunFault};
+use crate::error::{Context, Error, FolderFault, Result};
 use crate::poison::ignore_poison;
 use crate::store::{Sharing, allow_missing_locks, replace_file, sync_folder, try_lock_file};
-use crate::text::escape_controls;
-use crate::ui::{choose_form, format_count};
 
 /// The state of an export that has not ended.
 const STATE: &str = ".cumulus-etl-export.json";
@@ -71,9 +69,6 @@ impl ExportState {
         serde_json::from_slice(&read_all(file, LONGEST_STATE, STATE).ok()?).ok()
     }
 }
-
-/// Files that are gone of which the names are shown.
-const NAMED: usize = 5;
 
 /// A file that is whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,34 +215,13 @@ impl ExportDir {
         all
     }
 
-    /// Sees that the files of an export that is whole are still there: without one of them its type would look as if
-    /// the server had no rows of it.
-    ///
-    /// # Errors
-    /// [`RunFault::ExportIncomplete`] where some are gone.
-    pub(super) fn require_files(&self) -> Result<()> {
+    /// The files that were whole, and are not there any more.
+    pub(super) fn missing_files(&self) -> Vec<String> {
         let is_gone = |name: &String| {
             let stored = [name.clone(), format!("{name}.gz")];
             !stored.iter().any(|name| self.path.join(name).exists())
         };
-        let gone: Vec<_> = self.completed_files().into_keys().filter(is_gone).collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
-        let count = gone.len() as u64;
-        let named: Vec<_> =
-            gone.iter().take(NAMED).map(|name| escape_controls(name).into_owned()).collect();
-        let more = if gone.len() > NAMED { ", …" } else { "" };
-        let message = format!(
-            "the whole export was in '{}', and {} of it {} gone ({}{more}). Put {} back, or empty the \
-             folder to export anew",
-            self.path.display(),
-            format_count(count, "file"),
-            choose_form(count, "is", "are"),
-            named.join(", "),
-            choose_form(count, "it", "them"),
-        );
-        Err(Error::new(RunFault::ExportIncomplete, message))
+        self.completed_files().into_keys().filter(is_gone).collect()
     }
 
     /// The files of which something is wrong that another download has not mended, and what.
