@@ -1,6 +1,5 @@
 //! Clinical notes of rows as sites have them: attachments without their text, and lines without an end.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
@@ -13,7 +12,7 @@ use cumulus_etl::http::{Auth, Client, ClientOptions, Pace};
 use cumulus_etl::ui::Bars;
 
 use super::notes::{attachment, content_of, server};
-use super::server::Server;
+use super::server::{Server, gzip};
 use super::*;
 use crate::loopback::{Answer as RawAnswer, Server as Raw};
 use crate::support::{children, open_folder};
@@ -25,12 +24,6 @@ fn inline(site: &Site, server: &Server) -> Ended {
     let mut command = site.command();
     command.env("CUMULUS_ETL_TEST_TIME_SCALE", SCALE);
     end(command.args(["inline", "in", "--fhir-url", &server.base()]))
-}
-
-fn gzip(text: &str) -> Vec<u8> {
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(text.as_bytes()).unwrap();
-    gzip.finish().unwrap()
 }
 
 /// Attachments of a note whose text is no text.
@@ -76,7 +69,7 @@ fn an_attachment_whose_text_is_empty_or_null_gets_its_note() {
     let server = server();
     let site = Site::new();
     site.input("rows.ndjson", rows_without_text());
-    site.input("below/rows.jsonl.gz", gzip(&rows_without_text()));
+    site.input("below/rows.jsonl.gz", gzip(rows_without_text().as_bytes()));
     let ended = inline(&site, &server);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert!(ended.err.contains("12 downloaded, 0 were there already, 0 failed"), "{}", ended.err);
@@ -143,10 +136,10 @@ fn a_line_that_is_too_long_for_inline_is_told_and_its_file_stays() {
     let short = attachment("short", r#"{"contentType":"text/plain","url":"Binary/plain"}"#);
     let long = long_row(LONGEST);
     for (name, bytes, number) in [
-        ("d.ndjson.gz", gzip(&format!("{short}{long}{short}")), 2),
+        ("d.ndjson.gz", gzip(format!("{short}{long}{short}").as_bytes()).to_vec(), 2),
         ("below/d.jsonl", format!("{short}\n{long}").into_bytes(), 3),
         // A member of its own for each line: what follows the long one is passed over, too.
-        ("long first.ndjson.gz", [gzip(&long), gzip(&short)].concat(), 1),
+        ("long first.ndjson.gz", [long.as_bytes(), short.as_bytes()].map(gzip).concat(), 1),
     ] {
         let site = Site::new();
         site.input(name, &bytes);
@@ -179,7 +172,7 @@ fn a_line_that_is_too_long_for_inline_leaves_a_bucket_as_it_was() {
     let selection = NoteSelection::new(Vec::new(), Vec::new()).unwrap();
     let folder = open_folder("memory://long-lines/notes");
     let short = attachment("short", r#"{"contentType":"text/plain","url":"Binary/plain"}"#);
-    folder.write("d.ndjson.gz", gzip(&format!("{short}{}", long_row(LONGEST)))).unwrap();
+    folder.write("d.ndjson.gz", gzip(format!("{short}{}", long_row(LONGEST)).as_bytes())).unwrap();
     let before = content_of(&folder);
     let pace = Pace::with_scale(0.001);
     let error = inline_notes(&client, &folder, &selection, 3, pace, &Bars::default()).unwrap_err();
