@@ -4,6 +4,7 @@ mod anon_id;
 mod anonymize;
 mod codebook;
 mod identities;
+pub mod json;
 mod phi;
 pub mod policy;
 mod reject;

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::policy::Policy;
 use super::*;
+use crate::deid::json::write_row;
 use crate::fhir::{ServerBase, TABLE_TYPES};
 use crate::store::Folder;
-use crate::table::json::write_row;
 
 mod odd_rows;
 mod shapes;

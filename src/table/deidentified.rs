@@ -43,8 +43,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 use super::fit::fit_columns;
-use super::json;
 use crate::deid::Deidentified;
+use crate::deid::json::write_row;
 
 /// Rows of one table as Arrow, all of them de-identified.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,7 +123,7 @@ impl DeidentifiedLines {
 
     /// Adds a row, with its line end.
     pub fn push(&mut self, row: &Deidentified<'_>) {
-        json::write_row(row, &mut self.0);
+        write_row(row, &mut self.0);
         self.0.push(b'\n');
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use arrow::array::StructArray;
+use cumulus_etl::deid::json::write_row;
 use cumulus_etl::deid::{Anonymizer, Codebook, Deidentified, Event, Scrubber};
 use cumulus_etl::fhir::TABLE_TYPES;
 use cumulus_etl::table::{
@@ -25,7 +26,7 @@ pub fn check(data: &[u8]) -> bool {
     for line in data.split(|byte| *byte == b'\n') {
         let Ok(row) = scrubber.scrub(line, expected) else { continue };
         let mut text = Vec::new();
-        json::write_row(&row, &mut text);
+        write_row(&row, &mut text);
         let value: Value = serde_json::from_slice(&text).expect("a row is JSON");
         let columns = with_columns(&row);
         let id = row.id();
@@ -37,7 +38,7 @@ pub fn check(data: &[u8]) -> bool {
         let second =
             second.unwrap_or_else(|r| panic!("rejected again: {} {}", r.reason, r.element()));
         let mut second_text = Vec::new();
-        json::write_row(&second, &mut second_text);
+        write_row(&second, &mut second_text);
         assert_eq!(show(&text), show(&second_text), "changed by the second pass");
         rows.push(columns);
         // Batches of two rows and of one: each has its own columns.
