@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use uuid::Uuid;
 
 use super::anon_id::{AnonId, HashedId, IdKind, hash_id};
+use super::phi::PhiFiles;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::store::Folder;
 
 /// Name of the codebook in the PHI folder.
 pub const CODEBOOK: &str = "codebook.json";
@@ -28,19 +27,20 @@ pub struct Codebook {
 impl Codebook {
     /// Reads the codebook in `phi`, making or completing it first where needed. Of two runs
     /// that make it at the same time, both use the one that was there first.
-    pub fn open(phi: &Folder) -> Result<Self> {
+    pub fn open(phi: &impl PhiFiles) -> Result<Self> {
         Self::open_or_begin(phi).map(|(codebook, _)| codebook)
     }
 
     /// The same, and whether the codebook was begun here.
-    pub fn open_or_begin(phi: &Folder) -> Result<(Self, bool)> {
-        let show = phi.show(CODEBOOK);
-        let Some(bytes) = phi.read(CODEBOOK)? else {
+    pub fn open_or_begin(phi: &impl PhiFiles) -> Result<(Self, bool)> {
+        let show = phi.show_file(CODEBOOK);
+        let Some(bytes) = phi.read_file(CODEBOOK)? else {
             let mut fresh = Map::from_iter([("version".to_owned(), json!(1))]);
             complete_settings(&mut fresh)?;
             // Losing a race is fine: then the winner's is read.
-            let is_new = phi.write_new(CODEBOOK, render_settings(&fresh)?)?;
-            let bytes = read_there(phi, &show)?;
+            let is_new = phi.write_new_file(CODEBOOK, render_settings(&fresh)?)?;
+            let bytes = phi.read_file(CODEBOOK)?;
+            let bytes = bytes.ok_or_else(|| Error::failed(format!("'{show}' has vanished")))?;
             return Ok((Self::parse_settings(&decode_settings(&bytes, &show)?, &show)?, is_new));
         };
         let mut settings = decode_settings(&bytes, &show)?;
@@ -51,9 +51,9 @@ impl Codebook {
     }
 
     /// The codebook in `phi` as a run would use it, if there is one; nothing is written.
-    pub fn look(phi: &Folder) -> Result<Option<Self>> {
-        let show = phi.show(CODEBOOK);
-        let Some(bytes) = phi.read(CODEBOOK)? else { return Ok(None) };
+    pub fn look(phi: &impl PhiFiles) -> Result<Option<Self>> {
+        let show = phi.show_file(CODEBOOK);
+        let Some(bytes) = phi.read_file(CODEBOOK)? else { return Ok(None) };
         let mut settings = decode_settings(&bytes, &show)?;
         upgrade_settings(&mut settings, &show)?;
         complete_settings(&mut settings)?;
@@ -61,9 +61,9 @@ impl Codebook {
     }
 
     /// The ID of the codebook in `phi`, if there is one and it has one; nothing is written.
-    pub fn id_in(phi: &Folder) -> Result<Option<String>> {
-        let Some(bytes) = phi.read(CODEBOOK)? else { return Ok(None) };
-        let settings = decode_settings(&bytes, &phi.show(CODEBOOK))?;
+    pub fn id_in(phi: &impl PhiFiles) -> Result<Option<String>> {
+        let Some(bytes) = phi.read_file(CODEBOOK)? else { return Ok(None) };
+        let settings = decode_settings(&bytes, &phi.show_file(CODEBOOK))?;
         Ok(settings.get("codebook_id").and_then(Value::as_str).map(str::to_owned))
     }
 
@@ -137,23 +137,19 @@ impl Codebook {
 
 /// Completes the codebook in `phi`, unless another run does so first: the salt that stays is the one
 /// that both use.
-fn complete_saved(phi: &Folder, show: &str) -> Result<Map<String, Value>> {
+fn complete_saved(phi: &impl PhiFiles, show: &str) -> Result<Map<String, Value>> {
     // On a disk the lock keeps others away. In a bucket it can be lost: there the version tells.
-    let _lock = phi.lock_file(LOCK)?;
-    loop {
-        let version = phi.version(CODEBOOK)?;
-        let mut settings = decode_settings(&read_there(phi, show)?, show)?;
+    let _lock = phi.lock_name(LOCK)?;
+    let mut completed = Map::new();
+    phi.change_file(CODEBOOK, |bytes| {
+        let mut settings = decode_settings(bytes, show)?;
         let upgraded = upgrade_settings(&mut settings, show)?;
         let changed = complete_settings(&mut settings)? || upgraded;
-        if !changed || phi.write_over(CODEBOOK, render_settings(&settings)?, &version)? {
-            return Ok(settings);
-        }
-    }
-}
-
-/// The codebook that was there a moment ago.
-fn read_there(phi: &Folder, show: &str) -> Result<Bytes> {
-    phi.read(CODEBOOK)?.ok_or_else(|| Error::failed(format!("'{show}' has vanished")))
+        let text = changed.then(|| render_settings(&settings)).transpose();
+        completed = settings;
+        text
+    })?;
+    Ok(completed)
 }
 
 fn decode_settings(bytes: &[u8], show: &str) -> Result<Map<String, Value>> {

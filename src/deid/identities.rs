@@ -14,11 +14,10 @@ use serde_json::Value;
 
 use super::anon_id::{HashedId, IdKind};
 use super::codebook::{Codebook, LOCK};
-use super::phi::{Phi, PhiFolder};
+use super::phi::{Phi, PhiFiles, PhiFolder};
 use super::row_key::RowKey;
 use crate::encrypted::{EncryptedFile, EncryptedWriter};
 use crate::error::{Context, Error, Result};
-use crate::store::{Folder, Lock};
 
 /// Name of the mapping in the PHI folder.
 pub const MAPPING: &str = "codebook-cached-mappings.json";
@@ -48,8 +47,8 @@ impl Identities {
 }
 
 /// The mapping of a run: what the PHI folder has, and what the run adds.
-pub struct Mapping {
-    phi: PhiFolder,
+pub struct Mapping<F> {
+    phi: PhiFolder<F>,
     seen: HashSet<RowKey>,
     /// Keys of the pairs that wait to be written.
     waiting: HashSet<RowKey>,
@@ -62,19 +61,18 @@ pub struct Mapping {
     work: PathBuf,
 }
 
-impl Mapping {
+impl<F: PhiFiles + Clone> Mapping<F> {
     /// Reads which pairs `phi` has already. `scratch` is an empty file for what doesn't fit in
     /// memory, in the folder `work`; it is written encrypted. `in_memory`: new pairs that stay in
     /// memory.
     pub fn open_mapping(
-        phi: &PhiFolder,
+        phi: &PhiFolder<F>,
         scratch: File,
         work: &Path,
         in_memory: usize,
     ) -> Result<Self> {
         let mut seen = HashSet::new();
-        stream_mapping(phi, &mut |entry| {
-            // 16 bytes a pair stay in memory, the real ID does not.
+        stream_mapping(&**phi, &mut |entry| {
             if let MappingEntry::Pair(kind, _, anon_id) = entry {
                 seen.insert(kind.pair_key(anon_id));
             }
@@ -114,15 +112,18 @@ impl Mapping {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let lock = self.phi.lock_file(LOCK)?;
-        self.persist_under(&lock, codebook)
+        let phi = self.phi.clone();
+        let lock = phi.lock_name(LOCK)?;
+        phi.stream_file(MAPPING, &lock, |out| self.merge_into(&mut BufWriter::new(out), codebook))?;
+        self.waiting.clear();
+        self.pairs.clear();
+        self.spill = None;
+        Ok(())
     }
 
-    /// # Errors
-    /// The lock was lost meanwhile: nothing is written then, as another run's pairs may be there.
-    pub(super) fn persist_under(&mut self, lock: &Lock, codebook: &Codebook) -> Result<()> {
-        let mut out = BufWriter::new(self.phi.upload(MAPPING)?);
-        let show = self.phi.show(MAPPING);
+    /// Writes the mapping that is there, with the pairs that wait.
+    fn merge_into(&mut self, mut out: &mut impl Write, codebook: &Codebook) -> Result<()> {
+        let show = self.phi.show_file(MAPPING);
         let failed = || format!("cannot write '{show}'");
         let mut sections = [(IdKind::Patient, false), (IdKind::Encounter, false)];
         let mut current: Option<IdKind> = None;
@@ -130,7 +131,7 @@ impl Mapping {
         let mut first_entry = true;
         out.write_all(b"{").with_context(failed)?;
         let (waiting, pairs, spill) = (&mut self.waiting, &self.pairs, self.spill.as_ref());
-        stream_mapping(&self.phi, &mut |entry| {
+        stream_mapping(&*self.phi, &mut |entry| {
             match entry {
                 MappingEntry::Begin(kind) => {
                     current = Some(kind);
@@ -174,14 +175,7 @@ impl Mapping {
                     .with_context(failed)?;
             }
         }
-        out.write_all(b"}").with_context(failed)?;
-        let upload = out.into_inner().map_err(|e| e.into_error()).with_context(failed)?;
-        lock.check_lock()?;
-        upload.finish()?;
-        self.waiting.clear();
-        self.pairs.clear();
-        self.spill = None;
-        Ok(())
+        out.write_all(b"}").and_then(|()| out.flush()).with_context(failed)
     }
 }
 
@@ -297,8 +291,8 @@ enum MappingEntry<'a> {
 type VisitEntry<'v> = &'v mut dyn FnMut(MappingEntry<'_>) -> io::Result<()>;
 
 /// Streams the mapping in `phi`; nothing if there is none.
-fn stream_mapping(phi: &Folder, visit: VisitEntry<'_>) -> Result<()> {
-    let Some(reader) = phi.open_reader(MAPPING)? else { return Ok(()) };
+fn stream_mapping(phi: &impl PhiFiles, visit: VisitEntry<'_>) -> Result<()> {
+    let Some(reader) = phi.open_file(MAPPING)? else { return Ok(()) };
     let mut parser =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, reader));
     // What goes wrong with an entry, such as writing it elsewhere, is no fault of the file's.
@@ -314,7 +308,7 @@ fn stream_mapping(phi: &Folder, visit: VisitEntry<'_>) -> Result<()> {
     let parsed = MappingVisitor(&mut visit).deserialize(&mut parser).and_then(|()| parser.end());
     // The parser's message would quote real IDs.
     parsed.map_err(|e| {
-        let show = phi.show(MAPPING);
+        let show = phi.show_file(MAPPING);
         if let Some(error) = failed.take() {
             return Error::failed(format!("cannot carry on '{show}': {error}"));
         }
@@ -397,6 +391,7 @@ mod tests {
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
     use super::*;
+    use crate::deid::tests::MemoryFolder;
 
     fn file_without_room() -> EncryptedFile {
         let file = File::from(memfd_create("full", MemfdFlags::ALLOW_SEALING).unwrap());
@@ -416,19 +411,20 @@ mod tests {
 
     #[test]
     fn ids_of_later_tables_are_kept_after_a_full_disk() {
-        let folder = Folder::open("memory://identities/full").unwrap();
+        let folder = MemoryFolder::default();
         let phi = PhiFolder::new(folder.clone());
         let codebook = Codebook::throwaway();
         let scratch = tempfile::tempfile().unwrap();
         let mut mapping = Mapping::open_mapping(&phi, scratch, Path::new("work"), 2).unwrap();
         mapping.add(pairs_of(&codebook, 0..5)).unwrap();
-        let good = mapping.spill.as_mut().unwrap().out.swap_file(file_without_room());
+        let full = file_without_room().open_writer();
+        let good = std::mem::replace(&mut mapping.spill.as_mut().unwrap().out, full);
         // More than fits in a buffer, so that a pair would be cut.
         mapping.add(pairs_of(&codebook, 5..2_000)).unwrap_err();
-        mapping.spill.as_mut().unwrap().out.swap_file(good);
+        mapping.spill.as_mut().unwrap().out = good;
         mapping.add(pairs_of(&codebook, 2_000..2_010)).unwrap();
         mapping.persist(&codebook).unwrap();
-        let saved = folder.read(MAPPING).unwrap().unwrap();
+        let saved = folder.read_file(MAPPING).unwrap().unwrap();
         let saved: Value = serde_json::from_slice(&saved).unwrap();
         assert_eq!(saved["Patient"].as_object().unwrap().len(), 2_010);
         assert_eq!(

@@ -18,7 +18,7 @@ pub use anon_id::AnonId;
 pub use anonymize::Anonymizer;
 pub use codebook::{CODEBOOK, Codebook};
 pub use identities::{Identities, MAPPING, Mapping};
-pub use phi::{Phi, PhiFolder};
+pub use phi::{Phi, PhiFiles, PhiFolder};
 pub use reject::{Reason, Reject};
 pub use report::Report;
 pub use row::{Deidentified, Event};

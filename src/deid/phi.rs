@@ -1,31 +1,71 @@
-//! Patients' data on its way to the PHI folder.
+//! Patients' data on its way to the PHI folder, and what is asked of that folder.
 
 use std::fmt;
+use std::io::{Read, Write};
 use std::ops::Deref;
 
-use crate::store::Folder;
+use crate::error::Result;
+
+/// The files of a folder, as far as de-identification reads and writes any: the codebook and the ID
+/// mapping. Whoever has folders says here how it is done.
+pub trait PhiFiles {
+    /// A lock, until it is dropped.
+    type Lock;
+
+    /// A file as messages name it, with its folder.
+    fn show_file(&self, name: &str) -> String;
+
+    /// The whole of a small file; `None` where there is none.
+    fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>>;
+
+    /// A file to be read from its beginning; `None` where there is none.
+    fn open_file(&self, name: &str) -> Result<Option<impl Read>>;
+
+    /// Writes a file, unless there is one with this name: then nothing changes, and the result is false.
+    fn write_new_file(&self, name: &str, text: String) -> Result<bool>;
+
+    /// Changes a small file that is there: `change` is given what it holds, and gives what it is to hold, or
+    /// nothing where that stays. It is called again where another run has changed the file meanwhile.
+    fn change_file(
+        &self,
+        name: &str,
+        change: impl FnMut(&[u8]) -> Result<Option<String>>,
+    ) -> Result<()>;
+
+    /// Writes a file of any size, as `write` does it. It takes the place of one with this name, whole, and
+    /// is durable on return. Nothing changes where `write` fails, or where the lock was lost meanwhile.
+    fn stream_file(
+        &self,
+        name: &str,
+        lock: &Self::Lock,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Waits until no other run holds the lock of this name, and holds it.
+    fn lock_name(&self, name: &str) -> Result<Self::Lock>;
+}
 
 /// A folder that is meant for patients' data: PHI, or the one of `--errors-to`.
 #[derive(Clone, Debug)]
-pub struct PhiFolder(Folder);
+pub struct PhiFolder<F>(F);
 
-impl PhiFolder {
+impl<F: PhiFiles> PhiFolder<F> {
     /// The folder, which the user has named for patients' data.
-    pub fn new(folder: Folder) -> Self {
+    pub fn new(folder: F) -> Self {
         Self(folder)
     }
 }
 
-impl fmt::Display for PhiFolder {
+impl<F: fmt::Display> fmt::Display for PhiFolder<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl Deref for PhiFolder {
-    type Target = Folder;
+impl<F> Deref for PhiFolder<F> {
+    type Target = F;
 
-    fn deref(&self) -> &Folder {
+    fn deref(&self) -> &F {
         &self.0
     }
 }
@@ -41,11 +81,9 @@ impl Deref for PhiFolder {
 /// OUTPUT is another kind of folder:
 ///
 /// ```compile_fail,E0308
-/// let runtime = cumulus_etl::store::StoreRuntime::start_threads().unwrap();
-/// let storage = cumulus_etl::store::Storage::new(runtime, Default::default());
-/// let output = storage.open_folder("memory:///").unwrap();
+/// struct Output;
 /// let rows = cumulus_etl::deid::Phi::new(vec![b"{\"id\": \"p1\"}".to_vec()]);
-/// rows.open_for(&output);
+/// rows.open_for(&Output);
 /// ```
 ///
 /// No message can show it:
@@ -65,12 +103,12 @@ impl<T> Phi<T> {
     }
 
     /// Gives the data to the code that writes to this folder.
-    pub fn open_for(self, _writes_to: &PhiFolder) -> T {
+    pub fn open_for<F>(self, _writes_to: &PhiFolder<F>) -> T {
         self.data
     }
 
     /// Lets the code look that writes to this folder.
-    pub fn look(&self, _writes_to: &PhiFolder) -> &T {
+    pub fn look<F>(&self, _writes_to: &PhiFolder<F>) -> &T {
         &self.data
     }
 }

@@ -16,7 +16,7 @@ use crate::output::keys::KeyIndex;
 use crate::output::staged::{Staged, StagedLines};
 use crate::poison::ignore_poison;
 use crate::stop::Shutdown;
-use crate::store::Finishing;
+use crate::store::{Finishing, Folder};
 use crate::table::{Shape, StagingArea, schema};
 
 /// A table's rows, ready to be written.
@@ -39,7 +39,7 @@ pub(super) struct ScrubbedTable {
 pub(super) struct TableStaging<'a> {
     pub area: &'a StagingArea,
     /// Where the Patient and Encounter IDs go that are seen.
-    pub mapping: Option<&'a Mutex<Mapping>>,
+    pub mapping: Option<&'a Mutex<Mapping<Folder>>>,
     /// Where rejected rows are written to.
     pub rejects: Vec<RejectsTo<'a>>,
 }
@@ -60,7 +60,7 @@ pub(super) struct CollectedChunk<'a> {
 pub(super) struct Collector<'a> {
     r4: &'static fhir::Type,
     files: &'a [InputFile],
-    mapping: Option<&'a Mutex<Mapping>>,
+    mapping: Option<&'a Mutex<Mapping<Folder>>>,
     table: ScrubbedTable,
     shape: Shape,
     contained_types: BTreeSet<&'static str>,
@@ -197,7 +197,7 @@ mod tests {
     use crate::etl::backlog::Backlog;
     use crate::memory::Budget;
     use crate::output::rows::{Bitmap, RowSource};
-    use crate::store::{Folder, WorkFolder};
+    use crate::store::WorkFolder;
 
     const ARROW: RowForms = RowForms { arrow: true, json: false };
 

@@ -16,6 +16,7 @@ mod former_runs;
 mod init;
 mod oddities;
 mod phi;
+mod phi_files;
 mod plan;
 mod prepare;
 mod process_tables;

@@ -17,7 +17,7 @@ use crate::deid::{Codebook, Mapping, PhiFolder};
 use crate::error::Result;
 use crate::output::{SinkOptions, TableSinks, layout};
 use crate::stop::Shutdown;
-use crate::store::{Hold, Mounts, WorkFolder};
+use crate::store::{Folder, Hold, Mounts, WorkFolder};
 use crate::table::StagingArea;
 
 /// What a run has in hand once its folders are prepared.
@@ -42,10 +42,10 @@ pub(super) struct PreparedOutput {
 /// What the run has of PHI, and what it writes there.
 pub(super) struct PreparedPhi {
     pub codebook: Arc<Codebook>,
-    pub mapping: Mutex<Mapping>,
+    pub mapping: Mutex<Mapping<Folder>>,
     pub rejects: Rejects,
     /// Where the user wants a copy of rejected rows.
-    pub errors_to: Option<PhiFolder>,
+    pub errors_to: Option<PhiFolder<Folder>>,
 }
 
 impl PreparedPhi {

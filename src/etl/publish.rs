@@ -20,13 +20,14 @@ use crate::output::completion;
 use crate::output::rows::{Bitmap, RowSource};
 use crate::output::table::{Merge, TableRun};
 use crate::poison::ignore_poison;
+use crate::store::Folder;
 use crate::table::{CompletionRow, StagingArea};
 use crate::ui::{format_count, format_thousands};
 
 /// Writes tables.
 pub(super) struct TablePublisher<'a> {
     pub output: &'a PreparedOutput,
-    pub mapping: &'a Mutex<Mapping>,
+    pub mapping: &'a Mutex<Mapping<Folder>>,
     pub codebook: &'a Codebook,
 }
 
@@ -271,7 +272,7 @@ mod tests {
     use crate::input::{InputFile, ReadAhead};
     use crate::memory::Budget;
     use crate::output::OutputFormat;
-    use crate::store::{Folder, Storage};
+    use crate::store::Storage;
     use crate::ui::{Bars, Progress};
 
     const ENCOUNTER: &str = r#"{"resourceType":"Encounter","id":"e","status":"finished"}"#;

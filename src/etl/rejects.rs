@@ -18,7 +18,7 @@ use crate::store::{Finishing, Folder, Upload};
 pub(super) struct Rejects {
     root: Folder,
     started: DateTime<Utc>,
-    claimed: Mutex<Option<PhiFolder>>,
+    claimed: Mutex<Option<PhiFolder<Folder>>>,
 }
 
 /// A place for rejected rows.
@@ -26,7 +26,7 @@ pub(super) struct Rejects {
 pub(super) enum RejectsTo<'a> {
     Phi(&'a Rejects),
     /// Where the user wants a copy.
-    Copy(&'a PhiFolder),
+    Copy(&'a PhiFolder<Folder>),
 }
 
 impl Rejects {
@@ -37,7 +37,7 @@ impl Rejects {
 
     /// The folder of this run alone. Another run may have begun within the same second, and write to
     /// another OUTPUT: the later one's folder is then named after the next second.
-    fn claim_folder(&self) -> Result<PhiFolder> {
+    fn claim_folder(&self) -> Result<PhiFolder<Folder>> {
         let mut claimed = ignore_poison(self.claimed.lock());
         if let Some(folder) = &*claimed {
             return Ok(folder.clone());
@@ -62,14 +62,14 @@ impl Rejects {
     }
 
     /// The folder, if any row was rejected.
-    pub(super) fn claimed_folder(&self) -> Option<PhiFolder> {
+    pub(super) fn claimed_folder(&self) -> Option<PhiFolder<Folder>> {
         ignore_poison(self.claimed.lock()).clone()
     }
 }
 
 impl RejectsTo<'_> {
     /// The folder, made where there is none.
-    pub(super) fn make_folder(self) -> Result<PhiFolder> {
+    pub(super) fn make_folder(self) -> Result<PhiFolder<Folder>> {
         match self {
             Self::Phi(rejects) => rejects.claim_folder(),
             Self::Copy(folder) => folder.create().map(|()| folder.clone()),
@@ -82,7 +82,7 @@ pub(super) struct RejectFile<'a> {
     to: RejectsTo<'a>,
     name: String,
     /// The file, and the folder that it is in.
-    upload: Option<(Upload, PhiFolder)>,
+    upload: Option<(Upload, PhiFolder<Folder>)>,
 }
 
 impl<'a> RejectFile<'a> {

@@ -11,6 +11,7 @@ use super::row_counts::{Reasons, RowCounts};
 use crate::deid::{PhiFolder, Report};
 use crate::error::{Error, Result, RunFault};
 use crate::output::table::WrittenTable;
+use crate::store::Folder;
 use crate::ui::{choose_form, format_count, format_thousands, peak_memory, tell_rows};
 
 /// Lines of one kind that the closing summary shows at most.
@@ -155,7 +156,7 @@ impl RunSummary {
     pub(super) fn print_summary(
         &self,
         bytes: u64,
-        rejected: Option<&PhiFolder>,
+        rejected: Option<&PhiFolder<Folder>>,
         elapsed: Duration,
     ) {
         let totals = RowTotals::count_tables(&self.tables);
