@@ -5,7 +5,6 @@
 
 mod depth;
 pub mod json;
-pub mod parquet;
 
 pub use depth::is_too_deep;
 

@@ -28,6 +28,7 @@ pub mod http;
 pub mod input;
 pub mod memory;
 pub mod output;
+pub mod parquet_bounds;
 pub mod poison;
 pub mod secrecy;
 pub mod share;

@@ -2,7 +2,7 @@
 //!
 //! Code that it aims at:
 //! - src/bounded.rs
-//! - src/bounded/parquet.rs
+//! - src/parquet_bounds.rs
 //! - src/share/import.rs
 //! - src/share/unpack.rs
 //! - src/study/build/spreadsheet.rs

@@ -9,8 +9,8 @@ use zip::ZipArchive;
 
 use super::manifest::{self, IDENTIFIED};
 use super::unpack::Unpacking;
-use crate::bounded;
 use crate::error::{Context, Error, Result, StudyFault};
+use crate::parquet_bounds;
 use crate::store::{WorkFolder, open_file};
 use crate::study::StudyName;
 use crate::study::engine::{Engine, Start, TableInfo};
@@ -90,7 +90,7 @@ pub fn import_archive(
 
 fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = open_file(path).with_context(|| format!("cannot read '{}'", path.display()))?;
-    bounded::parquet::open_bounded(file)
+    parquet_bounds::open_bounded(file)
 }
 
 fn list_members(zip: &mut ZipArchive<File>) -> Result<(String, Vec<ArchiveMember>), String> {

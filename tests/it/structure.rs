@@ -15,7 +15,7 @@ const END: &str = "<!-- end of layers -->";
 /// The modules right below `src/`, lowest first. A module imports from layers below its own only.
 const LAYERS: &[&[&str]] = &[
     &["encrypted", "error", "poison", "text"],
-    &["bounded", "memory", "secrecy", "stop", "threads"],
+    &["bounded", "memory", "parquet_bounds", "secrecy", "stop", "threads"],
     &["fhir", "store"],
     &["http", "ui"],
     &["deid"],

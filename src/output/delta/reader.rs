@@ -26,8 +26,8 @@ use parquet::file::reader::ChunkReader;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::snapshot::DataFile;
-use crate::bounded::parquet::reader_options;
 use crate::error::{Context, Error, Result};
+use crate::parquet_bounds::reader_options;
 use crate::store::{Folder, Requested, Storage};
 use crate::table::DeidentifiedBatch;
 

@@ -8,11 +8,11 @@ use bytes::Bytes;
 
 use super::existing::Readable;
 use super::{FileFormat, FileShare};
-use crate::bounded;
 use crate::error::Result;
 use crate::output::parquet_file::{ParquetFile, Settings};
 use crate::output::rows::Batches;
 use crate::output::table::TableRun;
+use crate::parquet_bounds;
 use crate::store::{Folder, Reader};
 use crate::table::find_field;
 
@@ -60,7 +60,7 @@ impl FileFormat for Parquet {
         let bytes = Bytes::from(bytes);
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(
             bytes,
-            bounded::parquet::reader_options(),
+            parquet_bounds::reader_options(),
         );
         let Ok(builder) = builder else {
             return Ok(Readable::InPart);

@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
 use super::layout;
-use crate::bounded;
 use crate::error::{Context, Error, FolderFault, Result, SettingsFault, UploadFault};
 use crate::http;
+use crate::parquet_bounds;
 use crate::share::manifest::{self, IDENTIFIED};
 use crate::share::screen::{Allowed, LEAST, Pieces, Screen, holds_id};
 use crate::share::unpack::Unpacking;
@@ -305,7 +305,7 @@ struct Looked {
 /// Looks at a table. `counts`: its name says that it is counts.
 fn screen_table(file: File, counts: bool) -> Result<Looked> {
     let failed = "it is no Parquet file that can be read";
-    let builder = bounded::parquet::open_bounded(file)?;
+    let builder = parquet_bounds::open_bounded(file)?;
     let notes = builder.metadata().file_metadata().key_value_metadata();
     let notes = notes.into_iter().flatten();
     let (mut identified, mut ids_in_notes) = (false, false);
@@ -357,7 +357,7 @@ fn read_version(bytes: Bytes) -> Result<Option<f64>, Box<dyn std::error::Error +
     // Its pages were looked at with those of all members.
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(
         bytes,
-        bounded::parquet::reader_options(),
+        parquet_bounds::reader_options(),
     )?;
     let columns = ["data_package_version"];
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns);

@@ -12,8 +12,8 @@ use csv::StringRecord;
 
 use super::spreadsheet;
 use super::text_rows::TextRows;
-use crate::bounded;
 use crate::error::{Context, Error, Result, StudyFault};
+use crate::parquet_bounds;
 use crate::study::dialect::column_type;
 use crate::study::engine::{BatchIter, Build, TableInfo};
 use crate::study::upload::UploadTable;
@@ -274,7 +274,7 @@ fn explain_fault(error: &csv::Error) -> String {
 fn read_parquet(path: &Path, file: File) -> Result<(SchemaRef, BatchIter<'static>)> {
     let shown = path.display().to_string();
     let context = move || format!("cannot read '{shown}'");
-    let builder = bounded::parquet::open_bounded(file).with_context(&context);
+    let builder = parquet_bounds::open_bounded(file).with_context(&context);
     let builder =
         builder.map_err(|error| Error::new(StudyFault::Definition, error.explain_causes()))?;
     let schema = builder.schema().clone();

@@ -14,7 +14,7 @@ use arrow::array::{
     StringArray,
 };
 use arrow::datatypes::Int64Type;
-use cumulus_etl::bounded;
+use cumulus_etl::parquet_bounds;
 use cumulus_etl::share::import::import_archive;
 use cumulus_etl::stop::Shutdown;
 use cumulus_etl::store::{Storage, StoreRuntime, WorkFolder};
@@ -108,7 +108,7 @@ fn check_parquet(root: &Path, bytes: &[u8]) -> bool {
     let path = root.join("table.parquet");
     fs::write(&path, bytes).expect("a file");
     let file = fs::File::open(&path).expect("the file");
-    let reader = match bounded::parquet::open_bounded(file) {
+    let reader = match parquet_bounds::open_bounded(file) {
         Ok(reader) => reader,
         Err(error) => {
             assert!(!error.to_string().contains('\n'), "{error}");
