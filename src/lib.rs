@@ -16,6 +16,7 @@
 
 // Packages of their own, by the names that they have here: the code below does not ask where a stage is.
 pub use cumulus_base::{bounded, encrypted, error, poison, text};
+pub use cumulus_fhir as fhir;
 
 pub mod bulk;
 pub mod claim;
@@ -23,7 +24,6 @@ pub mod cli;
 pub mod deid;
 pub mod demo;
 pub mod etl;
-pub mod fhir;
 pub mod http;
 pub mod input;
 pub mod memory;

@@ -1,7 +1,7 @@
 //! Archives of studies and spreadsheets, from arbitrary bytes.
 //!
 //! Code that it aims at:
-//! - src/bounded.rs
+//! - crates/base/src/bounded.rs
 //! - src/parquet_bounds.rs
 //! - src/share/import.rs
 //! - src/share/unpack.rs

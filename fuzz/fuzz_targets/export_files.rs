@@ -1,7 +1,7 @@
 //! The export log, deleted Bundles, and gzip and Zstandard, from arbitrary bytes.
 //!
 //! Code that it aims at:
-//! - src/bounded.rs
+//! - crates/base/src/bounded.rs
 //! - src/input/chunks.rs
 //! - src/input/deletes.rs
 //! - src/input/export_log.rs

@@ -2,7 +2,7 @@
 //!
 //! Code that it aims at:
 //! - src/deid/anonymize.rs
-//! - src/bounded/depth.rs
+//! - crates/base/src/bounded/depth.rs
 //! - src/deid/policy.rs
 //! - src/deid/row.rs
 //! - src/deid/scrub.rs

@@ -7,7 +7,7 @@
 //! - src/http/outcome.rs
 //! - src/http/redact.rs
 //! - src/http/retry.rs
-//! - src/text.rs
+//! - crates/base/src/text.rs
 
 #![no_main]
 

@@ -3,7 +3,7 @@
 //! Code that it aims at:
 //! - src/bulk/request.rs
 //! - src/deid/anonymize.rs
-//! - src/fhir/server_base.rs
+//! - crates/fhir/src/server_base.rs
 //! - src/http/recorded.rs
 //! - src/http/redact.rs
 

@@ -185,8 +185,11 @@ fn the_fuzz_crate_builds_its_dependencies_as_the_tests_do() {
     assert_eq!(more.collect::<Vec<_>>(), [""; 0], "copy Cargo.lock to fuzz/ and build there");
     let (ours, mut theirs) = (read("Cargo.toml"), read("fuzz/Cargo.toml"));
     let packages = theirs["profile"]["dev"]["package"].as_table_mut().unwrap();
-    for of_this_project in ["cumulus-etl", "cumulus-etl-fuzz"] {
-        assert!(packages.remove(of_this_project).is_some(), "{of_this_project}");
+    let members = fs::read_dir(project("crates")).unwrap();
+    let members = members.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let own = members.map(|name| format!("cumulus-{name}"));
+    for of_this_project in own.chain(["cumulus-etl".to_owned(), "cumulus-etl-fuzz".to_owned()]) {
+        assert!(packages.remove(&of_this_project).is_some(), "{of_this_project}");
     }
     assert_eq!(ours["profile"]["dev"], theirs["profile"]["dev"]);
 }
@@ -199,7 +202,8 @@ fn each_target_names_the_code_that_it_aims_at() {
         let aims: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("//! - ")).collect();
         assert!(!aims.is_empty(), "{}", target.name);
         for aim in aims {
-            assert!(aim.starts_with("src/") && project(aim).is_file(), "{}: {aim}", target.name);
+            let of_the_program = aim.starts_with("src/") || aim.starts_with("crates/");
+            assert!(of_the_program && project(aim).is_file(), "{}: {aim}", target.name);
         }
     }
 }

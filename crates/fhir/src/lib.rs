@@ -8,6 +8,11 @@ mod server_base;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+#[path = "../../../tests/it/needs.rs"]
+#[allow(dead_code, reason = "integration tests need more")]
+mod needs;
+
 pub use instant::{UNKNOWN_TIME, parse_instant};
 pub use resource_types::{
     TABLE_TYPES, referenced_type, resource_type, resource_type_ignoring_case,
@@ -56,6 +61,7 @@ pub struct Type {
 
 impl Type {
     /// The element of this JSON name.
+    #[inline]
     pub fn element(&self, name: &str) -> Option<&'static Element> {
         self.elements.iter().find(|element| element.name == name)
     }

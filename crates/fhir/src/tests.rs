@@ -272,7 +272,7 @@ fn the_allow_list_names_elements_of_r4() {
 #[test]
 fn no_type_has_two_elements_that_differ_in_case_only() {
     // Resources of all types that keep more than their IDs: contained ones share their columns.
-    let kept = crate::fhir::TABLE_TYPES;
+    let kept = crate::TABLE_TYPES;
     let mut all = std::collections::BTreeMap::new();
     for r4 in r4::TYPES {
         let mut names: Vec<String> = r4.elements.iter().map(|e| e.name.to_lowercase()).collect();

@@ -253,7 +253,7 @@ mod tests {
             assert_eq!(resource_type(name), Some(name));
             assert_eq!(referenced_type(&format!("{DEFINITIONS}{name}")), Some(name));
         }
-        assert!(crate::fhir::resource_types().all(|r4| resource_type(r4.name).is_some()));
+        assert!(crate::resource_types().all(|r4| resource_type(r4.name).is_some()));
         for name in ["", "patient", "Patient ", "Period", "Resource", "DomainResource", "Jane Doe"]
         {
             assert_eq!(resource_type(name), None, "{name}");
