@@ -1,6 +1,6 @@
 //! FHIR bulk exports become de-identified tables.
 //!
-//! A record flows one way, and each folder is one stage:
+//! A record flows one way, and each folder is one stage, or a package:
 //!
 //! ```text
 //!  INPUT ──► input ──► deid ──► table ──► output ──► OUTPUT (tables + manifests)
@@ -16,12 +16,12 @@
 
 // Packages of their own, by the names that they have here: the code below does not ask where a stage is.
 pub use cumulus_base::{bounded, encrypted, error, poison, text};
+pub use cumulus_deid as deid;
 pub use cumulus_fhir as fhir;
 
 pub mod bulk;
 pub mod claim;
 pub mod cli;
-pub mod deid;
 pub mod demo;
 pub mod etl;
 pub mod http;

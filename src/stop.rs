@@ -111,7 +111,6 @@ impl Shutdown {
     }
 
     /// How many writers there are.
-    #[cfg(test)]
     pub fn count_writers(&self) -> usize {
         self.state.writers.load(Ordering::SeqCst)
     }

@@ -1,15 +1,16 @@
 //! Arbitrary bytes as lines of a resource type, from the scrubber to Arrow.
 //!
 //! Code that it aims at:
-//! - src/deid/anonymize.rs
+//! - crates/deid/src/anonymize.rs
 //! - crates/base/src/bounded/depth.rs
-//! - src/deid/policy.rs
-//! - src/deid/row.rs
-//! - src/deid/scrub.rs
-//! - src/deid/scrub/codes.rs
-//! - src/deid/scrub/masking.rs
-//! - src/deid/scrub/parse.rs
-//! - src/deid/scrub/repeats.rs
+//! - crates/deid/src/json.rs
+//! - crates/deid/src/policy.rs
+//! - crates/deid/src/row.rs
+//! - crates/deid/src/scrub.rs
+//! - crates/deid/src/scrub/codes.rs
+//! - crates/deid/src/scrub/masking.rs
+//! - crates/deid/src/scrub/parse.rs
+//! - crates/deid/src/scrub/repeats.rs
 //! - src/table/adapt.rs
 //! - src/table/builder.rs
 //! - src/table/column.rs

@@ -2,7 +2,7 @@
 //!
 //! Code that it aims at:
 //! - src/bulk/request.rs
-//! - src/deid/anonymize.rs
+//! - crates/deid/src/anonymize.rs
 //! - crates/fhir/src/server_base.rs
 //! - src/http/recorded.rs
 //! - src/http/redact.rs

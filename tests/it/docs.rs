@@ -156,7 +156,7 @@ fn the_reference_names_the_types_that_have_tables() {
 
 #[test]
 fn every_reason_to_reject_a_row_is_explained() {
-    let source = read("src/deid/reject.rs");
+    let source = read("crates/deid/src/reject.rs");
     let (_, variants) = source.split_once("pub enum Reason {").unwrap();
     let variants = variants.split("\n}").next().unwrap().lines();
     let kebab = |name: &str| {
@@ -244,7 +244,7 @@ fn named_tests(page: &str) -> Vec<Vec<String>> {
 fn the_tests_that_tables_of_threats_name_exist() {
     let root = Path::new(ROOT);
     let mut sources = String::new();
-    let mut folders = vec![root.join("src"), root.join("tests/it")];
+    let mut folders = ["crates", "src", "tests/it"].map(|folder| root.join(folder)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

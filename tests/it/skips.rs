@@ -95,7 +95,7 @@ fn tests_ask_for_what_they_need_in_one_place() {
     // What tests may read of their environment themselves: nothing decides whether they run.
     const SETTINGS: [&str; 3] = ["CUMULUS_TEST_PANIC", "CUMULUS_TEST_SEEDS", "CUMULUS_TEST_UPDATE"];
     let mut wrong = Vec::new();
-    for path in ["src", "tests"].into_iter().flat_map(sources) {
+    for path in ["crates", "src", "tests"].into_iter().flat_map(sources) {
         if path.ends_with("tests/it/needs.rs") || path.ends_with("tests/it/skips.rs") {
             continue;
         }
@@ -120,7 +120,7 @@ fn no_test_returns_in_silence() {
     // In two parts, so that it is not found here.
     let silent = ["else {", " return }"].concat();
     let of_tests = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "tests");
-    let all = ["src", "tests"].into_iter().flat_map(sources);
+    let all = ["crates", "src", "tests"].into_iter().flat_map(sources);
     for path in all.filter(|path| path.ends_with("tests.rs") || of_tests(path)) {
         let text = fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {

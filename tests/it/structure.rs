@@ -1,4 +1,4 @@
-//! The structure of `src/`: imports point down, nothing imports in circles, and the drawing in
+//! The structure of all packages: imports point down, nothing imports in circles, and the drawing in
 //! `docs/architecture.md` shows what the `use` lines say.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,13 +12,29 @@ const DOCS: &str = "docs/architecture.md";
 const BEGIN: &str = "<!-- layers -->\n";
 const END: &str = "<!-- end of layers -->";
 
-/// The modules right below `src/`, lowest first. A module imports from layers below its own only.
+/// A package of the workspace.
+struct Package {
+    /// Where its sources are.
+    folder: &'static str,
+    /// Its name in `use` lines.
+    name: &'static str,
+    /// The module that it is in the drawing; none where its modules have their own places there.
+    module: Option<&'static str>,
+}
+
+const PACKAGES: [Package; 4] = [
+    Package { folder: "src", name: "cumulus_etl", module: None },
+    Package { folder: "crates/base/src", name: "cumulus_base", module: None },
+    Package { folder: "crates/deid/src", name: "cumulus_deid", module: Some("deid") },
+    Package { folder: "crates/fhir/src", name: "cumulus_fhir", module: Some("fhir") },
+];
+
+/// The modules of the drawing, lowest first. A module imports from layers below its own only.
 const LAYERS: &[&[&str]] = &[
-    &["encrypted", "error", "poison", "text"],
+    &["encrypted", "error", "fhir", "poison", "text"],
     &["bounded", "memory", "parquet_bounds", "secrecy", "stop", "threads"],
-    &["fhir", "store"],
+    &["deid", "store"],
     &["http", "ui"],
-    &["deid"],
     &["input", "table"],
     &["output"],
     &["bulk", "claim", "demo"],
@@ -39,12 +55,32 @@ const HOMES: &[(&str, &str)] = &[
 /// A module by the names that lead to it: `["deid", "scrub"]`.
 type Module = Vec<String>;
 
-/// The code of all modules, without their tests, comments and literals.
-fn read_modules() -> BTreeMap<Module, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut texts = BTreeMap::new();
-    read_folder(&root, &root, &mut texts);
-    texts
+/// A module's source.
+struct Source {
+    package: &'static Package,
+    /// Its code without tests, comments and literals.
+    code: String,
+}
+
+impl Package {
+    /// The module that `crate` is in its sources.
+    fn root(&self) -> Module {
+        self.module.map(str::to_owned).into_iter().collect()
+    }
+}
+
+/// The sources of all modules.
+fn read_modules() -> BTreeMap<Module, Source> {
+    let mut sources = BTreeMap::new();
+    for package in &PACKAGES {
+        let folder = project(package.folder);
+        read_folder(package, &folder, &folder, &mut sources);
+    }
+    sources
+}
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// Which modules each module names.
@@ -52,9 +88,11 @@ struct Imports(BTreeMap<Module, BTreeSet<Module>>);
 
 impl Imports {
     fn read() -> Self {
-        let texts = read_modules();
-        let names: BTreeSet<Module> = texts.keys().cloned().collect();
-        Self(texts.iter().map(|(name, text)| (name.clone(), named(name, text, &names))).collect())
+        let sources = read_modules();
+        let names: BTreeSet<Module> = sources.keys().cloned().collect();
+        let named =
+            |(name, source): (&Module, &Source)| (name.clone(), named(name, source, &names));
+        Self(sources.iter().map(named).collect())
     }
 
     /// Imports between two modules of which neither is above the other in the tree.
@@ -67,7 +105,7 @@ impl Imports {
         self.0.iter().map(|(from, to)| (show(from), others(from, to))).collect()
     }
 
-    /// Imports between the modules right below `src/`, the crate's root aside.
+    /// Imports between the modules of the drawing, the program's root aside.
     fn between_folders(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (from, to) in &self.0 {
@@ -79,26 +117,34 @@ impl Imports {
     }
 }
 
-/// Reads all modules below a folder, without their tests, comments and literals.
-fn read_folder(root: &Path, folder: &Path, texts: &mut BTreeMap<Module, String>) {
+/// Reads all modules below a folder of a package.
+fn read_folder(
+    package: &'static Package,
+    root: &Path,
+    folder: &Path,
+    sources: &mut BTreeMap<Module, Source>,
+) {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     for path in paths {
         if path.is_dir() {
-            read_folder(root, &path, texts);
+            read_folder(package, root, &path, sources);
             continue;
         }
         let inner = path.strip_prefix(root).unwrap().with_extension("");
-        let mut name: Module = inner.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+        let inner = inner.iter().map(|part| part.to_str().unwrap().to_owned());
+        let mut name: Module = package.root().into_iter().chain(inner).collect();
         let is_source = path.extension().is_some_and(|extension| extension == "rs");
-        if !is_source || name.iter().any(|part| part == "tests") || name == ["main"] {
+        if !is_source || name.iter().any(|part| part == "tests" || part == "main") {
             continue;
         }
         if name.last().is_some_and(|last| last == "mod" || last == "lib") {
             name.pop();
         }
-        texts.insert(name, code_of(&fs::read_to_string(&path).unwrap()));
+        let code = code_of(&fs::read_to_string(&path).unwrap());
+        let former = sources.insert(name.clone(), Source { package, code });
+        assert!(name.is_empty() || former.is_none(), "two modules are called {name:?}");
     }
 }
 
@@ -110,19 +156,20 @@ fn code_of(text: &str) -> String {
     literals.replace_all(text, "").into_owned()
 }
 
-/// The modules that a module's text names: in `use` trees, and in paths that begin with `crate` or
-/// `super`.
-fn named(module: &Module, text: &str, modules: &BTreeSet<Module>) -> BTreeSet<Module> {
+/// The modules that a module's code names: in `use` trees, and in paths that begin with `crate`,
+/// `super` or a package's name.
+fn named(module: &Module, source: &Source, modules: &BTreeSet<Module>) -> BTreeSet<Module> {
+    let Source { package, code } = source;
     let mut paths = Vec::new();
     let uses = Regex::new(r"(?:^|\n)\s*(?:pub(?:\([^)]*\))?\s+)?use\s+([^;]+);").unwrap();
-    for found in uses.captures_iter(text) {
+    for found in uses.captures_iter(code) {
         paths.extend(expand(&found[1]));
     }
-    let inline = Regex::new(r"\b(?:crate|super)(?:::\w+)+").unwrap();
-    paths.extend(inline.find_iter(text).map(|found| found.as_str().to_owned()));
+    let inline = Regex::new(r"\b(?:crate|super|cumulus_\w+)(?:::\w+)+").unwrap();
+    paths.extend(inline.find_iter(code).map(|found| found.as_str().to_owned()));
     paths
         .iter()
-        .filter_map(|path| resolve(module, path, modules))
+        .filter_map(|path| resolve(module, &package.root(), path, modules))
         .filter(|named| named != module && !named.is_empty())
         .collect()
 }
@@ -152,12 +199,22 @@ fn expand(tree: &str) -> Vec<String> {
     paths
 }
 
-/// The module that a path leads to, or into.
-fn resolve(module: &Module, path: &str, modules: &BTreeSet<Module>) -> Option<Module> {
+/// The module that a path leads to, or into, from a module of the package with this root.
+fn resolve(
+    module: &Module,
+    root: &Module,
+    path: &str,
+    modules: &BTreeSet<Module>,
+) -> Option<Module> {
     let mut parts = path.split("::").map(str::trim).peekable();
-    let mut at = match *parts.peek()? {
-        "crate" => Module::new(),
+    let first = *parts.peek()?;
+    let mut at = match first {
+        "crate" => root.clone(),
         "self" | "super" => module.clone(),
+        _ if PACKAGES.iter().any(|package| package.name == first) => {
+            parts.next();
+            PACKAGES.iter().find(|package| package.name == first)?.root()
+        }
         first => {
             let mut child = module.clone();
             child.push(first.to_owned());
@@ -232,30 +289,85 @@ fn nothing_imports_in_circles() {
 
 #[test]
 fn infrastructure_has_one_home() {
-    let texts = read_modules();
+    let sources = read_modules();
     for (call, home) in HOMES {
         let call = Regex::new(call).unwrap();
-        let calling = texts.iter().filter(|(_, text)| call.is_match(text));
+        let calling = sources.iter().filter(|(_, source)| call.is_match(&source.code));
         let calling: Vec<_> = calling.map(|(module, _)| module.join("::")).collect();
         assert_eq!(calling, [*home], "{call}");
     }
 }
 
 #[test]
+fn each_package_is_in_the_drawing() {
+    let listed = fs::read_dir(project("crates")).unwrap();
+    let listed = listed.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let folders: BTreeSet<_> = listed.map(|name| format!("crates/{name}/src")).collect();
+    let drawn: BTreeSet<_> =
+        PACKAGES[1..].iter().map(|package| package.folder.to_owned()).collect();
+    assert_eq!(folders, drawn);
+}
+
+/// What these packages stand on, in all, has no part of the stores or of an engine: their tests are
+/// built in seconds.
+#[test]
+fn light_packages_stand_on_nothing_heavy() {
+    const LIGHT: [&str; 3] = ["cumulus-base", "cumulus-deid", "cumulus-fhir"];
+    const HEAVY: [&str; 8] = [
+        "arrow",
+        "ballista",
+        "datafusion",
+        "deltalake",
+        "object_store",
+        "parquet",
+        "reqwest",
+        "tokio",
+    ];
+    let lock: toml::Table = fs::read_to_string(project("Cargo.lock")).unwrap().parse().unwrap();
+    let packages = lock["package"].as_array().unwrap();
+    let text = |value: &toml::Value| value.as_str().unwrap().to_owned();
+    for light in LIGHT {
+        let (mut seen, mut waiting) = (BTreeSet::new(), vec![light.to_owned()]);
+        while let Some(next) = waiting.pop() {
+            // The version stands behind the name where there are several.
+            let mut parts = next.split(' ');
+            let (name, version) = (parts.next().unwrap(), parts.next());
+            let is_it = |package: &&toml::Value| {
+                package["name"].as_str() == Some(name)
+                    && version.is_none_or(|version| package["version"].as_str() == Some(version))
+            };
+            let found = packages.iter().find(is_it).unwrap_or_else(|| panic!("no {next}"));
+            let below = found.get("dependencies").and_then(toml::Value::as_array);
+            for below in below.into_iter().flatten().map(text) {
+                if seen.insert(below.clone()) {
+                    waiting.push(below);
+                }
+            }
+        }
+        assert!(seen.len() > 3, "{light}: {seen:?}");
+        let heavy = seen.iter().filter(|name| HEAVY.iter().any(|heavy| name.starts_with(heavy)));
+        assert_eq!(heavy.collect::<Vec<_>>(), [""; 0], "below {light}");
+    }
+}
+
+#[test]
 fn the_drawing_shows_the_imports() {
     let folders = Imports::read().between_folders();
+    let sources = read_modules();
     let quote = |names: &mut dyn Iterator<Item = &str>| {
         names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     };
-    let mut drawing = String::from("\n| layer | module | imports |\n| --- | --- | --- |\n");
+    let mut drawing =
+        String::from("\n| layer | module | package | imports |\n| --- | --- | --- | --- |\n");
     for (number, layer) in LAYERS.iter().enumerate().rev() {
         for name in *layer {
             let imported = folders.get(*name).into_iter().flatten();
             let below = quote(&mut imported.map(String::as_str));
-            let _ = writeln!(drawing, "| {} | `{name}` | {below} |", number + 1);
+            let package = sources[&vec![(*name).to_owned()]].package.name.replace('_', "-");
+            let _ = writeln!(drawing, "| {} | `{name}` | `{package}` | {below} |", number + 1);
         }
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCS);
+    let path = project(DOCS);
     let text = fs::read_to_string(&path).unwrap();
     let (head, rest) = text.split_once(BEGIN).unwrap();
     let (_, tail) = rest.split_once(END).unwrap();
@@ -273,8 +385,13 @@ fn use_trees_lead_to_modules() {
         .map(|name| name.iter().map(|part| (*part).to_owned()).collect())
         .into();
     let from = ["a".to_owned(), "b".to_owned()].to_vec();
-    let lead = |path: &str| resolve(&from, path, &modules).map(|module| module.join("::"));
+    let lead_from = |root: &Module, path: &str| {
+        resolve(&from, root, path, &modules).map(|module| module.join("::"))
+    };
+    let lead = |path: &str| lead_from(&Module::new(), path);
     assert_eq!(lead("crate::c::Type").as_deref(), Some("c"));
+    assert_eq!(lead_from(&vec!["a".to_owned()], "crate::b::Type").as_deref(), Some("a::b"));
+    assert_eq!(lead("cumulus_base::c::Type").as_deref(), Some("c"));
     assert_eq!(lead("super::Type").as_deref(), Some("a"));
     assert_eq!(lead("super::super::c::call").as_deref(), Some("c"));
     assert_eq!(lead("std::fs"), None);

@@ -35,8 +35,8 @@ struct Policy {
 
 impl Policy {
     fn read() -> Self {
-        let elements = include_str!("../../deid/policy/elements.csv");
-        let extensions = include_str!("../../deid/policy/extensions.csv");
+        let elements = include_str!("../../../crates/deid/src/policy/elements.csv");
+        let extensions = include_str!("../../../crates/deid/src/policy/extensions.csv");
         let mut types: BTreeMap<String, BTreeMap<String, Rule>> = BTreeMap::new();
         for [of, element, action] in columns(elements) {
             types.entry(of).or_default().insert(element, Rule { action, seen: Cell::new(false) });

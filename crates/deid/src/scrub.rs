@@ -7,6 +7,7 @@ mod repeats;
 
 use std::collections::BTreeSet;
 
+use cumulus_fhir::{self as fhir, Kind, trim_text};
 use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait, Object, Value};
 
 use self::codes::system_allows;
@@ -21,7 +22,6 @@ use super::reject::{Reason, Reject};
 use super::report::{DroppedKind, Report, shown_url};
 use super::row::{Deidentified, Step};
 use super::shapes::{parse_year, push_zip};
-use crate::fhir::{self, Kind, trim_text};
 
 /// Objects that may be inside each other, the resource counted, and those that a mask adds. FHIR
 /// needs some ten.
@@ -108,7 +108,7 @@ impl Scrubber {
     }
 
     /// De-identifies one line, which must hold a resource of type `expected` (one of
-    /// [`TABLE_TYPES`](crate::fhir::TABLE_TYPES)).
+    /// [`TABLE_TYPES`](cumulus_fhir::TABLE_TYPES)).
     pub fn scrub(&mut self, line: &[u8], expected: &'static str) -> Scrub<Deidentified<'_>> {
         self.scrub_value(&parse_line(line)?, expected)
     }

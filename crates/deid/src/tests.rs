@@ -2,12 +2,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use cumulus_fhir::{ServerBase, TABLE_TYPES};
 use serde_json::{Value, json};
 
 use super::policy::Policy;
 use super::*;
-use crate::deid::json::write_row;
-use crate::fhir::{ServerBase, TABLE_TYPES};
+use crate::json::write_row;
 
 mod memory_folder;
 mod odd_rows;

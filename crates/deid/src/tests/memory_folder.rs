@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::deid::PhiFiles;
-use crate::error::{Error, Result};
+use cumulus_base::error::{Error, Result};
+
+use crate::PhiFiles;
 
 /// A folder in memory; clones of it are the same. It takes a mapping from who holds its lock, and from
 /// nobody else.

@@ -54,16 +54,19 @@ pub struct Deidentified<'a> {
 
 impl<'a> Deidentified<'a> {
     /// The anonymous ID.
+    #[inline]
     pub fn id(&self) -> AnonId<'a> {
         AnonId::new(self.text_slice(self.id).into())
     }
 
     /// `meta.lastUpdated`, as text.
+    #[inline]
     pub fn last_updated(&self) -> Option<&'a str> {
         self.last_updated.map(|span| self.text_slice(span))
     }
 
     /// The row from its first event ([`Event::Object`]) to its last ([`Event::End`]).
+    #[inline]
     pub fn read_events(&self) -> impl Iterator<Item = Event<'a>> + use<'a> {
         let text = self.text;
         self.steps.iter().map(move |step| match *step {
@@ -81,6 +84,7 @@ impl<'a> Deidentified<'a> {
         })
     }
 
+    #[inline]
     fn text_slice(&self, (start, len): (u32, u32)) -> &'a str {
         &self.text[start as usize..start as usize + len as usize]
     }

@@ -6,9 +6,9 @@ use sonic_rs::{JsonContainerTrait, JsonValueTrait, Object, Value};
 
 use super::repeats::last_value;
 use super::{DEEPEST, Scrub, Scrubber, WalkContext};
-use crate::deid::policy::{Action, Field, Rules};
-use crate::deid::reject::{Reason, Reject};
-use crate::deid::row::Step;
+use crate::policy::{Action, Field, Rules};
+use crate::reject::{Reason, Reject};
+use crate::row::Step;
 
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 static NULL: Value = Value::new();

@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use cumulus_base::encrypted::{EncryptedFile, EncryptedWriter};
+use cumulus_base::error::{Context, Error, Result};
 use hashbrown::HashSet;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::Value;
@@ -16,8 +18,6 @@ use super::anon_id::{HashedId, IdKind};
 use super::codebook::{Codebook, LOCK};
 use super::phi::{Phi, PhiFiles, PhiFolder};
 use super::row_key::RowKey;
-use crate::encrypted::{EncryptedFile, EncryptedWriter};
-use crate::error::{Context, Error, Result};
 
 /// Name of the mapping in the PHI folder.
 pub const MAPPING: &str = "codebook-cached-mappings.json";
@@ -391,7 +391,7 @@ mod tests {
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
     use super::*;
-    use crate::deid::tests::MemoryFolder;
+    use crate::tests::MemoryFolder;
 
     fn file_without_room() -> EncryptedFile {
         let file = File::from(memfd_create("full", MemfdFlags::ALLOW_SEALING).unwrap());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::ops::Deref;
 
-use crate::error::Result;
+use cumulus_base::error::Result;
 
 /// The files of a folder, as far as de-identification reads and writes any: the codebook and the ID
 /// mapping. Whoever has folders says here how it is done.
@@ -74,7 +74,7 @@ impl<F> Deref for PhiFolder<F> {
 /// look inside, and no other code:
 ///
 /// ```compile_fail,E0616
-/// let rows = cumulus_etl::deid::Phi::new(vec![b"{\"id\": \"p1\"}".to_vec()]);
+/// let rows = cumulus_deid::Phi::new(vec![b"{\"id\": \"p1\"}".to_vec()]);
 /// println!("{:?}", rows.data);
 /// ```
 ///
@@ -82,14 +82,14 @@ impl<F> Deref for PhiFolder<F> {
 ///
 /// ```compile_fail,E0308
 /// struct Output;
-/// let rows = cumulus_etl::deid::Phi::new(vec![b"{\"id\": \"p1\"}".to_vec()]);
+/// let rows = cumulus_deid::Phi::new(vec![b"{\"id\": \"p1\"}".to_vec()]);
 /// rows.open_for(&Output);
 /// ```
 ///
 /// No message can show it:
 ///
 /// ```compile_fail,E0277
-/// println!("{:?}", cumulus_etl::deid::Phi::new("Jane Doe"));
+/// println!("{:?}", cumulus_deid::Phi::new("Jane Doe"));
 /// ```
 #[derive(Default)]
 pub struct Phi<T> {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use cumulus_fhir::{self as fhir, ServerBase};
 use hmac::Hmac;
 use sha2::Sha256;
 
 use super::anon_id::{HashedId, IdKind, hash_id};
 use super::codebook::Codebook;
 use super::identities::Identities;
-use crate::fhir::{self, ServerBase};
 
 /// Hashes IDs with the codebook's salt. Each worker has its own, for its caches.
 pub struct Anonymizer {

@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use cumulus_base::error::{Error, Result};
+use cumulus_fhir::{self as fhir, Element, Kind, Type};
 use hashbrown::{HashMap, HashSet};
-
-use crate::error::{Error, Result};
-use crate::fhir::{self, Element, Kind, Type};
 
 const ELEMENTS: &str = include_str!("policy/elements.csv");
 const EXTENSIONS: &str = include_str!("policy/extensions.csv");

@@ -13,7 +13,7 @@ use super::row_key::{RowKey, row_key};
 /// patient or an encounter. Only this folder makes one of a real ID.
 ///
 /// ```compile_fail,E0624
-/// cumulus_etl::deid::AnonId::new("a-real-id".into());
+/// cumulus_deid::AnonId::new("a-real-id".into());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AnonId<'a>(Cow<'a, str>);
@@ -30,6 +30,7 @@ impl<'a> AnonId<'a> {
     }
 
     /// The ID as text.
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }

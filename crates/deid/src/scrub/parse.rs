@@ -1,10 +1,10 @@
 //! A line becomes a JSON value.
 
+use cumulus_base::bounded::is_too_deep;
 use sonic_rs::Value;
 
 use super::Scrub;
-use crate::bounded::is_too_deep;
-use crate::deid::reject::{Reason, Reject};
+use crate::reject::{Reason, Reject};
 
 /// Parses a row.
 pub(super) fn parse_line(line: &[u8]) -> Scrub<Value> {

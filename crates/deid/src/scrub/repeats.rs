@@ -3,7 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 use sonic_rs::{Object, Value};
 
-use crate::deid::policy::Field;
+use crate::policy::Field;
 
 /// Which elements of an object have occurred.
 #[derive(Default)]

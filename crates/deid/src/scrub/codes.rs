@@ -1,10 +1,10 @@
 //! Codes that each customer of Epic defines for themselves.
 
+use cumulus_fhir::trim_text;
 use sonic_rs::{JsonValueTrait, Object};
 
 use super::repeats::last_value;
-use crate::deid::policy::Check;
-use crate::fhir::trim_text;
+use crate::policy::Check;
 
 /// Epic's space for codes that each customer defines: free text and names turn up there.
 const EPIC_CUSTOMER_OIDS: &str = "1.2.840.114350.";

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use cumulus_base::error::{Context, Error, ErrorKind, Result};
 use hmac::{Hmac, Mac};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
@@ -9,7 +10,6 @@ use uuid::Uuid;
 
 use super::anon_id::{AnonId, HashedId, IdKind, hash_id};
 use super::phi::PhiFiles;
-use crate::error::{Context, Error, ErrorKind, Result};
 
 /// Name of the codebook in the PHI folder.
 pub const CODEBOOK: &str = "codebook.json";
