@@ -416,7 +416,7 @@ fn no_message_makes_a_plural_of_its_own() {
         Regex::new(&format!(r"\{{[^{{}}A-Z]*\}} (of \{{[^{{}}A-Z]*\}} )?({things})\b")).unwrap();
     // A line of a text that goes on in the next.
     let continued = Regex::new(r"\\\n\s*").unwrap();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut folders = ["crates", "src"].map(project).to_vec();
     let (mut own, mut seen) = (Vec::new(), 0);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
