@@ -15,7 +15,7 @@
 //! `output`.
 
 // Packages of their own, by the names that they have here: the code below does not ask where a stage is.
-pub use cumulus_base::{bounded, encrypted, error, poison, text};
+pub use cumulus_base::{bounded, encrypted, error, numbers, poison, text};
 pub use cumulus_deid as deid;
 pub use cumulus_fhir as fhir;
 

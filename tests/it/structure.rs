@@ -31,7 +31,7 @@ const PACKAGES: [Package; 4] = [
 
 /// The modules of the drawing, lowest first. A module imports from layers below its own only.
 const LAYERS: &[&[&str]] = &[
-    &["encrypted", "error", "fhir", "poison", "text"],
+    &["encrypted", "error", "fhir", "numbers", "poison", "text"],
     &["bounded", "memory", "parquet_bounds", "secrecy", "stop", "threads"],
     &["deid", "store"],
     &["http", "ui"],

@@ -3,5 +3,6 @@
 pub mod bounded;
 pub mod encrypted;
 pub mod error;
+pub mod numbers;
 pub mod poison;
 pub mod text;
