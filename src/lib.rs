@@ -18,6 +18,7 @@
 pub use cumulus_base::{bounded, encrypted, error, numbers, poison, text};
 pub use cumulus_deid as deid;
 pub use cumulus_fhir as fhir;
+pub use cumulus_screen as screen;
 
 pub mod bulk;
 pub mod claim;

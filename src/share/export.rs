@@ -13,12 +13,11 @@ use tracing::warn;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::cells::Formulas;
 use super::files::{Style, TableFiles, cannot_write};
 use super::manifest;
 use super::place::{self, ExportPlace};
-use super::screen::{Allowed, LEAST, Screen, tell_small_cells};
 use crate::error::{Context, Error, Result, StudyFault};
+use crate::screen::{Allowed, Formulas, LEAST, Screen, tell_small_cells};
 use crate::store::{Folder, WorkFolder};
 use crate::study::counts::CountsTable;
 use crate::study::engine::Engine;

@@ -14,10 +14,9 @@ use parquet::basic::Compression;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
-use super::cells::Formulas;
 use super::manifest::IDENTIFIED;
-use super::screen::COUNT;
 use crate::error::{Context, Result};
+use crate::screen::{COUNT, Formulas};
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, Default)]

@@ -11,9 +11,9 @@ use crate::cli::Process;
 use crate::cli::logging::LoggingArgs;
 use crate::cli::printing::print_result;
 use crate::error::Result;
-use crate::share::cells::Formulas;
+use crate::screen::Allowed;
+use crate::screen::Formulas;
 use crate::share::export::{self, ExportRules, Exported, Study};
-use crate::share::screen::Allowed;
 use crate::study::engine::datafusion::Input;
 use crate::ui;
 

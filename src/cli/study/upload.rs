@@ -10,7 +10,7 @@ use crate::cli::printing::print_result;
 use crate::cli::store::StoreArgs;
 use crate::error::{CredentialFault, Error, Result};
 use crate::http::Secret;
-use crate::share::screen::Allowed;
+use crate::screen::Allowed;
 use crate::share::upload::{self, Aggregator, DEFAULT_URL};
 use crate::store::WorkFolder;
 use crate::text::escape_lines;

@@ -23,7 +23,7 @@ pub use package::Package;
 
 use crate::error::{Error, ErrorKind, Result, UploadFault};
 use crate::http::{Pace, RetryPlan, SendError};
-use crate::share::screen::{Allowed, LEAST};
+use crate::screen::{Allowed, LEAST};
 use crate::store::{Folder, WorkFolder};
 use crate::ui::{Bars, Progress, choose_form, format_count};
 use aggregator::Link;

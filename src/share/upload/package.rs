@@ -17,8 +17,8 @@ use super::layout;
 use crate::error::{Context, Error, FolderFault, Result, SettingsFault, UploadFault};
 use crate::http;
 use crate::parquet_bounds;
+use crate::screen::{Allowed, LEAST, Pieces, Screen, holds_id};
 use crate::share::manifest::{self, IDENTIFIED};
-use crate::share::screen::{Allowed, LEAST, Pieces, Screen, holds_id};
 use crate::share::unpack::Unpacking;
 use crate::store::{Folder, WorkFolder, open_file};
 

@@ -14,9 +14,10 @@ use sqlparser::ast::ObjectName;
 
 use super::source::Source;
 use crate::error::Result;
+use crate::screen::LEAST;
 
 /// The smallest count that is shown, unless a table says otherwise.
-pub const MIN_SUBJECT: u64 = 10;
+pub const MIN_SUBJECT: u64 = LEAST;
 /// What is counted, unless a table says otherwise.
 pub const PRIMARY_ID: &str = "subject_ref";
 /// What a missing value is in a table of counts. A null there is a column that is rolled up.

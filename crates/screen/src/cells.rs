@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use arrow::datatypes::DataType;
+use arrow_schema::DataType;
 
 /// What happens to cells that a spreadsheet would run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,21 +1,25 @@
 //! A look at tables before they leave: for anonymous IDs, and for counts of too few.
 
+mod cells;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Schema};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_cast::cast;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::{DataType, Schema};
+use cumulus_base::error::{Context, Result};
+use cumulus_base::numbers::{choose_form, format_thousands};
 
-use crate::error::{Context, Result};
-use crate::study::counts::MIN_SUBJECT;
-use crate::ui::{choose_form, format_thousands};
+pub use cells::Formulas;
 
 /// The column of counts.
 pub const COUNT: &str = "cnt";
 /// The smallest count that is shared, unless a counts workflow or the user says otherwise.
-pub const LEAST: u64 = MIN_SUBJECT;
+pub const LEAST: u64 = 10;
 /// Hexadecimal digits of an anonymous ID.
 const ID_DIGITS: usize = 64;
 
@@ -147,7 +151,7 @@ impl Screen {
 }
 
 /// How many of a table's cells count too few, as the beginning of a sentence: "2 of its cells count".
-pub(super) fn tell_small_cells(cells: u64) -> String {
+pub fn tell_small_cells(cells: u64) -> String {
     format!("{} of its cells {}", format_thousands(cells), choose_form(cells, "counts", "count"))
 }
 
@@ -220,11 +224,14 @@ impl Pieces {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{
-        BinaryArray, DictionaryArray, Float64Array, Int64Array, ListArray, MapBuilder, StringArray,
-        StringBuilder, StringViewArray, StructArray,
+    use arrow_array::builder::{MapBuilder, StringBuilder};
+    use arrow_array::types::Int32Type;
+    use arrow_array::{
+        BinaryArray, DictionaryArray, Float64Array, Int64Array, ListArray, StringArray,
+        StringViewArray, StructArray,
     };
-    use arrow::datatypes::{Field, Int32Type};
+    use arrow_buffer::OffsetBuffer;
+    use arrow_schema::Field;
 
     use super::*;
 
@@ -245,7 +252,7 @@ mod tests {
 
     fn lists(text: &str) -> ArrayRef {
         let values: ArrayRef = Arc::new(StringArray::from(vec!["x", text]));
-        let offsets = arrow::buffer::OffsetBuffer::from_lengths([1, 1]);
+        let offsets = OffsetBuffer::from_lengths([1, 1]);
         let item = Arc::new(Field::new("item", DataType::Utf8, true));
         Arc::new(ListArray::new(item, offsets, values, None))
     }
