@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -151,23 +152,28 @@ fn read_folder(
 
 /// A source text without its tests, comments and literals.
 fn code_of(text: &str) -> String {
-    let tests = Regex::new(r"\n#\[cfg\(test\)\]\s*\n\s*mod \w+ \{").unwrap();
-    let text = tests.split(text).next().unwrap();
-    let literals = Regex::new(r#""(?:[^"\\]|\\.)*"|//[^\n]*"#).unwrap();
-    literals.replace_all(text, "").into_owned()
+    static TESTS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\n#\[cfg\(test\)\]\s*\n\s*mod \w+ \{").unwrap());
+    static LITERALS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#""(?:[^"\\]|\\.)*"|//[^\n]*"#).unwrap());
+    let text = TESTS.split(text).next().unwrap();
+    LITERALS.replace_all(text, "").into_owned()
 }
 
 /// The modules that a module's code names: in `use` trees, and in paths that begin with `crate`,
 /// `super` or a package's name.
 fn named(module: &Module, source: &Source, modules: &BTreeSet<Module>) -> BTreeSet<Module> {
+    static USES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?:^|\n)\s*(?:pub(?:\([^)]*\))?\s+)?use\s+([^;]+);").unwrap()
+    });
+    static PATHS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\b(?:crate|super|cumulus_\w+)(?:::\w+)+").unwrap());
     let Source { package, code } = source;
     let mut paths = Vec::new();
-    let uses = Regex::new(r"(?:^|\n)\s*(?:pub(?:\([^)]*\))?\s+)?use\s+([^;]+);").unwrap();
-    for found in uses.captures_iter(code) {
+    for found in USES.captures_iter(code) {
         paths.extend(expand(&found[1]));
     }
-    let inline = Regex::new(r"\b(?:crate|super|cumulus_\w+)(?:::\w+)+").unwrap();
-    paths.extend(inline.find_iter(code).map(|found| found.as_str().to_owned()));
+    paths.extend(PATHS.find_iter(code).map(|found| found.as_str().to_owned()));
     paths
         .iter()
         .filter_map(|path| resolve(module, &package.root(), path, modules))
