@@ -18,6 +18,7 @@
 pub use cumulus_base::{bounded, encrypted, error, numbers, poison, text};
 pub use cumulus_deid as deid;
 pub use cumulus_fhir as fhir;
+pub use cumulus_process::{memory, secrecy, stop, threads};
 pub use cumulus_screen as screen;
 
 pub mod bulk;
@@ -27,16 +28,12 @@ pub mod demo;
 pub mod etl;
 pub mod http;
 pub mod input;
-pub mod memory;
 pub mod output;
 pub mod parquet_bounds;
-pub mod secrecy;
 pub mod share;
-pub mod stop;
 pub mod store;
 pub mod study;
 pub mod table;
-pub mod threads;
 pub mod ui;
 
 #[cfg(test)]

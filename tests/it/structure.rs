@@ -23,11 +23,12 @@ struct Package {
     module: Option<&'static str>,
 }
 
-const PACKAGES: [Package; 5] = [
+const PACKAGES: [Package; 6] = [
     Package { folder: "src", name: "cumulus_etl", module: None },
     Package { folder: "crates/base/src", name: "cumulus_base", module: None },
     Package { folder: "crates/deid/src", name: "cumulus_deid", module: Some("deid") },
     Package { folder: "crates/fhir/src", name: "cumulus_fhir", module: Some("fhir") },
+    Package { folder: "crates/process/src", name: "cumulus_process", module: None },
     Package { folder: "crates/screen/src", name: "cumulus_screen", module: Some("screen") },
 ];
 

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result, StopSignal};
-use crate::poison::ignore_poison;
+use cumulus_base::error::{Error, Result, StopSignal};
+use cumulus_base::poison::ignore_poison;
 
 thread_local! {
     /// Whether this thread is in the midst of a [`Shutdown::last_step`]. A thread is at one step at a

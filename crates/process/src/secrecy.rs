@@ -1,8 +1,7 @@
 //! What the process keeps from the rest of the machine.
 
+use cumulus_base::error::{Context, Result};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-
-use crate::error::{Context, Result};
 
 /// Has no core dump made of this process, whatever ends it: its memory holds the salt and patients'
 /// rows. The limit keeps cores off disks and holds for the programs that this one starts, too; a

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::text::unescape_octal;
+use cumulus_base::text::unescape_octal;
 
 /// Where nothing is limited, version 1 gives the largest number of whole pages. It is above this,
 /// whatever their size.

@@ -12,10 +12,9 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
+use cumulus_base::error::{Error, ErrorKind, Result};
+use cumulus_base::poison::ignore_poison;
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
-
-use crate::error::{Error, ErrorKind, Result};
-use crate::poison::ignore_poison;
 
 /// How long an idle thread of a runtime stays: what has once been given may not be given again.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
