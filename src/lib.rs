@@ -17,6 +17,7 @@
 // Packages of their own, by the names that they have here: the code below does not ask where a stage is.
 pub use cumulus_base::{bounded, encrypted, error, numbers, poison, text};
 pub use cumulus_deid as deid;
+pub use cumulus_demo as demo;
 pub use cumulus_fhir as fhir;
 pub use cumulus_process::{memory, secrecy, stop, threads};
 pub use cumulus_screen as screen;
@@ -24,7 +25,6 @@ pub use cumulus_screen as screen;
 pub mod bulk;
 pub mod claim;
 pub mod cli;
-pub mod demo;
 pub mod etl;
 pub mod http;
 pub mod input;

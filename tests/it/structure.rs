@@ -23,10 +23,11 @@ struct Package {
     module: Option<&'static str>,
 }
 
-const PACKAGES: [Package; 6] = [
+const PACKAGES: [Package; 7] = [
     Package { folder: "src", name: "cumulus_etl", module: None },
     Package { folder: "crates/base/src", name: "cumulus_base", module: None },
     Package { folder: "crates/deid/src", name: "cumulus_deid", module: Some("deid") },
+    Package { folder: "crates/demo/src", name: "cumulus_demo", module: Some("demo") },
     Package { folder: "crates/fhir/src", name: "cumulus_fhir", module: Some("fhir") },
     Package { folder: "crates/process/src", name: "cumulus_process", module: None },
     Package { folder: "crates/screen/src", name: "cumulus_screen", module: Some("screen") },
@@ -36,11 +37,11 @@ const PACKAGES: [Package; 6] = [
 const LAYERS: &[&[&str]] = &[
     &["encrypted", "error", "fhir", "numbers", "poison", "text"],
     &["bounded", "memory", "parquet_bounds", "screen", "secrecy", "stop", "threads"],
-    &["deid", "store"],
+    &["deid", "demo", "store"],
     &["http", "ui"],
     &["input", "table"],
     &["output"],
-    &["bulk", "claim", "demo"],
+    &["bulk", "claim"],
     &["etl", "study"],
     &["share"],
     &["cli"],
