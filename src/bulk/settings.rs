@@ -65,8 +65,8 @@ impl Default for ExportSettings {
             resume: None,
             cancel: false,
             inline: None,
-            max_connections: 5,
-            timeout: Duration::from_secs(30 * 24 * 3600),
+            max_connections: Self::MAX_CONNECTIONS,
+            timeout: Duration::from_secs(Self::TIMEOUT_DAYS * 24 * 3600),
             no_compression: false,
             export_to: None,
         }
@@ -74,6 +74,11 @@ impl Default for ExportSettings {
 }
 
 impl ExportSettings {
+    /// Downloads that are under way together, unless another number is asked for.
+    pub const MAX_CONNECTIONS: usize = 5;
+    /// How many days a run may wait for the server, unless another span is asked for.
+    pub const TIMEOUT_DAYS: u64 = 30;
+
     /// The options that make no sense without a server, of those that are set.
     pub fn for_servers_only(&self) -> Vec<&'static str> {
         [

@@ -56,6 +56,9 @@ pub struct EtlConfig {
 }
 
 impl EtlConfig {
+    /// Rows per file unless another number is asked for.
+    pub const BATCH_SIZE: u64 = 100_000;
+
     /// The defaults, for a run with so much memory whose folders `storage` opens.
     pub fn new(input: &str, output: &str, phi: &str, budget: Budget, storage: &Storage) -> Self {
         Self {
@@ -66,7 +69,7 @@ impl EtlConfig {
             task: Vec::new(),
             exclude_resources: Vec::new(),
             allow_missing_resources: false,
-            batch_size: 100_000,
+            batch_size: Self::BATCH_SIZE,
             errors_to: None,
             comment: String::new(),
             export_group: None,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::lease::LeaseTimes;
+use crate::memory::Budget;
 
 /// For one request. The longest carry a part of an upload, or of an object that is read.
 // 8 MiB in 90 s are 93 kB/s: a slower line is taken for a broken one.
@@ -45,7 +46,7 @@ impl StoreOptions {
     pub const IN_FLIGHT: u64 = 2;
 
     /// The size of parts, in MiB, where memory is not short.
-    const USUAL_PART: u64 = 8;
+    pub const USUAL_PART: u64 = Budget::PART_MIB;
 
     /// The same with parts of so many MiB.
     #[must_use]

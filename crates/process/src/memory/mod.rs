@@ -104,6 +104,9 @@ pub struct WritingShare {
 }
 
 impl Budget {
+    /// MiB of a part of an upload where memory is not short.
+    pub const PART_MIB: u64 = 8;
+
     /// The budget of this process, by its limit and its cores as they are now.
     pub fn of_process() -> Self {
         Self::for_limit(Limit::find_limit(), count_cores())
@@ -134,8 +137,7 @@ impl Budget {
                 row_group_values: ROW_GROUP_VALUES,
             },
             mapping_pairs: size(100_000),
-            // S3 takes no part below 5 MiB but the last one.
-            part_mib: share(8).max(5),
+            part_mib: share(Self::PART_MIB).max(5),
         }
     }
 
