@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::Process;
+use super::declared::Layered;
 use super::limits::LimitArgs;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
@@ -33,7 +34,7 @@ struct SchedulerArgs {
     #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
-    store: StoreArgs,
+    store: Layered<StoreArgs>,
     #[command(flatten)]
     logging: LoggingArgs,
 }
@@ -52,13 +53,13 @@ struct ExecutorArgs {
     /// Name or address by which others reach it [default: as the scheduler sees it]
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
-    /// Tasks at once [default: as many as there are cores]
+    /// Tasks that run together [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     tasks: Option<u16>,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    store: StoreArgs,
+    store: Layered<StoreArgs>,
     #[command(flatten)]
     logging: LoggingArgs,
 }

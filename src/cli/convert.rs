@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::Process;
+use super::declared::Layered;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
 use crate::error::Result;
@@ -21,7 +22,7 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "DIR")]
     work_dir: Option<String>,
     #[command(flatten)]
-    store: StoreArgs,
+    store: Layered<StoreArgs>,
     #[command(flatten)]
     logging: LoggingArgs,
 }

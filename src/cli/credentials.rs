@@ -1,74 +1,50 @@
 //! Credentials for a FHIR server, as options of several commands.
 
 use clap::Args;
-use figment::value::{Dict, Value};
 
 use super::layers::Layers;
 use crate::http::{AllowedServers, Credentials, HostName, Secret};
 
 /// Options that say who this program is to a FHIR server.
-#[derive(Args, Debug, Default)]
+#[derive(Args)]
 #[command(next_help_heading = "Credentials for a FHIR server")]
 pub(super) struct CredentialArgs {
     /// The ID that this client is registered by (SMART Backend Services), or a file with it
     #[arg(long, value_name = "ID")]
     smart_client_id: Option<String>,
-    /// The client's private key: a file with a JWK Set, JWK or PEM, or its text
+    /// The client's private key: a file with a JWK Set, a JWK or PEM, or its text
     #[arg(long, value_name = "KEY")]
     smart_key: Option<Secret>,
-    /// Another name of --smart-key
+    /// Another name of `--smart-key`
     #[arg(long, value_name = "KEY", conflicts_with = "smart_key")]
     smart_jwks: Option<Secret>,
     /// The user of Basic authentication
     #[arg(long, value_name = "USER")]
     basic_user: Option<String>,
-    /// The user's password: a file with it (better), or the password itself
+    /// A file with the user's password (better), or the password itself
     #[arg(long, value_name = "PASSWORD")]
     basic_passwd: Option<Secret>,
-    /// An access token: a file with it (better), or the token itself
+    /// A file with an access token (better), or the token itself
     #[arg(long, value_name = "TOKEN")]
     bearer_token: Option<Secret>,
     /// Where access tokens are [default: where the server says]
     #[arg(long, value_name = "URL")]
     token_url: Option<String>,
-    /// The scopes to ask for [default: to read the resource types that are wanted]
+    /// The scopes to ask for, separated by blanks [default: to read the types that are wanted]
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
-    /// Another host of the server, like files.example.org or files.example.org:8443, which may see
-    /// the access token too; may be repeated
+    /// Other hosts of the server, like `files.example.org` or `files.example.org:8443`, which may see
+    /// the access token too; with commas or repeated
     #[arg(long, value_name = "HOST")]
     token_host: Vec<String>,
-    /// Where the server's URL is https: ask http URLs too that the server names, without credentials
+    /// Where the server's URL is `https`: ask `http` URLs too that the server names, with a warning and
+    /// without credentials
     #[arg(long)]
     allow_http: bool,
 }
 
 impl CredentialArgs {
-    /// Adds the flags that were given to the uppermost layer.
-    pub(super) fn add_to(&self, flags: &mut Dict) {
-        let secret = |secret: &Option<Secret>| secret.as_ref().map(|s| s.expose_text().to_owned());
-        for (key, text) in [
-            ("smart-client-id", self.smart_client_id.clone()),
-            ("smart-key", secret(&self.smart_key).or_else(|| secret(&self.smart_jwks))),
-            ("basic-user", self.basic_user.clone()),
-            ("basic-passwd", secret(&self.basic_passwd)),
-            ("bearer-token", secret(&self.bearer_token)),
-            ("token-url", self.token_url.clone()),
-            ("scope", self.scope.clone()),
-        ] {
-            if let Some(text) = text {
-                flags.insert(key.to_owned(), Value::from(text));
-            }
-        }
-        if !self.token_host.is_empty() {
-            flags.insert("token-host".to_owned(), Value::from(self.token_host.clone()));
-        }
-        if self.allow_http {
-            flags.insert("allow-http".to_owned(), Value::from(true));
-        }
-    }
-
-    /// The credentials, from all layers.
+    /// What all layers come to.
     pub(super) fn read_credentials(layers: &mut Layers) -> Credentials {
         Credentials {
             smart_client_id: layers.text("smart-client-id"),

@@ -1,23 +1,23 @@
 //! `cumulus-etl [etl] INPUT OUTPUT PHI`
 
-use std::path::PathBuf;
-
 use clap::Args;
-use figment::value::{Dict, Value};
 
 use super::Process;
 use super::credentials::CredentialArgs;
-use super::exporting::ExportingArgs;
+use super::declared::{AnyOf, FileArgs, Layered};
+use super::exporting::{EXPORTS, ExportingArgs};
 use super::hints;
 use super::layers::Layers;
-use super::logging::{Logging, json_is_asked_for};
+use super::logging::{JSON, Logging, TEXT, json_is_asked_for};
 use super::store::StoreArgs;
 use crate::error::{Error, ErrorKind, Result, SettingsFault};
 use crate::etl::EtlConfig;
 use crate::output::OutputFormat;
 
-/// Options of the main job. Each also works as an environment variable (CUMULUS_ETL_BATCH_SIZE)
-/// and in a TOML file (batch-size = 50000).
+const NDJSON: &str = "ndjson";
+const I2B2: &str = "i2b2";
+
+/// Options of the main job.
 #[derive(Args, Debug, Default)]
 pub struct EtlArgs {
     /// Folder or bucket (s3://, gs://, az://, abfss://) of FHIR NDJSON, read at any depth (.ndjson,
@@ -36,91 +36,123 @@ pub struct EtlArgs {
     /// what would run
     #[arg(long)]
     check: bool,
-    /// TOML file with settings, keys as the flags without --
-    #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
-    config: Option<PathBuf>,
-    #[arg(long, value_name = "LIST", help = describe_formats())]
+    #[command(flatten)]
+    file: FileArgs,
+    /// Accepted for older scripts; has no effect
+    #[arg(long, hide = true)]
+    skip_init_checks: bool,
+    #[command(flatten)]
+    settings: Layered<EtlSettings>,
+}
+
+/// The settings of the main job.
+#[derive(Args)]
+struct EtlSettings {
+    /// Formats of the tables, with commas or repeated
+    #[arg(long, value_name = "LIST", default_value = OutputFormat::DELTALAKE.name())]
+    #[arg(value_parser = AnyOf::new(OutputFormat::ALL.iter().map(|format| format.name())))]
     output_format: Vec<String>,
-    /// Only these tables, with commas or repeated; `help` lists them [default: all]
+    /// Tables to make, with commas or repeated; `help` lists them [default: all]
+    ///
+    /// Upper or lower case. `help` ends with exit code 35. A table named here that has no input ends
+    /// the run with 36.
     #[arg(long, value_name = "LIST")]
     task: Vec<String>,
-    /// Leave these resource types out, and record that; with commas or repeated
+    /// Resource types to leave out, with commas or repeated; recorded in the completion tables
     #[arg(long, value_name = "LIST")]
     exclude_resources: Vec<String>,
-    /// Also make (empty) tables of types that have no input
+    /// Also make tables of types that have no input, empty
     #[arg(long)]
     allow_missing_resources: bool,
-    /// Rows per Parquet, CSV or NDJSON file at most [default: 100000]
-    #[arg(long, value_name = "N")]
-    batch_size: Option<String>,
-    /// Also copy rejected rows, patients' data, to this folder; it must be empty
+    /// Rows per Parquet, CSV or NDJSON file at most
+    ///
+    /// Delta files have up to 1,048,576 rows whatever this says.
+    #[arg(long, value_name = "N", default_value_t = EtlConfig::BATCH_SIZE.to_string())]
+    batch_size: String,
+    /// Also copy rejected rows to this folder, which must be empty or absent; they are patients' data
     #[arg(long, value_name = "DIR")]
     errors_to: Option<String>,
-    /// A remark for the run's record
+    /// A remark for the run's record, `job_config.json`
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
     /// The Group that was exported [default: from the export log]
     #[arg(long, value_name = "NAME")]
     export_group: Option<String>,
-    /// When it was exported, like 2024-08-06T18:12:57Z [default: from the export log]
+    /// When it was exported: `2024-08-06T18:12:57Z` or `2024-08-06` [default: from the export log]
+    ///
+    /// UTC where no offset is given.
     #[arg(long, value_name = "TIME")]
     export_timestamp: Option<String>,
-    /// Skip compaction and vacuum of Delta tables at the end
+    /// Do not compact and vacuum Delta tables at the end
     #[arg(long)]
     no_table_optimization: bool,
-    /// Scrub free text (not available yet, so it is refused)
+    /// Scrub free text: not available yet, so it is refused with 33
     #[arg(long)]
     philter: bool,
-    /// ndjson; i2b2 is not available yet, so it is refused [default: ndjson]
-    #[arg(long, value_name = "FORMAT")]
-    input_format: Option<String>,
+    /// Format of the input
+    ///
+    /// `i2b2` is not available yet, so it is refused with 33.
+    #[arg(long, value_name = "FORMAT", default_value = NDJSON)]
+    #[arg(value_parser = AnyOf::new([NDJSON, I2B2]))]
+    input_format: String,
     /// The FHIR server that the data came from: absolute references to it count as relative
+    ///
+    /// Notes of a folder are not downloaded from it; `cumulus-etl inline` does that.
     #[arg(long, value_name = "URL")]
     fhir_url: Option<String>,
     /// Local folder for temporary files [default: below PHI if that is local]
+    ///
+    /// What is exported from a server is below PHI all the same.
     #[arg(long, value_name = "DIR")]
     work_dir: Option<String>,
     /// Allow a new codebook in a container's own file system, which goes with the container
     #[arg(long)]
     new_codebook: bool,
-    /// Exit with 71 if any row, file or delete could not be used; tables are written all the same
+    /// Exit with 71 if any row was rejected, a file holds no resources, or a delete is not understood
+    ///
+    /// All tables are written first.
     #[arg(long)]
     strict: bool,
-    /// Worker threads [default: one per core]
+    /// Worker threads, 256 at most [default: one per core]
+    ///
+    /// Fewer run where memory is limited.
     #[arg(long, value_name = "N")]
     threads: Option<String>,
-    /// text or json [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
-    /// Say more
+    /// Form of the messages
+    #[arg(long, value_name = "FORMAT", default_value = TEXT)]
+    #[arg(value_parser = AnyOf::new([TEXT, JSON]))]
+    log_format: String,
+    /// Say more about what is done
+    ///
+    /// It tells what memory there is, each file that is read, each table's version, files and times.
     #[arg(short, long)]
     verbose: bool,
-    /// Only say what needs attention
+    /// Only say what needs attention; wins over `--verbose`
     #[arg(short, long)]
     quiet: bool,
-    /// Accepted for older scripts; has no effect
-    #[arg(long, hide = true)]
-    skip_init_checks: bool,
-    /// Keep exported files in this local folder; the next run takes up what was interrupted there
-    #[arg(long, value_name = "DIR")]
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Local folder to keep exported files in, as `.ndjson`
+    ///
+    /// The next run takes up what was interrupted there.
+    #[arg(long, value_name = "DIR", help_heading = EXPORTS)]
     export_to: Option<String>,
     #[command(flatten)]
     exporting: ExportingArgs,
     #[command(flatten)]
     credentials: CredentialArgs,
-    #[command(flatten)]
-    store: StoreArgs,
 }
 
 impl EtlArgs {
     /// Runs the main job.
     pub fn run(self, process: &Process) -> Result<()> {
-        let mut layers = Layers::new(self.flags(), self.config.as_deref()).inspect_err(|_| {
+        let file = self.file.config.as_deref();
+        let mut layers = Layers::new(&self.settings, file).inspect_err(|_| {
             // It can't be read, so that only the command line and the variable say how to say so.
             Logging::new(json_is_asked_for(std::env::args_os()), false, false)
                 .init(&process.console);
         })?;
-        let json = layers.choice("log-format", &["text", "json"]) == "json";
+        let json = layers.choice("log-format") == JSON;
         let logging = Logging::new(json, layers.switch("verbose"), layers.switch("quiet"));
         let check = self.check;
         // An error waits until messages have the form that the settings ask for.
@@ -167,7 +199,7 @@ impl EtlArgs {
             task,
             exclude_resources: layers.list("exclude-resources"),
             allow_missing_resources: layers.switch("allow-missing-resources"),
-            batch_size: layers.number("batch-size", defaults.batch_size),
+            batch_size: layers.number("batch-size").unwrap_or(defaults.batch_size),
             errors_to: layers.text("errors-to"),
             comment: layers.text("comment").unwrap_or_default(),
             export_group: layers.maybe_empty("export-group"),
@@ -177,68 +209,13 @@ impl EtlArgs {
             work_dir: layers.text("work-dir"),
             new_codebook: layers.switch("new-codebook"),
             strict: layers.switch("strict"),
-            threads: layers.number("threads", defaults.threads as u64).min(256) as usize,
+            threads: layers.number("threads").unwrap_or(defaults.threads as u64).min(256) as usize,
             credentials: CredentialArgs::read_credentials(layers),
             storage: storage.with_options(StoreArgs::read_options(layers, budget.part_mib)),
             export: ExportingArgs::read_settings(layers)?,
             ..defaults
         })
     }
-
-    /// The flags that were given, as the uppermost layer.
-    fn flags(&self) -> Dict {
-        let mut flags = Dict::new();
-        for (key, list) in [
-            ("output-format", &self.output_format),
-            ("task", &self.task),
-            ("exclude-resources", &self.exclude_resources),
-        ] {
-            if !list.is_empty() {
-                flags.insert(key.to_owned(), Value::from(list.clone()));
-            }
-        }
-        for (key, text) in [
-            // Numbers are texts until all layers are known: a bad one is then told like any other
-            // bad setting, and not by clap alone.
-            ("batch-size", &self.batch_size),
-            ("errors-to", &self.errors_to),
-            ("comment", &self.comment),
-            ("export-group", &self.export_group),
-            ("export-timestamp", &self.export_timestamp),
-            ("input-format", &self.input_format),
-            ("fhir-url", &self.fhir_url),
-            ("work-dir", &self.work_dir),
-            ("threads", &self.threads),
-            ("log-format", &self.log_format),
-            ("export-to", &self.export_to),
-        ] {
-            if let Some(text) = text {
-                flags.insert(key.to_owned(), Value::from(text.clone()));
-            }
-        }
-        for (key, switch) in [
-            ("allow-missing-resources", self.allow_missing_resources),
-            ("no-table-optimization", self.no_table_optimization),
-            ("philter", self.philter),
-            ("new-codebook", self.new_codebook),
-            ("strict", self.strict),
-            ("verbose", self.verbose),
-            ("quiet", self.quiet),
-        ] {
-            if switch {
-                flags.insert(key.to_owned(), Value::from(true));
-            }
-        }
-        self.exporting.add_to(&mut flags);
-        self.credentials.add_to(&mut flags);
-        self.store.add_to(&mut flags);
-        flags
-    }
-}
-
-/// The help of `--output-format`.
-fn describe_formats() -> String {
-    format!("Formats, with commas: {} [default: deltalake]", OutputFormat::list_names())
 }
 
 /// Says what is asked for but not there, rather than leaving it out.
@@ -250,7 +227,7 @@ fn refuse_missing_parts(layers: &mut Layers) -> Result<()> {
              only if that is acceptable (CodeableConcept.text and Coding.display are kept)",
         ));
     }
-    if layers.choice("input-format", &["ndjson", "i2b2"]) == "i2b2" {
+    if layers.choice("input-format") == I2B2 {
         let message = "--input-format i2b2 is not available yet; convert the data to FHIR NDJSON";
         return Err(Error::new(ErrorKind::Unavailable, message));
     }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use figment::value::Dict;
 use tracing::{info, warn};
 
 use super::Process;
 use super::credentials::CredentialArgs;
+use super::declared::{FileArgs, Layered};
 use super::exporting::ExportingArgs;
 use super::layers::Layers;
 use super::logging::LoggingArgs;
@@ -27,11 +27,17 @@ pub struct ExportArgs {
     /// Where the files go: an empty or a new folder, or that of an interrupted export
     #[arg(value_name = "DIR")]
     dir: String,
-    /// TOML file with settings, keys as the flags without --
-    #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file: FileArgs,
     #[command(flatten)]
     logging: LoggingArgs,
+    #[command(flatten)]
+    settings: Layered<ExportCommandSettings>,
+}
+
+/// The settings of `export`.
+#[derive(Args)]
+struct ExportCommandSettings {
     #[command(flatten)]
     exporting: ExportingArgs,
     #[command(flatten)]
@@ -42,10 +48,7 @@ impl ExportArgs {
     /// Exports, or cancels an export.
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init(&process.console);
-        let mut flags = Dict::new();
-        self.exporting.add_to(&mut flags);
-        self.credentials.add_to(&mut flags);
-        let mut layers = Layers::new(flags, self.config.as_deref())?;
+        let mut layers = Layers::new(&self.settings, self.file.config.as_deref())?;
         let settings = ExportingArgs::read_settings(&mut layers);
         let credentials = CredentialArgs::read_credentials(&mut layers);
         layers.finish()?;

@@ -1,30 +1,47 @@
 //! Options of an export, shared by `etl` and `export`.
 
 use clap::Args;
-use figment::value::{Dict, Value};
 
 use super::credentials::read_hosts;
 use super::layers::Layers;
-use crate::bulk::{ExportSettings, NoteSelection, Since, parse_span, split_filters, to_instant};
+use crate::bulk::{
+    ExportSettings, NOTE_MIMETYPES, NOTE_RESOURCES, NoteSelection, Since, parse_span,
+    split_filters, to_instant,
+};
 use crate::error::Result;
 
+/// The heading of options for exports, in `--help` and in the reference.
+pub(super) const EXPORTS: &str = "Exports from a FHIR server";
+
 /// Options that say what to export from a FHIR server, and how.
-#[derive(Args, Debug, Default)]
-#[command(next_help_heading = "Exports from a FHIR server")]
+#[derive(Args)]
+#[command(next_help_heading = EXPORTS)]
 pub(super) struct ExportingArgs {
-    /// Only what changed since then: 2024-08-06, an instant, or auto (the last export's time)
+    /// Only what changed since then: `2024-08-06`, an instant, or `auto`: since the last export of the
+    /// same thing
+    ///
+    /// Few servers keep to it.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Only what changed until then; of a date its end
+    ///
+    /// Few servers keep to it.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Resource types, with commas or repeated [default: those of the tables to make]
+    /// Resource types to export, with commas or repeated [default: those of the tables to make]
+    ///
+    /// Upper or lower case. A list is always sent. Of the types of tables, those that the server's
+    /// CapabilityStatement does not list are left out with a warning, and get neither table nor
+    /// completion row. Types that you name, here or as `_type` in `--param` or in the URL, are asked
+    /// for all the same.
     #[arg(long = "type", value_name = "LIST")]
     types: Vec<String>,
-    /// A search that narrows a type, like Observation?category=laboratory; may be repeated
+    /// A search that narrows a type, like `Observation?category=laboratory`; may be repeated
     #[arg(long, value_name = "QUERY")]
     type_filter: Vec<String>,
-    /// Any other parameter of the kick-off, like _elements=id; may be repeated
+    /// Any other parameter of the kick-off, like `_elements=id`; may be repeated
+    ///
+    /// Values of the same name become a list.
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// Send the parameters as a body (POST)
@@ -44,44 +61,44 @@ pub(super) struct ExportingArgs {
     inline: bool,
     #[command(flatten)]
     notes: NotesArgs,
-    /// How long a run may wait for the server, to the last file: 90s, 15m, 12h, 30d [default: 30d]
+    /// How long a run may wait for the server, from the kick-off to the last file: `90s`, `15m`,
+    /// `12h`, `30d`
+    ///
+    /// The next run has as long again.
     #[arg(long, value_name = "SPAN")]
-    export_timeout: Option<String>,
-    /// Keep exported files uncompressed (.ndjson rather than .ndjson.gz)
+    #[arg(default_value_t = format!("{}d", ExportSettings::TIMEOUT_DAYS))]
+    export_timeout: String,
+    /// Keep exported files as `.ndjson` rather than `.ndjson.gz`
     #[arg(long)]
     no_compression: bool,
 }
 
 /// Options that say which notes to download.
-#[derive(Args, Debug, Default)]
+#[derive(Args)]
 pub(super) struct NotesArgs {
-    /// Types whose notes to download [default: DiagnosticReport,DocumentReference]
     #[arg(long, value_name = "LIST")]
+    #[arg(help = describe_list("Types whose notes to download", &NOTE_RESOURCES))]
     inline_resource: Vec<String>,
-    /// Media types of notes [default: text/plain,text/html,application/xhtml+xml]
     #[arg(long, value_name = "LIST")]
+    #[arg(help = describe_list("Media types of notes to download", &NOTE_MIMETYPES))]
     inline_mimetype: Vec<String>,
-    /// Another host than the server's to download notes from, like files.example.org; may be repeated
+    /// Other hosts than the server's that notes are downloaded from, like `files.example.org`; with
+    /// commas or repeated
     #[arg(long, value_name = "HOST")]
     note_host: Vec<String>,
-    /// Downloads at once [default: 5]
-    #[arg(long, value_name = "N")]
-    max_connections: Option<String>,
+    /// Downloads that are under way together, 64 at most
+    ///
+    /// Fewer are used while the server says that it is busy.
+    #[arg(long, value_name = "N", default_value_t = ExportSettings::MAX_CONNECTIONS.to_string())]
+    max_connections: String,
+}
+
+/// The help of a list. Its default is shown as one can write it: with commas.
+fn describe_list(what: &str, default: &[&str]) -> String {
+    format!("{what}, with commas or repeated [default: `{}`]", default.join(","))
 }
 
 impl NotesArgs {
-    pub(super) fn add_to(&self, flags: &mut Dict) {
-        add_lists(
-            flags,
-            [
-                ("inline-resource", &self.inline_resource),
-                ("inline-mimetype", &self.inline_mimetype),
-                ("note-host", &self.note_host),
-            ],
-        );
-        add_texts(flags, [("max-connections", &self.max_connections)]);
-    }
-
     pub(super) fn read_selection(layers: &mut Layers) -> Result<NoteSelection> {
         let hosts = read_hosts(layers, "note-host");
         let selection =
@@ -90,55 +107,14 @@ impl NotesArgs {
     }
 
     pub(super) fn max_connections(layers: &mut Layers) -> usize {
-        layers.number("max-connections", 5).min(64) as usize
-    }
-}
-
-fn add_lists<const N: usize>(flags: &mut Dict, lists: [(&str, &Vec<String>); N]) {
-    for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-        flags.insert(key.to_owned(), Value::from(list.clone()));
-    }
-}
-
-fn add_texts<const N: usize>(flags: &mut Dict, texts: [(&str, &Option<String>); N]) {
-    for (key, text) in texts {
-        if let Some(text) = text {
-            flags.insert(key.to_owned(), Value::from(text.clone()));
-        }
+        layers
+            .number("max-connections")
+            .map_or(ExportSettings::MAX_CONNECTIONS, |n| n.min(64) as usize)
     }
 }
 
 impl ExportingArgs {
-    /// Adds the flags that were given to the uppermost layer.
-    pub(super) fn add_to(&self, flags: &mut Dict) {
-        add_lists(
-            flags,
-            [("type", &self.types), ("type-filter", &self.type_filter), ("param", &self.param)],
-        );
-        add_texts(
-            flags,
-            [
-                ("since", &self.since),
-                ("until", &self.until),
-                ("resume", &self.resume),
-                ("export-timeout", &self.export_timeout),
-            ],
-        );
-        self.notes.add_to(flags);
-        for (key, switch) in [
-            ("post", self.post),
-            ("lenient", self.lenient),
-            ("cancel", self.cancel),
-            ("inline", self.inline),
-            ("no-compression", self.no_compression),
-        ] {
-            if switch {
-                flags.insert(key.to_owned(), Value::from(true));
-            }
-        }
-    }
-
-    /// The settings, from all layers.
+    /// What all layers come to.
     pub(super) fn read_settings(layers: &mut Layers) -> Result<ExportSettings> {
         let mut time = |key: &str, end_of_day| {
             let text = layers.text(key)?;

@@ -6,8 +6,8 @@ use std::path::Path;
 use clap::CommandFactory;
 use tracing::warn;
 
-use super::Cli;
-use super::layers::{ENV_PREFIX, ETL_KEYS, variable};
+use super::layers::{ENV_PREFIX, variable};
+use super::{Cli, settings_of};
 
 /// How alike two names must be for one to be taken for a slip of the other: from 0 to 1.
 const ALIKE: f64 = 0.85;
@@ -51,8 +51,10 @@ fn unknown_variables(names: &[String]) -> Vec<(&str, Option<String>)> {
     if names.is_empty() {
         return Vec::new();
     }
-    let mut known: BTreeSet<String> = ETL_KEYS.iter().map(|key| variable(key)).collect();
-    add_variables(&Cli::command(), &mut known);
+    let commands = Cli::command();
+    let mut known: BTreeSet<String> =
+        settings_of(&commands).iter().map(|name| variable(name)).collect();
+    add_variables(&commands, &mut known);
     let unknown = names.into_iter().filter(|name| !known.contains(*name));
     unknown.map(|name| (name.as_str(), most_alike(name, known.iter().cloned()))).collect()
 }

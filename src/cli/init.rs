@@ -4,6 +4,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::Process;
+use super::declared::Layered;
 use super::logging::LoggingArgs;
 use super::store::StoreArgs;
 use crate::error::Result;
@@ -16,17 +17,17 @@ pub struct InitArgs {
     /// Where the tables go
     #[arg(value_name = "OUTPUT")]
     output: String,
-    /// Formats, with commas or repeated
+    /// Formats of the tables, with commas or repeated
     #[arg(
         long,
-        value_name = "FORMAT",
+        value_name = "LIST",
         value_delimiter = ',',
-        default_value = "deltalake",
+        default_value = OutputFormat::DELTALAKE.name(),
         value_parser = parse_format()
     )]
     output_format: Vec<OutputFormat>,
     #[command(flatten)]
-    store: StoreArgs,
+    store: Layered<StoreArgs>,
     #[command(flatten)]
     logging: LoggingArgs,
 }

@@ -1,12 +1,10 @@
 //! `cumulus-etl inline DIR --fhir-url URL`
 
-use std::path::PathBuf;
-
 use clap::Args;
-use figment::value::{Dict, Value};
 
 use super::Process;
 use super::credentials::CredentialArgs;
+use super::declared::{FileArgs, Layered};
 use super::exporting::NotesArgs;
 use super::layers::Layers;
 use super::logging::LoggingArgs;
@@ -22,34 +20,33 @@ pub struct InlineArgs {
     /// Folder or bucket URL of FHIR NDJSON; its files are replaced by ones with notes
     #[arg(value_name = "DIR")]
     dir: String,
-    /// The FHIR server that the data came from
-    #[arg(long, value_name = "URL")]
-    fhir_url: Option<String>,
-    /// TOML file with settings, keys as the flags without --
-    #[arg(short, long, value_name = "FILE", env = "CUMULUS_ETL_CONFIG", hide_env = true)]
-    config: Option<PathBuf>,
     #[command(flatten)]
-    notes: NotesArgs,
+    file: FileArgs,
     #[command(flatten)]
     logging: LoggingArgs,
     #[command(flatten)]
-    credentials: CredentialArgs,
+    settings: Layered<InlineSettings>,
+}
+
+/// The settings of `inline`.
+#[derive(Args)]
+struct InlineSettings {
+    /// The FHIR server that the data came from [default: none, it is needed]
+    #[arg(long, value_name = "URL")]
+    fhir_url: Option<String>,
+    #[command(flatten)]
+    notes: NotesArgs,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    credentials: CredentialArgs,
 }
 
 impl InlineArgs {
     /// Downloads the notes.
     pub fn run(self, process: &Process) -> Result<()> {
         let bars = self.logging.init(&process.console);
-        let mut flags = Dict::new();
-        if let Some(url) = &self.fhir_url {
-            flags.insert("fhir-url".to_owned(), Value::from(url.clone()));
-        }
-        self.notes.add_to(&mut flags);
-        self.credentials.add_to(&mut flags);
-        self.store.add_to(&mut flags);
-        let mut layers = Layers::new(flags, self.config.as_deref())?;
+        let mut layers = Layers::new(&self.settings, self.file.config.as_deref())?;
         let url = layers.text("fhir-url");
         // Its error waits for `finish`, which tells of all settings that can't be used.
         let selection = NotesArgs::read_selection(&mut layers);

@@ -34,7 +34,7 @@ enum KeysCommand {
         /// Folder for the two files; made if it is not there
         #[arg(value_name = "DIR")]
         dir: String,
-        /// RS384 (RSA, which all servers take) or ES384 (elliptic curve)
+        /// Algorithm of the key's signatures
         #[arg(long, value_name = "ALG", default_value = "RS384", ignore_case = true)]
         alg: Alg,
         #[command(flatten)]
@@ -52,8 +52,10 @@ enum KeysCommand {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Alg {
+    /// RSA, 3072 bits: all servers take it
     #[value(name = "RS384")]
     Rs384,
+    /// elliptic curve P-384
     #[value(name = "ES384")]
     Es384,
 }

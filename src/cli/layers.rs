@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use clap::Args;
 use figment::Figment;
 use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
+use super::declared::{Declared, Layered};
 use crate::error::{Error, Result, SettingsFault};
 use crate::output::OutputFormat;
 use crate::ui::format_count;
@@ -14,71 +16,20 @@ use crate::ui::format_count;
 /// The beginning of every variable's name; the rest is the flag in upper snake case.
 pub const ENV_PREFIX: &str = "CUMULUS_ETL_";
 
-/// Every setting of the main job, by the name it has in TOML files.
-pub const ETL_KEYS: [&str; 52] = [
-    "output-format",
-    "task",
-    "exclude-resources",
-    "allow-missing-resources",
-    "batch-size",
-    "errors-to",
-    "comment",
-    "export-group",
-    "export-timestamp",
-    "s3-region",
-    "s3-kms-key",
-    "s3-endpoint",
-    "upload-part-size",
-    "upload-concurrency",
-    "new-codebook",
-    "no-table-optimization",
-    "philter",
-    "input-format",
-    "fhir-url",
-    "work-dir",
-    "strict",
-    "threads",
-    "log-format",
-    "verbose",
-    "quiet",
-    "smart-client-id",
-    "smart-key",
-    "smart-jwks",
-    "basic-user",
-    "basic-passwd",
-    "bearer-token",
-    "token-url",
-    "scope",
-    "token-host",
-    "allow-http",
-    "export-to",
-    "since",
-    "until",
-    "type",
-    "type-filter",
-    "param",
-    "post",
-    "lenient",
-    "resume",
-    "cancel",
-    "inline",
-    "inline-resource",
-    "inline-mimetype",
-    "note-host",
-    "max-connections",
-    "export-timeout",
-    "no-compression",
-];
-
 /// The merged layers, with every complaint about them.
 pub struct Layers {
     figment: Figment,
+    declared: Declared,
     problems: Vec<String>,
 }
 
 impl Layers {
-    /// Merges the flags over the environment over `file`.
-    pub fn new(flags: Dict, file: Option<&Path>) -> Result<Self> {
+    /// Merges the flags over the environment over `file`, which may hold any setting of the main job.
+    ///
+    /// # Errors
+    /// The file can't be read or is no TOML.
+    pub fn new<A: Args>(flags: &Layered<A>, file: Option<&Path>) -> Result<Self> {
+        let names = super::list_settings();
         let mut figment = Figment::new();
         let mut problems = Vec::new();
         if let Some(path) = file {
@@ -90,7 +41,7 @@ impl Layers {
             let toml = Figment::from(Toml::file_exact(path));
             match toml.extract::<Dict>() {
                 Ok(dict) => {
-                    for key in dict.keys().filter(|key| !ETL_KEYS.contains(&key.as_str())) {
+                    for key in dict.keys().filter(|key| !names.contains(key)) {
                         problems.push(format!("'{key}' in '{}': no such setting", path.display()));
                     }
                 }
@@ -102,9 +53,8 @@ impl Layers {
             }
             figment = figment.merge(toml);
         }
-        // In figment, the layer that is merged last wins.
-        let figment = figment.merge(Environment).merge(Serialized::globals(flags));
-        Ok(Self { figment, problems })
+        let figment = figment.merge(Environment(names)).merge(Serialized::globals(&flags.given));
+        Ok(Self { figment, declared: Declared::of_options::<A>(), problems })
     }
 
     /// The value of a setting, with how to name it in a complaint.
@@ -123,12 +73,13 @@ impl Layers {
 
     /// A text setting; empty text counts as not set, as compose files pass unset variables.
     pub fn text(&mut self, key: &str) -> Option<String> {
-        let (value, shown) = self.find(key)?;
+        let default = self.declared.default_text(key);
+        let Some((value, shown)) = self.find(key) else { return default };
         match scalar(&value) {
-            Some(text) => Some(text).filter(|text| !text.is_empty()),
+            Some(text) => Some(text).filter(|text| !text.is_empty()).or(default),
             None => {
                 self.problems.push(format!("{shown} must be a text"));
-                None
+                default
             }
         }
     }
@@ -160,19 +111,25 @@ impl Layers {
         }
     }
 
-    /// A list setting: a list, or text with commas.
+    /// A list setting: a list, or text with commas. An empty list counts as not set.
     pub fn list(&mut self, key: &str) -> Vec<String> {
-        let Some((value, shown)) = self.find(key) else { return Vec::new() };
-        let texts = match &value {
-            Value::Array(_, items) => items.iter().map(scalar).collect(),
-            other => scalar(other).map(|text| vec![text]),
+        let default: Vec<String> = self.declared.default_text(key).into_iter().collect();
+        let texts = match self.find(key) {
+            None => Vec::new(),
+            Some((Value::Array(_, items), shown)) => self.scalars(&items, &shown),
+            Some((other, shown)) => self.scalars(&[other], &shown),
         };
-        let Some(texts) = texts else {
+        let names = split_list(&texts);
+        if names.is_empty() { split_list(&default) } else { names }
+    }
+
+    /// The items of a list of names.
+    fn scalars(&mut self, items: &[Value], shown: &str) -> Vec<String> {
+        let texts: Option<Vec<String>> = items.iter().map(scalar).collect();
+        texts.unwrap_or_else(|| {
             self.problems.push(format!("{shown} must be a list of names"));
-            return Vec::new();
-        };
-        let names = texts.iter().flat_map(|text| text.split(','));
-        names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+            Vec::new()
+        })
     }
 
     /// A list of texts that may have commas in them: a list, or one text.
@@ -202,13 +159,14 @@ impl Layers {
         }
     }
 
-    /// A whole number of at least 1.
-    pub fn number(&mut self, key: &str, default: u64) -> u64 {
+    /// A whole number of at least 1. `None`: it is not set, and no default is declared.
+    pub fn number(&mut self, key: &str) -> Option<u64> {
+        let default = self.declared.default_text(key).and_then(|text| text.parse().ok());
         let Some((value, shown)) = self.find(key) else { return default };
         match scalar(&value).as_deref() {
             Some("") => default,
             text => match text.and_then(|text| text.parse().ok()).filter(|n| *n >= 1) {
-                Some(number) => number,
+                Some(number) => Some(number),
                 None => {
                     self.problems.push(format!("{shown} must be a whole number of at least 1"));
                     default
@@ -217,18 +175,16 @@ impl Layers {
         }
     }
 
-    /// A text setting with a few possible values; the first is the default.
-    pub fn choice(&mut self, key: &str, choices: &[&'static str]) -> &'static str {
-        let default = choices.first().copied().unwrap_or_default();
-        let Some(text) = self.text(key) else { return default };
-        match choices.iter().find(|choice| **choice == text) {
-            Some(choice) => choice,
-            None => {
-                let shown = self.find(key).map_or_else(|| format!("--{key}"), |(_, shown)| shown);
-                self.problems.push(format!("{shown} must be one of {}", choices.join(", ")));
-                default
-            }
+    /// A text setting that is one of the values that its declaration lists.
+    pub fn choice(&mut self, key: &str) -> String {
+        let text = self.text(key).unwrap_or_default();
+        let choices = self.declared.list_choices(key);
+        if choices.contains(&text) {
+            return text;
         }
+        let shown = self.find(key).map_or_else(|| format!("--{key}"), |(_, shown)| shown);
+        self.problems.push(format!("{shown} must be one of {}", choices.join(", ")));
+        self.declared.default_text(key).unwrap_or_default()
     }
 
     /// `--output-format`: each format once.
@@ -274,7 +230,10 @@ impl Layers {
 
 /// The variables, each as the text it is: figment's own provider makes a number of a Group named
 /// `007` and a list of a comment in brackets.
-struct Environment;
+struct Environment(
+    /// The settings' names.
+    Vec<String>,
+);
 
 impl Provider for Environment {
     fn metadata(&self) -> Metadata {
@@ -282,9 +241,9 @@ impl Provider for Environment {
     }
 
     fn data(&self) -> figment::Result<Map<Profile, Dict>> {
-        let settings = ETL_KEYS.iter().filter_map(|key| {
+        let settings = self.0.iter().filter_map(|key| {
             let text = std::env::var(variable(key)).ok()?;
-            Some(((*key).to_owned(), Value::from(text)))
+            Some((key.clone(), Value::from(text)))
         });
         Ok(Map::from([(Profile::Global, settings.collect())]))
     }
@@ -306,6 +265,12 @@ pub fn variable(key: &str) -> String {
     format!("{ENV_PREFIX}{}", key.to_ascii_uppercase().replace('-', "_"))
 }
 
+/// The names of a list: texts with commas.
+fn split_list(texts: &[String]) -> Vec<String> {
+    let names = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 /// A scalar as text: in TOML a number may stand where a text is meant.
 fn scalar(value: &Value) -> Option<String> {
     match value {
@@ -324,23 +289,94 @@ fn scalar(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Command, FromArgMatches};
+
     use super::*;
+    use crate::cli::declared::AnyOf;
+
+    /// Options of no command.
+    #[derive(Args)]
+    struct Sample {
+        #[arg(long)]
+        token_url: Option<String>,
+        #[arg(long)]
+        scope: Option<String>,
+        #[arg(long, default_value_t = 7.to_string())]
+        batch_size: String,
+        #[arg(long)]
+        threads: Option<String>,
+        #[arg(long, default_value = "a,b")]
+        task: Vec<String>,
+        #[arg(long, default_value = "text", value_parser = AnyOf::new(["text", "json"]))]
+        log_format: String,
+        #[arg(long)]
+        strict: bool,
+    }
+
+    fn layers(line: &[&str], file: &Path) -> Layers {
+        let command = Layered::<Sample>::augment_args(Command::new("sample").no_binary_name(true));
+        let flags = Layered::<Sample>::from_arg_matches(&command.get_matches_from(line)).unwrap();
+        Layers::new(&flags, Some(file)).unwrap()
+    }
 
     #[test]
     fn of_two_names_the_higher_layer_wins() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.toml");
         for (flag, file, expected) in [
-            (Some("token-url"), "scope = 'file'", "flag"),
-            (Some("scope"), "token-url = 'file'", "flag"),
+            (Some("--token-url=flag"), "scope = 'file'", "flag"),
+            (Some("--scope=flag"), "token-url = 'file'", "flag"),
             (None, "scope = 'file'", "file"),
             (None, "token-url = 'file'\nscope = 'other'", "file"),
             (None, "token-url = ''\nscope = 'other'", "other"),
         ] {
             std::fs::write(&path, file).unwrap();
-            let flags = flag.map(|key| (key.to_owned(), Value::from("flag")));
-            let mut layers = Layers::new(flags.into_iter().collect(), Some(&path)).unwrap();
+            let line: Vec<_> = flag.into_iter().collect();
+            let mut layers = layers(&line, &path);
             assert_eq!(layers.either("token-url", "scope").as_deref(), Some(expected), "{file}");
         }
+    }
+
+    #[test]
+    fn what_no_layer_sets_is_as_declared() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        for (file, line, expected) in [
+            ("", &[][..], (Some(7), None, "a,b", "text", false)),
+            (
+                "batch-size = ''\ntask = []\nlog-format = ''",
+                &[],
+                (Some(7), None, "a,b", "text", false),
+            ),
+            (
+                "batch-size = 8\nthreads = 2\ntask = ['c']",
+                &[],
+                (Some(8), Some(2), "c", "text", false),
+            ),
+            (
+                "batch-size = 8\nlog-format = 'text'",
+                &["--batch-size=9", "--task=d,e", "--task=f", "--log-format=json", "--strict"],
+                (Some(9), None, "d,e,f", "json", true),
+            ),
+        ] {
+            std::fs::write(&path, file).unwrap();
+            let mut layers = layers(line, &path);
+            let found = (
+                layers.number("batch-size"),
+                layers.number("threads"),
+                &*layers.list("task").join(","),
+                &*layers.choice("log-format"),
+                layers.switch("strict"),
+            );
+            assert_eq!(found, expected, "{file} {line:?}");
+            layers.finish().unwrap();
+        }
+        // What can't be used is told, and the declared value stands in for it.
+        std::fs::write(&path, "batch-size = 'x'\nlog-format = 'xml'").unwrap();
+        let mut layers = layers(&[], &path);
+        assert_eq!((layers.number("batch-size"), &*layers.choice("log-format")), (Some(7), "text"));
+        let error = layers.finish().unwrap_err().to_string();
+        assert!(error.contains("'log-format' in the configuration file must be one of text, json"));
+        assert!(error.contains("'batch-size' in the configuration file must be a whole number"));
     }
 }

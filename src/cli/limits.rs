@@ -10,10 +10,11 @@ use crate::study::engine::datafusion::Limits;
 /// Memory and disk for queries.
 #[derive(Args, Debug)]
 pub(super) struct LimitArgs {
-    /// Memory for queries, in MiB [default: half of the machine's or container's]
+    /// Memory for queries, in MiB; what needs more goes to the disk [default: half of the machine's or
+    /// container's]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(64..))]
     memory_limit: Option<u64>,
-    /// Local folder for temporary files [default: the system's]
+    /// Local folder for temporary files [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(super) work_dir: Option<String>,
 }

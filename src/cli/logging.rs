@@ -14,19 +14,22 @@ use crate::ui::{self, Bars, Console, LogFormat};
 
 /// The variable that stands for `--log-format`.
 const VARIABLE: &str = "CUMULUS_ETL_LOG_FORMAT";
-const JSON: &str = "json";
+/// Messages for people.
+pub(super) const TEXT: &str = "text";
+/// Messages for programs.
+pub(super) const JSON: &str = "json";
 
 /// The options for messages of the lesser commands.
 #[derive(Args, Debug)]
 pub(super) struct LoggingArgs {
-    /// text or json
-    #[arg(long, value_name = "FORMAT", value_parser = ["text", JSON], default_value = "text")]
+    /// Form of the messages
+    #[arg(long, value_name = "FORMAT", value_parser = [TEXT, JSON], default_value = TEXT)]
     #[arg(env = VARIABLE)]
     log_format: String,
-    /// Say more
+    /// Say more about what is done
     #[arg(short, long)]
     verbose: bool,
-    /// Only say what needs attention
+    /// Only say what needs attention; wins over `--verbose`
     #[arg(short, long)]
     quiet: bool,
 }

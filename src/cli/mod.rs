@@ -3,6 +3,7 @@
 mod ballista;
 mod convert;
 mod credentials;
+mod declared;
 mod demo;
 mod etl;
 mod exit_code;
@@ -20,13 +21,14 @@ mod store;
 mod study;
 mod tls;
 
+pub use declared::settings_of;
 pub use exit_code::exit_code;
-pub use layers::{ENV_PREFIX, ETL_KEYS};
+pub use layers::{ENV_PREFIX, variable};
 
 use std::ffi::OsStr;
 use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::error::Result;
 use crate::memory::Budget;
@@ -134,6 +136,11 @@ impl Cli {
             Some(Command::Ballista(args)) => args.run(process),
         }
     }
+}
+
+/// Every setting of the main job, by the name it has in TOML files. Other commands have some of them.
+pub fn list_settings() -> Vec<String> {
+    settings_of(&Cli::command())
 }
 
 /// The command line of the process.

@@ -6,7 +6,7 @@ use clap::builder::FalseyValueParser;
 /// Certificates of a cluster's members.
 #[derive(Args, Debug)]
 pub(super) struct TlsArgs {
-    /// Ballista: file with this process's certificate, PEM; members of the cluster show it to each
+    /// Ballista: file with this process's certificate, PEM; members of the cluster show theirs to each
     /// other
     #[arg(long, value_name = "FILE", env = "CUMULUS_LIBRARY_TLS_CERT")]
     tls_cert: Option<String>,
@@ -16,10 +16,10 @@ pub(super) struct TlsArgs {
     /// Ballista: file with the certificate of the authority that signs all members' certificates, PEM
     #[arg(long, value_name = "FILE", env = "CUMULUS_LIBRARY_TLS_CA")]
     tls_ca: Option<String>,
-    /// Ballista: name in members' certificates [default: each has that by which it is reached]
+    /// Ballista: name in members' certificates [default: that by which each is reached]
     #[arg(long, value_name = "NAME", env = "CUMULUS_LIBRARY_TLS_NAME")]
     tls_name: Option<String>,
-    /// Ballista: without certificates on other addresses than loopback, too: anyone who reaches them
+    /// Ballista: do without certificates on other addresses than loopback, too: anyone who reaches them
     /// can run queries and read rows
     #[arg(long, env = "CUMULUS_LIBRARY_INSECURE_CLUSTER", value_parser = FalseyValueParser::new())]
     insecure_cluster: bool,

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use cumulus_etl::cli::{ENV_PREFIX, ETL_KEYS};
+use cumulus_etl::cli::{list_settings, variable};
 use serde_json::{Value, json};
 
 use crate::docs::exit_codes;
@@ -265,10 +265,7 @@ fn a_row_that_is_rejected_fails_no_job_of_the_examples() {
 #[test]
 fn manifests_name_settings_that_exist() {
     let objects = need!(objects());
-    let known: BTreeSet<String> = ETL_KEYS
-        .iter()
-        .map(|key| format!("{ENV_PREFIX}{}", key.to_uppercase().replace('-', "_")))
-        .collect();
+    let known: BTreeSet<String> = list_settings().iter().map(|name| variable(name)).collect();
     let site = Site::new();
     let help = end(site.command().args(["etl", "--help"])).out;
     for (file, job) in jobs(&objects) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Site, end, patient};
 
 /// Every command that does something, by its words; the first one is the program without any.
-fn commands() -> BTreeMap<Vec<String>, Command> {
+pub fn commands() -> BTreeMap<Vec<String>, Command> {
     fn below(words: &[String], command: &Command, all: &mut BTreeMap<Vec<String>, Command>) {
         for child in command.get_subcommands() {
             let words = [words, &[child.get_name().to_owned()]].concat();

@@ -23,17 +23,18 @@ use crate::ui::{self, format_count};
 pub struct BuildArgs {
     #[command(flatten)]
     chosen: ChosenArgs,
-    /// Stage to build [default: 'default', else all]
+    /// Stage to build; `all` is every stage [default: `default`, else all]
     #[arg(long, value_name = "STAGE")]
     stage: Option<String>,
-    /// Variable for templates; may be given several times
+    /// Variable for templates; may be repeated
     #[arg(long, short = 'o', value_name = "KEY:VALUE")]
     option: Vec<String>,
     #[command(flatten)]
     input: InputArgs,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Files of a parallel action that run at once [default: as many as there are cores; Athena: 20]
+    /// Files of a parallel action that are built together [default: as many as there are cores; with
+    /// Athena 20]
     #[arg(long, short = 'c', value_name = "N", env = "CUMULUS_LIBRARY_MAX_CONCURRENT")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=64))]
     max_concurrent: Option<u64>,

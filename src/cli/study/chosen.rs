@@ -21,10 +21,10 @@ pub enum Chosen {
 /// Studies by name, and where they are.
 #[derive(Args, Debug)]
 pub struct ChosenArgs {
-    /// Prefix of a study; may be given several times
+    /// Prefix of a study; may be repeated
     #[arg(long, short = 't', value_name = "STUDY", required = true)]
     pub target: Vec<String>,
-    /// Folder with studies, at any depth; may be given several times
+    /// Folder with studies, at any depth; may be repeated
     #[arg(long, short = 's', value_name = "DIR", env = "CUMULUS_LIBRARY_STUDY_DIR")]
     study_dir: Vec<PathBuf>,
 }

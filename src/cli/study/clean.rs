@@ -15,7 +15,7 @@ use crate::ui::{choose_form, format_count};
 /// Options of `study clean`.
 #[derive(Args, Debug)]
 pub struct CleanArgs {
-    /// Prefix of a study; may be given several times
+    /// Prefix of a study; may be repeated
     #[arg(long, short = 't', value_name = "STUDY", required = true)]
     target: Vec<String>,
     #[command(flatten)]

@@ -1,10 +1,12 @@
 //! The options of commands that read or make tables of studies.
 
 use clap::Args;
+use clap::builder::PossibleValue;
 use tracing::{debug, warn};
 
 use crate::claim::{self, Role};
 use crate::cli::Process;
+use crate::cli::declared::Layered;
 use crate::cli::limits::LimitArgs;
 use crate::cli::store::StoreArgs;
 use crate::cli::tls::{TlsArgs, is_typed};
@@ -14,6 +16,7 @@ use crate::study::engine::Engine;
 use crate::study::engine::athena::{Athena, AthenaSettings, MAX_CONCURRENT};
 use crate::study::engine::datafusion::{DataFusion, Input};
 
+const DATAFUSION: &str = "datafusion";
 const ATHENA: &str = "athena";
 const BALLISTA: &str = "ballista";
 /// The variable that names a folder of NDJSON.
@@ -22,12 +25,12 @@ const NDJSON: &str = "CUMULUS_LIBRARY_LOAD_NDJSON_DIR";
 /// Where tables of studies are, and what may be used to make them.
 #[derive(Args, Debug)]
 pub struct DatabaseArgs {
-    /// What runs the queries: datafusion (embedded), athena (AWS), or ballista (a cluster)
-    #[arg(long, value_name = "TYPE", default_value = "datafusion")]
-    #[arg(env = "CUMULUS_LIBRARY_DB_TYPE", value_parser = ["datafusion", ATHENA, BALLISTA])]
+    /// What runs the queries
+    #[arg(long, value_name = "TYPE", default_value = DATAFUSION)]
+    #[arg(env = "CUMULUS_LIBRARY_DB_TYPE", value_parser = describe_engines())]
     db_type: String,
-    /// Folder or bucket URL with the tables of studies; ballista: the scheduler, like
-    /// df://scheduler:50050
+    /// Folder or bucket URL with the tables of studies; with Ballista the scheduler, like
+    /// `df://scheduler:50050`
     #[arg(long, value_name = "DIR", env = "CUMULUS_LIBRARY_DATABASE")]
     database: Option<String>,
     /// Ballista: folder or bucket URL with the tables of studies, for all machines the same
@@ -35,7 +38,7 @@ pub struct DatabaseArgs {
     tables: Option<String>,
     #[command(flatten)]
     tls: TlsArgs,
-    /// Athena: schema (Glue's database) that tables are in
+    /// Athena: schema (Glue's database) that tables are in [default: that of `--database`]
     #[arg(long, alias = "schema_name", value_name = "NAME", env = "CUMULUS_LIBRARY_SCHEMA_NAME")]
     schema_name: Option<String>,
     /// Athena: workgroup that queries run in; it must encrypt its results
@@ -44,16 +47,25 @@ pub struct DatabaseArgs {
     /// Athena: region [default: of the environment or profile]
     #[arg(long, value_name = "REGION", env = "CUMULUS_LIBRARY_REGION")]
     region: Option<String>,
-    /// Athena: profile in ~/.aws [default: the environment's credentials]
+    /// Athena: profile in `~/.aws` [default: the environment's credentials]
     #[arg(long, value_name = "NAME", env = "CUMULUS_LIBRARY_PROFILE")]
     profile: Option<String>,
-    /// Athena: where results, uploads and exports go [default: where the workgroup says]
+    /// Athena: bucket URL where results, uploads and exports go [default: where the workgroup says]
     #[arg(long, value_name = "URL", env = "CUMULUS_S3_STAGING_DIR")]
     s3_staging_dir: Option<String>,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    store: StoreArgs,
+    store: Layered<StoreArgs>,
+}
+
+/// The values of `--db-type`.
+fn describe_engines() -> [PossibleValue; 3] {
+    [
+        PossibleValue::new(DATAFUSION).help("the embedded engine"),
+        PossibleValue::new(ATHENA).help("AWS"),
+        PossibleValue::new(BALLISTA).help("a cluster"),
+    ]
 }
 
 /// Where the tables come from that studies are made of.

@@ -22,22 +22,27 @@ use crate::ui;
 pub struct StudyExportArgs {
     #[command(flatten)]
     chosen: ChosenArgs,
-    /// Stage whose exports are written [default: 'default', else all]
+    /// Stage whose exports are written [default: `default`, else all]
     #[arg(long, value_name = "STAGE")]
     stage: Option<String>,
     /// Write all tables to a zip of their own, rows of patients too: not for sharing
+    ///
+    /// It is `DATA_PATH/<study>__<time>.zip`. Only its owner can read it.
     #[arg(long)]
     archive: bool,
-    /// Table that is exported although it counts fewer than 10 patients somewhere: you have looked
-    /// at it, and may share it; may be given several times
+    /// Table that is exported although its counts are below 10 somewhere, or are not of patients: you
+    /// have looked at it, and may share it; may be repeated
     #[arg(long, value_name = "TABLE")]
     allow_small_cells: Vec<String>,
     /// Table that is exported although something in it looks like an anonymous ID: you have looked
-    /// at it, and there is none; may be given several times
+    /// at it, and there is none; may be repeated
     #[arg(long, value_name = "TABLE")]
     allow_ids: Vec<String>,
-    /// Cells of CSV files that a spreadsheet would run as a formula (= + - @ …): escape puts a ' before
-    /// them
+    /// What is done to cells of CSV files that a spreadsheet would run as a formula
+    ///
+    /// Such cells begin, after blanks or a quote, with `=`, `+`, `-`, `@`, a tab or a line end, and are no
+    /// number; also what follows a `;`, which is between cells in many countries. Names of columns are
+    /// treated so, too. Parquet files are not changed.
     #[arg(long, value_enum, value_name = "HOW", default_value_t = CsvFormulas::Escape)]
     csv_formulas: CsvFormulas,
     #[command(flatten)]
@@ -53,9 +58,9 @@ pub struct StudyExportArgs {
 /// What happens to cells that a spreadsheet would run.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum CsvFormulas {
-    /// They are shown as text
+    /// puts a ' before them
     Escape,
-    /// They stay as they are
+    /// leaves them
     Keep,
 }
 

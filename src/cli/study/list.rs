@@ -22,7 +22,7 @@ use crate::ui::format_count;
 /// Options of `study list`.
 #[derive(Args, Debug)]
 pub struct ListArgs {
-    /// Folder with studies, at any depth; may be given several times
+    /// Folder with studies, at any depth; may be repeated
     #[arg(long, short = 's', value_name = "DIR", env = "CUMULUS_LIBRARY_STUDY_DIR")]
     study_dir: Vec<PathBuf>,
     #[command(flatten)]

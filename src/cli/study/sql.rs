@@ -41,11 +41,11 @@ pub struct SqlArgs {
 /// How rows are shown.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// For the screen, the first 200 rows
+    /// for the screen, the first 200 rows
     Table,
-    /// All rows, a null as an empty cell
+    /// all rows, a null as an empty cell
     Csv,
-    /// All rows as one list of objects
+    /// all rows as one list of objects
     Json,
 }
 

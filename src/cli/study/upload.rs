@@ -5,6 +5,7 @@ use clap::Args;
 use crate::bulk;
 use crate::claim;
 use crate::cli::Process;
+use crate::cli::declared::Layered;
 use crate::cli::logging::LoggingArgs;
 use crate::cli::printing::print_result;
 use crate::cli::store::StoreArgs;
@@ -25,37 +26,45 @@ pub struct UploadArgs {
     /// Folder or bucket that exports were written to
     #[arg(value_name = "DATA_PATH", env = "CUMULUS_LIBRARY_DATA_PATH", default_value = DATA_PATH)]
     data_path: String,
-    /// A study whose export to send; may be given several times [default: every export there]
+    /// Study whose export to send; may be repeated [default: every export in DATA_PATH]
     #[arg(long, short = 't', value_name = "STUDY")]
     target: Vec<String>,
     /// The site's user name at the Aggregator, from its administrator
     #[arg(long, value_name = "USER", env = "CUMULUS_AGGREGATOR_USER")]
     user: Option<String>,
-    /// The site's secret ID there: a file with it, or better the variable
+    /// The site's ID there, which is a password: a file with it, or the ID itself
+    ///
+    /// On the command line other users of the machine can see it: use a file or the variable.
     #[arg(long, value_name = "ID", env = "CUMULUS_AGGREGATOR_ID", hide_env_values = true)]
     id: Option<Secret>,
     /// The network of sites that the upload belongs to, from the Aggregator's administrator
+    ///
+    /// It becomes the end of the URL.
     #[arg(long, value_name = "NAME", env = "CUMULUS_AGGREGATOR_NETWORK")]
     network: Option<String>,
     /// The Aggregator's address
     #[arg(long, value_name = "URL", env = "CUMULUS_AGGREGATOR_URL", default_value = DEFAULT_URL)]
     url: String,
-    /// Only check the exports and show what would be sent; no server is asked
+    /// Only check the exports and show what would be sent
+    ///
+    /// It is printed to standard output. No server is asked, and neither user nor ID is needed.
     #[arg(long)]
     preview: bool,
     /// Table that is sent although something in it looks like an anonymous ID: you have looked at
-    /// it, and there is none; may be given several times
+    /// it, and there is none; may be repeated
     #[arg(long, value_name = "TABLE")]
     allow_ids: Vec<String>,
-    /// Table that is sent although it counts fewer than 10 patients somewhere, and its export was not
-    /// allowed to: you have looked at it, and may share it; may be given several times
+    /// Table that is sent although its counts are below 10 somewhere, and its export was not allowed
+    /// to: you have looked at it, and may share it; may be repeated
     #[arg(long, value_name = "TABLE")]
     allow_small_cells: Vec<String>,
-    /// Local folder for temporary files [default: the system's]
+    /// Local folder for temporary files [default: the system's temporary folder]
+    ///
+    /// Tables are unpacked there to be checked, one at a time.
     #[arg(long, value_name = "DIR")]
     work_dir: Option<String>,
     #[command(flatten)]
-    store: StoreArgs,
+    store: Layered<StoreArgs>,
     #[command(flatten)]
     logging: LoggingArgs,
 }
