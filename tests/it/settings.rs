@@ -147,7 +147,7 @@ fn link_chapters(text: &str) -> String {
     let mut text = text.to_owned();
     for (word, chapter) in CHAPTERS {
         let is_whole = |at: usize| !text[at + word.len()..].starts_with(char::is_alphanumeric);
-        let is_prose = |at: usize| text[..at].matches('`').count() % 2 == 0;
+        let is_prose = |at: usize| text[..at].matches('`').count().is_multiple_of(2);
         let mut places = text.match_indices(word).map(|(at, _)| at);
         let found = places.find(|at| is_whole(*at) && is_prose(*at));
         if let Some(at) = found {
