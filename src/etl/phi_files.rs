@@ -80,16 +80,17 @@ mod tests {
     use super::*;
     use crate::deid::Codebook;
 
-    /// A folder of each kind, empty.
-    fn each_kind() -> [(Option<tempfile::TempDir>, Folder); 2] {
+    /// A folder of each kind, empty; `bucket` names the one in memory.
+    fn open_each_kind(bucket: &str) -> [(Option<tempfile::TempDir>, Folder); 2] {
         let dir = tempfile::tempdir().unwrap();
         let on_disk = Folder::open(dir.path().to_str().unwrap()).unwrap().private();
-        [(Some(dir), on_disk), (None, Folder::open("memory:///").unwrap())]
+        let in_memory = Folder::open(&format!("memory://{bucket}/phi")).unwrap();
+        [(Some(dir), on_disk), (None, in_memory)]
     }
 
     #[test]
     fn files_appear_whole_and_new_ones_take_no_place() {
-        for (_dir, folder) in each_kind() {
+        for (_dir, folder) in open_each_kind("phi-files-whole") {
             assert_eq!(folder.read_file("a.json").unwrap(), None, "{folder}");
             assert!(folder.open_file("a.json").unwrap().is_none(), "{folder}");
             assert!(folder.write_new_file("a.json", "one".to_owned()).unwrap(), "{folder}");
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_lock_keeps_others_waiting_until_it_goes() {
-        for (_dir, folder) in each_kind() {
+        for (_dir, folder) in open_each_kind("phi-files-lock") {
             let held = folder.lock_name(".a.lock").unwrap();
             let (tell, told) = mpsc::channel();
             thread::scope(|scope| {
@@ -135,8 +136,9 @@ mod tests {
             });
         }
     }
+
     #[test]
-    fn who_has_lost_the_lock_leaves_what_the_other_wrote() {
+    fn a_run_that_has_lost_the_lock_leaves_what_the_other_wrote() {
         let folder = Folder::open("memory://phi-files-lost/phi").unwrap();
         let lock = folder.lock_name(".a.lock").unwrap();
         folder.write(".a.lock", "of another run").unwrap();
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn runs_that_complete_a_codebook_at_the_same_time_use_one_salt() {
-        for (_dir, folder) in each_kind() {
+        for (_dir, folder) in open_each_kind("phi-files-salt") {
             for old in [json!({"version": 1, "codebook_id": "one"}), json!({"mrn": {}})] {
                 folder.write("codebook.json", old.to_string()).unwrap();
                 let together = Barrier::new(4);
