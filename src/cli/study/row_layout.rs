@@ -46,7 +46,7 @@ pub(super) fn lay_out_rows(
         return Ok(Layout { text, is_cut: false });
     }
     let columns = format_columns(schema, batches)?;
-    let widths: Vec<usize> = columns.iter().map(Column::measure_width).collect();
+    let widths: Vec<usize> = columns.iter().map(PrintedColumn::measure_width).collect();
     match find_cell_limit(&widths, width) {
         Some(limit) => lay_out_table(&columns, limit),
         None => Ok(lay_out_lists(&columns, width)),
@@ -54,19 +54,19 @@ pub(super) fn lay_out_rows(
 }
 
 /// A column's name and cells, each a line of text.
-struct Column {
+struct PrintedColumn {
     name: String,
     cells: Vec<String>,
 }
 
-impl Column {
+impl PrintedColumn {
     fn measure_width(&self) -> usize {
         let cells = self.cells.iter().chain([&self.name]);
         cells.map(|cell| measure_text_width(cell)).max().unwrap_or(0)
     }
 }
 
-fn format_columns(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<Column>> {
+fn format_columns(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<PrintedColumn>> {
     let options = FormatOptions::default();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for (index, field) in schema.fields().iter().enumerate() {
@@ -79,7 +79,7 @@ fn format_columns(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<Column
                 cells.push(escape_controls(&cell).into_owned());
             }
         }
-        columns.push(Column { name: escape_controls(field.name()).into_owned(), cells });
+        columns.push(PrintedColumn { name: escape_controls(field.name()).into_owned(), cells });
     }
     Ok(columns)
 }
@@ -92,7 +92,7 @@ fn find_cell_limit(widths: &[usize], width: usize) -> Option<usize> {
     (NARROWEST..=room).rev().find(|limit| fits(*limit))
 }
 
-fn lay_out_table(columns: &[Column], limit: usize) -> Result<Layout> {
+fn lay_out_table(columns: &[PrintedColumn], limit: usize) -> Result<Layout> {
     let cut = |text: &str| truncate_str(text, limit, CUT).into_owned();
     let fields: Vec<Field> =
         columns.iter().map(|column| Field::new(cut(&column.name), DataType::Utf8, true)).collect();
@@ -109,7 +109,7 @@ fn lay_out_table(columns: &[Column], limit: usize) -> Result<Layout> {
     Ok(Layout { text: table.to_string(), is_cut: true })
 }
 
-fn lay_out_lists(columns: &[Column], width: usize) -> Layout {
+fn lay_out_lists(columns: &[PrintedColumn], width: usize) -> Layout {
     let names: Vec<_> =
         columns.iter().map(|column| truncate_str(&column.name, LONGEST_NAME, CUT)).collect();
     let name_width = names.iter().map(|name| measure_text_width(name)).max().unwrap_or(0);

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::raw::{RawAnnotation, RawColumn, RawCountsTable, RawFilter};
 use super::{
-    Annotation, Column, CountsTable, Filter, MAX_COLUMNS, MIN_SUBJECT, PRIMARY_ID, Secondary,
+    Annotation, CountColumn, CountsTable, Filter, MAX_COLUMNS, MIN_SUBJECT, PRIMARY_ID, Secondary,
     clause,
 };
 use crate::error::Result;
@@ -70,7 +70,7 @@ fn check_columns(
     source: &Source,
     name: &Spanned<String>,
     raw: &RawCountsTable,
-) -> Result<Vec<Column>> {
+) -> Result<Vec<CountColumn>> {
     if raw.table_cols.get_ref().is_empty() {
         return Err(source.fault_at(&raw.table_cols, "table_cols names no columns"));
     }
@@ -84,7 +84,7 @@ fn check_columns(
     }
     let column = |raw: &Spanned<RawColumn>, secondary| {
         let (name, shown) = shown_names(raw);
-        Column { name, shown, secondary }
+        CountColumn { name, shown, secondary }
     };
     let first = raw.table_cols.get_ref().iter().map(|raw| column(raw, false));
     let columns: Vec<_> =
@@ -121,7 +121,11 @@ fn check_filter(source: &Source, raw: &Spanned<RawFilter>) -> Result<Filter> {
     })
 }
 
-fn check_annotation(source: &Source, raw: RawAnnotation, columns: &[Column]) -> Result<Annotation> {
+fn check_annotation(
+    source: &Source,
+    raw: RawAnnotation,
+    columns: &[CountColumn],
+) -> Result<Annotation> {
     // By the shown name: the join is on finished rows, in which columns have no other.
     let named = |name: &str| columns.iter().find(|c| c.shown.eq_ignore_ascii_case(name));
     let Some(field) = named(raw.field.get_ref()) else {

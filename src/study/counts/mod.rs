@@ -39,7 +39,7 @@ pub struct CountsTable {
     /// What is counted.
     pub source_table: ObjectName,
     /// The columns, those of the secondary table last.
-    pub columns: Vec<Column>,
+    pub columns: Vec<CountColumn>,
     /// No cell that counts fewer is kept.
     pub min_subject: u64,
     /// The column whose distinct values are counted.
@@ -58,7 +58,7 @@ pub struct CountsTable {
 
 /// A column to count by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct CountColumn {
     /// The source's column.
     pub name: String,
     /// Its name in the table of counts.
