@@ -154,7 +154,7 @@ pub(super) async fn transfer_file(
             let pause = RETRIES.wait_after(1, asked, shared.pace).unwrap_or_default();
             let limit = shared.gate.reduce_limit(pause);
             let downloads = format_count(limit as u64, "download");
-            tracing::debug!("the server is busy: {downloads} at once");
+            tracing::debug!("the server is busy: {downloads} at a time");
         }
         tokio::time::sleep(wait).await;
     }

@@ -102,7 +102,7 @@ struct EtlSettings {
     fhir_url: Option<String>,
     /// Local folder for temporary files [default: below PHI if that is local]
     ///
-    /// What is exported from a server is below PHI all the same.
+    /// Files that are exported from a server are below PHI all the same.
     #[arg(long, value_name = "DIR")]
     work_dir: Option<String>,
     /// Allow a new codebook in a container's own file system, which goes with the container

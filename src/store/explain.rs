@@ -146,7 +146,7 @@ impl BucketPlace {
             )),
             "SlowDown" | "ServiceUnavailable" | "ServerBusy" => failed(format!(
                 "'{bucket}' has asked to slow down for too long; run again later, with fewer \
-                 runs at once"
+                 runs at the same time"
             )),
             // A server that knows a header but does not implement
             // it says 501 NotImplemented, as S3's API asks.
@@ -218,7 +218,7 @@ impl BucketPlace {
         let Self { bucket, at, .. } = self;
         Error::failed(format!(
             "the server of '{bucket}' ({at}) has no conditional writes (If-None-Match), so that \
-             two runs at once could damage tables and codebook. Update it to a version that has \
+             two concurrent runs could damage the tables and the codebook. Update it to a version that has \
              them, or use local folders and copy the tables afterwards"
         ))
     }

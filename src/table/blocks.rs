@@ -53,7 +53,7 @@ impl<T> Block<'static, T> {
     fn pack_bytes(plain: &[u8], room: &mut Vec<u8>) -> Result<Self> {
         room.resize(lz4_flex::block::get_maximum_output_size(plain.len()), 0);
         let len = lz4_flex::block::compress_into(plain, room).context("cannot pack rows")?;
-        let plain = u32::try_from(plain.len()).context("rows of more than 4 GiB came at once")?;
+        let plain = u32::try_from(plain.len()).context("a block holds more than 4 GiB of rows")?;
         // Copied to its exact size: the block may wait in memory for long, and `room` is used again.
         let bytes = [&plain.to_le_bytes()[..], &room[..len]].concat();
         Ok(Self { bytes: Cow::Owned(bytes), rows: PhantomData })

@@ -43,7 +43,7 @@ fn a_study_is_shown_with_what_it_builds_and_exports() {
          \x20   build in order: Cohort\n\
          \x20     cohort.sql  asthma__cohort\n\
          \x20     more.sql.jinja  tables known once it is filled in\n\
-         \x20   build at once\n\
+         \x20   build in parallel\n\
          \x20     counts.workflow  asthma__count_month\n\
          \x20   export as cube\n\
          \x20     asthma__count_month\n\n"

@@ -25,7 +25,7 @@ const NDJSON: &str = "CUMULUS_LIBRARY_LOAD_NDJSON_DIR";
 /// Where tables of studies are, and what may be used to make them.
 #[derive(Args, Debug)]
 pub struct DatabaseArgs {
-    /// What runs the queries
+    /// The engine that runs the queries
     #[arg(long, value_name = "TYPE", default_value = DATAFUSION)]
     #[arg(env = "CUMULUS_LIBRARY_DB_TYPE", value_parser = describe_engines())]
     db_type: String,
@@ -71,7 +71,7 @@ fn describe_engines() -> [PossibleValue; 3] {
 /// Where the tables come from that studies are made of.
 #[derive(Args, Debug)]
 pub struct InputArgs {
-    /// What the main job wrote (its OUTPUT): Delta Lake, Parquet or NDJSON
+    /// The OUTPUT of the main job: Delta Lake, Parquet or NDJSON
     #[arg(long, value_name = "URL")]
     lake: Option<String>,
     /// FHIR NDJSON, read as it is: nothing is de-identified
@@ -190,7 +190,7 @@ impl DatabaseArgs {
     ) -> Result<OpenedEngine> {
         let limits = self.limits.resolve_limits();
         let threads = limits.threads;
-        debug!("queries have {} MiB of memory, {threads} at once", limits.memory >> 20);
+        debug!("queries have {} MiB of memory, {threads} at a time", limits.memory >> 20);
         let engine = DataFusion::open_database(database, input, work.clone(), &limits)?;
         Ok(OpenedEngine { engine: Box::new(engine), work, storage, threads })
     }

@@ -38,7 +38,7 @@ pub struct StudyExportArgs {
     /// at it, and there is none; may be repeated
     #[arg(long, value_name = "TABLE")]
     allow_ids: Vec<String>,
-    /// What is done to cells of CSV files that a spreadsheet would run as a formula
+    /// How to write cells of CSV files that a spreadsheet would run as a formula
     ///
     /// Such cells begin, after blanks or a quote, with `=`, `+`, `-`, `@`, a tab or a line end, and are no
     /// number; also what follows a `;`, which is between cells in many countries. Names of columns are

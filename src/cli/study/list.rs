@@ -118,7 +118,7 @@ fn action_lines(study: &Manifest, action: &StudyAction, text: &mut String) {
     let skipped = if action.skip_by_default { " (only if asked for)" } else { "" };
     match &action.work {
         Work::Build { parallel, files } => {
-            let how = if *parallel { "build at once" } else { "build in order" };
+            let how = if *parallel { "build in parallel" } else { "build in order" };
             let _ = writeln!(text, "    {how}{label}{skipped}");
             for file in files {
                 let _ = writeln!(text, "      {}  {}", file.name, list_tables_of(study, file));

@@ -100,7 +100,7 @@ pub(super) const LOOKUPS: [Lookup; 4] = [
     },
     Lookup {
         name: "fhir_mapping_resource_uri",
-        about: "What the elements of core are defined by.",
+        about: "The definitions of core's elements.",
         columns: &["resource", "uri"],
         rows: &[
             &["Coding", "http://hl7.org/fhir/datatypes.html#Coding"],

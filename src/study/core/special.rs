@@ -277,7 +277,7 @@ pub(super) fn bookkeeping_queries(
     vec![
         values(
             "build_source",
-            "What the build made.",
+            "The tables that the build made.",
             &[("stage", Text), ("name", Text), ("type", Text)],
             &sources,
         ),

@@ -183,7 +183,7 @@ pub const OBSERVATION: Resource = Resource {
 
 pub const PROCEDURE: Resource = Resource {
     fhir: "Procedure",
-    about: "What was done to patients.",
+    about: "Procedures on patients.",
     distinct: Distinct::Nowhere,
     has_status: true,
     keep: None,

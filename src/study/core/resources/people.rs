@@ -189,7 +189,7 @@ pub const PRACTITIONER: Resource = Resource {
 
 pub const PRACTITIONER_ROLE: Resource = Resource {
     fhir: "PractitionerRole",
-    about: "What people do for an organization, and where.",
+    about: "The roles of people in organizations, and their places of work.",
     distinct: Distinct::Nowhere,
     has_status: false,
     keep: None,

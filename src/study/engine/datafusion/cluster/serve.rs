@@ -210,7 +210,7 @@ impl Executor {
             ..ExecutorProcessConfig::default()
         };
         info!(
-            "rows are fetched at {bind}; asks {} for work: {} at once, {} MiB of memory",
+            "rows are fetched at {bind}; asks {} for work: {} at a time, {} MiB of memory",
             self.scheduler,
             format_count(self.limits.threads as u64, "task"),
             self.limits.memory >> 20
