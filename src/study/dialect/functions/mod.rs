@@ -3,10 +3,14 @@
 mod arithmetic;
 mod base;
 mod bounded;
+mod bytes;
 mod declared;
 mod faults;
+mod format;
+mod json;
 mod lists;
 mod once;
+mod patterns;
 mod sum;
 mod text;
 pub mod time;
@@ -28,8 +32,12 @@ pub fn add_functions(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let ours = time::list_functions()
         .into_iter()
         .chain(text::list_functions())
-        .chain(lists::list_functions());
-    for function in ours.chain(arithmetic::list_functions()).chain([once::fence_function()]) {
+        .chain(patterns::list_functions())
+        .chain(bytes::list_functions())
+        .chain(lists::list_functions())
+        .chain(arithmetic::list_functions())
+        .chain([format::make_function(), json::make_function(), once::fence_function()]);
+    for function in ours {
         // One of the engine's with this name goes. One that has it as an alias loses it, since ours are
         // registered after it.
         functions.retain(|known| known.name() != function.name());
