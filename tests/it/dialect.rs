@@ -48,7 +48,7 @@ Where engines differ, the embedded one does as follows:
 | the type of a number in the statement | `bigint`: `2147483647 + 1` is 2147483648, and an error in Trino, where `1` is an `integer`. Next to a value of type tinyint, smallint or integer it is an `integer` here, too, and so is the result |
 | `WITH RECURSIVE` | 1000 steps at most; Athena allows 10 |
 | names before nested subscripts (`a.b[c.d[1]]`) | 16 dots in all; Athena has no such limit |
-| values | a text or list has at most 64 MiB, one that is the same for all rows 16 MiB; what a function or `\\|\\|` gives for the rows of a batch (8192 at most), 256 MiB or four times what it was given. What would be larger is an error |
+| values | a text or list has at most 64 MiB, one that is the same for all rows 16 MiB; what a function or `\\|\\|` gives for the rows of a batch (8192 at most), 256 MiB or four times what it was given. Anything larger is an error |
 | statements | come to at most 4000 tables and subqueries, with those of `WITH` counted wherever they are named |
 | time | has no limit: Ctrl-C or SIGTERM ends a query |
 | `UNNEST` of a list of structs | gives one column, the struct |
