@@ -2,19 +2,25 @@
 //!
 //! A page may say that it becomes gigabytes, a dictionary may give each of a million rows the same
 //! value of a hundred megabytes, and a list in the footer may claim more members than the file has
-//! bytes. A reader believes all of it. So the footer and the head of each page are looked at first.
+//! bytes. A reader believes all of it. So the footer and the head of each page are looked at first. The
+//! values are not: where the library panics at them, the file is damaged.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::Type;
 use parquet::column::page::Page;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use self::thrift::{Head, PageWalk};
 use crate::error::{Context, Error, Result};
+use crate::threads::catch_panic;
 
 /// Bytes of a footer.
 const FOOTER: u64 = 16 << 20;
@@ -39,11 +45,64 @@ pub fn reader_options() -> ArrowReaderOptions {
     ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
-/// A reader of a file, with batches that have as many rows as can be held.
+/// A Parquet file within the bounds.
+#[derive(Debug)]
+pub struct BoundedFile {
+    builder: ParquetRecordBatchReaderBuilder<File>,
+}
+
+impl BoundedFile {
+    /// Its columns.
+    pub fn schema(&self) -> &SchemaRef {
+        self.builder.schema()
+    }
+
+    /// The texts that its writer put beside the rows.
+    pub fn notes(&self) -> impl Iterator<Item = &KeyValue> {
+        self.builder.metadata().file_metadata().key_value_metadata().into_iter().flatten()
+    }
+
+    /// Its rows, in batches that can be held.
+    ///
+    /// # Errors
+    /// Columns that cannot be read.
+    pub fn read_rows(self) -> Result<BoundedRows> {
+        let opened = catch_panic(|| self.builder.build()).ok_or_else(say_damaged)?;
+        Ok(BoundedRows { reader: Some(opened.map_err(|_| say_damaged())?) })
+    }
+}
+
+/// The rows of a Parquet file within the bounds, up to the first that cannot be read.
+pub struct BoundedRows {
+    /// None after an error: a reader that has panicked is in no state to go on.
+    reader: Option<ParquetRecordBatchReader>,
+}
+
+impl Iterator for BoundedRows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = self.reader.as_mut()?;
+        // Values below zero where lengths are expected are added to places, and slices end before they begin.
+        let batch = match catch_panic(|| reader.next()) {
+            Some(None) => return None,
+            Some(Some(Ok(batch))) => return Some(Ok(batch)),
+            Some(Some(Err(_))) | None => Err(say_damaged()),
+        };
+        self.reader = None;
+        Some(batch)
+    }
+}
+
+/// Opens a file of others.
 ///
 /// # Errors
 /// What is no Parquet file, or would become far larger than it is; in words that go on after its name.
-pub fn open_bounded(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+pub fn open_bounded(file: File) -> Result<BoundedFile> {
+    catch_panic(|| open_checked(file)).ok_or_else(say_damaged)?
+}
+
+fn open_checked(file: File) -> Result<BoundedFile> {
     let length = file.metadata().context("it cannot be read")?.len();
     // Clones of a file share one cursor. So each step seeks before it reads, and no two are under way.
     let own = || file.try_clone().context("it cannot be read");
@@ -53,7 +112,7 @@ pub fn open_bounded(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>>
     let builder = builder.context(broken)?;
     let metadata = builder.metadata().clone();
     let rows = Pages { file: own()?, length }.rows(&metadata)?;
-    Ok(builder.with_batch_size(rows))
+    Ok(BoundedFile { builder: builder.with_batch_size(rows) })
 }
 
 fn too_large(what: &str) -> Error {

@@ -11,7 +11,9 @@
 
 #[path = "../../tests/it/fuzz/archives.rs"]
 mod archives;
+#[path = "../src/panics.rs"]
+mod panics;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+libfuzzer_sys::fuzz_target!(init: panics::pass_caught_panics(), |data: &[u8]| {
     archives::check(data);
 });

@@ -30,7 +30,9 @@
 
 #[path = "../../tests/it/fuzz/study_files.rs"]
 mod study_files;
+#[path = "../src/panics.rs"]
+mod panics;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+libfuzzer_sys::fuzz_target!(init: panics::pass_caught_panics(), |data: &[u8]| {
     study_files::check(data);
 });

@@ -24,7 +24,7 @@ fn written(columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) -> Vec<
     bytes
 }
 
-fn opened(bytes: &[u8]) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+fn opened(bytes: &[u8]) -> Result<BoundedFile> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     open_bounded(file)
@@ -53,7 +53,7 @@ fn usual_files_are_read_in_usual_batches() {
         // its page: batches are smaller for that.
         (packed().set_writer_version(newer).build(), 4096),
     ] {
-        let reader = opened(&written(columns.clone(), properties)).unwrap().build().unwrap();
+        let reader = opened(&written(columns.clone(), properties)).unwrap().read_rows().unwrap();
         let sizes: Vec<_> = reader.map(|batch| batch.unwrap().num_rows()).collect();
         assert_eq!(sizes.iter().sum::<usize>(), 100_000);
         assert_eq!(sizes[0], expected);
@@ -78,7 +78,7 @@ fn one_value_of_many_rows_makes_batches_small() {
     let same: ArrayRef = Arc::new(StringArray::from(vec![long.as_str(); 300]));
     let properties = packed().set_dictionary_page_size_limit(8 << 20).build();
     let bytes = written(vec![("a", same.clone()), ("b", same.clone())], properties);
-    let reader = opened(&bytes).unwrap().build().unwrap();
+    let reader = opened(&bytes).unwrap().read_rows().unwrap();
     let sizes: Vec<_> = reader.map(|batch| batch.unwrap().num_rows()).collect();
     assert_eq!(sizes.iter().sum::<usize>(), 300);
     assert!(sizes[0] <= 128, "{sizes:?}");
@@ -86,7 +86,7 @@ fn one_value_of_many_rows_makes_batches_small() {
     let properties =
         packed().set_dictionary_enabled(false).set_encoding(Encoding::DELTA_BYTE_ARRAY).build();
     let bytes = written(vec![("a", same)], properties);
-    let reader = opened(&bytes).unwrap().build().unwrap();
+    let reader = opened(&bytes).unwrap().read_rows().unwrap();
     let sizes: Vec<_> = reader.map(|batch| batch.unwrap().num_rows()).collect();
     assert!(sizes[0] <= 256, "{sizes:?}");
 }
@@ -133,7 +133,7 @@ fn an_arrow_schema_beside_the_files_own_is_not_believed() {
         let read = opened(&bytes).unwrap();
         let types: Vec<_> = read.schema().fields().iter().map(|field| field.data_type()).collect();
         assert_eq!(types, [&DataType::Utf8, &DataType::Int64]);
-        let batches: Vec<_> = read.build().unwrap().map(|batch| batch.unwrap()).collect();
+        let batches: Vec<_> = read.read_rows().unwrap().map(|batch| batch.unwrap()).collect();
         assert_eq!(batches[0].num_rows(), 2);
     }
 }

@@ -4,13 +4,12 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use zip::ZipArchive;
 
 use super::manifest::{self, IDENTIFIED};
 use super::unpack::Unpacking;
 use crate::error::{Context, Error, Result, StudyFault};
-use crate::parquet_bounds;
+use crate::parquet_bounds::{self, BoundedFile};
 use crate::store::{WorkFolder, open_file};
 use crate::study::StudyName;
 use crate::study::engine::{Engine, Start, TableInfo};
@@ -58,9 +57,8 @@ pub fn import_archive(
         unpacking.unpack_member(&mut zip, member.index, &mut file).map_err(refuse)?;
         let opened =
             open_parquet(&path).map_err(|error| refuse(format!("{}: {error:#}", member.table)))?;
-        let notes = opened.metadata().file_metadata().key_value_metadata();
         // A database marks studies, not tables: one marked member is enough.
-        identified |= notes.is_some_and(|notes| notes.iter().any(|note| note.key == IDENTIFIED));
+        identified |= opened.notes().any(|note| note.key == IDENTIFIED);
     }
     if identified {
         // Before the build begins, which on Athena drops the tables that are there.
@@ -77,7 +75,7 @@ pub fn import_archive(
         let context = format!("cannot read {table}");
         let reader = open_parquet(&path).with_context(|| context.clone())?;
         let schema = reader.schema().clone();
-        let batches = reader.build().with_context(|| context.clone())?;
+        let batches = reader.read_rows().with_context(|| context.clone())?;
         let batches = batches.map(move |batch| batch.context(context.clone()));
         tables.push(build.import_rows(&table, schema, Box::new(batches))?);
         // Not at the end: the work folder need not hold the whole archive beside the new tables.
@@ -88,7 +86,7 @@ pub fn import_archive(
     Ok((study, tables))
 }
 
-fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+fn open_parquet(path: &Path) -> Result<BoundedFile> {
     let file = open_file(path).with_context(|| format!("cannot read '{}'", path.display()))?;
     parquet_bounds::open_bounded(file)
 }

@@ -21,6 +21,7 @@ use crate::screen::{Allowed, LEAST, Pieces, Screen, holds_id};
 use crate::share::manifest::{self, IDENTIFIED};
 use crate::share::unpack::Unpacking;
 use crate::store::{Folder, WorkFolder, open_file};
+use crate::threads::catch_panic;
 
 /// Parts of names that say that a member holds no line-level data.
 const SHARED: [&str; 4] = [".cube.", ".annotated_cube.", ".flat.", ".meta."];
@@ -304,20 +305,17 @@ struct Looked {
 
 /// Looks at a table. `counts`: its name says that it is counts.
 fn screen_table(file: File, counts: bool) -> Result<Looked> {
-    let failed = "it is no Parquet file that can be read";
-    let builder = parquet_bounds::open_bounded(file)?;
-    let notes = builder.metadata().file_metadata().key_value_metadata();
-    let notes = notes.into_iter().flatten();
+    let table = parquet_bounds::open_bounded(file)?;
     let (mut identified, mut ids_in_notes) = (false, false);
-    for note in notes {
+    for note in table.notes() {
         identified |= note.key == IDENTIFIED;
         let texts = [Some(note.key.as_str()), note.value.as_deref()];
         ids_in_notes |= texts.into_iter().flatten().any(|text| holds_id(text.as_bytes()));
     }
-    let schema = builder.schema().clone();
+    let schema = table.schema().clone();
     let mut screen = Screen::of_schema(&schema, counts.then_some(LEAST));
-    for batch in builder.build().context(failed)? {
-        screen.look_at_rows(&batch.context(failed)?)?;
+    for batch in table.read_rows()? {
+        screen.look_at_rows(&batch?)?;
     }
     Ok(Looked { screen, identified, ids_in_notes })
 }
@@ -345,8 +343,10 @@ fn read_package_version(
         return Err(failed("is far too large"));
     }
     const NO_VERSION: &str = "has no whole number as data_package_version";
-    let read =
-        read_version(bytes.into()).map_err(|error| failed(&format!("cannot be read: {error}")))?;
+    // The library may panic at values that are damaged.
+    let read = catch_panic(|| read_version(bytes.into()))
+        .ok_or_else(|| failed("cannot be read"))?
+        .map_err(|error| failed(&format!("cannot be read: {error}")))?;
     // Whole numbers of this size have no neighbours that they could be taken for.
     let whole = read.filter(|number| (0.0..9e15).contains(number)).map(|number| number as i64);
     whole.ok_or_else(|| failed(NO_VERSION))

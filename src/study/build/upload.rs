@@ -274,12 +274,12 @@ fn explain_fault(error: &csv::Error) -> String {
 fn read_parquet(path: &Path, file: File) -> Result<(SchemaRef, BatchIter<'static>)> {
     let shown = path.display().to_string();
     let context = move || format!("cannot read '{shown}'");
-    let builder = parquet_bounds::open_bounded(file).with_context(&context);
-    let builder =
-        builder.map_err(|error| Error::new(StudyFault::Definition, error.explain_causes()))?;
-    let schema = builder.schema().clone();
-    let reader = builder.build().with_context(&context)?;
-    Ok((schema, Box::new(reader.map(move |batch| batch.with_context(&context)))))
+    let opened = parquet_bounds::open_bounded(file).with_context(&context);
+    let opened =
+        opened.map_err(|error| Error::new(StudyFault::Definition, error.explain_causes()))?;
+    let schema = opened.schema().clone();
+    let rows = opened.read_rows().with_context(&context)?;
+    Ok((schema, Box::new(rows.map(move |batch| batch.with_context(&context)))))
 }
 
 #[cfg(test)]

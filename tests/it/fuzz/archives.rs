@@ -108,15 +108,15 @@ fn check_parquet(root: &Path, bytes: &[u8]) -> bool {
     let path = root.join("table.parquet");
     fs::write(&path, bytes).expect("a file");
     let file = fs::File::open(&path).expect("the file");
-    let reader = match parquet_bounds::open_bounded(file) {
-        Ok(reader) => reader,
+    let table = match parquet_bounds::open_bounded(file) {
+        Ok(table) => table,
         Err(error) => {
             assert!(!error.to_string().contains('\n'), "{error}");
             return false;
         }
     };
-    let columns = reader.schema().fields().len();
-    let Ok(batches) = reader.build() else { return false };
+    let columns = table.schema().fields().len();
+    let Ok(batches) = table.read_rows() else { return false };
     let mut rows = 0;
     for batch in batches {
         let Ok(batch) = batch else { return false };
