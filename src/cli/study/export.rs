@@ -35,7 +35,7 @@ pub struct StudyExportArgs {
     #[arg(long, value_name = "TABLE")]
     allow_small_cells: Vec<String>,
     /// Table that is exported although something in it looks like an anonymous ID: you have looked
-    /// at it, and there is none; may be repeated
+    /// at it, and found none; may be repeated
     #[arg(long, value_name = "TABLE")]
     allow_ids: Vec<String>,
     /// How to write cells of CSV files that a spreadsheet would run as a formula

@@ -51,7 +51,7 @@ pub struct UploadArgs {
     #[arg(long)]
     preview: bool,
     /// Table that is sent although something in it looks like an anonymous ID: you have looked at
-    /// it, and there is none; may be repeated
+    /// it, and found none; may be repeated
     #[arg(long, value_name = "TABLE")]
     allow_ids: Vec<String>,
     /// Table that is sent although its counts are below 10 somewhere, and its export was not allowed
