@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use crate::error::Result;
 use crate::study::dialect::{self, Statement};
 
-/// Bytes of text whose statements a plan keeps as they were read. What is made of a text takes a hundred
-/// times its size, and a study may have any number of files with values to insert. Statements beyond this
-/// are read again when it is their turn. Studies whose SQL somebody has written are far below.
+/// Bytes of text whose statements a plan keeps as they were read. The statements that are made of a text
+/// take a hundred times its size, and a study may have any number of files with values to insert. The
+/// build reads statements beyond this limit again when it is their turn. SQL that a person has written is
+/// far shorter.
 const KEPT: usize = 2 << 20;
 /// Bytes that a statement counts as at least, however short it is.
 // A parsed `SELECT 1;` is far larger than its text, and 8 MiB have room for nearly a million of them.

@@ -48,7 +48,7 @@ pub trait Observer: Sync {
     fn note_table(&self, table: &TableInfo);
 }
 
-/// What a build did.
+/// The result of a build.
 #[derive(Clone, Debug, Default)]
 pub struct BuildSummary {
     /// The tables that were made, in order.

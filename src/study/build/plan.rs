@@ -1,4 +1,4 @@
-//! What a build is going to do, read and checked.
+//! The plan of a build, read and checked.
 
 use std::collections::HashMap;
 
@@ -36,7 +36,7 @@ pub struct PlanStep {
 pub struct PlanFile {
     /// As the manifest has it.
     pub name: String,
-    /// What it does, in order, each with its place.
+    /// Its pieces of work in order, each with its place.
     pub work: Vec<(PlannedWork, FilePlace)>,
 }
 

@@ -163,7 +163,7 @@ fn check_sizes(file: &File) -> Result<(), String> {
     Ok(())
 }
 
-/// What a cell shows; nothing if it is empty, or an error.
+/// The text that a cell shows; nothing if the cell is empty or holds an error.
 fn cell_text(cell: &DataRef<'_>) -> Option<String> {
     let text = match cell {
         DataRef::Empty | DataRef::Error(_) => return None,
@@ -188,7 +188,7 @@ fn show_duration(days: f64) -> String {
     format!("{sign}{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// A date, a date with a time, or a time alone; nothing if it is none that a spreadsheet has.
+/// A date, a date with a time, or a time alone; nothing if a spreadsheet has no such date or time.
 fn show_moment(time: &ExcelDateTime) -> Option<String> {
     let days = time.as_f64();
     // Beyond these the library still makes a date of the number; a spreadsheet shows none.

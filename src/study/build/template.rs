@@ -18,8 +18,8 @@ const FUEL: u64 = 4_000_000;
 const TEXT: usize = 8 << 20;
 
 /// The byte of the first `{% import … as` that no name follows. The reader of templates takes any
-/// expression there, and panics where it is none that something can be given to. That would be told as a
-/// fault of the study, too, but without the line and the reason.
+/// expression there, and panics if the expression can't be assigned to. The build would report such a
+/// panic as a fault of the study, too, but without the line and the reason.
 fn find_odd_import(text: &str) -> Option<usize> {
     let blocks = text.match_indices("{%");
     let mut odd = blocks.filter(|(at, mark)| is_odd_import(&text[at + mark.len()..]));

@@ -258,7 +258,7 @@ fn read_text(path: &Path, file: File, delimiter: u8) -> Result<(SchemaRef, Batch
     Ok((schema, Box::new(batches)))
 }
 
-/// What is wrong with a line, without what is in it.
+/// The fault of a line, without the line's content.
 fn explain_fault(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {

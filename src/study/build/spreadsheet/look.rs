@@ -1,6 +1,6 @@
-//! What is looked at in the members of a spreadsheet before they are read.
+//! A look at the members of a spreadsheet before they are read.
 
-/// What is seen of a member while it is unpacked.
+/// The findings about a member while it is unpacked.
 #[derive(Default)]
 pub struct Look {
     /// Its bytes so far.
@@ -29,7 +29,7 @@ pub struct CellPlaces {
     beyond: bool,
 }
 
-/// What was just seen of ` r="B7"` or ` ref="A1:B7"`.
+/// The part of ` r="B7"` or ` ref="A1:B7"` that was just seen.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum At {
     #[default]
@@ -92,7 +92,8 @@ impl CellPlaces {
             let end = part.iter().position(|byte| !byte.is_ascii_alphabetic());
             let (letters, digits) = part.split_at(end.unwrap_or(part.len()));
             let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            // The library adds up a word as far as it looks like a place, before it finds that it is none.
+            // The library adds up a word as far as the word looks like a place, before it finds that the
+            // word is no place.
             if letters.len() > Self::WORD || count > Self::NUMBER {
                 return true;
             }
@@ -124,7 +125,7 @@ impl CellPlaces {
     }
 }
 
-/// What the reader takes as a blank between the parts of a tag.
+/// Whether the reader takes a byte as a blank between the parts of a tag.
 fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace()
 }
