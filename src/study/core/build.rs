@@ -8,7 +8,7 @@ use crate::study::dialect;
 use crate::study::engine::{Build, Engine, TableInfo};
 use crate::study::room;
 
-/// What is told about the progress of a build.
+/// The function that a build calls with each table, to show its progress.
 pub type Told<'a> = &'a (dyn Fn(&TableInfo) + Sync);
 
 /// The schemas of the source tables that an engine has.
@@ -46,8 +46,8 @@ pub fn build_tables(
     last.tables.iter().try_for_each(|made| keep_books(build, made, told))
 }
 
-/// Makes a table about the build. These are protected, so that those of the last build are there: what
-/// was done is noted after what was done before, the others are made anew.
+/// Makes a table about the build. These tables are protected, so that those of the last build are there.
+/// The build adds its transactions to those of earlier builds, and makes the other tables anew.
 fn keep_books(build: &dyn Build, made: &TableQuery, told: Told) -> Result<()> {
     let TableQuery { table, columns, query, .. } = made;
     if !build.has_table(table) {

@@ -9,7 +9,7 @@ const ICD9: &str = "http://hl7.org/fhir/sid/icd-9-cm";
 const CPT: &str = "http://www.ama-assn.org/go/cpt";
 const PRIORITY: &str = "http://terminology.hl7.org/CodeSystem/v3-ActPriority";
 
-/// What tells contained resources apart.
+/// The elements that tell contained resources apart, and their columns.
 const CONTAINED: &[(&str, &str)] = &[("id", "contained_id"), ("resourceType", "resource_type")];
 
 /// All tables of codings, in the order of their resources.

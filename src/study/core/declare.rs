@@ -22,7 +22,7 @@ pub(super) enum TimePart {
 pub(super) struct Resource {
     /// FHIR's name of the type. In lower case it is the source's and the table's.
     pub fhir: &'static str,
-    /// What the table is for, one sentence.
+    /// The purpose of the table, in one sentence.
     pub about: &'static str,
     /// Where equal rows become one.
     pub distinct: Distinct,
@@ -84,7 +84,7 @@ pub(super) enum ColumnSpec {
 
 /// A table that is joined to a resource's rows, which are called `s`.
 pub(super) struct Join {
-    /// What it is called.
+    /// Its name in the query.
     pub alias: String,
     /// The query that makes it; without one it is the table in `table`.
     pub query: Option<String>,

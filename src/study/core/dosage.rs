@@ -5,7 +5,7 @@ use super::sql_type::SqlType;
 use super::sql_type::SqlType::{BigInt, Boolean, Date, Double, Text};
 use super::{CoreColumn, TableQuery};
 
-/// What an instruction shows: column, element, type.
+/// The columns of an instruction: column, element, type.
 const INSTRUCTION: [(&str, &str, SqlType); 18] = [
     ("dosage_sequence", "sequence", BigInt),
     ("dosage_text", "text", Text),
@@ -27,7 +27,7 @@ const INSTRUCTION: [(&str, &str, SqlType); 18] = [
     ("dosage_timing_bounds_end", "timing.repeat.boundsPeriod.end", Date),
 ];
 
-/// What a dose shows.
+/// The columns of a dose.
 const DOSE: [(&str, SqlType); 8] = [
     ("dosage_dose_type", Text),
     ("dosage_dose_value", Double),

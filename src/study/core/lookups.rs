@@ -7,7 +7,7 @@ use super::{CoreColumn, TableQuery};
 pub(super) struct Lookup {
     /// The table's name after `core__`.
     name: &'static str,
-    /// What is in it.
+    /// A description of its content.
     about: &'static str,
     /// The columns, all of them text.
     columns: &'static [&'static str],

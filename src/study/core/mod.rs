@@ -6,7 +6,8 @@
 //!
 //! The columns of a resource's table are declared (`resources/`, `concepts.rs`), not written out:
 //! elements, times, codings, lists. [`plan_steps`] turns the declarations into SQL for the schemas that
-//! are there. The tables' own columns and types never depend on them: what a schema lacks is null.
+//! are there. The tables' own columns and types never depend on them: an element
+//! that a schema lacks is null.
 //!
 //! The SQL is Athena's. It keeps to what the embedded engine can run, too.
 
@@ -36,7 +37,7 @@ pub use place::Sources;
 pub use sql_type::SqlType;
 pub use times::{Unread, count_unread};
 
-/// What core's tables begin with, without `__`.
+/// The prefix of core's tables, without `__`.
 pub const PREFIX: &str = "core";
 /// The tables of counts, as a workflow.
 const COUNTS: &str = include_str!("counts.workflow");
@@ -46,7 +47,7 @@ const COUNTS: &str = include_str!("counts.workflow");
 pub struct CoreColumn {
     /// Its name, as it is spelled.
     pub name: String,
-    /// What it holds.
+    /// The type of its values.
     pub kind: SqlType,
 }
 
@@ -63,7 +64,7 @@ pub struct TableQuery {
     pub table: String,
     /// Its columns in order: those of the query.
     pub columns: Vec<CoreColumn>,
-    /// What is in it, a sentence or two.
+    /// A description of its content, a sentence or two.
     pub about: String,
     /// The query, in Athena's SQL.
     pub query: String,
@@ -117,7 +118,7 @@ pub const SOURCES: [&str; 20] = [
 /// Tables that can be made at the same time, after those of the steps before.
 #[derive(Clone, Debug)]
 pub struct TableStep {
-    /// What it is called while it runs.
+    /// Its name while it runs.
     pub label: &'static str,
     /// The tables.
     pub tables: Vec<TableQuery>,

@@ -64,7 +64,8 @@ impl SourceElement {
         }
     }
 
-    /// Its text as a time; null if it is none, which must not end the study for all other rows.
+    /// Its text as a time; null if the text is no time. Such a text must not end the study for all other
+    /// rows.
     fn time_sql(&self) -> String {
         format!("TRY(from_iso8601_timestamp({}))", self.value_sql(SqlType::Text))
     }

@@ -10,7 +10,7 @@ const TEXT_TYPES: &str = "'text/html', 'text/plain', 'application/xhtml+xml'";
 /// The extension by which de-identification says that an attachment's data was there.
 const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
-/// What the columns of a resource need: elements of its rows, tables to join, expressions.
+/// The parts of a query for the columns of a resource: elements of its rows, tables to join, expressions.
 #[derive(Default)]
 struct SelectParts {
     elements: Vec<String>,

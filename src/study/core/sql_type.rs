@@ -1,6 +1,6 @@
 //! The types of SQL that core's columns have.
 
-/// What a column holds, in SQL's terms.
+/// The type of a column's values, in SQL's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqlType {
     /// `VARCHAR`

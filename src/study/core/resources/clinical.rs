@@ -1,4 +1,4 @@
-//! What is found and done.
+//! Tables of findings, documents and procedures.
 
 use crate::study::core::declare::ColumnSpec::{
     Concept, ConceptAs, Each, Element, HasText, Id, Own, Sql, Time,

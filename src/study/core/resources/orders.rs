@@ -1,4 +1,4 @@
-//! What is ordered, dispensed and taken.
+//! Tables of orders, dispensed medicines and specimens.
 
 use crate::study::core::declare::ColumnSpec::{
     Concept, ConceptAs, Date, Each, EachPresent, Element, Hidden, Id, Own, Time,
