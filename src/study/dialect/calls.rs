@@ -135,7 +135,7 @@ pub(super) fn rewrite_call(expr: &mut Expr) -> Result<(), Refused> {
 }
 
 impl Refused {
-    /// What to do instead.
+    /// Adds to the message what to do instead.
     fn with_advice(mut self, instead: &str) -> Self {
         self.why = format!("{}: {instead}", self.why);
         self

@@ -136,7 +136,7 @@ struct Values<'q> {
     /// Names of the relation and of its column.
     table: &'q Ident,
     column: &'q Ident,
-    /// What a value is called in the function.
+    /// The name of a value in the function.
     name: &'q str,
 }
 
@@ -175,7 +175,7 @@ impl<'q> Values<'q> {
         self.list.clone()
     }
 
-    /// What WHERE says of a value, `Some(None)` if nothing.
+    /// The condition of WHERE on a value; `Some(None)` without a WHERE.
     fn where_condition(&self) -> Option<Option<Expr>> {
         match &self.select.selection {
             None => Some(None),

@@ -1,8 +1,8 @@
 //! Relations that use columns of those before them: `FROM t, UNNEST(t.items) AS u (item)`.
 //!
-//! The engine plans these as joins whose right side refers to the left, and can't run them. What the
-//! right side does is instead done beside the left side's columns, row by row: the same steps, on the
-//! left side's rows in place of a single empty one.
+//! The engine plans these as joins whose right side refers to the left, and can't run them.
+//! [`join_beside`] puts the steps of the right side beside the left side's columns: the same steps, row by
+//! row, on the left side's rows in place of a single empty one.
 
 use std::sync::Arc;
 

@@ -48,13 +48,13 @@ pub struct Statement {
     pub text: String,
     /// The line of its first word within the text that it was read from, from 1.
     pub line: usize,
-    /// What it does.
+    /// Its command.
     pub command: StatementCommand,
     /// How its names were written.
     pub spelling: Spelling,
 }
 
-/// What a statement does.
+/// The command of a statement.
 #[derive(Clone, Debug)]
 pub enum StatementCommand {
     /// Gives rows.
@@ -111,12 +111,12 @@ pub struct TableName {
     pub name: String,
 }
 
-/// Why a statement can't be run, in words for who wrote it.
+/// The reason why a statement can't be run, in words for its author.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The line within the text that was read, from 1, where it is known.
     pub line: Option<usize>,
-    /// What is wrong, or which construct is not supported.
+    /// The fault, or the construct that is not supported.
     pub why: String,
 }
 
@@ -139,7 +139,7 @@ impl Refused {
 /// Reads the one statement of a text.
 ///
 /// # Errors
-/// There is not one; what is no SQL, and what is not supported.
+/// The text is not one statement, it is no SQL, or it has a construct that is not supported.
 pub fn parse_statement(sql: &str) -> Result<Statement, Refused> {
     cut_single(sql)?.parse_words()
 }
@@ -154,10 +154,10 @@ impl From<Refused> for Error {
 }
 
 impl StatementText {
-    /// Reads the statement. Lines of what is refused are those of the text that it was cut out of.
+    /// Reads the statement. The lines in errors are those of the text that it was cut out of.
     ///
     /// # Errors
-    /// What is no SQL, and what is not supported.
+    /// The statement is no SQL, or it has a construct that is not supported.
     pub fn parse_words(self) -> Result<Statement, Refused> {
         // Before the parser, whose work and stack these bounds are for.
         text::measure_words(&self.words)?;
@@ -179,7 +179,7 @@ impl StatementText {
             // Before the rewriting, which gives columns names of its own.
             spelling.note_query(query);
             rewrite::rewrite_query(query)?;
-            // After the rewriting: what it has written twice counts twice.
+            // After the rewriting: an expression that it has written twice counts twice.
             size::measure_query(query)?;
         }
         Ok(Statement { text, line, command, spelling })

@@ -32,8 +32,8 @@ pub(super) fn measure_query(query: &Query) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Refuses an expression that a rewriting writes twice, if it is large together with `others` of which
-/// that is true: what is around it may be written twice as well. Gives how large they are now.
+/// Refuses an expression that a rewriting writes twice, if it is large together with `others` that
+/// are written twice. An expression around it may be written twice as well. Gives how large they are now.
 pub(super) fn measure_copy(expr: &Expr, others: usize) -> Result<usize, Refused> {
     struct Count(usize);
 

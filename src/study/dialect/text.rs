@@ -23,7 +23,7 @@ const DOTS: usize = 16;
 /// may be.
 ///
 /// # Errors
-/// What can't be cut into words, or is too long or too deep to be worked on.
+/// The text can't be cut into words, or it is too long or too deep to be worked on.
 pub fn parse_part<'d>(dialect: &'d dyn Dialect, sql: &str) -> Result<Parser<'d>, Refused> {
     let tokens = cut_words(dialect, sql)?;
     measure_words(&tokens)?;
@@ -72,7 +72,7 @@ struct Subscripts {
     dots: usize,
     /// Those of the names in whose brackets this is.
     around: usize,
-    /// What the two were before each bracket and parenthesis that is open.
+    /// The two numbers before each bracket and parenthesis that is open.
     open: Vec<(usize, usize)>,
     after_dot: bool,
 }
@@ -127,7 +127,7 @@ fn is_link(token: &Token) -> bool {
 /// How names were written, by their lower case.
 #[derive(Clone, Debug, Default)]
 pub struct Spelling {
-    /// What quoted names were before they were put into lower case, by where they are.
+    /// Quoted names as they were before they were put into lower case, by their places.
     quoted: HashMap<(u64, u64), String>,
     /// Names of columns that the statement gives itself, the outermost select's first.
     named: HashMap<String, String>,

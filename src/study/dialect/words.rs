@@ -4,8 +4,8 @@ use std::any::TypeId;
 
 use sqlparser::dialect::{Dialect, GenericDialect};
 
-/// What the parser takes for valid: the generic dialect without what others than Trino have, and
-/// with lambdas (`x -> x + 1`).
+/// The SQL that the parser takes for valid: the generic dialect without the constructs of dialects other
+/// than Trino's, and with lambdas (`x -> x + 1`).
 #[derive(Debug)]
 pub struct AthenaDialect;
 

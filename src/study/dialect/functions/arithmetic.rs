@@ -1,7 +1,7 @@
 //! Operators of ours in the place of the engine's.
 //!
-//! Whole numbers do not wrap around: what does not fit is an error, as in Trino. Texts that are put
-//! together have a bound.
+//! Whole numbers do not wrap around: a result that does not fit is an error, as in Trino. Texts that are
+//! put together have a bound.
 //!
 //! The engine's own `+`, `-` and `*` give 9223372036854775807 + 1 as a negative number. [`Checked`] puts
 //! functions of ours in their place once the types are known, of columns and literals alike.

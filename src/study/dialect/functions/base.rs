@@ -1,4 +1,4 @@
-//! What the functions have in common.
+//! The parts that the functions share.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a function says of arguments and values that it can't take.
+//! The errors of functions about arguments and values that they can't take.
 
 use datafusion::common::{DataFusionError, Result};
 

@@ -114,7 +114,8 @@ fn slice_lists(args: &[ArrayRef]) -> Result<ArrayRef> {
     Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, Some(valid.into()))?))
 }
 
-/// 1 is the first, -1 the last; null where there is none.
+/// The items at these indexes: 1 is the first, -1 the last. The result is null where a list has no such
+/// item.
 fn list_element(lists: &ArrayRef, indexes: &ArrayRef) -> Result<ArrayRef> {
     let lists = lists.as_list::<i32>();
     let indexes = indexes.as_primitive::<Int64Type>();

@@ -44,7 +44,7 @@ struct WholeSum {
     inner: Sum,
 }
 
-/// The types of a sum: what is given back, and what numbers are added up as.
+/// The types of a sum: the type of the result, and the type that numbers are added up in.
 #[derive(Clone, Debug)]
 struct SumTypes {
     sum: DataType,

@@ -43,7 +43,7 @@ pub fn list_functions() -> Vec<Arc<ScalarUDF>> {
     ]
 }
 
-/// What Trino calls a type.
+/// Trino's name of a type.
 fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Null => "unknown".to_owned(),

@@ -219,7 +219,7 @@ fn is_number(data_type: &DataType) -> bool {
     data_type.is_numeric() || *data_type == DataType::Null
 }
 
-/// What a time is brought to: dates stay dates; text is not taken, as Trino does not.
+/// The type that a time is brought to: dates stay dates. Text is refused, as in Trino.
 fn expect_moment(data_type: &DataType) -> Result<DataType> {
     match data_type {
         // A date that became a time would come out with `00:00:00`, and studies group by these columns.
@@ -402,8 +402,8 @@ fn format_of(format: &str) -> Result<String> {
     Ok(out)
 }
 
-/// A time in a format of the library. What the format leaves out of a date is the first, of a time 0;
-/// without AM or PM, an hour of twelve is one of the morning.
+/// A time in a format of the library. A month or day that the format leaves out is the first, a part of a
+/// time is 0. Without AM or PM, an hour of twelve is one of the morning.
 fn parse_formatted(text: &str, format: &str) -> Option<NaiveDateTime> {
     let mut parsed = Parsed::new();
     chrono::format::parse(&mut parsed, text, StrftimeItems::new(format)).ok()?;
