@@ -25,8 +25,7 @@ where
             ))
         }
         SdkError::TimeoutError(_) => Error::failed(format!("{what}: Athena takes too long")),
-        // Credentials are looked for when a request is made: what is wrong with them ends up in
-        // these two.
+        // Credentials are looked for when a request is made, so that their faults end up in these two.
         SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => Error::failed(format!(
             "{what}: {}",
             explain_credentials(&DisplayErrorContext(error).to_string())

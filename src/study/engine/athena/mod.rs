@@ -71,7 +71,7 @@ impl Athena {
         Ok(Self { schema: settings.schema.clone(), queries, workgroup, bucket })
     }
 
-    /// Bytes that all queries so far have scanned: what Athena charges for.
+    /// Bytes that all queries so far have scanned. Athena charges for them.
     pub fn scanned_bytes(&self) -> u64 {
         self.queries.scanned_bytes()
     }

@@ -228,7 +228,7 @@ impl Queries {
         let cancelled = status.and_then(|s| s.state()) == Some(&QueryExecutionState::Cancelled);
         // Athena's categories: 1 is of Athena, 2 of the statement, 3 of neither.
         let error = status.and_then(|status| status.athena_error());
-        // A fault of the study has the exit code of studies; what Athena itself does wrong has not.
+        // A fault of the study has the exit code of studies; a fault of Athena itself has not.
         let users = error.and_then(|error| error.error_category()) == Some(2);
         let kind = if users { StudyFault::Statement.into() } else { ErrorKind::Failed };
         let what = if cancelled { "was cancelled in Athena" } else { &explain_failure(query) };

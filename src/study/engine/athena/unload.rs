@@ -43,7 +43,7 @@ pub(super) fn read_table(
     );
     let unloaded = queries.run(&format!("{name}: export"), &sql);
     let files = unloaded.and_then(|_| fetch_files(&folder, work_dir));
-    // Whether the query has succeeded or not: what it has written are rows of patients.
+    // Whether the query has succeeded or not: the files that it has written hold rows of patients.
     let emptied = empty_folder(&folder);
     // The first error first: why the folder could not be emptied matters less.
     let files = files?;

@@ -47,8 +47,8 @@ impl Workgroup {
                 ),
             ));
         };
-        // With SSE-S3 the workgroup has no key to name: what is uploaded is then encrypted by the
-        // account's own key.
+        // With SSE-S3 the workgroup has no key to name: files that are uploaded are then encrypted by
+        // the account's own key.
         let kms_key = match encryption.encryption_option() {
             EncryptionOption::SseKms | EncryptionOption::CseKms => encryption.kms_key(),
             _ => None,

@@ -37,8 +37,8 @@ pub struct StudyBuild {
     tables: Mutex<Vec<(String, StoredTable)>>,
     /// Files so far of each table, so that no name is used twice.
     numbers: Mutex<BTreeMap<String, usize>>,
-    /// Held while a table is changed, by name in lower case: what one statement adds to a table,
-    /// another must see.
+    /// Held while a table is changed, by name in lower case: a statement must see the rows that another
+    /// one adds to the table.
     changing: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
 }
 

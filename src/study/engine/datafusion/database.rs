@@ -7,10 +7,10 @@
 //!          .locks/<study>             held while the study is changed
 //! ```
 //!
-//! A build writes into a folder of its own. Until the list names its files nobody sees them; what a
-//! build left that did not end is removed by the next one. The files of the last list stay until
-//! then, too: someone may be reading them. Anything that is neither a list nor a build's folder is not
-//! ours, and stays.
+//! A build writes into a folder of its own. Until the list names its files nobody sees them. The next
+//! build removes the files of a build that did not end. The files of the last list stay until then, too:
+//! someone may be reading them. Anything that is neither a list nor a build's folder is not ours, and
+//! stays.
 
 use std::collections::HashSet;
 
@@ -56,7 +56,7 @@ pub struct TableListing {
     before: Vec<String>,
 }
 
-/// What every layout of a list says.
+/// The fields of every layout of a list.
 #[derive(Deserialize)]
 struct ListHead {
     layout: Value,
@@ -227,7 +227,8 @@ impl Database {
             remove_unnamed(&folder, &named)?;
             return Ok(Cleaned { removed: count - kept, kept });
         }
-        // First what makes it a study: what comes to an end here is removed by the next build.
+        // First the list, which makes the folder a study: if the run ends here, the next build removes
+        // the other files.
         folder.remove(LIST)?;
         for build in builds_in(&folder)? {
             remove_all(&folder.child(&build))?;
@@ -337,7 +338,7 @@ impl StudyChange {
         self.committed = true;
         let mut keep = listing.list_builds();
         keep.extend(listing.before.iter().cloned());
-        // The study is whole; what could not be removed is removed by the next build.
+        // The study is whole. The next build removes the files that this one could not remove.
         if let Err(error) = self.remove_others(&keep).and_then(|()| self.remove_unnamed(&listing)) {
             tracing::warn!("{error:#}");
         }

@@ -72,7 +72,7 @@ pub fn fit_array(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError
     })
 }
 
-/// The union of two schemas, in any spelling: what only `more` has comes last, at every depth. Where
+/// The union of two schemas, in any spelling: fields that only `more` has come last, at every depth. Where
 /// types differ and are not both structs or lists, text is the one that holds both.
 pub fn unite_schemas(first: &Schema, more: &Schema) -> Schema {
     Schema::new(union_fields(first.fields(), more.fields()))

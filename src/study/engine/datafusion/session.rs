@@ -36,7 +36,7 @@ const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 /// The memory and the threads that the engine may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that operators may hold; what is more goes to disk.
+    /// Bytes that operators may hold. They write more than that to disk.
     pub memory: usize,
     /// Parts of a query that are worked on at the same time.
     pub threads: usize,

@@ -105,8 +105,8 @@ impl LogicalExtensionCodec for Tables {
         _: SchemaRef,
         _: &TaskContext,
     ) -> Result<Arc<dyn TableProvider>> {
-        // The schema that comes beside it has its names in lower case. How files spell them is in
-        // what was sent.
+        // The schema that comes beside it has its names in lower case. The bytes that
+        // were sent say how files spell them.
         let sent: SentTable = serde_json::from_slice(bytes).map_err(wrap_error)?;
         Ok(Arc::new(sent.into_table()?))
     }

@@ -1,8 +1,8 @@
 //! Where a request comes from, in the form that Ballista's scheduler looks for.
 //!
-//! An executor that names no address of its own is reached by the one that its requests come from.
-//! The scheduler takes that from Axum's record of the connection, and panics where there is none; a
-//! server of Tonic's, which knows TLS, has a record of its own form.
+//! An executor that names no address of its own is reached at the address that its requests come from.
+//! The scheduler takes that address from Axum's record of the connection, and panics without such a
+//! record. A server of Tonic's, which knows TLS, has a record of its own form.
 
 use std::convert::Infallible;
 use std::future::Future;

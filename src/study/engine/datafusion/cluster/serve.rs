@@ -1,5 +1,5 @@
-//! The processes of a cluster: a scheduler, and executors. Both are Ballista's; what is ours is
-//! what they are set up with.
+//! The processes of a cluster: a scheduler, and executors. Both are Ballista's; only their
+//! set-up is ours.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -57,7 +57,7 @@ fn a_build_is_removed_only_where_the_list_is_known_not_to_name_it() {
         let change = database.begin_change(&s()).unwrap();
         let file = dir.path().join("s").join(&table(&change, "s__t").files[0].name);
         let list = dir.path().join("s").join(LIST);
-        // What is no file can't be read.
+        // A folder in the list's place can't be read.
         if !is_readable {
             std::fs::create_dir(&list).unwrap();
         }

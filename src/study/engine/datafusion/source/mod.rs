@@ -129,8 +129,8 @@ impl TableSource {
         tables
     }
 
-    /// Opens a table; `None` if there is none of this name (in lower case). A table that the main
-    /// job knows, but that has no rows, is there with its fixed columns.
+    /// Opens a table; `None` if no table has this name (in lower case). A table that the main job knows,
+    /// but that has no rows, is there with its fixed columns.
     pub fn open_table(&self, name: &str, stores: &Stores) -> Result<Option<ParquetTable>> {
         let found = match self {
             Self::None => return Ok(None),
