@@ -54,8 +54,8 @@ pub fn find_below(folders: &[PathBuf]) -> Result<Vec<FoundStudy>> {
     Ok(studies)
 }
 
-/// Adds the manifests in a folder and below; each folder once, whatever links lead to it. What a link
-/// leads to outside of `root` is not walked through.
+/// Adds the manifests in a folder and below; each folder once, however many links lead to it. Folders
+/// outside of `root` that a link leads to are not walked through.
 fn collect_manifests(
     root: &StudyFolder,
     folder: &Path,

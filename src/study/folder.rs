@@ -20,7 +20,7 @@ pub struct StudyFolder {
     real: PathBuf,
 }
 
-/// What is at a path below the folder.
+/// The kind of entry at a path below the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathKind {
     /// A regular file.
@@ -33,7 +33,7 @@ impl StudyFolder {
     /// The folder at a path, which may be a link.
     ///
     /// # Errors
-    /// There is none (`FolderFault::Missing`).
+    /// There is no folder at the path (`FolderFault::Missing`).
     pub fn new(path: &Path) -> Result<Self> {
         match path.canonicalize() {
             Ok(real) if real.is_dir() => Ok(Self { real }),
@@ -71,7 +71,7 @@ impl StudyFolder {
         Ok(File::from(file))
     }
 
-    /// What is at a path.
+    /// The kind of entry at a path.
     ///
     /// # Errors
     /// As [`StudyFolder::open_file`].
@@ -184,8 +184,8 @@ impl StudyFolder {
     }
 }
 
-/// Refuses a folder, on the way to a file, of this program's own data: who keeps studies beside their
-/// data may name the folder that has both with -s. `path` is what was asked for.
+/// Refuses a folder, on the way to a file, of this program's own data: a user who keeps studies beside
+/// the data may name the folder that has both with -s. `path` is the path that was asked for.
 fn refuse_data(folder: &OwnedFd, path: &Path) -> Result<()> {
     let has = |name: &str| statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
     let is = |role| find_mark(role, &has, &has).is_some();

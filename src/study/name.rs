@@ -1,4 +1,4 @@
-//! What studies are called.
+//! Names of studies.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,7 +6,7 @@ use std::ops::Deref;
 use super::manifest::prefix_fault;
 use crate::error::{Error, Result, SettingsFault};
 
-/// A study's name: what its tables begin with, in lower case, without `__`. It can be a part of a
+/// A study's name: the prefix of its tables, in lower case, without `__`. It can be a part of a
 /// path, and is never the main job's.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StudyName(String);
@@ -15,7 +15,7 @@ impl StudyName {
     /// A name in any case.
     ///
     /// # Errors
-    /// What no study can be called.
+    /// The text can't be the name of a study.
     pub fn parse(text: &str) -> Result<Self> {
         match prefix_fault(text) {
             // Tables have the same name in any case. A study in two spellings would have two locks and

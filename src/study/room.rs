@@ -1,5 +1,5 @@
-//! Room for statements that are long chains: what reads, plans and runs them, and what takes them
-//! apart, goes as deep as they are long.
+//! Room for statements that are long chains: the code that reads, plans and runs them, and the code
+//! that takes them apart, recurses as deep as they are long.
 
 use std::sync::Mutex;
 use std::thread::scope;

@@ -11,8 +11,8 @@ use super::folder::StudyFolder;
 use crate::bounded;
 use crate::error::{Error, Result, StudyFault};
 
-/// The largest file of statements that is read, in bytes: what is made of a text takes a hundred
-/// times its size.
+/// The largest file of statements that is read, in bytes: the statements that are made of a text
+/// take a hundred times its size.
 const STATEMENTS: u64 = 8 << 20;
 /// The largest manifest, workflow or data dictionary, of which yet more is made.
 const DECLARATIONS: u64 = 1 << 20;
@@ -24,7 +24,7 @@ pub struct Source {
     text: String,
     /// The bytes that its lines begin with.
     lines: Arc<[usize]>,
-    /// What files that it names are looked for in.
+    /// The folder in which files that it names are looked for.
     root: Option<StudyFolder>,
 }
 
@@ -32,7 +32,7 @@ impl Source {
     /// Reads a file of a folder of studies, which must be UTF-8.
     ///
     /// # Errors
-    /// What [`StudyFolder::open_file`] refuses, and what is too large (`StudyFault::Definition`).
+    /// [`StudyFolder::open_file`] refuses the file, or the file is too large (`StudyFault::Definition`).
     pub fn read(root: &StudyFolder, path: &Path) -> Result<Self> {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let limit = match ending.as_str() {
@@ -75,7 +75,7 @@ impl Source {
         &self.path
     }
 
-    /// What is in it.
+    /// Its text.
     pub fn text(&self) -> &str {
         &self.text
     }

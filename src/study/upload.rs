@@ -25,7 +25,7 @@ pub struct UploadTable {
     pub files: Vec<PathBuf>,
     /// The folder of studies that they are opened through.
     pub root: StudyFolder,
-    /// What separates the cells of text files; by their ending if not given.
+    /// The separator between the cells of text files. Without one, the ending of the files decides.
     pub delimiter: Option<String>,
     /// The columns' types as Hive names them; text if not given.
     pub col_types: Option<Vec<String>>,

@@ -8,7 +8,7 @@ use super::source::Source;
 use super::upload::{self, UploadTable};
 use crate::error::Result;
 
-/// What a workflow makes.
+/// The tables that a workflow makes.
 #[derive(Clone, Debug)]
 pub enum Workflow {
     /// Tables of counts.

@@ -34,8 +34,8 @@ pub fn check_table(
         None => None,
         Some(table) => Some(Secondary {
             table: table_name(source, table)?,
-            // Cumulus Library's order: what is said for the join, then the ID that is counted, then the
-            // patient.
+            // Cumulus Library's order: the column that is given for the join, then the ID that is counted,
+            // then the patient.
             on: alt_join.or(secondary_id.clone()).unwrap_or(primary_id.clone()),
         }),
     };
@@ -204,7 +204,7 @@ fn table_name(source: &Source, text: &Spanned<String>) -> Result<ObjectName> {
     let mut parser =
         dialect::parse_part(&GenericDialect {}, text.get_ref()).map_err(|_| fault())?;
     let name = parser.parse_object_name(false).map_err(|_| fault())?;
-    // The parser stops where a name ends. What follows would be left out without a word.
+    // The parser stops where a name ends. Text behind it would be left out without a word.
     if parser.peek_token().token != Token::EOF {
         return Err(fault());
     }

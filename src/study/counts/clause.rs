@@ -40,7 +40,7 @@ pub fn read_clause(source: &Source, text: &Spanned<String>, table: &CountsTable)
             }
             Expr::Identifier(name) => {
                 // A name that is no column stays, as it may be a lambda's parameter. The engine refuses
-                // what is neither.
+                // a name that is neither.
                 if let Some(column) = named(name) {
                     *expr = Expr::CompoundIdentifier(vec![Ident::new("p"), column]);
                 }

@@ -18,9 +18,9 @@ use crate::screen::LEAST;
 
 /// The smallest count that is shown, unless a table says otherwise.
 pub const MIN_SUBJECT: u64 = LEAST;
-/// What is counted, unless a table says otherwise.
+/// The column that is counted, unless a table says otherwise.
 pub const PRIMARY_ID: &str = "subject_ref";
-/// What a missing value is in a table of counts. A null there is a column that is rolled up.
+/// The text for a missing value in a table of counts. A null there is a column that is rolled up.
 // The Aggregator adds up equal rows of all sites, so that all sites must spell a missing value as
 // Cumulus Library does.
 pub const MISSING: &str = "cumulus__none";
@@ -34,9 +34,9 @@ pub struct CountsTable {
     pub name: String,
     /// The line of the name, from 1.
     pub line: usize,
-    /// What is in it.
+    /// A description of its content.
     pub description: Option<String>,
-    /// What is counted.
+    /// The table whose rows are counted.
     pub source_table: ObjectName,
     /// The columns, those of the secondary table last.
     pub columns: Vec<CountColumn>,

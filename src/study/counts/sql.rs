@@ -1,4 +1,4 @@
-//! What a table of counts means, as SQL.
+//! The meaning of a table of counts, as SQL.
 //!
 //! Three steps, so that an engine can keep the first's result and run the groupings one by one:
 //! [`CountsTable::source_sql`], one [`CountsTable::grouping_sql`] per subset of the columns, and

@@ -8,7 +8,7 @@ use crate::study::source::Source;
 /// Types that dashboards know.
 const TYPES: [&str; 8] = ["string", "integer", "float", "boolean", "day", "week", "month", "year"];
 
-/// What a column means.
+/// The meaning of a column.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Term {

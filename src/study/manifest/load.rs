@@ -21,7 +21,7 @@ use crate::study::folder::StudyFolder;
 use crate::study::source::Source;
 use crate::study::workflow::Workflow;
 
-/// What to write instead of a Python builder.
+/// The message about a Python builder. It names the formats to write instead.
 const INSTEAD_OF_PYTHON: &str = "Python does not run here. Write the table as SQL (.sql), as a \
      template of SQL (.sql.jinja) or as a counts workflow (.workflow)";
 
@@ -86,7 +86,7 @@ impl Manifest {
     }
 }
 
-/// What is known while actions are read.
+/// The state of the reader while it reads actions.
 struct ManifestReader<'a> {
     prefix: &'a str,
     dedicated_schema: Option<&'a str>,

@@ -34,11 +34,11 @@ pub struct Manifest {
     pub root: StudyFolder,
     /// The manifest's own path; files of actions count from its folder.
     pub path: PathBuf,
-    /// What the study's tables begin with, in lower case, without `__`.
+    /// The prefix of the study's tables, in lower case, without `__`.
     pub prefix: StudyName,
-    /// What the study is about.
+    /// A description of the study.
     pub description: Option<String>,
-    /// What the columns mean.
+    /// The meanings of the columns.
     pub dictionary: Vec<Term>,
     /// The stages in the order of the manifest, submanifests replaced by their actions.
     pub stages: IndexMap<String, Vec<StudyAction>>,
@@ -53,9 +53,9 @@ pub struct Manifest {
 /// One thing to do.
 #[derive(Clone, Debug)]
 pub struct StudyAction {
-    /// What it is called while it runs.
+    /// Its name while it runs.
     pub label: Option<String>,
-    /// What to do.
+    /// The work to do.
     pub work: Work,
     /// Left out unless its stage is asked for.
     pub skip_by_default: bool,
@@ -63,7 +63,7 @@ pub struct StudyAction {
     pub place: FilePlace,
 }
 
-/// What an action does.
+/// The work of an action.
 #[derive(Clone, Debug)]
 pub enum Work {
     /// Makes tables.
@@ -75,7 +75,7 @@ pub enum Work {
     },
     /// Exports tables.
     Export {
-        /// What the tables are tagged as.
+        /// The kind that the tables are tagged with.
         kind: ExportKind,
         /// The tables in order; those of workflows are listed one by one.
         tables: Vec<ExportTable>,
@@ -89,11 +89,11 @@ pub struct StudyFile {
     pub name: String,
     /// Where it is.
     pub path: PathBuf,
-    /// What is in it.
+    /// Its content.
     pub content: Content,
 }
 
-/// What a file that makes tables holds.
+/// The content of a file that makes tables.
 #[derive(Clone, Debug)]
 pub enum Content {
     /// Statements of SQL, which make these tables (full names, in order).
@@ -104,7 +104,7 @@ pub enum Content {
     Workflow(Workflow),
 }
 
-/// What an exported table is.
+/// The kind of an exported table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportKind {
     /// Counts for every combination of columns.
@@ -134,7 +134,7 @@ impl ExportKind {
 pub struct ExportTable {
     /// With its prefix: `study__name`.
     pub name: String,
-    /// What is in it, from the manifest or the workflow.
+    /// A description of its content, from the manifest or the workflow.
     pub description: Option<String>,
     /// [`ExportKind::AnnotatedCube`] for annotated counts of a workflow, else the action's kind.
     pub kind: ExportKind,
@@ -156,8 +156,8 @@ impl fmt::Display for FilePlace {
 }
 
 impl Manifest {
-    /// The actions of a stage. Without a name: of `default`, or of all stages if there is none of
-    /// that name. `all` is every stage in order, without the actions that are skipped by default.
+    /// The actions of a stage. Without a name: of `default`, or of all stages if no stage has that
+    /// name. `all` is every stage in order, without the actions that are skipped by default.
     pub fn stage_actions(&self, name: Option<&str>) -> Result<Vec<&StudyAction>> {
         let all = || self.stages.values().flatten().filter(|action| !action.skip_by_default);
         match name.unwrap_or(DEFAULT_STAGE) {

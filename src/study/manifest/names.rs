@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::study::protected;
 use crate::study::source::Source;
 
-/// What separates a study's prefix from a table's name.
+/// The separator between a study's prefix and a table's name.
 const SEPARATOR: &str = "__";
 
 /// The prefix of the tables that the main job makes about itself.
