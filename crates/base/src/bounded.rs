@@ -36,7 +36,7 @@ pub fn read_all(reader: impl Read, limit: u64, name: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What [`read_line`] found.
+/// The result of [`read_line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A line; it ends with its line feed unless it is the last one.

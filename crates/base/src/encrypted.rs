@@ -40,8 +40,8 @@ impl EncryptedFile {
         Self::overwrite_file(file)
     }
 
-    /// A file that is open, to read and write it, and is emptied. What becomes of its name is the
-    /// caller's matter.
+    /// A file that is open, to read and write it, and is emptied. The caller decides whether its name
+    /// stays.
     pub fn overwrite_file(file: File) -> io::Result<Self> {
         let mut key = [0; 32];
         getrandom::fill(&mut key)

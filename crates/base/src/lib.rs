@@ -1,4 +1,4 @@
-//! What every other package stands on, and what stands on none of them.
+//! The parts that every other package uses. This package uses none of the others.
 
 pub mod bounded;
 pub mod encrypted;

@@ -23,12 +23,12 @@ pub fn choose_form<'t>(number: u64, one: &'t str, many: &'t str) -> &'t str {
     if number == 1 { one } else { many }
 }
 
-/// What happened to so many of a thing: "1 note was not asked for", "1,234 notes were not asked for".
+/// A sentence about so many of a thing: "1 note was not asked for", "1,234 notes were not asked for".
 pub fn tell_count(number: u64, one: &str, what: &str) -> String {
     format!("{} {} {what}", format_count(number, one), choose_form(number, "was", "were"))
 }
 
-/// What happened to so many rows: "1 row was rejected", "1,234 rows were rejected".
+/// A sentence about so many rows: "1 row was rejected", "1,234 rows were rejected".
 pub fn tell_rows(rows: u64, what: &str) -> String {
     tell_count(rows, "row", what)
 }

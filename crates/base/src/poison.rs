@@ -2,13 +2,13 @@
 
 use std::sync::{LockResult, PoisonError};
 
-/// What a lock guards, or a wait or the end of a lock gives, also after a thread has panicked while it
-/// held the lock.
+/// The data that a lock guards, or the result of a wait or of the end of a lock, also after a thread has
+/// panicked while it held the lock.
 ///
-/// The standard library lets such a panic spread to all who lock afterwards. Here it would hide the
-/// first: that one is told and ends the run already, and what is still to be taken back on the way
-/// out needs the locks. Take this only for data that is whole between any two statements that change
-/// it.
+/// The standard library lets such a panic spread to all threads that lock afterwards. Here the later
+/// panics would hide the first one: the first is told and ends the run already, and the clean-up on the
+/// way out needs the locks. Use this function only for data that is whole between any two statements
+/// that change it.
 pub fn ignore_poison<T>(locked: LockResult<T>) -> T {
     locked.unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,11 +1,11 @@
-//! Texts that others wrote: what of a line is text, and how it is shown.
+//! Texts that others wrote: the part of a line that is text, and how it is shown.
 
 use std::borrow::Cow;
 
-/// What some programs begin text files with. Of files that were joined, it begins any line.
+/// The mark that some programs begin text files with. In files that were joined, it may begin any line.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What a line says: without its end, white space around it, and byte order marks before it.
+/// The text of a line: without its end, white space around it, and byte order marks before it.
 pub fn text_of_line(line: &[u8]) -> &[u8] {
     let mut text = line.trim_ascii();
     while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
@@ -14,7 +14,7 @@ pub fn text_of_line(line: &[u8]) -> &[u8] {
     text
 }
 
-/// What stands between the first `start` and the next `end`.
+/// The text between the first `start` and the next `end`.
 pub fn text_between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(start)?;
     Some(rest.split_once(end)?.0)

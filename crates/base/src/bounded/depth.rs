@@ -1,7 +1,7 @@
 //! How deeply a line is nested, before a parser finds out with its stack.
 
-/// JSON objects and lists that may be inside each other, whatever becomes of them. The parser
-/// goes a stack frame deeper with each.
+/// JSON objects and lists that may be inside each other, kept or dropped. The parser goes a stack frame
+/// deeper with each.
 const MAX_DEPTH: usize = 512;
 
 /// Whether the parser had better not see this line.

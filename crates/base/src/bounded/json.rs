@@ -40,7 +40,7 @@ pub fn parse_json(text: &[u8], most: usize) -> Result<Value, Fault> {
     })
 }
 
-/// What is left for the tree.
+/// The bytes that are left for the tree.
 struct Room {
     left: Cell<usize>,
     is_exceeded: Cell<bool>,

@@ -1,7 +1,7 @@
-//! What can go wrong, by the stage it goes wrong in. Callers decide by these; the command line
-//! turns them into exit codes.
+//! Kinds of errors, by the stage that fails. Callers decide by these kinds; the command line turns them
+//! into exit codes.
 
-/// What an error is about: a stage, and what happened in it.
+/// The kind of an error: a stage, and the fault in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The settings of a run.

@@ -16,7 +16,7 @@ pub use kind::{
 /// Result of anything a user can see fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong.
+/// An error: its kind, its message, and its cause.
 pub struct Error {
     kind: ErrorKind,
     message: String,
@@ -46,12 +46,12 @@ impl Error {
         Self::new(self.kind, self.explain_causes())
     }
 
-    /// Whether this is what happened.
+    /// Whether the error is of this kind.
     pub fn is_kind(&self, kind: impl Into<ErrorKind>) -> bool {
         self.kind == kind.into()
     }
 
-    /// What happened, for those who decide by it.
+    /// The kind, for callers that decide by it.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
