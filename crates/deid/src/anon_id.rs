@@ -48,7 +48,7 @@ impl Serialize for AnonId<'_> {
     }
 }
 
-/// What the hash of a real ID looks like: 64 lower-case hex digits.
+/// The hash of a real ID: 64 lower-case hex digits.
 pub(super) type HashedId = [u8; 64];
 
 /// HMAC-SHA256 of the ID, as hex.
@@ -91,7 +91,7 @@ impl IdKind {
         }
     }
 
-    /// What tells a pair from others: an encounter may have the ID of a patient.
+    /// The key that tells a pair from others: an encounter may have the ID of a patient.
     pub(super) fn pair_key(self, anon_id: &str) -> RowKey {
         row_key(&[anon_id]) ^ (self as RowKey)
     }

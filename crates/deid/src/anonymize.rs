@@ -13,7 +13,7 @@ use super::identities::Identities;
 /// Hashes IDs with the codebook's salt. Each worker has its own, for its caches.
 pub struct Anonymizer {
     codebook: Arc<Codebook>,
-    /// What absolute references may start with and still be the server's own.
+    /// The bases that absolute references may start with and still be the server's own.
     bases: Arc<[ServerBase]>,
     mac: Hmac<Sha256>,
     cache: Vec<Cached>,

@@ -100,7 +100,7 @@ impl Codebook {
         })
     }
 
-    /// What OUTPUT remembers the codebook by; not a secret.
+    /// The ID by which OUTPUT remembers the codebook; not a secret.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -120,7 +120,7 @@ impl Codebook {
         map.get(real).map(String::as_str).filter(|anon_id| !anon_id.is_empty())
     }
 
-    /// The anonymous form of one ID: what `deleted/` bundles need outside a row.
+    /// The anonymous form of one ID outside a row: `deleted/` bundles need it.
     pub fn anonymize_id(&self, resource_type: &str, real: &str) -> AnonId<'static> {
         let legacy = IdKind::for_type(resource_type).and_then(|kind| self.legacy_id(kind, real));
         let text = legacy.map_or_else(

@@ -46,7 +46,7 @@ impl Identities {
     }
 }
 
-/// The mapping of a run: what the PHI folder has, and what the run adds.
+/// The mapping of a run: the pairs that the PHI folder has, and those that the run adds.
 pub struct Mapping<F> {
     phi: PhiFolder<F>,
     seen: HashSet<RowKey>,
@@ -224,7 +224,7 @@ fn write_new_pairs(
 struct PairSpill {
     file: EncryptedFile,
     out: EncryptedWriter,
-    /// What goes to the file in one write: whole pairs.
+    /// The bytes that go to the file in one write: whole pairs.
     chunk: Vec<u8>,
 }
 
@@ -280,7 +280,7 @@ impl PairSpill {
     }
 }
 
-/// What a mapping file holds, in order.
+/// The entries of a mapping file, in order.
 enum MappingEntry<'a> {
     Begin(IdKind),
     Pair(IdKind, &'a str, &'a str),
@@ -290,14 +290,14 @@ enum MappingEntry<'a> {
 
 type VisitEntry<'v> = &'v mut dyn FnMut(MappingEntry<'_>) -> io::Result<()>;
 
-/// Streams the mapping in `phi`; nothing if there is none.
+/// Streams the mapping in `phi`; does nothing if `phi` has no mapping.
 fn stream_mapping(phi: &impl PhiFiles, visit: VisitEntry<'_>) -> Result<()> {
     let Some(reader) = phi.open_file(MAPPING)? else { return Ok(()) };
     let mut parser =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, reader));
-    // What goes wrong with an entry, such as writing it elsewhere, is no fault of the file's.
-    // The parser would wrap the caller's error in one of
-    // its own, and a full disk be told as a damaged file.
+    // An error of the caller with an entry, such as writing it elsewhere, is no fault of the file's. The
+    // parser would wrap the caller's error in one of its own, and the message about a full disk would
+    // speak of a damaged file.
     let mut failed = None;
     let mut visit = |entry: MappingEntry<'_>| {
         visit(entry).map_err(|error| {

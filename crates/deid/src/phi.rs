@@ -7,7 +7,7 @@ use std::ops::Deref;
 use cumulus_base::error::Result;
 
 /// The files of a folder, as far as de-identification reads and writes any: the codebook and the ID
-/// mapping. Whoever has folders says here how it is done.
+/// mapping. The code that has folders implements this trait.
 pub trait PhiFiles {
     /// A lock, until it is dropped.
     type Lock;
@@ -15,10 +15,10 @@ pub trait PhiFiles {
     /// A file as messages name it, with its folder.
     fn show_file(&self, name: &str) -> String;
 
-    /// The whole of a small file; `None` where there is none.
+    /// The whole of a small file; `None` if the file does not exist.
     fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>>;
 
-    /// A file to be read from its beginning; `None` where there is none.
+    /// A file to be read from its beginning; `None` if the file does not exist.
     fn open_file(&self, name: &str) -> Result<Option<impl Read>>;
 
     /// Writes a file, unless there is one with this name: then nothing changes, and the result is false.

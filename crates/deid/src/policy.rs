@@ -25,7 +25,7 @@ pub struct Policy {
     modifiers: HashSet<&'static str>,
 }
 
-/// What may be kept of an object.
+/// The rules for an object: the elements that may be kept.
 pub struct Rules {
     /// The R4 type or backbone path, or the policy's name where R4 has no such type.
     pub name: &'static str,
@@ -45,15 +45,15 @@ pub struct Field {
     /// The column number within [`Rules::r4`]: twice the element's index, plus one for its
     /// `_name` sibling. `None` outside R4: such an element has no column.
     pub column: Option<usize>,
-    /// What R4 lets it hold; `None` outside R4.
+    /// Its definition in R4; `None` outside R4.
     pub element: Option<&'static Element>,
     /// Whether this is a `_name` sibling.
     pub sibling: bool,
-    /// What happens to its value.
+    /// The action on its value.
     pub action: Action,
 }
 
-/// What happens to an element's value.
+/// The action on an element's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// R4 knows it, the allow-list does not.
@@ -90,7 +90,7 @@ pub enum Check {
     Display,
 }
 
-/// What happens to a scalar.
+/// The action on a scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scalar {
     /// Keep it.
@@ -116,7 +116,7 @@ impl Scalar {
     }
 }
 
-/// What the policy says of an extension's URL.
+/// The policy's rule for an extension, by its URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
     /// Kept.
@@ -157,7 +157,7 @@ impl Policy {
         self.by_type.get_key_value(name).map(|(name, _)| *name)
     }
 
-    /// What becomes of an extension with this URL.
+    /// The rule for an extension with this URL.
     pub fn extension_disposition(&self, url: &str) -> Disposition {
         self.extensions.get(url).copied().unwrap_or(Disposition::Unknown)
     }

@@ -1,4 +1,4 @@
-//! What de-identification left out, by type: counts only, never values.
+//! The elements that de-identification left out, by type: counts only, never values.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Counts by resource type, then by extension URL or element name.
 pub type ByType = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// What was left out of the rows of a run. Reports of parts of a run add up.
+/// Counts of the elements that were left out of the rows of a run. Reports of parts of a run add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Extensions outside the allow-list, dropped.
@@ -20,7 +20,7 @@ pub struct Report {
     pub contained_misfits: ByType,
 }
 
-/// What one entry of the report counts.
+/// The kind of element that one entry of the report counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DroppedKind {
     /// A dropped extension.
@@ -84,8 +84,8 @@ fn add(table: &mut ByType, resource_type: &str, name: &str, count: u64) {
 }
 
 /// An extension's URL as the report may show it: its host and its last part, since IDs may stand in
-/// between, and even there no long numbers. What is no URL is not repeated at all, since anything may
-/// stand where a URL belongs.
+/// between, and even there no long numbers. A text that is no URL is not repeated at all, since
+/// anything may stand where a URL belongs.
 pub fn shown_url(url: Option<&str>) -> String {
     let Some(url) = url else { return "(no url)".to_owned() };
     let shown = match url.split_once(':') {

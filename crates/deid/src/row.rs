@@ -20,7 +20,7 @@ pub(super) enum Step {
     Null,
 }
 
-/// What a reader of a row is shown, in order.
+/// The events of a row that its reader is shown, in order.
 #[derive(Clone, Copy)]
 pub enum Event<'a> {
     /// An object begins, with the rules (and so the R4 type) it was scrubbed by.
@@ -43,8 +43,8 @@ pub enum Event<'a> {
     Null,
 }
 
-/// One row, de-identified. Only [`Scrubber`](super::Scrubber) makes one: what has this type may
-/// be written to a table.
+/// One row, de-identified. Only [`Scrubber`](super::Scrubber) makes one: a row of this type
+/// may be written to a table.
 pub struct Deidentified<'a> {
     pub(super) steps: &'a [Step],
     pub(super) text: &'a str,

@@ -1,8 +1,8 @@
-//! What tells rows apart: a number made of the anonymous IDs in their key columns.
+//! The key that tells rows apart: a number made of the anonymous IDs in their key columns.
 
 use sha2::{Digest, Sha256};
 
-/// What identifies a row: 128 bits of a hash of its key columns.
+/// The key of a row: 128 bits of a hash of its key columns.
 pub type RowKey = u128;
 
 /// The key of a row, from the text of its key columns (for a FHIR table: its `id`).

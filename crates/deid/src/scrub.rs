@@ -1,4 +1,4 @@
-//! One walk over a parsed row: what the allow-list names goes to the output, nothing else.
+//! One walk over a parsed row: elements that the allow-list names go to the output, nothing else.
 
 mod codes;
 mod masking;
@@ -45,7 +45,7 @@ pub struct Scrubber {
     last_updated: Option<(u32, u32)>,
     /// Counts are reported even of rows that are rejected.
     report: Report,
-    /// What the row under way adds to the report.
+    /// The entries that the row under way adds to the report.
     row_left: Vec<(DroppedKind, &'static str, String)>,
     /// Whether the row under way names an element twice, and is walked with care for that.
     repeats: bool,
@@ -57,9 +57,9 @@ pub struct Scrubber {
 /// Where in a row the walk is.
 #[derive(Clone, Copy)]
 struct WalkContext {
-    /// The resource's type, or the contained one's: what reports and the ID mapping go by.
+    /// The resource's type, or the contained one's: reports and the ID mapping go by it.
     resource_type: &'static str,
-    /// Inside an extension that is kept: what it nests is not checked again.
+    /// Inside an extension that is kept: the extensions in it are not checked again.
     in_extension: bool,
     /// Objects entered: 1 in the resource itself.
     depth: u32,
@@ -92,7 +92,7 @@ impl Scrubber {
         Self { again: true, ..Self::new(anonymizer) }
     }
 
-    /// What was left out since the last call.
+    /// The report on the elements that were left out since the last call.
     pub fn take_report(&mut self) -> Report {
         std::mem::take(&mut self.report)
     }
@@ -117,8 +117,8 @@ impl Scrubber {
         self.repeats = false;
         let mut walked = self.walk_row(value, expected);
         if self.repeats {
-            // Whatever was met before the repeated name was found has to be undone; once, at the
-            // top, or objects inside each other would each double the work.
+            // The elements that the walk met before it found the repeated name have to be undone. The
+            // walk begins again once, at the top, or objects inside each other would each double the work.
             walked = self.walk_row(value, expected);
         }
         for (what, resource_type, name) in self.row_left.drain(..) {
@@ -508,8 +508,8 @@ impl Scrubber {
     }
 }
 
-/// A reference that has been hashed before, without a type that is none: Cumulus ETL takes any text
-/// for one.
+/// A reference that has been hashed before, without a type that FHIR does not have: Cumulus ETL takes any
+/// text for a type.
 fn known_type_or_bare(reference: &str) -> &str {
     match reference.rsplit_once('/') {
         Some((name, id)) if fhir::resource_type(name).is_none() => id,

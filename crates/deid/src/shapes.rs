@@ -1,5 +1,5 @@
-//! Values that are kept in part. What does not have the shape that the part is cut from is not
-//! kept at all: it may be anything, a name included.
+//! Values that are kept in part. A value without the shape that the part is cut from is not kept at
+//! all: it may be anything, a name included.
 
 /// Prefixes with so few people that even three digits could identify someone (HIPAA Safe
 /// Harbor, after the census).

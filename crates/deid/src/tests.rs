@@ -132,7 +132,7 @@ fn references_keep_their_type_and_hide_the_rest() {
         ),
         ("urn:uuid:123", hash("urn:uuid:123")),
         ("12345", hash("12345")),
-        // What stands before the slash is kept only if it is a type: it might be a name.
+        // The text before the slash is kept only if it is a type: it might be a name.
         ("Brenvalk/1", hash("Brenvalk/1")),
         ("Organization/", hash("Organization/")),
     ] {

@@ -13,7 +13,7 @@ use crate::row::Step;
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 static NULL: Value = Value::new();
 
-/// What an object's elements leave to be done at its end.
+/// The work that an object's elements leave to be done at its end.
 #[derive(Default)]
 pub(super) struct ObjectState<'v> {
     /// Elements masked so far.

@@ -18,8 +18,8 @@ pub(super) fn parse_line(line: &[u8]) -> Scrub<Value> {
     }
 }
 
-/// Parses a row with a number that is none of a computer's, such as `1e400`: where that is of no
-/// concern, the row is taken, and else it is said where it stands.
+/// Parses a row with a number that the program's number types can't hold, such as `1e400`: where the
+/// number is of no concern, the row is taken, and else it is said where the number stands.
 fn parse_with_any_number(line: &[u8]) -> Scrub<Value> {
     // The parser takes it for granted that text is UTF-8.
     let line = std::str::from_utf8(line).map_err(|_| Reject::new(Reason::NotJson))?;

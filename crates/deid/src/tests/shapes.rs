@@ -38,7 +38,7 @@ fn what_is_no_zip_code_is_masked() {
             assert_eq!(patient("address", json!([address])), expected, "{code}");
         }
     }
-    // What is known of a code that is kept stays beside it.
+    // The extension beside a code that is kept stays.
     let known = json!([{"postalCode": "02100", "_postalCode": {"extension": masked()}}]);
     let address = json!({"postalCode": "02139", "_postalCode": {"extension": masked()}});
     assert_eq!(patient("address", json!([address])), known);
