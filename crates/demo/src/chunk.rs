@@ -1,4 +1,4 @@
-//! The rows of a few patients, by type: what one thread makes at a time.
+//! The rows of a few patients, by type: one thread makes them at a time.
 
 use super::codes::orders::TAGS;
 use super::dates::{EXPORTED, TimeSpelling, WriteTime};
@@ -32,7 +32,7 @@ impl FileLines {
     }
 }
 
-/// What was made.
+/// Counts of the rows that were made.
 #[derive(Default)]
 pub(super) struct MadeRows {
     pub rows: [u64; RowType::ALL.len()],

@@ -6,7 +6,7 @@ use super::json::Json;
 use super::names::{PersonName, REGIONS};
 use super::row::Row;
 
-/// A rarity's odds: what is odd in some of the many datatypes of a row.
+/// The odds of a rarity: an oddity in some of the many datatypes of a row.
 const ODD: u64 = 0x3f;
 
 const IDENTIFIER_TYPE: CodedConcept = concept(
@@ -100,7 +100,7 @@ impl Row<'_> {
         self.add_concepts(name, &[concept]);
     }
 
-    /// What is in a CodeableConcept.
+    /// The members of a CodeableConcept.
     pub fn concept_members(&mut self, concept: &CodedConcept) {
         let bits = self.rng.next_bits();
         self.add_oddities(bits);
@@ -125,7 +125,7 @@ impl Row<'_> {
         }
     }
 
-    /// What is in a Coding.
+    /// The members of a Coding.
     pub fn write_coding(&mut self, code: &Code) {
         let bits = self.rng.next_bits();
         self.add_oddities(bits);
@@ -201,7 +201,7 @@ impl Row<'_> {
         self.add_object(name, |w| w.quantity_members(value, places, unit));
     }
 
-    /// What is in a Quantity.
+    /// The members of a Quantity.
     pub fn quantity_members(&mut self, value: i64, places: u32, unit: ValueUnit) {
         let bits = self.rng.next_bits();
         self.quantity_extensions(bits, value, places);
@@ -296,7 +296,7 @@ impl Row<'_> {
         });
     }
 
-    /// What is in an Address: `number` tells apart those of one person.
+    /// The members of an Address, of the person `who`.
     pub fn write_address(&mut self, who: &PersonName) {
         let bits = self.rng.next_bits();
         let (state, zip, country) = *self.rng.pick_item(REGIONS);
@@ -362,7 +362,7 @@ impl Row<'_> {
         });
     }
 
-    /// What is in a HumanName.
+    /// The members of a HumanName.
     pub fn human_name(&mut self, who: &PersonName) {
         self.add_str("use", "official");
         self.add_str_of("text", |w| who.write_full(w));
@@ -387,7 +387,7 @@ impl Row<'_> {
         self.add_strs("suffix", &["Jr."]);
     }
 
-    /// What is in an Identifier that may be kept.
+    /// The members of an Identifier that may be kept.
     pub fn write_identifier(&mut self, system: &str, value: impl FnOnce(&mut Self)) {
         let bits = self.rng.next_bits();
         self.add_oddities(bits);

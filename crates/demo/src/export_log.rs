@@ -1,4 +1,4 @@
-//! What an export client leaves beside the data: `log.ndjson`, and the server's warnings.
+//! The files that an export client leaves beside the data: `log.ndjson`, and the server's warnings.
 
 use std::fs;
 use std::path::Path;

@@ -41,7 +41,7 @@ const NLP_SOURCE: &str = "http://fhir-registry.smarthealthit.org/StructureDefini
 const NLP_POLARITY: &str =
     "http://fhir-registry.smarthealthit.org/StructureDefinition/nlp-polarity";
 
-/// What an extension holds.
+/// The value of an extension.
 #[derive(Clone, Copy)]
 enum Holds {
     Bool,

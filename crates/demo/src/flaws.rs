@@ -7,7 +7,7 @@ use super::rng::Id;
 use super::row::Revision;
 use super::world::{Person, World};
 
-/// What is wrong with a row.
+/// A flaw of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
     /// Not JSON at all.
@@ -20,7 +20,7 @@ pub(super) enum Flaw {
     Array,
     /// A string.
     Scalar,
-    /// A type that is none of the file's.
+    /// A type that the file is not for.
     OtherType,
     /// The server's complaint in place of a row.
     Outcome,
@@ -92,7 +92,7 @@ pub(super) fn write_broken_line(
         Flaw::Truncated => {
             resources::write_row(buf, world, person, kind, index, Revision::First);
             let length = buf.len() - start;
-            // Not inside a character: what is left is text, only not JSON.
+            // Not inside a character: the part that is left is text, only not JSON.
             let mut end = start + length / 2;
             while !buf[end].is_ascii() {
                 end += 1;

@@ -1,6 +1,6 @@
 //! JSON text written straight into a buffer of bytes: no tree, no second pass.
 
-/// Whatever owns a buffer that JSON goes to.
+/// The owner of a buffer that JSON goes to.
 ///
 /// Names are written as they are; so are strings, but for [`Json::add_text`], which escapes. A comma
 /// is put wherever the last byte calls for one, so members can be left out freely.

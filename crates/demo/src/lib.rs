@@ -3,9 +3,9 @@
 //! Everything follows from the seed: the same options give the same bytes, however many threads
 //! write them. Patients are independent of each other, so memory does not grow with their number.
 //!
-//! What it holds: all 20 types, linked to each other; the elements, extensions and code systems
-//! that EHRs fill in, and much that must not be kept (names, numbers, narratives, notes); the ways
-//! in which real servers depart from the book. With [`DemoOptions::flaws`] there are rows, too, that
+//! The export holds all 20 types, linked to each other; the elements, extensions and code systems that
+//! EHRs fill in, and much that must not be kept (names, numbers, narratives, notes); the ways in which
+//! real servers depart from the specification. With [`DemoOptions::flaws`] there are rows, too, that
 //! no one can use. With [`DemoOptions::every_element`] there is all that de-identification keeps.
 //!
 //! The stages: `world` counts people and rows, a `chunk` holds the rows of a few patients,

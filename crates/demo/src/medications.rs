@@ -1,4 +1,4 @@
-//! Medicines: what they are, who was prescribed which, and what was handed out.
+//! Medicines, their prescriptions, and the doses that were handed out.
 
 use super::codes::drugs::{
     COURSES, DISPENSE_CATEGORIES, DISPENSE_TYPES, DRUGS, FORMS, INGREDIENTS, NOT_DISPENSED,

@@ -147,8 +147,8 @@ pub fn identifying_words() -> Vec<&'static str> {
     [SURNAMES, GIVEN, STREETS, CITIES, &["MRN-Q", "(555) 01", "@mail.example"]].concat()
 }
 
-/// What identifies one patient: full name, record number, social security number, phone number,
-/// e-mail address, street address.
+/// The strings that identify one patient: full name, record number, social security number, phone
+/// number, e-mail address, street address.
 pub fn identifying_strings(patient: u64) -> [String; 6] {
     let text = |write: &dyn Fn(&mut Vec<u8>)| {
         let mut buf = Vec::new();

@@ -69,7 +69,7 @@ fn add_category(w: &mut Row, at: usize) {
     }
 }
 
-/// What was observed, of whom, when.
+/// The head of an observation: its concept, its patient, its times.
 fn head(w: &mut Row, concept: &CodedConcept) {
     let (case, time) = (w.case_number(), w.time);
     w.add_concept("code", concept);

@@ -1,5 +1,5 @@
-//! What may stand on any element, but hardly does: ids, extensions, gaps in lists. Written where
-//! every element is asked for.
+//! Parts that any element may have, but hardly any has: ids, extensions, gaps in lists. They are written
+//! where every element is asked for.
 
 use super::codes::MINUTE;
 use super::dates::{TimeSpelling, WriteTime};
@@ -121,7 +121,7 @@ impl Row<'_> {
         self.write_raw("]");
     }
 
-    /// What stands on a Quantity: a translation, its precision, or what may stand anywhere.
+    /// The extensions of a Quantity: a translation, its precision, or those that any element may have.
     pub fn quantity_extensions(&mut self, bits: u64, value: i64, places: u32) {
         if !self.world.every_element {
             return;
@@ -182,7 +182,7 @@ impl Row<'_> {
         });
     }
 
-    /// What kind of note this is, on some of them.
+    /// The kind of a note, on some of the notes.
     pub fn note_extension(&mut self) {
         if self.rng.one_in(8) {
             self.add_list("extension", |w| {

@@ -1,13 +1,13 @@
-//! What is generated, and what has been.
+//! The options of an export, and its summary.
 
 use std::collections::BTreeMap;
 
-/// What to generate.
+/// The options of the export to generate.
 #[derive(Clone, Debug)]
 pub struct DemoOptions {
     /// How many patients; on average some 170 rows and 0.4 MB each.
     pub patients: u64,
-    /// What everything follows from.
+    /// The seed that everything follows from.
     pub seed: u64,
     /// When a file has this many rows, the next one is begun (`Type.001.ndjson`).
     pub rows_per_file: u64,
@@ -34,7 +34,7 @@ impl Default for DemoOptions {
     }
 }
 
-/// What was generated.
+/// The files and rows that were generated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DemoSummary {
     /// Files, the log included.

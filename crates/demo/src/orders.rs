@@ -1,4 +1,4 @@
-//! What is ordered, and the specimens taken for it.
+//! Orders, and the specimens taken for them.
 
 use super::codes::drugs::AS_NEEDED;
 use super::codes::orders::{

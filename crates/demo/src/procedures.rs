@@ -1,4 +1,4 @@
-//! What was done to a patient: procedures, vaccines, devices.
+//! The treatment of a patient: procedures, vaccines, devices.
 
 use super::codes::drugs::{
     ELIGIBLE, FUNDING, NOT_GIVEN, REPORT_ORIGINS, ROUTES, SUBPOTENT, TARGET_DISEASES, VACCINATORS,

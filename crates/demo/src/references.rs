@@ -9,7 +9,7 @@ use super::row::Row;
 /// The FHIR server that the export comes from.
 pub(super) const BASE: &str = "https://ehr.example.com/fhir";
 
-/// What is shown beside a reference.
+/// The text that is shown beside a reference.
 #[derive(Clone, Copy)]
 enum Shown {
     Nothing,
@@ -17,7 +17,7 @@ enum Shown {
     Text(&'static str),
 }
 
-/// What a reference points at.
+/// The target of a reference.
 #[derive(Clone, Copy)]
 pub(super) struct ReferenceTarget {
     kind: &'static str,
@@ -167,7 +167,7 @@ impl Row<'_> {
         }
     }
 
-    /// What is in a Reference; each step of `plain` halves the odds of an odd one.
+    /// The members of a Reference. Each step of `plain` halves the odds of an odd one.
     pub fn reference_members(&mut self, target: ReferenceTarget, plain: u32) {
         let bits = self.rng.next_bits();
         // 63 is one of the plain styles: relative, with nothing beside it.

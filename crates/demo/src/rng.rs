@@ -1,6 +1,6 @@
 //! Numbers that look random and follow from the seed alone, on every machine and thread.
 
-/// What hashing starts from and steps by (the golden ratio's bits).
+/// The number that hashing starts from and steps by (the golden ratio's bits).
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Spreads the bits of `value` over all 64 (the finaliser of SplitMix64).

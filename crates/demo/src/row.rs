@@ -33,11 +33,11 @@ pub(super) struct Row<'a> {
     /// Whether a practitioner, an organization are contained, for references to them.
     pub holds_practitioner: bool,
     pub holds_organization: bool,
-    /// Whether what is written stands inside an extension that is kept: extensions in it are, too,
+    /// Whether the row's writer is inside an extension that is kept. Extensions in it are kept, too,
     /// whatever they say, so they must name no one.
     pub inside_kept: bool,
-    /// Counts on through the rows of a type: what is rare comes by turns, not by chance, so that
-    /// a few hundred patients suffice to see all of it.
+    /// Counts on through the rows of a type: rare cases come by turns, not by chance, so that a few
+    /// hundred patients suffice to see all of them.
     case: u64,
     revision: Revision,
     type_last: bool,

@@ -1,4 +1,4 @@
-//! What a generated export promises.
+//! The promises of a generated export.
 
 mod coverage;
 mod parts;
@@ -218,7 +218,7 @@ fn every_flaw_is_there_and_usable_lines_end_in_all_ways() {
     assert!(patients.len() > 60);
     assert!(!export.files()["Specimen.000.ndjson"].ends_with(b"\n"));
     assert_eq!(Flaw::ALL.len(), 16, "a new flaw needs a sign above");
-    // What a file holds is not told by its first line.
+    // The first line of a file does not tell its type.
     assert!(export.lines(RowType::Observation)[0].contains("OperationOutcome"));
 }
 

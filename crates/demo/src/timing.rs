@@ -81,7 +81,7 @@ impl Row<'_> {
         });
     }
 
-    /// What is in a Dosage.
+    /// The members of a Dosage.
     pub fn write_dosage(&mut self) {
         let bits = self.rng.next_bits();
         let bit = |at: u32, of: u64| bits >> at & of == 0;

@@ -162,7 +162,7 @@ impl Row<'_> {
         }
     }
 
-    /// What is in an Attachment: a link, or whatever `inline` writes.
+    /// The members of an Attachment: a link, and the members that `inline` writes.
     pub fn write_attachment(&mut self, content_type: &str, inline: impl FnOnce(&mut Self)) {
         let bits = self.rng.next_bits();
         let (time, who) = (self.time, self.person.name);

@@ -8,7 +8,7 @@ use super::names::PersonName;
 use super::options::DemoOptions;
 use super::rng::{Id, Rng};
 
-/// What belongs to the whole export.
+/// The facts that hold for the whole export.
 pub(super) struct World {
     pub seed: u64,
     pub flaws: bool,
@@ -48,7 +48,7 @@ pub(super) struct PatientVisit {
     pub inpatient: bool,
 }
 
-/// What all of a patient's rows agree on.
+/// The facts that all of a patient's rows agree on.
 pub(super) struct Person {
     pub number: u64,
     pub name: PersonName,

@@ -1,4 +1,4 @@
-//! What is measured and asked.
+//! Measurements and questions, as codes.
 
 use super::{CodedConcept, ValueUnit, code, concept, loinc, snomed, unit};
 

@@ -15,7 +15,7 @@ pub(super) struct Code {
     pub display: &'static str,
 }
 
-/// What several systems call one thing.
+/// A concept with its codes in several systems.
 #[derive(Clone, Copy)]
 pub(super) struct CodedConcept {
     pub text: &'static str,

@@ -1,4 +1,4 @@
-//! What is ordered and reported, and the specimens for it.
+//! Codes of orders and reports, and of the specimens for them.
 
 use super::{Code, CodedConcept, code, concept, cpt, loinc, snomed};
 

@@ -1,4 +1,4 @@
-//! People and places: who they are and what they do.
+//! People and places: their kinds and their tasks.
 
 use super::{CodedConcept, code, concept, snomed};
 

@@ -18,7 +18,7 @@ static LINES: LazyLock<Vec<(RowType, Vec<String>)>> = LazyLock::new(|| {
     RowType::ALL.into_iter().map(|kind| (kind, export.lines(kind))).collect()
 });
 
-/// What becomes of an element.
+/// The rule for an element.
 #[derive(Clone)]
 struct Rule {
     action: String,
@@ -26,8 +26,8 @@ struct Rule {
     seen: Cell<bool>,
 }
 
-/// The allow-list: for each type its elements (by path), inherited ones included; and what becomes
-/// of the extensions, by their URLs.
+/// The allow-list: for each type its elements (by path), inherited ones included; and the rules for the
+/// extensions, by their URLs.
 struct Policy {
     types: BTreeMap<String, BTreeMap<String, Rule>>,
     extensions: BTreeMap<String, String>,
@@ -272,7 +272,7 @@ fn extension_occurs(patients: &[Value], table: &str, fact: &Value) {
     assert!(several || table.ends_with("ethnicity"), "{table}: never two categories");
 }
 
-/// What is at `path`, whose case is not told apart.
+/// The values at `path`, whose case is not told apart.
 fn follow<'v>(value: &'v Value, path: &[&str]) -> Vec<&'v Value> {
     let Some((step, rest)) = path.split_first() else { return vec![value] };
     let members = value.as_object().into_iter().flat_map(|members| members.iter());
