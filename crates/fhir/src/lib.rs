@@ -1,4 +1,4 @@
-//! What FHIR R4 says of its types: elements, their types, and which are lists; the names of the
+//! The types of FHIR R4: their elements, the elements' types, and which are lists; the names of the
 //! resource types of all releases; a server's base URL; instants as numbers.
 
 mod instant;
@@ -24,13 +24,13 @@ pub use server_base::ServerBase;
 pub struct Element {
     /// The JSON name.
     pub name: &'static str,
-    /// What it holds.
+    /// The kind of its values.
     pub kind: Kind,
     /// Whether it is a JSON list (maximum cardinality above 1).
     pub list: bool,
 }
 
-/// What an element holds.
+/// The kind of an element's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Text: codes, dates, URIs, base64, XHTML and all else that JSON writes as a string.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-/// A FHIR server's base: what stands before `/Patient/123` in its absolute references.
+/// A FHIR server's base: the part before `/Patient/123` in its absolute references.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerBase {
     /// `http` or `https`.
@@ -36,9 +36,9 @@ impl ServerBase {
         })
     }
 
-    /// What follows the base and a `/` in a reference to this server; `None` for any other text.
-    /// Schemes and hosts have no case, the scheme's own port may be named, and who asks is no part of
-    /// where.
+    /// The part behind the base and a `/` in a reference to this server; `None` for any other text.
+    /// Schemes and hosts have no case, and the scheme's own port may be named. A user name before the
+    /// host is no part of the base.
     pub fn relative_to<'t>(&self, reference: &'t str) -> Option<&'t str> {
         let (scheme, rest) = reference.split_at_checked(self.scheme.len())?;
         if !scheme.eq_ignore_ascii_case(&self.scheme) {

@@ -175,7 +175,7 @@ fn narrowed_quantities_have_the_elements_of_quantity() {
     assert_eq!(element("Observation.referenceRange", "low").kind, Kind::Object("Quantity"));
 }
 
-/// What the schema files write for an element's scalar, or `None` for an object.
+/// The name that the schema files give an element's scalar, or `None` for an object.
 fn scalar(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Text => Some("string"),
