@@ -1,4 +1,4 @@
-//! What a process has of the system: memory, threads and runtimes, its end, and what it keeps to itself.
+//! The process: its memory, its threads and runtimes, its end, and the secrecy of its memory.
 
 pub mod memory;
 pub mod secrecy;

@@ -1,4 +1,4 @@
-//! What the process keeps from the rest of the machine.
+//! The memory that the process keeps from the rest of the machine.
 
 use cumulus_base::error::{Context, Result};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};

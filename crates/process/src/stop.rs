@@ -1,9 +1,9 @@
 //! Whether a run is to end, and what has to be tidied up first.
 //!
-//! Tables change in one step, so that a run may end between any two instructions. What is under way
-//! would stay behind, though: files without their name, parts of uploads, data files that no
-//! version names. So writers fail at their next step once the run is to end, and clean up as
-//! they do after any failure; [`Shutdown::wait_for_writers`] gives them the time.
+//! Tables change in one step, so that a run may end between any two instructions. Unfinished work would
+//! stay behind, though: files without their name, parts of uploads, data files that no version names. So
+//! writers fail at their next step once the run is to end, and clean up as they do after any failure;
+//! [`Shutdown::wait_for_writers`] gives them the time.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -19,18 +19,18 @@ use cumulus_base::poison::ignore_poison;
 
 thread_local! {
     /// Whether this thread is in the midst of a [`Shutdown::last_step`]. A thread is at one step at a
-    /// time, of one run, and what the step calls need not know of it.
+    /// time, of one run, and the code that the step calls need not know of it.
     static LAST_STEP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the last message says.
+/// The last message.
 pub const MESSAGE: &str = "stopped by a signal; the next run completes the work";
 
-/// What takes a moment, and needs no files. It must come to an end by itself.
+/// Work at the end of a run that takes a moment and needs no files. It must come to an end by itself.
 pub type Telling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What is done when a run is to end, while files are still there; what it returns is done when they
-/// are gone.
+/// Work that is done when a run is to end, while files are still there. The work that it returns is done
+/// when they are gone.
 type Prepare = Box<dyn FnOnce() -> Option<Telling> + Send>;
 
 /// Ends a run. Clones end the same run, and no other. `main` makes one, which signals ask.
@@ -115,8 +115,8 @@ impl Shutdown {
         self.state.writers.load(Ordering::SeqCst)
     }
 
-    /// Has `prepare` called when a signal comes, while files are still there; what it returns runs
-    /// when they are gone. Others that were here before stay.
+    /// Has `prepare` called when a signal comes, while files are still there. The work that it
+    /// returns runs when they are gone. Other hooks that were here before stay.
     pub fn before_end(
         &self,
         prepare: impl FnOnce() -> Option<Telling> + Send + 'static,
@@ -192,7 +192,7 @@ pub struct EndHook {
 
 impl Drop for EndHook {
     fn drop(&mut self) {
-        // Dropped outside of the lock: what it holds may have a hook of its own.
+        // Dropped outside of the lock: the values that it holds may have a hook of their own.
         let gone = self.state.lock_hooks().waiting.remove(&self.id);
         drop(gone);
     }

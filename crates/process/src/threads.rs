@@ -1,8 +1,8 @@
-//! Threads and runtimes, and what happens where the system gives no more of them.
+//! Threads and runtimes, and the errors where the system gives no more of them.
 //!
 //! A container's pids limit, or a user's limit of processes, can be met at any moment. The standard
-//! library's `spawn` and Tokio panic then; what is started here fails as anything else does, with
-//! exit code 70 and a word on the limit.
+//! library's `spawn` and Tokio panic then. A thread that is started here fails as anything else does,
+//! with exit code 70 and a word on the limit.
 
 use std::cell::Cell;
 use std::io;
@@ -16,7 +16,7 @@ use cumulus_base::error::{Error, ErrorKind, Result};
 use cumulus_base::poison::ignore_poison;
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 
-/// How long an idle thread of a runtime stays: what has once been given may not be given again.
+/// How long an idle thread of a runtime stays: the system may not give such a thread again.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A thread to be started: its name, and how much stack it has.
@@ -109,7 +109,7 @@ fn retry_refused<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     start()
 }
 
-/// What a thread gives; its panic, if it has one.
+/// The result of a thread; its panic, if it has one.
 pub fn join_scoped<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
 }
@@ -127,8 +127,8 @@ pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     done
 }
 
-/// Whether a panic on this thread would be caught by [`catch_panic`], or by who waits for the thread's task in
-/// there.
+/// Whether a panic on this thread would be caught by [`catch_panic`], or by the thread that waits in there
+/// for this thread's task.
 pub fn is_catching() -> bool {
     CATCHING.get()
 }
@@ -167,8 +167,8 @@ impl Pool {
         Self { thread, workers: 0, reserve: 1, is_caught: false }
     }
 
-    /// The same runtime with so many threads, from the start, for what blocks (files, names of
-    /// hosts). Others come when they are needed. What blocks may itself wait for more of its kind,
+    /// The same runtime with so many threads, from the start, for calls that block (files, names of
+    /// hosts). Others come when they are needed. A call that blocks may itself wait for more such calls,
     /// which would never begin if the system gave no further thread.
     pub const fn with_reserve(self, threads: usize) -> Self {
         Self { reserve: threads, ..self }

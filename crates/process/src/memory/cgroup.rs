@@ -13,7 +13,7 @@ use cumulus_base::text::unescape_octal;
 /// whatever their size.
 const UNLIMITED: u64 = i64::MAX as u64 - (1 << 20);
 
-/// The smallest limit in bytes; `None` where there is none.
+/// The smallest limit in bytes; `None` without a limit.
 pub(super) fn find_limit() -> Option<u64> {
     limit_below(Path::new("/"))
 }
@@ -75,7 +75,7 @@ impl Hierarchy {
     /// The smallest limit of a group and those above it.
     fn limit_of(&self, root: &Path, group: &str) -> Option<u64> {
         let mounted = root.join(self.mounted.trim_start_matches('/'));
-        // A group that isn't seen from here (as `/../other`): what is seen holds all the same.
+        // A group that isn't seen from here (as `/../other`): the limits that are seen hold all the same.
         let below = Path::new(group).strip_prefix(&self.top).unwrap_or(Path::new(""));
         let hidden = below.components().any(|part| part.as_os_str() == "..");
         let leaf = if hidden { mounted.clone() } else { mounted.join(below) };

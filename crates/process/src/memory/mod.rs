@@ -1,6 +1,6 @@
 //! How much memory this process may use, and how that is shared out.
 //!
-//! A container's limit is no reason to fail: what doesn't fit goes to the work folder. So the
+//! A container's limit is no reason to fail: data that doesn't fit goes to the work folder. So the
 //! limit is read once, in `main`, and each stage is given its share of it. Without a limit, or with
 //! a wide one, the shares are those that were measured to be fast.
 
