@@ -111,7 +111,7 @@ fn web_url(scheme: &str, rest: &str) -> Option<String> {
     Some(format!("{scheme}://{host}/{between}{last}"))
 }
 
-/// `urn:oid:1.2.840.114350.…`: who made the name, but not the name.
+/// `urn:oid:1.2.840.114350.…`: the author of the name, but not the name.
 fn shown_urn(rest: &str) -> Option<String> {
     const ARCS: usize = 5;
     let (kind, name) = rest.split_once(':')?;
