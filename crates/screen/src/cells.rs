@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use arrow_schema::DataType;
 
-/// What happens to cells that a spreadsheet would run.
+/// The treatment of cells that a spreadsheet would run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Formulas {
     /// A `'` goes before them: spreadsheets then show them as text.

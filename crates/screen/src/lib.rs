@@ -56,16 +56,16 @@ pub struct Screen {
     name_is_id: bool,
     /// Columns with values that hold IDs.
     ids: BTreeSet<String>,
-    /// Rows whose count is below what the table may have, or is no number.
+    /// Rows whose count is below the smallest that the table may have, or is no number.
     small: u64,
     /// Rows whose count is below [`LEAST`], or is no number.
     few: u64,
 }
 
 impl Screen {
-    /// Begins with a table's columns. `least` is the smallest count that it may have; `None` for what
-    /// is not said to be counts. If it has a column of counts all the same, these are looked at as any:
-    /// as what a table is exported is only its study's word.
+    /// Begins with a table's columns. `least` is the smallest count that it may have; `None` for a table
+    /// that its study does not call counts. If it has a column of counts all the same, these are looked at
+    /// as any others: the kind that a table is exported as is only its study's word.
     pub fn of_schema(schema: &Schema, least: Option<u64>) -> Self {
         let has_counts = schema.fields().iter().any(|field| is_count(field.name()));
         let least = least.or(has_counts.then_some(LEAST));
@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(screen.small_rows(), 3);
         let told = screen.faults("s__t", false, false);
         assert!(told[0].starts_with("1 of its cells counts fewer than 4"), "{told:?}");
-        // Whatever the study calls the table: 5, 4 and 3 are below what may leave.
+        // Even if the study does not call the table counts: 5, 4 and 3 are below the smallest that may leave.
         let told = faults(vec![("Cnt", counts)], None);
         assert!(told.starts_with("3 of its cells count fewer than 10"), "{told}");
         let none: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
