@@ -14,7 +14,7 @@ use crate::error::{Context, Error, Result, StudyFault};
 pub struct FoundStudy {
     /// The manifest's path.
     pub path: PathBuf,
-    /// The study, or what is wrong with it.
+    /// The study, or its fault.
     pub study: Result<Manifest>,
 }
 
@@ -75,7 +75,7 @@ fn collect_manifests(
         if !hidden && path.is_dir() {
             match root.kind_of(&path) {
                 Ok(_) => folders.push(path),
-                // Loading it fails, and the reason is what the list shows for this study.
+                // Loading it fails, and the list shows the reason for this study.
                 Err(_) if path.join(FILE_NAME).exists() => into.push(path.join(FILE_NAME)),
                 Err(_) => {}
             }

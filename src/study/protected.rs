@@ -1,14 +1,14 @@
 //! Tables of a study that no build and no cleaning removes.
 //!
-//! Some are dear: a site has paid a language model for `<study>__nlp_…`. Others record what builds have
-//! made, `<study>__lib_…`, or what the main job has loaded. Their names say so.
+//! Some are dear: a site has paid a language model for `<study>__nlp_…`. Others record the tables that
+//! builds have made, `<study>__lib_…`, or the data that the main job has loaded. Their names say so.
 
 /// Parts of names that protect a table.
 // Cumulus Library 6.3 protects `lib` and `etl`. Earlier releases, and its documentation still, protect
 // `nlp` as well.
 const PROTECTED: [&str; 3] = ["nlp", "lib", "etl"];
 
-/// Studies whose tables are what everyone may look up: terms of a vocabulary, and no patients.
+/// Studies whose tables everyone may look up: they hold terms of a vocabulary, and no patients.
 pub const VOCABULARIES: [&str; 3] = ["umls", "rxnorm", "loinc"];
 
 /// Whether a table, by its whole name in any case, stays whatever a study does.

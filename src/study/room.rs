@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::poison::ignore_poison;
 use crate::threads::{Thread, join_scoped};
 
-/// Bytes of a stack on which a statement of [`LINKS`] can be worked on. Only what is used of them is
-/// taken.
+/// Bytes of a stack on which a statement of [`LINKS`] can be worked on. The system gives only
+/// the bytes that are used.
 pub const STACK: usize = 256 << 20;
 
 /// Operators, set operations and joins that a statement may have.

@@ -21,7 +21,7 @@ pub struct UploadTable {
     pub name: String,
     /// The line of the name, from 1.
     pub line: usize,
-    /// The files, folders replaced by what is in them, sorted within each folder.
+    /// The files, folders replaced by the files in them, sorted within each folder.
     pub files: Vec<PathBuf>,
     /// The folder of studies that they are opened through.
     pub root: StudyFolder,

@@ -1,4 +1,4 @@
-//! Workflow files (`.workflow`, `.toml`): what kind they are, and what they make.
+//! Workflow files (`.workflow`, `.toml`): their kinds, and the tables that they make.
 
 use serde::Deserialize;
 use toml::Spanned;

@@ -32,7 +32,7 @@ use crate::ui::format_count;
 /// How a study is built.
 #[derive(Clone, Debug)]
 pub struct BuildOptions {
-    /// The stage; without one, what the manifest says.
+    /// The stage; without one, the stage that the manifest says.
     pub stage: Option<String>,
     /// Variables for templates.
     pub variables: BTreeMap<String, String>,
@@ -40,7 +40,7 @@ pub struct BuildOptions {
     pub concurrent: usize,
 }
 
-/// Hears what happens in a build.
+/// An observer of the steps of a build.
 pub trait Observer: Sync {
     /// A file is begun: the `index`th of `count`, from 0.
     fn note_file(&self, index: usize, count: usize, name: &str);

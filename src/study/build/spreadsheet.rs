@@ -45,7 +45,7 @@ pub fn read_spreadsheet(path: &Path, file: File) -> Result<(SchemaRef, Vec<Recor
     // Before the library opens the book: it unpacks all shared strings and styles then.
     check_sizes(&file).map_err(|why| invalid(&why))?;
     let mut book: Xlsx<BufReader<File>> = Xlsx::new(BufReader::new(file))
-        // Errors of the library are not shown, as they may hold what is in the file
+        // Errors of the library are not shown, as they may hold text of the file
         // (`XlsxError::CellTAttribute`).
         .map_err(|_| invalid("this can't be read as a spreadsheet (.xlsx)"))?;
     let unreadable = || invalid("the first sheet can't be read");

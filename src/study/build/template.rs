@@ -14,7 +14,7 @@ use crate::threads::catch_panic;
 /// Steps that a template may take to be filled in. Each 64 bytes that it makes are one, too.
 // So all texts that a template makes on the way have 256 MB at most together.
 const FUEL: u64 = 4_000_000;
-/// Bytes of what a template becomes, as of other statements.
+/// Bytes of the text that a template becomes, as of other statements.
 const TEXT: usize = 8 << 20;
 
 /// The byte of the first `{% import … as` that no name follows. The reader of templates takes any
@@ -81,7 +81,7 @@ fn catch_fault<T>(name: &impl std::fmt::Display, work: impl FnOnce() -> T) -> Re
     })
 }
 
-/// Templates of a study, and what they are filled in with.
+/// Templates of a study, and the values that they are filled in with.
 pub struct Templates {
     environment: Environment<'static>,
     variables: BTreeMap<String, Value>,

@@ -125,7 +125,7 @@ impl Concept {
     }
 
     /// One coding per resource: that of the best system, the first by code among several. Further
-    /// columns decide what is left, so that the same data always gives the same table.
+    /// columns decide the order of equal ones, so that the same data always gives the same table.
     fn best_coding_sql(&self, codings: &str) -> String {
         let columns: Vec<_> = self.list_columns().into_iter().map(|column| column.name).collect();
         let order = match self.row {

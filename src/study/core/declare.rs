@@ -18,7 +18,7 @@ pub(super) enum TimePart {
     Year,
 }
 
-/// A resource type's table, a row for every combination of what it lists.
+/// A resource type's table, a row for every combination of the items that it lists.
 pub(super) struct Resource {
     /// FHIR's name of the type. In lower case it is the source's and the table's.
     pub fhir: &'static str,

@@ -90,8 +90,8 @@ impl Dosed {
         }
         let own = format!("{}_ref", self.source);
         let parent = [own.as_str(), "subject_ref", "encounter_ref"];
-        // References and times come from core's table: an inner join with it leaves out what was
-        // entered in error. DISTINCT, since a resource has several rows there.
+        // References and times come from core's table: an inner join with it leaves out rows that
+        // were entered in error. DISTINCT, since a resource has several rows there.
         let time = [self.time.to_owned(), format!("{}_month", self.time)];
         let from = format!(
             "FROM {} AS s, UNNEST({}) WITH ORDINALITY AS i (item, row)",
@@ -143,7 +143,7 @@ impl Dosed {
         TableQuery { table, columns: self.list_columns(), about, query }
     }
 
-    /// The table of the codings that say what kind a dose is.
+    /// The table of the codings of the kinds of doses.
     pub fn dose_types(&self, sources: &Sources) -> TableQuery {
         let table = format!("core__{}_dn_dose_rate_type", self.source);
         let columns = [

@@ -9,7 +9,7 @@
 //! are there. The tables' own columns and types never depend on them: an element
 //! that a schema lacks is null.
 //!
-//! The SQL is Athena's. It keeps to what the embedded engine can run, too.
+//! The SQL is Athena's. It keeps to SQL that the embedded engine can run, too.
 
 mod build;
 mod concept;
@@ -181,7 +181,7 @@ fn list_planned() -> Result<Vec<String>> {
     Ok(steps.map(|statement| statement.table).chain(counts).collect())
 }
 
-/// The tables to export, with what they are tagged as, in order.
+/// The tables to export, with the kinds that they are tagged with, in order.
 pub fn list_exports() -> Result<Vec<ExportTable>> {
     let counts = read_counts()?.into_iter().map(|table| ExportTable {
         name: format!("{PREFIX}__{}", table.name),

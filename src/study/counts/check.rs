@@ -101,7 +101,7 @@ fn check_columns(
     Ok(columns)
 }
 
-/// A column's name and what it is shown as.
+/// A column's name and the name that it is shown by.
 fn shown_names(raw: &Spanned<RawColumn>) -> (String, String) {
     let column = raw.get_ref();
     (column.name.clone(), column.alias.as_ref().unwrap_or(&column.name).clone())

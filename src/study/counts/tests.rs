@@ -82,7 +82,7 @@ fn both_counts_are_of_one_grouping_and_reach_the_minimum_whatever_else_is_asked(
         let text = sql(table.finish_sql("f"));
         assert!(text.starts_with("SELECT p.\"cnt_encounter_ref\" AS \"cnt\""), "{text}");
     }
-    // A condition can't widen what it is part of.
+    // A condition can't widen the condition that it is part of.
     let text = table(&clauses).unwrap().finish_sql("f");
     let condition = "WHERE (p.\"x\" IS NOT NULL OR p.\"cnt_encounter_ref\" > 0)";
     assert!(text.ends_with(condition), "{text}");
@@ -205,7 +205,7 @@ fn faults_name_file_and_line() {
 
 #[test]
 fn conditions_and_names_are_bounded_as_statements_are() {
-    // Each link is a call of all that goes through the condition, and of what takes it apart.
+    // Each link is a call of all that goes through the condition, and of the code that takes it apart.
     for (clause, why) in [
         (format!("1 = 1{}", " AND 1 = 1".repeat(50_000)), "operators"),
         (format!("x{}", " || x".repeat(50_000)), "operators"),

@@ -111,7 +111,7 @@ impl Beside {
         plan.build()
     }
 
-    /// Does on `left` what `right` does on one empty row.
+    /// Does the steps on `left` that `right` does on one empty row.
     fn apply_steps(&mut self, right: &LogicalPlan, left: LogicalPlan, outer: bool) -> Result<Wide> {
         match right {
             LogicalPlan::SubqueryAlias(alias) => self.apply_steps(&alias.input, left, outer),

@@ -6,9 +6,9 @@
 //!           lower case              accesses             their tables
 //! ```
 //!
-//! A text is cut into statements in one place ([`cut_statements`]), whatever is done with them. A
-//! statement is parsed once, and all changes are made on what was parsed. Names are the same
-//! whatever their case, as in Athena; [`Spelling`] remembers how they were written, for the names of
+//! A text is cut into statements in one place ([`cut_statements`]), for all uses of them. A
+//! statement is parsed once, and all changes are made on the parsed statement. Names are the same
+//! in any case, as in Athena; [`Spelling`] remembers how they were written, for the names of
 //! columns that come out.
 
 mod calls;
@@ -41,7 +41,7 @@ use words::AthenaDialect;
 /// How deep expressions may be nested.
 const DEPTH: usize = 100;
 
-/// A statement that has been read: what it does, with its query as the engine takes it.
+/// A statement that has been read: its command, with its query as the engine takes it.
 #[derive(Clone, Debug)]
 pub struct Statement {
     /// As it is written, without the semicolon: for Athena, which reads it itself, and for messages.
@@ -314,7 +314,7 @@ fn read_table_name(name: &ObjectName, spelling: &Spelling) -> Result<TableName, 
     Ok(TableName { schema, name: spelling.spell_name(last) })
 }
 
-/// Adds to a session what Athena has and the engine has not, or has otherwise.
+/// Adds to a session the parts of Athena's SQL that the engine has not, or has otherwise.
 pub fn extend_session(builder: SessionStateBuilder) -> SessionStateBuilder {
     planner::add_planners(functions::add_functions(builder))
 }

@@ -30,7 +30,7 @@ pub fn parse_part<'d>(dialect: &'d dyn Dialect, sql: &str) -> Result<Parser<'d>,
     Ok(Parser::new(dialect).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens))
 }
 
-/// Refuses what is too long a chain, or nested too deeply, to be worked on.
+/// Refuses words that are too long a chain, or nested too deeply, to be worked on.
 pub(super) fn measure_words(tokens: &[TokenWithSpan]) -> Result<(), Refused> {
     let (mut links, mut depth) = (0_usize, 0_usize);
     let mut subscripts = Subscripts::default();
@@ -64,7 +64,7 @@ pub(super) fn measure_words(tokens: &[TokenWithSpan]) -> Result<(), Refused> {
 }
 
 /// The dots of names that subscripts follow: `a.b.c[1].d[x.y[1]]` has four at its last one. The parser
-/// reads a name anew for each of its dots where it cannot read what is in the brackets behind it, and so
+/// reads a name anew for each of its dots where it cannot read the text in the brackets behind it, and so
 /// on in the names in there: each dot doubles its work.
 #[derive(Default)]
 struct Subscripts {
@@ -100,7 +100,7 @@ impl Subscripts {
     }
 }
 
-/// Whether a word can make what is before it the part of something larger, again and again.
+/// Whether a word can make the text before it a part of something larger, again and again.
 fn is_link(token: &Token) -> bool {
     use Keyword::{
         AND, ARRAY, AT, BETWEEN, COLLATE, EXCEPT, ILIKE, IN, INTERSECT, IS, JOIN, LIKE, NOT, OR,

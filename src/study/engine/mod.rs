@@ -134,7 +134,7 @@ fn same_name(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
 }
 
-/// A study while its tables are made. Statements see what was made before them. Dropped without
+/// A study while its tables are made. Statements see the tables that were made before them. Dropped without
 /// [`Build::commit_tables`], the study stays as it was.
 ///
 /// Several threads may work on different tables.

@@ -1,4 +1,4 @@
-//! A study's data dictionary: what its columns mean, as CSV, JSON or TOML.
+//! A study's data dictionary: the meanings of its columns, as CSV, JSON or TOML.
 
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ pub struct Term {
     pub name: String,
     /// Its name for readers.
     pub display: Option<String>,
-    /// In a sentence, what is in it.
+    /// Its content, in a sentence.
     pub description: Option<String>,
     /// More than that.
     pub details: Option<String>,

@@ -291,8 +291,8 @@ impl ManifestReader<'_> {
         if lower.ends_with(".py") {
             return Err(source.fault_at(file, format!("{name}: {INSTEAD_OF_PYTHON}")));
         }
-        // An absolute name replaces the folder here. `StudyFolder`, which opens all files, refuses what
-        // leads out of it.
+        // An absolute name replaces the folder here. `StudyFolder`, which opens all files, refuses a
+        // path that leads out of it.
         let path = self.folder.join(name);
         let content = if lower.ends_with(".sql.jinja") {
             // The build reads it when it fills it in: its variables come with the options of the build.

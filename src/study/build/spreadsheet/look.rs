@@ -63,7 +63,7 @@ impl CellPlaces {
             self.value.push(byte);
         }
         self.at = match (self.at, byte) {
-            // In what looks like a value, too: it may begin in the value of another attribute.
+            // Also where a value seems to be open: this one may begin in the value of another attribute.
             (At::Equals, b'"' | b'\'') => {
                 self.end_value();
                 self.quote = Some(byte);

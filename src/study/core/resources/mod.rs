@@ -1,4 +1,4 @@
-//! Each resource type's table, declared: what it shows, in order.
+//! Each resource type's table, declared: its columns, in order.
 
 mod clinical;
 mod orders;

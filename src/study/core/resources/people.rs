@@ -1,4 +1,4 @@
-//! Patients, their encounters, and who and where they meet.
+//! Patients, their encounters, and the people and places that they meet.
 
 use crate::study::core::declare::ColumnSpec::{
     Aliases, Concept, Date, Each, Element, Hidden, HiddenTime, Id, Own, Sql, Time,

@@ -312,7 +312,7 @@ impl AnalyzerRule for Checked {
                     .merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &source)?);
             }
             // A column without an alias is called as its expression is written. `a + b` must not become
-            // `__add(a,b)`, as what is above would not find it.
+            // `__add(a,b)`, as the nodes above would not find it.
             let names = NamePreserver::new(&plan);
             let changed = plan.map_expressions(|expr| {
                 let name = names.save(&expr);

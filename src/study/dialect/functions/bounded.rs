@@ -30,7 +30,7 @@ const CONSTANT: u128 = 16 << 20;
 const BATCH: u128 = 256 << 20;
 /// They may be so many times those of the arguments,
 const TIMES: u128 = 4;
-/// and have so many bytes at most: half of what a column of a batch can have.
+/// and have so many bytes at most: half of the bytes that a column of a batch can have.
 const MOST: u128 = 1 << 30;
 
 /// How many bytes a call gives for a row at most.
@@ -130,12 +130,12 @@ impl Bytes {
     }
 }
 
-/// Bytes that the results for the rows of a batch may have, by those of what they are made of.
+/// Bytes that the results for the rows of a batch may have, by the bytes of the arguments.
 fn batch_bytes(given: u128) -> u128 {
     BATCH.max(MOST.min(given.saturating_mul(TIMES)))
 }
 
-/// An error if results are too large for what they are made of.
+/// An error if results are too large for their arguments.
 fn check_bytes(function: &str, is_constant: bool, given: u128, made: Bytes) -> Result<()> {
     let value = if is_constant { CONSTANT } else { VALUE };
     let batch = batch_bytes(given);
@@ -153,7 +153,7 @@ fn check_bytes(function: &str, is_constant: bool, given: u128, made: Bytes) -> R
     Err(row_error(&format!("{function} would make {why}, which is too large: make it shorter")))
 }
 
-/// Checks a function's results by what it is given, before it is called.
+/// Checks a function's results by its arguments, before it is called.
 pub fn check_texts(function: &str, args: &[ArrayRef]) -> Result<()> {
     // Where all of them fit into one value there is nothing to count.
     let quick: u128 = args.iter().map(|array| array.get_array_memory_size() as u128).sum();

@@ -1,8 +1,8 @@
 //! Whole numbers that are declared narrower than the engine's own.
 //!
 //! Trino takes `1` for an integer of 32 bits; the engine, for one of 64. Next to a column that is declared
-//! tinyint, smallint or integer, a number in the statement is here, too, what Trino takes it for: the
-//! result has the type that it has there, and is an error where it has no room in it.
+//! tinyint, smallint or integer, a number in the statement has Trino's type here, too: the result
+//! has the type that it has in Trino, and a result that the type has no room for is an error.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};

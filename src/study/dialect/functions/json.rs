@@ -34,8 +34,8 @@ pub fn make_function() -> Arc<ScalarUDF> {
     )
 }
 
-/// The scalar at a path of JSON, as text; nothing for what is not there or no scalar. A number has the digits
-/// that it has in the JSON text, as in Trino.
+/// The scalar at a path of JSON, as text; nothing if the path leads nowhere or to no scalar. A number has
+/// the digits that it has in the JSON text, as in Trino.
 fn json_scalar(json: &str, path: &str) -> Result<Option<String>> {
     let steps = json_path(path)
         .ok_or_else(|| row_error("a path of JSON is like $.name[0].name or $['name']"))?;

@@ -1,7 +1,7 @@
-//! Columns that are made once, however often what is above them uses them.
+//! Columns that are made once, however often the steps above use them.
 //!
-//! The engine moves conditions down, with the expression of a column in the place of its name. Where each step
-//! of a statement uses the column of the step before twice, thirty steps become one condition of a
+//! The engine moves conditions down, with the expression of a column in the place of its name. Where each
+//! step of a statement uses the column of the step before twice, thirty steps become one condition of a
 //! thousand million parts. An expression that has become large is therefore closed to it.
 
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Once {
                 (plan, Some(counts.into_iter().map(open).collect()))
             }
             LogicalPlan::Aggregate(aggregate) if inputs.len() == 1 => {
-                // The engine moves conditions on groups below the aggregate, whatever makes the groups.
+                // The engine moves conditions on groups below any aggregate.
                 // The projection above closes them.
                 let counts =
                     count_each(&aggregate.group_expr, aggregate.input.schema(), &inputs[0])?;
@@ -107,7 +107,7 @@ fn count_each(exprs: &[Expr], schema: &DFSchema, input: &PartCounts) -> Result<P
     exprs.iter().map(|expr| count_parts(expr, schema, input)).collect()
 }
 
-/// The parts of an expression, with those of what makes the columns in it.
+/// The parts of an expression, with those of the expressions that make the columns in it.
 fn count_parts(expr: &Expr, schema: &DFSchema, input: &PartCounts) -> Result<usize> {
     let mut count = 0_usize;
     expr.apply(|part| {

@@ -165,7 +165,7 @@ impl<'a> Patterns<'a> {
     }
 }
 
-/// A text with what a pattern finds replaced.
+/// A text with the matches of a pattern replaced.
 fn replace_found(pattern: &Regex, value: &str, by: &str, room: &mut ByteRoom) -> Result<String> {
     let mut out = String::new();
     let mut end = 0;

@@ -132,7 +132,7 @@ fn list_conversions() -> Vec<Arc<ScalarUDF>> {
     ]
 }
 
-/// Dates and times become other ones, and what is between them.
+/// Functions that change dates and times, and that give the time between them.
 fn list_calculations() -> Vec<Arc<ScalarUDF>> {
     vec![
         Native::make_udf("date_diff", DIFF, diff_types, |_| Ok(DataType::Int64), date_diff),

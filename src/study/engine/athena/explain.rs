@@ -68,7 +68,7 @@ fn explain_credentials(text: &str) -> String {
         .to_owned()
 }
 
-/// Errors whose words are of the statement and of tables, never of what is in them.
+/// Errors whose words are of the statement and of tables, never of the rows in them.
 const SHOWN: [&str; 24] = [
     "SYNTAX_ERROR",
     "COLUMN_NOT_FOUND",
@@ -95,7 +95,7 @@ const SHOWN: [&str; 24] = [
     "PERMISSION_DENIED",
     "ACCESS_DENIED",
 ];
-/// Other codes, whose words may be of what is in tables. Any other word before a colon may be a name.
+/// Other codes, whose words may be of rows in tables. Any other word before a colon may be a name.
 const CODES: [&str; 68] = [
     "ABANDONED_QUERY",
     "CLUSTER_OUT_OF_MEMORY",

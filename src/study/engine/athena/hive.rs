@@ -2,7 +2,7 @@
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
-/// The Arrow type of a column; text for what has none.
+/// The Arrow type of a column; text for a type without one.
 pub(super) fn arrow_type(text: &str) -> DataType {
     let mut reader = TypeReader { rest: text.trim() };
     reader.read(0).filter(|_| reader.rest.trim().is_empty()).unwrap_or(DataType::Utf8)
@@ -105,7 +105,7 @@ impl TypeReader<'_> {
     }
 }
 
-/// A type in Hive's words, for `CREATE EXTERNAL TABLE`; `None` for what Hive has not.
+/// A type in Hive's words, for `CREATE EXTERNAL TABLE`; `None` for a type that Hive has not.
 pub(super) fn hive_type(data_type: &DataType) -> Option<String> {
     Some(match data_type {
         DataType::Int8 => "tinyint".to_owned(),

@@ -123,8 +123,8 @@ impl Engine for Athena {
         let table = table.as_str();
         // Sorted here, not by ORDER BY: UNLOAD writes several files, and keeps no order among them.
         let Rows { schema, batches } = self.read_table(table)?;
-        // The embedded engine sorts them: exports of both are the same, and what does not fit into
-        // memory goes to its disk.
+        // The embedded engine sorts them: exports of both are the same, and rows that do not fit into
+        // memory go to its disk.
         let removed = Removed(work.path().join(format!("sort-{table}")));
         let place = self.queries.settings.storage.open_local(&removed.0)?.private();
         let local =
@@ -163,7 +163,7 @@ impl Engine for Athena {
 
 /// A table's rows as the embedded engine has sorted them.
 struct Sorted {
-    // Before what it reads goes.
+    // Declared first, to be dropped before the files that it reads.
     batches: BatchIter<'static>,
     _place: Removed,
 }

@@ -48,7 +48,7 @@ pub(super) struct FinishedQuery {
     pub id: String,
 }
 
-/// A client, by the settings and what the AWS tools know.
+/// A client, by the settings and the configuration of the AWS tools.
 pub(super) fn connect_client(settings: &AthenaSettings) -> (Client, SdkConfig) {
     // A fixed version: with the latest one, an update of the SDK may change retries and time
     // limits.
@@ -98,8 +98,8 @@ impl Queries {
         self.scanned.load(Ordering::Relaxed)
     }
 
-    /// Runs a statement to its end; waits while as many as may be are under way. `label` is what
-    /// it is called in messages.
+    /// Runs a statement to its end; waits while as many as may be are under way. `label` is its
+    /// name in messages.
     pub fn run(&self, label: &str, sql: &str) -> Result<FinishedQuery> {
         self.settings.storage.block_on(self.finish_query(label, sql))
     }
@@ -122,7 +122,7 @@ impl Queries {
         let mut tries = 1;
         loop {
             let id = {
-                // The end of the process waits until it is known what runs, and nothing is started
+                // The end of the process waits until the query's ID is known, and nothing is started
                 // after that.
                 let _starting = self.settings.storage.shutdown().begin_writer()?;
                 let id = self.start_query(label, sql).await?;

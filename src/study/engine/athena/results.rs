@@ -19,7 +19,7 @@ use crate::study::engine::Rows;
 pub(super) fn run_query(queries: &Queries, sql: &str) -> Result<Rows> {
     let statement = dialect::cut_single(sql)?;
     let sql = statement.text.as_str();
-    // Athena runs whatever it is sent. Nothing else keeps such a query from changing tables.
+    // Athena runs any statement that it is sent. Nothing else keeps such a query from changing tables.
     if !is_reading(sql) {
         let message = "only queries can be run here: SELECT, WITH, VALUES, SHOW, DESCRIBE, EXPLAIN";
         return Err(Error::new(SettingsFault::InvalidValue, message));

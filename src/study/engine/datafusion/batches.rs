@@ -1,7 +1,7 @@
 //! How many rows a query's operators pass on at a time, so that a batch does not become too large.
 //!
-//! The engine counts rows: 8192 of them, however long their texts are. Joins and unnests repeat what is
-//! in a row, and constants are written once for each.
+//! The engine counts rows: 8192 of them, however long their texts are. Joins and unnests repeat the
+//! values of a row, and constants are written once for each row.
 
 use datafusion::arrow::array::Array;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};

@@ -53,11 +53,11 @@ struct KnownTable {
     origin: Origin,
 }
 
-/// A table that is opened once, by whoever needs it first.
+/// A table that is opened once, by the first statement that needs it.
 type Slot = Arc<Mutex<Option<KnownTable>>>;
 
 /// The tables of a study that is being built, as far as they are made. The build has the list of their
-/// files; this is what its statements see of them.
+/// files; its statements see the tables through this struct.
 #[derive(Debug)]
 struct UnfinishedStudy {
     study: StudyName,

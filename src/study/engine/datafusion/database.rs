@@ -27,7 +27,7 @@ use crate::study::protected::is_protected;
 
 /// The list of a study's tables, in the study's folder.
 const LIST: &str = "tables.json";
-/// The folder, in a database, of what is held while studies are changed.
+/// The folder, in a database, of the locks that are held while studies are changed.
 pub const LOCKS: &str = ".locks";
 /// The layout that this program knows.
 const LAYOUT: u32 = 1;
@@ -68,7 +68,7 @@ struct ListHead {
 enum FoundList {
     Absent,
     Whole(TableListing),
-    /// With what is said of it.
+    /// With the error that its reader gave.
     Damaged(Error),
 }
 
@@ -82,7 +82,7 @@ pub struct StoredTable {
     /// Whether a counts workflow has made it.
     #[serde(default)]
     pub counted: bool,
-    /// Whether its rows may be patients': it was made of the lake, or nobody knows of what.
+    /// Whether its rows may be patients': it was made of the lake, or its sources are not known.
     #[serde(default = "unknown")]
     pub of_patients: bool,
 }
@@ -113,8 +113,8 @@ impl StoredTable {
 }
 
 impl Database {
-    /// The database in a folder, which need not be there yet. On a disk, what is written is for its
-    /// owner only: tables may hold rows of patients.
+    /// The database in a folder, which need not be there yet. On a disk, only the owner can read the
+    /// files that it writes: tables may hold rows of patients.
     pub fn new(root: Folder) -> Self {
         Self { root: root.private() }
     }
@@ -176,7 +176,7 @@ impl Database {
         let folder = self.study_folder(study);
         folder.create()?;
         let lock = self.lock_study(study)?;
-        // Before what it lists: a list that changes meanwhile is then another version.
+        // Before its content: a list that changes meanwhile is then another version.
         let version = folder.version(LIST)?;
         let listing = self.list(study)?;
         let change = StudyChange {
@@ -286,7 +286,7 @@ pub struct StudyChange {
     /// The list's, when the change began.
     version: Version,
     lock: Lock,
-    /// Whether the list names what was built.
+    /// Whether the list names the files that were built.
     committed: bool,
 }
 

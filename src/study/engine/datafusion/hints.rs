@@ -1,7 +1,7 @@
 //! Guesses at the meaning of a statement that can't be planned.
 //!
-//! The engine says what it could not do. These look at the statement and at the tables, and say what to
-//! write instead.
+//! The engine names the step that it could not do. These guesses look at the statement and at the tables,
+//! and say what to write instead.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

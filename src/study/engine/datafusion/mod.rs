@@ -108,7 +108,7 @@ impl DataFusion {
         // The library connects when the first query runs. A wrong address, or a certificate that is
         // not taken, is told now instead.
         cluster.reach_scheduler(database.storage())?;
-        // Without a folder for rewritten tables, as other machines could not read what is in it.
+        // Without a folder for rewritten tables, as other machines could not read its files.
         // NDJSON in the lake is then refused (`open_folder`).
         Self::open_with(database, input, work, None, limits, |builder| {
             cluster.attach_session(builder)

@@ -116,7 +116,7 @@ impl ListParts {
         self.lists.iter().map(length).max().unwrap_or(0)
     }
 
-    /// A row whose lists are a piece of what they are in the batch.
+    /// A row whose lists are pieces of its lists in the batch.
     fn cut_piece(&self, row: usize, start: usize) -> Result<RecordBatch> {
         let one = self.batch.slice(row, 1);
         let mut columns = one.columns().to_vec();

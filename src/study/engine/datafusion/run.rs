@@ -59,7 +59,7 @@ impl Runner {
     /// Plans a query.
     ///
     /// # Errors
-    /// Names that are not there, types that don't fit, what is not supported.
+    /// Names that are not there, types that don't fit, constructs that are not supported.
     pub fn plan_query(&self, query: &Query, spelling: &Spelling) -> Result<Planned> {
         let state = self.context.state();
         let statement = dialect::engine_statement(query);
@@ -89,7 +89,7 @@ impl Runner {
         Ok(Planned { plan, schema, hint })
     }
 
-    /// Waits for what the engine does.
+    /// Waits for the engine's work.
     ///
     /// # Errors
     /// The engine has panicked, as it does where the texts of a batch are longer together than a column
@@ -243,8 +243,8 @@ const FILE: &str = "a file of a table is not there. On a cluster, each machine h
                     the tables by the same names";
 const CLUSTER: &str = "the cluster does not answer, or has lost an executor: build again";
 
-/// Parts of the engine's messages that tell what has happened, and what is said instead: the rest
-/// of them may be a row's.
+/// Parts of the engine's messages that tell what has happened, and the words that replace the message:
+/// the rest of it may be a row's.
 const KNOWN: [(&str, &str); 16] = [
     // Its message quotes the pattern, which may have any of the others in it.
     ("regular expression", "a pattern is no regular expression"),
@@ -277,7 +277,7 @@ fn known_words(text: &str) -> String {
     }
 }
 
-/// Tables are read and written by us and by the stores: the engine's own files are for what does not
+/// Tables are read and written by us and by the stores: the engine's own files hold the rows that do not
 /// fit in memory.
 fn not_kept(work: &WorkFolder, error: &io::Error) -> Error {
     Error::failed(format!(

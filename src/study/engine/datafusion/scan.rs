@@ -96,7 +96,7 @@ impl ParquetTable {
         &self.files
     }
 
-    /// The source of a scan, as whoever runs it needs it.
+    /// The source of a scan, in the form that the process that runs it needs.
     fn source(&self, source: ParquetSource) -> Arc<dyn FileSource> {
         #[cfg(feature = "ballista")]
         if self.for_cluster {

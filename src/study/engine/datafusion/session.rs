@@ -26,7 +26,7 @@ pub const SCHEMA: &str = "main";
 
 /// Rows that operators pass on at a time, where they are not wide.
 pub const BATCH_ROWS: usize = 8192;
-/// Memory that one sort keeps for merging what it has spilled.
+/// Memory that one sort keeps for merging the rows that it has spilled.
 const SORT_RESERVE: usize = 8 << 20;
 /// Bytes of memory where the system tells nothing.
 const UNKNOWN: u64 = 4 << 30;
@@ -60,7 +60,7 @@ pub fn spill_disk(work: &Path) -> DiskManagerBuilder {
 
 /// Memory and disk of a session; spilled rows go below `work`, which must be private.
 pub fn session_runtime(limits: &Limits, work: &Path) -> Result<Arc<RuntimeEnv>> {
-    // Operators that spill share what those that can't leave.
+    // Operators that spill share the memory that the others, which can't spill, leave.
     let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory), NAMED_CONSUMERS);
     let runtime = RuntimeEnvBuilder::new()
         .with_disk_manager_builder(spill_disk(work))
@@ -117,7 +117,7 @@ pub fn session_context(
     context
 }
 
-/// The engine's error without what it wraps it in.
+/// The engine's error without the errors that the engine wraps it in.
 pub fn unwrap_error(error: DataFusionError) -> DataFusionError {
     match error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {

@@ -25,7 +25,7 @@ use crate::poison::ignore_poison;
 /// Bytes of a spilled file that are read together.
 const CHUNK: u64 = 256 << 10;
 
-/// Where operators put what does not fit into memory.
+/// The place where operators put rows that do not fit into memory.
 pub struct Spills(pub PathBuf);
 
 impl TempFileFactory for Spills {

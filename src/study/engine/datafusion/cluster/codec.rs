@@ -1,4 +1,4 @@
-//! How what is ours in a plan travels: tables in logical plans, scans in physical ones. Functions
+//! The form in which our parts of a plan travel: tables in logical plans, scans in physical ones. Functions
 //! travel by name; every process of the cluster is this program and has them.
 
 use std::any::Any;

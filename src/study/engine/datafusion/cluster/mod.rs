@@ -135,8 +135,8 @@ impl Cluster {
         })
     }
 
-    /// Whether what listens there answers as a scheduler does. A certificate that is not taken shows
-    /// with the first answer only.
+    /// Whether the server at the address answers as a scheduler does. A certificate that is not taken
+    /// shows with the first answer only.
     async fn check_answers(&self) -> Result<()> {
         let ask = async {
             let endpoint =
@@ -213,7 +213,7 @@ fn secure_session(config: SessionConfig, tls: Option<&Tls>) -> SessionConfig {
     }
 }
 
-/// Sends what reads tables to the cluster, and does the rest here.
+/// Sends plans that read tables to the cluster, and runs the others here.
 #[derive(Debug)]
 struct Planner {
     remote: BallistaQueryPlanner<LogicalPlanNode>,
@@ -242,7 +242,7 @@ fn reads_tables(plan: &LogicalPlan) -> EngineResult<bool> {
     Ok(found)
 }
 
-/// Context for what a library says.
+/// Context for an error of a library.
 fn name_failure<T, E: fmt::Display>(result: std::result::Result<T, E>, what: &str) -> Result<T> {
     result.map_err(|error| Error::failed(error.to_string())).context(what)
 }

@@ -53,7 +53,7 @@ const LOOK_EVERY: u64 = 5;
 const KEEP: u64 = 60;
 /// An executor that begins before its scheduler waits for it.
 const WAIT_FOR_SCHEDULER: Duration = Duration::from_secs(120);
-/// Threads for what blocks, from the start: tables' files are read by them.
+/// Threads for calls that block, from the start. They read the files of tables.
 const BLOCKING: usize = 4;
 /// Bytes of a message: plans name every file of the tables that they read.
 const MESSAGE: u32 = 256 << 20;
@@ -63,7 +63,7 @@ const MESSAGE: u32 = 256 << 20;
 pub struct Scheduler {
     /// Where it listens.
     pub bind: SocketAddr,
-    /// Without it, whoever reaches the address can run queries.
+    /// Without it, any client that reaches the address can run queries.
     pub tls: Option<Tls>,
     /// How buckets are reached.
     pub storage: Storage,
@@ -140,14 +140,15 @@ pub struct Executor {
     pub advertise: Option<String>,
     /// Tasks at the same time, and the memory of their operators, all together.
     pub limits: Limits,
-    /// Without it, whoever reaches the address can read rows. The scheduler's connection has the same.
+    /// Without it, any client that reaches the address can read rows. The scheduler's connection has the
+    /// same.
     pub tls: Option<Tls>,
     /// How buckets are reached.
     pub storage: Storage,
 }
 
 impl Executor {
-    /// Runs it until a signal comes; then it ends what it is at. Shuffled and spilled rows go to
+    /// Runs it until a signal comes; then it ends the tasks under way. Shuffled and spilled rows go to
     /// `work`, which only its owner can read.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Where the tables come from that studies read: what the main job wrote, or FHIR as it is.
+//! The sources of the tables that studies read: the output of the main job, or FHIR as it is.
 
 pub mod files;
 mod ndjson;
@@ -37,7 +37,7 @@ pub enum TableSource {
         root: Folder,
         /// The tables, in lower case, with their folders' names.
         tables: Vec<(String, String)>,
-        /// For what has to be rewritten to be read; none where other machines read it.
+        /// For tables that have to be rewritten to be read; `None` where other machines read them.
         work: Option<WorkFolder>,
     },
     /// FHIR NDJSON, at any depth of a folder.
@@ -201,10 +201,11 @@ fn open_folder(
     Ok(None)
 }
 
-/// Of what lies in a table's folder, the files that are the table; `None` if there are none. These are
-/// the files right in the folder that have such a name as the main job gives; where it has none of
-/// these, as another program made them, all of the kind. Others are named in a warning: they may be an
-/// older state of the table, moved aside or copied, and its rows would be there twice.
+/// The files in a table's folder that are the table; `None` if there are no such files. These are the
+/// files right in the folder that have such a name as the main job gives. A folder that another program
+/// made may have no file of such a name: then these are all files of the kind right in it. A warning names
+/// the other files: they may be an older state of the table, moved aside or copied, and its rows would be
+/// there twice.
 fn files_of(
     folder: &Folder,
     table: &str,
@@ -241,7 +242,7 @@ fn resource_of(table: &str) -> Option<&'static fhir::Type> {
     fhir::resource_types().find(|r4| r4.name.eq_ignore_ascii_case(table))
 }
 
-/// The columns that a table of the main job has whatever its rows.
+/// The columns that a table of the main job always has, also without rows.
 fn fixed_schema(table: &str) -> Option<SchemaRef> {
     match table {
         COMPLETION => Some(schema::completion_schema()),
