@@ -1,4 +1,4 @@
-//! Bounds on what is read from files and servers.
+//! Bounds on the bytes that are read from files and servers.
 //!
 //! A length that another program states, or the size that a compressed file unpacks to, must never
 //! decide how much memory this process uses. Every reader of foreign data takes its bound from here.

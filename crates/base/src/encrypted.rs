@@ -71,8 +71,8 @@ impl EncryptedFile {
         EncryptedWriter { file: self.clone(), at: self.byte_count(), buffer: Vec::new() }
     }
 
-    /// Reads what has been written so far, from the beginning. Each read goes to the disk: wrap it in a
-    /// [`BufReader`](io::BufReader) for small ones.
+    /// A reader of the bytes that have been written so far, from the beginning. Each read goes to the
+    /// disk: wrap the reader in a [`BufReader`](io::BufReader) for small ones.
     pub fn open_reader(&self) -> io::Result<EncryptedReader> {
         let (cipher, end) = (self.cipher_at(0)?, self.byte_count());
         Ok(EncryptedReader { file: self.clone(), cipher, at: 0, end })

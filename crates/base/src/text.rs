@@ -44,8 +44,8 @@ pub fn unescape_octal(field: &[u8]) -> Vec<u8> {
 /// The text with its control characters escaped, as `\n` or `\u{1b}`.
 ///
 /// Escaped are the control characters of ASCII and Latin-1, the separators of lines and paragraphs,
-/// and what changes the direction of text: a server's text must not move the cursor of a terminal,
-/// nor begin a line of a log that seems to be this program's.
+/// and the characters that change the direction of text: a server's text must not move the cursor of a
+/// terminal, nor begin a line of a log that seems to be this program's.
 pub fn escape_controls(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
@@ -77,8 +77,8 @@ pub fn escape_lines(text: &str) -> Cow<'_, str> {
 /// the lines that follow its first one set in by two blanks, so that none seems to be a message of its
 /// own. Tabs stay.
 ///
-/// The place that writes messages calls this, whoever has made them: names of files and studies, and
-/// words of servers, stand in many.
+/// The place that writes messages calls this for all messages: names of files and studies, and words of
+/// servers, stand in many.
 pub fn escape_message(text: &str) -> Cow<'_, str> {
     let escaped = escape_lines(text);
     if !escaped.contains('\n') {

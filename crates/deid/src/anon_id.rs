@@ -9,8 +9,8 @@ use sha2::Sha256;
 
 use super::row_key::{RowKey, row_key};
 
-/// An anonymous ID: 64 lower-case hex digits, or what a former version of the predecessor gave to a
-/// patient or an encounter. Only this folder makes one of a real ID.
+/// An anonymous ID: 64 lower-case hex digits, or the ID that a former version of the predecessor gave
+/// to a patient or an encounter. Only this folder makes one of a real ID.
 ///
 /// ```compile_fail,E0624
 /// cumulus_deid::AnonId::new("a-real-id".into());
@@ -23,8 +23,8 @@ impl<'a> AnonId<'a> {
         Self(text)
     }
 
-    /// An ID that a former run has made, and that stands in what it wrote. An escape from what the
-    /// type promises; each use says where the ID comes from.
+    /// An ID that a former run has made, and that stands in its output. An escape from the promise of the
+    /// type; each use says where the ID comes from.
     pub fn from_former_output(text: String) -> Self {
         Self(Cow::Owned(text))
     }

@@ -1,4 +1,4 @@
-//! Turns what identifies someone into what does not: IDs and references.
+//! Turns IDs and references that identify someone into ones that do not.
 
 use std::sync::Arc;
 

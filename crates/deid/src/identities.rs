@@ -1,8 +1,8 @@
 //! `PHI/codebook-cached-mappings.json`: which real Patient or Encounter an anonymous ID stands
 //! for, so that the institution, and only it, can trace a finding back (spec: "IDs").
 //!
-//! The mapping may be larger than memory: it is merged as a stream, and what a run adds waits
-//! encrypted on disk once it is many.
+//! The mapping may be larger than memory: it is merged as a stream, and the pairs that a run adds
+//! wait encrypted on disk once they are many.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -62,8 +62,8 @@ pub struct Mapping<F> {
 }
 
 impl<F: PhiFiles + Clone> Mapping<F> {
-    /// Reads which pairs `phi` has already. `scratch` is an empty file for what doesn't fit in
-    /// memory, in the folder `work`; it is written encrypted. `in_memory`: new pairs that stay in
+    /// Reads which pairs `phi` has already. `scratch` is an empty file for the pairs that don't fit
+    /// in memory, in the folder `work`; it is written encrypted. `in_memory`: new pairs that stay in
     /// memory.
     pub fn open_mapping(
         phi: &PhiFolder<F>,
@@ -83,7 +83,7 @@ impl<F: PhiFiles + Clone> Mapping<F> {
         Ok(Self { phi, seen, waiting, pairs, in_memory, spill: None, scratch, work })
     }
 
-    /// Takes over what a part of the input has brought.
+    /// Takes over the pairs that a part of the input has brought.
     pub fn add(&mut self, identities: Phi<Identities>) -> Result<()> {
         for pair in identities.open_for(&self.phi).pairs {
             let key = pair.kind.pair_key(std::str::from_utf8(&pair.anon_id).unwrap_or_default());
@@ -104,8 +104,8 @@ impl<F: PhiFiles + Clone> Mapping<F> {
         Ok(())
     }
 
-    /// Writes what is new to the PHI folder; it is durable on return. Data that uses these IDs
-    /// may be committed only then.
+    /// Writes the new pairs to the PHI folder; they are durable on return. Data that uses these IDs may be
+    /// committed only then.
     ///
     /// The file is read again first, under a lock: another run may have added to it.
     pub fn persist(&mut self, codebook: &Codebook) -> Result<()> {
@@ -267,7 +267,7 @@ impl PairSpill {
             let mut head = [0; 5];
             input.read_exact(&mut head)?;
             let len = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
-            // It grows with what is there, whatever a damaged length says.
+            // It grows with the bytes that are there, even if a damaged length says more.
             let mut real = Vec::new();
             input.by_ref().take(len.into()).read_to_end(&mut real)?;
             let mut anon_id = [0; 64];

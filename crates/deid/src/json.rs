@@ -59,7 +59,7 @@ pub fn write_integer(number: i64, out: &mut Vec<u8>) {
     let _ = write!(out, "{number}");
 }
 
-/// Appends any other number; `null` for what JSON has no number for.
+/// Appends any other number; `null` for a value that JSON has no number for.
 pub fn write_decimal(number: f64, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, &number);
 }

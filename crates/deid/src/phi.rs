@@ -1,4 +1,4 @@
-//! Patients' data on its way to the PHI folder, and what is asked of that folder.
+//! Patients' data on its way to the PHI folder, and the operations that it needs of that folder.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -24,8 +24,8 @@ pub trait PhiFiles {
     /// Writes a file, unless there is one with this name: then nothing changes, and the result is false.
     fn write_new_file(&self, name: &str, text: String) -> Result<bool>;
 
-    /// Changes a small file that is there: `change` is given what it holds, and gives what it is to hold, or
-    /// nothing where that stays. It is called again where another run has changed the file meanwhile.
+    /// Changes a small file that is there: `change` is given its content, and gives the new content, or
+    /// nothing if the content stays. It is called again if another run has changed the file meanwhile.
     fn change_file(
         &self,
         name: &str,

@@ -169,7 +169,7 @@ impl Policy {
 }
 
 impl Rules {
-    /// The field of this JSON name; `None` for what neither R4 nor the policy knows.
+    /// The field of this JSON name; `None` for a name that neither R4 nor the policy knows.
     pub fn field_named(&self, name: &str) -> Option<&Field> {
         self.fields.get(name)
     }

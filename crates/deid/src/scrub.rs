@@ -28,7 +28,7 @@ use super::shapes::{parse_year, push_zip};
 ///
 /// Arrow's files may nest 64 tables, and each object in a list takes two of them, so that 31 objects
 /// could be staged at most. The JSON of a Delta table's schema takes four levels for each, of 128
-/// that its readers accept. This leaves room for what readers add of their own.
+/// that its readers accept. This leaves room for the levels that readers add of their own.
 const DEEPEST: u32 = 24;
 
 type Scrub<T = ()> = Result<T, Reject>;

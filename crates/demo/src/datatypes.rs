@@ -156,13 +156,13 @@ impl Row<'_> {
         }
     }
 
-    /// A code of the site's own, with whatever someone typed in.
+    /// A code of the site's own, with a text that someone typed in.
     fn local_coding(&mut self, bits: u64) {
         let code = self.rng.pick_item(EPIC);
         let name = self.some_name();
         self.add_str("system", code.system);
         match bits & 7 {
-            // "Other": the display says what, in anyone's words.
+            // "Other": the display has anyone's words for it.
             0 => {
                 self.add_str("code", "0");
                 self.add_str_of("display", |w| {

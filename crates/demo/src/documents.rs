@@ -154,7 +154,7 @@ fn note_attachment(w: &mut Row, kind: &CodedConcept) {
     });
 }
 
-/// One to six kilobytes of what a clinician writes, the patient's name all over it.
+/// One to six kilobytes of a clinician's text, the patient's name all over it.
 fn note_text(w: &mut Row, kind: &CodedConcept, html: bool) -> Vec<u8> {
     const SENTENCES: &[&str] = &[
         "Presents today for follow-up; denies chest pain, shortness of breath, fever or chills.",

@@ -225,7 +225,7 @@ impl ExportFiles {
         Ok(())
     }
 
-    /// Closes what is open; all files in the order of types and numbers.
+    /// Closes the open files. Gives all files in the order of types and numbers.
     pub fn finish_files(self) -> Result<Vec<ExportFile>> {
         let mut all = Vec::new();
         for lane in &self.lanes {

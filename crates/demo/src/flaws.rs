@@ -129,7 +129,7 @@ pub(super) fn write_broken_line(
     buf.push(b'\n');
 }
 
-/// A short row, with whatever `members` adds.
+/// A short row, with the members that `members` adds.
 fn write_object(
     buf: &mut Vec<u8>,
     person: &Person,

@@ -141,8 +141,8 @@ pub(super) const REGIONS: &[(&str, &str, &str)] = &[
 
 /// Text that identifies someone: none of it may be found in anything that is de-identified.
 ///
-/// All surnames, given names, streets and cities of a generated export, and what every medical
-/// record number, phone number and e-mail address in it holds.
+/// All surnames, given names, streets and cities of a generated export, and the parts that
+/// every medical record number, phone number and e-mail address in it has.
 pub fn identifying_words() -> Vec<&'static str> {
     [SURNAMES, GIVEN, STREETS, CITIES, &["MRN-Q", "(555) 01", "@mail.example"]].concat()
 }
@@ -166,7 +166,7 @@ pub fn identifying_strings(patient: u64) -> [String; 6] {
     ]
 }
 
-/// A person's name, and what else belongs to one person only.
+/// A person's name, and a number that no other person has.
 #[derive(Clone, Copy)]
 pub(super) struct PersonName {
     given: &'static str,

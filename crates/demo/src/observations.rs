@@ -179,7 +179,7 @@ fn add_value(w: &mut Row, turn: u64) {
     }
 }
 
-/// How it was done, and what it belongs to.
+/// The details of an observation: its method, and the resources that it belongs to.
 fn add_details(w: &mut Row) {
     let (case, index) = (w.case_number(), w.index);
     if case % 3 == 1 {

@@ -37,7 +37,7 @@ impl Row<'_> {
         }
     }
 
-    /// Writes what stands inside an extension that is kept.
+    /// Writes the inside of an extension that is kept.
     pub fn within_kept(&mut self, write: impl FnOnce(&mut Self)) {
         self.inside_kept = true;
         write(self);

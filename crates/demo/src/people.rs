@@ -1,4 +1,4 @@
-//! Patients, and who treats them.
+//! Patients, and the people and places that treat them.
 
 use super::codes::NPI;
 use super::codes::staff::{DEGREES, LANGUAGES, MARITAL, RELATIONSHIPS, ROLES, SPECIALTIES};

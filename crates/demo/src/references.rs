@@ -148,7 +148,7 @@ impl Row<'_> {
         }
     }
 
-    /// `"name":{…}` for what tables are joined by: nearly always spelled the plain way.
+    /// `"name":{…}` for a reference that tables are joined by: nearly always spelled the plain way.
     pub fn refer_plainly(&mut self, name: &str, target: ReferenceTarget) {
         self.add_object(name, |w| w.reference_members(target, 3));
     }

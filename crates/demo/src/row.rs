@@ -1,4 +1,4 @@
-//! One row: where it is written to, whom it is about, and what every resource begins with.
+//! One row: its buffer, its patient, and the members that every resource begins with.
 
 use super::codes::admin::CONFIDENTIALITY;
 use super::codes::orders::TAGS;

@@ -33,7 +33,7 @@ fn parse_bytes(text: &[u8]) -> Option<i64> {
     Some(seconds * 1_000_000 + micros)
 }
 
-/// Microseconds of a leading `.123`, and what follows it.
+/// Microseconds of a leading `.123`, and the text behind it.
 fn read_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some(digits) = text.strip_prefix(b".") else { return Some((0, text)) };
     let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -17,7 +17,7 @@ pub struct ServerBase {
 
 impl ServerBase {
     /// The base within a server's URL, which may go on to an export or another operation, a Group or
-    /// a Patient. `None` for what is no URL of a server.
+    /// a Patient. `None` for a text that is no URL of a server.
     pub fn of_url(url: &str) -> Option<Self> {
         let url = Url::parse(url.trim()).ok()?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -65,7 +65,7 @@ impl ServerBase {
     }
 }
 
-/// The path without what is asked for there: an operation, a Group or a Patient.
+/// The path without its request: an operation, a Group or a Patient.
 fn above_request(path: &str) -> Option<&str> {
     let is_compartment = |part: &str| matches!(part, "Patient" | "Group");
     let (above, last) = path.rsplit_once('/')?;

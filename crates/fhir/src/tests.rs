@@ -186,8 +186,8 @@ fn scalar(kind: Kind) -> Option<&'static str> {
     }
 }
 
-/// Compares a struct of a schema file with a type. Below the columns only what the schema shows
-/// of objects, but every scalar.
+/// Compares a struct of a schema file with a type. Below the columns only the objects that the
+/// schema shows, but every scalar.
 fn compare(of: &Type, schema: &Value, column: bool, at: &str, wrong: &mut Vec<String>) {
     let Some(fields) = schema.as_object() else {
         return wrong.push(format!("{at}: not an object in the schema"));
@@ -247,7 +247,7 @@ fn the_allow_list_names_elements_of_r4() {
     for row in rows.records() {
         let row = row.unwrap();
         let (of, path) = (&row[0], &row[1]);
-        // Not elements: the parent type, and what JSON alone has.
+        // Not elements: the parent type, and `resourceType`, which JSON alone has.
         if path == "(extends)" || (of, path) == ("Resource", "resourceType") {
             continue;
         }

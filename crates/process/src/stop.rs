@@ -128,7 +128,7 @@ impl Shutdown {
         EndHook { state: self.state.clone(), id }
     }
 
-    /// Calls what waits for the end, each once. Gives what is to be told when files are gone.
+    /// Calls the hooks that wait for the end, each once. Gives the work to do when files are gone.
     pub fn prepare_end(&self) -> Vec<Telling> {
         // Called outside of the lock: a hook may drop an `EndHook`, which locks.
         let waiting = std::mem::take(&mut self.state.lock_hooks().waiting);
@@ -150,8 +150,8 @@ impl fmt::Debug for Shutdown {
     }
 }
 
-/// Marks this thread as in the midst of a last step. Dropped, also by a panic, it puts back what was: a
-/// step may be a part of another one.
+/// Marks this thread as in the midst of a last step. Dropped, also by a panic, it puts back the
+/// earlier mark: a step may be a part of another one.
 struct StepMark {
     before: bool,
 }

@@ -32,14 +32,14 @@ impl Thread {
         Self { name, stack: None }
     }
 
-    /// A thread that walks over rows, or over what is made of them. Their objects may be nested, and
-    /// each level takes a call or several; the system's usual 2 MiB are short of what the deepest row
-    /// takes in a build without optimisation.
+    /// A thread that walks over rows, or over values that are made of them. Their objects may be nested,
+    /// and each level takes a call or several; the system's usual 2 MiB are too little for the deepest row
+    /// in a build without optimisation.
     pub const fn for_rows(name: &'static str) -> Self {
         Self::named(name).with_stack(8 << 20)
     }
 
-    /// The same thread with a stack of so many bytes. Only what is used of them is taken.
+    /// The same thread with a stack of so many bytes. The system gives only the bytes that are used.
     pub const fn with_stack(self, bytes: usize) -> Self {
         Self { stack: Some(bytes), ..self }
     }

@@ -37,7 +37,7 @@ impl Formulas {
 }
 
 /// Whether a spreadsheet could take a text for a formula: it begins with a sign that begins one, in
-/// any width, or with what a spreadsheet leaves out before it. A number does not count.
+/// any width, or with characters before it that a spreadsheet leaves out. A number does not count.
 fn is_formula(text: &str) -> bool {
     let seen = &text[at_sign(text)..];
     match seen.chars().next() {
@@ -52,7 +52,7 @@ fn is_formula(text: &str) -> bool {
 }
 
 /// The parts of a text that could become cells of their own: where a comma is the decimal sign,
-/// spreadsheets take `;` for what is between cells, and quotes do not hold them together.
+/// spreadsheets take `;` for the separator of cells, and quotes do not hold them together.
 fn split_cells(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(';')
 }

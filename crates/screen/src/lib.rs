@@ -175,8 +175,8 @@ fn has_ids(column: &ArrayRef) -> Result<bool> {
     if data_type.is_primitive() || matches!(data_type, DataType::Null | DataType::Boolean) {
         return Ok(false);
     }
-    // As text, lists and structs have what they hold one after the other, and binary is in
-    // hexadecimal digits.
+    // As text, lists and structs have their values one after the other, and binary is in hexadecimal
+    // digits.
     let options = FormatOptions::default();
     let values = ArrayFormatter::try_new(column, &options).context("cannot look for IDs")?;
     let mut text = String::new();

@@ -19,7 +19,7 @@ fn count_opening(line: &[u8]) -> usize {
     line.chunks(255).map(|part| usize::from(part.iter().map(opens).sum::<u8>())).sum()
 }
 
-/// Of text that is not JSON, the depth up to where it goes wrong is what matters.
+/// In a text that is not JSON, only the depth before the first error matters.
 fn measure_depth(line: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut bytes = line.iter();

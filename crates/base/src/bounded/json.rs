@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 /// Bytes that a value takes in a list that grows as it is read.
 // Twice, as a vector doubles its room when it is full.
 const VALUE: usize = 2 * size_of::<Value>();
-/// Bytes that a list or an object takes at least, with the first of what it holds.
+/// Bytes that a list or an object takes at least, with its first member.
 const LIST: usize = 300;
 const OBJECT: usize = 500;
 
@@ -117,8 +117,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
         let mut object = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             let fixed = if object.is_empty() { OBJECT } else { VALUE };
-            // Taken before the value is read, so that a name of
-            // megabytes is refused without what follows it.
+            // Taken before the value is read, so that a name of megabytes is refused without its value.
             self.0.take_bytes(fixed + name.len() + size_of::<String>())?;
             object.insert(name, access.next_value_seed(self)?);
         }

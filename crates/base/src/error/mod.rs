@@ -1,4 +1,4 @@
-//! The one error type: its kind, for those who decide by it, and its message, for the user.
+//! The one error type: its kind, for callers that decide by it, and its message, for the user.
 //!
 //! A message says what went wrong, where, and what to do. It never holds a secret or a
 //! patient's data: build it from paths, counts, and names of elements, not from values.
@@ -57,7 +57,7 @@ impl Error {
     }
 }
 
-/// `{}` is what this error says; `{:#}` adds what it was caused by.
+/// `{}` shows this error's own message; `{:#}` adds its causes.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !f.alternate() {

@@ -17,7 +17,7 @@ pub(super) fn system_allows(parent: &Object, check: Check) -> bool {
     }
     match (text("code").map(trim_text).unwrap_or_default(), check) {
         ("", Check::Display) => false,
-        // Code 0 is "other" in such lists: its display is whatever somebody typed.
+        // Code 0 is "other" in such lists: its display is any text that somebody typed.
         ("0", Check::Display) => false,
         ("", Check::Code) => true,
         (code, _) => is_integer(code),

@@ -1,5 +1,5 @@
 //! Masked values: their place is taken by a data-absent-reason, in the `extension` of the object
-//! or in the element's `_name` sibling. Both may stand before or after what is masked, so they
+//! or in the element's `_name` sibling. Both may stand before or after the masked value, so they
 //! are written when the whole object has been seen.
 
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Object, Value};
@@ -40,7 +40,7 @@ impl ObjectState<'_> {
 }
 
 impl Scrubber {
-    /// Writes what had to wait until the whole object was seen.
+    /// Writes the parts that had to wait until the whole object was seen.
     pub(super) fn settle(
         &mut self,
         rules: &'static Rules,

@@ -8,8 +8,8 @@ use cumulus_base::error::{Error, Result};
 
 use crate::PhiFiles;
 
-/// A folder in memory; clones of it are the same. It takes a mapping from who holds its lock, and from
-/// nobody else.
+/// A folder in memory; clones of it are the same. It takes a mapping from the holder of its lock, and
+/// from nobody else.
 #[derive(Clone, Default)]
 pub(crate) struct MemoryFolder(Arc<Mutex<MemoryFiles>>);
 

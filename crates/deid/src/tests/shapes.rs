@@ -1,4 +1,4 @@
-//! Values that are kept in part, and what has not the shape that the part is cut from.
+//! Values that are kept in part, and values without the shape that the part is cut from.
 
 use super::*;
 

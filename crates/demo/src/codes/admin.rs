@@ -191,7 +191,7 @@ pub(crate) const DIAGNOSIS_ROLES: &[CodedConcept] = &[
     ),
 ];
 
-/// Notes, by what they are.
+/// Notes, by their type.
 pub(crate) const NOTE_TYPES: &[CodedConcept] = &[
     concept(
         "Progress Notes",

@@ -71,7 +71,7 @@ pub(super) const fn unit(unit: &'static str, code: &'static str) -> ValueUnit {
     ValueUnit { unit, code }
 }
 
-/// Numbers that sites make up in Epic, by what they are for: kept as they are.
+/// Numbers that sites make up in Epic, by their purpose. They are kept as they are.
 pub(super) const EPIC: &[Code] = &[
     code("urn:oid:1.2.840.114350.1.13.861.1.7.10.696784.4500", "101", "Office Visit"),
     code("urn:oid:1.2.840.114350.1.13.861.1.7.4.737880.5010", "204", "Routine"),

@@ -141,7 +141,7 @@ impl<'p> PolicyWalk<'p> {
         }
     }
 
-    /// Whether an element is kept; walks what is in it.
+    /// Whether an element is kept; walks the elements in it.
     fn element(&mut self, place: PolicyPlace, rule: &Rule, parent: &Value, item: &Value) -> bool {
         let mut parts = rule.action.split(';');
         let action = parts.next().unwrap_or_default();
@@ -191,7 +191,7 @@ fn all_that_is_kept_occurs_and_names_no_one() {
     let mut urls = BTreeSet::new();
     for (kind, lines) in LINES.iter() {
         lines.iter().filter_map(|line| usable(line, *kind)).for_each(|row| walk.resource(&row));
-        // Anywhere: some stand on what is dropped as a whole, a name or a phone number.
+        // Anywhere: some stand on elements that are dropped as a whole, a name or a phone number.
         for line in lines {
             let found = line.split("\"url\":\"").skip(1).filter_map(|rest| rest.split('"').next());
             urls.extend(found.filter(|url| url.contains("://")));
@@ -297,7 +297,7 @@ fn shape_occurs(values: Vec<&Value>, shape: &Value, place: &str) {
     let members = shape.as_object().into_iter().flat_map(|members| members.iter());
     let names = names.map(|name| (name, None)).chain(members.map(|(name, at)| (name, Some(at))));
     for (name, below) in names {
-        // De-identification writes what masks a note.
+        // De-identification writes the extension that masks a note.
         if name == "_data" {
             continue;
         }

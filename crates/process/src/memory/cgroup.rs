@@ -100,7 +100,7 @@ impl Hierarchy {
     }
 }
 
-/// In version 1, what the groups above allow, those that cannot be seen from here, too.
+/// In version 1, the limit of the groups above, with those that cannot be seen from here.
 fn hierarchical_limit(folder: &Path) -> Option<u64> {
     let stat = fs::read_to_string(folder.join("memory.stat")).ok()?;
     let line = stat.lines().find_map(|line| line.strip_prefix("hierarchical_memory_limit "))?;

@@ -13,8 +13,8 @@ const MIB: u64 = 1 << 20;
 
 /// From here on more memory makes nothing faster, apart from more threads.
 const ENOUGH: u64 = 1024 * MIB;
-/// The memory of a thread: chunks under way, columns being built and encoded, what the allocator
-/// keeps for it. Measured with wide tables.
+/// The memory of a thread: chunks under way, columns being built and encoded, the memory that
+/// the allocator keeps for it. Measured with wide tables.
 const PER_THREAD: u64 = 96 * MIB;
 /// Bytes of values of a Parquet row group.
 const ROW_GROUP_VALUES: usize = 512 << 20;
@@ -99,7 +99,7 @@ pub struct WritingShare {
     /// Bytes of all Parquet row groups under way.
     pub all_group_bytes: usize,
     /// Bytes of values after which a row group ends, however little they take as a dictionary:
-    /// whoever reads it may hold all of its values. The same for all limits.
+    /// a reader of it may hold all of its values. The same for all limits.
     pub row_group_values: usize,
 }
 
