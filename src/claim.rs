@@ -34,7 +34,7 @@ const ABOUT_OUTPUT: &str = "cumulus-etl writes de-identified tables to this fold
 const ABOUT_PHI: &str = "cumulus-etl keeps secrets in this folder (PHI), and tells it from OUTPUT \
                          folders by this file: leave it here.";
 
-/// What a folder is for.
+/// The purpose of a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// De-identified tables, there to be shared.
@@ -151,7 +151,7 @@ pub fn find_mark(
     }
 }
 
-/// What shows that these are the contents of a PHI folder.
+/// The files which show that these are the contents of a PHI folder.
 fn sign_of_phi(folders: &[String], files: &[String]) -> Option<String> {
     let is_secret = |name: &&String| {
         [PHI_MARKER, CODEBOOK].contains(&name.as_str()) || name.starts_with(MAPPINGS)
@@ -162,7 +162,7 @@ fn sign_of_phi(folders: &[String], files: &[String]) -> Option<String> {
     secret.or_else(rejected)
 }
 
-/// What shows that these are the contents of an OUTPUT folder.
+/// The files which show that these are the contents of an OUTPUT folder.
 fn sign_of_output(folder: &Folder, folders: &[String], files: &[String]) -> Result<Option<String>> {
     if files.iter().chain(folders).any(|name| name == OUTPUT_MARKER) {
         return Ok(Some(OUTPUT_MARKER.to_owned()));
@@ -295,7 +295,7 @@ mod tests {
         {
             assert_eq!(roles(&[name]), (false, false), "{name}");
         }
-        // What a run with swapped folders left: neither is to be used any more.
+        // A run with swapped folders left these: neither is to be used any more.
         assert_eq!(roles(&["codebook.json", "JobConfig/x/job_config.json"]), (true, true));
     }
 

@@ -153,7 +153,7 @@ fn check_footer(mut file: &File, length: u64) -> Result<()> {
     PageWalk::new(BufReader::new(file), footer).pass().ok_or_else(say_damaged)
 }
 
-/// What is known of a column's values.
+/// The sizes of a column's values.
 #[derive(Default)]
 struct ColumnSizes {
     /// Bytes of the longest value that may come again and again.

@@ -28,7 +28,7 @@ const FEW: usize = 3;
 
 /// A file that has come in whole.
 pub(super) struct CompletedDownload {
-    /// What to remember of it.
+    /// The record to keep of it.
     pub done: CompletedFile,
     /// Its name as stored: with `.gz` perhaps.
     pub stored: String,

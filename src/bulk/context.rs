@@ -1,4 +1,4 @@
-//! What all downloads of an export share.
+//! The parts that all downloads of an export share.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::progress::DownloadProgress;
 use super::state::ExportDir;
 use crate::http::{self, Client, Pace};
 
-/// What all downloads share.
+/// The parts that all downloads share.
 pub(super) struct DownloadContext {
     pub client: Client,
     pub site: Arc<ExportDir>,

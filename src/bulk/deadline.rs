@@ -44,7 +44,7 @@ impl Deadline {
         !self.allows_wait(Duration::ZERO)
     }
 
-    /// What to tell the user when it is over.
+    /// The message for the user when it is over.
     pub(super) fn timeout_error(&self, options: &ExportOptions) -> Error {
         let message = format!(
             "the export was not complete after {} (--export-timeout); {}",

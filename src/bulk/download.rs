@@ -106,7 +106,7 @@ pub(super) async fn download_files(
     }
 }
 
-/// What is left to download.
+/// The files that are left to download.
 struct Queue {
     entries: Arc<[ManifestEntry]>,
     /// Indices into `entries`.

@@ -18,9 +18,9 @@ const WORTH_IT: u64 = 4 << 20;
 const LONGEST_NOTE: u64 = 1 << 10;
 
 pub(super) struct Downloading {
-    /// What has been written.
+    /// The bytes that were written.
     pub part: PartialFile,
-    /// What has come.
+    /// The bytes that have come.
     pub incoming: Incoming,
     path: PathBuf,
     source: PathBuf,

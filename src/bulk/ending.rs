@@ -121,7 +121,7 @@ fn show_reports(client: &Client, site: &ExportDir) -> Result<u64> {
     Ok(reported.failures)
 }
 
-/// What to do with an export that is not what it should be.
+/// The advice about an export that is not as it should be.
 fn advise_user(options: &ExportOptions, site: &ExportDir) -> String {
     match options.temporary {
         true => "Run it with --export-to DIR to keep and see what there is".to_owned(),

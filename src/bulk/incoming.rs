@@ -16,11 +16,11 @@ const MAGIC: usize = 4;
 /// In this time at least so many bytes must come.
 const LEAST: u64 = 64 << 10;
 
-/// What is known of a file that is being downloaded.
+/// A file that is being downloaded.
 pub(super) struct Incoming {
     /// How many bytes of the file as the server stores it have come.
     pub offset: u64,
-    /// What tells this version of the file from others, for `If-Range`.
+    /// The validator that tells this version of the file from others, for `If-Range`.
     pub validator: Option<String>,
     decoder: Decoder,
 }

@@ -37,7 +37,7 @@ pub(super) struct Begun {
     pub url: Url,
     /// When the request was sent.
     pub asked: DateTime<Utc>,
-    /// What the log's event says.
+    /// The text of the log's event.
     pub event: Value,
     /// A signal waits until the URL is kept somewhere.
     pub writer: Writer,
@@ -175,7 +175,7 @@ fn recorded_parameters(parameters: impl Iterator<Item = (String, String)>) -> Ma
     parameters.filter_map(recorded).collect()
 }
 
-/// What became of an export that is to end on the server.
+/// The outcome of ending an export on the server.
 #[derive(Debug)]
 pub(super) enum Ending {
     /// It has ended, or the server knows none.

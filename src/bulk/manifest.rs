@@ -10,7 +10,7 @@ use url::Url;
 use super::request::to_instant;
 use crate::http::TokenUse;
 
-/// What a manifest lists a file under.
+/// The list of a manifest that a file is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum FileKind {
@@ -34,14 +34,14 @@ impl FileKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ManifestEntry {
     pub kind: FileKind,
-    /// What its rows are.
+    /// The kind of its rows.
     pub resource_type: String,
     pub url: Url,
     /// How many rows the server promises.
     pub count: Option<u64>,
     /// Its path below the folder, without `.gz`.
     pub name: String,
-    /// Who gets the credentials.
+    /// The receivers of credentials.
     pub token: TokenUse,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Page {
     pub files: Vec<(FileKind, String, Url, Option<u64>)>,
     /// OperationOutcomes that stand in the manifest itself, rather than in a file.
     pub outcomes: Vec<Value>,
-    /// Who gets the credentials, as far as this manifest may say so.
+    /// The receivers of credentials, as far as this manifest may say so.
     pub token: TokenUse,
 }
 

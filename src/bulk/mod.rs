@@ -65,7 +65,7 @@ pub use request::{ExportFilters, ExportTarget, Since, split_filters, to_instant}
 pub use settings::{ExportSettings, parse_span, read_pace};
 use state::{ExportDir, ExportState, Phase};
 
-/// What the steps of one export share.
+/// The parts that the steps of one export share.
 struct ExportContext<'a> {
     client: &'a Client,
     options: &'a ExportOptions,
@@ -241,7 +241,7 @@ async fn run_export(
     check_reports(client, options, &site).map(|()| state.types)
 }
 
-/// What the steps of one run share.
+/// The parts that the steps of one run share.
 struct ExportRun<'a> {
     client: &'a Client,
     options: &'a ExportOptions,
@@ -412,7 +412,7 @@ pub fn scope_types(options: &ExportOptions) -> Vec<String> {
     types
 }
 
-/// What a server repeats of the request is not for messages and logs.
+/// The part of the request that a server repeats is not for messages and logs.
 fn hide_what_is_asked(client: &Client, options: &ExportOptions) {
     let kickoff = KickOff::new(&options.target, &options.narrowing, options.post);
     kickoff.hidden.iter().for_each(|value| client.redactor().hide(value));
@@ -431,7 +431,7 @@ fn started_at(state: &ExportState) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(&state.started).map_or_else(|_| Utc::now(), |time| time.to_utc())
 }
 
-/// What files are, whatever signatures their URLs have today.
+/// The identity of files, whatever signatures their URLs have today.
 fn file_identities(entries: &[ManifestEntry]) -> Vec<(String, String)> {
     let identity = |entry: &ManifestEntry| {
         let mut url = entry.url.clone();

@@ -13,7 +13,7 @@ use crate::ui::Bars;
 /// How an export is to be done.
 #[derive(Clone, Debug)]
 pub struct ExportOptions {
-    /// What to export.
+    /// The export to ask for.
     pub target: ExportTarget,
     /// The types, filters and other parameters.
     pub narrowing: ExportFilters,
@@ -41,14 +41,14 @@ pub struct ExportOptions {
     pub temporary: bool,
     /// How quick time passes.
     pub pace: Pace,
-    /// What opens folders, and knows whether the run is to end.
+    /// Opens folders, and knows whether the run is to end.
     pub storage: Storage,
     /// Progress bars.
     pub bars: Bars,
 }
 
 impl ExportOptions {
-    /// What the next run does with an export that this one could not complete.
+    /// The next run's way with an export that this one could not complete.
     pub(super) fn resume_hint(&self) -> &'static str {
         match self.temporary {
             true => {

@@ -1,4 +1,4 @@
-//! What the server says went wrong: the OperationOutcomes below `error/`.
+//! The server's reports of faults: the OperationOutcomes below `error/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::ui::format_count;
 /// Different messages that are shown.
 const SHOWN: usize = 10;
 
-/// What was reported, by message.
+/// The reports, by message.
 #[derive(Debug, Default)]
 pub(super) struct ServerMessages {
     /// OperationOutcomes with an issue of `error` or `fatal`.

@@ -314,7 +314,7 @@ impl<W: Write> Gzip<W> {
         Ok(())
     }
 
-    /// What the members went to.
+    /// The files that members went to.
     pub(super) fn into_inner(self) -> W {
         self.out
     }
@@ -363,7 +363,7 @@ mod tests {
     fn what_was_damaged_is_begun_anew() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        // What a power cut leaves: the length is there, the data is not.
+        // A power cut leaves such files: the length is there, the data is not.
         fs::write(&path, b"\0\0\0\0\n\0\0").unwrap();
         for compress in [false, true] {
             let part = PartialFile::open_path(&path, "Patient", compress).unwrap();

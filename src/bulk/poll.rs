@@ -25,7 +25,7 @@ const RETRIES: RetryPlan = RetryPlan::of_seconds(&[60, 120, 240, 480]);
 const LONGEST_MANIFEST: usize = 128 << 20;
 /// The longest answer that says "not yet".
 const LONGEST_PROGRESS: usize = 1 << 20;
-/// What the status is asked for as, and then where the server does not have it so.
+/// The media types that the status is asked for as, in order.
 const ACCEPT: [&str; 2] =
     ["application/json", "application/fhir+json, application/json;q=0.9, */*;q=0.1"];
 

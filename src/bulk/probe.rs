@@ -1,4 +1,4 @@
-//! What fuzzing looks at: readers of what servers send, which nobody else calls by themselves.
+//! Entrances for fuzzing: readers of servers' texts, which no other code calls by themselves.
 
 use std::path::Path;
 

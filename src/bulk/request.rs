@@ -1,4 +1,4 @@
-//! What is asked for: the kick-off request (Bulk Data IG, "Kick-off Request").
+//! The kick-off request (Bulk Data IG, "Kick-off Request").
 
 use chrono::{NaiveDate, SecondsFormat};
 use serde_json::{Value, json};
@@ -12,14 +12,14 @@ use crate::input::parse_time;
 /// Parameters that name patients: for the server alone.
 const PATIENT: &str = "patient";
 
-/// What the user points at: a FHIR server, or a part of it.
+/// The user's URL: a FHIR server, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportTarget {
     /// The server's base, with a `/` at its end.
     pub base: Url,
     /// `$export`, `Patient/$export` or `Group/ID/$export`.
     path: String,
-    /// What stood in the URL's query.
+    /// The URL's query.
     query: Vec<(String, String)>,
 }
 
@@ -145,7 +145,7 @@ pub struct KickOff {
     pub body: Option<Value>,
     /// Every parameter but those that name patients.
     pub parameters: Vec<(String, String)>,
-    /// What must not be shown: patients, and whatever else may name some.
+    /// The parts that must not be shown: patients, and anything else that may name some.
     pub hidden: Vec<String>,
     /// The same for the same request, and telling nothing about it.
     pub fingerprint: String,

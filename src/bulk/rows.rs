@@ -7,7 +7,7 @@ use crate::bounded::{LONGEST_LINE, is_too_deep};
 use crate::input;
 use crate::text::BYTE_ORDER_MARK;
 
-/// What a row is.
+/// The kind of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowKind {
     Valid,

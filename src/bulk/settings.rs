@@ -1,4 +1,4 @@
-//! What the user asks of an export, and what it comes to.
+//! The user's settings of an export, and the settings that follow from them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a folder remembers of the export that goes into it, so that another run can take it up.
+//! A folder's record of the export that goes into it, so that another run can take it up.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -77,7 +77,7 @@ pub(super) struct CompletedFile {
     pub rows: u64,
     /// Without compression.
     pub bytes: u64,
-    /// What is wrong with it, if something is that another download does not mend.
+    /// Its fault, if it has one that another download does not mend.
     pub problem: Option<String>,
 }
 

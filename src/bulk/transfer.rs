@@ -208,7 +208,7 @@ fn make_error(entry: &ManifestEntry, what: impl Into<String>) -> http::Error {
     http::Error::Transport { url: show_url(&entry.url), what: what.into(), retryable: true }
 }
 
-/// What an answer of 400 or more, or none, means. `version`: of the rest that was asked for.
+/// The meaning of an answer of 400 or more, or of no answer. `version`: of the rest that was asked for.
 fn judge_refusal(
     error: http::Error,
     version: Option<&str>,
@@ -240,11 +240,11 @@ fn judge_refusal(
 /// How the body of an answer came.
 enum Received {
     Whole,
-    /// What has come is good.
+    /// The bytes that have come are good.
     Broken(http::Error),
     /// It was no part of the file.
     Odd(String),
-    /// What is here is of no use.
+    /// The bytes that are here are of no use.
     Useless(&'static str),
 }
 
@@ -415,7 +415,7 @@ fn count_deletes(path: &Path) -> io::Result<u64> {
     Ok(count)
 }
 
-/// What the committer needs; OperationOutcomes among the data go to a file of their own.
+/// The parts for the committer; OperationOutcomes among the data go to a file of their own.
 fn describe_completed(
     shared: &DownloadContext,
     entry: &ManifestEntry,

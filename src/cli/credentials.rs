@@ -44,7 +44,7 @@ pub(super) struct CredentialArgs {
 }
 
 impl CredentialArgs {
-    /// What all layers come to.
+    /// The settings of all layers together.
     pub(super) fn read_credentials(layers: &mut Layers) -> Credentials {
         Credentials {
             smart_client_id: layers.text("smart-client-id"),

@@ -18,7 +18,7 @@ const SETTINGS: &str = "settings";
 /// `--config`, a key of that file. `A` declares them. What its options are called, and whether they
 /// are switches, texts or lists, is read from there, so that `A` itself is never made.
 pub struct Layered<A> {
-    /// What the command line gives, by the settings' names.
+    /// The values of the command line, by the settings' names.
     pub(super) given: Dict,
     options: PhantomData<A>,
 }
@@ -95,7 +95,7 @@ impl<A> fmt::Debug for Layered<A> {
     }
 }
 
-/// What is declared of the values of settings, by the settings' names.
+/// The declarations of the values of settings, by the settings' names.
 pub(super) struct Declared(BTreeMap<String, Arg>);
 
 impl Declared {

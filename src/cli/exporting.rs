@@ -114,7 +114,7 @@ impl NotesArgs {
 }
 
 impl ExportingArgs {
-    /// What all layers come to.
+    /// The settings of all layers together.
     pub(super) fn read_settings(layers: &mut Layers) -> Result<ExportSettings> {
         let mut time = |key: &str, end_of_day| {
             let text = layers.text(key)?;

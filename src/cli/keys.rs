@@ -114,7 +114,7 @@ fn make_keys(folder: &Folder, algorithm: Algorithm) -> Result<()> {
             return Err(taken(name));
         }
         if let Some(path) = path(name) {
-            // Whatever the umask has left of it.
+            // The rights that the umask has left of it.
             fs::set_permissions(&path, Permissions::from_mode(0o600))
                 .with_context(|| format!("cannot set the rights of '{}'", path.display()))?;
         }

@@ -371,7 +371,7 @@ mod tests {
             assert_eq!(found, expected, "{file} {line:?}");
             layers.finish().unwrap();
         }
-        // What can't be used is told, and the declared value stands in for it.
+        // A value that can't be used is told, and the declared value stands in for it.
         std::fs::write(&path, "batch-size = 'x'\nlog-format = 'xml'").unwrap();
         let mut layers = layers(&[], &path);
         assert_eq!((layers.number("batch-size"), &*layers.choice("log-format")), (Some(7), "text"));

@@ -63,7 +63,7 @@ impl Logging {
     /// Begins to log. Gives progress bars, if there is a terminal to draw them on.
     pub(super) fn init(self, console: &Console) -> Bars {
         console.begin_logging(self.format, self.level);
-        // Whoever helps a user asks for this first.
+        // Somebody who helps a user asks for this first.
         debug!(
             version = env!("CARGO_PKG_VERSION"),
             "cumulus-etl {} for {} on {}, {}",

@@ -17,7 +17,7 @@ impl Out {
         done
     }
 
-    /// What printing has come to.
+    /// The state of printing.
     pub(super) fn unless_closed(self, printed: Result<()>) -> Result<()> {
         if self.closed { Ok(()) } else { printed }
     }

@@ -51,7 +51,7 @@ fn explain_part() -> String {
 }
 
 impl Layered<StoreArgs> {
-    /// What opens folders with the options, from flags and variables, for commands that read no file.
+    /// Opens folders with the options, from flags and variables, for commands that read no file.
     pub(super) fn of_command(&self, process: &Process) -> Result<Storage> {
         let mut layers = Layers::new(self, None)?;
         let options = StoreArgs::read_options(&mut layers, process.budget.part_mib);

@@ -49,9 +49,9 @@ pub struct EtlConfig {
     pub budget: Budget,
     /// Credentials for the FHIR server that INPUT is.
     pub credentials: Credentials,
-    /// What opens folders: it knows how buckets are reached, and whether the run is to end.
+    /// Opens folders: it knows how buckets are reached, and whether the run is to end.
     pub storage: Storage,
-    /// What to export, where INPUT is a FHIR server.
+    /// The export to ask for, where INPUT is a FHIR server.
     pub export: ExportSettings,
 }
 

@@ -7,10 +7,10 @@ use crate::claim::CONTEXT;
 use crate::error::{Context as _, Result};
 use crate::store::Folder;
 
-/// What it has the exports under.
+/// The name that it has the exports under.
 const EXPORTS: &str = "last_exports";
 
-/// What a run that has succeeded leaves there.
+/// The record that a run leaves there when it has succeeded.
 pub(super) struct SuccessNote<'a> {
     pub started: DateTime<Utc>,
     /// INPUT and OUTPUT, as records may show them.
@@ -20,7 +20,7 @@ pub(super) struct SuccessNote<'a> {
     pub export: Option<(&'a str, &'a str)>,
 }
 
-/// What the times of exports are kept under: another OUTPUT has not seen what this one has.
+/// The key of the times of exports: another OUTPUT has not seen the exports of this one.
 pub(super) fn export_key(output: &Folder, identity: &str) -> String {
     format!("{identity} {output}")
 }

@@ -136,7 +136,7 @@ fn is_known(folder: &str) -> bool {
     folder == JOB_CONFIG || layout::is_table(folder)
 }
 
-/// What all tables of a conversion share.
+/// The parts that all tables of a conversion share.
 struct Converter<'a> {
     from: &'a Folder,
     /// Until TARGET has them.
@@ -421,7 +421,7 @@ fn without_secrets(rows: DeidentifiedBatch) -> Result<DeidentifiedBatch> {
     Ok(DeidentifiedBatch::from_former_output(batch))
 }
 
-/// What may be recorded of an export's URL; that there was none stays.
+/// The recordable part of an export's URL; that there was none stays.
 fn recorded_or_empty(url: &str) -> Option<String> {
     if url.is_empty() { Some(String::new()) } else { recorded_url(url) }
 }

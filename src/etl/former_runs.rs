@@ -1,4 +1,4 @@
-//! What the records of former runs say of OUTPUT: which codebook its anonymous IDs are of.
+//! The records of former runs about OUTPUT: which codebook its anonymous IDs are of.
 
 use serde_json::{Map, Value};
 

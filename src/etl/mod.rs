@@ -79,7 +79,7 @@ use writing_turns::TABLES_TO_A_BUCKET;
 /// Runs the main job.
 ///
 /// # Errors
-/// What is refused, before anything is changed; tables that did not complete; what `--strict` asks for.
+/// Refusals before anything is changed; tables that did not complete; the failures that `--strict` asks for.
 pub fn run_etl(config: &EtlConfig, bars: &Bars) -> Result<()> {
     let (clock, began) = (Instant::now(), Utc::now());
     let selected = select_types(config)?;

@@ -1,4 +1,4 @@
-//! What of the input is left alone.
+//! The parts of the input that are left alone.
 
 use tracing::{info, warn};
 

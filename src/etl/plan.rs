@@ -1,4 +1,4 @@
-//! What a run will do: which tables, from which files, for which export.
+//! The plan of a run: which tables, from which files, for which export.
 
 use std::collections::BTreeSet;
 

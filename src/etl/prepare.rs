@@ -20,7 +20,7 @@ use crate::stop::Shutdown;
 use crate::store::{Folder, Hold, Mounts, WorkFolder};
 use crate::table::StagingArea;
 
-/// What a run has in hand once its folders are prepared.
+/// The parts of a run once its folders are prepared.
 pub(super) struct Prepared {
     pub output: PreparedOutput,
     pub phi: PreparedPhi,
@@ -39,7 +39,7 @@ pub(super) struct PreparedOutput {
     pub shutdown: Shutdown,
 }
 
-/// What the run has of PHI, and what it writes there.
+/// A run's files in PHI: those it reads, and those it writes.
 pub(super) struct PreparedPhi {
     pub codebook: Arc<Codebook>,
     pub mapping: Mutex<Mapping<Folder>>,

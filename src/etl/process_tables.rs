@@ -22,7 +22,7 @@ const PUBLISHER: Thread = Thread::for_rows("publish");
 /// Completes tables once they are written.
 const COMPLETER: Thread = Thread::for_rows("complete");
 
-/// What is done with each table. A failure is part of what a stage gives: the other tables go on.
+/// The stages of each table. A failure is part of a stage's result: the other tables go on.
 pub(super) trait TableStages: Sync {
     /// A table on its way from the first stage to the second.
     type Scrubbed: Send;

@@ -142,7 +142,7 @@ pub(super) struct TableCompleter<'a> {
     pub output: &'a PreparedOutput,
     pub staging: &'a StagingArea,
     pub records: &'a Records,
-    /// What completion rows say.
+    /// The texts of completion rows.
     pub export: &'a SourceExport,
 }
 
@@ -213,7 +213,7 @@ impl CompleteSteps for Completing<'_> {
     }
 }
 
-/// What there is of the table now, and what took the time.
+/// The size of the table now, and the times of the steps.
 fn log_details(summary: &TableSummary) {
     let (scrub, write) = (summary.scrub_seconds, summary.write_seconds);
     for OutputSummary { format, written } in &summary.outputs {

@@ -99,7 +99,7 @@ mod tests {
         TablePlan::of_files("Patient", files.iter().map(file).collect()).unwrap()
     }
 
-    /// What is read of the plan, by number: file and lines, or the error.
+    /// The parts of the plan that were read, by number: file and lines, or the error.
     fn read_plan(folder: &Folder, plan: &TablePlan, backlog: &Backlog) -> Vec<(u64, String)> {
         let input = InputFiles { folder, ahead: ReadAhead::new(folder, &plan.files) };
         let mut read = Vec::new();

@@ -1,4 +1,4 @@
-//! What was found in a table's input.
+//! Counts of a table's input.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::deid::{Reason, Report};
 /// Rejected rows by reason.
 pub(super) type Reasons = BTreeMap<Reason, u64>;
 
-/// What was found in a table's input.
+/// Counts of a table's input.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct RowCounts {
     /// Lines that are not blank.

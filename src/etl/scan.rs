@@ -1,4 +1,4 @@
-//! What an input folder holds, and what will be made of it.
+//! The content of an input folder, and the tables that are made of it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::input::{self, Deletes, ExportLog, Inputs};
 use crate::store::Folder;
 use crate::text::escape_controls;
 
-/// What an input folder holds, and what will be made of it.
+/// The content of an input folder, and the tables that are made of it.
 pub(super) struct ScannedInput {
     pub inputs: Inputs,
     pub deletes: Deletes,

@@ -28,7 +28,7 @@ pub(super) struct RowForms {
 }
 
 impl RowForms {
-    /// What these formats need.
+    /// The forms of rows that these formats need.
     pub(super) fn of_formats(formats: &[OutputFormat]) -> Self {
         Self {
             arrow: formats.iter().any(|format| !format.table_format().wants_lines()),
@@ -43,13 +43,13 @@ pub(super) struct ChunkScrubber {
     scrubber: Scrubber,
     builder: TableBuilder,
     forms: RowForms,
-    /// What completion rows of encounters say, where each row is one.
+    /// The texts of completion rows of encounters, where each row is one.
     completion: Option<Arc<SourceExport>>,
     /// Room for encoding.
     scratch: Scratch,
 }
 
-/// What a chunk became: de-identified rows, and for the PHI folder what was not taken and the real IDs.
+/// The result of a chunk: de-identified rows, and for the PHI folder the rejected rows and the real IDs.
 #[derive(Default)]
 pub(super) struct ScrubbedChunk {
     /// Lines that are not blank.

@@ -24,7 +24,7 @@ const READER: Thread = Thread::named("read");
 /// De-identifies rows.
 const WORKER: Thread = Thread::for_rows("scrub");
 
-/// What makes staged tables of a folder's files.
+/// Makes staged tables of a folder's files.
 pub(super) struct TableScrubber<'a> {
     pub input: InputFiles<'a>,
     pub rows: RowScrubbing<'a>,
@@ -39,7 +39,7 @@ pub(super) struct RowScrubbing<'a> {
     pub make_scrubber: &'a (dyn Fn() -> Scrubber + Sync),
     pub forms: RowForms,
     pub workers: usize,
-    /// What the completion rows of encounters say, if any are to be made.
+    /// The texts of completion rows of encounters, if any are to be made.
     pub completion: Option<Arc<SourceExport>>,
 }
 
@@ -87,7 +87,7 @@ impl TableScrubber<'_> {
 }
 
 impl RowScrubbing<'_> {
-    /// What a worker does.
+    /// The work of one worker.
     fn scrub_chunks<'b>(
         &self,
         plan: &TablePlan,

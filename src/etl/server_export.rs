@@ -28,7 +28,7 @@ pub(super) struct ServerExport {
 }
 
 impl ServerInput {
-    /// What to ask the server for, so that these tables can be made.
+    /// The request to the server, so that these tables can be made.
     pub(super) fn export_options(
         &self,
         config: &EtlConfig,

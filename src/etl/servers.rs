@@ -12,7 +12,7 @@ use crate::fhir::ServerBase;
 /// The server that the user says the data came from.
 ///
 /// # Errors
-/// What is no URL of a server.
+/// The error about a text that is no URL of a server.
 pub(super) fn named_server(config: &EtlConfig) -> Result<Option<ServerBase>> {
     let invalid = || {
         let message =

@@ -1,4 +1,4 @@
-//! What is in force for a run.
+//! The settings in force for a run.
 
 use super::config::EtlConfig;
 use crate::http::recorded_url;
@@ -6,7 +6,7 @@ use crate::http::recorded_url;
 /// What is in force for a run, as its records tell it: what the user has asked for, apart from what
 /// the run decides itself.
 pub(super) struct SettingsInForce<'a> {
-    /// What the user has asked for.
+    /// The user's settings.
     pub asked: &'a EtlConfig,
     /// INPUT as it may be recorded: a server's URL has no secrets.
     pub input: String,

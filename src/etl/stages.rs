@@ -1,4 +1,4 @@
-//! What the main job does with each table.
+//! The main job's stages for each table.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a run has done, for its end and for its records.
+//! The results of a run, for its end and for its records.
 
 use std::fmt;
 use std::time::Duration;

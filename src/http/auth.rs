@@ -1,4 +1,4 @@
-//! Who this program is to a server.
+//! The program's credentials at a server.
 
 use std::time::Instant;
 
@@ -90,7 +90,7 @@ struct HeldToken {
     serial: u64,
 }
 
-/// What a request shows.
+/// The credentials that a request shows.
 pub(super) struct Credential {
     pub(super) header: HeaderValue,
     /// The number of the access token, if it can be renewed.

@@ -1,4 +1,4 @@
-//! What a server says about itself: its CapabilityStatement.
+//! A server's statement about itself: its CapabilityStatement.
 
 use std::collections::BTreeSet;
 

@@ -27,7 +27,7 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// The longest wait for the next bytes of an answer; the whole may take any time.
     pub read_timeout: Duration,
-    /// What the user allows beyond the server's own origin.
+    /// The hosts that the user allows beyond the server's own origin.
     pub allowed: AllowedServers,
 }
 
@@ -154,7 +154,7 @@ impl Client {
         Request::new(self.clone(), method, url)
     }
 
-    /// What keeps secrets out of texts; it knows this client's tokens.
+    /// Keeps secrets out of texts; it knows this client's tokens.
     pub fn redactor(&self) -> &Redactor {
         &self.inner.redactor
     }

@@ -24,7 +24,7 @@ pub struct Credentials {
     pub token_url: Option<String>,
     /// The scopes to ask for, instead of those worked out.
     pub scope: Option<String>,
-    /// What may be asked and shown beyond the server's own origin.
+    /// The hosts that may be asked, and see credentials, beyond the server's own origin.
     pub allowed: AllowedServers,
 }
 

@@ -17,9 +17,9 @@ pub enum Error {
     /// There was no answer, or not all of it: name look-up, connection, TLS, time-out, a body
     /// that broke off.
     Transport {
-        /// What was asked for, as [`show_url`](super::show_url) shows it.
+        /// The URL that was asked for, as [`show_url`](super::show_url) shows it.
         url: String,
-        /// What happened.
+        /// The fault.
         what: String,
         /// Whether it may go better the next time. Not so for an untrusted certificate.
         retryable: bool,
@@ -28,14 +28,14 @@ pub enum Error {
     Status(Box<StatusError>),
     /// The answer is not what was asked for: not JSON, too long, a redirect to nowhere.
     Unusable {
-        /// What was asked for, as [`show_url`](super::show_url) shows it.
+        /// The URL that was asked for, as [`show_url`](super::show_url) shows it.
         url: String,
-        /// What is wrong with the answer.
+        /// The fault of the answer.
         what: String,
     },
     /// It was not asked for: the URL is not one that may be.
     Refused {
-        /// What should have been asked for, as [`show_url`](super::show_url) shows it.
+        /// The URL that should have been asked for, as [`show_url`](super::show_url) shows it.
         url: String,
         /// Why it was not, and what lets it be.
         what: String,
@@ -43,19 +43,19 @@ pub enum Error {
     /// The answer should be JSON and is not: the page of a proxy, or the part of an answer that was
     /// cut off. Such an answer may be another one the next time.
     NotJson {
-        /// What was asked for, as [`show_url`](super::show_url) shows it.
+        /// The URL that was asked for, as [`show_url`](super::show_url) shows it.
         url: String,
-        /// What the parser says, which has no values.
+        /// The parser's message, which has no values.
         what: String,
     },
-    /// What was to be sent can't be read here.
+    /// The body of a request cannot be read here.
     Local {
-        /// What to tell the user.
+        /// The message for the user.
         what: String,
     },
     /// There is no access token. `cause` is the token endpoint's answer, if it was asked.
     Token {
-        /// What to tell the user.
+        /// The message for the user.
         what: String,
         /// The failed request to the token endpoint or to the server's description of itself.
         cause: Option<Box<Error>>,
@@ -67,7 +67,7 @@ pub enum Error {
 pub struct StatusError {
     /// `GET`, `POST`, `DELETE`.
     pub method: String,
-    /// What was asked for, as [`show_url`](super::show_url) shows it.
+    /// The URL that was asked for, as [`show_url`](super::show_url) shows it.
     pub url: String,
     /// The status.
     pub status: StatusCode,
@@ -75,7 +75,7 @@ pub struct StatusError {
     pub headers: HeaderMap,
     /// The answer's body, its first 64 KiB at most.
     pub body: String,
-    /// What the body says, if it is an OperationOutcome or an OAuth error.
+    /// The text of the body, if it is an OperationOutcome or an OAuth error.
     pub text: Option<String>,
     /// Whether the server has seen credentials.
     pub authorized: bool,

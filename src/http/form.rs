@@ -37,11 +37,11 @@ pub struct File {
     pub size: u64,
     /// The SHA-256 of its bytes. If it has others by now, its last bytes are not sent.
     pub sha256: [u8; 32],
-    /// What it is called there.
+    /// Its name there.
     pub name: String,
 }
 
-/// What was answered, whatever the status.
+/// The answer, of any status.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
@@ -55,7 +55,7 @@ pub struct Answer {
 /// Why there is no answer.
 #[derive(Debug)]
 pub struct SendError {
-    /// What happened.
+    /// The fault.
     pub error: Error,
     /// Whether all bytes had been sent: then the server may have the file.
     pub all_sent: bool,

@@ -1,4 +1,4 @@
-//! What an error's body says.
+//! The text of an error's body.
 
 use serde_json::Value;
 

@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 use super::HostName;
 
-/// What may be asked.
+/// The URLs that may be asked.
 #[derive(Debug)]
 pub(super) struct Reach {
     base: Url,

@@ -1,4 +1,4 @@
-//! What records keep of an export's URL.
+//! The part of an export's URL that records keep.
 
 use url::{Url, form_urlencoded};
 
@@ -65,7 +65,7 @@ fn record_url(url: &Url, own: usize) -> Option<String> {
     Some(recorded)
 }
 
-/// What may be recorded of `name=value`, encoded as in a URL: the same text where nothing is left out.
+/// The recordable part of `name=value`, encoded as in a URL: the same text where nothing is left out.
 fn recorded_pair(pair: &str) -> Option<String> {
     let (name, value) = form_urlencoded::parse(pair.as_bytes()).next()?;
     let kept = recorded_parameter(&name, &value)?;
@@ -76,7 +76,7 @@ fn recorded_pair(pair: &str) -> Option<String> {
     Some(format!("{name}={}", kept.replace('+', "%2B")))
 }
 
-/// What may be recorded of a kick-off's parameter, as [`recorded_url`] records it.
+/// The recordable part of a kick-off's parameter, as [`recorded_url`] records it.
 pub fn recorded_parameter(name: &str, value: &str) -> Option<String> {
     let kept = match name {
         "_type" => types(value),

@@ -10,7 +10,7 @@ use super::Secret;
 use super::recorded::is_export;
 use crate::poison::ignore_poison;
 
-/// What stands in a secret's place.
+/// Stands in a secret's place.
 const HIDDEN: &str = "***";
 
 /// Parameters of a kick-off whose values are shown.

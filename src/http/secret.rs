@@ -25,7 +25,7 @@ impl Secret {
         &self.0
     }
 
-    /// What an option that takes "a file or the text itself" means; `option` is its name.
+    /// The value of an option that takes "a file or the text itself"; `option` is its name.
     ///
     /// The path of a file means its content without white space around it. What can only be
     /// meant as a path, but names no file, is refused (`CredentialFault::Unreadable`) rather than

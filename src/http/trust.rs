@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::poison::ignore_poison;
 
-/// What the user allows beyond the server's own origin.
+/// The hosts that the user allows beyond the server's own origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedServers {
     /// Ask also over `http` where the server's own URL is `https`; without credentials.
@@ -99,7 +99,7 @@ fn host_of(url: &Url) -> String {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
-/// Who gets the credentials.
+/// The receivers of credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenUse {
     /// The FHIR server's own origin (scheme, host and port), and hosts that the user has named.
@@ -117,7 +117,7 @@ pub enum TokenUse {
     Never,
 }
 
-/// What a request shows to a host.
+/// The credentials that a request shows to a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Showing {
     Credentials,
@@ -130,7 +130,7 @@ pub(super) enum Showing {
 pub(super) struct Trust {
     base: Url,
     allowed: AllowedServers,
-    /// What was said of hosts already.
+    /// The messages about hosts that were shown already.
     said: Mutex<BTreeSet<String>>,
 }
 
@@ -189,7 +189,7 @@ impl Trust {
         }
     }
 
-    /// What a request shows to the URL's host. `basic`: the credentials are user and password.
+    /// The credentials that a request shows to the URL's host. `basic`: they are user and password.
     pub(super) fn showing(&self, url: &Url, token: TokenUse, basic: bool) -> Showing {
         let nothing = |why: String| Showing::Nothing(Some(why));
         match token {
@@ -245,7 +245,7 @@ impl Trust {
         ))
     }
 
-    /// What names an option, where there is that option.
+    /// Names an option, where there is that option.
     fn hint<'h>(&self, hint: &'h str) -> &'h str {
         if self.allowed.has_options { hint } else { "" }
     }

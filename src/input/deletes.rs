@@ -37,7 +37,7 @@ struct Bundle {
     entry: Requests,
 }
 
-/// What the entries of a Bundle ask for.
+/// The requests of a Bundle's entries.
 #[derive(Default)]
 struct Requests {
     /// Types and IDs to delete.

@@ -11,7 +11,7 @@ use crate::error::{Context, Result};
 use crate::store::Folder;
 use crate::text::text_of_line;
 
-/// What the main job needs of an export log.
+/// The facts of an export log that the main job needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportLog {
     /// The kick-off URL.

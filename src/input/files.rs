@@ -19,7 +19,7 @@ use crate::text::{escape_controls, text_of_line};
 
 /// How far a file is searched before its name is told.
 const LONG_SEARCH: u64 = 64 << 20;
-/// What is asked for first: mostly its first row tells the type.
+/// The first part that is asked for: mostly its first row tells the type.
 const PROBE_FIRST: usize = 256 << 10;
 /// Files looked into concurrently in a bucket.
 const PROBES: usize = 16;
@@ -35,7 +35,7 @@ pub struct InputFile {
     pub bytes: u64,
 }
 
-/// What the input folder holds.
+/// The content of the input folder.
 #[derive(Debug, Default)]
 pub struct Inputs {
     /// Files with rows to read, in path order.
@@ -50,7 +50,7 @@ pub struct Inputs {
     pub no_resources: Vec<String>,
     /// Files that look like data by their names, and are not read.
     pub not_read: Vec<String>,
-    /// What could not be looked at: its name, as it may be shown, and why.
+    /// The entries that could not be looked at: the name, as it may be shown, and why.
     pub unusable: Vec<(String, String)>,
 }
 
@@ -61,13 +61,13 @@ impl Inputs {
     }
 }
 
-/// What a file is, by its name.
+/// The kind of a file, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FileRole {
     Log,
     Rows,
     Deletes,
-    /// What a server said of what it could not export.
+    /// A server's report of resources that it could not export.
     Errors,
     /// Not read, although its name speaks of data.
     LooksLikeData,
@@ -169,7 +169,7 @@ fn speaks_of_data(file: &str) -> bool {
         || file.split('.').skip(1).any(|part| matches!(part, "ndjson" | "jsonl" | "json"))
 }
 
-/// What a file's first rows show.
+/// The facts that a file's first rows show.
 enum Probed {
     Supported(&'static str),
     /// Resources of other types only, or no rows at all.

@@ -1,4 +1,4 @@
-//! What lies below an input folder, whatever else others have put there.
+//! The files below an input folder, whatever else others have put there.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::text::escape_controls;
 pub struct Listing {
     /// In the order of their names.
     pub files: Vec<Found>,
-    /// What could not be looked at: its name, as it may be shown, and why.
+    /// The entries that could not be looked at: the name, as it may be shown, and why.
     pub unusable: Vec<(String, String)>,
 }
 

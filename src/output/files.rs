@@ -29,7 +29,7 @@ use crate::store::{Folder, Reader};
 use crate::table::StagingArea;
 use replace::Replacement;
 
-/// What writing one file may take.
+/// The threads and the memory for one file.
 #[derive(Clone, Copy, Debug)]
 pub struct FileShare {
     /// Threads.

@@ -38,7 +38,7 @@ impl OutputFormat {
         self.0.name()
     }
 
-    /// What the format does.
+    /// The format's implementation.
     pub fn table_format(self) -> &'static dyn TableFormat {
         self.0
     }

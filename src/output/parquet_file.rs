@@ -76,7 +76,7 @@ pub struct ParquetFile {
     threads: usize,
 }
 
-/// What was written.
+/// The size of a written file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     /// Number of rows.
@@ -87,7 +87,7 @@ pub struct Written {
     pub stats: Vec<ColumnStats>,
 }
 
-/// What a column of a file holds.
+/// The content of a file's column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnStats {
     /// The column's name, after those of the structs around it.

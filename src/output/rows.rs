@@ -1,4 +1,4 @@
-//! What a run brings for one table: its rows, and their keys.
+//! A run's rows for one table, and their keys.
 //!
 //! The formats see a run through these traits only. Rows are numbered from 0 in input order
 //! (a row's *slot*), superseded ones included; a [`Bitmap`] tells which are still wanted.

@@ -1,4 +1,4 @@
-//! What a format is given to write, and what it says of it.
+//! The work that a format is given, and its result.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::rows::{Bitmap, KeySource, RowSource};
 use super::staged::StagedLines;
 use crate::deid::AnonId;
 
-/// What a run brings for one table.
+/// A run's part of one table.
 pub struct TableRun<'a> {
     /// The table's name: its folder.
     pub name: &'a str,
@@ -21,13 +21,13 @@ pub struct TableRun<'a> {
     pub keys: &'a dyn KeySource,
     /// Deleted rows.
     pub deletes: &'a [AnonId<'static>],
-    /// What happens to rows that the table has already.
+    /// The treatment of rows that the table has already.
     pub merge: Merge,
     /// The columns that identify a row.
     pub key_columns: &'static [&'static str],
 }
 
-/// What became of a table.
+/// The outcome of writing a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct WrittenTable {
     /// Live data files after the run.

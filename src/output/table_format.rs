@@ -1,4 +1,4 @@
-//! What a format of tables does.
+//! The interface of a format of tables.
 
 use arrow::datatypes::SchemaRef;
 

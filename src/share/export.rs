@@ -67,7 +67,7 @@ struct CountedTable {
 pub struct ExportRules {
     /// Tables that someone has looked at.
     pub allowed: Allowed,
-    /// What happens to cells of CSV files that a spreadsheet would run.
+    /// The treatment of CSV cells that a spreadsheet would run.
     pub formulas: Formulas,
 }
 

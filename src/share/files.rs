@@ -21,7 +21,7 @@ use crate::screen::{COUNT, Formulas};
 /// How a table is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
-    /// What happens to cells of CSV that a spreadsheet would run.
+    /// The treatment of CSV cells that a spreadsheet would run.
     pub formulas: Formulas,
     /// Whether the table was made of FHIR as it is, which its Parquet file then says.
     pub identified: bool,

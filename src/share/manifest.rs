@@ -62,7 +62,7 @@ pub fn read_notes(manifest: impl Read) -> Result<Notes> {
         .context("manifest.toml is no TOML")?;
     let names = table.get(SMALL_CELLS).and_then(Value::as_array).into_iter().flatten();
     Ok(Notes {
-        // Whatever it says but no: a mark that is not understood is a mark.
+        // Any value but no: a mark that is not understood is a mark.
         identified: table.get(IDENTIFIED).is_some_and(|mark| mark.as_bool() != Some(false)),
         small_cells: names.filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
     })

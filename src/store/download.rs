@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::{Folder, StoreRuntime, unwrap_error};
 use crate::error::{Context, Error, Result};
 
-/// What reads an object from its start.
+/// Reads an object from its start.
 pub type Reader = Box<dyn Read + Send>;
 
 impl Folder {

@@ -18,7 +18,7 @@ pub(super) enum Cloud {
     Azure,
 }
 
-/// What was asked of the store.
+/// The request to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StoreAction {
     List,

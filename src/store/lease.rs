@@ -202,7 +202,7 @@ impl Object {
     }
 }
 
-/// Who holds it, as a message goes on: ` (…)`, or nothing where that is not known.
+/// The holder, as a message goes on: ` (…)`, or nothing where that is not known.
 pub(super) fn run_of(runtime: &StoreRuntime, store: &Arc<dyn ObjectStore>, path: &Path) -> String {
     let bytes =
         runtime.block_on(async { store.get(path).await?.bytes().await }).unwrap_or_default();

@@ -14,7 +14,7 @@ use tracing::warn;
 
 use crate::text::escape_controls;
 
-/// What listings have an element for, and the element of its key: of S3 and Google, and of Azure.
+/// The elements of listings, and the element of a key in each: of S3 and Google, and of Azure.
 const ENTRIES: [(&str, &str); 4] =
     [("Contents", "Key"), ("CommonPrefixes", "Prefix"), ("Blob", "Name"), ("BlobPrefix", "Name")];
 

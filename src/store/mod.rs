@@ -75,7 +75,7 @@ pub struct Folder {
     local: Option<PathBuf>,
     /// Files are for their owner's eyes only.
     private: bool,
-    /// What opened it.
+    /// The storage that opened it.
     storage: Storage,
 }
 
@@ -88,7 +88,7 @@ pub struct Entry {
     pub size: u64,
 }
 
-/// What an object was when it was looked at.
+/// The version of an object when it was looked at.
 #[derive(Clone, Debug)]
 pub struct Version {
     /// `None` where there was none, and on a local disk.
@@ -125,7 +125,7 @@ impl Folder {
         Self { private: true, ..self }
     }
 
-    /// What opened it, which opens others for the same run.
+    /// The storage that opened it, which opens others for the same run.
     pub fn storage(&self) -> &Storage {
         &self.storage
     }

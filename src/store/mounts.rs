@@ -12,7 +12,7 @@ use crate::text::unescape_octal;
 /// layer that is removed with the container.
 const LAYERED: [&str; 4] = ["overlay", "aufs", "fuse.fuse-overlayfs", "fuse-overlayfs"];
 
-/// What is mounted where.
+/// The mounted file systems, by their places.
 #[derive(Clone, Debug, Default)]
 pub struct Mounts(Vec<Mount>);
 
@@ -37,7 +37,7 @@ impl Mounts {
         Self(text.split(|byte| *byte == b'\n').filter_map(Mount::parse_line).collect())
     }
 
-    /// What a path is on. It must be absolute and without links; it need not exist.
+    /// The file system of a path. It must be absolute and without links; it need not exist.
     pub fn mount_of(&self, path: &Path) -> Option<&Mount> {
         // Of several at one place the last one hides the others.
         let above = self.0.iter().filter(|mount| path.starts_with(&mount.point));

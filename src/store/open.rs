@@ -37,7 +37,7 @@ pub(super) fn open_to_lock(path: &Path) -> io::Result<File> {
     let opened = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
     match opened {
         Ok(file) => refuse_others(file),
-        // What is missing, or is no file, is so for readers, too.
+        // A path that is missing, or is no file, is so for readers, too.
         Err(_) => open_plain(path, false),
     }
 }

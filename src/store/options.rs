@@ -1,4 +1,4 @@
-//! What the user says of buckets; the rest comes from each cloud's own variables and files.
+//! The user's options for buckets; the rest comes from each cloud's own variables and files.
 
 use std::time::Duration;
 

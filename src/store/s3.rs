@@ -39,7 +39,7 @@ const VARIABLES: [(&str, AmazonS3ConfigKey); 5] = [
     ("AWS_S3_EXPRESS", AmazonS3ConfigKey::S3Express),
 ];
 
-/// What all buckets of a run share.
+/// The parts that all buckets of a run share.
 pub(super) struct Aws {
     region: String,
     endpoint: Option<Url>,

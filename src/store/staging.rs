@@ -43,7 +43,7 @@ const FOLDER_ATTEMPTS: usize = 8;
 /// A file under way: beside its target, under a name of its own, locked while its writer lives.
 pub(super) struct Staging {
     file: File,
-    /// What has not been written yet: less than a block.
+    /// The bytes that were not written yet: less than a block.
     pending: Vec<u8>,
     path: PathBuf,
     target: PathBuf,

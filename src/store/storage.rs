@@ -1,4 +1,4 @@
-//! What opens folders, and what all folders of a run share.
+//! The opener of folders, with the parts that all folders of a run share.
 
 use std::fmt;
 use std::path::Path as FsPath;
@@ -24,7 +24,7 @@ pub struct Storage {
     runtime: StoreRuntime,
 }
 
-/// What does not depend on the options.
+/// The parts that do not depend on the options.
 #[derive(Default)]
 struct Shared {
     buckets: KnownBuckets,

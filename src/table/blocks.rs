@@ -21,7 +21,7 @@ use crate::store::WorkFolder;
 
 /// Bytes of [`Scratch`] that are kept: more than chunks of lines of usual length need.
 const KEPT: usize = 16 << 20;
-/// What is wrong where blocks are not what was pushed.
+/// The fault where blocks are not those that were pushed.
 pub const DAMAGED: &str = "the work folder's files have been damaged";
 
 /// Buffers that are used again for each block: fresh memory of some megabytes costs more than what is
@@ -121,7 +121,7 @@ impl Block<'_, DeidentifiedLines> {
 pub struct StagingArea {
     /// Where rows go if they are many.
     pub work: WorkFolder,
-    /// What of each table stays in memory.
+    /// The part of each table that stays in memory.
     pub memory: StagingShare,
 }
 

@@ -11,7 +11,7 @@ use super::deidentified::DeidentifiedBatch;
 use super::schema;
 use crate::deid::AnonId;
 
-/// What one run says of one table.
+/// The text that one run writes of one table.
 #[derive(Clone, Copy, Debug)]
 pub struct CompletionRow<'a> {
     /// The table's name.

@@ -1,4 +1,4 @@
-//! What a content type says.
+//! The parts of a content type.
 
 /// `text/plain` of `Text/Plain; charset=utf-8`.
 pub(super) fn parse_media_type(text: &str) -> String {

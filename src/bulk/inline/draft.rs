@@ -1,4 +1,4 @@
-//! What is done of a file before that is replaced.
+//! The notes of a file that are kept before the file is replaced.
 //!
 //! On a disk it is a hidden file beside it, with the lines that have been seen, as they will be. A
 //! line is there as soon as its notes are.

@@ -23,7 +23,7 @@ use crate::poison::ignore_poison;
 const LONGEST: usize = 32 << 20;
 /// Waits before the second and third attempt, where the server names none.
 const RETRIES: RetryPlan = RetryPlan::of_seconds(&[2, 10]);
-/// What a server wraps a note in that it does not give by itself.
+/// The resources that a server wraps a note in if it does not give the note by itself.
 const FHIR: &str = "application/fhir+json";
 /// As many refused hosts are named.
 const HOSTS: usize = 10;

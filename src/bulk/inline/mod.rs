@@ -33,7 +33,7 @@ use lines::RowLines;
 use resumed::ResumedDraft;
 use row::NoteInliner;
 
-/// What became of the notes.
+/// The outcome of the notes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoteSummary {
     /// Notes that were downloaded.

@@ -165,7 +165,7 @@ struct DraftRows<'d> {
     draft: &'d ObjectDraft,
     /// The next part.
     next: usize,
-    /// What is left of a part.
+    /// The rest of a part.
     part: Bytes,
 }
 

@@ -1,9 +1,9 @@
-//! What an earlier run has done of a file.
+//! The work of an earlier run on a file.
 
 use super::NoteSummary;
 use super::row::NoteInliner;
 
-/// What a run that was killed has done of a file.
+/// The work of a killed run on a file.
 #[derive(Debug, Default)]
 pub(super) struct ResumedDraft {
     pub summary: NoteSummary,

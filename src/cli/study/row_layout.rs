@@ -16,7 +16,7 @@ use crate::text::escape_controls;
 const NARROWEST: usize = 12;
 /// Characters of a column's name in a list.
 const LONGEST_NAME: usize = 30;
-/// What stands around each cell of a table (`| ` and a blank), and the line at its end.
+/// The width of the text around each cell of a table (`| ` and a blank), and of the line's end.
 const BORDER: usize = 3;
 const CUT: &str = "…";
 

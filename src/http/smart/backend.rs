@@ -41,7 +41,7 @@ pub struct Endpoint {
 /// An access token.
 #[derive(Debug)]
 pub struct Token {
-    /// What the `Authorization` header says after `Bearer`.
+    /// The text of the `Authorization` header after `Bearer`.
     pub value: Secret,
     /// When to get another one.
     pub renew_at: Instant,

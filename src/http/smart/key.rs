@@ -198,7 +198,7 @@ impl PrivateKey {
     }
 }
 
-/// What is wrong with a key, as an error.
+/// An error that says why a key cannot be used.
 pub(super) fn invalid_key(what: &str) -> Error {
     Error::new(CredentialFault::Unreadable, what)
 }

@@ -53,7 +53,7 @@ pub(super) fn check_writable(folder: &Folder, table: &Snapshot, removes: bool) -
     Ok(())
 }
 
-/// What to do with a table that maps its columns.
+/// The treatment of a table that maps its columns.
 const WITHOUT_MAPPING: &str = "Copy its rows, with the engine that made it, into a new table without \
                                column mapping (delta.columnMapping.mode), or give another OUTPUT, \
                                and run all exports into that";

@@ -86,7 +86,7 @@ impl ListingCache {
         }
     }
 
-    /// What is known of the log, if `prefix` is its folder.
+    /// The known part of the log, if `prefix` is its folder.
     fn cached_below(&self, prefix: Option<&Path>) -> Option<Vec<ObjectMeta>> {
         let log = prefix.is_some_and(|prefix| prefix.as_ref() == LOG_FOLDER);
         log.then(|| self.lock_log().clone()).flatten()

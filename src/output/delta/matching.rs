@@ -25,7 +25,7 @@ use crate::table::{DeidentifiedBatch, find_field};
 
 const LAST_UPDATED: &str = "meta.lastUpdated";
 
-/// What a merge finds.
+/// The matches of a merge.
 pub(super) struct Matches {
     /// The run's rows that are to be written.
     pub live: Bits,

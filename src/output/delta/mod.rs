@@ -56,7 +56,7 @@ pub const ROWS_PER_FILE: u64 = 1 << 20;
 /// How often a merge is done anew because another writer was faster.
 const ATTEMPTS: usize = 10;
 
-/// What happens where the table has a row of the same key.
+/// The treatment of a row whose key the table has already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
     /// The run's row takes its place, and deletes delete.
@@ -89,7 +89,7 @@ pub struct WriteOptions<'a> {
     pub progress: Option<RowProgress<'a>>,
 }
 
-/// What a merge did.
+/// The result of a merge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
     /// The table's version after it.
@@ -189,7 +189,7 @@ pub fn read(folder: &Folder, visit: &mut dyn FnMut(DeidentifiedBatch) -> Result<
         .try_for_each(|(file, rows)| read_file(&log, &table, file, rows?, visit))
 }
 
-/// What the footer of a Parquet file of `size` bytes tells, whether it is a table's or not.
+/// The facts of the footer of a Parquet file of `size` bytes, whether it is a table's or not.
 pub fn footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
     reader::read_footer(folder, name, size)
 }
@@ -361,7 +361,7 @@ impl RowMerge<'_> {
         Ok(new.into_iter().flatten().collect())
     }
 
-    /// What there will be, apart from the version.
+    /// The next state, apart from the version.
     fn summarize_commit<'f>(
         &self,
         log: &Log,

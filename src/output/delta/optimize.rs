@@ -27,7 +27,7 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 // Half of `FILE_BYTES`, as half of the rows is the other bound.
 const SMALL_BYTES: u64 = 256 << 20;
 
-/// What housekeeping did.
+/// The result of housekeeping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Optimized {
     /// The table's version after it.

@@ -1,4 +1,4 @@
-//! What a table's protocol asks of its readers and writers.
+//! The demands of a table's protocol on its readers and writers.
 
 use serde_json::Value;
 

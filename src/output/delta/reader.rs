@@ -32,7 +32,7 @@ use crate::store::{Folder, Requested, Storage};
 use crate::table::DeidentifiedBatch;
 
 const BATCH_ROWS: usize = 8192;
-/// What a batch of whole rows should not exceed by much.
+/// The size that a batch of whole rows should not exceed by much.
 const BATCH_BYTES: u64 = 8 << 20;
 /// Read from a remote file's end at first: most footers fit.
 const FOOTER: usize = 256 << 10;
@@ -193,7 +193,7 @@ fn rows_of(metadata: &ParquetMetaData) -> u64 {
     u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0)
 }
 
-/// What a Parquet file's footer tells.
+/// The facts of a Parquet file's footer.
 pub(super) fn read_footer(folder: &Folder, name: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
     let mut file = RemoteFile { store: folder.store().clone(), path: folder.path(name), size };
     folder

@@ -1,4 +1,4 @@
-//! What a version of a table holds, as its log tells.
+//! The content of a version of a table, as its log tells.
 
 use std::collections::HashMap;
 use std::mem;
@@ -55,7 +55,7 @@ impl Snapshot {
     /// Reads all that this program needs of a version of the table in `folder`.
     ///
     /// # Errors
-    /// What is damaged, or not understood by the library.
+    /// Something is damaged, or not understood by the library.
     pub fn read(folder: &Folder, engine: &dyn Engine, kernel: &SnapshotRef) -> Result<Self> {
         let configuration = kernel.table_configuration();
         let metadata = match serde_json::to_value(configuration.metadata()) {

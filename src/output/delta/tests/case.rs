@@ -90,7 +90,7 @@ fn a_column_that_differs_in_case_is_the_one_that_is_there() {
             "valueset": [{"url": "v", "useperiod": {"START": "t", "end": "e"}}]})
     );
     assert_eq!((&statuses[1]["status"], &statuses[2]["status"]), (&json!("old"), &json!("new")));
-    // What the log tells of key columns goes by the table's name of them.
+    // The log names key columns as the table does.
     let add = actions(&folder, 1).into_iter().find_map(|action| action.get("add").cloned());
     let stats: Value = serde_json::from_str(add.unwrap()["stats"].as_str().unwrap()).unwrap();
     assert!(stats["minValues"]["ID"].is_string(), "{stats}");

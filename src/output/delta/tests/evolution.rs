@@ -1,4 +1,4 @@
-//! What happens to schemas.
+//! Schemas that change.
 
 use super::*;
 

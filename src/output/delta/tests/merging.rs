@@ -1,4 +1,4 @@
-//! What happens to rows.
+//! Rows in merges.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -189,7 +189,7 @@ fn writers_at_once_lose_no_row_and_double_none() {
         assert_eq!(rows.len(), 13);
         let newest = Log::open_log(&folder).unwrap().read_snapshot().unwrap().unwrap();
         assert_eq!(newest.version, 11);
-        // What overtaken merges wrote is gone.
+        // The files that overtaken merges wrote are gone.
         let named: usize = (0..=newest.version)
             .flat_map(|version| actions(&folder, version))
             .filter(|action| action.get("add").is_some())

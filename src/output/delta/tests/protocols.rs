@@ -85,7 +85,7 @@ fn a_clustered_table_is_carried_on() {
     assert_eq!((done.inserted, done.updated, done.rows), (1, 1, 3));
     assert_eq!(statuses(&folder), "a=spark b=run c=run");
     for add in actions(&folder, 1).iter().filter_map(|action| action.get("add")) {
-        // What the protocol asks of every writer of a clustered table.
+        // The protocol asks this of every writer of a clustered table.
         let stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
         assert!(stats["numRecords"].is_u64() && stats["minValues"]["id"].is_string(), "{stats}");
         assert!(stats["maxValues"]["id"].is_string() && stats["nullCount"]["id"] == 0, "{stats}");
