@@ -36,8 +36,8 @@ const PACKAGES: [Package; 7] = [
 /// The modules of the drawing, lowest first. A module imports from layers below its own only.
 const LAYERS: &[&[&str]] = &[
     &["encrypted", "error", "fhir", "numbers", "poison", "text"],
-    &["bounded", "memory", "parquet_bounds", "screen", "secrecy", "stop", "threads"],
-    &["deid", "demo", "store"],
+    &["bounded", "memory", "screen", "secrecy", "stop", "threads"],
+    &["deid", "demo", "parquet_bounds", "store"],
     &["http", "ui"],
     &["input", "table"],
     &["output"],
