@@ -29,7 +29,7 @@ impl Deadline {
         Self { at: Instant::now() + span.min(LONGEST), span }
     }
 
-    /// What `future` comes to, if that is soon enough. Otherwise it is dropped.
+    /// The result of `future`, if that comes soon enough. Otherwise it is dropped.
     pub(super) async fn run_within<T>(&self, future: impl Future<Output = T>) -> Result<T, Passed> {
         timeout_at(self.at, future).await.map_err(|_| Passed)
     }

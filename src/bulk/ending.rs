@@ -24,7 +24,7 @@ const SHOWN: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Gives up the export in a folder that goes away: many servers run one at a time, and it would be
-/// in the way of the next. What it returns tells the server; the folder is not needed for that.
+/// in the way of the next. The future that it returns tells the server; the folder is not needed for that.
 pub(super) fn abandon_export(
     client: &Client,
     folder: &Path,

@@ -146,7 +146,7 @@ impl Decoder {
     }
 }
 
-/// What `If-Range` can name this version of the file by: a strong `ETag`, else `Last-Modified`.
+/// The validator by which `If-Range` can name this version: a strong `ETag`, else `Last-Modified`.
 ///
 /// A weak `ETag` promises only that two versions mean the same, not that they have the same bytes.
 /// Neither does a change in the same second as the answer (RFC 9110, 8.8.2.2).

@@ -121,7 +121,7 @@ pub(super) fn has_kickoff(folder: &Path, export_id: &str) -> bool {
     found
 }
 
-/// Reads the folder's log. What can't be read is passed over: logs are also written by others.
+/// Reads the folder's log. Lines that can't be read are passed over: logs are also written by others.
 fn for_each_event(folder: &Path, mut each: impl FnMut(&Value)) {
     let Ok(file) = File::open(folder.join(NAME)) else { return };
     let (mut file, mut line) = (BufReader::new(file), Vec::new());

@@ -20,7 +20,7 @@ pub fn list_files(pages: &[&[u8]], url: &Url) -> Option<Vec<(String, Url)>> {
     Some(list_entries(&pages).into_iter().map(|entry| (entry.name, entry.url)).collect())
 }
 
-/// What the files below `folder/error/` report: how many failures and warnings, and the lines that a
+/// Reports of the files below `folder/error/`: how many failures and warnings, and the lines that a
 /// user sees.
 ///
 /// # Errors

@@ -46,7 +46,11 @@ impl ExportTarget {
         url.set_query(None);
         url.set_fragment(None);
         let path = url.path().trim_end_matches('/').to_owned();
-        let path = path.strip_suffix("$export").unwrap_or(&path).trim_end_matches('/');
+        // Only as a whole part of the path: a name may end so, too.
+        let path = match path.rsplit_once('/') {
+            Some((above, "$export" | "%24export")) => above.trim_end_matches('/'),
+            _ => &path,
+        };
         if path.ends_with("/Group") {
             return Err(refused("names no Group after /Group/"));
         }

@@ -16,7 +16,7 @@ use crate::ui::Bars;
 /// Makes all waits shorter, in tests: a factor like `0.001`.
 const TIME_SCALE: &str = "CUMULUS_ETL_TEST_TIME_SCALE";
 
-/// What `_outputFormat` may be: the IG's names of NDJSON.
+/// Values that `_outputFormat` may have: the IG's names of NDJSON.
 const NDJSON: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "ndjson"];
 
 /// The options of an export, checked one by one.

@@ -219,7 +219,7 @@ fn judge_refusal(
     };
     Ok(match (error.status(), version) {
         (Some(416), Some(version)) => {
-            // The transfer broke behind the last byte. What a decompressor still holds is text of the file, too,
+            // The transfer broke behind the last byte. The text that a decompressor still holds is of the file, too,
             // and its checksum is still to be compared.
             if is_same(version)
                 && read_size(&error) == Some(file.incoming.offset)

@@ -36,7 +36,7 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
-    /// What FHIR wants as an attachment's `hash`.
+    /// The SHA-1 of the bytes: FHIR's `hash` of an attachment.
     pub(super) fn sha1_hash(&self) -> Vec<u8> {
         digest(&SHA1_FOR_LEGACY_USE_ONLY, &self.bytes).as_ref().to_vec()
     }

@@ -1,7 +1,7 @@
 //! Clinical notes: what attachments point at is downloaded into them.
 //!
-//! A file is replaced in one step when all of its rows have been seen. What was done until then
-//! is kept beside it, as a [draft](draft::Draft), so that a run that is killed does not begin it
+//! A file is replaced in one step when all of its rows have been seen. The notes until then
+//! are kept beside it, as a [draft](draft::Draft), so that a run that is killed does not begin it
 //! anew.
 
 mod breaker;

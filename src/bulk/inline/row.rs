@@ -41,7 +41,7 @@ impl NoteInliner {
         Ok(Self { fetcher, mimetypes: selection.mimetypes.clone() })
     }
 
-    /// The row with its notes. What is no FHIR resource stays as it is.
+    /// The row with its notes. A row that is no FHIR resource stays as it is.
     pub(super) async fn put_into(&self, line: Vec<u8>) -> (Vec<u8>, NoteSummary) {
         let mut summary = NoteSummary::default();
         match self.inline_row(&line, &mut summary).await {

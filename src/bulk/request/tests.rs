@@ -20,10 +20,21 @@ fn servers_patients_and_groups_are_told_apart() {
         ("https://ehr/r4/Patient/", "https://ehr/r4/", "https://ehr/r4/Patient/$export"),
         ("https://ehr/r4/Group/a-1", "https://ehr/r4/", "https://ehr/r4/Group/a-1/$export"),
         ("https://ehr/r4/Group/a/$export", "https://ehr/r4/", "https://ehr/r4/Group/a/$export"),
+        ("https://ehr/r4/Group/a/%24export", "https://ehr/r4/", "https://ehr/r4/Group/a/$export"),
+        ("https://ehr/r4//$export//", "https://ehr/r4/", "https://ehr/r4/$export"),
+        // A name that only ends so is a part of the base, or of the Group's ID.
+        ("https://ehr/my$export", "https://ehr/my$export/", "https://ehr/my$export/$export"),
+        ("https://ehr//.$export", "https://ehr//.$export/", "https://ehr//.$export/$export"),
+        ("https://ehr/Group/a$export", "https://ehr/", "https://ehr/Group/a$export/$export"),
     ] {
         let target = ExportTarget::parse(text).unwrap();
         assert_eq!(target.base.as_str(), base);
         assert_eq!(target.export_url().as_str(), export);
+        assert_eq!(
+            ExportTarget::parse(export).unwrap().export_url(),
+            target.export_url(),
+            "{text}"
+        );
     }
     for text in ["ehr/fhir", "ftp://ehr/", "https://u:secret@ehr/fhir", "https://ehr/Group/"] {
         let error = ExportTarget::parse(text).unwrap_err();
