@@ -49,6 +49,8 @@ mod tests {
     fn keys_are_the_ids_own_bits_or_a_hash() {
         let id = "00112233445566778899aabbccddeeff".repeat(2);
         assert_eq!(row_key(&[&id]), 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+        // Made with Python: hashlib.sha256(b"a\0b\0").hexdigest()[:32]
+        assert_eq!(row_key(&["a", "b"]), 0x8fb2_0ef6_3ced_4145_fc2e_983f_fe59_7d1d);
         assert_ne!(row_key(&["a", "b"]), row_key(&["ab"]));
         assert_ne!(row_key(&["a", ""]), row_key(&["a"]));
         assert_ne!(row_key(&[&id.to_uppercase()]), row_key(&[&id]));

@@ -11,6 +11,7 @@ use crate::json::write_row;
 
 mod memory_folder;
 mod odd_rows;
+mod output;
 mod shapes;
 
 pub(crate) use memory_folder::MemoryFolder;
@@ -532,10 +533,36 @@ fn a_run_that_has_lost_its_lock_leaves_the_mapping_of_the_other() {
 fn rejected_rows_leave_no_ids_in_the_mapping() {
     let mut scrubber = scrubber();
     let row = json!({"resourceType": "Encounter", "id": "e", "subject": {"reference": "Patient/1"}, "status": {}});
+    let folder = MemoryFolder::default();
+    let mut mapping = open_mapping(&folder, scratch());
     assert!(scrubber.scrub(row.to_string().as_bytes(), "Encounter").is_err());
+    mapping.add(scrubber.take_identities()).unwrap();
+    mapping.persist(&codebook()).unwrap();
+    assert_eq!(saved(&folder), Value::Null);
+    // Nor are they taken for IDs of the next row.
+    assert!(scrubber.scrub(row.to_string().as_bytes(), "Encounter").is_err());
+    let row = json!({"resourceType": "Patient", "id": "2"}).to_string();
+    assert!(scrubber.scrub(row.as_bytes(), "Patient").is_ok());
+    mapping.add(scrubber.take_identities()).unwrap();
+    mapping.persist(&codebook()).unwrap();
+    assert_eq!(saved(&folder), json!({"Patient": {"2": hash("2")}, "Encounter": {}}));
+}
+
+#[test]
+fn a_patient_and_an_encounter_of_one_id_are_two_pairs() {
+    let mut scrubber = scrubber();
+    // The kind is in one bit of a pair's key: with several IDs each value of that bit occurs.
+    let ids: Vec<_> = (0..16).map(|id| id.to_string()).collect();
+    for (resource_type, id) in
+        ids.iter().flat_map(|id| [("Encounter", id.as_str()), ("Patient", id.as_str())])
+    {
+        let row = json!({"resourceType": resource_type, "id": id}).to_string();
+        assert!(scrubber.scrub(row.as_bytes(), resource_type).is_ok());
+    }
     let folder = MemoryFolder::default();
     let mut mapping = open_mapping(&folder, scratch());
     mapping.add(scrubber.take_identities()).unwrap();
     mapping.persist(&codebook()).unwrap();
-    assert_eq!(saved(&folder), Value::Null);
+    let pairs: serde_json::Map<_, _> = ids.iter().map(|id| (id.clone(), json!(hash(id)))).collect();
+    assert_eq!(saved(&folder), json!({"Patient": pairs, "Encounter": pairs}));
 }
