@@ -101,9 +101,26 @@ mod tests {
             "\u{3000}＝1",
             " -x",
             "\"=1+1\"",
+            "−1+1",
+            "﹣x",
+            "﹢x",
+            "﹦1",
+            "﹫x",
         ] {
             assert_eq!(Formulas::Escape.escape_cell(text), format!("'{text}"));
             assert_eq!(Formulas::Keep.escape_cell(text), text);
+        }
+    }
+
+    #[test]
+    fn only_numbers_times_and_truth_values_need_no_escape() {
+        let types = [DataType::Int64, DataType::Float64, DataType::Date32, DataType::Boolean];
+        for data_type in types {
+            assert!(Formulas::Escape.needs_no_escape(&data_type), "{data_type}");
+        }
+        for data_type in [DataType::Utf8, DataType::Utf8View, DataType::Binary, DataType::Null] {
+            assert!(!Formulas::Escape.needs_no_escape(&data_type), "{data_type}");
+            assert!(Formulas::Keep.needs_no_escape(&data_type), "{data_type}");
         }
     }
 

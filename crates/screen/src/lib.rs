@@ -227,10 +227,10 @@ mod tests {
     use arrow_array::builder::{MapBuilder, StringBuilder};
     use arrow_array::types::Int32Type;
     use arrow_array::{
-        BinaryArray, DictionaryArray, Float64Array, Int64Array, ListArray, StringArray,
-        StringViewArray, StructArray,
+        BinaryArray, BooleanArray, Decimal256Array, DictionaryArray, Float64Array, Int64Array,
+        ListArray, NullArray, StringArray, StringViewArray, StructArray,
     };
-    use arrow_buffer::OffsetBuffer;
+    use arrow_buffer::{OffsetBuffer, i256};
     use arrow_schema::Field;
 
     use super::*;
@@ -307,6 +307,49 @@ mod tests {
         let large: ArrayRef = Arc::new(Float64Array::from(vec![1e300, 1e-300, 0.1, f64::MAX]));
         assert_eq!(faults(vec![("a", texts.clone()), ("b", large)], None), "");
         assert_eq!(faults(vec![("a", lists(&ID[1..]))], None), "");
+    }
+
+    #[test]
+    fn a_decimal_with_as_many_digits_as_an_id_is_a_number() {
+        let digits = i256::from_string(&"1".repeat(70)).unwrap();
+        let decimals = Decimal256Array::from(vec![digits]).with_precision_and_scale(76, 0).unwrap();
+        assert_eq!(decimals.value_as_string(0).len(), 70);
+        assert_eq!(faults(vec![("a", Arc::new(decimals))], None), "");
+        let truth: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+        assert_eq!(faults(vec![("a", truth), ("b", Arc::new(NullArray::new(1)))], None), "");
+    }
+
+    #[test]
+    fn columns_that_are_called_like_ids_are_told_once() {
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![10]));
+        for name in ["id", "IDS", "mrn", "Patient", "subject_ref", "encounter_id", "a_mrn", "x_ids"]
+        {
+            let told = faults(vec![(name, values.clone())], None);
+            let column = format!("its column {name} is called like one of IDs");
+            assert!(told.starts_with(&column) && told.ends_with("--allow-ids s__t"), "{told}");
+        }
+        for name in ["identity", "idea", "patients_seen", "valid", "refs", "preference"] {
+            assert_eq!(faults(vec![(name, values.clone())], None), "", "{name}");
+        }
+        // With IDs in it, the column is told for these.
+        let ids: ArrayRef = Arc::new(StringArray::from(vec![ID]));
+        let told = screened(vec![("id", ids)], None).faults("s__t", false, false);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("its column id has anonymous IDs"), "{told:?}");
+    }
+
+    #[test]
+    fn only_the_named_tables_are_allowed_and_each_for_its_own_fault() {
+        let allowed =
+            Allowed { ids: vec!["S__Named".to_owned()], small_cells: vec!["s__few".to_owned()] };
+        for (table, ids, small_cells) in
+            [("s__named", true, false), ("S__FEW", false, true), ("s__name", false, false)]
+        {
+            assert_eq!(allowed.allows_ids(table), ids, "{table}");
+            assert_eq!(allowed.small_cells(table), small_cells, "{table}");
+        }
+        assert!(!Allowed::default().allows_ids("s__named"));
+        assert!(!Allowed::default().small_cells("s__few"));
     }
 
     #[test]
