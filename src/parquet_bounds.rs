@@ -32,7 +32,7 @@ const VALUES: u64 = 64 << 20;
 const BATCH: u64 = 256 << 20;
 /// Rows of a batch.
 const ROWS: u64 = 8192;
-/// What is possible in any file, and what for each of its bytes in addition: unpacked bytes, rows, bytes
+/// Bounds of any file, and bounds for each of its bytes in addition: unpacked bytes, rows, bytes
 /// of all values.
 const UNPACKED: (u64, u64) = (4 << 30, 200);
 const ALL_ROWS: (u64, u64) = (20_000_000, 100);
@@ -97,7 +97,7 @@ impl Iterator for BoundedRows {
 /// Opens a file of others.
 ///
 /// # Errors
-/// What is no Parquet file, or would become far larger than it is; in words that go on after its name.
+/// The file is no Parquet, or would become far larger than it is; in words that go on after its name.
 pub fn open_bounded(file: File) -> Result<BoundedFile> {
     catch_panic(|| open_checked(file)).ok_or_else(say_damaged)?
 }

@@ -1,4 +1,4 @@
-//! What the declarations of options say, for settings: the layers, `--help` and the documentation have
+//! Settings as the declarations of options give them: the layers, `--help` and the documentation have
 //! it from there.
 
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ use figment::value::{Dict, Value};
 const SETTINGS: &str = "settings";
 
 /// Options of a command that are settings: each also has a variable and, where the command has
-/// `--config`, a key of that file. `A` declares them. What its options are called, and whether they
-/// are switches, texts or lists, is read from there, so that `A` itself is never made.
+/// `--config`, a key of that file. `A` declares them. The names of its options, and whether they
+/// are switches, texts or lists, are read from there, so that `A` itself is never made.
 pub struct Layered<A> {
     /// The values of the command line, by the settings' names.
     pub(super) given: Dict,

@@ -186,8 +186,8 @@ The de-identified tables are Delta Lake tables below '{output}', a folder each. 
   python3 -c \"from deltalake import DeltaTable; print(DeltaTable('{output}/patient').to_pyarrow_table().to_pylist()[0])\"
 or ask for what you want to know:
   {program} study sql \"SELECT * FROM core__count_patient\" --database {database}
-What was done stands in '{output}/JobConfig/'. The codebook, the ID mapping and the rejected rows
-are in '{phi}': in earnest, that folder never leaves the institution."
+The records of the run are in '{output}/JobConfig/'. The codebook, the ID mapping and the rejected rows
+are in '{phi}': with patients' data, that folder never leaves the institution."
     )
 }
 

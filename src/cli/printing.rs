@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 
 use crate::error::{Context, Result};
 
-/// Where results are printed. Who reads them may have seen enough (`| head`): that is no failure.
+/// Where results are printed. Their reader may have seen enough (`| head`): that is no failure.
 #[derive(Debug, Default)]
 pub(super) struct Out {
     closed: bool,

@@ -48,7 +48,7 @@ pub(super) fn report_oddities(inputs: &Inputs, deletes: &Deletes) {
     }
 }
 
-/// What `--strict` asks for beyond rows that are taken: files and deletes that are understood.
+/// Conditions of `--strict` beyond rows that are taken: files and deletes that are understood.
 pub(super) fn check_all_used(inputs: &Inputs, deletes: &Deletes) -> Result<()> {
     let unusable = inputs.no_resources.len() as u64;
     let mut wrong = Vec::new();

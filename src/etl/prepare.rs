@@ -75,7 +75,7 @@ pub(super) fn prepare_folders(
     layout::warn_of_second_set(output, formats)?;
     let mounts = Mounts::of_process();
     phi::refuse_new_codebook(phi, config.new_codebook, &mounts)?;
-    // The first change. Whatever can be refused without waiting has been refused above.
+    // The first change. All that can be refused without waiting has been refused above.
     phi.create()?;
     claim::mark_phi(phi)?;
     phi::tighten_rights(phi, false);

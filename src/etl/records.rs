@@ -1,4 +1,4 @@
-//! What a run leaves about itself in OUTPUT: `JobConfig/<run>/` with `job_config.json`, a file for
+//! The records of a run in OUTPUT: `JobConfig/<run>/` with `job_config.json`, a file for
 //! each table, and `manifest.json` (spec: "Manifests").
 
 use std::time::Duration;

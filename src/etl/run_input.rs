@@ -1,11 +1,11 @@
-//! What INPUT is: a folder, or a FHIR server to export from.
+//! The kinds of INPUT: a folder, or a FHIR server to export from.
 
 use super::config::EtlConfig;
 use crate::bulk::ExportTarget;
 use crate::error::{Error, FolderFault, Result, SettingsFault};
 use crate::store::Folder;
 
-/// What INPUT is.
+/// The INPUT of a run.
 pub(super) enum RunInput {
     Folder(Folder),
     Server(ServerInput),

@@ -21,7 +21,7 @@ pub(super) struct ServerExport {
     pub folder: Folder,
     /// The types that were asked for.
     pub types: Vec<String>,
-    /// What `context.json` has its time under.
+    /// The key of its time in `context.json`.
     pub key: String,
     /// Goes away with this.
     _temporary: Option<WorkFolder>,

@@ -3,7 +3,7 @@
 use super::config::EtlConfig;
 use crate::http::recorded_url;
 
-/// What is in force for a run, as its records tell it: what the user has asked for, apart from what
+/// The settings of a run, as its records tell them: those that the user has asked for, apart from what
 /// the run decides itself.
 pub(super) struct SettingsInForce<'a> {
     /// The user's settings.

@@ -62,7 +62,7 @@ impl TableSummary {
     }
 }
 
-/// What became of the rows of all tables. Each row that was read is in just one of the counts from
+/// The ends of the rows of all tables. Each row that was read is in just one of the counts from
 /// `written` to `rejected`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct RowTotals {

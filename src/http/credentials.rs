@@ -67,7 +67,7 @@ impl Credentials {
     }
 
     /// Reads the files. `resource_types` are those that SMART's scopes shall allow to read; without
-    /// any, all. What can't be read or used ends with `CredentialFault::Unreadable`.
+    /// any, all. A value that can't be read or used ends with `CredentialFault::Unreadable`.
     pub fn auth(&self, resource_types: &[String]) -> Result<Auth> {
         self.check_consistency()?;
         let client_id = match &self.smart_client_id {

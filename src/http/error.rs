@@ -130,7 +130,7 @@ impl Error {
         }
     }
 
-    /// What ends the program: [`CredentialFault::Refused`] for want of credentials, else
+    /// The error that ends the program: [`CredentialFault::Refused`] for want of credentials, else
     /// `otherwise`.
     pub fn into_error(self, otherwise: impl Into<ErrorKind>) -> error::Error {
         let refused = CredentialFault::Refused.into();

@@ -71,7 +71,7 @@ pub struct Poster {
 }
 
 impl Poster {
-    /// One that gives up when nothing moves for `silence`. What `redactor` knows is not shown.
+    /// One that gives up when nothing moves for `silence`. Texts that `redactor` knows are not shown.
     pub fn new(redactor: Redactor, silence: Duration) -> error::Result<Self> {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("cumulus-etl/", env!("CARGO_PKG_VERSION")))

@@ -27,7 +27,7 @@ pub fn outcome_text(body: &[u8]) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// Code and message of S3's, Azure's and Google's errors. What stands beside them may hold what was
+/// Code and message of S3's, Azure's and Google's errors. The texts beside them may hold what was
 /// signed.
 fn xml_text(body: &str) -> Option<String> {
     let between = |name: &str| {

@@ -9,7 +9,7 @@ const FORMATS: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "nd
 
 /// A kick-off URL as files may keep it that others read: its scheme, host and port, its path up to
 /// `$export`, and of its query `_type`, `_since` and `_outputFormat`, as far as they hold what such
-/// parameters hold; those are spelled as they were. Whatever else stands in it may name a patient
+/// parameters hold; those are spelled as they were. All other parts may name a patient
 /// (`patient`, `_typeFilter`, the ID of a single patient's export) or be a secret (`token`, a user and
 /// password). `None` for what is no URL of a server.
 pub fn recorded_url(text: &str) -> Option<String> {

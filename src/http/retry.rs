@@ -14,7 +14,7 @@ pub const SHORTEST_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait, whatever the server asks for.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
-/// What `Retry-After` asks for: seconds, or an HTTP date. `None` without the header;
+/// The pause that `Retry-After` asks for: seconds, or an HTTP date. `None` without the header;
 /// [`DEFAULT_WAIT`] if it can't be understood; otherwise [`SHORTEST_WAIT`] at least and
 /// [`LONGEST_WAIT`] at most.
 ///

@@ -27,7 +27,7 @@ impl Secret {
 
     /// The value of an option that takes "a file or the text itself"; `option` is its name.
     ///
-    /// The path of a file means its content without white space around it. What can only be
+    /// The path of a file means its content without white space around it. A text that can only be
     /// meant as a path, but names no file, is refused (`CredentialFault::Unreadable`) rather than
     /// sent to a server.
     pub fn read(&self, option: &str) -> Result<Self> {

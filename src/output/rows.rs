@@ -43,7 +43,7 @@ pub trait Live: Send + Sync {
     }
 }
 
-/// What a run says of one key. A key occurs once: the last row of the run has won, and a delete
+/// The last entry of a run for one key. A key occurs once: the last row of the run has won, and a delete
 /// wins over rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

@@ -1,4 +1,4 @@
-//! What a cloud's error means to the user: what went wrong, where, and what to do.
+//! A cloud's error in the user's words: what went wrong, where, and what to do.
 //!
 //! Only codes, names of actions and the innermost cause are told: a server's answer, and a
 //! request's address, may hold signatures.

@@ -65,7 +65,7 @@ pub(super) fn lock_abandoned(file: &File) -> bool {
     try_lock_file(file, Sharing::Alone).unwrap_or(false)
 }
 
-/// What came of locking something in `place`: `None`, with a warning, where the file system has no
+/// The result of locking something in `place`: `None`, with a warning, where the file system has no
 /// locks. Runs go on there without, and whoever starts them keeps them apart.
 ///
 /// # Errors

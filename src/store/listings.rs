@@ -111,7 +111,7 @@ fn unescape_xml(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
-        // A lone `&` is no XML. What is left is then shown as it is, and the key counts as read so far.
+        // A lone `&` is no XML. The rest is then shown as it is, and the key counts as read so far.
         let Some((name, behind)) = after.split_once(';') else { break };
         let number = |digits: &str, radix| char::from_u32(u32::from_str_radix(digits, radix).ok()?);
         let character = match name {

@@ -96,7 +96,7 @@ pub struct Version {
 }
 
 impl Folder {
-    /// The folder `name` (which may have several parts) below this one. What would lead elsewhere
+    /// The folder `name` (which may have several parts) below this one. A name that would lead elsewhere
     /// (`..`, a `/` at the beginning) does not: it is encoded, as [`Folder::path`] does, or left out.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {

@@ -1,7 +1,7 @@
 //! Folders on a disk that take each other's place.
 //!
-//! A new folder is made beside the old one, and both change names. What is in the old one and is not
-//! ours is then brought over, so that it stays where it is. Killed at any moment, everything is in one
+//! A new folder is made beside the old one, and both change names. Files in the old one that are not
+//! ours are then brought over, so that they stay where they are. Killed at any moment, everything is in one
 //! of the two folders, and [`recover_folder`] brings it in order.
 
 use std::ffi::{OsStr, OsString};

@@ -26,7 +26,7 @@ pub fn is_unfinished(name: &str) -> bool {
     number.is_some_and(|number| number.len() == 32 && number.bytes().all(is_digit))
 }
 
-/// What a file is to be called whose name is that of a file under way, as version 0.1.0 gave them:
+/// The final name of a file whose name is that of a file under way, as version 0.1.0 gave them:
 /// `patient.000.csv#01234567890123456789`.
 pub fn before_unfinished(name: &str) -> Option<&str> {
     let (name, number) = name.rsplit_once('#')?;
@@ -51,7 +51,7 @@ pub(super) struct Staging {
 }
 
 impl Staging {
-    /// Begins the file `target`; makes its folder if there is none. What is private only its
+    /// Begins the file `target`; makes its folder if there is none. A private file only its
     /// owner may read.
     pub(super) fn begin_file(target: PathBuf, private: bool) -> io::Result<Self> {
         let mode = |shared: u32| if private { shared & 0o700 } else { shared };

@@ -33,7 +33,7 @@ struct Shared {
 }
 
 impl Storage {
-    /// With default options. What is opened here runs on `runtime`, and ends with `shutdown`.
+    /// With default options. Folders that are opened here run on `runtime`, and end with `shutdown`.
     pub fn new(runtime: StoreRuntime, shutdown: Shutdown) -> Self {
         let shared = Shared { shutdown, ..Shared::default() };
         Self { options: Arc::default(), shared: Arc::new(shared), runtime }

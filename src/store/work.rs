@@ -235,7 +235,7 @@ fn find_stale(parent: &Path) -> Vec<Stale> {
                 }
             }
             // A run that is just starting has no lock yet; one that died then leaves nothing
-            // but the empty folder. What is no plain file is no lock of ours, and stays.
+            // but the empty folder. Anything but a plain file is no lock of ours, and stays.
             Err(_) if fs::remove_dir(&path).is_ok() => found.push(Stale { path, _lock: None }),
             Err(_) => {}
         }

@@ -20,7 +20,7 @@ use super::schema::RESOURCE_TYPE;
 pub type Misfits = BTreeMap<(String, String), u64>;
 
 /// Joins batches and brings them to `schema`: columns in its order, nulls for those that a batch
-/// lacks, at every depth. What the schema doesn't have is left out; a non-null value of a
+/// lacks, at every depth. Fields that the schema doesn't have are left out; a non-null value of a
 /// contained resource that is lost this way is counted in `misfits`.
 pub fn adapt_batch(
     batches: &[DeidentifiedBatch],

@@ -1,7 +1,7 @@
-//! What may be staged and written: rows that were de-identified, as Arrow or as JSON lines.
+//! The types that may be staged and written: rows that were de-identified, as Arrow or as JSON lines.
 //!
-//! Both types are made of [`Deidentified`] rows, and nothing else here takes raw data. What comes into
-//! them by another way is named, and `grep -rn from_former_output crates src` lists it: rows that a
+//! Both types are made of [`Deidentified`] rows, and nothing else here takes raw data. The other
+//! way into them is named, and `grep -rn from_former_output crates src` lists it: rows that a
 //! former run has de-identified, and that a table is made of again. The rows of the completion tables are made in
 //! [`super::completion`].
 //!

@@ -29,7 +29,8 @@ fn panic_message(at: Option<&Location<'_>>) -> String {
     );
     format!(
         "the program has failed by a fault of its own, at {at}; please report this place and the \
-         command. What is written is complete, or is not seen: a further run is safe"
+         command. Readers see the state before or after each change, never a part of it: a further \
+         run is safe"
     )
 }
 

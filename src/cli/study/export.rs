@@ -55,7 +55,7 @@ pub struct StudyExportArgs {
     data_path: String,
 }
 
-/// What happens to cells that a spreadsheet would run.
+/// The treatment of cells that a spreadsheet would run.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum CsvFormulas {
     /// puts a ' before them

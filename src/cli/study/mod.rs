@@ -56,7 +56,7 @@ enum StudyCommand {
 #[derive(Debug, Parser)]
 #[command(name = LIBRARY, version, max_term_width = 100)]
 pub struct Library {
-    /// What follows the link's name.
+    /// The words that follow the link's name.
     #[command(flatten)]
     pub study: StudyArgs,
 }

@@ -1,7 +1,7 @@
 //! Which tables may be read and written.
 //!
 //! A table may ask of its writers more than to write rows: to keep row IDs, to check constraints,
-//! to log changes. What this program does not do, it refuses before it writes anything.
+//! to log changes. A table that asks for more is refused before it writes anything.
 
 use arrow::datatypes::{DataType, Fields};
 

@@ -154,7 +154,7 @@ impl Log {
         written.with_context(|| format!("cannot write a checkpoint of '{}'", self.folder))?;
         let Some(path) = self.folder.local() else { return Ok(()) };
         // The library leaves it to the operating system when the files reach the disk. A commit
-        // is durable at once, so a checkpoint that isn't would be worse than none.
+        // is durable when it returns, so a checkpoint that isn't would be worse than none.
         let log = path.join(LOG_FOLDER);
         let sync = || -> io::Result<()> {
             for entry in fs::read_dir(&log)? {

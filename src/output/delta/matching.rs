@@ -1,8 +1,8 @@
 //! Which rows of a table a run replaces, deletes, or leaves as they are.
 //!
 //! The run's keys are held in a hash table, as many as the budget allows, and the key columns of
-//! every file are streamed past it; with more keys than that, once a range of keys. What is kept
-//! of a file is one bit a row, and only where rows leave it.
+//! every file are streamed past it; with more keys than that, once a range of keys. The memory
+//! that a file takes is one bit a row, and only where rows leave it.
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;

@@ -43,7 +43,7 @@ impl TableSchema {
         self.json.to_string()
     }
 
-    /// What the table has, and behind it what only `run` has: columns, and fields at any depth of
+    /// The table's schema, and behind it the parts that only `run` has: columns, and fields at any depth of
     /// structs and lists.
     ///
     /// A name that the table spells otherwise, in case only, stays as the table has it: no program opens

@@ -90,7 +90,7 @@ fn visit_keys(
     Ok(())
 }
 
-/// How far a file could be understood. What a store refuses is an error instead.
+/// How far a file could be understood. A refusal of the store is an error instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readable {
     /// All of it.

@@ -11,8 +11,8 @@ use crate::store::{
 };
 
 /// New files of a table, which take the place of the old ones on [`Replacement::commit_files`]:
-/// atomically on a local disk, file by file in a bucket (spec: "Tables"). What is in the table's
-/// folder and not of this table and format stays there.
+/// atomically on a local disk, file by file in a bucket (spec: "Tables"). Files in the table's
+/// folder that are not of this table and format stay there.
 pub(super) struct Replacement<'a> {
     target: Folder,
     folder: Folder,

@@ -15,7 +15,7 @@ fn the_last_row_wins_and_a_delete_beats_it_however_many_keys_there_are() {
     let dir = tempfile::tempdir().unwrap();
     let phi = Folder::open(dir.path().to_str().unwrap()).unwrap();
     let work = WorkFolder::create_work(None, &phi).unwrap();
-    // More than fit in memory at once, so that some are on disk.
+    // More than fit in memory, so that some are on disk.
     let share = StagingShare { row_bytes: 0, keys: 1 << 12 };
     let mut index = KeyIndex::new(&StagingArea { work, memory: share });
     let rows = share.keys as u64 * 2 + 100;

@@ -56,7 +56,7 @@ pub(super) fn commit_all(folder: &Folder, actions: &[Value]) {
     assert!(Log::open_log(folder).unwrap().add_version(0, actions).unwrap());
 }
 
-/// What Cumulus ETL makes through Spark.
+/// A table as Cumulus ETL makes it through Spark.
 fn clustered(folder: &Folder, columns: Value) {
     let file = put_file(folder, "part-00000-0a.c000.snappy.parquet", &["a", "b"]);
     let configuration = json!({"clusteringColumns": columns, "domainName": "delta.clustering"});
