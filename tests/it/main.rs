@@ -34,6 +34,7 @@ mod long_texts;
 mod loopback;
 mod markers;
 mod memory;
+mod messages;
 mod model;
 mod needs;
 mod odd_input;
