@@ -15,9 +15,9 @@ Orders are those of `s3_server.py`, and:
     states                          the states of all queries, in their order
     statements                      the statements since the last time, as they came
     tables                          the tables in Glue
-    peak                            how many queries were under way at once
+    peak                            how many queries were under way at the same time
 
-Queries take a moment, so that some are under way at once.
+Queries take a moment, so that some are under way at the same time.
 """
 
 import itertools

@@ -34,8 +34,8 @@ pub fn get(client: &Client, url: Url) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// A FHIR server with a token endpoint; the `n`-th token is `access-token-n`. What is not
-/// discovery is answered by `answer`.
+/// A FHIR server with a token endpoint; the `n`-th token is `access-token-n`. Requests
+/// other than discovery are answered by `answer`.
 pub fn ehr(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
     let tokens = AtomicUsize::new(0);
     Server::start(move |asked| match asked.target.as_str() {

@@ -1,4 +1,4 @@
-//! What is asked of a bucket's server, and what its answers mean to the user.
+//! The requests to a bucket's server, and its answers in the user's words.
 
 use std::fs;
 
@@ -226,7 +226,7 @@ fn a_check_without_the_right_credentials_says_where_and_what_to_do() {
         }
         assert_eq!(objects(), before, "{answer}");
     }
-    // What is written to try it can't be removed: it is named, to be removed by someone who may.
+    // The object that was written to try it can't be removed: it is named, to be removed by someone who may.
     bucket.server.order("answer POST 403 AccessDenied");
     let ended = end(bucket.job().arg("--check"));
     assert_eq!(ended.code, Some(70), "{}", ended.err);

@@ -166,7 +166,7 @@ fn a_conversion_that_writes_nothing_leaves_the_target_to_other_codebooks() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
 }
 
-/// What Cumulus ETL makes through Spark: a clustered table, snappy files, `item`-less lists.
+/// A table as Cumulus ETL makes it through Spark: a clustered table, snappy files, `item`-less lists.
 fn spark_table(site: &Site, root: &str) {
     let text = |values: [&str; 2]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
     let meta = StructArray::from(vec![(
@@ -243,7 +243,7 @@ fn tables_of_cumulus_etl_are_carried_on_or_converted() {
         assert_eq!(rows.len(), 3, "{root}");
         assert_eq!(rows["spark-a"], expected, "{root}");
     }
-    // What was clustered still is; what was converted is a plain table.
+    // A clustered table still is one; a converted one is a plain table.
     let log = |root: &str| {
         let folder = open_folder(&site.arg(&format!("{root}/patient")));
         assert!(delta::exists(&folder).unwrap());

@@ -155,7 +155,7 @@ fn old_timestamps_are_the_same_instants_when_their_table_is_converted() {
         assert!(check_files(&site, "converted/patient") >= rows, "{from}");
         assert_eq!(site.table("converted", "deltalake", "patient").len(), rows, "{from}");
     }
-    // What was converted is a table like others: a run merges into it.
+    // A converted table is one like others: a run merges into it.
     site.rows("p.ndjson", &[patient("new", "other")]);
     let mut job = site.command();
     job.args(["in", "converted", "phi", "--export-group=g", "--export-timestamp=2024-08-07"]);

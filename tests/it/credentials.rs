@@ -54,7 +54,7 @@ fn a_broken_configuration_file_is_not_shown() {
     }
 }
 
-/// What the tests below run as a process of its own, as its environment can't be changed here.
+/// A part of the tests below, as a process of its own, as its environment can't be changed here.
 #[test]
 #[ignore = "a part of other tests"]
 fn ask_for_what_the_environment_names() {

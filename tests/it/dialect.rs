@@ -1,4 +1,4 @@
-//! What of Athena's SQL runs on the embedded engine: `tests/sql/constructs.txt`, of which
+//! Athena's SQL on the embedded engine: `tests/sql/constructs.txt`, of which
 //! `docs/sql.md` is made.
 
 use std::fmt::Write as _;

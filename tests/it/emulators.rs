@@ -252,7 +252,7 @@ fn begin(
     Emulator { start, child, scheme, variables, stores, home, _data: data }
 }
 
-/// What every copy of Azurite has.
+/// The key that every copy of Azurite has.
 const AZURE: (&str, &str) = (
     "devstoreaccount1",
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",

@@ -21,7 +21,7 @@ fn site() -> Site {
     site
 }
 
-/// What the former release left: no markers.
+/// Folders as the former release left them: no markers.
 fn without_markers(site: &Site) {
     for name in ["out/.cumulus-output", "phi/.cumulus-phi"] {
         fs::remove_file(site.path(name)).unwrap();
@@ -115,7 +115,7 @@ fn every_command_that_writes_asks_what_a_folder_is_for() {
             assert_eq!(site.listing(""), before, "{command:?}");
         }
     }
-    // Who makes an OUTPUT marks it.
+    // A command that makes an OUTPUT marks it.
     for command in [&["init", "fresh"][..], &["convert", "out", "converted"]] {
         let ended = end(site.command().args(command));
         assert_eq!(ended.code, Some(0), "{command:?}: {}", ended.err);

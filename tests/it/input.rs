@@ -1,4 +1,4 @@
-//! Whatever stands in the input: rows that can't be taken, files that can't be read.
+//! Faults of the input: rows that can't be taken, files that can't be read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -102,7 +102,7 @@ fn every_bad_row_is_counted_and_kept_with_its_reason() {
     for said in ["rows were rejected: not JSON", "phi/rejected/", &format!("{bad} rejected")] {
         assert!(ended.err.contains(said), "{said}: {}", ended.err);
     }
-    // What was rejected shows up nowhere else.
+    // A rejected row shows up nowhere else.
     assert!(!ended.err.contains("caf") && !manifest.to_string().contains("caf"));
 
     // The same in quiet, and as a failure.
@@ -174,7 +174,7 @@ fn numbers_keep_their_value() {
 fn lines_of_64_mib_are_taken_and_longer_ones_named() {
     const LIMIT: usize = 64 << 20;
     let site = Site::new();
-    // What is long is dropped text, so that the rows stay small.
+    // The long text is dropped, so that the rows stay small.
     let long = |id: &str, len: usize| {
         let head = format!(r#"{{"resourceType":"Patient","id":"{id}","text":{{"div":""#);
         let mut line = head.into_bytes();

@@ -102,7 +102,7 @@ fn pods_run_as_nobody_in_particular_with_nothing_to_write_to() {
         assert_eq!(pod["automountServiceAccountToken"], false, "{file}");
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{file}");
         assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{file}");
-        // What a stop may take, and more.
+        // The time that a stop may take, and more.
         assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > 10, "{file}");
         let [container] = pod["containers"].as_array().unwrap().as_slice() else {
             panic!("{file}")

@@ -1,4 +1,4 @@
-//! What must hold of every line, whatever it is: shared by the fuzz target and its replay.
+//! Rules that hold of every line, whatever it is: shared by the fuzz target and its replay.
 
 use std::fs;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub fn check(data: &[u8]) -> bool {
         assert_eq!(value["id"], id.as_str(), "the row's ID is its `id`");
         builder.append(&row);
 
-        // What has been de-identified passes the allow-list unchanged.
+        // A de-identified row passes the allow-list unchanged.
         let second = again.scrub(&text, expected);
         let second =
             second.unwrap_or_else(|r| panic!("rejected again: {} {}", r.reason, r.element()));

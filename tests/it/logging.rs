@@ -102,7 +102,7 @@ fn commands_that_run_say_all_in_json() {
                 "flag" => command.args(words.split_whitespace()).arg("--log-format=json"),
                 _ => command.env("CUMULUS_ETL_LOG_FORMAT", "json").args(words.split_whitespace()),
             };
-            // What the first one made is not made again.
+            // Files that the first one made are not made again.
             let again = how == "variable" && (words == "keys new" || words == "demo");
             let ended = end(command.args(args).arg("-v"));
             let what = format!("{words} {args:?} by {how}");

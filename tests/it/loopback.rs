@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::Value;
 use url::Url;
 
-/// What was asked.
+/// A request that the server has got.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub method: String,
@@ -27,7 +27,7 @@ impl Asked {
     }
 }
 
-/// What is answered.
+/// An answer that the server gives.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -79,7 +79,7 @@ impl Server {
         self.asked.lock().unwrap().clone()
     }
 
-    /// What was asked of a path.
+    /// The requests for a path.
     pub fn asked_of(&self, path: &str) -> Vec<Asked> {
         self.asked().into_iter().filter(|a| a.target.split('?').next() == Some(path)).collect()
     }

@@ -10,7 +10,7 @@ use crate::needs::{self, Need, Needed, need};
 use crate::support::{PROGRAM, Site, end, resource};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// What `scripts/with-memory-limit` ends with where no cgroup can be made.
+/// The exit code of `scripts/with-memory-limit` where no cgroup can be made.
 const IMPOSSIBLE: i32 = 77;
 
 /// The main job with so many MiB, where memory can be limited; panics unless it ends well.

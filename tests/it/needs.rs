@@ -1,4 +1,4 @@
-//! What tests need that a machine may lack, and what becomes of tests without it.
+//! Tools that tests need and a machine may lack, and the rule for tests without them.
 //!
 //! A test asks here for what it needs, by `need!`, which returns where the need is not supplied. Only
 //! [`skip`] makes the [`Skipped`] that `need!` returns for, so no test returns early without a record: a
@@ -39,7 +39,7 @@ pub enum Need {
     Root,
     /// The reference data beside the project.
     Shared,
-    /// What Spark needs for Delta tables.
+    /// The packages that Spark needs for Delta tables.
     Spark,
 }
 
@@ -84,7 +84,7 @@ impl Need {
 #[derive(Clone, Copy, Debug)]
 pub struct Skipped(());
 
-/// What a test needs, or the proof that its skip was recorded.
+/// The tool that a test needs, or the proof that its skip was recorded.
 pub type Needed<T> = Result<T, Skipped>;
 
 /// Evaluates to what a test needs; where that is lacking, the test's skip was recorded, and it returns.

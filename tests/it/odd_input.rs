@@ -116,7 +116,7 @@ fn strict_asks_for_files_and_deletes_that_are_understood() {
         let left = site.table("out", "deltalake", "patient").len();
         assert_eq!(left, if name.starts_with("deleted") { 1 } else { 2 }, "{name}");
     }
-    // What asks for something else than to delete is no fault.
+    // An entry that asks for something else than to delete is no fault.
     let site = Site::new();
     site.rows("p.ndjson", &[patient("a", "x")]);
     let mut put = deletes(&["Patient/a"]);

@@ -256,7 +256,7 @@ impl<'a> Layers<'a> {
         if !mounted(Command::new("mount").args(layers).arg(&root)) {
             return needs::skip(Need::Mounts, "this process may not mount layers");
         }
-        // What is mounted is seen in there.
+        // A mounted folder is seen in there.
         let layers = Self { _disk, root };
         assert!(mounted(
             Command::new("mount").args(["-t", "proc", "proc"]).arg(layers.root.join("proc"))
@@ -297,7 +297,7 @@ fn no_codebook_begins_on_a_containers_own_file_system() {
             assert!(!inside("phi").exists() && !inside("out").exists(), "{check:?}");
         }
     }
-    // What is mounted there stays.
+    // A folder that is mounted there stays.
     let mounted = inside("mounted");
     let _mounted = need!(Small::mount(&mounted, "size=8m"));
     let ended = container.run(&["/in", "/mounted/out", "/mounted/phi"]);
@@ -413,7 +413,7 @@ fn noise(count: u64) -> Vec<Value> {
     (0..count).map(row).collect()
 }
 
-/// What an export has brought, without what it notes of itself.
+/// Files that an export has brought, without its notes of itself.
 fn exported(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let names = children(folder).into_iter().filter(|name| name.contains(".ndjson"));
     let names = names.filter(|name| !name.starts_with("log."));
@@ -540,7 +540,7 @@ fn a_study_whose_disk_is_full_stays_as_it_was() {
     assert_eq!(site.listing("shared"), before);
     shared_disk.again("size=32m");
     assert_eq!(export().code, Some(0));
-    // What a query needs beside memory.
+    // The disk space that a query needs beside memory.
     let spill = site.path("spill");
     let _spill = need!(Small::mount(&spill, "size=1m"));
     let sql = "SELECT concat(CAST(a.x AS varchar), '-', CAST(b.x AS varchar)) AS y FROM s__a AS a \

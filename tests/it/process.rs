@@ -185,7 +185,7 @@ fn no_command_leaves_a_core() {
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
         let fields: Vec<_> = core.split_whitespace().collect();
         assert_eq!(&fields[4..6], ["0", "0"], "{arguments:?}: {core}");
-        // What is of a process that is not dumpable belongs to root, whoever runs it.
+        // The files in `/proc` of a process that is not dumpable belong to root, whoever runs it.
         if foreign.is_ok() || !is_root() {
             let status = fs::read_to_string(process.join("status")).unwrap();
             let users = status.lines().find(|line| line.starts_with("Uid:")).unwrap();

@@ -34,7 +34,7 @@ pub const FAULTS: [&str; 7] = [
 
 type Answer = Response<BoxBody<Bytes, io::Error>>;
 
-/// What the proxy does to requests, from the next one on.
+/// The proxy's treatment of requests, from the next one on.
 #[derive(Default)]
 pub struct Behaviour {
     /// Milliseconds before each request goes on.
@@ -175,7 +175,7 @@ fn half(body: Incoming, bytes: Option<u64>) -> BoxBody<Bytes, io::Error> {
         }
         Ok(frame)
     });
-    // After the half, nothing follows where all came at once.
+    // After the half, nothing follows where all came in one piece.
     let end = futures::stream::once(async { Err(io::ErrorKind::ConnectionReset.into()) });
     BodyExt::boxed(StreamBody::new(frames.chain(end)))
 }

@@ -1,4 +1,4 @@
-//! What a further run makes of tables that are there.
+//! Further runs on tables that are there.
 
 use std::collections::BTreeMap;
 use std::fs;

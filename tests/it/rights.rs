@@ -10,7 +10,7 @@ use crate::needs::{self, need};
 use crate::places::{NOBODY, Nobody};
 use crate::support::{Ended, Site, end, patient};
 
-/// What PHI has that is for its owner alone.
+/// Files of PHI that are for its owner alone.
 const SECRETS: [&str; 4] =
     ["phi", "phi/rejected", "phi/codebook.json", "phi/codebook-cached-mappings.json"];
 
@@ -153,7 +153,7 @@ fn work_folders_of_other_users_are_left_and_hold_nobody_up() {
             let (folders, _held) = make_work_folders(&site.path(place), stranger);
             let nobody = Nobody::new(&site);
             set_mode(&site.path(place), 0o777);
-            // What the same user has left is removed.
+            // A work folder that the same user has left is removed.
             let own = site.path(place).join(".cumulus-etl-work-own");
             fs::create_dir(&own).unwrap();
             fs::write(own.join("lock"), "").unwrap();

@@ -19,7 +19,7 @@ pub struct S3 {
     pub url: String,
 }
 
-/// What nobody may see in messages.
+/// A secret that no message may have.
 pub const SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
 
 impl S3 {
@@ -50,7 +50,7 @@ impl S3 {
         answer(&mut pipes.1)
     }
 
-    /// What a command needs to reach it.
+    /// The variables that a command needs to reach it.
     pub fn reach<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command
             .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")

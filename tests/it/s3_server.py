@@ -219,7 +219,7 @@ def main():
         elif order == "resume":
             app.left = None
             app.going.set()
-            # What waited changes the buckets still.
+            # A request that waited changes the buckets still.
             while app.active:
                 time.sleep(0.01)
         elif order == "answer":

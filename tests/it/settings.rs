@@ -73,7 +73,7 @@ impl Declared<'_> {
         (first, all)
     }
 
-    /// What the help says of a default that depends on something.
+    /// The help's words for a default that depends on something.
     fn describe_default(&self) -> Option<String> {
         let help = self.arg.get_help()?.to_string();
         let (_, rest) = help.split_once(" [default: ")?;
@@ -223,7 +223,7 @@ fn options_are_documented_as_declared() {
         let name = words.join(" ");
         let begin = format!("<!-- options of `{name}` -->\n");
         text = replace_between(&text, &begin, "<!-- end -->", &write_tables(&command));
-        // What is said of arguments is by hand.
+        // The text on arguments is by hand.
         let (_, chapter) = text.split_once(&format!("\n### `{name}`\n")).expect("a chapter");
         let (chapter, _) = chapter.split_once("\n<!-- options").expect("prose before the options");
         for argument in list_options(&command).iter().filter(|option| option.is_argument()) {
@@ -310,7 +310,7 @@ fn shown_variables(text: &str) -> BTreeMap<String, String> {
     shown
 }
 
-/// What env.example must be. An example of a value that has no default stays as someone wrote it.
+/// The text that env.example must have. An example of a value that has no default stays as someone wrote it.
 fn write_env_example() -> String {
     let mut text = fs::read_to_string(project_path("env.example")).unwrap();
     let examples = shown_variables(&text);

@@ -92,7 +92,7 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 
 #[test]
 fn tests_ask_for_what_they_need_in_one_place() {
-    // What tests may read of their environment themselves: nothing decides whether they run.
+    // Variables that tests may read of their environment themselves: nothing decides whether they run.
     const SETTINGS: [&str; 3] = ["CUMULUS_TEST_PANIC", "CUMULUS_TEST_SEEDS", "CUMULUS_TEST_UPDATE"];
     let mut wrong = Vec::new();
     for path in ["crates", "src", "tests"].into_iter().flat_map(sources) {

@@ -176,7 +176,7 @@ pub fn export(files: &[(&str, &[Value])]) -> tempfile::TempDir {
     dir
 }
 
-/// What is in OUTPUT and PHI.
+/// The content of OUTPUT and PHI.
 pub struct Found {
     dir: tempfile::TempDir,
 }

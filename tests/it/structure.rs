@@ -317,12 +317,12 @@ fn each_package_is_in_the_drawing() {
     assert_eq!(folders, drawn);
 }
 
-/// What these packages stand on, in all, has no part of the stores or of an engine: their tests are
+/// The dependencies of these packages have no part of the stores or of an engine: their tests are
 /// built in seconds.
 #[test]
 fn light_packages_stand_on_nothing_heavy() {
     const LIGHT: [&str; 4] = ["cumulus-base", "cumulus-deid", "cumulus-fhir", "cumulus-screen"];
-    // What values in memory take; no files, no queries.
+    // Packages for values in memory; no files, no queries.
     const VALUES: [&str; 7] = [
         "arrow-array",
         "arrow-buffer",

@@ -20,7 +20,7 @@ fn asthma(site: &Site) {
     site.file("studies/asthma/counts.workflow", COUNTS);
 }
 
-/// What every list ends with.
+/// The last lines of every list.
 const BUILT_IN: &str = "core  built in\n\
     \x20 The FHIR tables, flattened, and counts of them: 111 tables.\n\
     \x20 To build it: study build -t core\n\n";

@@ -78,7 +78,7 @@ fn rows_of_patients_do_not_explain_counts() {
     let name = children(&site.path("out")).pop().unwrap();
     assert_eq!(run(&site, &["import", "-a", &format!("out/{name}")]).code, Some(0));
     assert_eq!(build(&site, "s").code, Some(72));
-    // What an older version has made is not known, either.
+    // A table that an older version has made is not known, either.
     assert_eq!(build(&site, "o").code, Some(0));
     let list = site.path("db/o/tables.json");
     let text = fs::read_to_string(&list).unwrap();

@@ -171,7 +171,7 @@ fn kind(data_type: &DataType) -> &'static str {
     }
 }
 
-/// What is built of data in which nothing but an encounter is; and of a little of everything.
+/// Core's statements for data in which nothing but an encounter is, and for a little of everything.
 static STATEMENTS: LazyLock<BTreeMap<String, Vec<core::CoreColumn>>> = LazyLock::new(|| {
     let now = chrono::Utc::now();
     let steps = core::plan_steps(&core::Sources::default()).into_iter();

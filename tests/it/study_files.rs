@@ -88,7 +88,7 @@ fn no_link_in_a_study_leads_out_of_its_folder() {
     linked(&stage("b.sql.jinja"), "x.jinja", "../../secret.csv", &include);
     let folder = upload("files = ['data']");
     linked(&stage("up.workflow"), "data/b.csv", "../../../secret.csv", &[("up.workflow", &folder)]);
-    // A study that a link leads to is none of the folder's.
+    // A study behind a link does not belong to the folder.
     let site = Site::new();
     site.file("elsewhere/s/manifest.toml", MANIFEST);
     site.file("elsewhere/s/a.sql", "SELECT 1;\n");

@@ -1,4 +1,4 @@
-//! What is said of statements that can't be run: what to write instead.
+//! Messages for statements that can't be run say which to write instead.
 
 use serde_json::json;
 

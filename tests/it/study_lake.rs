@@ -60,7 +60,7 @@ fn a_lake_with_two_sets_of_tables_says_which_one_is_read() {
     let site = site();
     site.run(&["--output-format=ndjson,csv"]);
     assert_eq!(count(&site, "out").err, "");
-    // A folder that only has the name of a format is none of a lake's.
+    // A folder that only has the name of a format is no table of a lake.
     fs::create_dir(site.path("out/parquet")).unwrap();
     assert_eq!(count(&site, "out").err, "");
     site.rows("more.ndjson", &[patient("d", "x")]);

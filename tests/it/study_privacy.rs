@@ -56,7 +56,7 @@ type Cell = (i64, Vec<Option<String>>);
 /// Subjects and visits of the rows that have the same values.
 type Groups<'a> = BTreeMap<Vec<Option<&'a str>>, (BTreeSet<&'a str>, BTreeSet<&'a str>)>;
 
-/// What the table must have: by each subset of columns, values with enough of both.
+/// The rule for the table: by each subset of columns, values with enough of both.
 fn expected(rows: &[Row], columns: usize, least: usize, secondary: bool) -> Vec<Cell> {
     let mut cells = Vec::new();
     for subset in 0..1_usize << columns {

@@ -80,7 +80,7 @@ fn no_command_removes_what_is_protected() {
     let again = run(&site, &["clean", "-t", "irae"]);
     assert_eq!(again.code, Some(0), "{again:?}");
     are_there(&site, &[]);
-    // What was removed is gone from the disk, too.
+    // A removed table is gone from the disk, too.
     let left = site.listing("db").into_iter().filter(|(name, _)| name.ends_with(".parquet"));
     assert_eq!(left.count(), 2);
     assert_eq!(build(&site, &[]).code, Some(0));
@@ -208,7 +208,7 @@ fn statements_that_reach_out_of_the_study_are_refused_before_anything_is_run() {
             }
         }
     }
-    // What only says how files are written is taken.
+    // A clause that only says how files are written is taken.
     let site = ground();
     let sql = "CREATE TABLE irae__a WITH (format = 'PARQUET', partitioned_by = ARRAY['x']) AS SELECT 1 AS x";
     site.file("studies/irae/a.sql", sql);

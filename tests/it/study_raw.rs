@@ -1,4 +1,4 @@
-//! What is made of FHIR that nobody has de-identified: only counts of it leave, marked, and no upload
+//! Studies of FHIR that nobody has de-identified: only counts of it leave, marked, and no upload
 //! takes them.
 
 use std::fs;

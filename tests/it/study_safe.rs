@@ -1,4 +1,4 @@
-//! What a study must never do: remove what is not its own, show a patient's value, end the program.
+//! A study must never do these: remove files that are not its own, show a patient's value, end the program.
 
 use std::fs;
 use std::process::Stdio;
@@ -75,7 +75,7 @@ fn a_stage_leaves_the_tables_of_others_whatever_the_order() {
         }
         let tables = run(&site, &["list"]).out;
         assert!(tables.contains("s  built, 3 tables"), "{order:?}: {tables}");
-        // What a part makes, it makes anew.
+        // A part makes its own tables anew.
         let kept = "CREATE TABLE IF NOT EXISTS s__c AS SELECT 2 AS x";
         site.file("studies/s/c.sql", kept);
         assert_eq!(build(&site, "s", &["--stage", "rare"]).code, Some(0));

@@ -1,4 +1,4 @@
-//! What leaves by an export, what is refused, and what comes in by an import.
+//! Exports and imports: the files that leave, those that are refused, and those that come in.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -91,7 +91,7 @@ fn rows_with_ids_do_not_leave_as_anything() {
             assert_eq!(site.listing("out"), before, "{table}");
         }
     }
-    // All that is wrong is told at once.
+    // All faults are told together.
     exporting(&site, "export:flat", &["named", "good", "list"]);
     let ended = export(&site, &[]);
     for part in ["s__named is not exported as flat", "s__list is not", "--allow-ids s__list"] {
@@ -153,7 +153,7 @@ fn cells_of_few_leave_only_if_the_user_says_so() {
         |table: &str| fs::read_to_string(site.path(&format!("out/s/{table}.cube.csv"))).unwrap();
     assert_eq!(csv("s__usual"), "cnt,year\n12,\n");
     assert_eq!(csv("s__small"), "cnt,year\n12,\n9,1960-01-01\n3,1950-01-01\n");
-    // What the workflow promises now is not what the table was built with.
+    // The workflow's minimum now is not the one that the table was built with.
     let more = count("usual", 13) + &count("small", 13);
     site.file("studies/s/counts.workflow", format!("config_type = 'counts'\n{more}"));
     let ended = export(&site, &["--allow-small-cells", "s__small"]);

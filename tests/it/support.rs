@@ -1,4 +1,4 @@
-//! What the modules share: the binary in an environment of its own, inputs, and tables read back.
+//! Helpers of all modules: the binary in an environment of its own, inputs, and tables read back.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,7 +23,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_cumulus-etl");
 /// Formats, as `--output-format` names them.
 pub const FORMATS: [&str; 4] = ["deltalake", "parquet", "csv", "ndjson"];
 
-/// What tests put into the folders of tables: none of the program's files.
+/// Files that tests put into the folders of tables: none of the program's files.
 pub const FOREIGN: [&str; 2] = ["README.md", "archive"];
 
 /// A file that somebody may have put into a table's folder.
@@ -34,7 +34,7 @@ pub fn open_folder(location: &str) -> Folder {
     new_storage().open_folder(location).unwrap()
 }
 
-/// What opens folders for a run of its own, on threads that all tests share.
+/// An opener of folders for a run of its own, on threads that all tests share.
 pub fn new_storage() -> Storage {
     Storage::new(test_runtime().clone(), Shutdown::default())
 }
@@ -210,7 +210,7 @@ fn have_children_hear_hangups() {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
         // The lowest bit is that of signal 1.
         if u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1 {
-            // What has a handler here, which does nothing, has none in a child, and is not ignored.
+            // A signal with a handler here, which does nothing, has none in a child, and is not ignored.
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async { drop(signal(SignalKind::hangup()).unwrap()) });
         }
@@ -307,7 +307,7 @@ pub fn read_table(root: &Path, format: &str, table: &str) -> Vec<Value> {
     let mut rows = Vec::new();
     for name in children(&folder) {
         let path = folder.join(&name);
-        // What a run that was killed had under way; readers pass hidden files over.
+        // The unfinished file of a run that was killed; readers pass hidden files over.
         if name.starts_with(UNFINISHED) || name == OF_OTHERS {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What goes wrong: refusals, links that do not do, connections that break.
+//! Faults of an upload: refusals, links that do not do, connections that break.
 
 use super::Ground;
 use super::files::{export, export_with, fingerprint, noise, whole};

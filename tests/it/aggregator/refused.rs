@@ -1,4 +1,4 @@
-//! What an upload refuses by what it holds, whatever it is called. Nobody is asked.
+//! Files that an upload refuses for their content, whatever they are called. No request is sent.
 
 use std::sync::Arc;
 

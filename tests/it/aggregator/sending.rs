@@ -1,4 +1,4 @@
-//! What is sent, and what never is.
+//! Tests of what an upload sends, and what it never sends.
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use crate::needs::{self, Need, Needed};
 
-/// Who signs links.
+/// The name of the key that signs links.
 pub const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
-/// With what; nobody may see it, nor what it signs.
+/// The key itself; nobody may see it, nor its signatures.
 pub const SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
 pub const BUCKET: &str = "aggregator";
 
@@ -81,7 +81,7 @@ fn answer(output: &mut BufReader<ChildStdout>) -> Value {
     serde_json::from_str(&line).expect("the store has ended")
 }
 
-/// What happens to a connection.
+/// A fault of a connection.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// It breaks after so many bytes from the client.
@@ -130,7 +130,7 @@ fn carry(client: TcpStream, port: u16, fault: Option<Fault>) -> io::Result<()> {
         (&client).write_all(
             format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes(),
         )?;
-        // What is unread would make the system reset the connection, and the answer be lost.
+        // Unread bytes would make the system reset the connection, and the answer be lost.
         client.shutdown(Shutdown::Write)?;
         return io::copy(&mut &client, &mut io::sink()).map(drop);
     }

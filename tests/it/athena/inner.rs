@@ -1,4 +1,4 @@
-//! What runs in a process of its own, with the server's address in its environment.
+//! Tests that run in a process of their own, with the server's address in its environment.
 
 use crate::support::{new_storage, open_folder};
 use std::collections::BTreeSet;
@@ -153,7 +153,7 @@ fn a_study_is_built() {
     assert_eq!(athena.list_studies().unwrap(), ["asthma", "core"]);
     assert!(athena.scanned_bytes() >= 2 * 1234, "{}", athena.scanned_bytes());
     assert_eq!(rows(athena.run_query(LOOK).unwrap()), [["40"]]);
-    // What is built in addition leaves the rest.
+    // A table that is built in addition leaves the rest.
     let build = athena.begin_build(&name("asthma"), Start::Without(&[])).unwrap();
     assert!(build.has_table("asthma__cohort") && !build.has_table("asthma__more"));
 }

@@ -247,7 +247,7 @@ fn throttling_is_waited_out_and_passing_failures_are_repeated() {
     server.runs("a_study_is_built");
     let statements = server.texts("statements");
     assert_eq!(statements, [inner::COHORT, inner::COHORT, inner::COHORT, inner::VIEW, inner::LOOK]);
-    // What has perhaps been inserted is not inserted again.
+    // Rows that have perhaps been inserted are not inserted again.
     server.order("stumble 1");
     server.runs("an_insert_fails");
     assert_eq!(server.texts("statements").len(), 1);

@@ -1,4 +1,4 @@
-//! What a study must not do on Athena, either.
+//! A study must not do these on Athena, either.
 
 use crate::needs::need;
 use crate::support::{Site, children, end, patient};

@@ -23,7 +23,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Ended, Site, children, end, open_folder};
 
-/// What a process of a cluster says until it is ready.
+/// The longest wait for a process of a cluster to be ready.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Held by a test that builds the study core on a cluster: several on two cores take longer together
@@ -274,7 +274,7 @@ fn numbers_and_results_are_bounded_on_a_cluster_as_on_one_machine() {
         let place = ["--format", "csv", "--lake", "lake", "--database", "embedded"];
         assert_eq!(ended.out, study(&site, &[&["sql", sql], &place[..]].concat()).out, "{sql}");
     }
-    // A second statement is none that a cluster would see.
+    // A cluster never sees a second statement.
     let ended = ask("SELECT id FROM patient; DROP TABLE core__patient");
     assert_eq!(ended.code, Some(72), "{ended:?}");
 }

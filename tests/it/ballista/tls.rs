@@ -110,7 +110,7 @@ pub(super) fn answers(port: u16, tls: Option<ClientTlsConfig>) -> bool {
     runtime.block_on(call).expect("it refuses rather than waits")
 }
 
-/// What a member says to a request of another protocol.
+/// The answer of a member to a request of another protocol.
 fn said_to(port: u16, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -135,7 +135,7 @@ fn a_cluster_with_certificates_builds_what_one_machine_does() {
     lake(&site, "20");
     build_embedded(&site);
     let cluster = Cluster::start_with(&site, 2, &texts(&member));
-    // Who builds has a certificate of its own.
+    // The process that builds has a certificate of its own.
     let builder = authority.member(&["researcher"]).options(&site, "builder");
     let built = build_with(&site, &cluster, &texts(&builder));
     assert_eq!(built.code, Some(0), "{built:?}");

@@ -241,7 +241,7 @@ fn a_transfer_that_breaks_behind_the_last_byte_is_ended_as_others_are() {
         assert_eq!(patients_of(&site, false), text.as_bytes());
         assert_eq!(server.seen("DELETE", "jobs/0").len(), 1);
     }
-    // What the server has is damaged.
+    // The server's file is damaged.
     for cut in [1, 9] {
         let (site, server) = (Site::new(), Server::start(small()));
         server.change(|content| {
@@ -254,7 +254,7 @@ fn a_transfer_that_breaks_behind_the_last_byte_is_ended_as_others_are() {
     }
 }
 
-/// What a folder remembers of its files.
+/// A folder's notes of its files.
 const DONE: &str = "dir/.cumulus-etl-export.done";
 
 #[test]
@@ -306,7 +306,7 @@ fn the_server_keeps_what_is_not_whole_here() {
         });
         ends(&site, &server, &[], 16);
         assert_eq!(server.seen("DELETE", "jobs/").len(), 0);
-        // What is whole by now comes with the same command.
+        // The file, whole by now, comes with the same command.
         server.change(|content| {
             (content.files[3].body, content.files[3].count) = (text.clone().into(), None);
         });

@@ -1,4 +1,4 @@
-//! What is asked for.
+//! The parameters of the kick-off request.
 
 use serde_json::json;
 

@@ -81,7 +81,7 @@ fn an_attachment_whose_text_is_empty_or_null_gets_its_note() {
     for text in [&plain, &unpacked] {
         assert_eq!(count_notes(text), WITHOUT_TEXT.len(), "{text}");
     }
-    // What stood in the place of the text is replaced; nothing is added beside it.
+    // The value in the place of the text is replaced; nothing is added beside it.
     for (line, count) in plain.lines().zip([1, 1, 1, 1, 1, 2]) {
         assert_eq!(line.matches("\"data\"").count(), count, "{line}");
     }

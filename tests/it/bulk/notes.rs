@@ -159,7 +159,7 @@ fn documents(count: usize) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// What a folder on any store holds, by name.
+/// The files of a folder on any store, by name.
 pub(super) fn content_of(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
     let names = folder.list().unwrap().into_iter().map(|entry| entry.name);
     names.map(|name| (name.clone(), folder.read(&name).unwrap().unwrap().to_vec())).collect()
@@ -255,9 +255,9 @@ fn notes_in_a_bucket_survive_a_run_that_is_killed() {
             continue;
         }
         killed += 1;
-        // What it has asked for last is done.
+        // The last note that it has asked for is done.
         s3.order("resume");
-        // Whoever reads it meanwhile finds a whole file: the old one or the new one.
+        // A reader meanwhile finds a whole file: the old one or the new one.
         let there = objects().remove("d.ndjson").unwrap();
         assert!(there == rows.as_bytes() || there == expected["d.ndjson"], "{notes}");
         let noted: BTreeSet<_> = server.requests().iter().map(|seen| seen.path.clone()).collect();

@@ -1,4 +1,4 @@
-//! Who sees the credentials, and over which scheme.
+//! Credentials: the hosts that see them, and the schemes that carry them.
 
 use super::server::{Fault, List, Recorded, Server};
 use super::*;
@@ -275,7 +275,7 @@ fn signed_links_come_without_a_token_wherever_they_are() {
         assert_eq!(ended.code, Some(0), "{answer}: {}", ended.err);
         let own = server.seen("GET", "/files/");
         assert_eq!(shown(&own)[0].starts_with("Bearer"), shown_to_files, "{answer}");
-        // What is not said is no word for another host.
+        // A manifest without `requiresAccessToken` gives another origin no token.
         let foreign = other.seen("GET", "/files/");
         assert_eq!(shown(&foreign)[0].starts_with("Bearer"), answer == json!(true), "{answer}");
         other.forget();

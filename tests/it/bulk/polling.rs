@@ -304,7 +304,7 @@ fn the_timeout_ends_all_that_has_no_end() {
         server.clear_faults();
         let begun = server.kickoffs();
         ends(&site, &server, &["--export-timeout=60s"], 0);
-        // What had begun is carried on.
+        // The export that had begun is carried on.
         let anew = usize::from(path == "/metadata" || path == "$export");
         assert_eq!(server.kickoffs() - begun, anew, "{path} {fault:?}");
     }

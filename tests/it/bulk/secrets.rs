@@ -1,4 +1,4 @@
-//! What must not be written anywhere.
+//! Texts that must not be written anywhere.
 
 use std::process::Stdio;
 use std::sync::atomic::AtomicUsize;
@@ -287,7 +287,7 @@ fn in_progress(progress: &str) -> Raw {
 }
 
 /// Each way in which a server's progress may reach a terminal's cursor or a log's lines, and what is
-/// shown of it. Where a header is none, the answer cannot be used.
+/// shown of it. Where a header is not valid, the answer cannot be used.
 const PROGRESS: [(&str, Option<&str>); 9] = [
     ("half\tdone", Some("half\\tdone")),
     ("80 % \u{9b}31m", None),
@@ -312,7 +312,7 @@ fn a_servers_progress_can_not_move_the_cursor_nor_forge_a_line() {
     for (progress, shown) in PROGRESS {
         let (site, server) = (Site::new(), in_progress(progress));
         let ended = end(&mut export_of(&site, server.url.as_str(), &["--type=Patient"]));
-        // What is no header may cost the export, not the terminal.
+        // A value that is no header may cost the export, not the terminal.
         let code = if progress.contains(|c| c < ' ' && c != '\t') { 16 } else { 0 };
         assert_eq!(ended.code, Some(code), "{progress:?}: {}", ended.err);
         check_progress(progress, &ended.err);
@@ -340,7 +340,7 @@ fn a_servers_progress_can_not_move_the_cursor_of_a_terminal() {
         command.args(["-c", "import pty, sys; pty.spawn(sys.argv[1:])", PROGRAM, "export"]);
         command.args([server.url.as_str(), "dir", "--type=Patient"]);
         let ended = end(&mut command);
-        // What draws the bar moves the cursor itself, but not so.
+        // The bar's own code moves the cursor, but not so.
         let odd = ['\t', '\u{9b}', '\u{202e}', '\u{2028}'];
         assert!(!ended.out.contains(odd), "{progress:?}: {:?}", ended.out);
         assert!(ended.out.contains(shown.unwrap_or("in progress")), "{:?}", ended.out);

@@ -103,7 +103,7 @@ CUMULUS_ETL_S3_ENDPOINT=http://127.0.0.1:{port}
         Ok(server)
     }
 
-    /// What a request is answered with.
+    /// The answer to a request.
     fn request(&self, method: &str, path: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         // It looks whether a request is signed, not by whom.

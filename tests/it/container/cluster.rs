@@ -86,7 +86,7 @@ fn a_cluster_of_containers_builds_a_study() {
     assert_eq!(refused.status.code(), Some(23), "{refused:?}");
     let refused = output(without.env("CUMULUS_LIBRARY_INSECURE_CLUSTER", "true"));
     assert_eq!(refused.status.code(), Some(33), "{refused:?}");
-    // What one machine makes of it is the same.
+    // One machine makes the same of it.
     let lone = ["--database", "/shared/lone"];
     run(&[&["build"], &study[..], &lone, &["--lake", "/shared"]].concat());
     let sql = "SELECT * FROM met__count_met ORDER BY gender";

@@ -1,4 +1,4 @@
-//! What surrounds a container: volumes that can't be written to, limits, signals.
+//! The surroundings of a container: volumes that can't be written to, limits, signals.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

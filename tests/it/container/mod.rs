@@ -69,7 +69,7 @@ fn own_architecture() -> &'static str {
     }
 }
 
-/// What an image is built from that takes `program` as it is, in a folder that goes away.
+/// The build context of an image that takes `program` as it is, in a folder that goes away.
 fn context(program: &Path, architecture: &str) -> TempDir {
     let context = tempfile::tempdir().unwrap();
     for file in ["Dockerfile", ".dockerignore", "compose.yaml", "LICENSE"] {

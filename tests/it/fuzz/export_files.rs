@@ -103,7 +103,7 @@ fn check_framing(bytes: &[u8]) -> bool {
         next_line = chunk.first_line + count;
         lines += count;
     }
-    // What is no archive is its own content.
+    // A file that is no archive is its own content.
     let skippable = matches!(bytes, [0x50..=0x5f, 0x2a, ..]);
     let compressed = bytes.starts_with(&[0x1f, 0x8b]) || bytes.starts_with(&[0x28, 0xb5]);
     if !compressed && !skippable && bytes.len() < 1 << 20 {

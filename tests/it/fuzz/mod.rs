@@ -1,4 +1,4 @@
-//! What fuzz targets check, a module each. The targets in `fuzz/` are these functions; the tests of
+//! The checks of fuzz targets, a module each. The targets in `fuzz/` are these functions; the tests of
 //! `fuzz_corpus` replay them.
 
 pub mod archives;

@@ -1,4 +1,4 @@
-//! What FHIR servers answer. The first byte says which: pages of a manifest (`m`), separated by NULs; a
+//! Answers of FHIR servers. The first byte says which: pages of a manifest (`m`), separated by NULs; a
 //! file of errors (`e`); a capability statement (`c`); the headers `Retry-After` and, after a NUL,
 //! `Date` (`r`); the body of an error, as OperationOutcome, OAuth's JSON or XML (`t`); a time (`d`).
 
@@ -39,7 +39,7 @@ fn check_manifest(bytes: &[u8]) -> bool {
     names.dedup();
     assert_eq!(names.len(), files.len(), "each file has a name of its own");
     for (name, url) in &files {
-        // No name leads out of the export's folder, or to a folder that is none of its own.
+        // No name leads out of the export's folder, or to a folder that is not its own.
         let parts: Vec<_> = Path::new(name).components().collect();
         assert!(parts.iter().all(|part| matches!(part, Component::Normal(_))), "{name}");
         let folder = name.split_once('/').map(|(folder, _)| folder);
@@ -95,7 +95,7 @@ fn check_wait(bytes: &[u8]) -> bool {
     wait.is_some()
 }
 
-/// What a server says is shown on one line, no longer than is sensible, and without its secrets.
+/// A server's text is shown on one line, no longer than is sensible, and without its secrets.
 fn check_text(bytes: &[u8]) -> bool {
     const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0.c2ln";
     let redactor = Redactor::default();

@@ -105,7 +105,7 @@ fn check_sql(text: &str) -> bool {
     statements > 0
 }
 
-/// Writes the files of a study; nothing if a name is none of a file below the folder.
+/// Writes the files of a study; nothing if a name is not that of a file below the folder.
 fn write_files(folder: &Path, text: &str) -> Option<()> {
     for file in text.split('\0').take(12) {
         let (name, text) = file.split_once('\n')?;

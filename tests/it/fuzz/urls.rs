@@ -26,7 +26,7 @@ pub fn check(data: &[u8]) -> bool {
         assert!(url.path().ends_with("/$export"), "{url}");
         assert!(target.base.path().ends_with('/'), "{}", target.base);
         assert!(url.username().is_empty() && url.password().is_none(), "{url}");
-        // What was asked for can be asked for again.
+        // A URL that was asked for can be asked for again.
         let again = ExportTarget::parse(url.as_str()).expect("an export's URL is a target");
         assert_eq!(again.export_url(), url);
     }
@@ -68,7 +68,7 @@ pub fn check(data: &[u8]) -> bool {
     target.is_ok()
 }
 
-/// What is recorded and shown of a URL names no user, no password, and no patient.
+/// The recorded and shown form of a URL names no user, no password, and no patient.
 fn check_recorded(text: &str) {
     if let Some(recorded) = recorded_url(text) {
         let url = Url::parse(&recorded).expect("what is recorded is a URL");
@@ -83,7 +83,7 @@ fn check_recorded(text: &str) {
     }
     if let Ok(url) = Url::parse(text) {
         let shown = show_url(&url);
-        // What is hidden may be what has parted a host from the `@` of a path.
+        // The hidden part may be the one that has parted a host from the `@` of a path.
         if let Ok(shown) = Url::parse(&shown)
             && shown.host() == url.host()
         {

@@ -22,11 +22,11 @@ type Completed = (String, String, String, String);
 /// The rejected rows of a run by type: file, line, reason, text.
 pub type Rejects = BTreeMap<String, Vec<(String, u64, String, String)>>;
 
-/// What the tables hold.
+/// The rows that the tables hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     pub tables: BTreeMap<&'static str, Rows>,
-    /// What `<table>.meta` says was deleted, where the format has that.
+    /// IDs that `<table>.meta` names as deleted, where the format has that.
     pub deleted: BTreeMap<&'static str, BTreeSet<String>>,
     /// Time of the export and excluded type by encounter and Group.
     pub encounters: BTreeMap<(String, String), (String, String)>,
@@ -79,7 +79,7 @@ impl Export {
         TYPES.into_iter().filter(|of| self.damaged != Some(*of) && self.makes(of))
     }
 
-    /// What a run of it rejects, of the tables that it writes.
+    /// The rows that a run of it rejects, of the tables that it writes.
     pub fn rejects(&self) -> Rejects {
         let mut rejects = Rejects::new();
         for (of, name, lines) in self.read().filter(|(of, ..)| self.damaged != Some(of)) {
@@ -165,7 +165,7 @@ impl State {
         self.tables.get(of).cloned().unwrap_or_default()
     }
 
-    /// What was deleted of a table, as it says so itself.
+    /// IDs that were deleted of a table, as it says so itself.
     pub fn deleted_of(&self, of: &str) -> BTreeSet<String> {
         self.deleted.get(of).cloned().unwrap_or_default()
     }

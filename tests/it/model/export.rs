@@ -36,7 +36,7 @@ pub struct Export {
 /// A line of a file.
 pub enum Line {
     Row(Value),
-    /// What is to be rejected, and why.
+    /// The rows to be rejected, and why.
     Rejected(&'static str, String),
     Blank,
 }

@@ -1,4 +1,4 @@
-//! What is in OUTPUT, read and compared with what the model says.
+//! The content of OUTPUT, read and compared with what the model says.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::export::TYPES;
 use crate::support::{json_file, read_table};
 
 impl State {
-    /// What the tables of a folder hold. Panics where one cannot be read or has an ID twice.
+    /// The rows of the tables of a folder. Panics where one cannot be read or has an ID twice.
     pub fn found(output: &Path, format: &str) -> Self {
         let mut state = Self::default();
         let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! What every Delta table's folder must be like, whatever its rows.
+//! Rules for the folder of every Delta table, whatever its rows.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What is in PHI.
+//! The content of PHI.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -32,7 +32,7 @@ impl Root {
     }
 }
 
-/// What must be in PHI beside the codebook.
+/// The content of PHI beside the codebook.
 #[derive(Clone, Default)]
 pub struct Phi {
     /// Which IDs it must be able to trace back.
@@ -59,7 +59,7 @@ pub struct World {
     pub phi: Phi,
     /// Files that are not the program's, below the site.
     pub foreign: BTreeMap<String, Vec<u8>>,
-    /// What was done, for the one who looks at a failure.
+    /// The steps so far, for the one who looks at a failure.
     pub history: Vec<String>,
     pub exports: usize,
     /// How long a run takes here.
@@ -206,7 +206,7 @@ impl World {
         ended
     }
 
-    /// What is in OUTPUT and in PHI: files with their bytes, and folders.
+    /// The content of OUTPUT and PHI: files with their bytes, and folders.
     pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
         let mut all = BTreeMap::new();
         for folder in ["out", "phi"] {

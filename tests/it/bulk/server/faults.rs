@@ -1,4 +1,4 @@
-//! What can go wrong, on command.
+//! Faults of a server, on command.
 
 use std::time::Duration;
 

@@ -27,7 +27,7 @@ pub use answers::{access_token, gzip};
 pub use faults::Fault;
 use faults::Faults;
 
-/// What a manifest lists a file under.
+/// The list of a manifest that a file is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
     Output,
@@ -46,7 +46,7 @@ pub struct ExportFile {
     pub url: Option<String>,
 }
 
-/// What the server serves, and how.
+/// The files that the server serves, and how.
 #[derive(Clone, Debug)]
 pub struct Content {
     pub files: Vec<ExportFile>,
