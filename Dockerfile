@@ -52,7 +52,7 @@ COPY --chmod=755 dist/${TARGETARCH}/cumulus-etl /cumulus-etl
 FROM ${BINARY} AS binary
 
 
-# What the program needs of Debian, with its licences, and the packages' records in the place
+# Packages of Debian that the program needs, with their licences, and the packages' records in the place
 # where image scanners look for them.
 FROM --platform=$BUILDPLATFORM debian:${DEBIAN}-slim AS rootfs
 ARG TARGETARCH

@@ -46,7 +46,7 @@ MISSING = object()
 TAKEN = "it takes the row by itself"
 ENDS = "the row ends its run"
 
-# What may differ, each with the sentence of the specification that wants it.
+# Differences that are allowed, each with the sentence of the specification that wants it.
 # Rows only here, by what Cumulus ETL says of them:
 ABSOLUTE = "An absolute reference is hashed rather than costing the whole resource"
 ROWS_ONLY_OURS = [

@@ -107,7 +107,7 @@ PRIMITIVES = {
     "integer": "Integer",
     "positiveInt": "Integer",
     "unsignedInt": "Integer",
-    # What FHIRPath calls the type of `id` and `Extension.url`.
+    # The names that FHIRPath has for the type of `id` and `Extension.url`.
     "http://hl7.org/fhirpath/System.String": TEXT,
     **{
         name: TEXT
@@ -118,7 +118,7 @@ PRIMITIVES = {
     },
 }
 
-# What a type inherits from these is written once. The longest first.
+# Elements that a type inherits from these are written once. The longest first.
 BASES = ["DomainResource", "Resource", "BackboneElement", "Element"]
 
 
