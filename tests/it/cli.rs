@@ -8,14 +8,6 @@ use serde_json::{Value, json};
 
 use crate::support::{Ended, Site, children, end, json_file, patient, resource};
 
-/// A site with a Patient and an Encounter.
-fn site() -> Site {
-    let site = Site::new();
-    site.rows("p.ndjson", &[patient("p", "x")]);
-    site.rows("e.ndjson", &[resource("Encounter", "e", json!({}))]);
-    site
-}
-
 /// Runs with exactly these arguments.
 fn run(site: &Site, args: &[&str], env: &[(&str, &str)]) -> Ended {
     end(site.command().args(args).envs(env.iter().copied()))
@@ -31,7 +23,7 @@ fn says(ended: &Ended, code: i32, parts: &[&str]) {
 
 #[test]
 fn arguments_that_are_missing_or_unknown_are_usage_errors() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     says(&run(&site, &[], &[]), 2, &["INPUT, OUTPUT and PHI are needed", "--help"]);
     says(&run(&site, &["in", "out"], &[]), 2, &["INPUT, OUTPUT and PHI are needed"]);
     says(&run(&site, &["in", "out", "phi", "more"], &[]), 2, &["'more'"]);
@@ -42,7 +34,7 @@ fn arguments_that_are_missing_or_unknown_are_usage_errors() {
 
 #[test]
 fn tasks_are_listed_and_checked() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     for args in [&["--task=help"][..], &["in", "out", "phi", "--task", "patient,HELP"]] {
         let ended = run(&site, args, &[]);
         says(&ended, 35, &["Valid task names:", "  patient\n", "  servicerequest\n"]);
@@ -80,7 +72,7 @@ fn tasks_are_listed_and_checked() {
 
 #[test]
 fn exclusions_are_recorded_where_completeness_is_judged() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     site.run(&["--exclude-resources=Device", "--exclude-resources=CONDITION,specimen"]);
     let excluded = "Device,CONDITION,specimen";
     for table in ["etl__completion", "etl__completion_encounters"] {
@@ -94,7 +86,7 @@ fn exclusions_are_recorded_where_completeness_is_judged() {
 
 #[test]
 fn the_export_must_be_known() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     let args = |more: &[&'static str]| [&["in", "out", "phi"], more].concat();
     let ended = run(&site, &args(&[]), &[]);
     says(&ended, 34, &["--export-group NAME and --export-timestamp TIME", "log.ndjson", "'in'"]);
@@ -138,7 +130,7 @@ fn the_export_must_be_known() {
 
 #[test]
 fn flags_win_over_variables_and_those_over_the_file() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     site.file(
         "etl.toml",
         "comment = 'file'\nexport-group = '007'\nexport-timestamp = '2024-01-01'\nbatch-size = 7\n\
@@ -185,7 +177,7 @@ fn flags_win_over_variables_and_those_over_the_file() {
 
 #[test]
 fn every_bad_setting_is_named_at_once() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     site.file(
         "etl.toml",
         "threads = 'many'\nno-such-setting = 1\ncomment = [1]\n[strict]\nx = 1\n",
@@ -218,7 +210,7 @@ fn every_bad_setting_is_named_at_once() {
 
 #[test]
 fn what_is_not_there_yet_is_refused_not_ignored() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     says(&site.fails(&["--philter"], 33), 33, &["--philter is not available yet"]);
     says(&site.fails(&["--input-format=i2b2"], 33), 33, &["i2b2 is not available yet"]);
     says(&site.fails(&["--input-format=csv"], 23), 23, &["--input-format must be one of"]);
@@ -243,7 +235,7 @@ fn what_is_not_there_yet_is_refused_not_ignored() {
 
 #[test]
 fn a_missing_input_folder_is_said_so() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     let ended = run(&site, &["nowhere", "out", "phi"], &[]);
     says(&ended, 54, &["The input folder '", "nowhere' does not exist"]);
     let ended = run(&site, &["in/p.ndjson", "out", "phi"], &[]);
@@ -254,7 +246,7 @@ fn a_missing_input_folder_is_said_so() {
 
 #[test]
 fn a_slip_in_a_command_is_no_folder() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     for (args, meant) in [
         (&["covert", "out", "lake"][..], "convert"),
         (&["expotr", "https://ehr.example/fhir", "dir"][..], "export"),
@@ -272,7 +264,7 @@ fn a_slip_in_a_command_is_no_folder() {
 
 #[test]
 fn a_variable_that_has_no_effect_is_told() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     let slips = [("CUMULUS_ETL_OUPUT_FORMAT", "csv"), ("CUMULUS_LIBRARY_TABEL", "x")];
     let args = ["in", "out", "phi", "--export-group=g", "--export-timestamp=2024-01-01"];
     let ended = run(&site, &args, &slips);
@@ -285,7 +277,7 @@ fn a_variable_that_has_no_effect_is_told() {
 
 #[test]
 fn messages_as_json_are_all_json() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     site.input("bad.ndjson", "{\"resourceType\":\"Patient\"}\nx\n");
     let runs = [
         site.run(&["--log-format=json", "-v"]),
@@ -305,7 +297,7 @@ fn messages_as_json_are_all_json() {
 
 #[test]
 fn text_is_plain_where_no_terminal_is_and_quiet_where_wanted() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     let ended = site.run(&[]);
     assert!(!ended.err.contains('\u{1b}') && !ended.err.contains('\r'), "{:?}", ended.err);
     assert!(ended.err.contains("patient: 1 row (") && ended.err.contains("Read 2 rows"));
@@ -315,7 +307,7 @@ fn text_is_plain_where_no_terminal_is_and_quiet_where_wanted() {
 
 #[test]
 fn nobody_listening_is_no_reason_to_end_otherwise() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     for (option, code) in [("--task=help", 35), ("--task=patient", 0)] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -326,7 +318,7 @@ fn nobody_listening_is_no_reason_to_end_otherwise() {
 
 #[test]
 fn records_have_the_keys_that_cumulus_etl_reads() {
-    let site = site();
+    let site = Site::with_patient_and_encounter();
     site.file("phi/context.json", r#"{"last_successful_datetime": "old", "of_others": 7}"#);
     site.run(&["--comment=why", "--batch-size=5", "--output-format=parquet,csv"]);
     let config = json_file(&site.last_record().join("job_config.json"));

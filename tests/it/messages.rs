@@ -4,9 +4,7 @@
 
 use std::fs;
 
-use serde_json::json;
-
-use crate::support::{Site, children, end, json_file, patient, resource};
+use crate::support::{Site, children, end, json_file, patient};
 
 /// Commands, and all that they said.
 struct Transcript {
@@ -17,10 +15,7 @@ struct Transcript {
 impl Transcript {
     /// Begins in a site whose INPUT has a Patient and an Encounter.
     fn new() -> Self {
-        let site = Site::new();
-        site.rows("p.ndjson", &[patient("p", "x")]);
-        site.rows("e.ndjson", &[resource("Encounter", "e", json!({}))]);
-        Self { site, text: String::new() }
+        Self { site: Site::with_patient_and_encounter(), text: String::new() }
     }
 
     /// Runs the program; adds the command, its standard output and error, and its exit code.

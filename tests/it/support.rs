@@ -73,6 +73,14 @@ impl Site {
         Self { dir }
     }
 
+    /// A site whose INPUT has a Patient `p` and an Encounter `e`.
+    pub fn with_patient_and_encounter() -> Self {
+        let site = Self::new();
+        site.rows("p.ndjson", &[patient("p", "x")]);
+        site.rows("e.ndjson", &[resource("Encounter", "e", json!({}))]);
+        site
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

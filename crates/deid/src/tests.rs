@@ -462,6 +462,15 @@ fn open_mapping(folder: &MemoryFolder, scratch: File) -> Mapping<MemoryFolder> {
         .unwrap()
 }
 
+/// The mapping in a new folder, after the IDs that a scrubber has met have gone there.
+fn save_identities(scrubber: &mut Scrubber) -> Value {
+    let folder = MemoryFolder::default();
+    let mut mapping = open_mapping(&folder, scratch());
+    mapping.add(scrubber.take_identities()).unwrap();
+    mapping.persist(&codebook()).unwrap();
+    saved(&folder)
+}
+
 #[test]
 fn the_mapping_grows_and_keeps_what_was_there() {
     let folder = MemoryFolder::default();
@@ -559,10 +568,6 @@ fn a_patient_and_an_encounter_of_one_id_are_two_pairs() {
         let row = json!({"resourceType": resource_type, "id": id}).to_string();
         assert!(scrubber.scrub(row.as_bytes(), resource_type).is_ok());
     }
-    let folder = MemoryFolder::default();
-    let mut mapping = open_mapping(&folder, scratch());
-    mapping.add(scrubber.take_identities()).unwrap();
-    mapping.persist(&codebook()).unwrap();
     let pairs: serde_json::Map<_, _> = ids.iter().map(|id| (id.clone(), json!(hash(id)))).collect();
-    assert_eq!(saved(&folder), json!({"Patient": pairs, "Encounter": pairs}));
+    assert_eq!(save_identities(&mut scrubber), json!({"Patient": pairs, "Encounter": pairs}));
 }

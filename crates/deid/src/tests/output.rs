@@ -102,11 +102,10 @@ fn contained_resources_are_counted_by_their_own_types() {
     assert_eq!(report.dropped_extensions.len(), 1);
     assert_eq!(scrubber.take_report(), Report::default());
     // The ID of a contained encounter is one of an encounter.
-    let folder = MemoryFolder::default();
-    let mut mapping = open_mapping(&folder, scratch());
-    mapping.add(scrubber.take_identities()).unwrap();
-    mapping.persist(&codebook()).unwrap();
-    assert_eq!(saved(&folder), json!({"Patient": {"p": hash("p")}, "Encounter": {"e": hash("e")}}));
+    assert_eq!(
+        save_identities(&mut scrubber),
+        json!({"Patient": {"p": hash("p")}, "Encounter": {"e": hash("e")}})
+    );
 }
 
 #[test]
